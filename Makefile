@@ -19,7 +19,7 @@ env: ## Create .venv/operator and .venv/trainer from the hashed lock files
 	@dev/env.sh
 
 .PHONY: controlplane
-controlplane: ## Build kube-apiserver, etcd and kubectl unless cached; print their folder
+controlplane: ## Find, download or build kube-apiserver, etcd and kubectl; print their folder
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.binaries
 

@@ -1,4 +1,4 @@
-"""Find the control plane's binaries (kube-apiserver, etcd, kubectl), or build them once for all clones.
+"""Find the control plane's binaries (kube-apiserver, etcd, kubectl), or download or build them once for all clones.
 
 `python -m dev.binaries` prints their folder on stdout and its progress on stderr.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dev import envtest
 from dev.gobuild import BuildError, GoProgram, build, say
 from dev.paths import ROOT
 
@@ -34,9 +35,13 @@ NODE = GoProgram(
 def find_or_build() -> Path:
     """Return a folder that holds every program of the control plane.
 
-    In this order: the folder that KUBEBUILDER_ASSETS names, PATH, the cache, a build (some minutes, once).
+    In this order: the folder that KUBEBUILDER_ASSETS names, PATH, an earlier build, a download, a build (some minutes,
+    once).
     """
-    return _find() or _build()
+    found = _find()
+    if found is None and not CONTROL_PLANE.is_built:
+        found = envtest.programs(PROGRAMS)
+    return found or build(CONTROL_PLANE, _ldflags(CONTROL_PLANE.version))
 
 
 def _find() -> Path | None:
@@ -45,7 +50,7 @@ def _find() -> Path | None:
         missing = [p for p in PROGRAMS if not os.access(Path(assets) / p, os.X_OK)]
         if missing:
             raise BuildError(
-                f"KUBEBUILDER_ASSETS is {assets}, which lacks {', '.join(missing)}; unset it to build them"
+                f"KUBEBUILDER_ASSETS is {assets}, which lacks {', '.join(missing)}; unset it to download or build them"
             )
         return Path(assets)
     on_path = [shutil.which(p) for p in PROGRAMS]
@@ -59,10 +64,6 @@ def _find() -> Path | None:
 def node() -> Path:
     """Return a folder that holds what a node needs besides: kubelet, kube-controller-manager and kube-scheduler."""
     return build(NODE, _ldflags(NODE.version))
-
-
-def _build() -> Path:
-    return build(CONTROL_PLANE, _ldflags(CONTROL_PLANE.version))
 
 
 def _ldflags(version: str) -> tuple[str, ...]:

@@ -63,6 +63,10 @@ class GoProgram:
         sources = b"".join((self.module / name).read_bytes() for name in names)
         return cache() / self.name / f"{self.version}-{hashlib.sha256(sources).hexdigest()[:12]}"
 
+    @property
+    def is_built(self) -> bool:
+        return (self.folder() / "complete").exists()
+
     def _go_mod(self) -> str:
         return (self.module / "go.mod").read_text()
 
@@ -70,11 +74,11 @@ class GoProgram:
 def build(program: GoProgram, ldflags: tuple[str, ...] = ()) -> Path:
     """Return the folder with the program, and build it first if necessary."""
     target = program.folder()
-    if (target / "complete").exists():
+    if program.is_built:
         return target
     target.mkdir(parents=True, exist_ok=True)
     with _only_one(target / "lock"):
-        if not (target / "complete").exists():  # another clone may have built it while this one waited
+        if not program.is_built:  # another clone may have built it while this one waited
             _compile(program, target / program.name, ldflags)
             for name in program.links:
                 link = target / name

@@ -108,6 +108,18 @@ class Program:
                 raise StartError(f"{self.name} was not ready in {within:.0f} s", self.log)
             time.sleep(0.1)
 
+    def follow(self, show: Callable[[str], None]) -> int:
+        """Pass each line of its log to `show` until it ends, and return its status."""
+        assert self._process is not None  # noqa: S101 - for mypy: it was started
+        with self.log.open(errors="replace") as log:
+            while self.running:
+                for line in log:
+                    show(line.rstrip())
+                time.sleep(0.05)
+            for line in log:
+                show(line.rstrip())
+        return self._process.returncode
+
     def tail(self, lines: int = 12) -> str:
         """Return the last lines of its log, indented."""
         return tail(self.log, lines)
@@ -174,31 +186,6 @@ def has_ended(pid: int, started: str) -> bool:
         return start_time(pid) != started
     except OSError:
         return True
-
-
-def run_shown(command: Sequence[str], log: Path, cwd: Path, show: Callable[[str], None]) -> int:
-    """Run a command to its end, pass each line of its output to `show` and keep it in `log`; return its status.
-
-    When we are interrupted, the command and what it started are ended first.
-    """
-    with log.open("w") as kept:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            for line in process.stdout or ():
-                kept.write(line)
-                show(line.rstrip())
-            return process.wait()
-        except BaseException:
-            stop_group(process.pid, 5.0, lambda: process.poll() is not None)
-            raise
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -36,6 +36,7 @@ Three things to try next:
   3. Why a ScriptModel is as it is, and what to do next:
     scriptmodel why {name}
 The operator's log: {log}
+Its metrics: {metrics}
 """
 
 
@@ -48,6 +49,7 @@ class Left:
     binaries: Path
     commands: Path
     log: Path
+    metrics: str
 
 
 def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:

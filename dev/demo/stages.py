@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,11 @@ from dev.demo.ending import Left
 from dev.demo.failure import Stage, StageError, last_words
 from dev.demo.table import Display, ready_condition
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.processes import Program, run_shown, start_time
+from dev.processes import Program, free_port, start_time
 from dev.stack import ControlPlane, Localpach, Operator
 
 NAME = "shakespeare"
 SAMPLE = Path("manifests/samples/shakespeare.yaml")
-PYTHON = OPERATOR_ENV / "bin" / "python"
 RECORD = "running.json"
 """File in a run's folder that names the processes that it left running."""
 TRAINING_LIMIT = 20 * 60
@@ -34,23 +32,35 @@ def say(text: str) -> None:
     print(f"    {text}", flush=True)
 
 
+def _finish(program: Program) -> None:
+    """Show what a program prints until it ends. Raises StageError if it failed."""
+    if status := program.follow(say):
+        raise StageError(last_words(program.log) or f"{program.name} ended with status {status}", program.log)
+
+
 @dataclass
 class Demo:
     """One run: its folder and what it has started, in the order of starting."""
 
     folder: Path
     stack: ExitStack
+    build: Program = field(init=False)
     control_plane: ControlPlane = field(init=False)
     localpach: Localpach = field(init=False)
     operator: Operator = field(init=False)
+    health: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
+    """Where the operator serves its metrics."""
 
     def environments(self) -> None:
-        """Make the two Python environments from the lock files."""
+        """Make the two Python environments from the lock files; the control plane is built meanwhile."""
+        self._run("tools", ["dev/env.sh", "tools"])  # with uv, which installs Go
+        command = [sys.executable, "-m", "dev.binaries"]
+        self.build = self.stack.enter_context(self._program("control-plane", command))
         self._run("environments", ["dev/env.sh"])
 
     def build_control_plane(self) -> None:
-        """Build kube-apiserver, etcd and kubectl, or find them."""
-        self._run("control-plane", [sys.executable, "-m", "dev.binaries"])
+        """Find, download or build kube-apiserver, etcd and kubectl: print the progress of what stage 1 has started."""
+        _finish(self.build)
 
     def start(self) -> None:
         """Start the API server, localpach and the operator; install the CRD before the operator needs it."""
@@ -60,14 +70,16 @@ class Demo:
         self.control_plane.wait_for_definitions()
         self.localpach = self.stack.enter_context(Localpach(self.folder / "localpach"))
         say(f"localpach       {self.localpach.address}")
-        options = ["--poll-interval=2"]
+        options = ["--poll-interval=2", f"--health-listen={self.health}"]
         operator = Operator(self.folder, self.control_plane.kubeconfig, self.localpach.address, options=options)
         self.operator = self.stack.enter_context(operator)
-        say(f"operator        pid {self.operator.pid}")
+        say(f"operator        pid {self.operator.pid}, metrics at http://{self.health}/metrics")
 
     def put_corpus(self) -> None:
-        """Put the plays into the repo that the sample names, as one commit."""
-        self._run("corpus", [str(PYTHON), "-m", "dev.corpus", "--pachd", self.localpach.address, "--repo", NAME])
+        """Push the plays to the repo that the sample names, as one commit."""
+        plays = self.folder / "plays"
+        self._run("plays", [str(OPERATOR_ENV / "bin" / "python"), "-m", "dev.plays", str(plays)])
+        self._scriptmodel("push", str(plays.relative_to(ROOT)), f"--repo={NAME}", "--create")
 
     def apply(self) -> None:
         """Apply the sample, as a person would."""
@@ -97,13 +109,9 @@ class Demo:
 
     def show_results(self) -> None:
         """Fetch the report and the whole script, and print the script's first 30 lines."""
-        model = self._model()["status"]["lineage"]["model"]
-        where = ["--pachd", self.localpach.address, "--repo", model["repo"], "--commit", model["commit"]]
-        self._run("report", [str(PYTHON), "-m", "dev.report", *where, "--out", str(self.report)])
         target = self.folder / "new_script.txt"
-        where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
-        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, "script", NAME, f"--out={target}"]
-        self._run("script", command, show=lambda _line: None)
+        self._scriptmodel("report", NAME, f"--out={self.report.relative_to(ROOT)}")
+        self._scriptmodel("script", NAME, f"--out={target.relative_to(ROOT)}")
         lines = target.read_text(encoding="utf-8").splitlines()
         print("\n" + "\n".join(f"    {line}" for line in lines[:30]) + "\n", flush=True)
         say(f"the whole script, {len(lines)} lines: {target.relative_to(ROOT)}")
@@ -129,6 +137,7 @@ class Demo:
             binaries=self.control_plane.kubectl_program.parent,
             commands=OPERATOR_ENV / "bin",
             log=self.operator.log,
+            metrics=f"http://{self.health}/metrics",
         )
 
     def _model(self) -> dict[str, Any]:
@@ -158,13 +167,22 @@ class Demo:
         """The operator's log, or the API server's as long as there is no operator."""
         return self.operator.log if hasattr(self, "operator") else self.control_plane.apiserver.log
 
-    def _run(self, name: str, command: list[str], show: Callable[[str], None] = say) -> None:
+    def _scriptmodel(self, *args: str) -> None:
+        """Run the command `scriptmodel`, as a person would with the environment that the demo's ending names."""
+        say(f"$ scriptmodel {shlex.join(args)}")
+        where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
+        self._run(args[0], [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, *args])
+
+    def _run(self, name: str, command: list[str]) -> None:
         """Run a command of ours, its output both shown and kept."""
-        log = self.folder / f"{name}.log"
-        status = run_shown(command, log, ROOT, show)
-        if status:
-            program = Path(command[0]).name
-            raise StageError(last_words(log) or f"{program} ended with status {status}", log)
+        with self._program(name, command) as program:
+            _finish(program)
+
+    def _program(self, name: str, command: list[str]) -> Program:
+        """Start a command of ours, with a log in the run's folder."""
+        program = Program(name, command, self.folder / f"{name}.log", cwd=ROOT)
+        program.start()
+        return program
 
     def stages(self, keep: bool) -> list[Stage]:
         """Return the stages in their order."""
@@ -176,7 +194,7 @@ class Demo:
                 f"check that this machine reaches a Python package index (PIP_INDEX_URL sets another), then {again}",
             ),
             Stage(
-                "Build or find kube-apiserver, etcd and kubectl",
+                "Find, download or build kube-apiserver, etcd and kubectl",
                 self.build_control_plane,
                 f"check that Go modules can be downloaded (GOPROXY sets another proxy), then {again};"
                 " or set KUBEBUILDER_ASSETS to a folder that has all three programs",
@@ -187,7 +205,7 @@ class Demo:
                 f"end what else keeps this machine busy, also `make demo-stop`, then {again}",
             ),
             Stage(
-                "Put 38 plays into the Pachyderm repo shakespeare",
+                "Push 38 plays to the Pachyderm repo shakespeare",
                 self.put_corpus,
                 f"reinstall the plays with `rm -r .venv/operator`, then {again}",
             ),

@@ -1,12 +1,23 @@
-"""The control plane's binaries are used from the machine if it has them, and built otherwise."""
+"""The control plane's binaries are used from the machine if it has them, downloaded, or built."""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import platform
+import re
+import socket
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dev import binaries
+from dev import binaries, envtest
+from dev.processes import free_port
+from tests.web import Answer, WebServer, content, status
 
 
 def programs_in(folder: Path, *names: str) -> Path:
@@ -18,9 +29,13 @@ def programs_in(folder: Path, *names: str) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_build(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is in the cache or on PATH, nothing is built, and nobody listens where the archive is."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(envtest, "RELEASES", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
-    monkeypatch.setattr(binaries, "_build", lambda: Path("built"))
+    monkeypatch.setattr(binaries, "build", lambda *_args: Path("built"))
 
 
 def test_the_folder_in_kubebuilder_assets_has_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,5 +64,83 @@ def test_a_lone_kubectl_on_path_does_not_stop_the_build(tmp_path: Path, monkeypa
     assert binaries.find_or_build() == Path("built")
 
 
-def test_the_version_that_is_built_is_the_one_of_the_go_module() -> None:
+def test_the_version_that_is_built_is_the_one_of_the_go_module_and_downloads_are_of_its_minor() -> None:
     assert binaries.CONTROL_PLANE.version.startswith("v1.34.")
+    assert envtest.VERSION.startswith("v1.34.")
+
+
+def archive() -> bytes:
+    """Return an archive with the folders of controller-tools' own."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name in (*binaries.PROGRAMS, "LICENSE"):
+            member = tarfile.TarInfo(f"controller-tools/envtest/{name}")
+            member.size = len(name)
+            tar.addfile(member, io.BytesIO(name.encode()))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Answer], None]]:
+    """A function that sets the answer to the request for the archive."""
+    monkeypatch.setattr(envtest, "ANSWER_SECONDS", 0.3)
+    with WebServer() as server:
+        monkeypatch.setattr(envtest, "RELEASES", server.url(""))
+        monkeypatch.setattr(
+            envtest, "ARCHIVES", {platform.machine(): ("a.tar.gz", hashlib.sha512(archive()).hexdigest())}
+        )
+        yield lambda answer: server.answers.update({f"/envtest-{envtest.VERSION}/a.tar.gz": answer})
+
+
+def test_the_published_archive_is_downloaded_once(
+    releases: Callable[[Answer], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    releases(content(archive()))
+    folder = binaries.find_or_build()
+    assert {each.name: each.read_text() for each in folder.iterdir()} == {name: name for name in binaries.PROGRAMS}
+    assert all(os.access(each, os.X_OK) for each in folder.iterdir())
+    assert binaries.find_or_build() == folder
+    assert capsys.readouterr().err.count("downloading") == 1
+    assert [each.name for each in folder.parent.iterdir()] == ["a"], "nothing else is left"
+
+
+def test_what_an_earlier_run_built_is_not_downloaded(
+    releases: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases(content(archive()))
+    monkeypatch.setattr(type(binaries.CONTROL_PLANE), "is_built", True)
+    assert binaries.find_or_build() == Path("built")
+
+
+def test_other_bytes_than_the_published_ones_are_an_error(releases: Callable[[Answer], None]) -> None:
+    releases(content(b"another archive"))
+    with pytest.raises(binaries.BuildError, match="not the published"):
+        binaries.find_or_build()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda handler: handler.stopping.wait(), r"no answer|timed out"),
+        (lambda handler: (handler.start(200, {"Content-Length": "9"}), handler.stopping.wait()), "timed out"),
+        (lambda handler: (handler.start(200, {"Content-Length": "9"}), handler.write(b"cut")), "broke off"),
+        (status(404), "404"),
+    ],
+    ids=["silence", "silence in the answer", "cut", "404"],
+)
+def test_without_the_archive_the_programs_are_built(
+    releases: Callable[[Answer], None], answer: Answer, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    releases(answer)
+    assert binaries.find_or_build() == Path("built")
+    assert re.search(rf"cannot download .*{reason}", capsys.readouterr().err)
+
+
+def test_a_silent_name_server_delays_no_build(
+    releases: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resolved = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_more: resolved.wait() and [])
+    assert binaries.find_or_build() == Path("built")
+    resolved.set()
+    assert "no answer within 0.3 s" in capsys.readouterr().err

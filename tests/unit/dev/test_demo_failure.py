@@ -107,5 +107,5 @@ def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
 
 
 def test_a_silent_command_that_fails_is_reported_with_its_status(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=r"^sh ended with status 3$"):
+    with pytest.raises(StageError, match=r"^environments ended with status 3$"):
         Demo(tmp_path, ExitStack())._run("environments", ["sh", "-c", "exit 3"])

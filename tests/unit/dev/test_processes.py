@@ -14,7 +14,7 @@ import pytest
 
 from dev import processes
 from dev.paths import ROOT
-from dev.processes import Program, StartError, free_port, has_ended, run_shown, start_time
+from dev.processes import Program, StartError, free_port, has_ended, start_time
 
 
 def eventually(condition: Callable[[], bool], within: float = 10.0) -> bool:
@@ -66,24 +66,12 @@ def test_a_program_that_never_gets_ready_is_reported(tmp_path: Path) -> None:
     assert not program.running
 
 
-def test_run_shown_passes_lines_on_and_keeps_them(tmp_path: Path) -> None:
+def test_a_program_is_followed_to_its_end(tmp_path: Path) -> None:
     shown: list[str] = []
-    status = run_shown(["sh", "-c", "echo out; echo err >&2; exit 7"], tmp_path / "log", tmp_path, shown.append)
-    assert status == 7
+    with shell("echo out; sleep 0.1; echo err >&2; exit 7", tmp_path) as program:
+        program.start()
+        assert program.follow(shown.append) == 7
     assert shown == ["out", "err"]
-    assert (tmp_path / "log").read_text() == "out\nerr\n"
-
-
-def test_run_shown_ends_the_command_when_interrupted(tmp_path: Path) -> None:
-    pids: list[int] = []
-
-    def interrupt(line: str) -> None:
-        pids.append(int(line))
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_shown(["sh", "-c", "echo $$; sleep 100"], tmp_path / "log", tmp_path, interrupt)
-    assert eventually(lambda: has_ended(pids[0], "any"))
 
 
 def test_a_process_is_distinguished_from_a_later_one_with_the_same_pid() -> None:
