@@ -21,12 +21,12 @@ env: ## Create .venv/operator and .venv/trainer from the hashed lock files
 .PHONY: controlplane
 controlplane: ## Find, download or build kube-apiserver, etcd and kubectl; print their folder
 	@dev/env.sh tools
-	@$(PYTHON) -m dev.binaries
+	@$(PYTHON) -m dev.programs.binaries
 
 .PHONY: helm
 helm: ## Build helm and Prometheus' rule engine unless cached; print the path of helm
 	@dev/env.sh tools
-	@$(PYTHON) -m dev.helm
+	@$(PYTHON) -m dev.programs.helm
 
 .PHONY: demo
 demo: ## Train on plays and print a new script, on this machine (KEEP=1 keeps everything running)
@@ -39,11 +39,11 @@ demo-stop: ## Stop what `make demo KEEP=1` started
 .PHONY: cold-start
 cold-start: ## Start a control plane ten times on busy cores and ten times on one core (STARTS=10, LIMIT=3600 s)
 	@dev/env.sh tools
-	@$(PYTHON) -m dev.coldstart $(if $(STARTS),--starts $(STARTS)) $(if $(LIMIT),--limit $(LIMIT))
+	@$(PYTHON) -m dev.stack.coldstart $(if $(STARTS),--starts $(STARTS)) $(if $(LIMIT),--limit $(LIMIT))
 
 .PHONY: plays
 plays: env ## Write 38 plays by Shakespeare into plays/ (PLAYS=another folder)
-	@$(OPERATOR)/bin/python -m dev.plays $(or $(PLAYS),plays)
+	@$(OPERATOR)/bin/python -m dev.demo.plays $(or $(PLAYS),plays)
 
 .PHONY: images
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
@@ -77,15 +77,15 @@ check: env ## Check formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
 	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
-	$(OPERATOR)/bin/python -m dev.options --check
+	$(OPERATOR)/bin/python -m dev.generate.options --check
 
 .PHONY: manifests
 manifests: env ## Generate manifests/ from the chart, and the CRD and the API reference from the classes
 	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
 	@$(OPERATOR)/bin/scriptmodel-operator reference docs/reference/api.md
-	@$(OPERATOR)/bin/python -m dev.options
-	@$(OPERATOR)/bin/python -m dev.chart
+	@$(OPERATOR)/bin/python -m dev.generate.options
+	@$(OPERATOR)/bin/python -m dev.generate.chart
 
 .PHONY: docs
 docs: env ## Build the documentation into build/site; fails on broken links
@@ -134,7 +134,7 @@ fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEE
 
 .PHONY: e2e
 e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm, PACHD_ROOT_TOKEN if it has auth)
-	@$(PYTHON) -m dev.helm alone >/dev/null
+	@$(PYTHON) -m dev.programs.helm alone >/dev/null
 	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
 
 .PHONY: chaos

@@ -18,16 +18,16 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from dev.binaries import find_or_build
 from dev.cluster import leftovers, network, preflight
 from dev.cluster.loading import NoImageError, load, ours
 from dev.cluster.node import Node
 from dev.cluster.runtime import OURS
-from dev.debian import MissingProgramError
-from dev.gobuild import BuildError
 from dev.images.engine import EngineError
 from dev.paths import ROOT
 from dev.processes import StartError, has_ended, raise_on_signals, start_time, stop_group
+from dev.programs.binaries import find_or_build
+from dev.programs.debian import MissingProgramError
+from dev.programs.gobuild import BuildError
 
 STATE = OURS.root
 RECORD = STATE.parent / "running.json"

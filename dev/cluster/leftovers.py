@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dev.binaries import find_or_build
 from dev.cluster.preflight import CGROUPS
 from dev.cluster.runtime import Runtime
+from dev.programs.binaries import find_or_build
 
 MOUNTS = Path("/proc/self/mountinfo")
 

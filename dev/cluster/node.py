@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dev import binaries
 from dev.cluster import network
 from dev.cluster.runtime import Runtime
 from dev.processes import Program
+from dev.programs import binaries
 from dev.stack import ControlPlane
 
 NAME = "node1"

@@ -8,8 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dev import debian
 from dev.cluster import network
+from dev.programs import debian
 
 PROGRAMS = {
     "containerd": "containerd",

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.gobuild import BuildError
 from dev.processes import StartError
+from dev.programs.gobuild import BuildError
 
 _WIDEST = 240
 _FULL = "No space left on device"

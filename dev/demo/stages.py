@@ -54,7 +54,7 @@ class Demo:
     def environments(self) -> None:
         """Make the two Python environments from the lock files; the control plane is built meanwhile."""
         self._run("tools", ["dev/env.sh", "tools"])  # with uv, which installs Go
-        command = [sys.executable, "-m", "dev.binaries"]
+        command = [sys.executable, "-m", "dev.programs.binaries"]
         self.build = self.stack.enter_context(self._program("control-plane", command))
         self._run("environments", ["dev/env.sh"])
 
@@ -78,7 +78,7 @@ class Demo:
     def put_corpus(self) -> None:
         """Push the plays to the repo that the sample names, as one commit."""
         plays = self.folder / "plays"
-        self._run("plays", [str(OPERATOR_ENV / "bin" / "python"), "-m", "dev.plays", str(plays)])
+        self._run("plays", [str(OPERATOR_ENV / "bin" / "python"), "-m", "dev.demo.plays", str(plays)])
         self._scriptmodel("push", str(plays.relative_to(ROOT)), f"--repo={NAME}", "--create")
 
     def apply(self) -> None:

@@ -13,7 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from dev.debian import MissingProgramError
 from dev.images.archive import Content, read
 from dev.images.base import debian_base
 from dev.images.engine import Engine, EngineError, find
@@ -21,6 +20,7 @@ from dev.images.project import Image, image
 from dev.images.sbom import cyclonedx
 from dev.images.sources import secrets
 from dev.paths import ROOT
+from dev.programs.debian import MissingProgramError
 
 DEBOOTSTRAP = "debootstrap"
 OCI = "org.opencontainers.image"

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dev import debian
 from dev.images.engine import Engine, EngineError
+from dev.programs import debian
 
 SUITE = "bookworm"
 INCLUDE = ("ca-certificates", "python3-venv")

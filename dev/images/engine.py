@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dev import debian
 from dev.paths import ROOT, cache
+from dev.programs import debian
 
 NAMES = ("docker", "podman", "buildah")
 

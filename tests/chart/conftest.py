@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.chart import NAMESPACE
+from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
 from tests.chart.monitoring import CUSTOM_RESOURCES
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dev.chart import NAMESPACE
+from dev.generate.chart import NAMESPACE
 from dev.paths import OPERATOR_ENV
 from dev.stack import ControlPlane
 from tests.chart.conftest import account_kubeconfig

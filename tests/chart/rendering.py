@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from dev.chart import CHART, NAMESPACE
-from dev.helm import helm
+from dev.generate.chart import CHART, NAMESPACE
+from dev.programs.helm import helm
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]

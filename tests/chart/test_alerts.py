@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.chart import CHART
-from dev.helm import promql
+from dev.generate.chart import CHART
 from dev.paths import ROOT
+from dev.programs.helm import promql
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics

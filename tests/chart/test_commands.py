@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.chart import NAMESPACE
+from dev.generate.chart import NAMESPACE
 from dev.paths import OPERATOR_ENV
 from dev.processes import free_port
 from dev.stack import ControlPlane

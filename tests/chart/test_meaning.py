@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dev.chart import CHART, NAMESPACE
+from dev.generate.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
 from tests.chart.rendering import Values, kinds, objects, only, operator_container, refusal, run_helm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dev.chart import CHART
+from dev.generate.chart import CHART
 from dev.stack import ControlPlane
 from tests.chart.matrix import COMBINATIONS
 from tests.chart.rendering import Values, run_helm

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.chart import NAMESPACE
+from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
 from tests.chart.matrix import COMBINATIONS
 from tests.chart.rendering import Object, objects, only, rendered

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.chart import CHART, NAMESPACE
+from dev.generate.chart import CHART, NAMESPACE
 from dev.processes import free_port
 from dev.stack import ControlPlane, Localpach, Operator
 from tests.chart.conftest import account_kubeconfig

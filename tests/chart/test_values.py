@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.chart import CHART, main, values
+from dev.generate.chart import CHART, main, values
 from scriptmodel_operator.ingest.reader import MEMORY_BYTES
 from tests.chart.matrix import CHANGES, COMBINATIONS, change
 from tests.chart.rendering import merged, nested, refusal, rendered, run_helm

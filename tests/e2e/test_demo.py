@@ -71,7 +71,7 @@ def test_the_demo_needs_only_the_standard_library() -> None:
 
 
 def test_a_cold_start_on_busy_cores_and_on_one_core_is_accepted() -> None:
-    command = [sys.executable, "-m", "dev.coldstart", "--starts=1", "--limit=250"]
+    command = [sys.executable, "-m", "dev.stack.coldstart", "--starts=1", "--limit=250"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = [line for line in done.stdout.splitlines() if line.startswith("cold-start: ")]

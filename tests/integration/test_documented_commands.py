@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from dev.demo.ending import Left, ending
-from dev.helm import helm
+from dev.demo.plays import plays
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
-from dev.plays import plays
+from dev.programs.helm import helm
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
 

@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from dev.helm import helm
 from dev.paths import ROOT
+from dev.programs.helm import helm
 from tests.node.running import CommandFailedError, Object, Running, run
 
 CHART = ROOT / "charts" / "scriptmodel-operator"

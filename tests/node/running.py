@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dev.binaries import find_or_build
+from dev.programs.binaries import find_or_build
 from tests.integration.cluster import Cluster
 
 Object = dict[str, Any]

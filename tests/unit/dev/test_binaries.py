@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dev import binaries, envtest
 from dev.processes import free_port
+from dev.programs import binaries, envtest
 from tests.web import Answer, WebServer, content, status
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev import chart
+from dev.generate import chart
 
 
 def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, str]]:

@@ -12,9 +12,9 @@ import pytest
 
 from dev.cluster import __main__ as program_of_clusters
 from dev.cluster import leftovers, network, preflight
-from dev.debian import MissingProgramError
-from dev.gobuild import BuildError
 from dev.processes import Program
+from dev.programs.debian import MissingProgramError
+from dev.programs.gobuild import BuildError
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_check_that_cannot_be_made_is_a_failure(monkeypatch: pytest.MonkeyPatc
         raise MissingProgramError("`apt-get install` failed")
 
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("dev.debian.need", without_archive)
+    monkeypatch.setattr("dev.programs.debian.need", without_archive)
     monkeypatch.setattr("sys.argv", ["dev.cluster", "--why-not"])
     assert program_of_clusters.main() == 1
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dev import coldstart
-from dev.coldstart import Round, measure
 from dev.paths import ROOT
 from dev.processes import has_ended, start_time
+from dev.stack import coldstart
+from dev.stack.coldstart import Round, measure
 
 CORE = frozenset([min(os.sched_getaffinity(0))])
 
@@ -73,7 +73,7 @@ def test_the_work_ends_automatically(parent_is_gone: bool) -> None:
 
 @pytest.mark.parametrize("starts", ["0", "-1", "ten"])
 def test_an_invalid_number_of_starts_is_a_usage_error(starts: str) -> None:
-    command = [sys.executable, "-m", "dev.coldstart", f"--starts={starts}"]
+    command = [sys.executable, "-m", "dev.stack.coldstart", f"--starts={starts}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--starts: must be a whole number of at least 1" in done.stderr

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dev.apiserver import ApiServer
-from dev.definitions import wait_until_served
 from dev.processes import StartError
+from dev.stack.apiserver import ApiServer
+from dev.stack.definitions import wait_until_served
 
 NAME = "scriptmodels.scriptmodel.dev"
 TOKEN = "0123"  # noqa: S105 - of the server below

@@ -14,8 +14,8 @@ import pytest
 from dev.demo import __main__ as demo
 from dev.demo.failure import StageError
 from dev.demo.stages import Demo
-from dev.gobuild import BuildError
 from dev.processes import StartError
+from dev.programs.gobuild import BuildError
 
 STAGES = (
     "environments",

@@ -13,11 +13,11 @@ from pathlib import Path
 import _cffi_backend
 import pytest
 
-from dev import binaries, debian
 from dev.images import engine, slim, sources
 from dev.images.archive import Package, read
 from dev.images.sbom import cyclonedx
 from dev.paths import ROOT
+from dev.programs import binaries, debian
 
 LOCKS = ROOT / "dev" / "requirements"
 

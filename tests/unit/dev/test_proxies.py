@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from dev.apiserver import ApiServer
 from dev.demo.__main__ import bypass_proxies
 from dev.processes import free_port
+from dev.stack.apiserver import ApiServer
 
 
 class Ready(BaseHTTPRequestHandler):

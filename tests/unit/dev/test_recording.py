@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dev.recording import drawn, recorded, shortened
+from dev.generate.recording import drawn, recorded, shortened
 
 
 def test_output_and_errors_are_recorded_in_order() -> None:

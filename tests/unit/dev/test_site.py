@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.generate.site import on_page_content
 from dev.paths import OPERATOR_ENV, ROOT
-from dev.site import on_page_content
 
 LOADED = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*(?:src|href)=["']?(?:https?:)?//[^>]*>""")
 COLUMNS = 120

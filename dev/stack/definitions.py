@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dev.apiserver import ApiServer
 from dev.processes import StartError
+from dev.stack.apiserver import ApiServer
 
 WITHIN = 120.0
 """Seconds: many times what one busy core needs."""

@@ -1,6 +1,6 @@
 """Generates files from the chart: manifests, the table of values, the schema's descriptions, the tested sample.
 
-`python -m dev.chart` writes them; with `--check` it only names those that are out of date.
+`python -m dev.generate.chart` writes them; with `--check` it only names those that are out of date.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from dev.gobuild import BuildError, say
-from dev.helm import helm
 from dev.paths import ROOT
+from dev.programs.gobuild import BuildError, say
+from dev.programs.helm import helm
 
 CHART = ROOT / "charts" / "scriptmodel-operator"
 SCHEMA = CHART / "values.schema.json"

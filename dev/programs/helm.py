@@ -1,6 +1,8 @@
-"""The programs that the chart is made and tested with: `python -m dev.helm` builds them once and prints helm's path.
+"""The programs that the chart is made and tested with.
 
-`python -m dev.helm alone` leaves out promql, which a release on a node does not ask for.
+`python -m dev.programs.helm` builds them once and prints the path of helm.
+
+`python -m dev.programs.helm alone` leaves out promql, which a release on a node does not ask for.
 """
 
 from __future__ import annotations
@@ -9,20 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev.binaries import CONTROL_PLANE
-from dev.gobuild import BuildError, GoProgram, build, say
 from dev.paths import ROOT
+from dev.programs.binaries import CONTROL_PLANE
+from dev.programs.gobuild import BuildError, GoProgram, build, say
 
 HELM = GoProgram(
     name="helm",
-    module=ROOT / "dev" / "helm",
+    module=ROOT / "dev" / "programs" / "helm",
     requires="helm.sh/helm/v3",
     package="helm.sh/helm/v3/cmd/helm",
     takes="a minute or two after the control plane, whose compiled packages it shares",
 )
 PROMQL = GoProgram(
     name="promql",
-    module=ROOT / "dev" / "promql",
+    module=ROOT / "dev" / "programs" / "promql",
     requires="github.com/prometheus/prometheus",
     takes="a minute or two",
 )
@@ -42,7 +44,7 @@ def helm() -> Path:
 
 
 def promql() -> Path:
-    """Return the program of dev/promql, which evaluates alerts and queries with Prometheus' own code."""
+    """Return the program of dev/programs/promql, which evaluates alerts and queries with Prometheus' own code."""
     return build(PROMQL) / PROMQL.name
 
 

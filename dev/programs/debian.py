@@ -1,6 +1,6 @@
 """Programs that come from Debian's packages: found on PATH, or installed where this process may do that.
 
-    python3 -m dev.debian PROGRAM...
+    python3 -m dev.programs.debian PROGRAM...
 
 makes sure of programs whose packages have their names.
 """

@@ -1,4 +1,7 @@
-"""Write the options in docs/reference/configuration.md from the commands: `python -m dev.options [--check]`."""
+"""Write the options in docs/reference/configuration.md from the commands.
+
+`python -m dev.generate.options` writes them; with `--check` it only says whether they are up to date.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Find the control plane's binaries (kube-apiserver, etcd, kubectl), or download or build them once for all clones.
 
-`python -m dev.binaries` prints their folder on stdout and its progress on stderr.
+`python -m dev.programs.binaries` prints their folder on stdout and its progress on stderr.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev import envtest
-from dev.gobuild import BuildError, GoProgram, build, say
 from dev.paths import ROOT
+from dev.programs import envtest
+from dev.programs.gobuild import BuildError, GoProgram, build, say
 
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 CONTROL_PLANE = GoProgram(
     name="controlplane",
-    module=ROOT / "dev" / "controlplane",
+    module=ROOT / "dev" / "programs" / "controlplane",
     requires="k8s.io/kubernetes",
     links=PROGRAMS,
     takes="about 5 minutes on 2 cores",
 )
 NODE = GoProgram(
     name="node",
-    module=ROOT / "dev" / "node",
+    module=ROOT / "dev" / "programs" / "node",
     requires="k8s.io/kubernetes",
     links=("kube-controller-manager", "kube-scheduler", "kubelet"),
     takes="about 3 minutes after the control plane, whose compiled packages it shares",

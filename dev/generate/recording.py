@@ -1,4 +1,4 @@
-"""Record a command's terminal output as an SVG: `python -m dev.recording OUT.svg COMMAND...`.
+"""Record a command's terminal output as an SVG: `python -m dev.generate.recording OUT.svg COMMAND...`.
 
 The command runs without a terminal, so that it prints a line for each change instead of redrawing. Of a long output the
 middle is left out. The SVG names no font of another host.
@@ -56,7 +56,7 @@ def drawn(shown: str, output: str, first: int, last: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dev.recording", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev.generate.recording", description=__doc__)
     parser.add_argument("svg", type=Path, metavar="OUT.svg")
     parser.add_argument("--first", type=int, default=12, help="lines kept of the beginning [12]")
     parser.add_argument("--last", type=int, default=14, help="lines kept of the end [14]")

@@ -1,6 +1,6 @@
 """Start a control plane from nothing many times, up to the first accepted ScriptModel, while the machine is busy.
 
-    python3 -m dev.coldstart [--starts 10] [--limit 3600]
+    python3 -m dev.stack.coldstart [--starts 10] [--limit 3600]
 
 Each start has a new folder, and programs that are read from the disk again where the page cache may be dropped. The
 first round keeps every core busy; the second has one core and adds no work. The exit status is 1 if a start failed.
@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from dev.binaries import PROGRAMS, find_or_build
 from dev.demo.failure import cause
-from dev.gobuild import BuildError
 from dev.paths import ROOT
 from dev.processes import Program
+from dev.programs.binaries import PROGRAMS, find_or_build
+from dev.programs.gobuild import BuildError
 from dev.stack import ControlPlane
 
 RUNS = ROOT / "build" / "cold-start"
@@ -153,7 +153,7 @@ def _terminated(number: int, _frame: object) -> NoReturn:
 
 def main() -> int:
     """Run the starts."""
-    parser = argparse.ArgumentParser(prog="python3 -m dev.coldstart", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python3 -m dev.stack.coldstart", description=__doc__)
     parser.add_argument("--starts", type=_positive, default=10, help="starts in each round (default: %(default)s)")
     parser.add_argument("--limit", type=_positive, default=3600, help="seconds for all (default: %(default)s)")
     args = parser.parse_args()

@@ -14,11 +14,11 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
-from dev.gobuild import BuildError, say
 from dev.paths import cache
+from dev.programs.gobuild import BuildError, say
 
 VERSION = "v1.34.1"
-"""The newest that envtest-releases.yaml of controller-tools has of the minor release in dev/controlplane."""
+"""The newest that envtest-releases.yaml of controller-tools has of the minor release in dev/programs/controlplane."""
 RELEASES = "https://github.com/kubernetes-sigs/controller-tools/releases/download"
 ARCHIVES = {
     "x86_64": (

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dev.apiserver import ApiServer
-from dev.binaries import find_or_build
-from dev.definitions import wait_until_served
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.processes import Program, StartError, free_port
+from dev.programs.binaries import find_or_build
+from dev.stack.apiserver import ApiServer
+from dev.stack.definitions import wait_until_served
 
 TRAINER_IMAGE = "scriptmodel-trainer:dev"
 """The image name that the operator writes into pipelines and localpach maps to the trainer's environment."""

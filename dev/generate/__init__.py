@@ -1,0 +1,1 @@
+"""Generates what is committed: manifests, tables of the reference, pictures of terminals."""
