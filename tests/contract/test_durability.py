@@ -24,7 +24,7 @@ LARGE = 300_000
 def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line."""
     return subprocess.run(
-        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
 
 
@@ -126,8 +126,15 @@ def future_format(root: Path) -> None:
         db.execute("PRAGMA user_version = 999")
 
 
+def delete_metadata(root: Path) -> None:
+    """Delete the metadata."""
+    (root / "metadata.db").unlink()
+
+
 @pytest.mark.parametrize(
-    "damage", [truncate, delete_large, delete_small, overwrite_pages, future_format], ids=lambda each: each.__name__
+    "damage",
+    [truncate, delete_large, delete_small, overwrite_pages, future_format, delete_metadata],
+    ids=lambda each: each.__name__,
 )
 def test_a_damaged_store_is_reported_and_not_served(filled: Path, damage: object) -> None:
     damage(filled)  # type: ignore[operator]  # parametrized
@@ -135,6 +142,44 @@ def test_a_damaged_store_is_reported_and_not_served(filled: Path, damage: object
     assert result.returncode == 3
     assert result.stderr.startswith("localpach: the store is damaged and is not served: ")
     assert "Traceback" not in result.stderr
+
+
+def test_a_store_without_metadata_says_what_to_do_and_gets_no_empty_metadata(filled: Path) -> None:
+    delete_metadata(filled)
+    for command in (("serve", "--listen", "127.0.0.1:0"), ("check",)):
+        result = localpach(*command, "--root", str(filled))
+        assert result.returncode == 3
+        assert f"{filled} has contents but no metadata.db: restore the folder from a backup" in result.stderr
+    assert not (filled / "metadata.db").exists()
+
+
+def test_acknowledged_changes_that_the_write_ahead_log_lost_are_reported_until_accepted(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    server = start(root)
+    client = Client(server.address)
+    client.create_repo("corpus")
+    for number in range(60):
+        client.put("corpus", {f"/{number}": b"x"})
+    server.kill()
+    flip_a_bit(root / "metadata.db-wal")
+    for _ in range(2):
+        result = localpach("serve", "--root", str(root), "--listen", "127.0.0.1:0")
+        assert result.returncode == 3
+        assert f"{root / 'metadata.db'} lost its last " in result.stderr
+        assert f"localpach check --root {root} --accept-loss" in result.stderr
+    assert localpach("check", "--root", str(root)).returncode == 3
+    assert localpach("check", "--root", str(root), "--accept-loss").returncode == 0
+    with serving(root) as again:
+        assert 0 < len(Client(again.address).paths("corpus")) < 60
+
+
+def flip_a_bit(path: Path) -> None:
+    """Damage the middle of a file."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        (byte,) = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
 
 
 def test_corrupted_bytes_are_reported_by_check_and_never_sent(filled: Path) -> None:

@@ -183,23 +183,24 @@ def serve(
     help="Root folder of a localpach that is not running.",
 )
 @click.option("--collect", is_flag=True, help="Delete contents that no commit references.")
-def check(root: Path, *, collect: bool) -> None:
+@click.option("--accept-loss", is_flag=True, help="Let a store that lost its last changes continue without them.")
+def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
     """Read the whole store and report damaged contents. The exit status is 3 if there are any."""
     from localpach.pfs import garbage  # noqa: PLC0415  # likewise
-    from localpach.server import METADATA, AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
-    from localpach.store import checking  # noqa: PLC0415  # likewise
-    from localpach.store.contents import Contents  # noqa: PLC0415  # likewise
-    from localpach.store.database import DamagedStoreError, Database  # noqa: PLC0415  # likewise
+    from localpach.server import AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
+    from localpach.store import checking, opening  # noqa: PLC0415  # likewise
+    from localpach.store.contents import CONTENTS  # noqa: PLC0415  # likewise
+    from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
 
-    if not (root / METADATA).exists():
-        _fail(FAILED, f"{root} is not a root folder of localpach: it has no {METADATA}")
+    if not any((root / name).exists() for name in (opening.METADATA, CONTENTS)):
+        _fail(FAILED, f"{root} is not a root folder of localpach: it has no {opening.METADATA}")
     try:
         lock = lock_root(root)
     except AlreadyServedError as error:
         _fail(FAILED, str(error))
     with lock:
         try:
-            db, contents = Database(root / METADATA), Contents(root)
+            db, contents = opening.open_store(root, accept_loss=accept_loss)
         except DamagedStoreError as error:
             _fail(DAMAGED, str(error))
         except sqlite3.OperationalError as error:

@@ -34,13 +34,11 @@ from localpach.pps.validation import Limits
 from localpach.run.isolation import detect
 from localpach.service import Service, apply_request, register_end_hooks
 from localpach.store.checking import require_intact
-from localpach.store.contents import Contents
-from localpach.store.database import Database
+from localpach.store.opening import open_store
 from localpach.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
-METADATA = "metadata.db"
 STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims")
 # Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
@@ -62,8 +60,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
-        self.db = Database(settings.root / METADATA, fsync=settings.fsync)
-        self.contents = Contents(settings.root, fsync=settings.fsync)
+        self.db, self.contents = open_store(settings.root, fsync=settings.fsync)
         require_intact(self.db, self.contents)
         self.isolation = settings.isolation or detect()
         content = CommitContent()

@@ -18,7 +18,7 @@ from tests.unit.localpach.client import Client
 def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line."""
     return subprocess.run(
-        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
 
 

@@ -56,8 +56,9 @@ def test_an_input_whose_name_is_too_long_for_the_file_system_fails_the_datum(cli
     client.put(corpus, {f"/{long}": b"x"})
     uuid = client.create_pipeline(train, sh("true"), corpus, datum_tries=1)
     assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
-    reason = f"cannot write /pfs/in/{long}: File name too long"
+    reason = f"File name too long, rename it in its repo: /pfs/in/{long}"
     assert f"try 1 of 1 failed: {reason}" in client.lines(train, uuid, user=False)
+    assert client.lines(train, uuid) == [reason]
 
 
 def test_a_job_whose_input_was_deleted_by_force_ends_with_the_reason(client: Client, name: Name, corpus: str) -> None:

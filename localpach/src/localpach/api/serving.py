@@ -11,6 +11,7 @@ import grpc
 
 from localpach.errors import PachError
 from localpach.required import check_call
+from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 TRANSACTION_HEADER = "pach-transaction"
@@ -117,5 +118,7 @@ def _abort_internal(method: str, context: grpc.ServicerContext, error: Exception
         raise error  # gRPC raises this to end an aborted call
     if not context.is_active():
         raise error
-    log.exception("internal error in %s", method)
+    log_error(log, f"error in {method}", error)
+    if is_full(error):
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, FULL)
     context.abort(grpc.StatusCode.INTERNAL, f"internal error in localpach: {type(error).__name__}: {error}")

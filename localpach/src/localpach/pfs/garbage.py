@@ -9,6 +9,7 @@ from localpach.pfs import temporary
 from localpach.store.checking import referenced_parts
 from localpach.store.contents import Contents
 from localpach.store.database import Database
+from localpach.store.disk import log_error
 
 log = logging.getLogger(__name__)
 PERIOD_SECONDS = 600.0
@@ -43,8 +44,8 @@ class GarbageCollector:
         while not self._stopping.wait(PERIOD_SECONDS):
             try:
                 count, size = collect(self._db, self._contents)
-            except Exception:  # the next round retries
-                log.exception("garbage collection failed")
+            except Exception as error:  # the next round retries
+                log_error(log, "garbage collection failed", error)
                 continue
             if count:
                 log.info("deleted %d unreferenced parts (%d bytes)", count, size)

@@ -13,6 +13,7 @@ from localpach.pps.pipelines import Pipeline
 from localpach.pps.worker import Worker
 from localpach.refs import PipelineRef
 from localpach.run.tree import remove_tree
+from localpach.store.disk import log_error
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,8 @@ class Master:
                 changed.clear()
                 try:
                     self._refresh()
-                except Exception:  # a broken pipeline must not end the thread that serves all pipelines
-                    log.exception("failed to update the workers after a pipeline change")
+                except Exception as error:  # a broken pipeline must not end the thread that serves all pipelines
+                    log_error(log, "failed to update the workers after a pipeline change", error)
                 changed.wait()
 
     def _refresh(self) -> None:

@@ -41,6 +41,10 @@ class FailedAttemptError(Exception):
     """An error because an attempt to process a datum failed."""
 
 
+class TransferError(FailedAttemptError):
+    """An error because input files could not be written or output files could not be stored."""
+
+
 class Cancellation:
     """A cancellation flag that wakes the threads that wait for an event of the job."""
 
@@ -139,6 +143,8 @@ class DatumRunner:
             except FailedAttemptError as error:
                 reason = str(error)
                 log.system(f"try {attempt} of {tries} failed: {reason}")
+                if isinstance(error, TransferError):
+                    log.user(reason)  # the command cannot say it, and clients look for causes in its lines
                 if self._details.transform.err_cmd and self._recover(datum, work, log):
                     state = DatumState.RECOVERED
             finally:
@@ -179,7 +185,7 @@ class DatumRunner:
             ):
                 output.append(path, datum.id, parts)
         except PachError as error:
-            raise FailedAttemptError(str(error)) from None
+            raise TransferError(str(error)) from None
         stats.upload_bytes = output.added_bytes()
         stats.upload_time.CopyFrom(duration(time.monotonic_ns() - processed))
         log.system(f"finished running user code after {_since(downloaded)}")
@@ -198,7 +204,7 @@ class DatumRunner:
             if error.errno != errno.ENAMETOOLONG:
                 raise
             path = Path(error.filename).relative_to(pfs.parent)
-            raise FailedAttemptError(f"cannot write /{path}: {error.strerror}") from None
+            raise TransferError(f"{error.strerror}, rename it in its repo: /{path}") from None
 
     def _recover(self, datum: Datum, work: Path, log: Writer) -> bool:
         transform = self._details.transform

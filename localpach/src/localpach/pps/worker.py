@@ -20,6 +20,7 @@ from localpach.pps.runner import Cancellation
 from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.run.tree import remove_tree
+from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class Worker(threading.Thread):
             while not self._stopping.is_set:
                 try:
                     self._start_and_serve()
-                except Exception:  # a bug or e.g. a full disk, which must not end the worker
-                    log.exception("internal error in the worker of %s", self.pipeline.ref)
+                except Exception as error:  # a bug or a full disk, which must not end the worker
+                    log_error(log, f"error in the worker of {self.pipeline.ref}", error)
                 else:
                     return
                 finally:
@@ -114,7 +115,7 @@ class Worker(threading.Thread):
             try:
                 run.run()
             except Exception as error:  # a bug must neither end the worker nor be retried forever
-                log.exception("internal error in job %s", job.ref)
+                log_error(log, f"error in job {job.ref}", error)
                 self._retry_or_fail(job, writer, error)
             else:
                 self._failures.pop(job.id, None)
@@ -133,7 +134,8 @@ class Worker(threading.Thread):
             self._stopping.wait(FIRST_BACKOFF_SECONDS * 2 ** (failures - 1))
             return
         del self._failures[job.id]
-        reason = f"internal error in localpach after {ATTEMPTS} attempts, see its log: {error}"
+        cause = FULL if is_full(error) else f"internal error in localpach, see its log: {error}"
+        reason = f"{ATTEMPTS} attempts failed: {cause}"
         writer.system(reason)
         with contextlib.suppress(NotFoundError, JobFinishedError), self._shared.db.write() as txn:
             jobs.end(txn, self._shared.content, job, JobState.FAILURE, reason)

@@ -13,19 +13,20 @@ import sqlite3
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from localpach.errors import DataLossError
 from localpach.store import parts as parts_of
 from localpach.store import schema
-from localpach.store.database import open_sqlite
+from localpach.store.database import close_sqlite, open_sqlite
 
 SMALL = 64 * 1024
 PART = 4 * 1024 * 1024
 PENDING_LIMIT = 4 * 1024 * 1024
 READ_SIZE = 1024 * 1024
 CACHED_HASHES = 10_000
+CONTENTS = "contents.db"
 
 
 class Contents:
@@ -39,7 +40,7 @@ class Contents:
         for leftover in self._incoming.iterdir():
             leftover.unlink()
         self._fsync = fsync
-        self._db = open_sqlite(root / "contents.db", schema.CONTENT, fsync=fsync)
+        self._db = open_sqlite(root / CONTENTS, schema.CONTENT, fsync=fsync)
         self._lock = threading.Lock()
         self._leased: Counter[bytes] = Counter()
         self._collecting = False
@@ -111,11 +112,20 @@ class Contents:
                 self._collecting = False
                 self._released_during_collection.clear()
 
+    def generation(self) -> int:
+        """Return the recorded generation of the metadata."""
+        with self._lock:
+            return int(self._db.execute("SELECT number FROM generation").fetchone()[0])
+
+    def record_generation(self, generation: int) -> None:
+        """Record the generation of the metadata. If the disk is full, the next change records its own instead."""
+        with self._lock, suppress(sqlite3.OperationalError):
+            self._db.execute("UPDATE generation SET number = ?", (generation,))
+
     def close(self) -> None:
         """Checkpoint the write-ahead log and close the database."""
         with self._lock:
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._db.close()
+            close_sqlite(self._db)
 
     def lease(self, digest: bytes) -> None:
         """Protect a part from collection."""

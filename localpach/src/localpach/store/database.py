@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,13 @@ def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
     if result != [("ok",)]:
         raise DamagedStoreError(f"{path} is damaged: " + "; ".join(str(row[0]) for row in result))
     return connection
+
+
+def close_sqlite(connection: sqlite3.Connection) -> None:
+    """Checkpoint the write-ahead log, unless the disk is full, and close a database."""
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 @dataclass
@@ -135,6 +142,12 @@ class Database:
         self._lock = threading.RLock()
         self.notifier = ChangeNotifier()
         self.end_hooks: list[Callable[[Txn], None]] = []
+        self.on_commit: Callable[[int], None] = lambda _generation: None
+
+    def generation(self) -> int:
+        """Return the number of committed changes."""
+        with self.read() as txn:
+            return int(txn.rows("SELECT number FROM generation")[0][0])
 
     @contextmanager
     def read(self) -> Iterator[Txn]:
@@ -155,12 +168,14 @@ class Database:
             try:
                 yield txn
                 self._run_end_hooks(txn)
+                generation = txn.rows("UPDATE generation SET number = number + 1 RETURNING number")[0][0]
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
             for action in txn.after_commit:
                 action()
+            self.on_commit(generation)
         self.notifier.notify(txn.changed_keys)
 
     @contextmanager
@@ -187,8 +202,7 @@ class Database:
         """Checkpoint the write-ahead log and close the database."""
         self.notifier.close()
         with self._lock:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
+            close_sqlite(self._connection)
 
     def _begin(self, statement: str, set_id: str | None = None) -> Txn:
         self._connection.execute(statement)

@@ -4,6 +4,9 @@ VERSION = 1
 
 METADATA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+-- The number of committed changes.
+CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
+INSERT INTO generation VALUES (0);
 
 CREATE TABLE projects (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -163,7 +166,9 @@ CREATE TABLE transactions (
 """
 
 CONTENT = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+-- The newest generation of the metadata; metadata with a lower one has lost acknowledged changes.
+CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
+INSERT INTO generation VALUES (0);
 CREATE TABLE small (digest BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID;
 -- The digest of a content that is stored in several parts, by the digest of the list of its parts.
 CREATE TABLE joined (parts BLOB PRIMARY KEY, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
