@@ -18,8 +18,9 @@ from python_pachyderm.proto.v2.pps import pps_pb2_grpc
 from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
 
 from localpach.api import cluster, pfs, pps
-from localpach.api.serving import ErrorTranslation
+from localpach.api.interceptor import ErrorTranslation
 from localpach.api.transaction import TransactionService
+from localpach.backend import Backend, apply_request, register_end_hooks
 from localpach.config import Settings
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import projects
@@ -32,7 +33,6 @@ from localpach.pps.master import Master
 from localpach.pps.runner import Machine
 from localpach.pps.validation import Limits
 from localpach.run.isolation import detect
-from localpach.service import Service, apply_request, register_end_hooks
 from localpach.store.checking import require_intact
 from localpach.store.opening import open_store
 from localpach.transactions import Transactions
@@ -80,7 +80,7 @@ class Server:
         restrict_permissions(settings.root)
         self._master = Master(WorkerContext(self.db, content, reader, machine, settings.settle), logs, work)
         transactions = Transactions(self.db, apply_request(content))
-        service = Service(
+        backend = Backend(
             db=self.db,
             contents=self.contents,
             content=content,
@@ -102,8 +102,8 @@ class Server:
             ],
         )
         cluster.add_to(self._grpc, self.db, cluster_id)
-        pfs_pb2_grpc.add_APIServicer_to_server(pfs.PfsService(service), self._grpc)
-        pps_pb2_grpc.add_APIServicer_to_server(pps.PpsService(service), self._grpc)
+        pfs_pb2_grpc.add_APIServicer_to_server(pfs.PfsService(backend), self._grpc)
+        pps_pb2_grpc.add_APIServicer_to_server(pps.PpsService(backend), self._grpc)
         transaction_pb2_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)
         self.address = _bind(self._grpc, settings.listen)
 

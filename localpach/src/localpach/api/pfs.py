@@ -7,14 +7,14 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
 from localpach.api.pfs_commits import CommitCalls
 from localpach.api.pfs_files import FileCalls
 from localpach.api.pfs_repos import RepoCalls
-from localpach.service import Service
+from localpach.backend import Backend
 
 
 class PfsService(RepoCalls, CommitCalls, FileCalls, pfs_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """The PFS service: projects, repos, branches, commits and files."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
 
 def unsupported() -> dict[str, str]:

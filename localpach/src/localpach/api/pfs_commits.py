@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 
 from localpach.api.describe import commit_info
-from localpach.api.serving import active_transaction
+from localpach.api.interceptor import active_transaction
+from localpach.backend import Backend
 from localpach.errors import (
     PachError,
     UnavailableError,
@@ -24,44 +25,43 @@ from localpach.messages import transaction as tx
 from localpach.pfs import commits, commitsets, repos
 from localpach.pfs.commits import Commit
 from localpach.refs import CommitRef, RepoRef
-from localpach.service import Service
 from localpach.store.database import Txn
 
 
 class CommitCalls:
     """The PFS calls about commits and commit sets."""
 
-    _service: Service
+    _backend: Backend
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
         """Start a commit."""
-        answer = self._service.perform(active_transaction(context), tx.TransactionRequest(start_commit=request))
+        answer = self._backend.perform(active_transaction(context), tx.TransactionRequest(start_commit=request))
         return answer.commit
 
     def FinishCommit(self, request: pfs.FinishCommitRequest, context: grpc.ServicerContext) -> Empty:
         """Finish a commit."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(finish_commit=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(finish_commit=request))
         return Empty()
 
     def ClearCommit(self, request: pfs.ClearCommitRequest, context: grpc.ServicerContext) -> Empty:
         """Delete all changes of an open commit."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             commit = commits.resolve(txn, commit_ref(request.commit))
             if commit.finishing is not None:
                 raise PachError("cannot clear finished commit")
             if request.commit.id == commit.uuid:  # the real server clears nothing if the branch is given
-                self._service.content.clear(txn, commit)
+                self._backend.content.clear(txn, commit)
         return Empty()
 
     def InspectCommit(self, request: pfs.InspectCommitRequest, context: grpc.ServicerContext) -> pfs.CommitInfo:
         """Describe a commit, after waiting for the requested state."""
         commit = self._in_state(commit_ref(request.commit), request.wait, context)
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             return commit_info(txn, commit)
 
     def ListCommit(self, request: pfs.ListCommitRequest, context: grpc.ServicerContext) -> Iterator[pfs.CommitInfo]:
         """List commits, newest first, or the ancestors of a commit down to another."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             found = list(self._list_commits(txn, request))
         yield from found
 
@@ -76,7 +76,7 @@ class CommitCalls:
             raise PachError(f"the `from` commit needs to be from repo {repo}")
         start = getattr(request, "from").id if request.HasField("from") else ""
         seen = {start} if start else set()
-        db = self._service.db
+        db = self._backend.db
         with db.notifier.subscribe(("commits of", repo)) as changed:
             context.add_callback(changed.set)
             while context.is_active() and not db.notifier.closed:
@@ -102,15 +102,15 @@ class CommitCalls:
         self, request: pfs.InspectCommitSetRequest, context: grpc.ServicerContext
     ) -> Iterator[pfs.CommitInfo]:
         """Stream the commits of a set in topological order; with ``wait`` each after it is finished."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             found = commitsets.require_set(txn, request.commit_set.id)
             ready = [commit_info(txn, each) for each in found if not request.wait or each.finished is not None]
         yield from ready
         if request.wait:
             for commit in found:
                 if commit.finished is None:
-                    finished = self._service.reader.wait_finished(commit, context)
-                    with self._service.db.read() as txn:
+                    finished = self._backend.reader.wait_finished(commit, context)
+                    with self._backend.db.read() as txn:
                         info = commit_info(txn, finished)
                     yield info
 
@@ -119,10 +119,10 @@ class CommitCalls:
     ) -> Iterator[pfs.CommitSetInfo]:
         """List all commit sets, newest first."""
         project = request.project.name if request.HasField("project") else ""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             names = commitsets.ids(txn)
         for name in names:
-            with self._service.db.read() as txn:
+            with self._backend.db.read() as txn:
                 members = commitsets.members(txn, name, with_aliases=True)
                 own = [each for each in members if each.uuid == name]
                 if not own or (project and all(each.repo.project != project for each in own)):
@@ -133,13 +133,13 @@ class CommitCalls:
 
     def SquashCommitSet(self, request: pfs.SquashCommitSetRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a commit set and merge its changes into the child commits."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(squash_commit_set=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(squash_commit_set=request))
         return Empty()
 
     def DropCommitSet(self, request: pfs.DropCommitSetRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a commit set with its changes."""
-        with self._service.db.write() as txn:
-            commitsets.drop(txn, self._service.content, request.commit_set.id)
+        with self._backend.db.write() as txn:
+            commitsets.drop(txn, self._backend.content, request.commit_set.id)
         return Empty()
 
     def FindCommits(
@@ -150,11 +150,11 @@ class CommitCalls:
         searched = found = 0
         last = request.start
         while ref is not None and not (request.limit and found == request.limit):
-            with self._service.db.read() as txn:
+            with self._backend.db.read() as txn:
                 commit = commits.resolve(txn, ref)
                 if commit.finished is None:
                     raise UnavailableError(f"commit {commit} not finished")
-                changed = self._service.content.changes(txn, commit)
+                changed = self._backend.content.changes(txn, commit)
                 parent = None if commit.parent is None else commits.get(txn, commit.parent)
             last = commit_message(commit.repo, commit.uuid, commit.branch)
             if any(name.partition("\0")[0] == request.file_path for name in changed.files):
@@ -165,7 +165,7 @@ class CommitCalls:
         yield pfs.FindCommitsResponse(last_searched_commit=last, commits_searched=searched)
 
     def _in_state(self, ref: CommitRef, state: int, context: grpc.ServicerContext) -> Commit:
-        reader, db = self._service.reader, self._service.db
+        reader, db = self._backend.reader, self._backend.db
         with db.read() as txn:
             commit = commits.resolve(txn, ref)
             sources = commits.direct_provenance(txn, commit) if state == pfs.CommitState.READY else []
@@ -201,7 +201,7 @@ class CommitCalls:
                 return
             sent += 1
             info = commit_info(txn, commit)
-            info.size_bytes_upper_bound = self._service.content.size_upper_bound(txn, commit)
+            info.size_bytes_upper_bound = self._backend.content.size_upper_bound(txn, commit)
             yield info
 
     def _in_order(self, txn: Txn, repo: RepoRef, request: Any) -> Iterator[Commit]:

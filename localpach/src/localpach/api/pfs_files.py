@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from localpach.backend import Backend
 from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
 from localpach.messages import BytesValue, Empty, commit_ref, pfs
 from localpach.names import is_commit_id
@@ -23,7 +24,6 @@ from localpach.pfs.tar import tar_stream
 from localpach.pfs.writing import Upload
 from localpach.pps.datums import file_info
 from localpach.refs import CommitRef
-from localpach.service import Service
 
 FIRST_MESSAGE = "first message must be a commit"
 _CANCELLATION_SECONDS = 0.01
@@ -32,7 +32,7 @@ _CANCELLATION_SECONDS = 0.01
 class FileCalls:
     """The PFS calls about files."""
 
-    _service: Service
+    _backend: Backend
 
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Empty:
         """Apply a stream of file changes to a commit, atomically."""
@@ -42,9 +42,9 @@ class FileCalls:
         if not first.HasField("set_commit"):
             raise PachError(FIRST_MESSAGE)
         target = commit_ref(first.set_commit)
-        service = self._service
+        backend = self._backend
         try:
-            with service.db.read() as txn:
+            with backend.db.read() as txn:
                 commit: Commit | None = commits.resolve(txn, target)
         except NotFoundError:
             if not target.branch:
@@ -52,8 +52,8 @@ class FileCalls:
             commit = None
         if commit is not None and target.id and (target.branch or is_commit_id(target.id)):
             commits.require_open(commit)
-        with service.contents.session() as session:
-            upload = Upload(service.contents, session, lambda: self._snapshot(commit))
+        with backend.contents.session() as session:
+            upload = Upload(backend.contents, session, lambda: self._snapshot(commit))
             self._receive(upload, requests, context)
             changes = upload.finish()
             if _is_cancelled(context):
@@ -73,12 +73,12 @@ class FileCalls:
         if second is not None:
             kind = "cannot get directory or non-regular file" if second.is_dir else "matched multiple files"
             raise PachError(f"{kind}. Use GetFileTAR instead")
-        for piece in self._service.contents.read(first.parts, request.offset):
+        for piece in self._backend.contents.read(first.parts, request.offset):
             yield BytesValue(value=piece)
 
     def GetFileTAR(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
         """Stream the files and directories that a path or pattern selects, as a tar archive."""
-        for piece in tar_stream(self._matched(request, context), self._service.contents):
+        for piece in tar_stream(self._matched(request, context), self._backend.contents):
             yield BytesValue(value=piece)
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
@@ -119,7 +119,7 @@ class FileCalls:
 
     def GlobFile(self, request: pfs.GlobFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
         """List the entries that match a pattern."""
-        opened = self._service.reader.open(commit_ref(request.commit), context)
+        opened = self._backend.reader.open(commit_ref(request.commit), context)
         glob = compile_glob(clean(request.pattern))
         bounds = request.path_range
         for entry in opened.tree.glob(glob, lower=bounds.lower, upper=bounds.upper):
@@ -135,9 +135,9 @@ class FileCalls:
             old = self._open(request.old_file, context)
             old_path = clean(request.old_file.path)
         elif new.commit is not None and new.commit.parent is not None:
-            with self._service.db.read() as txn:
+            with self._backend.db.read() as txn:
                 parent = commits.get(txn, new.commit.parent)
-            old = self._service.reader.open(CommitRef(parent.repo, parent.uuid), context)
+            old = self._backend.reader.open(CommitRef(parent.repo, parent.uuid), context)
         before = iter(()) if old is None else old.tree.walk(old_path, request.old_file.datum)
         for was, now in differences(before, new.tree.walk(new_path, request.new_file.datum)):
             answer = pfs.DiffFileResponse()
@@ -151,22 +151,22 @@ class FileCalls:
         self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
     ) -> pfs.CreateFileSetResponse:
         """Store changes as a temporary file set."""
-        service = self._service
-        with service.contents.session() as session:
-            upload = Upload(service.contents, session, lambda: EMPTY)
+        backend = self._backend
+        with backend.contents.session() as session:
+            upload = Upload(backend.contents, session, lambda: EMPTY)
             self._receive(upload, requests, context)
             changes = upload.finish()
-            with service.db.write() as txn:
+            with backend.db.write() as txn:
                 return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, changes))
 
     def GetFileSet(self, request: pfs.GetFileSetRequest, context: grpc.ServicerContext) -> pfs.CreateFileSetResponse:
         """Store the files of a commit as a temporary file set."""
-        opened = self._service.reader.open(commit_ref(request.commit), context)
+        opened = self._backend.reader.open(commit_ref(request.commit), context)
         if opened.commit is None:
             return pfs.CreateFileSetResponse(file_set_id=opened.ref.id)
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             whole = Changes()
-            for name, parts in self._service.content.snapshot(txn, opened.commit).files.items():
+            for name, parts in self._backend.content.snapshot(txn, opened.commit).files.items():
                 path, _, datum = name.partition("\0")
                 whole.append(path, datum, parts)
             return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole))
@@ -174,19 +174,19 @@ class FileCalls:
     def AddFileSet(self, request: pfs.AddFileSetRequest, context: grpc.ServicerContext) -> Empty:
         """Add a temporary file set to an open commit."""
         temporary.validate_id(request.file_set_id)
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             commit = commits.resolve(txn, commit_ref(request.commit))
             commits.require_open(commit)
             try:
                 changes = temporary.load(txn, request.file_set_id)
             except NotFoundError:
                 raise PachError("path does not exist") from None
-            self._service.content.add(txn, commit, changes)
+            self._backend.content.add(txn, commit, changes)
         return Empty()
 
     def RenewFileSet(self, request: pfs.RenewFileSetRequest, context: grpc.ServicerContext) -> Empty:
         """Extend the lifetime of a temporary file set."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             temporary.renew(txn, request.file_set_id, request.ttl_seconds)
         return Empty()
 
@@ -194,7 +194,7 @@ class FileCalls:
         self, request: pfs.ComposeFileSetRequest, context: grpc.ServicerContext
     ) -> pfs.CreateFileSetResponse:
         """Combine temporary file sets, in order, into a new one."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             whole = Changes()
             for name in request.file_set_ids:
                 whole = whole.then(temporary.load(txn, name))
@@ -203,7 +203,7 @@ class FileCalls:
 
     def ShardFileSet(self, request: pfs.ShardFileSetRequest, context: grpc.ServicerContext) -> pfs.ShardFileSetResponse:
         """Return a single shard, since more have no advantage here."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             temporary.load(txn, request.file_set_id)
         return pfs.ShardFileSetResponse(shards=[pfs.PathRange()])
 
@@ -220,7 +220,7 @@ class FileCalls:
                 upload.delete(request.delete_file.path, request.delete_file.datum)
             elif kind == "copy_file":
                 copy = request.copy_file
-                source = self._service.reader.open(commit_ref(copy.src.commit), None)
+                source = self._backend.reader.open(commit_ref(copy.src.commit), None)
                 path = clean(copy.src.path)
                 entries = source.tree.walk(path, copy.src.datum)
                 upload.copy(path, clean(copy.dst), entries, copy.datum, append=copy.append)
@@ -232,22 +232,22 @@ class FileCalls:
     def _snapshot(self, commit: Commit | None) -> Snapshot:
         if commit is None:
             return EMPTY
-        with self._service.db.read() as txn:
-            return self._service.content.snapshot(txn, commits.get(txn, commit.id))
+        with self._backend.db.read() as txn:
+            return self._backend.content.snapshot(txn, commits.get(txn, commit.id))
 
     def _apply(self, target: CommitRef, commit: Commit | None, changes: Changes) -> None:
-        service = self._service
-        with service.db.write() as txn:
+        backend = self._backend
+        with backend.db.write() as txn:
             if commit is not None and commit.finishing is None:
                 now = commits.find(txn, commit.repo, commit.uuid)
                 if now is None:
                     raise NotFoundError(f"commit {commit} not found")
-                service.content.add(txn, now, changes)
+                backend.content.add(txn, now, changes)
                 return
             branch = target.repo.branch(target.branch or target.id)
             fresh = branches.start_commit(txn, branch, None, "")
-            service.content.add(txn, fresh, changes)
-            service.content.finish(txn, fresh)
+            backend.content.add(txn, fresh, changes)
+            backend.content.finish(txn, fresh)
 
     def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[Entry]:
         if request.URL:
@@ -268,7 +268,7 @@ class FileCalls:
         return _chain(first, entries)
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
-        return self._service.reader.open(commit_ref(file.commit), context)
+        return self._backend.reader.open(commit_ref(file.commit), context)
 
 
 def _is_cancelled(context: grpc.ServicerContext) -> bool:

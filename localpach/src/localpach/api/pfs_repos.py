@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.api.describe import branch_info, project_info, repo_info, repo_size
-from localpach.api.serving import active_transaction
+from localpach.api.interceptor import active_transaction
+from localpach.backend import Backend
 from localpach.errors import (
     InvalidArgumentError,
     PachError,
@@ -22,25 +23,24 @@ from localpach.messages import (
 from localpach.messages import transaction as tx
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import branches, commitsets, projects, repos
-from localpach.service import Service
 
 
 class RepoCalls:
     """The PFS calls about projects, repos and branches."""
 
-    _service: Service
+    _backend: Backend
 
     def CreateProject(self, request: pfs.CreateProjectRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a project."""
         name = request.project.name if request.HasField("project") else None
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             projects.create(txn, name, request.description, update=request.update)
         return Empty()
 
     def InspectProject(self, request: pfs.InspectProjectRequest, context: grpc.ServicerContext) -> pfs.ProjectInfo:
         """Describe a project."""
         name = request.project.name
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             try:
                 return project_info(projects.get(txn, name))
             except PachError as error:
@@ -48,26 +48,26 @@ class RepoCalls:
 
     def ListProject(self, request: pfs.ListProjectRequest, context: grpc.ServicerContext) -> Iterator[pfs.ProjectInfo]:
         """List all projects."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             found = projects.list_all(txn)
         yield from map(project_info, found)
 
     def DeleteProject(self, request: pfs.DeleteProjectRequest, context: grpc.ServicerContext) -> Empty:
         """Delete an empty project."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             projects.delete(txn, request.project.name if request.HasField("project") else None)
         return Empty()
 
     def CreateRepo(self, request: pfs.CreateRepoRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a repo."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(create_repo=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_repo=request))
         return Empty()
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
         """Describe a repo with its size."""
         if not request.HasField("repo"):
             raise PachError("repo cannot be nil")
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             repo = repos.get(txn, repo_ref(request.repo))
             info = repo_info(txn, repo)
             info.details.size_bytes = repo_size(txn, repo)
@@ -76,7 +76,7 @@ class RepoCalls:
     def ListRepo(self, request: pfs.ListRepoRequest, context: grpc.ServicerContext) -> Iterator[pfs.RepoInfo]:
         """List the repos of a type, newest first."""
         found = []
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             for repo in repos.list_all(txn, kind=request.type, projects=[each.name for each in request.projects]):
                 info = repo_info(txn, repo)
                 info.size_bytes_upper_bound = repo_size(txn, repo)
@@ -87,7 +87,7 @@ class RepoCalls:
         """Delete a repo."""
         if not request.HasField("repo"):
             raise InvalidArgumentError("no repo specified")
-        self._service.perform(active_transaction(context), tx.TransactionRequest(delete_repo=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(delete_repo=request))
         return Empty()
 
     def DeleteRepos(self, request: pfs.DeleteReposRequest, context: grpc.ServicerContext) -> pfs.DeleteReposResponse:
@@ -95,49 +95,49 @@ class RepoCalls:
         names = [each.name for each in request.projects]
         if not request.all and not names:
             return pfs.DeleteReposResponse()
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             found = repos.list_all(txn, projects=() if request.all else names)
             for repo in found:
                 if repos.belongs_to_pipeline(txn, repo.ref):
                     raise PachError(
                         "delete repos: cannot delete a repo associated with a pipeline - delete the pipeline instead"
                     )
-            commitsets.delete_repos(txn, self._service.content, found, force=request.force)
+            commitsets.delete_repos(txn, self._backend.content, found, force=request.force)
         return pfs.DeleteReposResponse(repos=[repo_message(repo.ref) for repo in found])
 
     def CreateBranch(self, request: pfs.CreateBranchRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a branch."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(create_branch=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_branch=request))
         return Empty()
 
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
         """Describe a branch with its provenance."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             return branch_info(txn, branches.get(txn, branch_ref(request.branch)))
 
     def ListBranch(self, request: pfs.ListBranchRequest, context: grpc.ServicerContext) -> Iterator[pfs.BranchInfo]:
         """List the branches of a repo, newest first."""
         repo = repo_ref(request.repo) if request.HasField("repo") else None
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             found = branches.in_repo(txn, repo)
             infos = [branch_info(txn, each) for each in (reversed(found) if request.reverse else found)]
         yield from infos
 
     def DeleteBranch(self, request: pfs.DeleteBranchRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a branch."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(delete_branch=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(delete_branch=request))
         return Empty()
 
     def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         """Delete all repos and projects except the default project, which is created again."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             found = repos.list_all(txn)
             if any(repos.belongs_to_pipeline(txn, repo.ref) for repo in found):
                 raise PachError(
                     "could not delete all repos: cannot delete a repo associated with a pipeline - "
                     "delete the pipeline instead"
                 )
-            commitsets.delete_repos(txn, self._service.content, found, force=False)
+            commitsets.delete_repos(txn, self._backend.content, found, force=False)
             for project in projects.list_all(txn):
                 projects.delete(txn, project.name)
             projects.create(txn, DEFAULT_PROJECT, "", update=False)

@@ -8,14 +8,14 @@ from localpach.api.pps_datums import DatumCalls
 from localpach.api.pps_jobs import JobCalls
 from localpach.api.pps_logs import LogCalls
 from localpach.api.pps_pipelines import PipelineCalls
-from localpach.service import Service
+from localpach.backend import Backend
 
 
 class PpsService(PipelineCalls, JobCalls, DatumCalls, LogCalls, pps_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """The PPS service: pipelines, jobs, datums, logs and secrets."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
 
 def unsupported() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import grpc
 
+from localpach.backend import Backend
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
     Empty,
@@ -20,19 +21,18 @@ from localpach.pps import datums, inputs, jobs
 from localpach.pps.jobs import Job
 from localpach.pps.states import DatumState
 from localpach.refs import META, CommitRef, JobRef
-from localpach.service import Service
 
 
 class DatumCalls:
     """The PPS calls about datums."""
 
-    _service: Service
+    _backend: Backend
 
     def RestartDatum(self, request: pps.RestartDatumRequest, context: grpc.ServicerContext) -> Empty:
         """Raise UnimplementedError if the job exists."""
         if not request.HasField("job"):
             raise PachError("must specify a job")
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             jobs.get(txn, job_ref(request.job))
         raise UnimplementedError("localpach does not support restarting a datum: stop the job and restart the pipeline")
 
@@ -74,7 +74,7 @@ class DatumCalls:
         yield from after[: request.number] if request.number else after
 
     def _datums_of(self, ref: JobRef) -> tuple[Job, list[datums.DatumRecord]]:
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             job = jobs.get(txn, ref)
             meta = jobs.meta_commit(txn, job)
             return job, [] if meta is None else datums.of_commit(txn, meta)
@@ -90,7 +90,7 @@ class DatumCalls:
                 node.pfs.project = node.pfs.project or "default"
 
         def opener(ref: CommitRef) -> tuple[Commit, Tree]:
-            return self._service.reader.open_commit(ref, context)
+            return self._backend.reader.open_commit(ref, context)
 
         infos = []
         for datum in datums.of_input(root, "", opener):

@@ -8,7 +8,8 @@ from typing import Any
 import grpc
 
 from localpach.api.describe import job_info
-from localpach.api.serving import active_transaction
+from localpach.api.interceptor import active_transaction
+from localpach.backend import Backend
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
     SECOND,
@@ -24,7 +25,6 @@ from localpach.pps import inputs, jobs, pipelines
 from localpach.pps.jobs import Job
 from localpach.pps.states import JobState
 from localpach.refs import USER, JobRef, PipelineRef
-from localpach.service import Service
 from localpach.store.database import Txn
 from localpach.waiting import wait_until
 
@@ -51,14 +51,14 @@ _COPIED = [
 class JobCalls:
     """The PPS calls about jobs."""
 
-    _service: Service
+    _backend: Backend
 
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
         """Describe a job; with ``wait`` after it has finished."""
         if not request.HasField("job"):
             raise PachError("must specify a job")
         ref = job_ref(request.job)
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             job = jobs.get(txn, ref)
         if request.wait:
             job = self._wait_finished(ref, context)
@@ -67,16 +67,16 @@ class JobCalls:
     def InspectJobSet(self, request: pps.InspectJobSetRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
         """Stream the jobs of a commit set in topological order; with ``wait`` each after its commit is finished."""
         uuid = request.job_set.id
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             members = commitsets.members(txn, uuid, with_aliases=True)
             refs = [job.ref for job in jobs.with_id(txn, uuid)] if not members else []
         for commit in members:
             if request.wait and commit.finished is None:
-                self._service.reader.wait_finished(commit, context)
+                self._backend.reader.wait_finished(commit, context)
             if commit.repo.type == USER:
                 refs.append(JobRef(PipelineRef(commit.repo.name, commit.repo.project), uuid))
         for ref in refs:
-            with self._service.db.read() as txn:
+            with self._backend.db.read() as txn:
                 job = jobs.find(txn, ref)
             if job is not None:
                 yield self._describe(job, details=request.details)
@@ -86,7 +86,7 @@ class JobCalls:
         if request.jqFilter:
             raise UnimplementedError("localpach does not support jq filters: filter the response instead")
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             versions = {(each.ref, each.version) for each in pipelines.list_all(txn, only, request.history)}
             found = [job for job in jobs.list_all(txn, only) if (job.ref.pipeline, job.version) in versions]
             if request.input_commit:
@@ -111,7 +111,7 @@ class JobCalls:
             raise UnimplementedError("localpach does not support jq filters: filter the response instead")
         if request.number < 0:
             raise PachError("number must be non-negative")
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             found = jobs.list_all(txn, None)
         projects = {each.name for each in request.projects}
         marker = request.paginationMarker if request.HasField("paginationMarker") else None
@@ -140,7 +140,7 @@ class JobCalls:
         if not request.pipeline.name:
             raise PachError("pipeline must be specified")
         ref = pipeline_ref(request.pipeline)
-        db = self._service.db
+        db = self._backend.db
         newest: int | None = None
         with db.notifier.subscribe(("jobs of", ref)) as changed:
             context.add_callback(changed.set)
@@ -159,18 +159,18 @@ class JobCalls:
         """Kill and delete a job."""
         if not request.HasField("job"):
             raise PachError("job cannot be nil")
-        with self._service.db.write() as txn:
-            jobs.delete(txn, self._service.content, job_ref(request.job))
+        with self._backend.db.write() as txn:
+            jobs.delete(txn, self._backend.content, job_ref(request.job))
         return Empty()
 
     def StopJob(self, request: pps.StopJobRequest, context: grpc.ServicerContext) -> Empty:
         """Kill a job."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(stop_job=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(stop_job=request))
         return Empty()
 
     def UpdateJobState(self, request: pps.UpdateJobStateRequest, context: grpc.ServicerContext) -> Empty:
         """Set the state of a job, as workers of the real server do."""
-        self._service.perform(active_transaction(context), tx.TransactionRequest(update_job_state=request))
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(update_job_state=request))
         return Empty()
 
     def _wait_finished(self, ref: JobRef, context: grpc.ServicerContext) -> Job:
@@ -180,13 +180,13 @@ class JobCalls:
                 raise PachError(f"job {ref.id} was deleted")
             return job if job.state.final else None
 
-        return wait_until(self._service.db, context, ("job", ref), finished)
+        return wait_until(self._backend.db, context, ("job", ref), finished)
 
     def _describe(self, job: Job, *, details: bool) -> pps.JobInfo:
         info = job_info(job)
         if not details:
             return info
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             pipeline = pipelines.get_version(txn, job.ref.pipeline, job.version)
         given = pipeline.message().details
         info.details.SetInParent()
@@ -200,7 +200,7 @@ class JobCalls:
         for node in inputs.visit(info.details.input if info.details.HasField("input") else None):
             if node.HasField("pfs"):
                 node.pfs.commit = job.ref.id
-        worker = self._service.master.worker(pipeline)
+        worker = self._backend.master.worker(pipeline)
         if job.state == JobState.RUNNING and worker is not None and worker.running_job == job.ref.id:
             info.details.worker_status.add(worker_id=worker.pod_name, job_id=job.ref.id)
         return info

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from localpach.backend import Backend
 from localpach.errors import PachError
 from localpach.messages import (
     SECOND,
@@ -20,7 +21,6 @@ from localpach.pps import jobs, pipelines
 from localpach.pps.logs import LogFilter
 from localpach.pps.validation import kubernetes_name
 from localpach.pps.worker import pod_name
-from localpach.service import Service
 
 JOB_CLOCK_SKEW = 3600 * SECOND
 
@@ -28,7 +28,7 @@ JOB_CLOCK_SKEW = 3600 * SECOND
 class LogCalls:
     """The PPS calls about logs."""
 
-    _service: Service
+    _backend: Backend
 
     def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
         """Stream the log lines of running workers."""
@@ -38,7 +38,7 @@ class LogCalls:
         if pipeline is None:
             raise PachError('no pods belonging to the rc "pachd" were found')
         name = kubernetes_name(pipeline.ref.project, pipeline.ref.name, pipeline.version)
-        if not self._service.logs.is_open(pipeline.id):
+        if not self._backend.logs.is_open(pipeline.id):
             raise PachError(f'no pods belonging to the rc "{name}" were found')
         if request.HasField("since") and 0 < nanoseconds(request.since) < SECOND:
             raise PachError(
@@ -46,9 +46,9 @@ class LogCalls:
                 "must be greater than 0"
             )
         if request.follow:
-            yield from self._service.logs.follow(pipeline.id, log_filter, context)
+            yield from self._backend.logs.follow(pipeline.id, log_filter, context)
         else:
-            yield from self._service.logs.read(pipeline.id, log_filter)
+            yield from self._backend.logs.read(pipeline.id, log_filter)
 
     def _log_filter(self, request: Any) -> tuple[pipelines.Pipeline | None, LogFilter]:
         has_job, has_pipeline = request.HasField("job"), request.HasField("pipeline")
@@ -64,7 +64,7 @@ class LogCalls:
             raise PachError("job is from the wrong pipeline")
         since = nanoseconds(request.since) if request.HasField("since") else 0
         start = time.time_ns() - since if since else 0
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             if job is not None:
                 try:
                     found = jobs.get(txn, job)

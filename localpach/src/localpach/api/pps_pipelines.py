@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import grpc
 
-from localpach.api.serving import active_transaction
+from localpach.api.interceptor import active_transaction
+from localpach.backend import Backend
 from localpach.errors import NotFoundError, PachError, UnimplementedError
 from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, timestamp
 from localpach.messages import transaction as tx
@@ -15,7 +16,6 @@ from localpach.pfs import commits
 from localpach.pps import jobs, lifecycle, pipelines, secrets
 from localpach.pps.pipelines import Pipeline
 from localpach.refs import SPEC, CommitRef, PipelineRef
-from localpach.service import Service
 from localpach.store.database import Txn
 
 NO_PIPELINE = "request.Pipeline cannot be nil"
@@ -24,20 +24,20 @@ NO_PIPELINE = "request.Pipeline cannot be nil"
 class PipelineCalls:
     """The PPS calls about pipelines and secrets."""
 
-    _service: Service
+    _backend: Backend
 
     def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a pipeline."""
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
-        self._service.check_new_pipeline(request)
-        self._service.perform(active_transaction(context), tx.TransactionRequest(create_pipeline=request))
+        self._backend.check_new_pipeline(request)
+        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_pipeline=request))
         return Empty()
 
     def InspectPipeline(self, request: pps.InspectPipelineRequest, context: grpc.ServicerContext) -> pps.PipelineInfo:
         """Describe a pipeline."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             pipeline = pipelines.inspect(txn, pipeline_ref(request.pipeline))
             info = self._info(txn, pipeline)
         if not request.details:
@@ -54,7 +54,7 @@ class PipelineCalls:
         projects = {each.name for each in request.projects}
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
         found: list[pps.PipelineInfo] = []
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             try:
                 for pipeline in pipelines.list_all(txn, only, request.history):
                     if not projects or pipeline.ref.project in projects:
@@ -73,10 +73,10 @@ class PipelineCalls:
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
         ref = pipeline_ref(request.pipeline)
-        content = self._service.content
-        with self._service.db.write() as txn:
+        content = self._backend.content
+        with self._backend.db.write() as txn:
             lifecycle.stop(txn, content, ref)
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             lifecycle.delete(txn, content, [ref], keep_repo=request.keep_repo, force=request.force)
         return Empty()
 
@@ -92,7 +92,7 @@ class PipelineCalls:
         """Start a stopped pipeline."""
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             lifecycle.start(txn, pipeline_ref(request.pipeline))
         return Empty()
 
@@ -100,8 +100,8 @@ class PipelineCalls:
         """Stop a pipeline and kill its jobs."""
         if not request.HasField("pipeline"):
             raise PachError(NO_PIPELINE)
-        with self._service.db.write() as txn:
-            lifecycle.stop(txn, self._service.content, pipeline_ref(request.pipeline))
+        with self._backend.db.write() as txn:
+            lifecycle.stop(txn, self._backend.content, pipeline_ref(request.pipeline))
         return Empty()
 
     def RunPipeline(self, request: pps.RunPipelineRequest, context: grpc.ServicerContext) -> Empty:
@@ -110,36 +110,36 @@ class PipelineCalls:
 
     def RunCron(self, request: pps.RunCronRequest, context: grpc.ServicerContext) -> Empty:
         """Raise PachError, since no pipeline here has a cron input."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             pipelines.inspect(txn, pipeline_ref(request.pipeline))
         raise PachError("pipeline doesn't have a cron input")
 
     def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         """Delete all pipelines and secrets."""
         self._delete_all(keep_repo=False, force=True, projects=None)
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             secrets.delete_all(txn)
         return Empty()
 
     def CreateSecret(self, request: pps.CreateSecretRequest, context: grpc.ServicerContext) -> Empty:
         """Create a secret."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             secrets.create(txn, request.file)
         return Empty()
 
     def InspectSecret(self, request: pps.InspectSecretRequest, context: grpc.ServicerContext) -> pps.SecretInfo:
         """Describe a secret without its data."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             return _secret_info(secrets.inspect(txn, request.secret.name))
 
     def ListSecret(self, request: Empty, context: grpc.ServicerContext) -> pps.SecretInfos:
         """List all secrets without their data."""
-        with self._service.db.read() as txn:
+        with self._backend.db.read() as txn:
             return pps.SecretInfos(secret_info=[_secret_info(each) for each in secrets.list_all(txn)])
 
     def DeleteSecret(self, request: pps.DeleteSecretRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a secret."""
-        with self._service.db.write() as txn:
+        with self._backend.db.write() as txn:
             secrets.delete(txn, request.secret.name)
         return Empty()
 
@@ -151,7 +151,7 @@ class PipelineCalls:
         return info
 
     def _add_workers(self, pipeline: Pipeline, info: pps.PipelineInfo) -> None:
-        worker = self._service.master.worker(pipeline)
+        worker = self._backend.master.worker(pipeline)
         workers = pipelines.expected_workers(info.details)
         info.details.workers_requested = pipeline.parallelism
         info.details.workers_available = workers if worker is not None else 0
@@ -174,14 +174,14 @@ class PipelineCalls:
         return info
 
     def _delete_all(self, *, keep_repo: bool, force: bool, projects: set[str] | None) -> list[PipelineRef]:
-        service = self._service
-        with service.db.read() as txn:
+        backend = self._backend
+        with backend.db.read() as txn:
             refs = [each.ref for each in pipelines.current(txn) if projects is None or each.ref.project in projects]
         for ref in refs:
-            with service.db.write() as txn:
-                lifecycle.stop(txn, service.content, ref)
-        with service.db.write() as txn:
-            lifecycle.delete(txn, service.content, refs, keep_repo=keep_repo, force=force)
+            with backend.db.write() as txn:
+                lifecycle.stop(txn, backend.content, ref)
+        with backend.db.write() as txn:
+            lifecycle.delete(txn, backend.content, refs, keep_repo=keep_repo, force=force)
         return refs
 
 

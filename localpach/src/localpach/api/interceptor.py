@@ -1,4 +1,4 @@
-"""The layer between gRPC and the services: errors become statuses, unsupported calls get a message."""
+"""The gRPC interceptor: errors become statuses, unsupported calls get a message."""
 
 from __future__ import annotations
 

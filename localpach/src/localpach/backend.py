@@ -1,4 +1,4 @@
-"""The components that the API services share, and the requests that can run in a transaction."""
+"""The backend that all gRPC services share, and the requests that can run in a transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from localpach.transactions import Apply, Transactions
 
 
 @dataclass
-class Service:
+class Backend:
     """The components of a running server."""
 
     db: Database
