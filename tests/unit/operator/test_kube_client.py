@@ -38,6 +38,10 @@ class Server:
         self.raw = ""
         """The newest address, as it was sent."""
         self.refused = 0
+        self.arrived = 0
+        """Number of requests with a valid token."""
+        self.admits = asyncio.Event()
+        self.admits.set()
         self.delay = 0.0
         self.page = ""
         """What is answered in place of JSON."""
@@ -46,6 +50,8 @@ class Server:
         if request.headers.get("Authorization") != f"Bearer {self.valid}":
             self.refused += 1
             return web.json_response({"message": "Unauthorized"}, status=401)
+        self.arrived += 1
+        await self.admits.wait()
         await asyncio.sleep(self.delay)
         self.raw = request.raw_path
         text = await request.text()
@@ -57,7 +63,7 @@ class Server:
 async def running(tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Server, str]]:
     server, application = Server(), web.Application()
     application.router.add_route("*", "/{path:.*}", server.answer)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
@@ -103,6 +109,29 @@ async def test_a_token_that_is_no_longer_valid_is_read_again_and_the_request_is_
         with pytest.raises(KubeError, match="Unauthorized"):
             await client.list_scriptmodels(None)
         assert server.refused == 3, "once more, and not for ever"
+        await client.close()
+
+
+async def test_a_new_token_breaks_no_request_in_flight_and_is_read_once() -> None:
+    tokens, logins = ["one", "two"], []
+
+    def login() -> kopf.ConnectionInfo:
+        logins.append(tokens[0])
+        return kopf.ConnectionInfo(server=url, token=tokens.pop(0))
+
+    async with running() as (server, url), asyncio.timeout(30):
+        client = KubeClient(login, UNLIMITED)
+        server.admits.clear()
+        early = [asyncio.create_task(client.list_scriptmodels(None)) for _ in range(8)]
+        while server.arrived < 8:
+            await asyncio.sleep(0.01)
+        server.valid = "two"
+        late = [asyncio.create_task(client.list_scriptmodels(None)) for _ in range(8)]
+        while server.arrived < 16:
+            await asyncio.sleep(0.01)
+        server.admits.set()
+        assert await asyncio.gather(*early, *late) == [[]] * 16
+        assert (logins, server.refused) == (["one", "two"], 8)
         await client.close()
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +39,15 @@ _APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 
 
+@dataclass
+class _Session:
+    """The connections of one login, and the number of requests in flight."""
+
+    server: str
+    http: aiohttp.ClientSession
+    requests: int = 0
+
+
 class KubeClient:
     """A pool of connections. Implements `KubeGateway` and `LeaseGateway`.
 
@@ -47,13 +58,13 @@ class KubeClient:
         self._login = login
         self._leadership = leadership
         self._connection = login()
-        self._session: aiohttp.ClientSession | None = None
+        self._session: _Session | None = None
         self._turn = asyncio.Semaphore(CONNECTIONS)
 
     async def close(self) -> None:
         """Close the connections; a later request opens new ones."""
         if self._session is not None:
-            await self._session.close()
+            await self._session.http.close()
             self._session = None
 
     async def namespace_uid(self, name: str) -> str:
@@ -151,11 +162,14 @@ class KubeClient:
     ) -> dict[str, Any]:
         """Send a request and return the JSON of the answer. Raises KubeError."""
         async with self._turn:  # the request's deadline starts after this
-            status, content = await self._send(method, path, what, body, content_type)
+            async with self._opened() as session:
+                status, content = await self._send(session, method, path, what, body, content_type)
+                if status == 401 and session is self._session:  # otherwise another request has renewed it
+                    self._connection = self._login()
+                    self._session = None
             if status == 401:
-                await self.close()
-                self._connection = self._login()
-                status, content = await self._send(method, path, what, body, content_type)
+                async with self._opened() as session:
+                    status, content = await self._send(session, method, path, what, body, content_type)
         answer = _parsed(content)
         if status < 300:
             if answer is None:
@@ -165,21 +179,33 @@ class KubeClient:
         message = content[:200].decode(errors="replace") if answer is None else answer.get("message", "no message")
         raise kind(what, status, str(message))
 
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[_Session]:
+        """Use the session. One that a login has replaced is closed after its last request."""
+        if self._session is None:
+            self._session = _Session(self._connection.server, open_session(self._connection, limit=CONNECTIONS))
+        session = self._session
+        session.requests += 1
+        try:
+            yield session
+        finally:
+            session.requests -= 1
+            if session is not self._session and not session.requests:
+                await session.http.close()
+
     async def _send(
-        self, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
+        self, session: _Session, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
     ) -> tuple[int, bytes]:
         lease_remaining = self._leadership.lease_remaining()
         if lease_remaining <= 0:
             raise KubeUnavailableError(what, 0, "not sent: this process does not lead")
-        if self._session is None:
-            self._session = open_session(self._connection, limit=CONNECTIONS)
         seconds = min(REQUEST_SECONDS, lease_remaining)
         timeout = aiohttp.ClientTimeout(total=seconds)
         data = None if body is None else encoded(body)
         headers = {"Content-Type": content_type} if data is not None else {}
-        url = self._connection.server.rstrip("/") + path
+        url = session.server.rstrip("/") + path
         try:
-            async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as response:
+            async with session.http.request(method, url, data=data, headers=headers, timeout=timeout) as response:
                 return response.status, await response.read()
         except TimeoutError as error:
             raise KubeUnavailableError(what, 0, f"no answer within {seconds:g} s") from error
