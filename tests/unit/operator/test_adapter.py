@@ -103,9 +103,9 @@ class Transactions(transaction_grpc.APIServicer):  # type: ignore[misc]  # gener
         infos = [transaction.TransactionInfo(transaction=transaction.Transaction(id=each)) for each in self.open]
         return transaction.TransactionInfos(transaction_info=infos)
 
-    def InspectTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
-        self.seen_at_work.append(self.unknown())
-        found = transaction.TransactionInfo(transaction=request.transaction)
+    def BatchTransaction(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
+        assert not request.requests
+        found = transaction.TransactionInfo()
         if self.time is not None:
             found.started.FromDatetime(self.time)
         return found
@@ -223,13 +223,11 @@ def test_a_closed_commit_is_finishing_until_the_server_has_checked_it() -> None:
     assert finished.finished_at == messages.moment(said, "finished")
 
 
-def test_the_clock_of_pachd_is_read_from_a_transaction_that_no_sweeper_finds_and_that_is_dropped() -> None:
+def test_the_clock_of_pachd_is_read_from_a_transaction_that_is_never_open() -> None:
     with pachd() as (gateway, _files, transactions):
         transactions.time = datetime(2026, 1, 1, 12, 0, 0, 250000, tzinfo=UTC)
         assert gateway.server_time() == transactions.time
-        assert (transactions.open, transactions.finished) == ([], [])
         transactions.time = None
         with pytest.raises(UnavailableError, match="no time"):
             gateway.server_time()
-        assert transactions.open == []
-        assert transactions.seen_at_work == [[], []]
+        assert (transactions.open, transactions.finished) == ([], [])

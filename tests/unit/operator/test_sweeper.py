@@ -1,4 +1,4 @@
-"""The sweeper logs an unavailable Pachyderm, because without a ScriptModel nothing else would."""
+"""The sweeper deletes the operator's own open transactions. Without objects only it logs an unavailable Pachyderm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.controller import sweeper as module
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -46,4 +47,31 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
     assert caplog.messages == [
         "Pachyderm does not answer, retrying: listing transactions: connection refused",
         "Pachyderm answers",
+    ]
+
+
+async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_log_names_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger=module.__name__)
+    ours, theirs = (Mark(Owner(cluster, "ml", "thrones", "1")).annotations() for cluster in ("cluster-1", "cluster-2"))
+    found = [
+        OpenTransaction("ours", (ours, ours)),
+        OpenTransaction("theirs", (theirs,)),
+        OpenTransaction("unmarked", ({},)),
+        OpenTransaction("mixed", (ours, {})),
+        OpenTransaction("with more", (ours,), others=1),
+        OpenTransaction("a repo", others=1),
+        OpenTransaction("empty"),
+    ]
+    pachyderm, calls = FakePachyderm(transactions={each.id: each for each in found}), Calls(1)
+    task = asyncio.create_task(sweep(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _: None)))
+    async with asyncio.timeout(30):
+        while not caplog.messages:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    calls.close()
+    assert list(pachyderm.transactions) == [each.id for each in found[1:]]
+    assert [text for text in caplog.messages if "deleted" in text] == [
+        "deleted the open transaction ours with pipelines of ml/thrones: the operator that filled it was killed"
     ]

@@ -12,12 +12,11 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import timestamp_pb2
 from python_pachyderm.proto.v2.version.versionpb import version_pb2
 
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.controller.leftovers import leftovers
 from scriptmodel_operator.controller.server_version import version_reporter
+from scriptmodel_operator.controller.sweeper import _owners
 from scriptmodel_operator.installation.check import check_pachyderm
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
@@ -31,7 +30,6 @@ from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Reques
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
-from tests.unit.operator.pachyderm_state import EPOCH
 
 MARK = Mark(Owner("cluster-1", "ml", "thrones", "1")).annotations()
 SPEC = PipelineSpec(
@@ -205,13 +203,11 @@ def test_the_operators_own_abandoned_transaction_is_recognised(*, later: bool) -
         ("somebody's", 1, 1),
         ("a repo", 0, 1),
     ]
-    assert leftovers(found, "cluster-1", lambda since: EPOCH - since) == ("ours",)
+    assert [_owners(each, "cluster-1") for each in found] == [["ml/thrones"], [], []]
 
 
 def _transaction(name: str, *requests: Any) -> Any:
-    started = timestamp_pb2.Timestamp(seconds=int(EPOCH.timestamp()))
-    identity = transaction.Transaction(id=name)
-    return transaction.TransactionInfo(transaction=identity, requests=requests, started=started)
+    return transaction.TransactionInfo(transaction=transaction.Transaction(id=name), requests=requests)
 
 
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:

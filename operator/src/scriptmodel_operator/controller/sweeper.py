@@ -1,15 +1,20 @@
-"""Deletes the transactions in Pachyderm that a killed operator left open, every ten minutes."""
+"""Deletes the transactions in Pachyderm that a killed operator left open, every ten minutes: they never expire.
+
+It deletes only those with nothing but pipelines that carry this cluster's ownership annotation. One that was left
+before its first pipeline is like anybody's, and stays; it has no effect.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from scriptmodel_operator.controller.leftovers import leftovers
+from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import OpenTransaction
 
 INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 15.0
@@ -37,8 +42,19 @@ async def sweep(gateway: Gateway, calls: Calls, cluster: str, clock: PachydClock
 
 
 def _sweep(gateway: Gateway, cluster: str, clock: PachydClock) -> None:
-    found = gateway.list_transactions()
     clock.measure_if_due()
-    for transaction in leftovers(found, cluster, clock.elapsed):
-        log.info("deleting transaction %s: an operator that was killed left it open", transaction)
-        gateway.delete_transaction(transaction)
+    for found in gateway.list_transactions():
+        if owners := _owners(found, cluster):
+            gateway.delete_transaction(found.id)
+            text = "deleted the open transaction %s with pipelines of %s: the operator that filled it was killed"
+            log.info(text, found.id, ", ".join(owners))
+
+
+def _owners(found: OpenTransaction, cluster: str) -> list[str]:
+    """Return the ScriptModels whose pipelines a transaction has; none if any request in it is not this cluster's.
+
+    Calls of this process are not filling it, and no other process acts meanwhile.
+    """
+    marks = [mark_of(annotations) for annotations in found.pipelines]
+    ours = not found.others and all(mark and mark.owner.cluster == cluster for mark in marks)
+    return sorted({f"{mark.owner.namespace}/{mark.owner.name}" for mark in marks if mark}) if ours else []

@@ -281,7 +281,6 @@ def open_transaction(info: Any) -> OpenTransaction:
     pipelines = [found for each in info.requests if (found := _pipeline_request(each)) is not None]
     return OpenTransaction(
         info.transaction.id,
-        moment(info, "started"),
         tuple(dict(each.metadata.annotations) for each in pipelines),
         len(info.requests) - len(pipelines),
     )

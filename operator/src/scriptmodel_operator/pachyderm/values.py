@@ -192,15 +192,10 @@ class OpenTransaction:
     """A transaction that was neither finished nor deleted."""
 
     id: str
-    started: datetime | None
     pipelines: tuple[Mapping[str, str], ...] = ()
     """Annotations of the pipelines that it would create or update."""
     others: int = 0
     """Number of its requests of other kinds."""
-
-    @property
-    def empty(self) -> bool:
-        return not self.pipelines and not self.others
 
 
 @dataclass(frozen=True, slots=True)
