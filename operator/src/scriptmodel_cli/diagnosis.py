@@ -8,7 +8,7 @@ from typing import Any
 
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
-from scriptmodel_operator.api.conditions import one_line
+from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.reasons import Reason
 
 _EVENTS_SHOWN = 8
@@ -195,8 +195,7 @@ def _pods(pods: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
 
 def pod_error(status: Mapping[str, Any]) -> str:
     """Return why a pod is not running: unschedulable, or a waiting or terminated container; empty if it runs."""
-    conditions = status.get("conditions") or []
-    scheduled: Mapping[str, Any] = next((each for each in conditions if each.get("type") == "PodScheduled"), {})
+    scheduled = conditions_of(status).get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return one_line(f"{scheduled.get('reason')}: {scheduled.get('message', '')}", _WIDEST)
     for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:

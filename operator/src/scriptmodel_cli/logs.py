@@ -12,6 +12,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.session import POLL_SECONDS, pause
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.observe.view import running_job
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
@@ -27,8 +28,7 @@ _MAX_KEPT_BYTES = 16 << 20
 def reported_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
     """Return the job that status reports: the running one, else the newest whose commit still exists."""
     jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
-    running = next((job for job in jobs if not job.state.final and not job.state.waiting), None)
-    return running or next(_with_commits(gateway, jobs), None)
+    return running_job(jobs) or next(_with_commits(gateway, jobs), None)
 
 
 def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:

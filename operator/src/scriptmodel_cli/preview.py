@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
-from scriptmodel_cli.text import SHORT_ID
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
@@ -169,7 +169,7 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
         again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"
     if observed.running:
-        job = observed.running.ref.id[:SHORT_ID]
+        job = short_id(observed.running.ref.id)
         resumes = observed is view.train and not apply.reprocess and state_is_kept(observed, view)
         effect += (
             f"; the running job {job} resumes from its checkpoint" if resumes else f"; kills the running job {job}"
@@ -180,7 +180,7 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
 def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
     change = _pipeline(apply, why, view)
     observed = _observed(apply.spec.ref, view)
-    job = observed.running.ref.id[:SHORT_ID] if observed and observed.running else ""
+    job = short_id(observed.running.ref.id) if observed and observed.running else ""
     return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
 
 

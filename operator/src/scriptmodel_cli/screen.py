@@ -7,9 +7,10 @@ from datetime import datetime
 
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import SHORT_ID, Object, age, coloured, condition, is_observed, parse_time, table
+from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.api.text import short_id
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40
@@ -120,7 +121,7 @@ def _sample(training: Object) -> list[tuple[str, str]]:
 
 def _lineage(lineage: Object) -> list[tuple[str, str]]:
     return [
-        (kind, f"{commit.get('project')}/{commit.get('repo')}@{str(commit.get('commit'))[:SHORT_ID]}")
+        (kind, f"{commit.get('project')}/{commit.get('repo')}@{short_id(str(commit.get('commit')))}")
         for kind in ("corpus", "model", "script")
         if (commit := lineage.get(kind))
     ]
@@ -130,7 +131,7 @@ def _promotion(found: Object) -> list[tuple[str, str]]:
     """Return the row of the newest comparison of models."""
     if not found:
         return []
-    model, previous = (str(found.get(key))[:SHORT_ID] for key in ("model", "previous"))
+    model, previous = (short_id(str(found.get(key))) for key in ("model", "previous"))
     figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
     compared = f"model {model} compared with {previous}, {found.get('measure')}{figures}"
     return [("promotion", f"{found.get('decision')}: {compared}")]
@@ -146,7 +147,7 @@ def _history(history: Sequence[Object], now: datetime) -> list[str]:
         ago = f"{age(finished, now)} ago" if finished else ""
         generation = str(entry.get("generation", ""))
         promotion = (str(entry.get("promotion", "")),) if gated else ()
-        commit = str(entry.get("modelCommit"))[:SHORT_ID]
+        commit = short_id(str(entry.get("modelCommit")))
         rows.append((commit, generation, str(entry.get("perplexity", "")), ago, *promotion))
     return ["", *table(rows)]
 

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from scriptmodel_cli.output import escaped, style
-from scriptmodel_operator.api.conditions import one_line
+from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import short_id
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
@@ -20,14 +21,11 @@ WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 _WIDEST_SAMPLE = 80
 _LEAST_LIKENESS = 0.75
-SHORT_ID = 8
-"""Number of characters shown of an id."""
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
     """Return a condition of an object, empty if it has none yet."""
-    conditions = (found.get("status") or {}).get("conditions") or []
-    return next((each for each in conditions if each.get("type") == kind), {})
+    return conditions_of(found.get("status")).get(kind, {})
 
 
 def is_observed(found: Object) -> bool:
@@ -103,7 +101,7 @@ def _wide(found: Object) -> tuple[str, ...]:
         (training.get("perplexity") or {}).get("test", ""),
         str(training.get("wordsPerSecond", "")),
         training.get("eta", ""),
-        str(model.get("commit", ""))[:SHORT_ID],
+        short_id(str(model.get("commit", ""))),
         message,
     )
 

@@ -11,6 +11,7 @@ from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.kube.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -158,9 +159,9 @@ class ObjectCollector(Collector):
 
 
 def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    conditions = {each.get("type"): each.get("status") for each in status.get("conditions") or []}
+    conditions = conditions_of(status)
     for kind in ("Ready", "Stalled"):
-        yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind) == "True")
+        yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind, {}).get("status") == "True")
     training = status.get("training") or {}
     values = {
         "scriptmodel_perplexity": (training.get("perplexity") or {}).get("best"),

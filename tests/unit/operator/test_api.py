@@ -75,7 +75,7 @@ def test_the_time_of_a_transition_stays_while_the_status_does() -> None:
         status: ConditionStatus, reason: Reason, previous: list[dict[str, object]], later: int
     ) -> dict[str, object]:
         ready = {ConditionType.READY: Condition(status, reason, "text")}
-        return render_conditions(ready, previous, 2, NOW + timedelta(seconds=later))[0]
+        return render_conditions(ready, {"conditions": previous}, 2, NOW + timedelta(seconds=later))[0]
 
     first = render(ConditionStatus.FALSE, Reason.TRAINING, [], 0)
     second = render(ConditionStatus.FALSE, Reason.GENERATING, [first], 10)

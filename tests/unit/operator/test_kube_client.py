@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
@@ -160,10 +161,11 @@ async def test_a_write_names_the_version_that_it_is_based_on() -> None:
     """A newer object of the same name, or a newer list of finalizers, must not be changed."""
     async with running() as (server, url):
         client = KubeClient(logging_in(url, ["one"]), UNLIMITED)
-        model = scriptmodel(resource_version="7")
+        model = scriptmodel()
+        raw = {"metadata": {"namespace": "ml", "name": "thrones", "resourceVersion": "7", "finalizers": [FINALIZER]}}
         assert await write_status(client, model, model.status) is None, "equal ones are not written"
         await write_status(client, model, STATUS)
-        await remove_finalizer(client, model)
+        await remove_finalizer(client, raw)
         (_, status_path, status), (_, object_path, patch) = server.requested
         assert status_path == f"{object_path}/status"
         assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}

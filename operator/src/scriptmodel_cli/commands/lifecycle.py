@@ -16,6 +16,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import ServerUnavailableError, Session, pause
 from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.reconcile.promotion import Decision
 
 
@@ -44,9 +45,7 @@ def promote(session: Session, name: str) -> None:
         return
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")
     session.patch(name, {"metadata": {"annotations": {PROMOTE: found["model"], RECONCILE_AT: stamp}}})
-    note(
-        f"requested to promote model {found['model'][: text.SHORT_ID]} of {name}: `scriptmodel script {name}` prints it"
-    )
+    note(f"requested to promote model {short_id(found['model'])} of {name}: `scriptmodel script {name}` prints it")
 
 
 @click.command(cls=Command)

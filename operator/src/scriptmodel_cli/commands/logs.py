@@ -10,6 +10,7 @@ from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.errors import RefusedError
 from scriptmodel_operator.pachyderm.values import JobInfo
@@ -55,8 +56,8 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
 
 def _without_log(name: str, job: JobInfo) -> str:
     if not job.state.final:
-        return f"the job has no worker yet: use -f to wait for its log (job {job.ref.id[:8]})"
+        return f"the job has no worker yet: use -f to wait for its log (job {short_id(job.ref.id)})"
     return (
         "the log was removed with its pods, soon after the job ended; "
-        f"`scriptmodel why {name}` shows the last lines of a failed one (job {job.ref.id[:8]}, {job.state.name})"
+        f"`scriptmodel why {name}` shows the last lines of a failed one (job {short_id(job.ref.id)}, {job.state.name})"
     )

@@ -13,6 +13,7 @@ from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 _REPORT = "/report.html"
@@ -45,7 +46,7 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
         except NotFoundError as error:
             raise click.ClickException(
                 f"the model of {name} has no report: its image is not a scriptmodel trainer, or the commit is gone; "
-                f"`scriptmodel retrain {name}` trains a new one (model {where['commit'][:8]})"
+                f"`scriptmodel retrain {name}` trains a new one (model {short_id(where['commit'])})"
             ) from error
     if out is not None:
         write_new(out, page, force=force)

@@ -14,8 +14,9 @@ from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.text import SHORT_ID, age
+from scriptmodel_cli.text import age
 from scriptmodel_operator.api.conditions import one_line, timestamp
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 
 _JOBS = 3
@@ -73,4 +74,4 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
 def _row(job: JobInfo) -> tuple[str, ...]:
     created = age(timestamp(job.created), now()) if job.created else ""
     of = job.ref.pipeline.name.rpartition("-")[2]
-    return job.ref.id[:SHORT_ID], of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)
+    return short_id(job.ref.id), of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)

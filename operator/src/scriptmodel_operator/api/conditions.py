@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -61,14 +61,19 @@ def one_line(text: str, limit: int = 300) -> str:
     return cut(" ".join(text.split()), limit)
 
 
+def conditions_of(status: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
+    """Return the conditions of a status on the wire, of a ScriptModel or any other object, by their type."""
+    return {str(each.get("type")): each for each in (status or {}).get("conditions") or ()}
+
+
 def render_conditions(
     conditions: Mapping[ConditionType, Condition],
-    previous: Iterable[Mapping[str, Any]],
+    previous: Mapping[str, Any],
     generation: int,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """Return conditions on the wire; lastTransitionTime is kept as long as the status of a condition stays."""
-    before = {str(item.get("type")): item for item in previous}
+    """Return conditions on the wire; lastTransitionTime is that of the previous status if a condition's stays."""
+    before = conditions_of(previous)
     rendered = []
     for kind, condition in conditions.items():
         old = before.get(kind)

@@ -29,7 +29,6 @@ class ScriptModel:
     uid: str
     generation: int
     spec: ScriptModelSpec
-    resource_version: str = ""
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
     reconcile_at: str = ""
@@ -81,7 +80,6 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         uid=metadata["uid"],
         generation=int(metadata.get("generation", 0)),
         spec=spec,
-        resource_version=str(metadata.get("resourceVersion", "")),
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
         reconcile_at=str(annotations.get(RECONCILE_AT, "")),

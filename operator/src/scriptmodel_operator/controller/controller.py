@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,9 +113,9 @@ class Controller:
                 return None
             model = bare
         if model.deleting:
-            return await self._delete(model, requested) if model.has_finalizer else None
-        if not model.has_finalizer:
-            model = await self._with_finalizer(model)
+            return await self._delete(model, raw, requested) if model.has_finalizer else None
+        if not model.has_finalizer and (written := await add_finalizer(self.kube, raw)):
+            self.store.refresh(written)
         try:
             if model.spec.suspend:
                 await self._suspend(model, requested)
@@ -221,7 +221,7 @@ class Controller:
         status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
-    async def _delete(self, model: ScriptModel, requested: float) -> float | None:
+    async def _delete(self, model: ScriptModel, raw: Mapping[str, Any], requested: float) -> float | None:
         self.downloads.forget(model.uid)
         if not needs_no_pachyderm(model):
             try:
@@ -232,7 +232,7 @@ class Controller:
             if blocked is not None:
                 await self._report_problem(model, blocked)
                 return self.config.poll_interval
-        await remove_finalizer(self.kube, model)
+        await remove_finalizer(self.kube, raw)
         log.info("%s: released", model, extra={"object": _key(model)})
         return None
 
@@ -277,16 +277,6 @@ class Controller:
         if written is not None and self.store.refresh(written) is News.REQUESTED:
             # A user has changed the object meanwhile. The watch event of that change is older than this answer.
             self.queue.add(_key(model))
-
-    async def _with_finalizer(self, model: ScriptModel) -> ScriptModel:
-        """Add the finalizer to this version of the object, and change nothing else."""
-        written = await add_finalizer(self.kube, model)
-        if written is None:
-            return model
-        self.store.refresh(written)
-        metadata = written["metadata"]
-        version, finalizers = metadata["resourceVersion"], metadata.get("finalizers") or ()
-        return replace(model, resource_version=version, finalizers=tuple(finalizers))
 
 
 def _key(model: ScriptModel) -> Key:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scriptmodel_operator.api.conditions import one_line
+from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason, reason_named
 from scriptmodel_operator.kube.events import EventRecorder
@@ -137,7 +137,7 @@ def _status_and_reason(status: Mapping[str, Any], kind: str) -> tuple[object, ob
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    return next((each for each in status.get("conditions") or [] if each.get("type") == kind), {})
+    return conditions_of(status).get(kind, {})
 
 
 def _previous_state(model: ScriptModel) -> str:

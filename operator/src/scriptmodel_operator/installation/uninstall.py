@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.kube.client import MERGE_PATCH, KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError, KubeUnavailableError
+from scriptmodel_operator.kube.writer import remove_finalizer
 
 POLL_SECONDS = 1.0
 _TRIES = 5
@@ -89,26 +90,16 @@ async def let_go(client: KubeClient, models: list[dict[str, Any]], report: Repor
 
 async def _remove_finalizer(client: KubeClient, model: Mapping[str, Any]) -> bool:
     """Remove the operator's finalizer and no other, and return whether there was one."""
-    namespace, name = model["metadata"]["namespace"], model["metadata"]["name"]
-    for attempt in range(_TRIES):
-        metadata = model["metadata"]
-        finalizers = metadata.get("finalizers") or []
-        if FINALIZER not in finalizers:
-            return False
-        others = [each for each in finalizers if each != FINALIZER]
-        patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": others}}
+    found: Mapping[str, Any] | None = model
+    for _ in range(_TRIES):
         try:
-            await client.patch_scriptmodel(namespace, name, patch)
+            return found is not None and await remove_finalizer(client, found) is not None
         except KubeNotFoundError:
             return False
-        except KubeConflictError as error:
-            if attempt == _TRIES - 1:
-                raise KubeError(f"letting go of {_name(model)}", error.status, "it keeps changing") from error
-            again = await client.list_scriptmodels(namespace)
-            model = next((each for each in again if each["metadata"]["name"] == name), {"metadata": {}})
-        else:
-            return True
-    return False
+        except KubeConflictError:
+            again = await client.list_scriptmodels(model["metadata"]["namespace"])
+            found = next((each for each in again if _name(each) == _name(model)), None)
+    raise KubeError(f"letting go of {_name(model)}", HTTPStatus.CONFLICT, "it keeps changing")
 
 
 def _name(model: Mapping[str, Any]) -> str:

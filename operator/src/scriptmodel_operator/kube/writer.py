@@ -13,23 +13,27 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.gateway import KubeGateway
 
 
-async def add_finalizer(gateway: KubeGateway, model: ScriptModel) -> dict[str, Any] | None:
-    """Add the operator's finalizer to this version of the object."""
-    if model.has_finalizer:
+async def add_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Add the operator's finalizer to this version of an object, and change nothing else."""
+    return await _with_finalizers(gateway, raw["metadata"], [*_others(raw), FINALIZER])
+
+
+async def remove_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Remove the operator's finalizer, and no other, from this version of an object."""
+    return await _with_finalizers(gateway, raw["metadata"], _others(raw))
+
+
+def _others(raw: Mapping[str, Any]) -> list[str]:
+    return [each for each in raw["metadata"].get("finalizers") or () if each != FINALIZER]
+
+
+async def _with_finalizers(
+    gateway: KubeGateway, metadata: Mapping[str, Any], finalizers: list[str]
+) -> dict[str, Any] | None:
+    if set(finalizers) == set(metadata.get("finalizers") or ()):
         return None
-    return await _patch_finalizers(gateway, model, [*model.finalizers, FINALIZER])
-
-
-async def remove_finalizer(gateway: KubeGateway, model: ScriptModel) -> dict[str, Any] | None:
-    """Remove the operator's finalizer from this version of the object."""
-    if not model.has_finalizer:
-        return None
-    return await _patch_finalizers(gateway, model, [each for each in model.finalizers if each != FINALIZER])
-
-
-async def _patch_finalizers(gateway: KubeGateway, model: ScriptModel, finalizers: list[str]) -> dict[str, Any]:
-    patch = {"metadata": {"resourceVersion": model.resource_version, "finalizers": finalizers}}
-    return await gateway.patch_scriptmodel(model.namespace, model.name, patch)
+    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}}
+    return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch)
 
 
 async def write_status(gateway: KubeGateway, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,6 +20,11 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineState,
     RepoRef,
 )
+
+
+def running_job(jobs: Iterable[JobInfo]) -> JobInfo | None:
+    """Return the job that a worker has taken. It is reported before any newer one."""
+    return next((job for job in jobs if not job.state.final and not job.state.waiting), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class PipelineView:
     @property
     def running(self) -> JobInfo | None:
         """The job that a worker has taken, of any version."""
-        return next((job for job in self.jobs if not job.state.final and not job.state.waiting), None)
+        return running_job(self.jobs)
 
     @property
     def reported(self) -> JobInfo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApply, PipelineRef, RepoRef
 
 
@@ -98,7 +99,7 @@ class CopyFiles:
     branch: BranchRef
 
     def describe(self) -> str:
-        return f"copying the base model {self.source}@{self.commit[:8]} into {self.branch.repo}"
+        return f"copying the base model {self.source}@{short_id(self.commit)} into {self.branch.repo}"
 
 
 Action = (

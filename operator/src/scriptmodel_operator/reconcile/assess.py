@@ -7,6 +7,7 @@ from dataclasses import replace
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
@@ -34,7 +35,6 @@ from scriptmodel_operator.reconcile.state import (
     Suspended,
     Upkeep,
 )
-from scriptmodel_operator.reconcile.wording import short
 
 
 def assess(
@@ -148,7 +148,7 @@ def _corpus(view: ModelView) -> Condition:
     return Condition(
         ConditionStatus.TRUE,
         Reason.CORPUS_FOUND,
-        f"training reads the newest commit of the corpus (commit {short(commits.corpus)})",
+        f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})",
     )
 
 

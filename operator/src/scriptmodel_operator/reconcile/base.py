@@ -8,13 +8,13 @@ from __future__ import annotations
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.actions import CopyFiles, CreateRepo, DeleteRepo
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
 from scriptmodel_operator.reconcile.state import Ingest, Problem
-from scriptmodel_operator.reconcile.wording import short
 
 COPYING = "the base model is being copied"
 _NEEDED = ("/model.json", "/word_to_id.json")
@@ -53,7 +53,7 @@ def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem 
     if not missing:
         return None
     text = f"{name} is not a model directory, since it has no {missing[0]}: correct spec.model.from"
-    return Problem(Reason.BASE_INVALID, f"{text} (commit {short(source.commit)})")
+    return Problem(Reason.BASE_INVALID, f"{text} (commit {short_id(source.commit)})")
 
 
 def _into_repo(

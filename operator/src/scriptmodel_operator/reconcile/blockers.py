@@ -6,9 +6,9 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.state import Problem
-from scriptmodel_operator.reconcile.wording import short
 
 
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
@@ -91,7 +91,7 @@ def _head_stage(corpus: CorpusView) -> Condition:
         return Condition(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"Pachyderm is finishing a commit of {branch} (commit {short(head.id)})",
+            f"Pachyderm is finishing a commit of {branch} (commit {short_id(head.id)})",
         )
     if head is not None and head.open:
         until = (
@@ -100,14 +100,14 @@ def _head_stage(corpus: CorpusView) -> Condition:
         return Condition(
             ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"a commit of {branch} is still open: {until} (commit {short(head.id)})",
+            f"a commit of {branch} is still open: {until} (commit {short_id(head.id)})",
         )
     if head is None or (not head.size_bytes and not head.error):
         return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
     if head.error:
         return _missing(
             Reason.CORPUS_FAILED,
-            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short(head.id)})",
+            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short_id(head.id)})",
         )
     return Condition(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
 

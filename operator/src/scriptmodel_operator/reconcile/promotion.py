@@ -12,8 +12,8 @@ from scriptmodel_operator.api.identity import PROMOTE
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.promotion import Measure
 from scriptmodel_operator.api.status import PromotionStatus
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import ModelView, WrittenScript
-from scriptmodel_operator.reconcile.wording import short
 
 _ROUNDING = 1e-9
 _SHORTEST = 8
@@ -86,7 +86,7 @@ def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
 
 def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
     """Return why the newest model is held back, and what promotes it."""
-    name, kept = short(found.model or ""), short(found.previous or "")
+    name, kept = short_id(found.model or ""), short_id(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
     figures = f"{found.figure} after {found.previous_figure} {_UNITS[model.spec.promotion.measure]}"
     return (

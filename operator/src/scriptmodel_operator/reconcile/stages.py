@@ -6,6 +6,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.previous import PreviousStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
@@ -14,7 +15,7 @@ from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
-from scriptmodel_operator.reconcile.wording import failure, in_terms_of_the_object, short
+from scriptmodel_operator.reconcile.wording import failure, in_terms_of_the_object
 from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
 
 _CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
@@ -63,7 +64,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
     text += ended_early(view) + as_text(warnings_of_model(view))
-    return Condition(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short(job.ref.id)})")
+    return Condition(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short_id(job.ref.id)})")
 
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> str:
@@ -99,20 +100,20 @@ def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
         return _in_progress(
             Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(train.info.reason, train.claim)}"
         )
-    return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short(job.ref.id)})")
+    return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
 
 
 def _queued(queue: QueueView, job: JobInfo) -> str:
     text = f"the train job waits for quota in queue {queue.name}"
     if queue.gated is None:
         text += ", as inferred from its having no worker, since the operator may not list pods"
-    return f"{text} (job {short(job.ref.id)})"
+    return f"{text} (job {short_id(job.ref.id)})"
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
     """Return the message about the open commit that training waits for."""
     finish = train.info.spec.input_branch.finish_command
-    commit = short(commits.corpus or "")
+    commit = short_id(commits.corpus or "")
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
@@ -145,7 +146,7 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
-        return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short(job.ref.id)})")
+        return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
     message = "the script is being written"
     return _repeated(view.generation_log, message) or _in_progress(Reason.GENERATING, message)
 
@@ -157,14 +158,14 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
     if script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
-            f"(job {short(job.ref.id)})"
+            f"(job {short_id(job.ref.id)})"
         )
         return _failed(Reason.GENERATION_FAILED, text)
     if script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
-        return _failed(Reason.GENERATION_FAILED, f"{text} (job {short(job.ref.id)})")
+        return _failed(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)
-    return Condition(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short(job.ref.id)})")
+    return Condition(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})")
 
 
 def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -> Condition:
@@ -174,21 +175,21 @@ def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -
     if job.state is JobState.KILLED:
         return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
-        return _failed(failed, f"{what} could not run: {job.reason} (job {short(job.ref.id)})")
+        return _failed(failed, f"{what} could not run: {job.reason} (job {short_id(job.ref.id)})")
     why = known.cause if known else f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
-    return _failed(failed, f"{what} failed: {why} (job {short(job.ref.id)})")
+    return _failed(failed, f"{what} failed: {why} (job {short_id(job.ref.id)})")
 
 
 def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:
     """Return the stage of a job that was stopped at pendingDeadline; its reason has what Pachyderm had reported."""
     known = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
     what = cannot_start(known, claim) if known else things_to_check(claim)
-    text = f"no worker started within pendingDeadline: {what}, then {again} (job {short(job.ref.id)})"
+    text = f"no worker started within pendingDeadline: {what}, then {again} (job {short_id(job.ref.id)})"
     return _failed(Reason.WORKER_UNAVAILABLE, text)
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Condition:
-    of_job = f"(job {short(job.ref.id)})"
+    of_job = f"(job {short_id(job.ref.id)})"
     if job.reason.startswith(ACTIVE_TEXT):
         return _failed(
             Reason.DEADLINE_EXCEEDED,

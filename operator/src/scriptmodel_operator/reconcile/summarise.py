@@ -10,6 +10,7 @@ from scriptmodel_operator.api.conditions import (
     Condition,
     ConditionStatus,
     ConditionType,
+    conditions_of,
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
@@ -113,18 +114,17 @@ def conditions_of_state(
     """Return all six conditions as of `generation`."""
     stages = (state.stages.corpus, state.stages.trained, state.stages.generated)
     conditions = summary(state) | dict(zip(_STAGES, stages, strict=True))
-    return render_conditions(conditions, previous.get("conditions", []), generation, now)
+    return render_conditions(conditions, previous, generation, now)
 
 
 def conditions_of_problem(
     problem: Problem, previous: Mapping[str, Any], generation: int, now: datetime, corpus: Condition | None
 ) -> list[dict[str, Any]]:
     """Return the conditions where nothing else could be observed: the stages stay as they were observed last."""
-    before = previous.get("conditions", [])
-    known = {item.get("type"): item for item in before}
+    known = conditions_of(previous)
     unseen = Condition(ConditionStatus.UNKNOWN, Reason.PENDING, "not observed yet")
     seen = _of_problem(problem) | {kind: unseen for kind in _STAGES if kind.value not in known}
     if corpus is not None:
         seen[ConditionType.CORPUS_READY] = corpus
-    rendered = {item["type"]: item for item in render_conditions(seen, before, generation, now)}
+    rendered = {item["type"]: item for item in render_conditions(seen, previous, generation, now)}
     return [rendered.get(kind.value) or dict(known[kind.value]) for kind in ConditionType]

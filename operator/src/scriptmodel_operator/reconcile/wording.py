@@ -13,16 +13,10 @@ from scriptmodel_operator.api.status import MAX_CAUSE, JobFailure
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 
-_ID_LENGTH = 8
 _OUT_OF_MEMORY = (
     "the process was killed (`signal: killed`), most likely because memory ran out: raise "
     "training.resources.limits.memory, or use a node with more"
 )
-
-
-def short(identifier: str) -> str:
-    """Return the first eight characters of a job's or a commit's id, which are enough to find it."""
-    return identifier[:_ID_LENGTH]
 
 
 def _fields(model: type[ApiModel]) -> dict[str, str]:
