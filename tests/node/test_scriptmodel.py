@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from dev.images.project import image
 from dev.paths import OPERATOR_ENV, ROOT
+from dev.programs.binaries import find_or_build
 from tests.integration.texts import play
 from tests.node.release import NAME, NAMESPACE, Release
 from tests.node.running import CommandFailedError, Namespace, Object, Running, run
@@ -35,7 +37,8 @@ class Person:
 
     def scriptmodel(self, *words: str) -> str:
         program = str(OPERATOR_ENV / "bin" / "scriptmodel")
-        env = {"KUBECONFIG": str(self.kubeconfig), "SCRIPTMODEL_PACHD": ""}
+        path = f"{find_or_build()}:{os.environ['PATH']}"  # with kubectl
+        env = {"KUBECONFIG": str(self.kubeconfig), "SCRIPTMODEL_PACHD": "", "PATH": path}
         return run(program, *words, "--namespace=shelf", env=env)
 
 
@@ -158,5 +161,6 @@ def test_a_forbidden_port_forward_names_the_role_that_grants_it(
     reader = person(cluster, "readers", tmp_path)
     said = refused(reader, 1, "push", str(ROOT / "README.md"), "--repo=shakespeare")
     role = "scriptmodel-scriptmodel-operator-pachd"
-    assert f"you may not forward a port to pachd at pachd.{PACHYDERM}.svc.cluster.local:30650" in said
+    assert f"cannot forward a port to pachd at pachd.{PACHYDERM}.svc.cluster.local:30650" in said
+    assert "forbidden" in said
     assert f"kubectl -n {PACHYDERM} create rolebinding {role}-YOU --role={role} --user=YOU" in said

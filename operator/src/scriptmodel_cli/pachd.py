@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import cached_property
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,7 +16,6 @@ from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, PublicConfig, choose,
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
     from scriptmodel_operator.kube.client import KubeClient
-    from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
     from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 T = TypeVar("T")
@@ -37,8 +35,6 @@ class Cluster(Protocol):
     def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T: ...
 
     def where(self) -> str: ...
-
-    def login(self) -> kopf.ConnectionInfo: ...
 
 
 class PachdAccess:
@@ -140,35 +136,31 @@ class PachdAccess:
             ) from error
         return file
 
-    def _tunnel(self, published: PublicConfig) -> Path | None:
-        """Return the socket of the port-forward; None if the address is reached directly."""
+    def _tunnel(self, published: PublicConfig) -> str:
+        """Return the local address of the port-forward; empty if pachd is reached directly."""
         from scriptmodel_operator.kube.login import in_a_pod  # noqa: PLC0415 - kopf takes time
 
         if published.service is None or in_a_pod(self._cluster.kubeconfig):
-            return None
+            return ""
         if self._port_forward is None:
-            self._port_forward = self._files.enter_context(self._forward(published))
-        return self._port_forward.socket
+            from scriptmodel_cli.portforward import PortForward  # noqa: PLC0415 - not every command needs it
 
-    def _forward(self, published: PublicConfig) -> PortForward:
-        from scriptmodel_cli.portforward import PortForward  # noqa: PLC0415 - kopf takes time
-        from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError  # noqa: PLC0415 - as it
+            try:
+                forward = PortForward(self._cluster.kubeconfig, published.service)
+            except click.ClickException as error:
+                where = f"pachd at {published.pachd} (ConfigMap {NAMESPACE}/{published.name})"
+                raise click.ClickException(f"cannot forward a port to {where}: {_advice(error, published)}") from error
+            self._port_forward = self._files.enter_context(forward)
+        return self._port_forward.address
 
-        service = published.service
-        assert service is not None  # noqa: S101 - for mypy: `_tunnel` checks it
-        try:
-            return PortForward(self._cluster.login, service)
-        except KubeForbiddenError as error:
-            raise click.ClickException(
-                f"you may not forward a port to pachd at {published.pachd}: {_how_to_be_granted(published)}; or {_SET} "
-                f"({error})"
-            ) from error
-        except KubeError as error:
-            advice = LOG_IN if error.status == HTTPStatus.UNAUTHORIZED else f"check that pachd runs, or {_SET}"
-            raise click.ClickException(
-                f"cannot forward a port to pachd at {published.pachd} (ConfigMap {NAMESPACE}/{published.name}): "
-                f"{error}; {advice}"
-            ) from error
+
+def _advice(error: click.ClickException, published: PublicConfig) -> str:
+    """Return kubectl's words, and what to do."""
+    if "forbidden" in error.message.lower():
+        return f"{error.message}; {_how_to_be_granted(published)}, or {_SET}"
+    if "unauthorized" in error.message.lower():
+        return f"{error.message}; {LOG_IN}"
+    return f"{error.message}; check that pachd runs, or {_SET}"
 
 
 def _how_to_be_granted(published: PublicConfig) -> str:

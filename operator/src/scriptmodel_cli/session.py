@@ -193,8 +193,6 @@ class Session:
         except ValueError as error:
             raise InputError(str(error)) from error
         except OSError as error:
-            if error.filename is None:  # of the socket of a port-forward
-                raise click.ClickException(f"cannot listen in a temporary folder ({error}): set TMPDIR") from error
             raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
         try:
             yield gateway

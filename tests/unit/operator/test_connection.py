@@ -204,12 +204,12 @@ def test_a_server_with_another_authority_is_not_talked_to(tmp_path: Path) -> Non
 
 def test_through_a_tunnel_the_certificate_is_checked_for_the_name_of_the_address(tmp_path: Path) -> None:
     pair = key_and_certificate()
-    authorities, socket = tmp_path / "ca.crt", tmp_path / "pachd"
+    authorities = tmp_path / "ca.crt"
     authorities.write_bytes(pair[1])
-    with pachd(pair, target=f"unix:{socket}"):
-        right = PachdAddress("127.0.0.1:30650", ca_file=authorities, tunnel=socket)
+    with pachd(pair) as (tunnel, _answers):
+        right = PachdAddress("127.0.0.1:30650", ca_file=authorities, tunnel=tunnel)
         with closing(PachydermGateway(right, UNLIMITED)) as gateway:
             assert gateway.server_version() == "2.7.8"
-        wrong = PachdAddress("pachd.ml.svc:30650", ca_file=authorities, tunnel=socket)
+        wrong = PachdAddress("pachd.ml.svc:30650", ca_file=authorities, tunnel=tunnel)
         with closing(PachydermGateway(wrong, UNLIMITED)) as gateway, pytest.raises(UnavailableError):
             gateway.server_version()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,15 +13,17 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from dev.processes import free_port
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from tests.unit.operator.stub_api import ERROR, StubApiServer, echo, leading_to, pod, send
+from tests.unit.operator.fake_kubectl import FakeKubectl
 from tests.unit.operator.test_connection import key_and_certificate, pachd
 from tests.unit.operator.test_login import kubeconfig
+from tests.web import Handler, WebServer
 
 Run = Callable[..., Result]
 SERVICE = "pachd.ml.svc.cluster.local:30650"
@@ -34,17 +37,39 @@ def version(session: Session) -> None:
         click.echo(gateway.server_version())
 
 
+class Cluster(WebServer):
+    """An API server that has nothing but the ConfigMaps in kube-public."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.config_maps: list[dict[str, Any]] = []
+        self.status = 200
+        self.answers["/api/v1/namespaces/kube-public/configmaps"] = self._list
+
+    def _list(self, handler: Handler) -> None:
+        body = json.dumps({"items": self.config_maps, "message": "refused by the test"}).encode()
+        handler.start(self.status, {"Content-Length": str(len(body))})
+        handler.write(body)
+
+
 @pytest.fixture
-def server() -> Iterator[StubApiServer]:
-    with StubApiServer(echo) as running:
+def server() -> Iterator[Cluster]:
+    with Cluster() as running:
         yield running
 
 
 @pytest.fixture
-def run(server: StubApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
+    fake = FakeKubectl(tmp_path / "bin")
+    monkeypatch.setenv("PATH", str(fake.folder))
+    return fake
+
+
+@pytest.fixture
+def run(server: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command against the server, in the namespace `scripts`."""
     monkeypatch.setattr(main, "get_command", lambda _context, _name: version)
-    file = kubeconfig(tmp_path / "config", cluster={"server": server.url}, context={"namespace": "scripts"})
+    file = kubeconfig(tmp_path / "config", cluster={"server": server.url("")}, context={"namespace": "scripts"})
 
     def invoke(*words: str, **env: str) -> Result:
         return CliRunner().invoke(main, ["version", *words], env={"KUBECONFIG": str(file), **env})
@@ -64,7 +89,9 @@ def refusal(done: Result, status: int = 1) -> str:
     return done.stderr.removeprefix("Error: ").removesuffix("\n")
 
 
-def test_a_flag_overrides_the_environment_and_that_overrides_the_config_map(server: StubApiServer, run: Run) -> None:
+def test_a_flag_overrides_the_environment_and_that_overrides_the_config_map(
+    server: Cluster, run: Run, kubectl: FakeKubectl
+) -> None:
     with pachd() as (first, by_flag), pachd() as (second, by_environment), pachd() as (third, published):
         server.config_maps = [config_map(third)]
         for words, env, expected in (
@@ -74,24 +101,26 @@ def test_a_flag_overrides_the_environment_and_that_overrides_the_config_map(serv
         ):
             assert run(*words, **env).output == "2.7.8\n"
             assert tuple(len(each.tokens) for each in (by_flag, by_environment, published)) == expected
-    assert server.forwarded == [], "none of these is a Service of the cluster"
+    assert kubectl.calls == [], "none of these is a Service of the cluster"
 
 
 def test_a_service_is_reached_by_a_port_forward_with_the_token_of_the_option(
-    server: StubApiServer, run: Run, tmp_path: Path
+    server: Cluster, run: Run, kubectl: FakeKubectl, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
     server.config_maps = [config_map(SERVICE)]
     with pachd() as (address, answers):
-        server.behaviour = leading_to(address)
+        kubectl.leads_to(address)
         assert run(f"--pachd-token-file={token}").output == "2.7.8\n"
     assert answers.tokens == ["secret"]
-    assert {name for name, _query in server.forwarded} == {"pachd-0"}
+    ((pid, words),) = kubectl.calls
+    assert "port-forward --namespace=ml service/pachd" in " ".join(words)
+    assert not Path(f"/proc/{pid}").exists(), "it ends with the command"
 
 
 def test_published_certificates_are_checked_for_the_name_of_the_service(
-    server: StubApiServer, run: Run, tmp_path: Path
+    server: Cluster, run: Run, kubectl: FakeKubectl, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("secret")
@@ -99,7 +128,7 @@ def test_published_certificates_are_checked_for_the_name_of_the_service(
     for pair, expected in ((wrong, []), (right, ["secret"])):
         server.config_maps = [config_map(f"grpcs://{SERVICE}", pachdCertificates=pair[1].decode())]
         with pachd(pair) as (address, answers):
-            server.behaviour = leading_to(address)
+            kubectl.leads_to(address)
             done = run(f"--pachd-token-file={token}")
         assert answers.tokens == expected
         if not expected:
@@ -107,7 +136,7 @@ def test_published_certificates_are_checked_for_the_name_of_the_service(
     assert done.output == "2.7.8\n"
 
 
-def test_without_an_address_the_message_names_what_to_set(server: StubApiServer, run: Run) -> None:
+def test_without_an_address_the_message_names_what_to_set(server: Cluster, run: Run) -> None:
     unknown = "the address of pachd, needed for its version, is unknown: "
     nothing = (
         "no release of the operator publishes it in kube-public for namespace scripts "
@@ -116,12 +145,12 @@ def test_without_an_address_the_message_names_what_to_set(server: StubApiServer,
     assert refusal(run()) == f"{unknown}{nothing}; {SET}"
     server.config_maps = [config_map(""), config_map("a:1", watchNamespaces="others")]
     assert refusal(run()) == f"{unknown}{nothing}; {SET}"
-    server.refused["configmaps"] = 403
+    server.status = 403
     listing = "listing ConfigMaps in kube-public: refused by the test (HTTP 403)"
     assert refusal(run()) == f"{unknown}{listing}; {SET}"
 
 
-def test_releases_that_disagree_are_named_and_the_namespace_decides(server: StubApiServer, run: Run) -> None:
+def test_releases_that_disagree_are_named_and_the_namespace_decides(server: Cluster, run: Run) -> None:
     with pachd() as (address, _answers):
         server.config_maps = [
             config_map("a.example.com:1", "one"),
@@ -137,9 +166,7 @@ def test_releases_that_disagree_are_named_and_the_namespace_decides(server: Stub
 
 
 @pytest.mark.parametrize("address", ["http://pachd:1", "pachd:port", "two words", "a:1\n\x1b[2Jb", "pachd:1/path"])
-def test_an_address_that_is_not_valid_is_reported_with_its_config_map(
-    server: StubApiServer, run: Run, address: str
-) -> None:
+def test_an_address_that_is_not_valid_is_reported_with_its_config_map(server: Cluster, run: Run, address: str) -> None:
     server.config_maps = [config_map(address)]
     message = refusal(run())
     assert message.startswith(f"ConfigMap kube-public/one publishes an invalid address of pachd: {address!r}")
@@ -153,7 +180,7 @@ def test_an_address_of_the_command_line_that_is_not_valid_is_a_usage_error(run: 
 
 
 def test_published_certificates_that_are_not_valid_are_reported_with_their_config_map(
-    server: StubApiServer, run: Run, tmp_path: Path
+    server: Cluster, run: Run, tmp_path: Path
 ) -> None:
     pair, given = key_and_certificate(), tmp_path / "ca.crt"
     given.write_bytes(pair[1])
@@ -167,13 +194,15 @@ def test_published_certificates_that_are_not_valid_are_reported_with_their_confi
     assert refusal(run(f"--pachd-ca-file={given}"), 2).startswith(f"{given} has no certificates in PEM form")
 
 
-def test_a_forbidden_port_forward_names_the_role_that_grants_it(server: StubApiServer, run: Run) -> None:
-    server.refused["portforward"] = 403
+def test_a_forbidden_port_forward_names_the_role_that_grants_it(
+    server: Cluster, run: Run, kubectl: FakeKubectl
+) -> None:
+    kubectl.fails('Error from server (Forbidden): services "pachd" is forbidden: User "u" cannot get it')
     server.config_maps = [config_map(SERVICE, portForwardRole="release-pachd")]
     message = refusal(run())
-    assert message.startswith(f"you may not forward a port to pachd at {SERVICE}: ask an administrator for ")
+    assert message.startswith(f"cannot forward a port to pachd at {SERVICE} (ConfigMap kube-public/one): Error from ")
     assert "`kubectl -n ml create rolebinding release-pachd-YOU --role=release-pachd --user=YOU`" in message
-    assert SET in message
+    assert message.endswith(SET)
     for role in ("", "x; reboot"):
         server.config_maps = [config_map(SERVICE, portForwardRole=role)]
         message = refusal(run())
@@ -181,37 +210,40 @@ def test_a_forbidden_port_forward_names_the_role_that_grants_it(server: StubApiS
         assert "reboot" not in message
 
 
-def test_expired_credentials_are_not_a_missing_right(server: StubApiServer, run: Run) -> None:
-    server.refused["portforward"] = 401
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("error: You must be logged in to the server (Unauthorized)", "renew the kubeconfig's credentials"),
+        ("error: unable to forward port because pod is not running. Current status=Pending", "check that pachd runs"),
+    ],
+)
+def test_what_kubectl_says_is_reported_with_what_to_do(
+    server: Cluster, run: Run, kubectl: FakeKubectl, words: str, advice: str
+) -> None:
+    kubectl.fails(words)
+    server.config_maps = [config_map(SERVICE)]
+    assert f"(ConfigMap kube-public/one): {words}; {advice}" in refusal(run())
+
+
+def test_without_kubectl_the_message_says_so(server: Cluster, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    server.config_maps = [config_map(SERVICE)]
+    assert "kubectl, which forwards the port, is not on PATH" in refusal(run())
+
+
+def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: Cluster, run: Run, kubectl: FakeKubectl) -> None:
+    kubectl.leads_to(f"127.0.0.1:{free_port()}")
     server.config_maps = [config_map(SERVICE)]
     message = refusal(run())
-    assert message.startswith(f"cannot forward a port to pachd at {SERVICE} (ConfigMap kube-public/one): ")
-    assert message.endswith("(HTTP 401); renew the kubeconfig's credentials, or name another with --kubeconfig")
-
-
-def test_a_service_without_a_ready_pod_is_reported(server: StubApiServer, run: Run) -> None:
-    server.pods = []
-    server.config_maps = [config_map(SERVICE)]
-    assert "none of its pods is ready; check that pachd runs, or" in refusal(run())
-
-
-def test_a_pod_that_does_not_listen_is_reported_in_a_line(server: StubApiServer, run: Run) -> None:
-    async def refuse(websocket: Any) -> None:
-        await send(websocket, b"port 1650:\n connection refused", ERROR)
-
-    server.behaviour = refuse
-    server.config_maps = [config_map(SERVICE)]
-    assert refusal(run()).endswith(
-        "the port-forward failed: pod pachd-0: port 1650: connection refused; "
-        f"check that pachd runs at {SERVICE} (ConfigMap kube-public/one)"
-    )
+    assert 'the port-forward failed: E1128 portforward.go:424] "Unhandled Error" err="connection refused"' in message
+    assert message.endswith(f"check that pachd runs at {SERVICE} (ConfigMap kube-public/one)")
 
 
 def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
-    server: StubApiServer, run: Run, monkeypatch: pytest.MonkeyPatch
+    server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def after_the_end(gateway: PachydermGateway) -> str:
-        """Return the answer of the first call that succeeds: calls fail until gRPC has noticed the end."""
+        """Return the answer of the first call that succeeds: calls fail until kubectl has been started again."""
         for _ in range(600):
             with suppress(UnavailableError):
                 return gateway.server_version()
@@ -223,14 +255,14 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
     def versions(session: Session) -> None:
         with session.pachyderm("its version") as gateway:
             click.echo(gateway.server_version())
-            server.pods = [pod("pachd-0", ending=True), pod("pachd-1")]
-            server.disconnect()
+            kubectl.leads_to(second)
+            kubectl.end()
             click.echo(after_the_end(gateway))
 
     monkeypatch.setattr(main, "get_command", lambda _context, _name: versions)
     server.config_maps = [config_map(SERVICE)]
-    with pachd() as (address, answers):
-        server.behaviour = leading_to(address)
+    with pachd() as (first, _answers), pachd() as (second, later):
+        kubectl.leads_to(first)
         assert run().output == "2.7.8\n2.7.8\n"
-    assert len(answers.tokens) >= 2
-    assert server.forwarded[-1][0] == "pachd-1"
+    assert len(later.tokens) == 1
+    assert not any(Path(f"/proc/{pid}").exists() for pid, _words in kubectl.calls)

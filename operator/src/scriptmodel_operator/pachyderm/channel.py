@@ -37,8 +37,8 @@ class PachdAddress:
     address: str
     token_file: Path | None = None
     ca_file: Path | None = None
-    tunnel: Path | None = None
-    """Unix socket that leads to the address. Certificates are still checked for the address' own name."""
+    tunnel: str = ""
+    """HOST:PORT that leads to the address. Certificates are still checked for the address' own name."""
 
     def __post_init__(self) -> None:
         if not _FORM.fullmatch(self.address):
@@ -52,7 +52,7 @@ class PachdAddress:
     @property
     def target(self) -> str:
         """The address in the form that gRPC accepts."""
-        return f"unix:{self.tunnel}" if self.tunnel else self._place
+        return self.tunnel or self._place
 
     @property
     def server_name(self) -> str:
