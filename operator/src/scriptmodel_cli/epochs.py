@@ -9,6 +9,7 @@ from scriptmodel_cli.logs import reported_job
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.observe.events import parse_event
 from scriptmodel_operator.observe.figures import number
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
@@ -40,7 +41,7 @@ def _of_log(gateway: Gateway, job: JobInfo) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     try:
         for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
-            event = _event(line.text)
+            event = parse_event(line.text) or {}
             if event.get("event") == "start":
                 found = []
             elif event.get("event") == "epoch":
@@ -48,11 +49,3 @@ def _of_log(gateway: Gateway, job: JobInfo) -> list[dict[str, Any]]:
     except PachydermError:
         return found  # no worker yet, or its pods are gone
     return found
-
-
-def _event(text: str) -> dict[str, Any]:
-    try:
-        event = json.loads(text) if text.startswith("{") else {}
-    except ValueError:
-        return {}
-    return event if isinstance(event, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -12,6 +11,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.session import POLL_SECONDS, pause
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.observe.events import parse_event
 from scriptmodel_operator.observe.view import running_job
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
@@ -139,7 +139,7 @@ def _has_ended(gateway: Gateway, job: JobRef) -> bool:
 
 def describe_line(text: str) -> str:
     """Describe an event of the trainer in words; return any other line unchanged."""
-    event = _event(text)
+    event = parse_event(text)
     if event is None:
         return text
     describe = _DESCRIPTIONS.get(str(event["event"]))
@@ -147,14 +147,6 @@ def describe_line(text: str) -> str:
         return describe(event) if describe else text
     except (KeyError, TypeError, ValueError):
         return text
-
-
-def _event(text: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(text) if text.startswith("{") else None
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
 
 
 def _start(event: dict[str, Any]) -> str:

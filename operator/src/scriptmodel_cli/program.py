@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -14,9 +16,10 @@ from click.shell_completion import CompletionItem
 from scriptmodel_cli.connection import connection_options
 from scriptmodel_cli.output import note
 from scriptmodel_cli.text import did_you_mean
-from scriptmodel_operator.stdout import WriteReportingGroup
 
 INTERRUPTED = 130
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a standard output that is full; click reports a closed pipe only."""
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
 """Sections of the help: by title and command name, the command's `module:attribute` and description."""
 
@@ -32,7 +35,7 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
 
-class Program(WriteReportingGroup):
+class Program(click.Group):
     """A group whose commands are listed in a table."""
 
     command_class = Command
@@ -92,6 +95,13 @@ class Program(WriteReportingGroup):
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _WRITE_ERRORS:
+                raise
+            # What Python still holds goes nowhere, so that its own flush at exit does not fail too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            note(f"Error: write error: {error.strerror}")
+            sys.exit(1)
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -26,7 +26,6 @@ from scriptmodel_operator.ingest.addresses import Destinations, parse_destinatio
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
 from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.stdout import WriteReportingGroup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -42,9 +41,7 @@ def _allow(name: str, field: str, values: str, help_text: str) -> Callable[[Comm
     return _option(name, field, multiple=True, metavar=values, help=help_text)
 
 
-@click.group(
-    cls=WriteReportingGroup, context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]}
-)
+@click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="scriptmodel-operator", prog_name="scriptmodel-operator")
 def main() -> None:
     """Keep Pachyderm pipelines in sync with ScriptModel objects."""

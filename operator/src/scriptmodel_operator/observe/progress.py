@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.observe.events import parse_event
 from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.pachyderm.values import LogLine
 
 TAIL_LINES = 12
 _LONGEST_LINE = 400
-_LONGEST_EVENT = 64 * 1024
 _LONGEST_MESSAGE = 1000
 _LONGEST_SAMPLE = 200
 _LONGEST_WORD = 40
@@ -94,7 +93,7 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
         return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
     if line.worker_error:
         return replace(counted, worker_error=short_text(text, _LONGEST_LINE))
-    event = _event(text)
+    event = parse_event(text)
     if event is None:
         shown = readable(text)[:_LONGEST_LINE]
         if not shown.strip() or counted.tail[-1:] == (shown,):  # each attempt of a job repeats it
@@ -108,16 +107,6 @@ def readable(text: str) -> str:
     """Return the text as a terminal would show it in the end, without escapes and control characters."""
     shown = _ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2]
     return _CONTROLS.sub("", shown)
-
-
-def _event(text: str) -> dict[str, Any] | None:
-    if not text.startswith("{") or len(text) > _LONGEST_EVENT:
-        return None
-    try:
-        event = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
