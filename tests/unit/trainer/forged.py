@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.artifacts import load_model, save_model
 from scriptmodel_trainer.storage import json_bytes
 
 
@@ -46,3 +48,12 @@ def describe(folder: Path) -> None:
                 described["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     described["digest"] = hashlib.sha256(json_bytes(described)).hexdigest()
     (folder / "model.json").write_bytes(json_bytes(described))
+
+
+def without_reference(model: Path, folder: Path) -> Path:
+    """Store a copy of a model that cannot judge, as one of a tiny corpus."""
+    found = load_model(model)
+    metrics = dataclasses.replace(found.metrics, held_out=None)
+    folder.mkdir()
+    save_model(folder, dataclasses.replace(found, metrics=metrics, reference=None), "")
+    return folder

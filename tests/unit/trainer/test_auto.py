@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from samples import play, run_trainer
 
 from scriptmodel_trainer.arguments import parser
-from scriptmodel_trainer.artifacts import CHECKPOINT
-from scriptmodel_trainer.auto import choose, earlier_choices, minutes_from
+from scriptmodel_trainer.auto import choose, minutes_from
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
@@ -19,8 +17,6 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import FILES, SCENES, Choice
 
-EARLIER = ["cache_window=500", "letter_ngrams=6000"]
-LAST = [*EARLIER, "unknown_discount=0.5"]
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 
 
@@ -56,22 +52,6 @@ def test_the_table_decides_by_tokens_and_minutes(
 ) -> None:
     assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
     assert with_overrides(PRESETS[preset], {key: json.dumps(value) for key, value in settings.items()})
-
-
-def test_the_choices_of_earlier_versions_are_known() -> None:
-    """They decide how a training continues that such a version began."""
-    for tokens, minutes, *earlier in (
-        (1_063_000, None, ("tuned", CACHE), ("tuned", CACHE), ("tuned", {})),
-        (1_063_000, 23, ("demo", {}), ("demo", {}), ("demo", {})),
-        (1_063_000, 27, ("tuned", {}), ("tuned", {}), ("tuned", {})),
-        (1_063_000, 85, ("tuned", CACHE), ("tuned", CACHE), ("tuned", {})),
-        (1_063_000, 86, ("tuned", CACHE), ("tuned", CACHE), ("tuned-long", {})),
-        (249_999, None, ("tuned-few", FEW), ("tuned-few", CACHE | {"letter_ngrams": 6000}), ("tuned-few", {})),
-        (249_999, 6, ("tuned-few", DISCOUNT), ("tuned-few", {}), ("tuned-few", {})),
-        (194_000, 4, ("demo", {}), ("demo", {}), ("demo", {})),
-    ):
-        expected = tuple(Choice(preset, tokens, minutes, settings) for preset, settings in earlier)
-        assert earlier_choices(tokens, minutes) == expected
 
 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
@@ -110,44 +90,6 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     settings = ["document_starts=true", "letter_ngrams=6000", "unknown_discount=0.5", "trigrams=true"]
     again = run_trainer([*train, *settings, "--preset", "tuned-few", "--resume"])
     assert "is already trained with these settings" in again.stderr
-
-
-@pytest.mark.parametrize(
-    ("place", "settings"),
-    [("state", []), ("checkpoint", []), ("model", []), ("state", EARLIER), ("model", EARLIER), ("model", LAST)],
-)
-def test_a_training_that_an_earlier_version_began_keeps_its_settings(
-    place: str, settings: list[str], corpus: Path, tmp_path: Path
-) -> None:
-    """Version 0.1.0 set nothing but the starts of documents besides the preset; `trigrams` came last."""
-    out, state = tmp_path / "model", tmp_path / "state"
-    train = ["train", "--data", corpus, "--out", out, "--log", "json"]
-    tiny = [*TINY, "document_starts=true", "epochs=2"]
-    begin = [*train, "--preset", "tuned-few", *tiny, *settings]
-    if place == "model":
-        assert run_trainer(begin).returncode == 0
-    else:
-        begun = run_trainer([*begin, "--state", state, "--budget-epochs", "1"])
-        assert begun.returncode == 0, begun.stderr
-        shutil.rmtree(out)
-    if place == "checkpoint":
-        out.mkdir()
-        shutil.copy(max(state.glob("checkpoint-*.npz")), out / CHECKPOINT)
-    more = ["--state", state] if place == "state" else ["--resume"]
-    done = run_trainer([*train, "--preset", "auto", *tiny, *more])
-    assert done.returncode == 0, done.stderr
-    parameters = json.loads((out / "model.json").read_text())["parameters"]
-    begun_with = {
-        key: parameters[key]
-        for key in ("cache_window", "letter_ngrams", "unknown_discount", "trigrams")
-        if parameters[key]
-    }
-    assert [f"{key}={value}" for key, value in begun_with.items()] == settings
-    if place == "model":
-        assert "is already trained with these settings" in done.stderr
-    else:
-        (start,) = (event for line in done.stdout.splitlines() if (event := json.loads(line))["event"] == "start")
-        assert start["resumed_from"] > 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,6 @@ import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.averaging import WeightAverage  # noqa: E402  # as above
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
@@ -96,7 +95,7 @@ def test_validation_and_model_have_the_averaged_weights_and_training_goes_on_fro
 
 def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
     return TrainingTask(
-        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
     )
 
@@ -104,7 +103,7 @@ def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) ->
 def test_a_stopped_run_resumes_to_the_same_average(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
     chosen = preset(epochs="3")
-    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
     signals = StopSignals()
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
         loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
@@ -119,7 +118,7 @@ def test_a_stopped_run_resumes_to_the_same_average(tmp_path: Path, monkeypatch: 
 
 def test_validation_of_the_average_clears_the_state_where_documents_start(tmp_path: Path) -> None:
     chosen = preset(epochs="2", cache_window="50")
-    begun = dataclasses.replace(task(chosen, CheckpointFile(tmp_path / "a.npz", Fingerprints("run"))), document=7)
+    begun = dataclasses.replace(task(chosen, CheckpointFile(tmp_path / "a.npz", "run")), document=7)
     result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
     expected = scored(chosen, result.weights, STREAM, 0, document=7).losses()
     found = result.history[result.best_epoch - 1].valid_perplexity
@@ -127,7 +126,7 @@ def test_validation_of_the_average_clears_the_state_where_documents_start(tmp_pa
 
 
 def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
-    begun = task(preset(), CheckpointFile(tmp_path / "a.npz", Fingerprints("run")))
+    begun = task(preset(), CheckpointFile(tmp_path / "a.npz", "run"))
     begun = dataclasses.replace(begun, budget=Budget(seconds=3), effort=Effort(seconds=24))
     result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
     assert (len(result.history), result.ending.by) == (1, "budget")

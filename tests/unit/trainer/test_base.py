@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forged import without_reference
 from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
@@ -22,7 +23,6 @@ from scriptmodel_trainer.training.base import load_base, preset_after, weights_a
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-EARLIER = Path(__file__).parent / "earlier"
 NEW = "\n\n**ZORA**  \nThe zeppelin waits for the zoologist.  \n" * 12
 
 
@@ -147,11 +147,6 @@ def test_a_stopped_run_from_a_base_continues_bit_identically(grown: Path, model:
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
 
 
-def test_a_model_of_an_earlier_version_is_a_base(grown: Path, tmp_path: Path) -> None:
-    assert train(grown, tmp_path / "m", "--from", str(EARLIER / "float32"), "--epochs", "1") == 0
-    assert load_model(tmp_path / "m").origin.preset_name == "test"
-
-
 def refused(capsys: pytest.CaptureFixture[str], corpus: Path, out: Path, *more: str) -> str:
     assert train(corpus, out, *more) == 2
     (event,) = map(json.loads, capsys.readouterr().out.splitlines())
@@ -258,10 +253,9 @@ def test_the_runs_of_both_corpora_stay_within_the_bound() -> None:
 
 
 def test_a_base_that_does_not_record_its_training_text_is_reported(
-    tmp_path: Path, chain: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, model: Path, chain: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = tmp_path / "older"
-    shutil.copytree(EARLIER / "float32", base)
+    base = without_reference(model, tmp_path / "base")
     capsys.readouterr()
     assert train(chain[0], tmp_path / "model", "--from", str(base), "--epochs", "1") == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

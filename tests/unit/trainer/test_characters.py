@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from samples import run_trainer
 
@@ -78,17 +76,6 @@ def test_evaluate_and_report_show_nats_per_character(model: Path, tmp_path: Path
     assert trained.metrics.test is not None
     assert 0 < (trained.metrics.test.nats_per_character or 0) < 5
     assert "Nats per character" in render_report(trained)
-
-
-def test_a_model_of_an_older_version_has_no_such_figure_in_its_report(tmp_path: Path) -> None:
-    for path in (Path(__file__).parent / "earlier" / "float32").iterdir():
-        shutil.copy(path, tmp_path)
-    trained = load_model(tmp_path)
-    assert trained.metrics.test is not None
-    assert trained.metrics.test.nats_per_character is None
-    assert "Nats per character" not in render_report(trained)
-    assert np.isfinite(trained.metrics.test_perplexity)
-    assert trained.metrics.validation is None
 
 
 def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: Path) -> None:

@@ -33,7 +33,6 @@ import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
@@ -189,12 +188,12 @@ def test_a_stopped_run_resumes_with_the_same_replacements(tmp_path: Path, monkey
     monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
     stream = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
     discount = Discount(0, np.full(50, 0.5, np.float32))
-    file, other, plain = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in "abc")
+    file, other, plain = (CheckpointFile(tmp_path / name, "run") for name in "abc")
 
     def task(store: CheckpointFile, *resume_from: CheckpointFile, **more: Any) -> TrainingTask:
         chosen = preset(epochs="3")
         return TrainingTask(
-            *("demo", chosen, 50, stream, stream, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+            *("demo", chosen, 50, stream, stream, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
             resume_from=resume_from,
             **{"discount": discount, **more},
         )

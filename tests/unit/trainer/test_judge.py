@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forged import without_reference
 from samples import play, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
@@ -28,16 +28,12 @@ from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy
 from scriptmodel_trainer.judging.reference import (
     Reference,
-    arrays_of,
     held_out_tokens,
-    reference_from,
     reference_of,
-    stored_figures,
 )
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.reporting.page import render_report
 
-TEXTS = Path(__file__).parent / "earlier" / "lines.txt"
 GREEDY = Sampling(0.0, repetition_penalty=1.0)
 
 
@@ -144,16 +140,6 @@ def test_frequent_words_in_known_pairs_are_noise_if_words_apart_come_in_as_many(
     script = dataclasses.replace(plays, known_pairs=0.546, known_apart=0.460)
     assert judge(script, plays).verdict == "noise"
     assert judge(dataclasses.replace(script, known_apart=0.2), plays).verdict == "good"
-    assert judge(script, dataclasses.replace(plays, known_apart=None)).verdict == "good"
-
-
-def test_a_reference_of_an_older_version_judges_without_the_pairs_apart(reference: Reference) -> None:
-    stored = stored_figures(reference.held_out)
-    del stored["known_apart"]
-    older = reference_from(stored, arrays_of(reference.known))
-    assert older.held_out.known_apart is None
-    text = ["the", "lamp", "waits", "for", "nobody", "."] * 50
-    assert older.verdict(text).order >= reference.verdict(text).order
 
 
 def test_the_longest_copy_is_found_to_the_word() -> None:
@@ -237,12 +223,6 @@ def test_training_stores_what_the_judge_needs(learned: tuple[Path, Path], refere
         assert stored.known.of_size[size].tolist() == reference.known.of_size[size].tolist()
 
 
-def test_a_model_of_an_older_version_has_no_reference(tmp_path: Path) -> None:
-    for path in (TEXTS.parent / "float32").iterdir():
-        shutil.copy(path, tmp_path)
-    assert load_model(tmp_path, judged=True).reference is None
-
-
 def test_generate_keeps_the_sample_that_the_judge_ranks_first(learned: tuple[Path, Path], tmp_path: Path) -> None:
     model = learned[1]
     reference = load_model(model, judged=True).reference
@@ -293,11 +273,8 @@ def test_another_temperature_than_the_default_has_to_be_clearly_better(scores: t
     assert best_temperature(dict(zip(TEMPERATURES, verdicts, strict=True))) == best
 
 
-def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(tmp_path: Path) -> None:
-    model = tmp_path / "model"
-    model.mkdir()
-    for path in (TEXTS.parent / "float32").iterdir():
-        shutil.copy(path, model)
+def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(model: Path, tmp_path: Path) -> None:
+    model = without_reference(model, tmp_path / "model")
     command = ["generate", model, "--words", "20"]
     done = run_trainer([*command, "--samples", "3", "--keep", "best"])
     assert done.stdout == run_trainer(command).stdout

@@ -26,7 +26,6 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
@@ -145,7 +144,7 @@ def test_training_from_a_model_starts_with_its_word_vectors() -> None:
 
 def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
     return TrainingTask(
-        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
         letter_ngrams=letter_ngrams(),
     )
@@ -155,7 +154,7 @@ def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) ->
 def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: str) -> None:
     monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
     chosen = preset(epochs="3", ema_decay=decay)
-    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
     signals = StopSignals()
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
         loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)

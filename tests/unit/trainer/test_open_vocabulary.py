@@ -31,7 +31,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.subwords import continues, words_of
-from scriptmodel_trainer.training.fingerprints import fingerprints_of
+from scriptmodel_trainer.training.fingerprints import run_fingerprint
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary
 
 SMALL = ["hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8", "vocabulary_size=120", "subwords=true"]
@@ -293,7 +293,7 @@ def test_the_setting_is_part_of_a_run_s_identity_but_in_the_layout_exact() -> No
     assert not any(preset.subwords for name, preset in PRESETS.items() if name != "tuned-subwords")
 
     def fingerprint(preset: object, layout: str) -> str:
-        return fingerprints_of(preset, preset, 1, layout, "corpus").current  # type: ignore[arg-type]
+        return run_fingerprint(preset, 1, layout, "corpus")  # type: ignore[arg-type]
 
     assert fingerprint(tuned, EXACT) == fingerprint(closed, EXACT)
     assert fingerprint(tuned, "auto") != fingerprint(closed, "auto")

@@ -12,7 +12,6 @@ from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.events import Event, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Position
 from scriptmodel_trainer.training.task import TrainingTask
@@ -45,9 +44,7 @@ def reporter(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Reporter:
     nothing: Any = None
     preset = dataclasses.replace(PRESETS["small"], epochs=2)
     stream = np.zeros(10_001, np.int32)
-    task = TrainingTask(
-        *("small", preset, 50, stream, stream, {}, 0, 1, Fingerprints("run"), "", nothing, 60.0, lambda _: "")
-    )
+    task = TrainingTask(*("small", preset, 50, stream, stream, {}, 0, 1, "run", "", nothing, 60.0, lambda _: ""))
     return Reporter(recording, task, ROWS)
 
 

@@ -23,7 +23,6 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.training.checkpoints import Checkpoint
-from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
 
@@ -148,12 +147,12 @@ def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
 
 
 def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp_path: Path) -> None:
-    run, progress = Fingerprints("this run"), TextProgress(io.StringIO())
+    run, progress = "this run", TextProgress(io.StringIO())
     for owner in range(3):
         with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
             assert state is not None
             for epoch in range(1, 4):
-                saved = Checkpoint(run.current, Position(10 * owner + epoch), 0, (), {})
+                saved = Checkpoint(run, Position(10 * owner + epoch), 0, (), {}, "", Effort())
                 assert state.save(saved)
     assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:

@@ -44,7 +44,6 @@ from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.storage import read_arrays  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop, scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
@@ -188,7 +187,7 @@ def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> N
 def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
     tokens = stream(1500)
     return TrainingTask(
-        *("small", chosen, 50, tokens, tokens, {}, 0, 1, Fingerprints("run"), "", store, 3600.0, lambda _: ""),
+        *("small", chosen, 50, tokens, tokens, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
     )
 
@@ -196,7 +195,7 @@ def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) ->
 def test_a_stopped_run_resumes_with_the_same_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
     chosen = preset(epochs="3", learning_rate="0.1")
-    file, other = (CheckpointFile(tmp_path / name, Fingerprints("run")) for name in ("stopped.npz", "whole.npz"))
+    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
     signals = StopSignals()
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
         loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)

@@ -20,7 +20,6 @@ from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  #
 from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training import model as model_module  # noqa: E402  # as above
-from scriptmodel_trainer.training.fingerprints import Fingerprints  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
@@ -124,7 +123,7 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     task = TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
-        *(Fingerprints(""), "", CheckpointFile(tmp_path / "c.npz", Fingerprints("")), 30.0, lambda _: ""),
+        *("", "", CheckpointFile(tmp_path / "c.npz", ""), 30.0, lambda _: ""),
     )
     with pytest.raises(MemoryError):
         loop.fit(task, TextProgress(sys.stdout), StopSignals())

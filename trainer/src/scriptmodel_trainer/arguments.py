@@ -380,7 +380,7 @@ def usual_record(out: Path | None) -> Path | None:
 def log_kind(words: Sequence[str]) -> str:
     """`json` or `text`, known before the words are parsed, because a usage error is reported the same way.
 
-    A generate job of a pipeline is read by a program, and its command line is older than `generate --log`.
+    A generate job of a pipeline is read by a program, which its command line does not say.
     """
     chosen = [value for option, value in itertools.pairwise(words) if option == "--log"]
     chosen += [word.removeprefix("--log=") for word in words if word.startswith("--log=")]

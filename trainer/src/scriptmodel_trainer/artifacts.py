@@ -208,8 +208,7 @@ def _described(folder: Path) -> dict[str, Any]:
     if described["schema"] != SCHEMA:
         hint = f"this program reads {SCHEMA}: use the version that trained it"
         raise BadInputError(f"{folder} has schema {str(described['schema'])[:40]}", hint)
-    own = described.pop("digest", None)  # older models have none
-    if own not in (None, _digest(json_bytes(described))):
+    if described.pop("digest", None) != _digest(json_bytes(described)):
         raise ValueError(f"{MODEL} is not as it was written")
     check_described(described)
     return described
@@ -231,7 +230,7 @@ def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> An
 
 
 def _reference(folder: Path, described: Mapping[str, Any], metrics: Mapping[str, Any]) -> Reference | None:
-    """Return what scripts of the model are judged by; models of older versions and of tiny corpora have none."""
+    """Return what scripts of the model are judged by; models of tiny corpora have none."""
     digest = described["files"].get(NGRAMS)
     if digest is None or metrics.get("held_out") is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
@@ -26,39 +26,14 @@ _CACHE: _Settings = {"cache_window": 500}
 _FEW: _Settings = _CACHE | {"letter_ngrams": 6000}
 _DISCOUNT: _Settings = {"unknown_discount": 0.5}
 # The first row that fits is chosen. The minutes are those of docs/results/presets.md on two cores, rounded up. Without
-# a limit of time they are those of `tuned`. The tables of earlier versions follow, newest first. They are frozen:
-# trainings that these versions began continue with their choice.
-_TABLES = (
-    (
-        _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
-        _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
-        _Row(MUCH, 2.2, "tuned", _TRIGRAMS),
-        _Row(0, 2.6, "tuned-few", _FEW | _DISCOUNT | _TRIGRAMS),
-        _Row(0, 2.2, "tuned-few", _DISCOUNT | _TRIGRAMS),
-        _Row(0, 0.0, "demo", _TRIGRAMS),
-    ),
-    (
-        _Row(MUCH, 9.4, "tuned-long", _CACHE),
-        _Row(MUCH, 2.6, "tuned", _CACHE),
-        _Row(MUCH, 2.2, "tuned", {}),
-        _Row(0, 2.6, "tuned-few", _FEW | _DISCOUNT),
-        _Row(0, 2.2, "tuned-few", _DISCOUNT),
-        _Row(0, 0.0, "demo", {}),
-    ),
-    (
-        _Row(MUCH, 9.4, "tuned-long", _CACHE),
-        _Row(MUCH, 2.6, "tuned", _CACHE),
-        _Row(MUCH, 2.2, "tuned", {}),
-        _Row(0, 2.6, "tuned-few", _FEW),
-        _Row(0, 2.2, "tuned-few", {}),
-        _Row(0, 0.0, "demo", {}),
-    ),
-    (
-        _Row(MUCH, 8.0, "tuned-long", {}),
-        _Row(MUCH, 2.2, "tuned", {}),
-        _Row(0, 2.2, "tuned-few", {}),
-        _Row(0, 0.0, "demo", {}),
-    ),
+# a limit of time they are those of `tuned`.
+_ROWS = (
+    _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
+    _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
+    _Row(MUCH, 2.2, "tuned", _TRIGRAMS),
+    _Row(0, 2.6, "tuned-few", _FEW | _DISCOUNT | _TRIGRAMS),
+    _Row(0, 2.2, "tuned-few", _DISCOUNT | _TRIGRAMS),
+    _Row(0, 0.0, "demo", _TRIGRAMS),
 )
 _UNLIMITED = 2.6
 _MOST_MINUTES = 1_000_000
@@ -66,17 +41,8 @@ _MOST_MINUTES = 1_000_000
 
 def choose(tokens: int, minutes: float | None) -> Choice:
     """Return the preset for a corpus; the same tokens and minutes always choose the same one."""
-    return _choice(_TABLES[0], tokens, minutes)
-
-
-def earlier_choices(tokens: int, minutes: float | None) -> tuple[Choice, ...]:
-    """Return what earlier versions chose for a corpus, newest first."""
-    return tuple(_choice(table, tokens, minutes) for table in _TABLES[1:])
-
-
-def _choice(table: Sequence[_Row], tokens: int, minutes: float | None) -> Choice:
     pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
-    row = next(row for row in table if tokens >= row.tokens and pace >= row.minutes)
+    row = next(row for row in _ROWS if tokens >= row.tokens and pace >= row.minutes)
     return Choice(row.preset, tokens, minutes, row.settings)
 
 

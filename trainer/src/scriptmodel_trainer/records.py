@@ -26,7 +26,7 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     words_per_second: float
-    sample: str = ""  # a line of script by the weights of this epoch; older versions wrote none
+    sample: str = ""  # a line of script by the weights of this epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ClassScore:
 class Score:
     """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words.
 
-    `nats_per_character` charges the spelling of unknown words, too; older versions wrote none.
+    `nats_per_character` charges the spelling of unknown words, too.
     """
 
     perplexity: float
@@ -103,7 +103,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """`metrics.json`; older versions wrote fewer keys. `tokens` counts each split, `seconds` is the training time.
+    """`metrics.json`. `tokens` counts each split, `seconds` is the training time.
 
     `stopped_by` is `epochs`, `early-stopping` or `budget`, and `budget` the exhausted limit. `recomputed_seconds` were
     lost with attempts that were killed, and are not in `seconds`.

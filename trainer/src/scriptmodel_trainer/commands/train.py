@@ -41,9 +41,8 @@ from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import vocabulary_after, weights_after
-from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.discounting import discount_of, spelled_out
-from scriptmodel_trainer.training.fingerprints import Fingerprints, fingerprints_of
+from scriptmodel_trainer.training.fingerprints import run_fingerprint
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.training.state import Effort
@@ -71,7 +70,7 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
     _look_for_gpu(options, logged)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note, options.split)
-    options = _as_begun(options.chosen(len(corpus.splits["train"])), corpus)
+    options = options.chosen(len(corpus.splits["train"]))
     if options.auto:
         _note_choice(options.auto, progress)
     elif options.minutes is not None:
@@ -105,10 +104,13 @@ def _learn(
     }
     known = len(base.model.vocabulary) if base else 0
     splits["train"] = spelled_out(splits["train"], vocabulary, options.preset.subword_discount, options.seed, known)
-    preset, fingerprints = _for_this_machine(options.preset, options.seed), _fingerprints(options, corpus)
+    preset = _for_this_machine(options.preset, options.seed)
+    fingerprint = run_fingerprint(
+        preset, options.seed, options.layout, corpus.digest, base.digest if base else None, corpus.split
+    )
     effort = Effort()
-    with _state_folder(options, fingerprints, effort, progress) as state:
-        resume_from = _resume_from(options, state, preset, fingerprints, progress)
+    with _state_folder(options, fingerprint, effort, progress) as state:
+        resume_from = _resume_from(options, state, fingerprint, progress)
         if resume_from is None:
             return
         if state:
@@ -129,9 +131,9 @@ def _learn(
             first=vocabulary.first,
             document=vocabulary.document,
             seed=options.seed,
-            fingerprints=fingerprints,
+            fingerprint=fingerprint,
             processor=hardware.processor(),
-            store=state or CheckpointFile(options.out / CHECKPOINT, fingerprints),
+            store=state or CheckpointFile(options.out / CHECKPOINT, fingerprint),
             checkpoint_seconds=options.checkpoint_seconds,
             sample=sample_line(vocabulary, options.seed),
             resume_from=resume_from,
@@ -204,7 +206,7 @@ def _evaluated(
     base = options.base.record(vocabulary) if options.base else None
     reference = None if vocabulary.exact else _reference(options, corpus, progress)  # the judge looks for speeches
     metrics = Metrics(
-        fingerprint=task.fingerprints.current,
+        fingerprint=task.fingerprint,
         epochs=result.history,
         perplexity=SplitPerplexity(best.train_perplexity, valid_perplexity, test.perplexity),
         tokens=task.tokens,
@@ -246,26 +248,6 @@ def _summary(corpus: stream.TokenStream, train: Ids, vocabulary: Vocabulary) -> 
     return summarize(train, with_names(words, speakers_of(train, corpus.lexicon)))
 
 
-def _as_begun(options: TrainOptions, corpus: stream.TokenStream) -> TrainOptions:
-    """Return the options, or those of an earlier version's `auto` if that began the training which is continued."""
-    differing = [earlier for earlier in options.earlier() if earlier.preset != options.preset]
-    if not differing:
-        return options
-    checkpoints = list(options.state.glob("checkpoint-*.npz")) if options.state else []
-    checkpoints += [options.out / CHECKPOINT] if options.resume else []
-    begun = {fingerprint_of(path) for path in checkpoints} - {None}
-    if options.resume and not begun and (options.out / artifacts.MODEL).is_file():
-        begun = {artifacts.load_model(options.out, whole=True).metrics.fingerprint}
-    continued = (each for each in differing if begun and any(map(_fingerprints(each, corpus).accepts, begun)))
-    return next(continued, options)
-
-
-def _fingerprints(options: TrainOptions, corpus: stream.TokenStream) -> Fingerprints:
-    """Return the fingerprints of the run with these options on this machine."""
-    preset, origin = _for_this_machine(options.preset, options.seed), options.base.digest if options.base else None
-    return fingerprints_of(options.preset, preset, options.seed, options.layout, corpus.digest, origin, corpus.split)
-
-
 def _note_choice(choice: Choice, progress: Progress) -> None:
     """Note what `auto` chose, and for what."""
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
@@ -291,9 +273,7 @@ def _reference(options: TrainOptions, corpus: stream.TokenStream, progress: Prog
     base = options.base.model.reference if options.base else None
     reference = reference_of(corpus, base)
     if reference and options.base and base is None:
-        text = (
-            f"the base model {options.base.folder} has no {artifacts.NGRAMS}, as older ones and those of tiny corpora"
-        )
+        text = f"the base model {options.base.folder} has no {artifacts.NGRAMS}: its corpus was too small"
         lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
         progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
     return reference
@@ -324,11 +304,11 @@ def _advise(options: TrainOptions, tokens: int, progress: Progress) -> None:
 
 
 def _state_folder(
-    options: TrainOptions, fingerprints: Fingerprints, effort: Effort, progress: Progress
+    options: TrainOptions, fingerprint: str, effort: Effort, progress: Progress
 ) -> AbstractContextManager[StateFolder | None]:
     if options.state is None:
         return nullcontext()
-    return StateFolder.opened(options.state, fingerprints, effort, progress)
+    return StateFolder.opened(options.state, fingerprint, effort, progress)
 
 
 def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
@@ -354,7 +334,7 @@ def _for_this_machine(preset: Preset, seed: int) -> Preset:
 
 
 def _resume_from(
-    options: TrainOptions, state: StateFolder | None, preset: Preset, fingerprints: Fingerprints, progress: Progress
+    options: TrainOptions, state: StateFolder | None, fingerprint: str, progress: Progress
 ) -> Sequence[Store] | None:
     """Return where to look for a saved state, in this order; None if the very same run is already done."""
     stores: list[Store] = [state] if state else []
@@ -363,20 +343,20 @@ def _resume_from(
         return stores
     if checkpoint.exists():
         if options.resume:
-            return [*stores, CheckpointFile(checkpoint, fingerprints)]
+            return [*stores, CheckpointFile(checkpoint, fingerprint)]
         progress.note(f"{checkpoint} of an unfinished run is ignored: use --resume to continue it")
     elif options.resume and (options.out / artifacts.MODEL).is_file():
-        if _is_done(options, preset, fingerprints, progress):
+        if _is_done(options, fingerprint, progress):
             return None
     elif options.resume:
         progress.note("no saved state to resume: training from the start")
     return stores
 
 
-def _is_done(options: TrainOptions, preset: Preset, fingerprints: Fingerprints, progress: Progress) -> bool:
+def _is_done(options: TrainOptions, fingerprint: str, progress: Progress) -> bool:
     """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
     model = artifacts.load_model(options.out, whole=True)
-    if not fingerprints.accepts(model.metrics.fingerprint) or model.origin.preset.precision != preset.precision:
+    if model.metrics.fingerprint != fingerprint:
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
             "train without --resume to replace it, or choose another --out",

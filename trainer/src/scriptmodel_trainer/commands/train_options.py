@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_trainer import presets
-from scriptmodel_trainer.auto import choose, earlier_choices, minutes_from
+from scriptmodel_trainer.auto import choose, minutes_from
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
@@ -56,13 +56,9 @@ class TrainOptions:
 
     def chosen(self, tokens: int) -> TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
-        return self._with(choose(tokens, self.minutes)) if self.preset_name == AUTO else self
-
-    def earlier(self) -> list[TrainOptions]:
-        """Return the options with what `auto` of earlier versions chose for the same corpus, newest first."""
-        return [*map(self._with, earlier_choices(self.auto.tokens, self.auto.minutes))] if self.auto else []
-
-    def _with(self, choice: Choice) -> TrainOptions:
+        if self.preset_name != AUTO:
+            return self
+        choice = choose(tokens, self.minutes)
         settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
         preset = presets.with_overrides(presets.preset_named(choice.preset), {**settings, **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)

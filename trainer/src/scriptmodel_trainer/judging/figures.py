@@ -35,7 +35,7 @@ class Figures:
     repeated_lines: float
     known_words: float
     known_pairs: float
-    known_apart: float | None  # None for the held-out text of a model of an older version
+    known_apart: float
     copied_8grams: float
     longest_copy: int | None  # in words; None where the training text itself is not at hand
     speeches: float

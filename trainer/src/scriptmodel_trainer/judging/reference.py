@@ -19,11 +19,8 @@ LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 
 _NAMES = set(Figures.__dataclass_fields__) - {"longest_copy"}
 NO_FIGURES = (
-    "the model holds no figures to judge by, since an older version trained it, its corpus is too small to hold text "
-    "out or its layout is exact"
+    "the model holds no figures to judge by, since its corpus is too small to hold text out or its layout is exact"
 )
-_LATER = {"known_apart"}
-"""Figures that models of older versions lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +74,11 @@ def arrays_of(known: KnownNgrams) -> dict[str, npt.NDArray[np.uint32]]:
 
 def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Reference:
     """Return what `arrays_of` and the figures of the metrics give; raises ValueError if they are not of that form."""
-    if arrays.keys() != {f"ngrams{size}" for size in SIZES} or not figures.keys() >= _NAMES - _LATER:
+    if arrays.keys() != {f"ngrams{size}" for size in SIZES} or not figures.keys() >= _NAMES:
         raise ValueError("it does not hold the n-grams of a training text")
     for array in arrays.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    values: dict[str, Any] = {name: figures.get(name) for name in _NAMES}
+    values: dict[str, Any] = {name: figures[name] for name in _NAMES}
     held_out = Figures(**values, longest_copy=None)
     return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))

@@ -95,7 +95,7 @@ def _beyond_chance(text: Figures, held_out: Figures) -> float:
 
 def _gain(figures: Figures) -> float:
     """Return by how much neighbours are known pairs more often than words that stand apart, of all that could be."""
-    if figures.known_apart is None or figures.known_apart >= 1:
+    if figures.known_apart >= 1:
         return 0.0
     return (figures.known_pairs - figures.known_apart) / (1 - figures.known_apart)
 

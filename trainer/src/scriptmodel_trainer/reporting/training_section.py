@@ -97,7 +97,7 @@ def _curves(epochs: Sequence[EpochRecord], best: int) -> str:
 
 
 def _sample_lines(epochs: Sequence[EpochRecord], best: int) -> str:
-    """Return what the model wrote after each epoch; models of older versions have none."""
+    """Return what the model wrote after each epoch, if it could write a line."""
     lines = [(epoch.epoch, epoch.sample) for epoch in epochs]
     if not any(line for _, line in lines):
         return ""

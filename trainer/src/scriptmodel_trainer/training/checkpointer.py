@@ -18,10 +18,6 @@ OTHER_PROCESSOR = (
     "the state was saved on another kind of processor, which rounds sums differently: the weights will not be "
     "bit-identical to those of an uninterrupted run"
 )
-UNKNOWN_PRECISION = (
-    "an older version saved the state and did not record what precision=auto meant there: if that was another kind of "
-    "processor, the weights will not be bit-identical to those of an uninterrupted run"
-)
 _SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
 _BEST = "best/"
 
@@ -57,7 +53,7 @@ class Checkpointer:
         started = time.monotonic()
         best = {f"{_BEST}{name}": array for name, array in self._outcome.best_weights.items()}
         checkpoint = Checkpoint(
-            fingerprint=self._task.fingerprints.current,
+            fingerprint=self._task.fingerprint,
             position=dataclasses.replace(self._position),
             best_epoch=self._outcome.best_epoch,
             history=tuple(self._outcome.history),
@@ -91,10 +87,8 @@ class Checkpointer:
         return False
 
     def _assign(self, checkpoint: Checkpoint, progress: Progress) -> None:
-        if checkpoint.processor not in ("", self._task.processor):
+        if checkpoint.processor != self._task.processor:
             progress.report(Warned("other_processor", OTHER_PROCESSOR))
-        if checkpoint.fingerprint == self._task.fingerprints.unresolved:
-            progress.report(Warned("unknown_precision", UNKNOWN_PRECISION))
         self._variables.assign(checkpoint.arrays)
         self._position.restore(checkpoint.position)
         self._outcome.history = list(checkpoint.history)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model_schema import check_checkpoint
 from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.storage import parse_json, read_array, read_arrays, write_arrays
-from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.state import Effort, Position
 
 
@@ -28,8 +27,8 @@ class Checkpoint:
     best_epoch: int
     history: tuple[EpochRecord, ...]
     arrays: dict[str, npt.NDArray[Any]]
-    processor: str = ""  # what computed it; older versions did not say
-    effort: Effort = field(default_factory=Effort)  # older versions stored none
+    processor: str  # what computed it
+    effort: Effort
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -47,7 +46,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
 
 
-def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
+def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
     try:
         arrays = read_arrays(path)
@@ -55,14 +54,14 @@ def load_checkpoint(path: Path, fingerprints: Fingerprints) -> Checkpoint:
         check_checkpoint(described)
         history = tuple(EpochRecord(**record) for record in described.pop("history"))
         arrays = {name: arrays[name] for name in described.pop("names")}
-        effort = Effort(**described.pop("effort", {"seconds": described["seconds"]}))
+        effort = Effort(**described.pop("effort"))
         position = Position(**{each.name: described.pop(each.name) for each in fields(Position)})
         checkpoint = Checkpoint(**described, position=position, history=history, arrays=arrays, effort=effort)
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
-    if not fingerprints.accepts(checkpoint.fingerprint):
+    if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
             f"{path} was made with another corpus, preset, setting, seed or precision",
             "repeat the first command with --resume on the same kind of processor, or train without --resume",

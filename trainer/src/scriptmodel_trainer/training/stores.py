@@ -19,7 +19,6 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import RESUMABLE
 from scriptmodel_trainer.storage import prepare_folder
 from scriptmodel_trainer.training.checkpoints import Checkpoint, fingerprint_of, load_checkpoint, save_checkpoint
-from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.lease import Lease, Owner
 from scriptmodel_trainer.training.state import Effort
 
@@ -53,16 +52,16 @@ class CheckpointFile:
 
     hint = RESUMABLE
 
-    def __init__(self, path: Path, fingerprints: Fingerprints) -> None:
+    def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
-        self._fingerprints = fingerprints
+        self._fingerprint = fingerprint
 
     def save(self, checkpoint: Checkpoint) -> bool:
         save_checkpoint(self._path, checkpoint)
         return True
 
     def newest(self, check: Check) -> Checkpoint | None:
-        checkpoint = load_checkpoint(self._path, self._fingerprints)
+        checkpoint = load_checkpoint(self._path, self._fingerprint)
         check(self._path, checkpoint)
         return checkpoint
 
@@ -80,9 +79,9 @@ class StateFolder:
     A folder that cannot be written to costs a warning, never the training.
     """
 
-    def __init__(self, folder: Path, fingerprints: Fingerprints, effort: Effort, progress: Progress) -> None:
+    def __init__(self, folder: Path, fingerprint: str, effort: Effort, progress: Progress) -> None:
         self._folder = folder
-        self._fingerprints = fingerprints
+        self._fingerprint = fingerprint
         self._effort = effort
         self._lease = Lease(folder, self._note)
         self._progress = progress
@@ -94,14 +93,12 @@ class StateFolder:
 
     @classmethod
     @contextlib.contextmanager
-    def opened(
-        cls, folder: Path, fingerprints: Fingerprints, effort: Effort, progress: Progress
-    ) -> Iterator[StateFolder | None]:
+    def opened(cls, folder: Path, fingerprint: str, effort: Effort, progress: Progress) -> Iterator[StateFolder | None]:
         """Own the folder for as long as the context lasts; None and a warning if it cannot be written to.
 
         Waits while another run owns it. `effort` is what each heartbeat records.
         """
-        state = cls(folder, fingerprints, effort, progress)
+        state = cls(folder, fingerprint, effort, progress)
         try:
             yield state if state._acquire() else None
         finally:
@@ -131,7 +128,7 @@ class StateFolder:
         """Return the newest usable generation; a damaged one is deleted with a warning, and the one before is taken."""
         for path in reversed(self._generations()):
             try:
-                checkpoint = load_checkpoint(path, self._fingerprints)
+                checkpoint = load_checkpoint(path, self._fingerprint)
                 check(path, checkpoint)
             except BadInputError as error:
                 before = "continuing from the checkpoint before it, if there is one"
@@ -144,7 +141,7 @@ class StateFolder:
     def last_effort(self) -> Effort | None:
         """Return the effort in the last heartbeat of a previous owner of the same run, who was killed."""
         note = self._previous.note if self._previous else {}
-        if not self._fingerprints.accepts(note.get("fingerprint")):
+        if note.get("fingerprint") != self._fingerprint:
             return None
         try:
             check_effort(note)
@@ -190,12 +187,11 @@ class StateFolder:
     def _note(self) -> dict[str, Any]:
         """Return what a heartbeat records: the effort so far, before it is known that of the previous attempt."""
         known = self._effort if self._effort != Effort() else self.last_effort() or Effort()
-        return {"fingerprint": self._fingerprints.current, **asdict(known)}
+        return {"fingerprint": self._fingerprint, **asdict(known)}
 
     def _own(self, path: Path) -> bool:
         """Return whether a generation may be of this run: one that is damaged may."""
-        found = fingerprint_of(path)
-        return found is None or self._fingerprints.accepts(found)
+        return fingerprint_of(path) in (None, self._fingerprint)
 
     def _generations(self) -> list[Path]:
         """List the stored checkpoints, oldest first."""

@@ -10,7 +10,6 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord
 from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.discounting import Discount
-from scriptmodel_trainer.training.fingerprints import Fingerprints
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import Store
@@ -31,7 +30,7 @@ class TrainingTask:
     tokens: dict[str, int]
     first: int
     seed: int
-    fingerprints: Fingerprints
+    fingerprint: str
     processor: str
     store: Store
     checkpoint_seconds: float

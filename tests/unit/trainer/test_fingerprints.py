@@ -1,0 +1,53 @@
+"""A fingerprint is that of one run: settings, precision, seed, layout and corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.fingerprints import run_fingerprint
+
+
+def test_a_setting_at_its_default_is_not_in_a_fingerprint() -> None:
+    """Frozen: a later version whose new settings are at their default must come to the same."""
+    preset = with_overrides(PRESETS["test"], {"precision": "float32", "hidden_units": "4", "epochs": "400"})
+    assert run_fingerprint(preset, 3, "plain", "corpus") == (
+        "21e267303bb39a74c20cf1d7f78c6208190e335b2279fcdc4f9add05bda4c773"
+    )
+
+
+def test_a_run_with_precision_auto_continues_on_the_same_kind_of_processor_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
+    data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
+    train = ["train", *data, "--preset", "test", "--set", "precision=auto", "hidden_units=4", "epochs=2"]
+    codes = []
+    for bfloat16, resume in ((True, []), (True, ["--resume"]), (False, ["--resume"])):
+        monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda native=bfloat16: native)
+        codes.append(main([*train, *resume, "--log", "json"]))
+    assert codes == [0, 0, 2]
+    shown = capsys.readouterr()
+    assert "already trained" in shown.err
+    assert "another corpus, preset, setting, seed or precision" in shown.out
+    assert json.loads((tmp_path / "model" / "metrics.json").read_text())["precision"] == "bfloat16"
+
+
+def test_a_state_of_another_kind_of_processor_causes_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
+    data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
+    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--epochs", "2", "--log", "json"]
+    warnings = []
+    for processor in ("one", "another"):
+        monkeypatch.setattr(hardware, "processor", lambda name=processor: name)
+        assert main([*train, "--budget-epochs", "1"] if processor == "one" else train) == 0
+        events = map(json.loads, capsys.readouterr().out.splitlines())
+        warnings.append([event["code"] for event in events if event["event"] == "warning"])
+    assert warnings == [[], ["other_processor"]]
