@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,14 +14,10 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.fields import DNS_NAME_PATTERN
 from scriptmodel_operator.api.identity import API_VERSION, KIND
-from scriptmodel_operator.api.spec import ScriptModelSpec
 
 STDIN = Path("-")
-FieldPath = tuple[str | int, ...]
-"""Keys and indices from the root of a document to a value."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,6 @@ def read_documents(path: Path) -> Documents:
     _check_strings(path, model["metadata"], "metadata.", "annotations")
     if not isinstance(model.get("spec"), dict):
         raise InputError(f"{path}: spec is required")
-    _check_quotes(path, text, model["spec"])
     return Documents(model, maps, secrets)
 
 
@@ -95,52 +90,6 @@ def _with_text_keys(value: Any) -> Any:
 def _yaml_problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     return f"{getattr(error, 'problem', '')} (line {mark.line + 1})" if mark else str(error)
-
-
-def _check_quotes(path: Path, text: str, spec: Any) -> None:
-    """Raise InputError for a number or boolean where the schema has a string, which the API server explains poorly."""
-    for keys, value in unquoted(spec, structural_schema(ScriptModelSpec), ("spec",)):
-        line = _line(text, keys)
-        where = f"{path}:{line}" if line else str(path)
-        shown = str(value).lower() if isinstance(value, bool) else value
-        raise InputError(f'{where}: {_dotted(keys)} must be a string: quote it, {keys[-1]}: "{shown}"')
-
-
-def unquoted(value: Any, schema: Mapping[str, Any], keys: FieldPath) -> Iterator[tuple[FieldPath, Any]]:
-    """Yield the paths and values of numbers and booleans where the schema has a string."""
-    if schema.get("type") == "string" and isinstance(value, bool | int | float):
-        yield keys, value
-    if isinstance(value, dict):
-        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
-        for name, child in value.items():
-            yield from unquoted(child, known.get(name, others if isinstance(others, dict) else {}), (*keys, name))
-    if isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from unquoted(item, schema.get("items", {}), (*keys, index))
-
-
-def _dotted(keys: FieldPath) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
-
-
-def _line(text: str, keys: FieldPath) -> int | None:
-    """Return the line, from 1, of a field of the ScriptModel; None if a YAML merge or alias hides where it is."""
-    for root in yaml.compose_all(text, Loader=yaml.SafeLoader):
-        kind = _child(root, "kind")
-        if kind is None or kind.value != KIND:
-            continue
-        node: yaml.Node | None = root
-        for key in keys:
-            node = _child(node, key)
-        return node.start_mark.line + 1 if node else None
-    return None
-
-
-def _child(node: yaml.Node | None, key: str | int) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
-        return node.value[key]  # type: ignore[no-any-return]  # the type stubs of yaml leave values open
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    return next((value for name, value in pairs if name.value == key), None)
 
 
 def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:

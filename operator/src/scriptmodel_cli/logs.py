@@ -137,87 +137,43 @@ def _has_ended(gateway: Gateway, job: JobRef) -> bool:
     return found is None or found.state.final
 
 
+_DESCRIPTIONS = {
+    "start": "preset {preset}: {parameters:,} parameters, {words:,} words, vocabulary of {vocabulary:,}, "
+    "{epochs} epochs{resumed}",
+    "device": "device: {name} ({device}), {precision}",
+    "resumed": "resumed in epoch {epoch} at {share:.0%}, restart {restarts} of this training",
+    "progress": "epoch {epoch}/{epochs} {fraction:4.0%}  perplexity {perplexity:.1f}  {words_per_second:,.0f} words/s  "
+    "{eta} to go",
+    "epoch": "epoch {epoch} done: train {train_perplexity:.1f}, valid {valid_perplexity:.1f}{best}{sample}",
+    "trigrams": "trigrams get {share:.0%} of the prediction: valid {valid_perplexity:.1f}, {network_perplexity:.1f} "
+    "without them",
+    "done": "done in {duration}: perplexity {perplexity:.1f} on the test split",
+    "error": "failed: {message}{hint}",
+    "warning": "warning: {message}",
+    "written": "wrote {file}{size}",
+    "dropped": "... {lines:,} lines dropped: the stored log is limited in size",
+}
+"""The description of each event, whose places are its fields and the phrases of `_phrases`."""
+
+
 def describe_line(text: str) -> str:
     """Describe an event of the trainer in words; return any other line unchanged."""
-    event = parse_event(text)
-    if event is None:
-        return text
-    describe = _DESCRIPTIONS.get(str(event["event"]))
+    event = parse_event(text) or {}
     try:
-        return describe(event) if describe else text
-    except (KeyError, TypeError, ValueError):
+        return _DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
+    except (KeyError, TypeError, ValueError, AttributeError):
         return text
 
 
-def _start(event: dict[str, Any]) -> str:
-    words = sum(event["tokens"].values()) if isinstance(event.get("tokens"), dict) else event["tokens"]
-    resumed = f", resumed after epoch {event['resumed_from']}" if event.get("resumed_from") else ""
-    return (
-        f"preset {event['preset']}: {event['parameters']:,} parameters, {words:,} words, "
-        f"vocabulary of {event['vocabulary']:,}, {event['epochs']} epochs{resumed}"
-    )
-
-
-def _progress(event: dict[str, Any]) -> str:
-    return (
-        f"epoch {event['epoch']}/{event['epochs']} {100 * event['fraction']:3.0f}%  "
-        f"perplexity {event['perplexity']:.1f}  {event['words_per_second']:,.0f} words/s  "
-        f"{format_duration(event['eta_seconds'])} to go"
-    )
-
-
-def _epoch(event: dict[str, Any]) -> str:
-    train, valid = event["train_perplexity"], event["valid_perplexity"]
-    best = ", the best so far" if event.get("best") else ""
-    sample = f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
-    return f"epoch {event['epoch']} done: train {train:.1f}, valid {valid:.1f}{best}{sample}"
-
-
-def _device(event: dict[str, Any]) -> str:
-    return f"device: {event['name']} ({event['device']}), {event['precision']}"
-
-
-def _resumed(event: dict[str, Any]) -> str:
-    return f"resumed in epoch {event['epoch']} at {event['share']:.0%}, restart {event['restarts']} of this training"
-
-
-def _trigrams(event: dict[str, Any]) -> str:
-    valid, network = event["valid_perplexity"], event["network_perplexity"]
-    return f"trigrams get {event['share']:.0%} of the prediction: valid {valid:.1f}, {network:.1f} without them"
-
-
-def _done(event: dict[str, Any]) -> str:
-    return f"done in {format_duration(event['seconds'])}: perplexity {event['perplexity']:.1f} on the test split"
-
-
-def _error(event: dict[str, Any]) -> str:
-    hint = f" ({event['hint']})" if event.get("hint") else ""
-    return f"failed: {event['message']}{hint}"
-
-
-def _warning(event: dict[str, Any]) -> str:
-    return f"warning: {event['message']}"
-
-
-def _written(event: dict[str, Any]) -> str:
-    words = f" ({event['words']:,} words)" if event.get("words") is not None else ""
-    return f"wrote {event['file']}{words}"
-
-
-def _dropped(event: dict[str, Any]) -> str:
-    return f"... {event['lines']:,} lines dropped: the stored log is limited in size"
-
-
-_DESCRIPTIONS = {
-    "start": _start,
-    "device": _device,
-    "resumed": _resumed,
-    "progress": _progress,
-    "epoch": _epoch,
-    "trigrams": _trigrams,
-    "done": _done,
-    "error": _error,
-    "warning": _warning,
-    "written": _written,
-    "dropped": _dropped,
-}
+def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield phrases by place: sums, durations, and those that are empty without their field."""
+    tokens, words = event.get("tokens"), event.get("words")
+    yield "words", sum(tokens.values()) if isinstance(tokens, dict) else tokens
+    yield "resumed", f", resumed after epoch {event['resumed_from']}" if event.get("resumed_from") else ""
+    for place, field in (("eta", "eta_seconds"), ("duration", "seconds")):
+        if field in event:
+            yield place, format_duration(event[field])
+    yield "best", ", the best so far" if event.get("best") else ""
+    yield "sample", f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
+    yield "hint", f" ({event['hint']})" if event.get("hint") else ""
+    yield "size", f" ({words:,} words)" if words is not None else ""

@@ -7,6 +7,7 @@ none is missing.
 from __future__ import annotations
 
 import difflib
+import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -130,6 +131,9 @@ def _fill_in(schema: Mapping[str, Any], value: Any) -> None:
 
 def _violations(schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
     kind = schema.get("type")
+    if kind == "string" and isinstance(value, bool | int | float):
+        yield f'{path}: must be a string: quote it, "{json.dumps(value)}"'
+        return
     if not _is_a(kind, value):
         yield f"{path}: must be {_article(str(kind))}, not {value!r}"
         return

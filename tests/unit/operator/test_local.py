@@ -91,9 +91,10 @@ async def test_the_operators_writer_writes_to_the_file_and_a_later_run_continues
     model = parse_object(objects.raw)
     assert (model.namespace, model.generation) == ("ml", 1)
     assert not objects.is_reconciled
-    assert await add_finalizer(objects, model)
+    raw = objects.raw
+    assert await add_finalizer(objects, raw)
     with pytest.raises(KubeConflictError):
-        await add_finalizer(objects, model)
+        await add_finalizer(objects, raw)
     status = {"lastHandledReconcileAt": model.reconcile_at}
     await write_status(objects, parse_object(objects.raw), status)
     assert objects.is_reconciled
