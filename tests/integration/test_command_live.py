@@ -167,5 +167,5 @@ def test_a_stalled_object_ends_the_live_view_with_1(cluster: Cluster, operator: 
     done = command("status", "lost", "-w")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].split()[1] == "CorpusNotFound"
-    assert done.stderr == "Error: lost is stalled: see `scriptmodel why lost`\n"
+    assert done.stderr.startswith("Error: lost is stalled (CorpusNotFound): ")
     assert condition(cluster.get("lost"), "Stalled")["status"] == "True"

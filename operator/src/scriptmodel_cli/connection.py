@@ -57,43 +57,22 @@ def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete:
     return [name for name in known if name.startswith(incomplete)]
 
 
+def _option(*words: str, **settings: Any) -> click.Option:
+    return click.Option(words, expose_value=False, callback=_record, show_envvar=True, **settings)
+
+
 @cache
 def connection_options() -> tuple[click.Option, ...]:
     """Return the connection options, made once: an option keeps no state between calls."""
-    file = click.Path(path_type=Path, dir_okay=False)
-    settings: tuple[tuple[list[str], dict[str, Any]], ...] = (
-        (
-            ["-n", "--namespace"],
-            {
-                "type": ObjectName(),
-                "metavar": "NS",
-                "help": "Namespace [default: that of the kubeconfig].",
-                "shell_complete": _namespaces,
-            },
-        ),
-        (
-            ["--kubeconfig"],
-            {"envvar": f"{PREFIX}_KUBECONFIG", "type": file, "help": "Default: $KUBECONFIG, else ~/.kube/config."},
-        ),
-        (
-            ["--pachd"],
-            {
-                "envvar": f"{PREFIX}_PACHD",
-                "metavar": "HOST:PORT",
-                "help": "Address of pachd [default: published by the operator].",
-            },
-        ),
-        (
-            ["--pachd-token-file"],
-            {"envvar": f"{PREFIX}_PACHD_TOKEN_FILE", "type": file, "help": "File with the token for pachd."},
-        ),
-        (
-            ["--pachd-ca-file"],
-            {"envvar": f"{PREFIX}_PACHD_CA_FILE", "type": file, "help": "Certificates to trust; turns on TLS."},
-        ),
-    )
-    return tuple(
-        click.Option(words, expose_value=False, callback=_record, show_envvar=True, **more) for words, more in settings
+    file, address = click.Path(path_type=Path, dir_okay=False), "Address of pachd [default: published by the operator]."
+    space = {"type": ObjectName(), "metavar": "NS", "shell_complete": _namespaces}
+    config, token, authorities = (f"{PREFIX}_{name}" for name in ("KUBECONFIG", "PACHD_TOKEN_FILE", "PACHD_CA_FILE"))
+    return (
+        _option("-n", "--namespace", help="Namespace [default: that of the kubeconfig].", **space),
+        _option("--kubeconfig", envvar=config, type=file, help="Default: $KUBECONFIG, else ~/.kube/config."),
+        _option("--pachd", envvar=f"{PREFIX}_PACHD", metavar="HOST:PORT", help=address),
+        _option("--pachd-token-file", envvar=token, type=file, help="File with the token for pachd."),
+        _option("--pachd-ca-file", envvar=authorities, type=file, help="Certificates to trust; turns on TLS."),
     )
 
 

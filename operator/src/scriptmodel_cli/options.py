@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from scriptmodel_cli.connection import COMPLETION_SECONDS, ObjectName, session_of
+from scriptmodel_cli.errors import SuspendedError
+from scriptmodel_cli.text import condition, suspended
 from scriptmodel_operator.api.durations import parse_duration
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +51,15 @@ def output_option(*forms: str, names: bool = True) -> Callable[[F], F]:
     """Add -o with the given formats, of which the first is the default, json, yaml and, with `names`, name."""
     choice = click.Choice([*forms, "json", "yaml", *(["name"] if names else [])])
     return click.option("-o", "--output", type=choice, default=forms[0], show_default=True, help="Output format.")
+
+
+def check_ready(found: Mapping[str, Any]) -> None:
+    """Raise SuspendedError or ClickException unless a settled ScriptModel is ready."""
+    name, ready = found["metadata"]["name"], condition(found)
+    if suspended(found):
+        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
+    if ready["status"] != "True":
+        raise click.ClickException(f"{name} is stalled ({ready['reason']}): {ready['message']}")
 
 
 def now() -> datetime:

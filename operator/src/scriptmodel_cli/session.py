@@ -20,7 +20,7 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
-from scriptmodel_operator.api.identity import COMMAND_MANAGER, PLURAL
+from scriptmodel_operator.api.identity import COMMAND_MANAGER
 from scriptmodel_operator.leadership import UNLIMITED
 
 if TYPE_CHECKING:
@@ -169,16 +169,13 @@ class Session:
         self.get(name)  # for its error message
         return self.call(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 
-    def events(self, found: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the events of an object; none, with a note, if they may not be read."""
-        namespace, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
-        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events?fieldSelector=regarding.uid={uid}"
+    def items(self, what: str, path: str) -> list[dict[str, Any]]:
+        """Return the objects of a list; none, with a note, if they may not be read."""
         try:
-            listed = self.call(lambda client: client.request("GET", path, f"listing events of {PLURAL}"))
+            return list(self.call(lambda client: client.request("GET", path, f"listing {what}")).get("items", []))
         except click.ClickException as error:
-            note(f"events: {error.message}")
+            note(f"{what}: {error.message}")
             return []
-        return list(listed.get("items", []))
 
     @contextmanager
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:

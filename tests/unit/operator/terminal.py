@@ -20,6 +20,7 @@ def as_object(world: World) -> dict[str, Any]:
         "metadata": {
             "namespace": world.model.namespace,
             "name": world.model.name,
+            "uid": world.model.uid,
             "generation": world.model.generation,
             "creationTimestamp": "2026-01-01T00:00:00Z",
         },

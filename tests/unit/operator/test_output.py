@@ -89,7 +89,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(Session, "get", lambda *_args, **_more: json.loads(json.dumps(found)))
     monkeypatch.setattr(Session, "all_of", lambda *_args: [json.loads(json.dumps(found))])
     monkeypatch.setattr(Session, "where", lambda *_args: "ml")
-    monkeypatch.setattr(Session, "events", lambda *_args: [event])
+    monkeypatch.setattr(Session, "items", lambda _self, what, _path: [event] if what == "events" else [])
     monkeypatch.setattr(Session, "call", lambda *_args: {"items": []})
     monkeypatch.setattr(output, "_is_terminal", lambda: True)
     return found

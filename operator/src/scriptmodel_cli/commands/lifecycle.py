@@ -10,8 +10,7 @@ import click
 
 from scriptmodel_cli import text
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.errors import SuspendedError
-from scriptmodel_cli.options import name_argument, seconds
+from scriptmodel_cli.options import check_ready, name_argument, seconds
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import ServerUnavailableError, Session, pause
@@ -87,12 +86,7 @@ def wait(session: Session, name: str, timeout: float) -> None:
     Example:
       kubectl apply -f thrones.yaml && scriptmodel wait thrones && scriptmodel script thrones
     """
-    found = _settled(session, name, timeout)
-    if text.suspended(found):
-        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
-    ready = text.condition(found)
-    if ready["status"] != "True":
-        raise click.ClickException(f"{name} is stalled ({ready['reason']}): {ready['message']}")
+    check_ready(_settled(session, name, timeout))
     note(f"{name} is ready")
 
 

@@ -13,9 +13,8 @@ import click
 from scriptmodel_cli import text
 from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.errors import SuspendedError
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.options import name_argument, now, output_option
+from scriptmodel_cli.options import check_ready, name_argument, now, output_option
 from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import screen_of
@@ -54,12 +53,8 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
         found = session.get_with_retry(name, live.note)
     if structured:
         say_structured(found, output)
-    if not watch:
-        return
-    if text.suspended(found):
-        raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")
-    if text.condition(found).get("status") != "True":
-        raise click.ClickException(f"{name} is stalled: see `scriptmodel why {name}`")
+    if watch:
+        check_ready(found)
 
 
 @dataclass

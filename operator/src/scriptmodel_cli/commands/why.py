@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from scriptmodel_cli.connection import pass_session
@@ -40,23 +38,17 @@ def why(session: Session, name: str, output: str) -> None:
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    events, jobs, pods = session.events(found), _jobs(session, project, names), _pods(session, names)
+    where, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
+    events = session.items(
+        "events", f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
+    )
+    jobs = _jobs(session, project, names)
+    of_them = f"suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
+    pods = session.items("worker pods", f"/api/v1/pods?labelSelector={of_them}") if names else []
     if output == "text":
         say(diagnosis(found, now(), events=events, jobs=jobs, pods=pods))
     else:
         say_value(as_value(found, events=events, jobs=jobs, pods=pods), output)
-
-
-def _pods(session: Session, names: list[str]) -> list[dict[str, Any]]:
-    """Return the worker pods of the pipelines in any namespace; none, with a note, if they may not be listed."""
-    if not names:
-        return []
-    path = f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
-    try:
-        return list(session.call(lambda client: client.request("GET", path, "listing worker pods")).get("items", []))
-    except click.ClickException as error:
-        note(f"pods: {error.message}")
-        return []
 
 
 def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import PREFIX, pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.files import write_new
 from scriptmodel_cli.local.run import to_script
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
@@ -86,10 +87,6 @@ def local(
     if out is None:
         emit(script.decode(errors="replace"))
     else:
-        try:
-            out.write_bytes(script)
-        except OSError as error:
-            raise click.ClickException(f"cannot write {out}: {error.strerror}") from error
-        note(f"wrote {len(script)} bytes to {out}")
+        write_new(out, script, force=True)
     if keep is None:
         note("No state was kept: with --keep DIR a changed file updates in place.")
