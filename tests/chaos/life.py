@@ -16,6 +16,7 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
 from python_pachyderm.proto.v2.transaction import transaction_pb2, transaction_pb2_grpc
 
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.kube.client import KubeClient
 from tests.chaos.scripts import Scripts
@@ -31,7 +32,10 @@ MILESTONES = {"Creating", "Updating", "Generated", "Suspended"}
 _CALL_SECONDS = 30.0
 _SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
 _MERGE = "application/merge-patch+json"
-_MOMENTS = {"lastTransitionTime", "startTime", "completionTime", "estimatedCompletionTime", "finished", "gpuSeconds"}
+_MOMENTS = {
+    *("lastTransitionTime", "startTime", "completionTime", "estimatedCompletionTime", "finished", "gpuSeconds"),
+    *("lastCheckTime", "lastChangeTime"),
+}
 _DIFFERENT = _MOMENTS | {"request"}
 """The digest of an address differs with the address."""
 
@@ -101,6 +105,8 @@ class Life:
         await self._patch({"model": {"preset": "small"}})
         await self._until("another preset", lambda found: _ready(found, 3))
         await self.scripts.put("HAMLET: To be, and then to be no more.\n")
+        requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}  # a check of URLs is not due yet
+        await self.kube.request("PATCH", self._path, "requesting a check", requested, _MERGE)
         before = first["status"]["lineage"]["corpus"]["commit"]
         await self._until(
             "another corpus",

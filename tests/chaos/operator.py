@@ -40,7 +40,7 @@ from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.leadership import UNLIMITED
-from tests.chaos.faults import Calls, Fault, faults_at
+from tests.chaos.faults import WEB_DELAY_SECONDS, Calls, Fault, faults_at
 from tests.chaos.kubernetes_proxy import KubernetesProxy
 from tests.chaos.life import MILESTONES, Life
 from tests.chaos.pachyderm_proxy import PachydermProxy
@@ -136,6 +136,7 @@ async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str,
             "poll-interval": 0.3,
             "source-interval": 0.5,
             "allow-download": "127.0.0.1",
+            "download-timeout": WEB_DELAY_SECONDS / 2,
         }
         operator = Operator(["run", *(f"--{name}={value}" for name, value in options.items())], folder / "operator.log")
         calls.kill = operator.kill

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scriptmodel_operator import app, cli
 from scriptmodel_operator.controller import queue
-from scriptmodel_operator.ingest import downloads, fetch
+from scriptmodel_operator.ingest import downloads
 from scriptmodel_operator.kube import client, events
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
@@ -81,7 +81,5 @@ def _run(arguments: list[str], log: Path) -> None:
     queue.MAX_RETRY_SECONDS /= FASTER
     events.FIRST_RETRY_SECONDS /= FASTER
     downloads.FIRST_RETRY_SECONDS /= FASTER
-    for limit in ("connect", "silence"):
-        object.__setattr__(fetch.USUAL, limit, getattr(fetch.USUAL, limit) / FASTER)
     app._WAIT_FOR_CRD_SECONDS /= FASTER
     cli.main(arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import Any, Protocol, Self
 
 from aiohttp import web
@@ -11,7 +10,6 @@ from aiohttp import web
 from scriptmodel_operator.kube.client import KubeClient
 from tests.chaos.faults import WEB_DELAY_SECONDS, Calls, Kind
 from tests.chaos.kubernetes_proxy import STATUS, reset
-from tests.unit.operator.archives import tar_gz_of
 
 Object = dict[str, Any]
 
@@ -51,24 +49,24 @@ class InConfigMap:
 
 
 class OnTheWeb:
-    """An archive of two files, behind a server that knows conditional requests."""
+    """Two files."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
-        self._archive = b""
+        self._files = {"notes.txt": b"OPHELIA: Good my lord.\n"}
         self.corpus: Object = {}
 
     async def put(self, text: str) -> None:
-        self._archive = tar_gz_of({"plays/hamlet.txt": text.encode(), "plays/notes.txt": b"OPHELIA: Good my lord.\n"})
+        self._files["hamlet.txt"] = text.encode()
 
     async def __aenter__(self) -> Self:
         application = web.Application()
-        application.router.add_get("/plays", self._answer)
+        application.router.add_get("/plays/{name}", self._answer)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/plays"
-        self.corpus = {"http": {"url": url, "interval": "1s"}}
+        server = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.corpus = {"http": {"urls": [f"{server}/plays/hamlet.txt", f"{server}/plays/notes.txt"]}}
         return self
 
     async def __aexit__(self, *_error: object) -> None:
@@ -80,17 +78,15 @@ class OnTheWeb:
             await asyncio.sleep(WEB_DELAY_SECONDS)
         elif kind is not None and kind is not Kind.CUT:
             return self._spoil(kind, request)
-        tag = f'"{hashlib.sha256(self._archive).hexdigest()[:16]}"'
-        if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers={"ETag": tag})
-        response = web.StreamResponse(headers={"ETag": tag})
-        response.content_length = len(self._archive)
+        content = self._files[request.match_info["name"]]
+        response = web.StreamResponse()
+        response.content_length = len(content)
         await response.prepare(request)
         if kind is Kind.CUT:
-            await response.write(self._archive[: len(self._archive) // 2])
+            await response.write(content[: len(content) // 2])
             reset(request)
             return response
-        await response.write(self._archive)
+        await response.write(content)
         return response
 
     def _spoil(self, kind: Kind, request: web.Request) -> web.StreamResponse:

@@ -51,7 +51,6 @@ def exported() -> dict[str, set[str]]:
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.1)
     metrics.retried()
-    metrics.downloaded("committed", 2.0, 1000)
     metrics.event_left_out()
     text = metrics.render().decode()
     lines = [line for line in text.splitlines() if not line.startswith("#")]

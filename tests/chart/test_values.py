@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from dev.generate.chart import CHART, main, values
-from scriptmodel_operator.ingest.reader import MEMORY_BYTES
 from tests.chart.matrix import CHANGES, COMBINATIONS, change
 from tests.chart.rendering import merged, nested, refusal, rendered, run_helm
 
@@ -58,13 +57,6 @@ def test_unknown_keys_are_refused(path: str) -> None:
     assert "additional properties 'tpyo' not allowed" in said
 
 
-def test_the_memory_limit_suffices_for_one_archive_reader_per_download() -> None:
-    limit = int(DEFAULTS["resources"]["limits"]["memory"].removesuffix("Mi"))
-    reader = MEMORY_BYTES // 2**20 + 20  # of the interpreter
-    assert limit >= 192 + DEFAULTS["downloads"] * reader, "192 MiB are the operator with 5,000 objects"
-    assert f"{reader}Mi" in next(text for path, _default, text in values() if path == "downloads")
-
-
 def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
     def keys_of(value: Any, above: str = "") -> set[str]:
         if not isinstance(value, dict) or not value:
@@ -87,7 +79,7 @@ def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
         ({"image": {"repository": ""}}, "/image/repository"),
         ({"replicas": "2"}, "/replicas"),
         ({"workers": 0}, "/workers"),
-        ({"maxDownloadMi": 16385}, "/maxDownloadMi"),
+        ({"downloadTimeout": 1201}, "/downloadTimeout"),
         ({"log": {"level": "trace"}}, "/log/level"),
         ({"watchNamespaces": ["No_Such"]}, "/watchNamespaces/0"),
         ({"uninstall": {"policy": "force"}}, "/uninstall/policy"),
@@ -142,10 +134,6 @@ def test_the_values_that_the_guide_names_exist() -> None:
     named = {word for row in rows for word in re.findall(r"`([a-zA-Z]+\.[a-zA-Z.]+[a-zA-Z])(?:=[^`]*)?`", row)}
     assert len(named) > 10
     assert {name for name in named if not name.endswith(".yaml")} <= set(DOCUMENTED)
-
-
-def test_the_scratch_space_holds_all_that_may_be_downloaded_at_a_time() -> None:
-    assert DEFAULTS["scratchSize"] == f"{DEFAULTS['downloads'] * DEFAULTS['maxDownloadMi'] // 1024}Gi"
 
 
 def test_the_schema_describes_each_value() -> None:

@@ -16,38 +16,36 @@ from tests.integration.cluster import Cluster, manifest
 REPO = {"repo": {"name": "plays"}}
 
 
+def by_url(*urls: str, **http: Any) -> dict[str, Any]:
+    return {"corpus": {"http": {"urls": list(urls), **http}}}
+
+
 REFUSED = pytest.mark.parametrize(
     ("spec", "words"),
     [
         ({}, "spec.corpus: Required value"),
         ({"corpus": {}}, "name exactly one source of the corpus"),
         ({"corpus": {**REPO, "configMap": {"name": "x"}}}, "name exactly one source of the corpus"),
-        ({"corpus": {"http": {}}}, "spec.corpus.http.url: Required value"),
-        ({"corpus": {"http": {"url": "ftp://example.com/a.tar"}}}, "spec.corpus.http.url"),
-        ({"corpus": {"http": {"url": "file:///etc/passwd"}}}, "spec.corpus.http.url"),
-        ({"corpus": {"http": {"url": "https://me:word@example.com/a.tar"}}}, "must not have a user or password in it"),
-        ({"corpus": {"http": {"url": "https://example.com/a", "sha256": "abc"}}}, "spec.corpus.http.sha256"),
-        ({"corpus": {"http": {"url": "https://example.com/a", "maxSizeMi": 0}}}, "spec.corpus.http.maxSizeMi"),
-        ({"corpus": {"http": {"url": "https://example.com/a", "include": [""]}}}, "spec.corpus.http.include[0]"),
+        ({"corpus": {"http": {}}}, "spec.corpus.http.urls: Required value"),
+        (by_url(), "spec.corpus.http.urls"),
+        (by_url("ftp://example.com/a.tar"), "spec.corpus.http.urls[0]"),
+        (by_url("file:///etc/passwd"), "spec.corpus.http.urls[0]"),
+        (by_url("https://me:word@example.com/a.tar"), "must not have a user or password in it"),
+        (by_url(r"https://example.org\@example.com/a.tar"), "must not have a user or password in it"),
+        (by_url("https://example.com/a", "https://example.com/b/a?c/d"), "two URLs have the same file name"),
+        (by_url(*(f"https://example.com/{number}" for number in range(101))), "spec.corpus.http.urls: Too many"),
+        (by_url("https://example.com"), "must be the address of a file, such as https://example.com/plays/hamlet.txt"),
+        (by_url("https://example.com/plays/"), "must be the address of a file"),
+        (by_url("http://:80/a.tar"), "must be the address of a file"),
+        (by_url("https://exa mple.com/a.tar"), "must be the address of a file"),
+        (by_url("https://example.com/" + 1024 * "a"), "spec.corpus.http.urls[0]: Too long"),
         (
-            {"corpus": {"http": {"url": "https://example.com/a", "interval": "0s"}}},
+            by_url("https://example.com/a", interval="0s"),
             'spec.corpus.http.interval: Invalid value: "string": must be more than 0',
         ),
-        ({"corpus": {"http": {"url": "https://"}}}, "must be an address such as https://example.com/scripts.zip"),
-        ({"corpus": {"http": {"url": "http://:80/a.tar"}}}, "must be an address such as"),
-        ({"corpus": {"http": {"url": "https://exa mple.com/a.tar"}}}, "must be an address such as"),
-        ({"corpus": {"http": {"url": "https://example.com/" + 2048 * "a"}}}, "spec.corpus.http.url: Too long"),
-        (
-            {"corpus": {"http": {"url": "https://example.com/a", "sha256": 64 * "A"}}},
-            "hexadecimal digits in lower case",
-        ),
-        ({"corpus": {"http": {"url": "https://example.com/a", "include": 33 * ["*"]}}}, "include: Too many"),
-        ({"corpus": {"http": {"url": "https://example.com/a", "include": [257 * "*"]}}}, "include[0]: Too long"),
-        (
-            {"corpus": {"http": {"url": "https://example.com/a", "include": [5 * "**/a/"]}}},
-            'spec.corpus.http.include[0]: Invalid value: "string": must have at most 4 times `**`',
-        ),
-        ({"corpus": {"http": {"url": "https://example.com/a", "interval": "30m1h"}}}, "must be a duration such as"),
+        (by_url("https://example.com/a", interval="599s"), "must be at least 10m"),
+        (by_url("https://example.com/a", interval="9m"), "must be at least 10m"),
+        (by_url("https://example.com/a", interval="30m1h"), "must be a duration such as"),
         ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),
         ({"corpus": {"configMap": {"name": "a..b"}}}, "spec.corpus.configMap.name"),
         ({"corpus": {"repo": {"name": "a.b"}}}, "must be letters, digits, _ and -"),
@@ -287,10 +285,9 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "historyLimit": 0,
     }
     dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
-    http = {"url": "https://example.com/a@b?c=d@e", "sha256": "0" * 64, "include": ["*.txt"], "maxSizeMi": 5}
     sources: list[dict[str, Any]] = [
         spec["corpus"],
-        {"http": {**http, "interval": "1d"}, "layout": "auto"},
+        {"http": {"urls": ["https://example.com/a@b/c?d=e@f"], "interval": "1d"}, "layout": "auto"},
         {"configMap": {"name": "my-plays"}, "layout": "auto"},
     ]
     for corpus in sources:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_operator.ingest.paths import in_pachyderm
 
 _HEAD_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
+_REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^\\]")
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32, which are text although they contain zero bytes."""
 
@@ -128,3 +129,14 @@ def _unfit(source: Path) -> str:
     if not head:
         return "is empty"
     return "is binary, not text" if b"\0" in head and not head.startswith(_WIDE_TEXT) else ""
+
+
+def in_pachyderm(path: str) -> str:
+    """Return the absolute path in Pachyderm, with characters that it does not allow or cannot read back, such
+    as `(`, `é` and `\\`, percent-encoded.
+    """
+    return "/" + _REFUSED_BY_PACHYDERM.sub(_percent, path)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))

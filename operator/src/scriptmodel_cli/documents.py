@@ -22,11 +22,10 @@ STDIN = Path("-")
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents of a manifest; `config_maps` and `secrets` by name."""
+    """The documents of a manifest; `config_maps` by name."""
 
     scriptmodel: dict[str, Any]
     config_maps: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    secrets: Mapping[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 def read_documents(path: Path) -> Documents:
@@ -44,9 +43,6 @@ def read_documents(path: Path) -> Documents:
     maps = {_name(path, each, "ConfigMap: "): each for each in found if each.get("kind") == "ConfigMap"}
     for each in maps.values():
         _check_strings(path, each, "ConfigMap: ", "data", "binaryData")
-    secrets = {_name(path, each, "Secret: "): each for each in found if each.get("kind") == "Secret"}
-    for each in secrets.values():
-        _check_strings(path, each, "Secret: ", "data", "stringData")
     models = [each for each in found if each.get("kind") == KIND]
     if len(models) != 1:
         raise InputError(f"{path} contains {len(models) or 'no'} ScriptModel{'s'[: len(models) > 1]}; it must have one")
@@ -57,7 +53,7 @@ def read_documents(path: Path) -> Documents:
     _check_strings(path, model["metadata"], "metadata.", "annotations")
     if not isinstance(model.get("spec"), dict):
         raise InputError(f"{path}: spec is required")
-    return Documents(model, maps, secrets)
+    return Documents(model, maps)
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,10 +11,9 @@ from scriptmodel_cli.changes import Change, Preview, field_changes
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.urls import host_of, without_query
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
-from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI
-from scriptmodel_operator.ingest.values import shown
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -86,9 +85,10 @@ def _later_changes(
         case Ingesting(of_base=True):
             yield from _after_copy(model, target, view, elapsed)
         case Ingesting():
-            if model.spec.corpus.http:
-                where = f"{shown(model.spec.corpus.http.url)} and put its files into {view.refs.corpus}"
-                yield Change("~", f"fetch {where}, as one commit")
+            if http := model.spec.corpus.http:
+                others = f" and {len(http.urls) - 1} more" if len(http.urls) > 1 else ""
+                what = f"{without_query(http.urls[0])}{others} into {view.refs.corpus}"
+                yield Change("~", f"have Pachyderm fetch {what}, as one commit")
             yield from _after_ingest(model, target, view, elapsed)
         case Applying(difference=difference):
             yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
@@ -203,8 +203,8 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     classes = (training.priority_class_name, training.runtime_class_name, training.queue_name)
     named = (training.image, *classes, training.checkpoints.claim_name, *secrets)
     restricted = [name for name in named if name]
-    if http and http.max_size_mi > DEFAULT_DOWNLOAD_MI:
-        restricted.append(f"maxSizeMi {http.max_size_mi}")
+    if http:
+        restricted += sorted({f"URLs of {host_of(url)}" for url in http.urls})
     budget = training.budget.duration
     if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
         yield (

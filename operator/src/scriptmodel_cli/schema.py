@@ -15,12 +15,13 @@ from copy import deepcopy
 from typing import Any
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_operator.api.corpus import MOST_DEPTHS
+from scriptmodel_operator.api.corpus import DISTINCT_NAMES
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
 from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
 from scriptmodel_operator.api.training import AT_MOST
+from scriptmodel_operator.api.urls import file_name
 
 _TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
 _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
@@ -28,6 +29,7 @@ _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
     ("maximum", lambda value, limit: value <= limit, "must be at most {}"),
     ("minLength", lambda value, limit: len(value) >= limit, "must have at least {} characters"),
     ("maxLength", lambda value, limit: len(str(value)) <= limit, "must have at most {} characters"),
+    ("minItems", lambda value, limit: len(value) >= limit, "must have at least {} items"),
     ("maxItems", lambda value, limit: len(value) <= limit, "must have at most {} items"),
     ("maxProperties", lambda value, limit: len(value) <= limit, "must have at most {} entries"),
     ("pattern", lambda value, limit: _matches(limit, str(value)), "must match {}"),
@@ -60,8 +62,8 @@ RULES: dict[str, Rule] = {
     "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
         lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
     ),
-    "!self.url.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value["url"]),
-    f"!self.matches(r'(\\*\\*.*){{{MOST_DEPTHS + 1}}}')": lambda value, _old: value.count("**") <= MOST_DEPTHS,
+    "!self.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value),
+    DISTINCT_NAMES: lambda value, _old: len({file_name(url) for url in value}) == len(value),
     AT_MOST.format("cpu"): _at_most("cpu"),
     AT_MOST.format("memory"): _at_most("memory"),
     "self.key != '' || self.operator == 'Exists'": (

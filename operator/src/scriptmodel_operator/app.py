@@ -13,7 +13,6 @@ from typing import Any
 
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
-from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.controller.inbox import arrived, deleted
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.server_version import version_reporter
@@ -22,7 +21,6 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.fetch import Timeouts
 from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
@@ -211,15 +209,6 @@ def compose(
     observer = Observer(gateway, cluster, clock.now)
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
-    downloads = Downloads(
-        gateway,
-        config.destinations,
-        config.downloads,
-        queue.add,
-        metrics.downloaded,
-        Timeouts(total=config.download_timeout),
-        partial(read_credentials, kube),
-    )
     return Controller(
         config=config,
         cluster=cluster,
@@ -232,7 +221,7 @@ def compose(
         snapshots=snapshots,
         observer=observer,
         events=EventRecorder(kube, metrics.event_left_out),
-        downloads=downloads,
+        downloads=Downloads(gateway, config.download_timeout, queue.add),
         pods=WorkerPods(kube, config.worker_namespace, clock.now),
         metrics=metrics,
         clock=clock,

@@ -13,16 +13,14 @@ import click
 
 from scriptmodel_operator.api import crd as crd_module
 from scriptmodel_operator.api import reference as reference_module
-from scriptmodel_operator.api.corpus import LARGEST_DOWNLOAD_MI
 from scriptmodel_operator.config import (
-    DEFAULT_DOWNLOADS,
+    DEFAULT_DOWNLOAD_SECONDS,
     DEFAULT_POLL_SECONDS,
     DEFAULT_SOURCE_SECONDS,
     DEFAULT_WORKERS,
     OperatorConfig,
 )
-from scriptmodel_operator.desired.policy import DEFAULT_DOWNLOAD_MI, Policy
-from scriptmodel_operator.ingest.addresses import Destinations, parse_destinations
+from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
 from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -141,31 +139,17 @@ def main() -> None:
 )
 @_allow(
     "--allow-download",
-    "destinations",
-    "NETWORK|HOST",
-    "Allow downloads from these addresses besides public ones, such as 10.1.0.0/16 or files.example.com; * for any.",
-)
-@_option(
-    "--downloads",
-    type=click.IntRange(min=1, max=64),
-    default=DEFAULT_DOWNLOADS,
-    show_default=True,
-    help="Number of concurrent downloads; one namespace gets half of them at most.",
+    "downloads",
+    "HOST",
+    "Allow URLs of this host in corpus.http.urls; * for any. [default: none]",
 )
 @_option(
     "--download-timeout",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Longest duration of a download. [default: a minute, plus maxSizeMi at 64 KiB/s]",
-)
-@_option(
-    "--max-download-mi",
-    type=click.IntRange(min=1, max=LARGEST_DOWNLOAD_MI),
-    default=DEFAULT_DOWNLOAD_MI,
+    type=click.FloatRange(min=0, min_open=True, max=1200),
+    default=DEFAULT_DOWNLOAD_SECONDS,
     show_default=True,
-    metavar="MIB",
-    help="Largest maxSizeMi that a ScriptModel may set; each download takes up to that much space in TMPDIR.",
+    metavar="SECONDS",
+    help="Longest time that Pachyderm may take to fetch one file of a corpus by URL.",
 )
 @_option(
     "--leader-elect/--no-leader-elect",
@@ -214,8 +198,6 @@ def run(**options: Any) -> None:
         workers=options["workers"],
         cluster_id=options["cluster_id"],
         health_listen=options["health_listen"],
-        destinations=_destinations(options["destinations"]),
-        downloads=options["downloads"],
         download_timeout=options["download_timeout"],
         leader_elect=options["leader_elect"],
         lease_namespace=options["lease_namespace"],
@@ -231,7 +213,7 @@ def run(**options: Any) -> None:
             checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),
             projects=_by_namespace("--allow-project", options["projects"]),
             repos=_by_namespace("--allow-repo", options["repos"]),
-            max_download_mi=options["max_download_mi"],
+            downloads=tuple(host.lower() for host in options["downloads"]),
         ),
     )
     _run(config, options["log_format"], options["log_level"])
@@ -267,13 +249,6 @@ def _by_namespace(option: str, pairs: tuple[str, ...]) -> dict[str, tuple[str, .
             raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME", param_hint=option)
         found[namespace] = (*found.get(namespace, ()), name)
     return found
-
-
-def _destinations(entries: tuple[str, ...]) -> Destinations:
-    try:
-        return parse_destinations(entries)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--allow-download") from error
 
 
 @main.command()

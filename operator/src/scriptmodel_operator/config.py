@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.ingest.addresses import Destinations
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 DEFAULT_POLL_SECONDS = 5.0
 DEFAULT_SOURCE_SECONDS = 60.0
 DEFAULT_WORKERS = 512
-DEFAULT_DOWNLOADS = 4
+DEFAULT_DOWNLOAD_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,8 @@ class OperatorConfig:
     cluster_id: str = ""
     """Id of the cluster; empty for the uid of the namespace kube-system."""
     health_listen: str = ""
-    destinations: Destinations = field(default_factory=Destinations)
-    """Servers from which corpora may be downloaded."""
-    downloads: int = DEFAULT_DOWNLOADS
-    """Number of concurrent downloads; one namespace gets half of them, rounded down."""
-    download_timeout: float = 0.0
-    """Longest duration of a download in seconds; 0 computes it from the largest size."""
+    download_timeout: float = DEFAULT_DOWNLOAD_SECONDS
+    """Seconds that Pachyderm may take to fetch one file of a corpus by URL."""
     leader_elect: bool = False
     lease_namespace: str = ""
     """Namespace of the lease; empty for the pod's own."""

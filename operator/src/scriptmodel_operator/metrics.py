@@ -68,13 +68,6 @@ class Metrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._downloads = Counter(
-            "scriptmodel_downloads", "Attempts to download a corpus", ["outcome"], registry=registry
-        )
-        self._downloads_seconds = Counter(
-            "scriptmodel_downloads_seconds", "Total duration of download attempts", ["outcome"], registry=registry
-        )
-        self._download_bytes = Counter("scriptmodel_download_bytes", "Bytes downloaded", registry=registry)
         self._depth = Gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker", registry=registry)
         self._pachyderm = Gauge(
             "scriptmodel_pachyderm_info",
@@ -123,12 +116,6 @@ class Metrics:
         self._calls.labels(method, code).inc()
         self._calls_seconds.labels(method, code).inc(seconds)
         self._call_duration.labels(method).observe(seconds)
-
-    def downloaded(self, outcome: str, seconds: float, size: int) -> None:
-        """Count a download attempt; `outcome` is committed, unchanged or the reason of a failure."""
-        self._downloads.labels(outcome).inc()
-        self._downloads_seconds.labels(outcome).inc(seconds)
-        self._download_bytes.inc(size)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""

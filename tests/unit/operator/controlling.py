@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,7 +15,6 @@ from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
-from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.calls import Calls
@@ -97,15 +96,12 @@ def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def controller(
-    raw: dict[str, Any], allow_download: Sequence[str] = (), **settings: Any
-) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+async def controller(raw: dict[str, Any], **settings: Any) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
     kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
     config = OperatorConfig(
         pachd=PachdAddress("nowhere:1"),
         trainer_image="trainer:1",
         poll_interval=5,
-        destinations=parse_destinations(allow_download),
         **settings,
     )
     created = Process.create()

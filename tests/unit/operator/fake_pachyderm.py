@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from scriptmodel_operator.pachyderm.errors import (
 )
 from scriptmodel_operator.pachyderm.gateway import LogStream
 from scriptmodel_operator.pachyderm.values import (
+    FILE_SETS,
     BranchRef,
     CommitInfo,
     JobInfo,
@@ -27,6 +29,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineState,
     RepoInfo,
     RepoRef,
+    StoredFile,
     Upload,
 )
 from tests.unit.operator.pachyderm_state import PachydermState
@@ -103,13 +106,10 @@ class FakePachyderm(PachydermState):
             raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
         return content[:limit]
 
-    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
-        assert seconds > 0
-        yield self.read_file(repo, commit, path, 1 << 30)
-
-    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
         self._checked("walk_files")
-        return {path: len(content) for path, content in sorted(self.files.get((repo, commit), {}).items())}
+        files = sorted(self.files.get((repo, commit), {}).items())
+        return {path: StoredFile(len(content), hashlib.sha256(content).digest()) for path, content in files}
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """Return all that was printed, or what a test replaced it by; there are no deadlines."""
@@ -143,11 +143,35 @@ class FakePachyderm(PachydermState):
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
 
-    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
+    def copy_files(
+        self,
+        source: RepoRef,
+        commit: str,
+        paths: Sequence[str],
+        branch: BranchRef,
+        seconds: float,
+        gone: Sequence[str] = (),
+    ) -> None:
         self._checked("copy_files")
         assert seconds > 0
         self.calls.append(f"copy {source.name} to {branch.repo.name}")
-        self.put(branch, {path: self.read_file(source, commit, path, 1 << 30) for path in paths})
+        new = {path: self.read_file(source, commit, path, 1 << 30) for path in paths}
+        before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
+        self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
+
+    def fetch_file(
+        self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
+    ) -> str:
+        self._checked("fetch_file")
+        assert seconds > 0
+        self.fetched.append(url)
+        answer = self.web[url]
+        answer = answer(cancelled) if callable(answer) else answer
+        if isinstance(answer, PachydermError):
+            raise answer
+        made = self._new_id()
+        self.files[FILE_SETS, made] = {**self.files.get((FILE_SETS, file_set), {}), path: answer}
+        return made
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         self._checked("apply_pipelines")

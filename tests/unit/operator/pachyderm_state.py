@@ -45,6 +45,8 @@ METRICS = {
     "perplexity": {"train": 150.0, "valid": 170.0, "test": 160.0},
     "seconds": 12.5,
 }
+Body = bytes | PachydermError
+"""What a web server answers: a file, or what Pachyderm makes of anything else."""
 SCRIPT = b"[ JON ]: You know nothing .\n"
 
 
@@ -81,6 +83,10 @@ class PachydermState:
     """Commits are begun and not ended."""
     names_branches: bool = True
     """Commits name their branch, as before version 2.11."""
+    web: dict[str, Body | Callable[[Callable[[], bool]], Body]] = field(default_factory=dict)
+    """Answers of web servers by URL; a function receives whether the call is cancelled."""
+    fetched: list[str] = field(default_factory=list)
+    """The URLs that were fetched, in order."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

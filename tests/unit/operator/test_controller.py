@@ -13,6 +13,7 @@ import pytest
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.queue import RetryError
+from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from tests.unit.operator.controlling import (
@@ -20,12 +21,14 @@ from tests.unit.operator.controlling import (
     PLAYS_BRANCH,
     RecordingQueue,
     controller,
+    message,
     raw_object,
     reason,
     settled,
 )
 from tests.unit.operator.world import PLAYS, SPEC
-from tests.web import WebServer, content
+
+URL = "https://example.com/plays.txt"
 
 
 async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_not_written() -> None:
@@ -112,34 +115,41 @@ async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_ha
 
 async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit_exists() -> None:
     """The shared snapshot may be older than a commit that was made in the background."""
-    with WebServer() as server:
-        server.answers["/plays"] = content(b"HAMLET: To be.\n")
-        spec = {**SPEC, "corpus": {"http": {"url": server.url("/plays"), "interval": "1h"}}}
-        async with controller(raw_object(spec), allow_download=["127.0.0.1"]) as (found, kube, pachyderm):
+    spec = {**SPEC, "corpus": {"http": {"urls": [URL]}}}
+    async with controller(raw_object(spec), policy=Policy(downloads=("example.com",))) as (found, kube, pachyderm):
+        pachyderm.web[URL] = b"HAMLET: To be.\n"
 
-            async def downloaded() -> None:
-                requeued = asyncio.Event()
-                found.downloads._requeue = lambda _key: requeued.set()
-                await settled(found)
-                assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
-                await asyncio.wait_for(requeued.wait(), 60)
-                await settled(found)
-
-            await downloaded()
-            for ref in list(pachyderm.pipelines):
-                pachyderm.succeed(ref)
-            await found.snapshots.latest(time.monotonic())
+        async def downloaded() -> None:
+            requeued = asyncio.Event()
+            found.downloads._requeue = lambda _key: requeued.set()
             await settled(found)
-            assert reason(kube) == "Generated"
-            found.config = replace(found.config, poll_interval=60.0)
-            server.answers["/plays"] = content(b"HAMLET: Not to be.\n")
-            metadata = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
-            kube.raw = {**kube.raw, "metadata": metadata}
-            found.store.put(kube.raw)
-            await downloaded()
-            assert len([call for call in pachyderm.calls if call.startswith("put ")]) == 2
-            assert reason(kube) == "WaitingForWorker"
-            assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
+            assert "lastHandledReconcileAt" not in kube.raw["status"], "it requests the download, too"
+            await asyncio.wait_for(requeued.wait(), 60)
+            await settled(found)
+
+        await downloaded()
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        await found.snapshots.latest(time.monotonic())
+        await settled(found)
+        assert reason(kube) == "Generated"
+        found.config = replace(found.config, poll_interval=60.0)
+        pachyderm.web[URL] = b"HAMLET: Not to be.\n"
+        metadata = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
+        kube.raw = {**kube.raw, "metadata": metadata}
+        found.store.put(kube.raw)
+        await downloaded()
+        assert len([call for call in pachyderm.calls if call.startswith("copy ")]) == 2
+        assert reason(kube) == "WaitingForWorker"
+        assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
+
+
+async def test_a_host_that_the_operator_does_not_allow_is_not_fetched_from() -> None:
+    async with controller(raw_object({**SPEC, "corpus": {"http": {"urls": [URL]}}})) as (found, kube, pachyderm):
+        await settled(found)
+        assert reason(kube) == "NotAllowed"
+        assert "run with --allow-download example.com" in message(kube)
+        assert (pachyderm.fetched, pachyderm.calls) == ([], [])
 
 
 async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:
@@ -348,8 +358,8 @@ async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once
 
 
 async def test_a_request_to_poll_a_url_is_not_handled_while_pachyderm_is_away() -> None:
-    spec = {**SPEC, "corpus": {"http": {"url": "http://127.0.0.1:9/plays.zip"}}}
-    async with controller(raw_object(spec, annotations={RECONCILE_AT: "now"})) as (found, kube, pachyderm):
+    raw = raw_object({**SPEC, "corpus": {"http": {"urls": [URL]}}}, annotations={RECONCILE_AT: "now"})
+    async with controller(raw, policy=Policy(downloads=("example.com",))) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: UnavailableError(call, "gone")
         with pytest.raises(RetryError):
             await found.reconcile(KEY)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from scriptmodel_cli.corpus import find_corpus
+from scriptmodel_cli.corpus import find_corpus, in_pachyderm
 from scriptmodel_cli.errors import InputError
 
 
@@ -59,3 +62,15 @@ def test_more_nested_folders_than_python_can_recurse_into_are_read(
     found[0].source.unlink()
     for folder in list(found[0].source.parents)[:1200]:  # nor can shutil.rmtree, which pytest uses
         folder.rmdir()
+
+
+@given(st.text(st.characters(exclude_characters="/"), min_size=1))
+def test_every_name_becomes_one_that_pachyderm_allows(name: str) -> None:
+    assert re.fullmatch(r"/[ -~]+", in_pachyderm(name))
+    assert not re.search(r"[*?\[\]{}!()@+^\\]", in_pachyderm(name))
+
+
+def test_characters_that_pachyderm_does_not_allow_are_percent_encoded() -> None:
+    assert in_pachyderm("\u00c9pisode (1)!.txt") == "/%C3%89pisode %281%29%21.txt"
+    assert in_pachyderm("a\\b") == "/a%5Cb", "a backslash escapes the next character when a file is read"
+    assert in_pachyderm(b"caf\xe9".decode("utf-8", "surrogateescape")) == "/caf%E9"

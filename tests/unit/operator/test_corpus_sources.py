@@ -16,7 +16,7 @@ from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import scriptmodel
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
-BY_URL = {"corpus": {"http": {"url": "https://example.com/plays.zip"}}}
+BY_URL = {"corpus": {"http": {"urls": ["https://example.com/plays.zip"]}}}
 
 
 class Client(UnexpectedKube):

@@ -243,15 +243,24 @@ def test_repos_are_mapped_by_namespace() -> None:
     assert refusal(own, Policy(repos={"ml": ("poems",)})) is None, "a repo of its own is no foreign one"
 
 
-def test_a_corpus_by_url_may_not_be_larger_than_the_operator_takes() -> None:
-    def said(largest: int, most: int) -> str:
-        http = {"url": "https://example.com/plays.tar", "maxSizeMi": largest}
-        return refusal(scriptmodel({"corpus": {"http": http}}), Policy(max_download_mi=most)) or ""
-
-    assert said(1024, 1024) == ""
-    assert "maxSizeMi 1025 is not allowed: set at most 1024" in said(1025, 1024)
-    assert "--max-download-mi 1025" in said(1025, 1024)
-    assert refusal(scriptmodel(), Policy(max_download_mi=1)) is None, "a repo is not downloaded"
+@pytest.mark.parametrize(
+    ("url", "allowed", "refused"),
+    [
+        ("https://Example.com/a", ("example.com",), ""),
+        ("http://example.com:8080/a", ("example.com",), ""),
+        ("https://example.com.evil.org/a", ("example.com",), "example.com.evil.org"),
+        ("https://example.com/a", ("*",), ""),
+        ("https://example.com/a", (), "example.com"),
+        ("https://evil.example.com/a", ("example.com",), "evil.example.com"),
+        ("http://[::1]:80/a", ("::1",), ""),
+        ("http://169.254.169.254/latest/token", ("example.com",), "169.254.169.254"),
+    ],
+)
+def test_only_hosts_that_the_operator_allows_are_fetched_from(url: str, allowed: tuple[str, ...], refused: str) -> None:
+    model = scriptmodel({"corpus": {"http": {"urls": ["https://example.com/b"] * ("example.com" in allowed) + [url]}}})
+    said = refusal(model, Policy(downloads=allowed)) or ""
+    assert (f"URLs of host {refused!r} are not allowed" in said) == bool(refused)
+    assert said.endswith(f"--allow-download {refused}" if refused else "")
 
 
 def test_projects_are_mapped_by_namespace() -> None:

@@ -22,9 +22,7 @@ from scriptmodel_cli.main import main
 from scriptmodel_cli.schema import admitted, rule_of, spec_schema
 from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object
-from scriptmodel_operator.controller.corpus_secrets import read_credentials
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.writer import add_finalizer, write_status
 from tests.integration.test_admission import REFUSED, TAKEN
@@ -143,64 +141,13 @@ async def test_config_maps_are_read_from_the_same_file(tmp_path: Path) -> None:
         await objects.get_config_map("ml", "others")
 
 
-async def test_a_secret_is_read_from_the_same_file_and_not_kept(tmp_path: Path) -> None:
-    model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
-    secret = {"kind": "Secret", "metadata": {"name": "plays"}, "stringData": {"bearerToken": "canary"}}
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([secret, {**model, "spec": {"corpus": REPO}}]))
-    found, objects = read_documents(tmp_path / "x.yaml"), Objects(tmp_path / "object.json")
-    objects.apply(found, "ml")
-    assert (await read_credentials(objects, "ml", "plays")).value == "Bearer canary"
-    assert "canary" not in repr(found) + (tmp_path / "object.json").read_text()
-    with pytest.raises(SourceError, match="does not exist"):
-        await read_credentials(objects, "ml", "others")
-
-
 def test_an_unchanged_value_stays_accepted_under_a_new_rule() -> None:
-    http = {"url": "https://example.com/a.zip", "include": [5 * "**/a/"]}
-    with pytest.raises(InputError, match=r"include\[0\]: must have at most 4 times"):
+    http = {"urls": ["https://example.com/a.zip"], "interval": "1m"}
+    with pytest.raises(InputError, match=r"interval: must be at least 10m, not 1m"):
         admitted({"corpus": {"http": http}})
-    old = {**admitted({"corpus": {"http": {**http, "include": []}}})}
-    old["corpus"]["http"]["include"] = http["include"]
+    old = admitted({"corpus": {"http": {**http, "interval": "10m"}}})
+    old["corpus"]["http"]["interval"] = "1m"
     assert admitted({"corpus": {"http": http}, "suspend": True}, old)["suspend"] is True
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "contains no ScriptModel; it must have one"),
-        ("kind: [", r"x.yaml is not valid YAML: expected the node content, but found '<stream end>' \(line 1\)"),
-        ("a: 1\n!!binary aGk=: 2", r"x.yaml is not valid YAML: JSON has no type !!binary: write a string \(line 2\)"),
-        ("a: !!timestamp 2024-01-01", r"JSON has no type !!timestamp: write a string \(line 1\)"),
-        ("{kind: ScriptModel, apiVersion: v1}", "apiVersion must be scriptmodel.dev/v1alpha1, not 'v1'"),
-        ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1}", "metadata.name is required"),
-        ("{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a}}", "spec is required"),
-        ("{kind: ScriptModel}\n---\n{kind: ScriptModel}", "contains 2 ScriptModels; it must have one"),
-        ("a word", "contains a document that is not an object"),
-        ("{kind: Secret, metadata: {name: a}, stringData: {x: 1}}", "Secret: stringData must have a string"),
-        ("{kind: ConfigMap}", "ConfigMap: metadata.name is required"),
-        ("{kind: ConfigMap, metadata: {name: Plays}}", "ConfigMap: metadata.name must be of lower case letters"),
-        ("{kind: ConfigMap, metadata: {name: a}, data: [x]}", "ConfigMap: data must have a string for each key"),
-        ("{kind: ConfigMap, metadata: {name: a}, binaryData: {x: 1}}", "ConfigMap: binaryData must have a string"),
-        (
-            "{kind: ScriptModel, apiVersion: scriptmodel.dev/v1alpha1, metadata: {name: a, annotations: {x: 1}}}",
-            "metadata.annotations must have a string",
-        ),
-    ],
-)
-def test_a_file_without_a_scriptmodel_is_reported_with_the_reason(tmp_path: Path, text: str, words: str) -> None:
-    file = tmp_path / "x.yaml"
-    file.write_text(text)
-    with pytest.raises(InputError, match=words) as caught:
-        read_documents(file)
-    assert caught.value.exit_code == 2
-
-
-def test_a_file_may_contain_the_config_map_of_its_scriptmodel(tmp_path: Path) -> None:
-    model = {"kind": "ScriptModel", "apiVersion": "scriptmodel.dev/v1alpha1", "metadata": {"name": "a"}, "spec": {}}
-    config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}}
-    (tmp_path / "x.yaml").write_text(yaml.safe_dump_all([config_map, model]))
-    found = read_documents(tmp_path / "x.yaml")
-    assert (found.scriptmodel, found.config_maps) == (model, {"plays": config_map})
 
 
 def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
@@ -209,7 +156,7 @@ def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) ->
 
 
 def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:
-    found, limits = everything_for("ml"), {"trainer_image", "checkpoint_claim", "max_download_mi", "repos"}
+    found, limits = everything_for("ml"), {"trainer_image", "checkpoint_claim", "repos"}
     assert found.repos == {}, "all repos of the projects"
     for name in {field.name for field in fields(Policy)} - limits:
         allowed = getattr(found, name)

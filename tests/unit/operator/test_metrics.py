@@ -48,7 +48,6 @@ def test_every_figure_is_documented_and_no_other() -> None:
     store.put(RAW)
     metrics.called("ListJob", "OK", 0.25)
     metrics.reconciled("done", 0.5)
-    metrics.downloaded("committed", 0.5, 1)
     metrics.clock_skew(0.0)
     served = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
     documented = re.findall(r"`(scriptmodel_\w+)`", (ROOT / "docs/reference/metrics.md").read_text())

@@ -184,9 +184,10 @@ def test_settings_of_the_operator_are_shown_as_unknown() -> None:
     assert "Note: whether the operator's configuration allows mine:1, kata is not checked here" in reported(
         planned(world)
     )
-    http = {"url": "https://example.com/plays.zip", "maxSizeMi": 2048}
-    large = planned(World(model=scriptmodel({"corpus": {"http": http}})))
-    assert "Note: whether the operator's configuration allows maxSizeMi 2048 is not checked here" in reported(large)
+    urls = ["https://example.com/plays.zip", "http://localhost:80/lear.txt"]
+    found = reported(planned(World(model=scriptmodel({"corpus": {"http": {"urls": urls}}}))))
+    hosts = "URLs of example.com, URLs of localhost"
+    assert f"Note: whether the operator's configuration allows {hosts} is not checked here" in found
 
 
 def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:

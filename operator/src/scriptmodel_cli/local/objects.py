@@ -5,7 +5,6 @@ The ScriptModel is stored in a file that outlives the process; the others are on
 
 from __future__ import annotations
 
-import base64
 import json
 import uuid
 from collections.abc import Mapping
@@ -31,7 +30,6 @@ class Objects:
         """Read the file if it exists. Raises InputError if it is damaged."""
         self._file = file
         self._config_maps: Mapping[str, Object] = {}
-        self._secrets: Mapping[str, Object] = {}
         self.raw: Object = _stored(file) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
@@ -56,7 +54,7 @@ class Objects:
         generation = before["generation"] + (spec != old.get("spec"))
         annotations = {**(desired["metadata"].get("annotations") or {}), RECONCILE_AT: uuid.uuid4().hex}
         metadata = {**before, "generation": generation, "annotations": annotations}
-        self._config_maps, self._secrets = documents.config_maps, documents.secrets
+        self._config_maps = documents.config_maps
         self._keep({"apiVersion": API_VERSION, "kind": KIND, **old, "metadata": metadata, "spec": spec})
 
     def holds(self, namespace: str, name: str) -> bool:
@@ -75,12 +73,6 @@ class Objects:
         if name not in self._config_maps:
             raise KubeNotFoundError(f"reading ConfigMap {namespace}/{name}", 404, _NOT_HERE)
         return self._config_maps[name]
-
-    async def get_secret(self, namespace: str, name: str) -> Object:
-        """Return a Secret of the documents, as the API server stores it."""
-        if name not in self._secrets:
-            raise KubeNotFoundError(f"reading Secret {namespace}/{name}", 404, _NOT_HERE)
-        return _as_stored(self._secrets[name])
 
     async def list_pods(self, _namespace: str, _selector: str) -> list[Object]:
         """Return nothing: without Kubernetes there are no pods."""
@@ -122,9 +114,3 @@ def _stored(file: Path) -> Object:
     if not is_valid:
         raise InputError(f"{file} is damaged: it is not a ScriptModel; use another --keep folder to start again")
     return found
-
-
-def _as_stored(secret: Object) -> Object:
-    """Return a Secret with `stringData` encoded into `data`, as the API server does."""
-    texts = {key: base64.b64encode(text.encode()).decode() for key, text in (secret.get("stringData") or {}).items()}
-    return {**secret, "data": {**(secret.get("data") or {}), **texts}}

@@ -33,7 +33,6 @@ from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
-from scriptmodel_operator.ingest.addresses import parse_destinations
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -79,9 +78,6 @@ def _check_corpus(documents: Documents, corpus: dict[str, Any], *, given: bool) 
     name = (corpus.get("configMap") or {}).get("name")
     if name and name not in documents.config_maps:
         raise InputError(f"the file has no ConfigMap {name!r}, which spec.corpus refers to: add it after ---")
-    secret = ((corpus.get("http") or {}).get("secretRef") or {}).get("name")
-    if secret and secret not in documents.secrets:
-        raise InputError(f"the file has no Secret {secret!r}, which spec.corpus refers to: add it after ---")
 
 
 def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
@@ -122,7 +118,6 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         checkpoint_claim=CLAIM,
         poll_interval=_POLL_SECONDS,
         policy=everything_for(objects.raw["metadata"]["namespace"]),
-        destinations=parse_destinations([ANYTHING]),  # the user may reach them anyway
     )
     process = Process.create()
     async with working(config, objects, CLUSTER, process, UNLIMITED):
@@ -173,6 +168,7 @@ def everything_for(namespace: str) -> Policy:
         runtime_classes=anything,
         queues=anything,
         pull_secrets=anything,
+        downloads=anything,
         checkpoint_claims={namespace: anything},
         projects={namespace: anything},
     )

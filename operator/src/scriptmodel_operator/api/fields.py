@@ -89,19 +89,21 @@ def _quantity(pattern: str, expected: str) -> Any:
 
 Cpu = Annotated[str, BeforeValidator(_text), _quantity(CPU_PATTERN, "a number of cores such as 2, 0.5 or 500m")]
 Memory = Annotated[str, BeforeValidator(_text), _quantity(MEMORY_PATTERN, "an amount of memory such as 512Mi or 4Gi")]
-Duration = Annotated[
-    str,
-    Field(
-        pattern=DURATION_PATTERN,
-        min_length=2,
-        max_length=24,
-        json_schema_extra=rules(
-            (must_match(DURATION_PATTERN), "must be a duration such as 90s, 30m, 6h or 1h30m"),
-            (f"!{must_match(DURATION_PATTERN)} || {must_match('[1-9]')}", "must be more than 0"),
-            shown=_ITSELF,
-        ),
-    ),
-]
+
+
+def duration(*more: tuple[str, str]) -> Any:
+    """Return a field for a duration; `more` has patterns that it must match as well, each with its message."""
+    form = (must_match(DURATION_PATTERN), "must be a duration such as 90s, 30m, 6h or 1h30m")
+    ranges = [
+        (f"!{must_match(DURATION_PATTERN)} || {must_match(pattern)}", message)
+        for pattern, message in (("[1-9]", "must be more than 0"), *more)
+    ]
+    return Field(
+        pattern=DURATION_PATTERN, min_length=2, max_length=24, json_schema_extra=rules(form, *ranges, shown=_ITSELF)
+    )
+
+
+Duration = Annotated[str, duration()]
 
 
 def decimal(

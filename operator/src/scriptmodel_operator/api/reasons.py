@@ -53,7 +53,7 @@ class Reason(StrEnum):
         "A retrained model does not improve by spec.promotion.minImprovement, so the last script stays.",
     )
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
-    INGESTING = "Ingesting", "The corpus is being downloaded and committed to the repo that the object owns."
+    INGESTING = "Ingesting", "The corpus is being fetched and committed to the repo that the object owns."
     CHECK_FAILED = (
         "CheckFailed",
         "The corpus exists, but its source could not be checked for a newer one; the message has the error.",
@@ -71,15 +71,7 @@ class Reason(StrEnum):
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
-    SECRET_NOT_FOUND = "SecretNotFound", "The Secret with the credentials of the corpus does not exist."
-    SECRET_INVALID = "SecretInvalid", "The Secret with the credentials of the corpus lacks the required keys."
-    DOWNLOAD_FAILED = "DownloadFailed", "The corpus could not be downloaded; the message has the error."
-    DIGEST_MISMATCH = "DigestMismatch", "The downloaded file does not have the digest in the spec."
-    CORPUS_INVALID = (
-        "CorpusInvalid",
-        "The downloaded file is no archive or text, or has entries that are not allowed.",
-    )
-    CORPUS_TOO_LARGE = "CorpusTooLarge", "The downloaded file, or its content, exceeds a limit."
+    DOWNLOAD_FAILED = "DownloadFailed", "Pachyderm could not fetch a URL of the corpus; the message has the error."
     CORPUS_DOUBTFUL = (
         "CorpusDoubtful",
         "Event only: the corpus does not look like scripts; training continues.",

@@ -229,21 +229,28 @@ class PromotionStatus(ApiModel):
     """By how much the retrained model is better; negative if it is worse."""
 
 
-class SourceStatus(ApiModel):
-    """Download that the newest commit of a corpus by URL was made from."""
+class UrlError(ApiModel):
+    """Why a file of a corpus by URL could not be fetched."""
 
-    url: str | None = None
-    """Address without user, password and query, which may be secret."""
-    sha256: str | None = None
-    """SHA-256 of the downloaded file."""
-    etag: str | None = None
-    """ETag that the server sent."""
-    last_modified: str | None = None
-    """Last-Modified that the server sent."""
-    request: str | None = None
-    """Digest of url and include at the time of the download."""
+    url: str
+    """Address without its query, which may be secret."""
+    message: str
+    """What happened."""
+
+
+class SourceStatus(ApiModel):
+    """What is known of a corpus by URL."""
+
+    last_check_time: str | None = None
+    """When the URLs were last fetched and compared with the commit."""
+    last_change_time: str | None = None
+    """When the commit was made: the files had changed."""
     commit: str | None = None
-    """Commit with its files."""
+    """Newest commit with the files of the URLs."""
+    request: str | None = None
+    """Digest of the URLs of that commit."""
+    errors: list[UrlError] | None = None
+    """URLs that could not be fetched in the newest check; the corpus stays as it was."""
 
 
 class PipelineStatus(ApiModel):
@@ -315,7 +322,7 @@ class ScriptModelStatus(ApiModel):
     promotion: PromotionStatus | None = None
     """The newest comparison of a retrained model with the one before, if spec.promotion.minImprovement is set."""
     source: SourceStatus | None = None
-    """Newest download of a corpus by URL."""
+    """Corpus by URL: its newest check and commit."""
     pipelines: list[PipelineStatus] | None = None
     """The two pipelines."""
     history: list[HistoryEntry] | None = None

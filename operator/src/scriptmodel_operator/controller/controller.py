@@ -120,6 +120,7 @@ class Controller:
             if model.spec.suspend:
                 await self._suspend(model, requested)
             if reason := refusal(model, self.config.policy):
+                self.downloads.forget(model.uid)
                 problem = Problem(Reason.NOT_ALLOWED, reason)
                 await self._report(model, status_of_problem(model, problem, _now(), suspended=model.spec.suspend))
                 return None

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from scriptmodel_operator.api.corpus import LARGEST_DOWNLOAD_MI
 from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.urls import host_of
 
 ANYTHING = "*"
-DEFAULT_DOWNLOAD_MI = 1024
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 
 
@@ -41,8 +40,8 @@ class Policy:
     """Further claims by the namespace that may name them."""
     projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    max_download_mi: int = LARGEST_DOWNLOAD_MI
-    """The upper limit of `corpus.http.maxSizeMi`: each running download may take that much disk (MiB)."""
+    downloads: tuple[str, ...] = ()
+    """Hosts that URLs of corpora may name."""
 
 
 def repository(image: str) -> str:
@@ -62,7 +61,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _claim(model, policy),
         _projects(model, policy),
         _repos(model, policy),
-        _size(model, policy),
+        _downloads(model, policy),
     )
     return next((check for check in checks if check), None)
 
@@ -134,11 +133,13 @@ def _matches(name: str, allowed: tuple[str, ...] | None) -> bool:
     return allowed is None or any(fnmatchcase(name, pattern) for pattern in allowed)
 
 
-def _size(model: ScriptModel, policy: Policy) -> str | None:
+def _downloads(model: ScriptModel, policy: Policy) -> str | None:
     http = model.spec.corpus.http
-    if http is None or http.max_size_mi <= policy.max_download_mi:
+    hosts = [host_of(url) for url in http.urls] if http else []
+    refused = [host for host in hosts if host not in policy.downloads]
+    if not refused or ANYTHING in policy.downloads:
         return None
     return (
-        f"corpus.http.maxSizeMi {http.max_size_mi} is not allowed: set at most {policy.max_download_mi}, "
-        f"or have the operator run with --max-download-mi {http.max_size_mi}"
+        f"URLs of host {refused[0]!r} are not allowed: use another one in corpus.http.urls, "
+        f"or have the operator run with --allow-download {refused[0]}"
     )

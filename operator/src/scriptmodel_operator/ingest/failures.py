@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scriptmodel_operator.api.reasons import Reason
 
 
 class SourceError(Exception):
-    """`passing` if a retry may succeed; `wait` has the seconds that the server requests."""
+    """`passing` if a retry may succeed; `urls` has the error of each URL that could not be fetched."""
 
-    def __init__(self, reason: Reason, message: str, *, passing: bool = False, wait: float = 0.0) -> None:
+    def __init__(
+        self, reason: Reason, message: str, *, passing: bool = False, urls: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.passing = passing
-        self.wait = wait
+        self.urls = urls or {}
 
 
-def invalid(message: str) -> SourceError:
-    """Return the error for a downloaded file that is not a corpus."""
-    return SourceError(Reason.CORPUS_INVALID, message)
-
-
-def too_large(message: str) -> SourceError:
-    return SourceError(Reason.CORPUS_TOO_LARGE, message)
-
-
-class DeliveryCancelledError(Exception):
-    """The object no longer needs this delivery."""
+class CancelledDownloadError(Exception):
+    """The object no longer needs this download."""

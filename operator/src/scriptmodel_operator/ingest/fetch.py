@@ -1,249 +1,111 @@
-"""Downloads a file over HTTP into an open file, as a stream, from allowed addresses only."""
+"""Has Pachyderm fetch the files of a corpus, and commits them unless they are those of the newest commit. Blocking.
+
+The files are fetched into a file set, which no pipeline reads and which Pachyderm deletes after a while: an operator
+that is killed leaves nothing behind, and equal files make no commit. Only hashes reach the operator.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, BinaryIO
-
-import aiohttp
-from yarl import URL
+from threading import Event
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.addresses import Destinations
-from scriptmodel_operator.ingest.credentials import Credentials
-from scriptmodel_operator.ingest.failures import SourceError, too_large
-from scriptmodel_operator.ingest.values import Validators, can_be_kept, shown
+from scriptmodel_operator.api.urls import file_name, without_query
+from scriptmodel_operator.ingest.failures import CancelledDownloadError, SourceError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, RefusedError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitInfo, StoredFile
 
-_AGENT = "scriptmodel-operator"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({408, 425, 429})
-_STORED_AS_SENT = frozenset({"", "identity", "gzip", "x-gzip"})
-"""Accepted values of Content-Encoding. A gzip stream is detected and unpacked within the limits of a tar.gz."""
-_SHOWN = 40
-_LONGEST_SHOWN = 200
-_BUFFER = 1024 * 1024
-_USUAL_SLOWEST = 64 * 1024
-_MEBIBYTE = 1024 * 1024
-_LONGEST_WAIT = 3600.0
-_HTTPS, _SCHEMES = "https", ("http", "https")
+COMMIT_SECONDS = 120.0
+_POLL_SECONDS = 0.5
+_TIMED_OUT = "DEADLINE_EXCEEDED"
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Limits of a download, in seconds and bytes per second."""
+class Fetch:
+    """One attempt to fetch the files of a corpus into a branch. Every method may raise PachydermError."""
 
-    connect: float = 15.0
-    silence: float = 30.0
-    """Longest time without a byte of the file. Headers, the framing of chunks and trailers do not count as progress."""
-    grace: float = 60.0
-    """Time after which the average speed counts."""
-    slowest: float = 16 * 1024
-    total: float = 0.0
-    """Longest duration of a download, redirects included; 0 for `grace` plus the largest size at 64 KiB a second."""
-    redirects: int = 5
+    gateway: Gateway
+    branch: BranchRef
+    seconds: float
+    """The longest time for one file."""
+    cancelled: Event
 
-    def longest(self, most: int) -> float:
-        """Return the longest duration of a download of at most `most` bytes."""
-        return self.total or self.grace + most / _USUAL_SLOWEST
+    def run(self, urls: tuple[str, ...]) -> tuple[CommitInfo, bool]:
+        """Return the commit that has exactly the files of `urls`, and whether this call made it.
 
-
-USUAL = Timeouts()
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A completed download."""
-
-    size: int
-    sha256: str
-    validators: Validators
-
-
-@dataclass(frozen=True, slots=True)
-class Fetcher:
-    """Downloads files over HTTP. `run` calls a blocking function off the event loop: writing and hashing."""
-
-    destinations: Destinations
-    run: Callable[..., Any]
-    timeouts: Timeouts = USUAL
-
-    async def fetch(
-        self, address: str, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None = None
-    ) -> Fetched | None:
-        """Download at most `most` bytes; None if the server answers that nothing has changed. Raises SourceError.
-
-        Credentials are for the host, port and scheme of `address`, and go nowhere else that it redirects to.
+        Raises SourceError, or CancelledDownloadError.
         """
-        url, seconds = _checked(_parsed(address), None), self.timeouts.longest(most)
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._follow(url, into, most, known, credentials)
-        except TimeoutError as error:
-            raise _failed(url, f"it is not complete after {seconds:.0f} s") from error
+        file_set = self._file_set(urls)
+        files = self.gateway.walk_files(FILE_SETS, file_set)
+        if not any(file.size for file in files.values()):
+            raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus.http.urls has any bytes", passing=True)
+        head, before = self._newest()
+        if head is not None and not head.error and before == files:
+            return head, False
+        changed = sorted(path for path, file in files.items() if before.get(path) != file)
+        gone = sorted(before.keys() - files.keys())
+        self._check()
+        self.gateway.copy_files(FILE_SETS, file_set, changed, self.branch, COMMIT_SECONDS, gone)
+        head, after = self._newest()
+        if head is None or head.error or after != files:
+            what = f"commit {head.id} ({head.error or 'other files are in it'})" if head else "no commit"
+            raise SourceError(Reason.CORPUS_FAILED, f"after the corpus was put into {self.branch}, it has {what}")
+        return head, True
 
-    async def _follow(
-        self, url: URL, into: BinaryIO, most: int, known: Validators, credentials: Credentials | None
-    ) -> Fetched | None:
-        trusted = url.origin()
-        for _ in range(self.timeouts.redirects + 1):
-            own = {credentials.header: credentials.value} if credentials and url.origin() == trusted else {}
-            async with self._answer(url, {**known.headers(), **own}) as answer:
-                if answer.status in _REDIRECTS and "Location" in answer.headers:
-                    url = _checked(_parsed(answer.headers["Location"], url), url)
-                    continue
-                if answer.status == HTTPStatus.NOT_MODIFIED and known.headers():
-                    return None
-                if answer.status != HTTPStatus.OK:
-                    raise _refusal(url, answer)
-                _check_encoding(url, answer)
-                return await self._receive(url, answer, into, most)
-        raise _failed(url, f"more than {self.timeouts.redirects} redirects", passing=False)
+    def _file_set(self, urls: tuple[str, ...]) -> str:
+        """Return a file set with all files. Raises SourceError with the errors of those that cannot be fetched."""
+        file_set, errors = "", dict[str, str]()
+        for url in urls:
+            self._check()
+            try:
+                path = f"/{file_name(url)}"
+                file_set = self.gateway.fetch_file(path, url, file_set, self.seconds, self.cancelled.is_set)
+            except PachydermError as error:
+                self._check()
+                if error.code != _TIMED_OUT and not isinstance(error, RefusedError | NotFoundError):
+                    raise
+                errors[without_query(url)] = self._cause(url, error)
+        if errors:
+            raise _failed(errors)
+        return file_set
 
-    @asynccontextmanager
-    async def _answer(self, url: URL, more: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request. It connects to the address that was checked; no name is resolved twice."""
+    def _cause(self, url: str, error: PachydermError) -> str:
+        """Return the text of an error without the URL, which stands before it."""
+        if error.code == _TIMED_OUT:
+            return f"it was not complete after {self.seconds:g} s (--download-timeout)"
+        text = error.detail
+        for prefix in ("error retrieving content from ", "Get "):
+            text = text.removeprefix(f'{prefix}"{url}": ').removeprefix(f"{prefix}{url}: ")
+        return text.replace(url, without_query(url))
 
-        def checked_socket(info: tuple[Any, ...]) -> socket.socket:
-            family, kind, protocol, _name, address = info
-            self.destinations.check(str(url.host), str(address[0]))
-            return socket.socket(family, kind, protocol)
+    def _newest(self) -> tuple[CommitInfo | None, Mapping[str, StoredFile]]:
+        """Return the newest commit of the branch and its files. Files put into an open one would become part of it."""
+        deadline = time.monotonic() + COMMIT_SECONDS
+        while True:
+            try:
+                head = self.gateway.branch_head(self.branch)
+            except NotFoundError:
+                return None, {}
+            if head is None:
+                return None, {}
+            if head.finished:
+                return head, self.gateway.walk_files(self.branch.repo, head.id)
+            if head.open or time.monotonic() > deadline:
+                message = f"commit {head.id} of {self.branch} is still open: run `{self.branch.finish_command}`"
+                raise SourceError(Reason.WAITING_FOR_CORPUS_COMMIT, message, passing=True)
+            self._check()
+            time.sleep(_POLL_SECONDS)
 
-        # One address after the other, so that the refusal of one is not taken for a failure to connect.
-        connector = aiohttp.TCPConnector(socket_factory=checked_socket, happy_eyeballs_delay=None, force_close=True)
-        timeout = aiohttp.ClientTimeout(total=None, connect=self.timeouts.connect, sock_read=self.timeouts.silence)
-        # No proxy and no cookies; and the bytes as they are stored, since their digest counts.
-        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **more}
-        try:
-            async with (
-                asyncio.timeout(self.timeouts.connect + self.timeouts.silence) as until_headers,
-                aiohttp.ClientSession(
-                    connector=connector,
-                    timeout=timeout,
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    auto_decompress=False,
-                ) as session,
-                session.get(url, headers=headers, allow_redirects=False) as answer,
-            ):
-                until_headers.reschedule(None)
-                yield answer
-        except aiohttp.ConnectionTimeoutError as error:
-            raise _failed(url, f"no connection within {self.timeouts.connect:.0f} s") from error
-        except TimeoutError as error:
-            raise _failed(url, f"no data of the file for {self.timeouts.silence:.0f} s") from error
-        except (aiohttp.ClientConnectorDNSError, UnicodeError) as error:  # a name that cannot be resolved
-            raise _failed(url, f"there is no host {_brief(str(url.host))!r}") from error
-        except aiohttp.ClientSSLError as error:
-            raise _failed(url, f"its certificate is not trusted ({_plain(error)})", passing=False) from error
-        except aiohttp.ClientConnectorError as error:
-            number = error.os_error.errno  # whose text is that of asyncio, which does not say why
-            raise _failed(url, f"cannot connect ({os.strerror(number) if number else 'no answer'})") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise _failed(url, f"the connection broke ({_plain(error)})") from error
-
-    async def _receive(self, url: URL, answer: aiohttp.ClientResponse, into: BinaryIO, most: int) -> Fetched:
-        size, hashed, began = 0, hashlib.sha256(), time.monotonic()
-
-        def keep(content: bytes) -> None:
-            into.write(content)
-            hashed.update(content)
-
-        _check_size(answer.content_length or 0, most)
-        pending = bytearray()
-        while piece := await self._piece(answer):
-            size += len(piece)
-            _check_size(size, most)
-            self._check_speed(url, size, time.monotonic() - began)
-            pending += piece
-            if len(pending) >= _BUFFER:
-                await self.run(keep, bytes(pending))
-                pending.clear()
-        await self.run(keep, bytes(pending))
-        return Fetched(size, hashed.hexdigest(), _validators(answer.headers))
-
-    async def _piece(self, answer: aiohttp.ClientResponse) -> bytes:
-        """Wait for the next bytes of the file, whatever else the server sends."""
-        async with asyncio.timeout(self.timeouts.silence):
-            return await answer.content.readany()
-
-    def _check_speed(self, url: URL, size: int, seconds: float) -> None:
-        if seconds > self.timeouts.grace and size < self.timeouts.slowest * seconds:
-            raise _failed(url, f"it is too slow: {size} bytes in {seconds:.0f} s")
+    def _check(self) -> None:
+        if self.cancelled.is_set():
+            raise CancelledDownloadError
 
 
-def _checked(url: URL, before: URL | None) -> URL:
-    where = "its address" if before is None else f"it redirects to {_shown(url)}, which"
-    if url.scheme not in _SCHEMES or not url.host:
-        raise _failed(before or url, f"{where} is not one of http or https", passing=False)
-    if url.user is not None or url.password is not None:
-        raise _failed(before or url, f"{where} has a user or password in it", passing=False)
-    if before is not None and before.scheme == _HTTPS and url.scheme != _HTTPS:
-        raise _failed(before, f"{where} is not encrypted any more", passing=False)
-    return url
-
-
-def _parsed(text: str, base: URL | None = None) -> URL:
-    """Parse an address, relative to `base`; host and port are parsed when they are first read."""
-    try:
-        url = base.join(URL(text)) if base else URL(text)
-        _ = url.host, url.port
-    except ValueError as error:
-        message = (
-            f"cannot download the corpus: the address, or one that it redirects to, is not valid ({_brief(str(error))})"
-        )
-        raise SourceError(Reason.DOWNLOAD_FAILED, message) from error
-    return url
-
-
-def _check_encoding(url: URL, answer: aiohttp.ClientResponse) -> None:
-    named = ",".join(answer.headers.getall("Content-Encoding", [])).lower()
-    if unread := [each for each in map(str.strip, named.split(",")) if each not in _STORED_AS_SENT]:
-        why = f"the server sends it encoded ({unread[0][:_SHOWN]!r}), although the request forbids it"
-        raise _failed(url, why, passing=False)
-
-
-def _check_size(size: int, most: int) -> None:
-    if size > most:
-        raise too_large(f"the file at the address has more than {most // _MEBIBYTE} MiB: raise maxSizeMi or pack less")
-
-
-def _validators(headers: Mapping[str, str]) -> Validators:
-    texts = [headers.get(name, "") for name in ("ETag", "Last-Modified")]
-    return Validators(*(text if can_be_kept(text) else "" for text in texts))
-
-
-def _refusal(url: URL, answer: aiohttp.ClientResponse) -> SourceError:
-    """Return the error, and whether a retry may succeed: 4xx needs a change by somebody, other statuses may pass."""
-    passing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _PASSING
-    text = answer.headers.get("Retry-After", "")
-    wait = min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
-    name = f" {HTTPStatus(answer.status).phrase}" if answer.status in set(HTTPStatus) else ""
-    return _failed(url, f"the server answers HTTP {answer.status}{name}", passing=passing, wait=wait)
-
-
-def _failed(url: URL, why: str, *, passing: bool = True, wait: float = 0.0) -> SourceError:
-    next_step = "the operator tries again" if passing else "correct spec.corpus.http.url"
-    message = f"cannot download the corpus from {_shown(url)}: {why}; {next_step}"
-    return SourceError(Reason.DOWNLOAD_FAILED, message, passing=passing, wait=wait)
-
-
-def _shown(url: URL) -> str:
-    return _brief(shown(url))
-
-
-def _brief(text: str) -> str:
-    """Return a short form, because a server may redirect to an address of any length and with any characters."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
-
-
-def _plain(error: Exception) -> str:
-    """Return an error's text without the address that some errors contain."""
-    return str(getattr(error, "strerror", "") or type(error).__name__)
+def _failed(errors: Mapping[str, str]) -> SourceError:
+    (url, cause), *others = errors.items()
+    more = f" (and {len(others)} more, see status.source.errors)" if others else ""
+    text = f"Pachyderm could not fetch {url}: {cause}{more}. Check the address and its server; the operator tries again"
+    return SourceError(Reason.DOWNLOAD_FAILED, text, urls=errors)

@@ -90,11 +90,6 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
-    async def get_secret(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return a Secret."""
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
-        return await self.request("GET", path, f"reading Secret {namespace}/{name}")
-
     async def get_claim(self, namespace: str, name: str) -> dict[str, Any]:
         """Return a PersistentVolumeClaim."""
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"

@@ -16,9 +16,6 @@ class KubeGateway(Protocol):
     async def get_config_map(self, namespace: str, name: str, /) -> dict[str, Any]:
         """Return a ConfigMap. Raises KubeNotFoundError or KubeForbiddenError."""
 
-    async def get_secret(self, namespace: str, name: str, /) -> dict[str, Any]:
-        """Return a Secret. Raises KubeNotFoundError or KubeForbiddenError."""
-
     async def list_pods(self, namespace: str, selector: str, /) -> list[dict[str, Any]]:
         """Return the pods of a namespace that a label selector matches. Raises KubeForbiddenError."""
 

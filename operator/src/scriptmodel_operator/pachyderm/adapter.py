@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
@@ -30,7 +31,7 @@ from scriptmodel_operator.pachyderm.protocol import (
     transaction,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.uploads import copy_requests, send, upload_requests
+from scriptmodel_operator.pachyderm.uploads import copy_requests, fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -43,6 +44,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     RepoInfo,
     RepoRef,
+    StoredFile,
     Upload,
 )
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
@@ -52,6 +54,8 @@ WRITE_SECONDS = 30.0
 DELETE_SECONDS = 60.0
 """Longer than the half minute within which keepalive notices that pachd does not answer."""
 ALL_VERSIONS = -1
+FILE_SET_SECONDS = 1800
+"""The longest time that Pachyderm keeps a file set."""
 
 
 CallObserver = Callable[[str, str, float], None]
@@ -264,15 +268,11 @@ class PachydermGateway:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
         return bytes(content[:expected])
 
-    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
-        request = pfs.GetFileRequest(file=_file(repo, commit, path))
-        for piece in self._stream(f"reading {repo}@{commit}:{path}", self._pfs.GetFile, request, seconds):
-            yield bytes(piece.value)
-
-    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
         request = pfs.WalkFileRequest(file=_file(repo, commit, "/"))
         found = self._stream(f"listing files of {repo}@{commit}", self._pfs.WalkFile, request)
-        return {info.file.path: int(info.size_bytes) for info in found if info.file_type == pfs.FILE}
+        files = (info for info in found if info.file_type == pfs.FILE)
+        return {info.file.path: StoredFile(int(info.size_bytes), bytes(info.hash)) for info in files}
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> GrpcLogStream:
         request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
@@ -300,12 +300,31 @@ class PachydermGateway:
             requests = upload_requests(branch, files, gone)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
-    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
+    def copy_files(
+        self,
+        source: RepoRef,
+        commit: str,
+        paths: Sequence[str],
+        branch: BranchRef,
+        seconds: float,
+        gone: Sequence[str] = (),
+    ) -> None:
         what = f"copying {source}@{commit} to {branch}"
         with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
-            requests = copy_requests(source, commit, paths, branch)
+            requests = copy_requests(source, commit, paths, branch, gone)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
+
+    def fetch_file(
+        self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
+    ) -> str:
+        what, create = f"fetching {without_query(url)}", self._pfs.CreateFileSet
+        with self._observed(create), _translated(what):
+            self._deadline(what, seconds)
+            made = send(create, fetch_requests(path, url), seconds, self._metadata(), self._leadership, cancelled)
+        ids = [each for each in (file_set, made.file_set_id) if each]
+        compose = pfs.ComposeFileSetRequest(file_set_ids=ids, ttl_seconds=FILE_SET_SECONDS)
+        return str(self._call(what, self._pfs.ComposeFileSet, compose).file_set_id)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)

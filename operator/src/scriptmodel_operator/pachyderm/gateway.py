@@ -6,7 +6,7 @@ raises a `PachydermError`. The adapter over python-pachyderm is `adapter.py`; te
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     RepoInfo,
     RepoRef,
+    StoredFile,
     Upload,
 )
 
@@ -71,11 +72,8 @@ class Gateway(Protocol):
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int: ...
 
-    def stream_file(self, repo: RepoRef, commit: str, path: str, seconds: float) -> Iterator[bytes]:
-        """Yield a whole file in pieces, within `seconds`."""
-
-    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, int]:
-        """Return the sizes of all files of a commit by path."""
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
+        """Return all files of a commit, or of a file set of FILE_SETS, by path."""
 
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """Return the lines that the job's process printed, for at most `seconds`; with `follow`, also future ones."""
@@ -92,8 +90,26 @@ class Gateway(Protocol):
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
         """Commit `files` and the deletion of the paths in `gone`, whole or not at all. An error of `files` ends it."""
 
-    def copy_files(self, source: RepoRef, commit: str, paths: Sequence[str], branch: BranchRef, seconds: float) -> None:
-        """Commit copies of files of another repo, without moving their data; whole or not at all."""
+    def copy_files(
+        self,
+        source: RepoRef,
+        commit: str,
+        paths: Sequence[str],
+        branch: BranchRef,
+        seconds: float,
+        gone: Sequence[str] = (),
+    ) -> None:
+        """Commit copies of files of another repo, without moving their data, and the deletion of the paths in `gone`;
+        whole or not at all.
+        """
+
+    def fetch_file(
+        self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
+    ) -> str:
+        """Have Pachyderm fetch a file from a web server; return a file set with it and the files of `file_set`.
+
+        Pachyderm keeps a file set for half an hour. A call that is cancelled raises UnavailableError.
+        """
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update all of them, or none, in one transaction."""

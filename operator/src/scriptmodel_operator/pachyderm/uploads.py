@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
@@ -35,13 +35,22 @@ def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[s
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, raw=raw))
 
 
-def copy_requests(source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef) -> Iterator[Any]:
+def copy_requests(
+    source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef, gone: Iterable[str]
+) -> Iterator[Any]:
     """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch."""
     target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
     yield pfs.ModifyFileRequest(set_commit=target)
+    for path in gone:
+        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
     for path in paths:
         file = pfs.File(commit=messages.commit_message(source, commit), path=path)
         yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
+
+
+def fetch_requests(path: str, url: str) -> Iterator[Any]:
+    """Yield a CreateFileSet stream with one file that Pachyderm fetches."""
+    yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, url=pfs.AddFile.URLSource(URL=url)))
 
 
 def send(
@@ -50,11 +59,13 @@ def send(
     seconds: float,
     metadata: list[tuple[str, str]],
     leadership: Leadership,
-) -> None:
-    """Send the whole stream or none of it: an error of `requests`, raised here again, or an interrupt cancels the call.
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Any:
+    """Send the whole stream or none of it, and return the answer.
 
-    A stream that only ended early would be taken for a complete one. It may last longer than the lease has left at its
-    start; it is cancelled once `leadership` has ended. Raises grpc.RpcError.
+    An error of `requests`, raised here again, or an interrupt cancels the call: a stream that only ended early would be
+    taken for a complete one. It may last longer than the lease has left at its start; it is cancelled once `leadership`
+    has ended or `cancelled` returns True. Raises grpc.RpcError.
     """
     failures: list[BaseException] = []
     started = threading.Event()
@@ -73,7 +84,7 @@ def send(
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
     started.set()
     try:
-        _result(call, leadership)
+        return _result(call, lambda: cancelled() or leadership.lease_remaining() <= 0)
     except BaseException as error:
         call.cancel()
         if failures:
@@ -89,12 +100,10 @@ def _check_leadership(leadership: Leadership) -> None:
         raise UnavailableError("uploading", "not sent: this process does not lead")
 
 
-def _result(call: Any, leadership: Leadership) -> None:
+def _result(call: Any, ended: Callable[[], bool]) -> Any:
     while True:
         try:
-            call.result(timeout=_POLL_SECONDS)
+            return call.result(timeout=_POLL_SECONDS)
         except grpc.FutureTimeoutError:
-            if leadership.lease_remaining() <= 0:
+            if ended():
                 call.cancel()
-        else:
-            return

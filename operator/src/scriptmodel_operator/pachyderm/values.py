@@ -257,6 +257,18 @@ class CommitInfo:
         return not self.finished and not self.finishing
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in Pachyderm; files of equal content have equal hashes, whatever their paths are."""
+
+    size: int
+    hash: bytes
+
+
+FILE_SETS = RepoRef("default", "__filesets__")
+"""The repo whose commits are file sets: files outside any branch, which Pachyderm deletes after a while."""
+
+
 Upload = tuple[str, Iterable[bytes]]
 """A path and the contents of its file, in pieces of at most a few MiB; each is produced when the last one is sent."""
 

@@ -8,10 +8,11 @@ from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import Files, digests_of
-from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, request_of, shown
+from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, request_of
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
@@ -78,16 +79,18 @@ def _from_http(
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     request = request_of(http)
     record = _record(model, attempt, owned)
-    if request.settled_by(record):
-        return KnownSource(record)
-    download = Download((model.namespace, model.name), request, refs.own_branch, record, model.reconcile_at)
+    requested = model.reconcile_at if model.reconcile_requested else ""
+    download = Download((model.namespace, model.name), request, refs.own_branch, record, requested)
+    errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (recorded_download(model) if attempt.record is None else None)
     if request.answered_by(known):
-        return KnownSource(known, download, unchecked=_problem(attempt).message if attempt.failure else "")
+        unchecked = _problem(attempt).message if attempt.failure else ""
+        return KnownSource(known, download, unchecked=unchecked, errors=errors)
     if attempt.failure is not None:
-        return KnownSource(record, download, problem=_problem(attempt))
-    return KnownSource(record, download, waits_for=f"the corpus is being fetched from {shown(http.url)}")
+        return KnownSource(record, download, problem=_problem(attempt), errors=errors)
+    hosts = ", ".join(sorted({host_of(url) for url in http.urls}))
+    return KnownSource(record, download, waits_for=f"Pachyderm is fetching the corpus from {hosts}")
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> DownloadRecord | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
@@ -83,6 +83,8 @@ class KnownSource:
     actions: tuple[Ingest, ...] = ()
     unchecked: str = ""
     """Why the source could not be checked for something newer."""
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """The error of each URL that could not be fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ def status_of(
         script=promoted.script.status if promoted and promoted.script else None,
         lineage=details.lineage(model, view, state.promotion),
         promotion=state.promotion.comparison,
-        source=source_status(model, state.source.record),
+        source=source_status(model, state.source),
         pipelines=details.pipeline_statuses(view),
         history=details.history(model, view, state.promotion.comparison, elapsed),
     )

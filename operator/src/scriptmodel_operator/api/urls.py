@@ -1,0 +1,27 @@
+"""The addresses of a corpus by URL: their form, the names of their files, and their hosts. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_FOLDERS = r"([!\x24-.0->@-~]*/)*"
+_FILE_NAME = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]{0,199}"
+"""Pachyderm accepts these characters in a path; a URL has any other one percent-encoded."""
+URL_PATTERN = rf"^https?://([^/?#]*@)?{_HOST}/{_FOLDERS}{_FILE_NAME}([?][!\x24-~]*)?$"
+"""A user and a password are rejected by a rule of their own, which gives the reason."""
+
+
+def file_name(url: str) -> str:
+    """Return the name of the file of a URL: the last part of its path, as it is written."""
+    return urlsplit(url).path.rpartition("/")[2]
+
+
+def host_of(url: str) -> str:
+    """Return the host in lower case, without its port."""
+    return urlsplit(url).hostname or ""
+
+
+def without_query(url: str) -> str:
+    """Return a URL for messages: its query may be a secret, as in signed addresses."""
+    return url.partition("?")[0]
