@@ -206,7 +206,7 @@ def compose(
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
     clock = PachydClock(gateway.server_time, metrics.clock_skew)
-    observer = Observer(gateway, cluster, clock.now)
+    observer = Observer(gateway, cluster, clock.now, lambda: len(store))
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return Controller(

@@ -12,6 +12,7 @@ import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
+from scriptmodel_operator.controller.inbox import deleted
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
@@ -97,6 +98,18 @@ async def test_an_event_that_cannot_be_written_delays_neither_pipelines_nor_stat
         await settled(found)
         assert len(pachyderm.pipelines) == 2
         assert reason(kube) == "WaitingForWorker"
+
+
+async def test_nothing_is_kept_of_an_object_that_is_gone() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        assert found._acted
+        deleted(found.store, found.queue, kube.raw)
+        assert isinstance(found.queue, RecordingQueue)
+        assert found.queue.added[-1] == KEY
+        await found.reconcile(KEY)
+        assert (found._acted, found._rounds) == ({}, {})
 
 
 async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:

@@ -210,3 +210,13 @@ def test_config_maps_have_text_and_bytes() -> None:
     assert from_config_map({}) == {}
     with pytest.raises(SourceError, match=r"binaryData\.b"):
         from_config_map({"binaryData": {"b": "!"}})
+
+
+def test_corpora_are_kept_no_longer_than_the_snapshot_that_they_were_read_with() -> None:
+    world = World()
+    for number in range(3):
+        world.want({"corpus": {"repo": {"name": f"plays-{number}"}}})
+        world.pachyderm.put(world.corpus, PLAYS)
+        world.assess()
+    _started, heads = world.observer._heads
+    assert list(heads) == [world.corpus]

@@ -23,7 +23,7 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import JobRef, LogLine, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import CommitInfo, JobRef, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -223,7 +223,7 @@ def test_a_limited_number_of_logs_is_followed_and_others_are_read_on_request() -
 
 def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     pachyderm = FakePachyderm()
-    results = Results(pachyderm)
+    results = Results(pachyderm, lambda: 1)
     odd = json.dumps({"perplexity": {"test": math.inf, "valid": 1e300, "train": 9}, "epochs": []})
     pachyderm.files[REPO, "odd"] = {"/metrics.json": odd.encode()}
     metrics = results.metrics(REPO, "odd")
@@ -238,6 +238,34 @@ def test_results_are_read_once_and_broken_ones_are_ignored() -> None:
     assert (script.status.size_bytes, script.status.excerpt, script.status.words) == (0, "", None)
     pachyderm.files[REPO, "bad"] = {}
     assert results.script(REPO, "bad") == script, "a commit never changes"
+
+
+def test_results_of_many_objects_are_read_once_and_those_of_objects_that_are_gone_are_dropped() -> None:
+    pachyderm, reads, objects = FakePachyderm(), list[str](), 300
+    pachyderm.fault = reads.append  # type: ignore[assignment]  # no fault
+    results = Results(pachyderm, lambda: objects)
+
+    def read(commits: range) -> int:
+        reads.clear()
+        for commit in map(str, commits):
+            results.metrics(REPO, commit)
+            results.script(REPO, commit)
+            results.digests(REPO, commit)
+            results.provenance(REPO, commit)
+        return len(reads)
+
+    for commit in range(3000):
+        pachyderm.files[REPO, str(commit)] = {"/metrics.json": b"{}", "/new_script.txt": b"x"}
+        pachyderm.commits[REPO, str(commit)] = CommitInfo(REPO, "master", str(commit), finished=True)
+    assert read(range(300)) > 0
+    for retrained in range(300, 3000, 100):
+        read(range(retrained, retrained + 100))
+        assert read(range(300)) == 0, "those in use stay"
+    objects = 2
+    read(range(1))
+    read(range(1000, 1001))
+    assert read(range(1)) == 0
+    assert len(results._known) <= 64
 
 
 @pytest.mark.parametrize(
@@ -257,7 +285,7 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
     pachyderm = FakePachyderm()
     record = json.dumps({"samples": [{"words": 3, "score": score}]}).encode()
     pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
-    script = Results(pachyderm).script(REPO, "a")
+    script = Results(pachyderm, lambda: 1).script(REPO, "a")
     assert script is not None
     assert script.status.words == 3
     found = script.status.score
@@ -278,7 +306,7 @@ def test_the_temperature_that_the_judge_chose_is_in_the_status(temperatures: obj
     pachyderm = FakePachyderm()
     record = json.dumps({"samples": [{"words": 3}], "temperatures": temperatures}).encode()
     pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
-    script = Results(pachyderm).script(REPO, "a")
+    script = Results(pachyderm, lambda: 1).script(REPO, "a")
     assert script is not None
     assert (script.status.words, script.status.temperature) == (3, expected)
 
@@ -301,7 +329,7 @@ def test_the_temperature_that_the_judge_chose_is_in_the_status(temperatures: obj
 def test_a_metrics_file_of_another_form_is_ignored_without_a_traceback(content: bytes) -> None:
     pachyderm = FakePachyderm()
     pachyderm.files[REPO, "odd"] = {"/metrics.json": content, "/new_script.txt": b"x", "/generation.json": content}
-    results = Results(pachyderm)
+    results = Results(pachyderm, lambda: 1)
     assert results.metrics(REPO, "odd") is None
     script = results.script(REPO, "odd")
     assert script is not None
@@ -312,7 +340,7 @@ def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
     pachyderm = FakePachyderm()
     epochs = [{"valid_perplexity": figure} for figure in (80, 50.7, 49.8, 50.2)]
     pachyderm.files[REPO, "a"] = {"/metrics.json": json.dumps({"perplexity": {"test": 47}, "epochs": epochs}).encode()}
-    metrics = Results(pachyderm).metrics(REPO, "a")
+    metrics = Results(pachyderm, lambda: 1).metrics(REPO, "a")
     assert metrics is not None
     assert (metrics.best, metrics.perplexity.test, len(metrics.epochs)) == (49.8, 47, 4)
 

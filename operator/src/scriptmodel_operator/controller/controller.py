@@ -88,6 +88,7 @@ class Controller:
         stored = self.store.get(key)
         if stored is None:
             self._rounds.pop(key, None)
+            self._acted.pop(key, None)
             return None
         started, outcome = time.monotonic(), "failed"
         try:

@@ -25,6 +25,7 @@ def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
 
 
 def deleted(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
-    """Forget an object that no longer exists."""
+    """Forget an object that no longer exists, here and in the controller."""
     if store.remove(raw):
         queue.forget(key_of(raw))
+        queue.add(key_of(raw))

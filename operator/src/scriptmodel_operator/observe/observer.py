@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,16 +51,22 @@ def _wall() -> datetime:
 class Observer:
     """Observes one ScriptModel at a time. Thread-safe; blocking."""
 
-    def __init__(self, gateway: Gateway, cluster: str, now: Callable[[], datetime] = _wall) -> None:
-        """Return an observer; `now` returns the time on pachd's clock."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        cluster: str,
+        now: Callable[[], datetime] = _wall,
+        objects: Callable[[], int] = lambda: 1,
+    ) -> None:
+        """Return an observer; `now` returns the time on pachd's clock, and `objects` how many are observed."""
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
-        self._results = Results(gateway)
+        self._results = Results(gateway, objects)
         self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline)
-        self._heads_lock = threading.Lock()
-        self._heads: dict[BranchRef, tuple[float, CorpusView]] = {}
+        self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
+        """The start of a snapshot, and the corpora that were read since."""
 
     def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
@@ -180,14 +185,12 @@ class Observer:
         return replace(found, untied=reader is not None)
 
     def _cached_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
-        with self._heads_lock:
-            started, known = self._heads.get(branch, (0.0, None))
-        if known is not None and started == snapshot.started:
-            return known
-        found = self._read_corpus(branch, snapshot)
-        with self._heads_lock:
-            self._heads[branch] = (snapshot.started, found)
-        return found
+        started, heads = self._heads
+        if started != snapshot.started:
+            started, heads = self._heads = snapshot.started, {}
+        if branch not in heads:
+            heads[branch] = self._read_corpus(branch, snapshot)
+        return heads[branch]
 
     def _read_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         if branch.repo.project not in snapshot.projects:

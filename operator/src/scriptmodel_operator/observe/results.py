@@ -23,7 +23,8 @@ from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
-_CACHED = 1024
+_PER_OBJECT = 32
+"""Cached values for each object, three times what one at rest needs."""
 
 T = TypeVar("T")
 F = TypeVar("F", bound=BaseModel)
@@ -43,96 +44,93 @@ class Script:
 
 
 class Results:
-    """Reads and caches results. Thread-safe; blocking."""
+    """Reads and caches results. Thread-safe; blocking.
 
-    def __init__(self, gateway: Gateway) -> None:
+    What has not been used for longest is dropped first, such as all of an object that is gone.
+    """
+
+    def __init__(self, gateway: Gateway, objects: Callable[[], int]) -> None:
+        """`objects` returns the number of objects, with which the cache grows and shrinks."""
         self._gateway = gateway
+        self._objects = objects
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
     def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
         """Return the metrics of a model; None if it has no valid metrics.json."""
-        return self._cached("metrics", repo, commit, lambda *_: self._json(repo, commit, METRICS_PATH, ModelMetrics))
+        return self._cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
         """Return the script of a commit; None if it has none."""
-        return self._cached("script", repo, commit, self._read_script)
+        return self._cached("script", repo, commit, lambda: self._read_script(repo, commit))
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         """Return the sha256 of each file of a commit, by path."""
-        return self._cached("digests", repo, commit, self._read_digests) or {}
+        return self._cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
         """Return a commit; None if it does not exist in `repo`. Cached only once it is finished."""
-        key = ("commit", repo, commit)
-        with self._lock:
-            known: CommitInfo | None = self._known.get(key)
-        if known is not None:
-            return known
-        try:
-            found = self._gateway.inspect_commit(repo, commit)
-        except NotFoundError:
-            return None
-        if found.finished:
-            self._cache(key, found)
-        return found
+
+        def read() -> CommitInfo | None:
+            try:
+                return self._gateway.inspect_commit(repo, commit)
+            except NotFoundError:
+                return None
+
+        return self._cached("commit", repo, commit, read, lambda found: found is not None and found.finished)
 
     def branch(self, repo: RepoRef, commit: str, branches: Iterable[str]) -> str:
         """Return the branch of `branches` that has the commit as its head; empty if none has.
 
         From version 2.11 on, Pachyderm's commits name no branch.
         """
-        key = ("branch", repo, commit)
-        with self._lock:
-            known: str = self._known.get(key, "")
-        found = self.commit(repo, commit)
-        if known or found is None:
-            return known
-        name = found.branch or self._branch_of(found, branches)
-        if name:
-            self._cache(key, name)
-        return name
+
+        def read() -> str:
+            found = self.commit(repo, commit)
+            return (found.branch or self._branch_of(found, branches)) if found else ""
+
+        return self._cached("branch", repo, commit, read, bool)
 
     def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
         """Return whether the commit exists in `repo`. It is read again when `as_of` differs: somebody may delete it."""
-        key = ("has", repo, commit)
-        with self._lock:
-            then, found = self._known.get(key, (None, False))
-            if then is not None and then != as_of:
-                self._known.pop(("commit", repo, commit), None)
+
+        def read() -> tuple[object, bool]:
+            return as_of, self.commit(repo, commit) is not None
+
+        then, found = self._cached("has", repo, commit, read)
         if then != as_of:
-            found = self.commit(repo, commit) is not None
-            self._cache(key, (as_of, found))
-        return bool(found)
+            with self._lock:
+                for kind in ("has", "commit"):
+                    self._known.pop((kind, repo, commit), None)
+            _, found = self._cached("has", repo, commit, read)
+        return found
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""
-        key = ("provenance", repo, commit)
-        with self._lock:
-            known: Provenance | None = self._known.get(key)
-        if known is not None:
-            return known
-        found = self.commit(repo, commit)
-        if found is None:
-            return ()
-        self._cache(key, found.provenance)
-        return found.provenance
 
-    def _cached(self, kind: str, repo: RepoRef, commit: str, read: Callable[[RepoRef, str], T | None]) -> T | None:
+        def read() -> Provenance | None:
+            found = self.commit(repo, commit)
+            return found.provenance if found else None
+
+        return self._cached("provenance", repo, commit, read, lambda found: found is not None) or ()
+
+    def _cached(
+        self, kind: str, repo: RepoRef, commit: str, read: Callable[[], T], keep: Callable[[T], bool] = lambda _: True
+    ) -> T:
+        """Return a value of a commit that was read, or read it; `keep` says whether it can no longer change."""
         key = (kind, repo, commit)
         with self._lock:
             if key in self._known:
-                known: T | None = self._known[key]
+                self._known.move_to_end(key)
+                known: T = self._known[key]
                 return known
-        value = read(repo, commit)
-        self._cache(key, value)
+        value = read()
+        if keep(value):
+            with self._lock:
+                self._known[key] = value
+                while len(self._known) > _PER_OBJECT * max(1, self._objects()):
+                    self._known.popitem(last=False)
         return value
-
-    def _cache(self, key: tuple[str, RepoRef, str], value: object) -> None:
-        with self._lock:
-            self._known[key] = value
-            while len(self._known) > _CACHED:
-                self._known.popitem(last=False)
 
     def _json(self, repo: RepoRef, commit: str, path: str, kind: type[F]) -> F | None:
         """Return the file, parsed; None if it is missing or does not fit its schema."""
