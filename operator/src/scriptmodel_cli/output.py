@@ -19,15 +19,11 @@ import yaml
 from click.globals import resolve_color_default
 
 from scriptmodel_operator.api.identity import GROUP, SINGULAR
+from scriptmodel_operator.api.text import CONTROLS
 
 # Digits, so that click.unstyle recognises a keyed colour.
 _KEY = str(secrets.randbits(64))
 _COLOUR = re.compile(rf"\x1b\[{_KEY};([0-9;]*m)")
-_CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but for tab and line feed, DEL, C1
-    "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"  # order of writing, separators of lines
-    "\ud800-\udfff]"  # surrogates, which no encoding takes
-)
 
 
 def style(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
@@ -38,7 +34,7 @@ def style(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
 def escaped(text: str) -> str:
     """Show control characters other than tab and line feed as Python writes them; keep the colours of `style`."""
     parts = _COLOUR.split(text)
-    parts[::2] = [_CONTROLS.sub(_escape, part) for part in parts[::2]]
+    parts[::2] = [CONTROLS.sub(_escape, part) for part in parts[::2]]
     parts[1::2] = [f"\x1b[{_KEY};{codes}" for codes in parts[1::2]]
     return "".join(parts)
 

@@ -345,12 +345,22 @@ def test_the_best_epoch_is_the_best_though_a_later_one_was_worse() -> None:
     assert (metrics.best, metrics.perplexity.test, len(metrics.epochs)) == (49.8, 47, 4)
 
 
-@given(st.text(max_size=3000))
+@given(st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], include_characters="\t\n"), max_size=3000))
 def test_an_excerpt_is_the_start_in_whole_characters_and_at_most_one_kibibyte(text: str) -> None:
-    content = text.encode()
-    found = excerpt(content)
+    found = excerpt(text.encode())
     assert len(found.encode()) <= 1024
     assert text.startswith(found)
+
+
+HOSTILE = "\x1b[2JJON\x9b:\x1b]52;c;cm0gLXJm\x07\n\tno\x1b]0;owned\x1b\\ \u202ewords\x7f\n"
+
+
+@pytest.mark.parametrize("length", [1, 100], ids=["short", "longer than an excerpt"])
+def test_neither_an_excerpt_nor_a_sample_of_another_image_controls_a_terminal(length: int) -> None:
+    found = excerpt(HOSTILE.replace("\n", "\r\n").encode() * length)
+    assert found.startswith("JON:\n\tno words\n")
+    assert set(found) == set("JON:\n\tno words")
+    assert read(event(event="epoch", epoch=1, sample=HOSTILE)).sample == "JON: no words"
 
 
 def test_durations_in_words() -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.api.text import CONTROLS, ESCAPES
 from scriptmodel_operator.observe.events import parse_event
 from scriptmodel_operator.observe.figures import number, whole
 from scriptmodel_operator.pachyderm.values import LogLine
@@ -23,8 +23,6 @@ NO_GPU = "no-gpu"
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|[@-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +103,7 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
 
 def readable(text: str) -> str:
     """Return the text as a terminal would show it in the end, without escapes and control characters."""
-    shown = _ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2]
-    return _CONTROLS.sub("", shown)
+    return CONTROLS.sub("", ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2])
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:

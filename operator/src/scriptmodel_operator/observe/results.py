@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
+from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
 from scriptmodel_operator.pachyderm.errors import NotFoundError
@@ -176,9 +177,9 @@ class Results:
 
 
 def excerpt(content: bytes) -> str:
-    """Return the first whole lines that fit into 1 KiB."""
+    """Return the first whole lines that fit into 1 KiB, without what a terminal would obey."""
     if len(content) <= MAX_EXCERPT:
-        return content.decode(errors="replace")[:MAX_EXCERPT]
+        return without_controls(content.decode(errors="replace")[:MAX_EXCERPT])
     head = content[:MAX_EXCERPT]
     whole = head[: head.rfind(b"\n") + 1] or head
-    return whole.decode(errors="ignore")
+    return without_controls(whole.decode(errors="ignore"))
