@@ -19,14 +19,22 @@ PAUSE_SECONDS = 0.05
 
 @contextmanager
 def serving(
-    pieces: int | None, headers: Mapping[str, str] | None = None
+    pieces: int | None, headers: Mapping[str, str] | None = None, status: int = 200, *, silent: bool = False
 ) -> Iterator[tuple[str, threading.Event, threading.Event]]:
-    """Serve a text of so many pieces, without end for None. Yields its URL and events: it is read, it is closed."""
+    """Serve a text of so many pieces, without end for None. Yields its URL and events: it is read, it is closed.
+
+    A silent server accepts the request and answers nothing.
+    """
     started, closed = threading.Event(), threading.Event()
 
     class Text(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            if silent:
+                started.set()
+                if not self.rfile.read(1):
+                    closed.set()
+                return
+            self.send_response(status)
             for key, value in (headers or {}).items():
                 self.send_header(key, value)
             self.end_headers()
@@ -70,17 +78,33 @@ def test_content_that_breaks_off_is_refused(
 ) -> None:
     repo = name("urls")
     client.create_repo(repo)
-    with (
-        serving(2, headers) as (url, _started, _closed),
-        pytest.raises(grpc.RpcError, match="error retrieving content"),
-    ):
-        client.pfs.ModifyFile(upload(repo, url))
+    with serving(2, headers) as (url, _started, _closed):
+        assert refusal(client, repo, url) == "unexpected EOF"
 
 
-def test_a_cancelled_upload_stops_reading_its_url(client: Client, name: Callable[[str], str]) -> None:
+def test_errors_of_the_web_server_are_those_of_the_real_server(client: Client, name: Callable[[str], str]) -> None:
     repo = name("urls")
     client.create_repo(repo)
-    with serving(None) as (url, started, closed):
+    with serving(0, status=404) as (url, _started, _closed):
+        assert refusal(client, repo, url) == f'error retrieving content from "{url}": 404 Not Found'
+    assert refusal(client, repo, url).startswith(f'Get "{url}": Connection refused')
+
+
+def refusal(client: Client, repo: str, url: str) -> str:
+    """Upload a URL, which fails; return the error."""
+    with pytest.raises(grpc.RpcError) as refused:
+        client.pfs.ModifyFile(upload(repo, url))
+    assert refused.value.code() == grpc.StatusCode.UNKNOWN  # type: ignore[attr-defined]  # an error of gRPC
+    return str(refused.value.details())  # type: ignore[attr-defined]  # likewise
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["endless", "silent"])
+def test_a_cancelled_upload_closes_its_connection_at_once(
+    silent: bool, client: Client, name: Callable[[str], str]
+) -> None:
+    repo = name("urls")
+    client.create_repo(repo)
+    with serving(None, silent=silent) as (url, started, closed):
         call = client.pfs.ModifyFile.future(upload(repo, url))
         assert started.wait(30)
         call.cancel()

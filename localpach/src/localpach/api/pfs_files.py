@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ from localpach.pfs.listing import Entry, Page
 from localpach.pfs.paths import clean
 from localpach.pfs.reading import OpenCommit
 from localpach.pfs.tar import tar_stream
+from localpach.pfs.urls import read_url
 from localpach.pfs.writing import Upload
 from localpach.pps.datums import file_info
 from localpach.refs import CommitRef
@@ -213,9 +215,11 @@ class FileCalls:
             if kind == "add_file":
                 added = request.add_file
                 if added.WhichOneof("source") == "url":
-                    upload.add_url(added.path, added.datum, added.url.URL, context.is_active)
+                    pieces = read_url(added.url.URL, context.add_callback)
                 else:
-                    upload.add(added.path, added.datum, added.raw.value)
+                    pieces = iter([added.raw.value])
+                for piece in itertools.chain([b""], pieces):  # an empty body is a file too
+                    upload.add(added.path, added.datum, piece)
             elif kind == "delete_file":
                 upload.delete(request.delete_file.path, request.delete_file.datum)
             elif kind == "copy_file":

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import posixpath
-import urllib.request
 from collections.abc import Callable, Iterator
 
-from localpach.errors import PachError, UnimplementedError
 from localpach.pfs.filesets import Changes, Snapshot
 from localpach.pfs.listing import Entry
 from localpach.pfs.paths import DEFAULT_DATUM, clean, split_key, validate
 from localpach.store import parts as parts_of
 from localpach.store.contents import PART, Contents, Session
-
-URL_TIMEOUT = 60
-URL_PIECE = 1024 * 1024
 
 
 class Upload:
@@ -50,22 +44,6 @@ class Upload:
         if end > start:
             self._parts += self._session.add(data[start:end])
         self._buffer += data[end:]
-
-    def add_url(self, path: str, datum: str, url: str, is_active: Callable[[], bool]) -> None:
-        """Append the body of an HTTP response to a file. Raises PachError when `is_active` returns False."""
-        if not url.startswith(("http://", "https://")):
-            raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
-        try:
-            with urllib.request.urlopen(url, timeout=URL_TIMEOUT) as answer:  # noqa: S310  # the scheme is checked
-                self.add(path, datum, b"")
-                while piece := answer.read1(URL_PIECE):  # returns what has arrived, so a slow server delays no check
-                    if not is_active():
-                        raise PachError(f"the client cancelled the call while {url} was read")
-                    self.add(path, datum, piece)
-                if answer.length:
-                    raise PachError(f"error retrieving content from {url}: unexpected EOF")
-        except (OSError, http.client.HTTPException) as error:
-            raise PachError(f"error retrieving content from {url}: {error}") from error
 
     def delete(self, path: str, datum: str) -> None:
         """Delete a file, or with a trailing slash everything in a directory."""

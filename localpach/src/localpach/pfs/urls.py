@@ -1,0 +1,94 @@
+"""Reading URLs as pachd does: without a time limit once it is connected, until the client goes away."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from localpach.errors import PachError, UnimplementedError
+
+CONNECT_SECONDS = 30.0
+PIECE = 1024 * 1024
+
+Connected = Callable[[socket.socket], None]
+
+
+def read_url(url: str, on_cancel: Callable[[Callable[[], None]], object]) -> Iterator[bytes]:
+    """Yield the body of an HTTP response, as it arrives.
+
+    ``on_cancel`` registers a function that is called when the client goes away. Raises PachError with the texts of the
+    real server.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
+    request = _Request()
+    if not on_cancel(request.cancel):
+        request.cancelled = True
+    opener = urllib.request.build_opener(_Http(request.connected), _Https(request.connected))
+    try:
+        answer = opener.open(url, timeout=CONNECT_SECONDS)
+    except urllib.error.HTTPError as error:
+        raise PachError(f'error retrieving content from "{url}": {error.code} {error.reason}') from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise PachError(f'Get "{url}": {getattr(reason, "strerror", None) or reason}') from None
+    with answer:
+        try:
+            while piece := answer.read1(PIECE):  # returns what has arrived
+                yield piece
+        except (OSError, http.client.HTTPException):
+            raise PachError("unexpected EOF") from None
+        if answer.length or request.cancelled:
+            raise PachError("unexpected EOF")
+
+
+class _Request:
+    """A request that another thread can end while it waits for the server."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._sockets: list[socket.socket] = []
+
+    def connected(self, connection: socket.socket) -> None:
+        connection.settimeout(None)
+        self._sockets.append(connection)
+        if self.cancelled:
+            raise ConnectionAbortedError("context canceled")
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        for each in self._sockets:
+            with suppress(OSError):  # closed already
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # whoever reads it gets the end of the stream
+
+
+def _reporting(kind: type[http.client.HTTPConnection], connected: Connected) -> Any:
+    class Reporting(kind):  # type: ignore[misc, valid-type]  # a class by its argument
+        def connect(self) -> None:
+            super().connect()
+            connected(self.sock)
+
+    return Reporting
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connected: Connected) -> None:
+        super().__init__()
+        self._kind = _reporting(http.client.HTTPConnection, connected)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._kind, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connected: Connected) -> None:
+        super().__init__()
+        self._kind = _reporting(http.client.HTTPSConnection, connected)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._kind, req)
