@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import signal
 import sqlite3
 import sys
-import time
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -53,17 +51,15 @@ def main() -> None:
     """
 
 
-@main.command(context_settings={"show_default": True})
+@main.command(context_settings={"show_default": True, "auto_envvar_prefix": "LOCALPACH"})
 @click.option(
     "--root",
-    envvar="LOCALPACH_ROOT",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="Folder of the store. It is created if it does not exist; an existing one is resumed.",
 )
 @click.option(
     "--listen",
-    envvar="LOCALPACH_LISTEN",
     default="127.0.0.1:30650",
     metavar="HOST:PORT",
     help="Address to listen on; port 0 selects a free port. Anyone who can reach it can run commands as you.",
@@ -79,23 +75,13 @@ def main() -> None:
 )
 @click.option(
     "--pipeline-limit",
-    envvar="LOCALPACH_PIPELINE_LIMIT",
     type=click.IntRange(min=0),
     default=16,
     metavar="N",
     help="Maximum number of pipelines, as on an unlicensed server; 0 for no limit.",
 )
 @click.option(
-    "--processes",
-    envvar="LOCALPACH_PROCESSES",
-    type=click.IntRange(min=1),
-    default=32,
-    metavar="N",
-    help="Maximum number of job commands that run at the same time.",
-)
-@click.option(
     "--isolation",
-    envvar="LOCALPACH_ISOLATION",
     type=click.Choice(["auto", "namespace", "replace"]),
     default="auto",
     help="How a job gets its /pfs. namespace: in its own mount namespace; replace: by replacing a leading /pfs in the "
@@ -103,44 +89,24 @@ def main() -> None:
 )
 @click.option(
     "--settle",
-    envvar="LOCALPACH_SETTLE",
     type=click.FloatRange(min=0),
     default=1.0,
     metavar="SECONDS",
     help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
-@click.option(
-    "--fsync/--no-fsync",
-    envvar="LOCALPACH_FSYNC",
-    help="Survive power cuts too, not only a kill of the process. Slower.",
-)
-@click.option(
-    "--quiet",
-    "-q",
-    is_flag=True,
-    envvar="LOCALPACH_QUIET",
-    help="Print only warnings, errors and the ready line.",
-)
-@click.option("--verbose", "-v", is_flag=True, envvar="LOCALPACH_VERBOSE", help="Log every call.")
-@click.option(
-    "--log-format",
-    envvar="LOCALPACH_LOG_FORMAT",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="Format of the log on stderr.",
-)
+@click.option("--fsync/--no-fsync", help="Survive power cuts too, not only a kill of the process. Slower.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only warnings, errors and the ready line.")
+@click.option("--verbose", "-v", is_flag=True, help="Log every call.")
 def serve(
     root: Path,
     listen: str,
     images: tuple[str, ...],
     pipeline_limit: int,
-    processes: int,
     isolation: str,
     settle: float,
     fsync: bool,
     quiet: bool,
     verbose: bool,
-    log_format: str,
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -154,7 +120,7 @@ def serve(
       echo '{"pachd_address": "grpc://127.0.0.1:30650"}' | pachctl config set context local --overwrite
       pachctl config set active-context local
     """
-    _log_to_stderr(quiet=quiet, verbose=verbose, log_format=log_format)
+    _log_to_stderr(quiet=quiet, verbose=verbose)
     try:
         environments = parse_images(images)
     except ValueError as error:
@@ -167,7 +133,6 @@ def serve(
         listen=listen,
         images=environments,
         pipeline_limit=pipeline_limit,
-        processes=processes,
         isolation=None if isolation == "auto" else Isolation(isolation),
         settle=settle,
         fsync=fsync,
@@ -271,29 +236,9 @@ def _fail(status: int, message: str) -> NoReturn:
     sys.exit(status)
 
 
-class _JsonFormatter(logging.Formatter):
-    """A log formatter that writes one JSON object for each line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{record.msecs:03.0f}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
-
-
-def _log_to_stderr(*, quiet: bool, verbose: bool, log_format: str) -> None:
-    handler = logging.StreamHandler()
-    if log_format == "json":
-        handler.setFormatter(_JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+def _log_to_stderr(*, quiet: bool, verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    logging.getLogger().addHandler(handler)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("localpach").setLevel(level)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import BytesValue
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
@@ -20,6 +23,7 @@ __all__ = [
     "branch_ref",
     "commit_message",
     "commit_ref",
+    "copy_fields",
     "duration",
     "job_message",
     "job_ref",
@@ -50,6 +54,19 @@ def duration(nanos: int) -> Duration:
 def nanoseconds(span: Duration) -> int:
     """Convert a Duration to nanoseconds."""
     return int(span.seconds) * SECOND + int(span.nanos)
+
+
+def copy_fields(source: Message, target: Message, names: Collection[str]) -> None:
+    """Copy the named fields of a message, if set, to the fields of the same names in another message."""
+    for field, value in source.ListFields():
+        if field.name in names:
+            copied = getattr(target, field.name)
+            if field.label == field.LABEL_REPEATED:
+                copied.extend(value)
+            elif field.message_type is not None:
+                copied.CopyFrom(value)
+            else:
+                setattr(target, field.name, value)
 
 
 def repo_message(ref: RepoRef) -> pfs.Repo:

@@ -24,6 +24,11 @@ class RepoRef:
         return base if self.type == USER else f"{base}.{self.type}"
 
     @property
+    def columns(self) -> tuple[str, str, str]:
+        """Return the values of the columns project, name and type."""
+        return self.project, self.name, self.type
+
+    @property
     def key(self) -> str:
         """Return the text by which repos are sorted."""
         return f"{self.project}/{self.name}.{self.type}"
@@ -74,6 +79,11 @@ class PipelineRef:
 
     def __str__(self) -> str:
         return f"{self.project}/{self.name}"
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """Return the values of the columns project and name."""
+        return self.project, self.name
 
     def repo(self, kind: str = USER) -> RepoRef:
         """Return the output repo, or the spec or meta repo."""

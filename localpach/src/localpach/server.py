@@ -40,6 +40,8 @@ from localpach.transactions import Transactions
 log = logging.getLogger(__name__)
 
 STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims")
+# Commands of jobs that run at the same time.
+PROCESSES = 32
 # Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -73,7 +75,7 @@ class Server:
             isolation=self.isolation,
             folder=work,
             claims=settings.root / "claims",
-            slots=threading.Semaphore(settings.processes),
+            slots=threading.Semaphore(PROCESSES),
         )
         machine.claims.mkdir(exist_ok=True)
         logs = Logs(settings.root / "logs")

@@ -11,9 +11,6 @@ import grpc
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from localpach.pps.admission import predict
-from localpach.pps.states import PipelineState
-from localpach.refs import PipelineRef
 from tests.contract.serving import serving
 from tests.unit.localpach.client import Client, until
 
@@ -163,13 +160,3 @@ def test_what_has_no_meaning_for_a_process_is_accepted(client: Client, name: Nam
     source = corpus(client, name("corpus"))
     client.create_pipeline(train, ["true"], source, pod_patch=json.dumps(operations))
     assert client.finished_job(train, client.head(train)).state == pps.JOB_SUCCESS
-
-
-def test_a_pipeline_of_an_older_localpach_with_such_a_patch_reports_it() -> None:
-    details = pps.PipelineInfo.Details(pod_patch=json.dumps([add("/containers/0/image", "other:1")]))
-    details.transform.cmd.append("true")
-    found = predict(PipelineRef("default", "train"), 1, details)
-    assert found is not None
-    state, reason = found
-    assert state is PipelineState.FAILURE
-    assert "does not support this pod_patch" in reason

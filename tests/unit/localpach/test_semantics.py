@@ -341,7 +341,7 @@ def test_a_subscription_reports_a_job_that_ended_before_it_looked(tmp_path: Path
 
     db = Database(tmp_path / "metadata.db")
     calls = JobCalls()
-    calls._service = SimpleNamespace(db=db)
+    calls._backend = SimpleNamespace(db=db)
     train = PipelineRef("train", "default")
     before, first, second = (JobRef(train, digit * 32) for digit in "123")
 

@@ -15,6 +15,7 @@ from localpach.messages import (
     SECOND,
     Empty,
     commit_ref,
+    copy_fields,
     job_ref,
     pipeline_ref,
     pps,
@@ -190,13 +191,7 @@ class JobCalls:
             pipeline = pipelines.get_version(txn, job.ref.pipeline, job.version)
         given = pipeline.message().details
         info.details.SetInParent()
-        for field, value in given.ListFields():
-            if field.name in _COPIED:
-                target = getattr(info.details, field.name)
-                if field.message_type is not None:
-                    target.CopyFrom(value)
-                else:
-                    setattr(info.details, field.name, value)
+        copy_fields(given, info.details, _COPIED)
         for node in inputs.visit(info.details.input if info.details.HasField("input") else None):
             if node.HasField("pfs"):
                 node.pfs.commit = job.ref.id

@@ -18,6 +18,7 @@ from localpach.store.database import Txn
 
 _COLUMNS = "b.id, r.project, r.name, r.type, b.name, b.head, b.trigger"
 _FROM = f"SELECT {_COLUMNS} FROM branches b JOIN repos r ON r.id = b.repo"
+_IN_REPO = f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ?"
 _UP = "p.provenance FROM reached JOIN branch_provenance p ON p.branch"
 _DOWN = "p.branch FROM reached JOIN branch_provenance p ON p.provenance"
 
@@ -35,14 +36,7 @@ class Branch:
 def find(txn: Txn, ref: BranchRef) -> Branch | None:
     """Return a branch, or None if it does not exist."""
     repo = ref.repo
-    found = txn.row(
-        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND b.name = ?",
-        repo.project,
-        repo.name,
-        repo.type,
-        ref.name,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_IN_REPO} AND b.name = ?", *repo.columns, ref.name)
 
 
 def get(txn: Txn, ref: BranchRef) -> Branch:
@@ -56,9 +50,9 @@ def get(txn: Txn, ref: BranchRef) -> Branch:
 def in_repo(txn: Txn, repo: RepoRef | None) -> list[Branch]:
     """Return the branches of a repo, or of all repos, newest first."""
     if repo is None:
-        return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY b.id DESC")]
+        return txn.all(_from_row, f"{_FROM} ORDER BY b.id DESC")
     number = repos.get(txn, repo).id
-    return [_from_row(row) for row in txn.rows(f"{_FROM} WHERE b.repo = ? ORDER BY b.id DESC", number)]
+    return txn.all(_from_row, f"{_FROM} WHERE b.repo = ? ORDER BY b.id DESC", number)
 
 
 def direct_provenance(txn: Txn, branch: Branch) -> list[Branch]:
@@ -176,8 +170,7 @@ def set_head(txn: Txn, branch: Branch, commit: Commit) -> Branch:
 
 def load(txn: Txn, number: int) -> Branch | None:
     """Return the branch of a row, or None if it was deleted."""
-    found = txn.row(f"{_FROM} WHERE b.id = ?", number)
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_FROM} WHERE b.id = ?", number)
 
 
 def _next_parent(txn: Txn, ref: BranchRef, branch: Branch | None, parent: CommitRef | None) -> Commit | None:

@@ -16,6 +16,7 @@ from localpach.store.database import Txn
 _COLUMNS = """c.id, r.project, r.name, r.type, c.uuid, c.branch, c.origin, c.description, c.parent, c.started,
 c.finishing, c.finished, c.error, c.details, c.size, c.compacting, c.validating, c.files_since_total"""
 _FROM = f"SELECT {_COLUMNS} FROM commits c JOIN repos r ON r.id = c.repo"
+_IN_REPO = f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ?"
 
 
 class Origin(IntEnum):
@@ -59,48 +60,35 @@ def get(txn: Txn, number: int) -> Commit:
 
 def find(txn: Txn, repo: RepoRef, uuid: str) -> Commit | None:
     """Return the commit of a repo with exactly this id, or None."""
-    found = txn.row(
-        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? AND c.uuid = ?",
-        repo.project,
-        repo.name,
-        repo.type,
-        uuid,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_IN_REPO} AND c.uuid = ?", *repo.columns, uuid)
 
 
 def in_repo(txn: Txn, repo: RepoRef | None) -> list[Commit]:
     """Return all commits of a repo, or of all repos, newest first."""
     if repo is None:
-        return [_from_row(row) for row in txn.rows(f"{_FROM} ORDER BY c.id DESC")]
-    found = txn.rows(
-        f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ? ORDER BY c.id DESC",
-        repo.project,
-        repo.name,
-        repo.type,
-    )
-    return [_from_row(row) for row in found]
+        return txn.all(_from_row, f"{_FROM} ORDER BY c.id DESC")
+    return txn.all(_from_row, f"{_IN_REPO} ORDER BY c.id DESC", *repo.columns)
 
 
 def with_id(txn: Txn, uuid: str) -> list[Commit]:
     """Return the commits with this id, sorted by repo."""
-    found = [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.uuid = ?", uuid)]
+    found = txn.all(_from_row, f"{_FROM} WHERE c.uuid = ?", uuid)
     return sorted(found, key=lambda commit: commit.repo.key)
 
 
 def children(txn: Txn, commit: Commit) -> list[Commit]:
     """Return the child commits of a commit, oldest first."""
-    return [_from_row(row) for row in txn.rows(f"{_FROM} WHERE c.parent = ? ORDER BY c.id", commit.id)]
+    return txn.all(_from_row, f"{_FROM} WHERE c.parent = ? ORDER BY c.id", commit.id)
 
 
 def direct_provenance(txn: Txn, commit: Commit) -> list[Commit]:
     """Return the direct provenance of a commit, in the order of its branch's provenance."""
-    found = txn.rows(
+    return txn.all(
+        _from_row,
         f"SELECT {_COLUMNS} FROM commit_provenance p JOIN commits c ON c.id = p.provenance"
         " JOIN repos r ON r.id = c.repo WHERE p.commit_id = ? ORDER BY p.position",
         commit.id,
     )
-    return [_from_row(row) for row in found]
 
 
 def provenance_of_set(txn: Txn, uuid: str) -> list[Commit]:
@@ -147,9 +135,7 @@ def head(txn: Txn, branch: BranchRef) -> Commit:
     found = txn.row(
         f"SELECT {_COLUMNS} FROM branches b JOIN repos br ON br.id = b.repo JOIN commits c ON c.id = b.head"
         " JOIN repos r ON r.id = c.repo WHERE br.project = ? AND br.name = ? AND br.type = ? AND b.name = ?",
-        branch.repo.project,
-        branch.repo.name,
-        branch.repo.type,
+        *branch.repo.columns,
         branch.name,
     )
     if found is None:

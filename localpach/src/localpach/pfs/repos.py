@@ -13,6 +13,8 @@ from localpach.store.database import Txn
 
 FILESETS_REPO = "__filesets__"
 _COLUMNS = "id, project, name, type, description, created"
+_FROM = f"SELECT {_COLUMNS} FROM repos"
+_NAMED = f"{_FROM} WHERE project = ? AND name = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,7 @@ class Repo:
 
 def find(txn: Txn, ref: RepoRef) -> Repo | None:
     """Return a repo, or None if it does not exist."""
-    found = txn.row(
-        f"SELECT {_COLUMNS} FROM repos WHERE project = ? AND name = ? AND type = ?", ref.project, ref.name, ref.type
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_NAMED} AND type = ?", *ref.columns)
 
 
 def get(txn: Txn, ref: RepoRef) -> Repo:
@@ -44,7 +43,7 @@ def get(txn: Txn, ref: RepoRef) -> Repo:
 def list_all(txn: Txn, *, kind: str = "", projects: Iterable[str] = ()) -> list[Repo]:
     """List the repos of a type (empty: all types) in some projects (empty: all), newest first."""
     selected = set(projects)
-    found = txn.rows(f"SELECT {_COLUMNS} FROM repos WHERE ? IN ('', type) ORDER BY id DESC", kind)
+    found = txn.rows(f"{_FROM} WHERE ? IN ('', type) ORDER BY id DESC", kind)
     return [repo for repo in map(_from_row, found) if not selected or repo.ref.project in selected]
 
 
@@ -67,7 +66,7 @@ def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = Fa
             )
         txn.db.execute(
             "INSERT INTO repos (project, name, type, description, created) VALUES (?, ?, ?, ?, ?)",
-            (ref.project, ref.name, ref.type, description, txn.now),
+            (*ref.columns, description, txn.now),
         )
     elif not update:
         raise AlreadyExistsError(f"repo {ref} already exists")
@@ -78,7 +77,7 @@ def create(txn: Txn, ref: RepoRef | None, description: str, *, update: bool = Fa
 def belongs_to_pipeline(txn: Txn, ref: RepoRef) -> bool:
     """Return whether a pipeline of this name exists, so that the repo is managed by it."""
     pipeline = PipelineRef(ref.name, ref.project)
-    found = txn.row("SELECT 1 FROM pipelines WHERE project = ? AND name = ?", pipeline.project, pipeline.name)
+    found = txn.row("SELECT 1 FROM pipelines WHERE project = ? AND name = ?", *pipeline.columns)
     return found is not None
 
 
@@ -86,12 +85,7 @@ def related(txn: Txn, repo: Repo) -> list[Repo]:
     """Return the repos that are deleted together with this one: all of its name for a user repo, else itself."""
     if repo.ref.type != USER:
         return [repo]
-    found = txn.rows(
-        f"SELECT {_COLUMNS} FROM repos WHERE project = ? AND name = ? ORDER BY id DESC",
-        repo.ref.project,
-        repo.ref.name,
-    )
-    return [_from_row(row) for row in found]
+    return txn.all(_from_row, f"{_NAMED} ORDER BY id DESC", repo.ref.project, repo.ref.name)
 
 
 def _from_row(row: tuple[Any, ...]) -> Repo:

@@ -11,9 +11,7 @@ import os
 import platform
 import re
 
-from localpach.errors import UnimplementedError
 from localpach.messages import pps
-from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.states import PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.refs import PipelineRef
@@ -43,7 +41,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> tuple[PipelineState, str] | None:
     """Return the state and the reason that a pipeline version reports if its pods do not run; None if they run."""
-    patch = _patch_problem(details.pod_patch)
+    patch = _missing_field(details.pod_patch)
     problems = [*_metadata_problems(details.metadata), *_resource_problems(details)]
     if patch or problems:
         pod = kubernetes_name(ref.project, ref.name, version)
@@ -93,18 +91,14 @@ def _resource_problems(details: pps.PipelineInfo.Details) -> list[str]:
     return found
 
 
-def _patch_problem(text: str) -> str:
-    """Return the error of a pod patch: the removal of a missing field, or what localpach does not support."""
+def _missing_field(text: str) -> str:
+    """Return the error of a pod patch that removes a missing field; empty if none does."""
     operations = json.loads(text) if text else []
     for operation in operations if isinstance(operations, list) else []:
         path = str(operation.get("path", "")) if isinstance(operation, dict) else ""
         key = path.removeprefix("/")
         if path and operation.get("op") == "remove" and "/" not in key and key not in _POD_FIELDS:
             return f"error in remove for path: '{path}': Unable to remove nonexistent key: {key}: missing value"
-    try:
-        parse_pod_patch(text)
-    except UnimplementedError as error:  # a pipeline that an older localpach accepted
-        return error.message
     return ""
 
 

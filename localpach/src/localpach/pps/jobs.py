@@ -16,6 +16,8 @@ from localpach.store.database import Txn
 
 _COLUMNS = """id, project, pipeline, uuid, version, branch, state, reason, restart, processed, skipped, failed,
 recovered, total, stats, created, started, finished"""
+_FROM = f"SELECT {_COLUMNS} FROM jobs"
+_OF_PIPELINE = f"{_FROM} WHERE project = ? AND pipeline = ?"
 _FINAL = ", ".join(map(str, FINAL_JOB_STATES))
 
 
@@ -50,13 +52,7 @@ class Job:
 
 def find(txn: Txn, ref: JobRef) -> Job | None:
     """Return a job, or None if it does not exist."""
-    found = txn.row(
-        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND uuid = ?",
-        ref.pipeline.project,
-        ref.pipeline.name,
-        ref.id,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_OF_PIPELINE} AND uuid = ?", *ref.pipeline.columns, ref.id)
 
 
 def get(txn: Txn, ref: JobRef) -> Job:
@@ -70,49 +66,28 @@ def get(txn: Txn, ref: JobRef) -> Job:
 def list_all(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
     """List the jobs of a pipeline, or of all pipelines, newest first."""
     if pipeline is None:
-        return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs ORDER BY id DESC")]
-    found = txn.rows(
-        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? ORDER BY id DESC",
-        pipeline.project,
-        pipeline.name,
-    )
-    return [_from_row(row) for row in found]
+        return txn.all(_from_row, f"{_FROM} ORDER BY id DESC")
+    return txn.all(_from_row, f"{_OF_PIPELINE} ORDER BY id DESC", *pipeline.columns)
 
 
 def latest(txn: Txn, pipeline: PipelineRef) -> Job | None:
     """Return the newest job of a pipeline, or None."""
-    found = txn.row(
-        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? ORDER BY id DESC LIMIT 1",
-        pipeline.project,
-        pipeline.name,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_OF_PIPELINE} ORDER BY id DESC LIMIT 1", *pipeline.columns)
 
 
 def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
     """Return the unfinished jobs of a pipeline, oldest first."""
-    found = txn.rows(
-        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND state NOT IN ({_FINAL}) ORDER BY id",
-        pipeline.project,
-        pipeline.name,
-    )
-    return [_from_row(row) for row in found]
+    return txn.all(_from_row, f"{_OF_PIPELINE} AND state NOT IN ({_FINAL}) ORDER BY id", *pipeline.columns)
 
 
 def created_after(txn: Txn, pipeline: PipelineRef, row: int) -> list[Job]:
     """Return the jobs of a pipeline with a higher row id, oldest first."""
-    found = txn.rows(
-        f"SELECT {_COLUMNS} FROM jobs WHERE project = ? AND pipeline = ? AND id > ? ORDER BY id",
-        pipeline.project,
-        pipeline.name,
-        row,
-    )
-    return [_from_row(each) for each in found]
+    return txn.all(_from_row, f"{_OF_PIPELINE} AND id > ? ORDER BY id", *pipeline.columns, row)
 
 
 def with_id(txn: Txn, uuid: str) -> list[Job]:
     """Return the jobs of a commit set."""
-    return [_from_row(row) for row in txn.rows(f"SELECT {_COLUMNS} FROM jobs WHERE uuid = ? ORDER BY id", uuid)]
+    return txn.all(_from_row, f"{_FROM} WHERE uuid = ? ORDER BY id", uuid)
 
 
 def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
@@ -121,7 +96,7 @@ def create(txn: Txn, ref: JobRef, version: int, branch: str) -> None:
         return
     txn.db.execute(
         "INSERT INTO jobs (project, pipeline, uuid, version, branch, state, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ref.pipeline.project, ref.pipeline.name, ref.id, version, branch, JobState.CREATED, txn.now),
+        (*ref.pipeline.columns, ref.id, version, branch, JobState.CREATED, txn.now),
     )
     _touch(txn, ref)
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
-from localpach.messages import commit_message, pipeline_ref, pps, timestamp
+from localpach.messages import commit_message, copy_fields, pipeline_ref, pps, timestamp
 from localpach.names import parse_ancestry
 from localpach.pfs import branches, commits, commitsets, repos, triggers
 from localpach.pfs.content import CommitContent
@@ -167,15 +167,7 @@ def _new_info(request: pps.CreatePipelineRequest, old: Pipeline | None) -> pps.P
     info.type = pps.PipelineInfo.PIPELINE_TYPE_TRANSFORM
     given = pps.CreatePipelineRequest.FromString(request.SerializeToString())
     details = info.details
-    for field, value in given.ListFields():
-        if field.name in _COPIED:
-            target = getattr(details, field.name)
-            if field.label == field.LABEL_REPEATED:
-                target.extend(value)
-            elif field.message_type is not None:
-                target.CopyFrom(value)
-            else:
-                setattr(details, field.name, value)
+    copy_fields(given, details, _COPIED)
     validation.complete(info)
     if old is not None:
         info.version = old.version + 1

@@ -15,6 +15,8 @@ from localpach.refs import SPEC, CommitRef, PipelineRef
 from localpach.store.database import Txn
 
 _COLUMNS = "id, project, name, version, spec_commit, state, reason, stopped, parallelism, info"
+_FROM = f"SELECT {_COLUMNS} FROM pipelines"
+_NAMED = f"{_FROM} WHERE project = ? AND name = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,7 @@ class Pipeline:
 
 def find_latest(txn: Txn, ref: PipelineRef) -> Pipeline | None:
     """Return the current version of a pipeline, or None if it does not exist."""
-    found = txn.row(
-        f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? ORDER BY id DESC LIMIT 1",
-        ref.project,
-        ref.name,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_NAMED} ORDER BY id DESC LIMIT 1", *ref.columns)
 
 
 def inspect(txn: Txn, ref: PipelineRef) -> Pipeline:
@@ -74,21 +71,14 @@ def inspect(txn: Txn, ref: PipelineRef) -> Pipeline:
 
 def at_spec_commit(txn: Txn, ref: PipelineRef, spec_commit: str) -> Pipeline | None:
     """Return the version of a spec commit, or None."""
-    found = txn.row(
-        f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? AND spec_commit = ?",
-        ref.project,
-        ref.name,
-        spec_commit,
-    )
-    return None if found is None else _from_row(found)
+    return txn.first(_from_row, f"{_NAMED} AND spec_commit = ?", *ref.columns, spec_commit)
 
 
 def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
     """Return one version of a pipeline. Raises NotFoundError."""
     found = txn.row(
-        f"SELECT {_COLUMNS} FROM pipelines WHERE project = ? AND name = ? AND version = ?",
-        ref.project,
-        ref.name,
+        f"{_NAMED} AND version = ?",
+        *ref.columns,
         version,
     )
     if found is None:
@@ -99,7 +89,7 @@ def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
 def list_all(txn: Txn, only: PipelineRef | None, history: int) -> Iterator[Pipeline]:
     """Yield pipelines, newest first, with ``history`` older versions of each (-1: all)."""
     oldest: dict[PipelineRef, int] = {}
-    for row in txn.rows(f"SELECT {_COLUMNS} FROM pipelines ORDER BY id DESC"):
+    for row in txn.rows(f"{_FROM} ORDER BY id DESC"):
         pipeline = _from_row(row)
         if only is not None and pipeline.ref != only:
             continue

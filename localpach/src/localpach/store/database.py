@@ -15,9 +15,11 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from localpach.store import schema
+
+T = TypeVar("T")
 
 
 class DamagedStoreError(Exception):
@@ -89,6 +91,15 @@ class Txn:
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
         return self.db.execute(sql, values).fetchall()
+
+    def first(self, make: Callable[[tuple[Any, ...]], T], sql: str, *values: object) -> T | None:
+        """Return what ``make`` makes of the first row of a query, None if there is no row."""
+        found = self.row(sql, *values)
+        return None if found is None else make(found)
+
+    def all(self, make: Callable[[tuple[Any, ...]], T], sql: str, *values: object) -> list[T]:
+        """Return what ``make`` makes of each row of a query."""
+        return [make(row) for row in self.db.execute(sql, values)]
 
 
 class ChangeNotifier:
