@@ -28,13 +28,13 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
-from scriptmodel_trainer.records import corpus_from, metrics_from
+from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import arrays_bytes, read_arrays, read_bounded
+from scriptmodel_trainer.storage import arrays_bytes, converted, read_arrays, read_bounded
 from scriptmodel_trainer.trigrams import count
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.attack.runner import FindingError, main
-from tests.unit.trainer.forged import compressed, describe, rewrite
+from tests.unit.trainer.forged import arrays_file, compressed, rewrite, rewrite_json, write_description
 
 _MEMORY = 4 << 30  # bytes of address space
 _LARGEST = 1 << 24
@@ -43,8 +43,8 @@ _VALUES: list[Any] = [
     *("", "x", "\x1b[2J", "\ud800", "\u202e", "<script>", "../../x", "9" * 100_000, [], [[]], {}, {"": None}),
     *([1] * 100_000, {str(number): number for number in range(1000)}),
 ]
-_JSON = ("model.json", "metrics.json", "id_to_word.json")
-_ARRAYS = ("weights.npz", "trigrams.npz")
+_MODEL = "model.json"
+_ARRAYS = ("weights", "trigrams")
 
 
 @functools.cache
@@ -72,10 +72,10 @@ def _real() -> Path:
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
     model = TrainedModel(
-        Origin("test", preset, 1, corpus_from(corpus), artifacts.versions()),
+        Origin("test", preset, 1, converted(corpus, CorpusFacts), artifacts.versions()),
         Vocabulary(words, speakers),
         weights,
-        metrics_from(metrics),
+        converted(metrics, Metrics),
         trigrams=dataclasses.replace(
             count(np.tile(np.arange(len(words), dtype=np.int32), 3), len(words), 0), share=0.3
         ),
@@ -105,7 +105,7 @@ def attack(number: int, chance: random.Random) -> str:
 
 def _use(folder: Path, chance: random.Random) -> str:
     try:
-        model = artifacts.load_model(folder, whole=True)
+        model = artifacts.load_model(folder)
         page = render_report(model)
         writer = writer_of(model.network(), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening())
@@ -123,8 +123,8 @@ def _use(folder: Path, chance: random.Random) -> str:
 
 def _value(folder: Path, chance: random.Random) -> None:
     """Replace, remove or add a value anywhere in a JSON file."""
-    name = chance.choice(_JSON)
-    whole = {"": json.loads(read_bounded(folder / name, _LARGEST))}
+    whole = {"": json.loads(read_bounded(folder / _MODEL, _LARGEST))}
+    whole[""].pop("digest", None)
     where: Any = whole
     key: Any = ""
     while isinstance(where[key], dict | list) and where[key] and chance.random() < 0.8:
@@ -137,13 +137,13 @@ def _value(folder: Path, chance: random.Random) -> None:
         where[chance.choice(("", "<script>", "\x1b", "test"))] = where[key]
     else:
         where[key] = copy.deepcopy(chance.choice(_VALUES))
-    rewrite(folder, name, json.dumps(whole[""]).encode())
+    write_description(folder, whole[""])
 
 
 def _array(folder: Path, chance: random.Random) -> None:
     """Change an array, its name, shape or type."""
-    file = chance.choice(_ARRAYS)
-    arrays: dict[str, Any] = read_arrays(folder / file)
+    kind = chance.choice(_ARRAYS)
+    arrays: dict[str, Any] = read_arrays(arrays_file(folder, kind))
     name = chance.choice(list(arrays))
     array = np.atleast_1d(arrays[name])
     changes: list[Callable[[], Any]] = [
@@ -160,32 +160,38 @@ def _array(folder: Path, chance: random.Random) -> None:
     if chance.random() < 0.2:
         arrays[chance.choice(("lstm9/recurrent", "projection", "../x", "a/recurrent"))] = arrays.pop(name)
     pack = compressed if chance.random() < 0.2 else arrays_bytes
-    rewrite(folder, file, pack(arrays))
+    rewrite(folder, kind, pack(arrays))
 
 
 def _zip(folder: Path, chance: random.Random) -> None:
     """Change sizes and headers within an archive."""
-    file = chance.choice(_ARRAYS)
-    content = bytearray(read_bounded(folder / file, _LARGEST))
+    kind = chance.choice(_ARRAYS)
+    content = bytearray(read_bounded(arrays_file(folder, kind), _LARGEST))
     places = [at for at in range(len(content)) if content[at : at + 2] == b"PK" or content[at : at + 6] == b"\x93NUMPY"]
     at = chance.choice(places or [0]) + chance.randrange(100)  # none is left of an archive that was emptied before
     change = chance.choice((b"\xff" * 4, b"\0" * 4, b"9" * 9, chance.randbytes(2), b"\xff" * 8))
     content[at : at + len(change)] = change
-    rewrite(folder, file, bytes(content))
+    rewrite(folder, kind, bytes(content))
 
 
 def _bytes(folder: Path, chance: random.Random) -> None:
     """Change bytes of any file."""
-    name = chance.choice((*_JSON, *_ARRAYS))
-    content = bytearray(read_bounded(folder / name, _LARGEST))
+    kind = chance.choice((_MODEL, *_ARRAYS))
+    path = folder / _MODEL if kind == _MODEL else arrays_file(folder, kind)
+    content = bytearray(read_bounded(path, _LARGEST))
     for _ in range(chance.randint(1, 5)):
         content[chance.randrange(len(content))] = chance.randrange(256)
-    rewrite(folder, name, bytes(content[: chance.choice((None, None, len(content) // 2, 0))]))
+    changed = bytes(content[: chance.choice((None, None, len(content) // 2, 0))])
+    if kind != _MODEL:
+        rewrite(folder, kind, changed)
+        return
+    path.write_bytes(changed)
+    rewrite_json(folder, lambda described: described)
 
 
 def _kind(folder: Path, chance: random.Random) -> None:
     """Replace a file by a pipe, a folder, a link or a large hole."""
-    path = folder / chance.choice((*_JSON, *_ARRAYS))
+    path = chance.choice((folder / _MODEL, *(arrays_file(folder, kind) for kind in _ARRAYS)))
     content = read_bounded(path, _LARGEST)
     path.unlink()
     kind = chance.randrange(6)
@@ -200,8 +206,6 @@ def _kind(folder: Path, chance: random.Random) -> None:
         os.truncate(path, 1 << 40)
     elif kind == 4:
         path.write_bytes(chance.choice((b"[", b'{"a":', b"9")) * chance.choice((10, 5000, 1_000_000)))
-    if path.name != "model.json" and path.is_file() and path.stat().st_size < 1 << 30 and not path.is_symlink():
-        describe(folder)
 
 
 if __name__ == "__main__":

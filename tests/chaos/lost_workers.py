@@ -59,7 +59,8 @@ _CORPUS = BranchRef(RepoRef("default", "plays"), "master")
 NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
 """`small` with so little to compute that starting a trainer takes longer than an epoch."""
 _CORPUS_BYTES = 40_000
-_SAME = ("/weights.npz", "/word_to_id.json", "/id_to_word.json")
+_SAME = ("files", "words")
+"""What `model.json` says of the weights, by their digest, and of the vocabulary."""
 _FILE_LIMIT = 1 << 28
 
 
@@ -177,13 +178,14 @@ class Training:
             time.sleep(0.2)
         raise AstrayError(f"{self.name} did not reach {share:.0%} in {TRAINING_SECONDS:.0f} s: {self.log()}")
 
-    def files(self) -> dict[str, bytes]:
+    def files(self) -> dict[str, Any]:
         """Return the model of the newest job."""
         job = self.job
         assert job is not None
         output = self.pipeline.output
-        paths = (*_SAME, "/metrics.json")
-        return {path: self.world.gateway.read_file(output, job.ref.id, path, _FILE_LIMIT) for path in paths}
+        paths = ("/model.json", "/metrics.json")
+        read = self.world.gateway.read_file
+        return {path: json.loads(read(output, job.ref.id, path, _FILE_LIMIT)) for path in paths}
 
     def left_on_the_claim(self) -> list[str]:
         """Return the files of the state folder, without the empty file that each run locks."""
@@ -254,10 +256,10 @@ def disturb(training: Training, plan: list[Interruption], say: Callable[[str], N
 def check(undisturbed: Training, disturbed: Training, kills: int) -> dict[str, Any]:
     """Compare both models. Return the metrics of the disturbed one; AstrayError names the difference."""
     expected, found = undisturbed.files(), disturbed.files()
-    for path in _SAME:
-        if expected[path] != found[path]:
-            raise AstrayError(f"{path} differs from that of the undisturbed training")
-    before, after = (json.loads(files["/metrics.json"]) for files in (expected, found))
+    for key in _SAME:
+        if expected["/model.json"][key] != found["/model.json"][key]:
+            raise AstrayError(f"model.json: {key} differ from those of the undisturbed training")
+    before, after = expected["/metrics.json"], found["/metrics.json"]
     for key in ("perplexity", "best_epoch"):
         if before.get(key) != after.get(key):
             raise AstrayError(f"metrics.json: {key} is {after.get(key)}, not {before.get(key)}")

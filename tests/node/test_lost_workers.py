@@ -144,9 +144,9 @@ def test_a_pod_that_is_started_again_resumes_from_the_claim(cluster: Running, cl
             cluster.until("there is a checkpoint", lambda: saved(claim))
             lose(cluster, "default", trainer_pods.NAME)
             cluster.until("the container has ended", lambda: not is_running())
-            assert not (folders.model / "weights.npz").exists(), "it had ended before"
+            assert not (folders.model / "model.json").exists(), "it had ended before"
         trainer_pods.succeed(cluster, pod)
-        weights.append((folders.model / "weights.npz").read_bytes())
+        weights.append(json.loads((folders.model / "model.json").read_text())["files"]["weights"])
         metrics = json.loads((folders.model / "metrics.json").read_text())
         assert metrics["restarts"] == int(name == DISTURBED)
     assert weights[0] == weights[1]
@@ -175,7 +175,8 @@ def test_a_training_of_a_real_pachyderm_resumes_after_its_pod_was_killed_and_aft
     assert [restarts(each) for each in found] == [0, 2]
     assert "Resumed" in plays.kubectl("get", "events", f"--field-selector=involvedObject.name={DISTURBED}")
     models = [each["status"]["lineage"]["model"] for each in found]
-    weights = [pachyderm.read_bytes(each["repo"], each["commit"], "/weights.npz") for each in models]
+    read = [pachyderm.read_bytes(each["repo"], each["commit"], "/model.json") for each in models]
+    weights = [json.loads(each)["files"]["weights"] for each in read]
     assert weights[0] == weights[1]
     plays.kubectl("delete", "scriptmodel", UNDISTURBED, DISTURBED, "--timeout=180s")
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")

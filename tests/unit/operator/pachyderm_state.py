@@ -117,7 +117,7 @@ class PachydermState:
         source = self.commits[output, job.ref.id].provenance[0]
         data = self.files.get(source, {})
         words = b"".join(data.values())
-        result = {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": b"{}", "/word_to_id.json": words}
+        result = {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": words}
         if "generate" in self.pipelines[ref][-1].spec.command:
             generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5, "score": self.score}]}
             result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}

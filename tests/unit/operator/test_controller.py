@@ -306,7 +306,7 @@ async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() ->
         model = {"preset": "test", "from": {"repo": {"name": "models"}, "follow": follow}}
         async with controller(raw_object({**SPEC, "model": model})) as (found, kube, pachyderm):
             pachyderm.put(PLAYS_BRANCH, PLAYS)
-            pachyderm.put(models, {"/model.json": b"{}", "/word_to_id.json": b"{}"})
+            pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
             await settled(found)
             for ref in sorted(pachyderm.pipelines, key=lambda each: each.name, reverse=True):
                 pachyderm.succeed(ref)

@@ -14,7 +14,7 @@ from scriptmodel_operator.pachyderm.values import BranchRef, JobState, RepoInfo,
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
-MODEL = {"/model.json": b"{}", "/word_to_id.json": b"{}", "/metrics.json": b"{}", "/weights.npz": b"w"}
+MODEL = {"/model.json": b"{}", "/metrics.json": b"{}", "/weights-0123456789abcdef.npz": b"w"}
 MODELS = BranchRef(RepoRef("default", "models"), "master")
 FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
 FROM_OBJECT: dict[str, Any] = {"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}
@@ -106,7 +106,7 @@ def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any])
     first = base_world(FakePachyderm(names_branches=False))
     world = world_of(following(spec), first.pachyderm)
     for number in range(3):
-        commit = world.pachyderm.put(MODELS, {**MODEL, "/weights.npz": bytes([number])})
+        commit = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.npz": bytes([number])})
         if spec is FROM_OBJECT:
             first.pachyderm.put(first.corpus, {**PLAYS, "/more.txt": b"HAMLET: Words." * (number + 1)})
             first.reconcile()
@@ -146,7 +146,7 @@ def test_a_newer_base_is_copied_only_where_the_object_follows_it() -> None:
     world.reconcile()
     finish(world)
     world.written()
-    second = world.pachyderm.put(MODELS, {**MODEL, "/weights.npz": b"better"})
+    second = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.npz": b"better"})
     world.reconcile()
     assert (world.written(), read_base(world)) == ([], first)
     world.want(following(FROM_REPO))
@@ -234,7 +234,11 @@ def test_what_is_no_model_directory_is_refused_and_a_newer_one_that_is_none_is_n
             "preset small has hiddenUnits=200, but the base /pfs/base (preset demo) has hiddenUnits=192 "
             "(leave out model.preset and the sizes to train with the base's)",
         ),
-        ("/pfs/base is damaged: weights.npz is too short", "", "/pfs/base is damaged: weights.npz is too short"),
+        (
+            "/pfs/base is damaged: weights is too short",
+            "",
+            "/pfs/base is damaged: weights is too short",
+        ),
     ],
 )
 def test_a_base_that_the_trainer_refuses_is_a_reason_and_its_message(message: str, hint: str, said: str) -> None:

@@ -211,7 +211,7 @@ def test_the_copy_of_a_base_model_and_what_follows_it_are_planned() -> None:
     world.pachyderm.put(world.corpus, PLAYS)
     assert "it would be stalled: BaseNotFound" in reported(planned(world))
     models = BranchRef(RepoRef("default", "models"), "master")
-    commit = world.pachyderm.put(models, {"/model.json": b"{}", "/word_to_id.json": b"{}"})
+    commit = world.pachyderm.put(models, {"/model.json": b"{}", "/metrics.json": b"{}"})
     text = reported(planned(world))
     repo, copied, train, _generate = (change.what for change in planned(world).changes)
     assert repo.startswith("create repo default/thrones-")

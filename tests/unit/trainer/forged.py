@@ -13,22 +13,39 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.artifacts import load_model, save_model
+from scriptmodel_trainer.artifacts import file_name, load_model, save_model
 from scriptmodel_trainer.storage import json_bytes
 
 
-def rewrite(folder: Path, name: str, content: bytes) -> None:
-    """Replace a file of a model directory, and its digest in `model.json`."""
-    (folder / name).unlink(missing_ok=True)  # never through a link, nor into a pipe
-    (folder / name).write_bytes(content)
-    describe(folder)
+def arrays_file(folder: Path, kind: str) -> Path:
+    """The file of weights, trigrams or n-grams of a model directory."""
+    (path,) = folder.glob(f"{kind}-*.npz")
+    return path
 
 
-def rewrite_json(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change the content of a JSON file of a model directory, and its digest in `model.json`."""
-    value = json.loads((folder / name).read_bytes())
-    change(value)
-    rewrite(folder, name, json.dumps(value).encode())
+def rewrite(folder: Path, kind: str, content: bytes) -> None:
+    """Replace a file of arrays of a model directory, and its digest in its name and in `model.json`."""
+    arrays_file(folder, kind).unlink()  # never through a link, nor into a pipe
+    digest = hashlib.sha256(content).hexdigest()
+    (folder / file_name(kind, digest)).write_bytes(content)
+    rewrite_json(folder, lambda described: described["files"].update({kind: digest}))
+
+
+def rewrite_json(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the content of `model.json`, and its digest."""
+    described = json.loads((folder / "model.json").read_bytes())
+    described.pop("digest", None)
+    change(described)
+    write_description(folder, described)
+
+
+def write_description(folder: Path, described: Any) -> None:
+    """Replace `model.json`, with its right digest if it describes anything."""
+    if not isinstance(described, dict):
+        (folder / "model.json").write_text(json.dumps(described))
+        return
+    digest = hashlib.sha256(json_bytes(described)).hexdigest()
+    (folder / "model.json").write_text(json.dumps({**described, "digest": digest}))
 
 
 def compressed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -36,18 +53,6 @@ def compressed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
-
-
-def describe(folder: Path) -> None:
-    """Write the current digests of the files, and its own, into `model.json`."""
-    described = json.loads((folder / "model.json").read_bytes())
-    described.pop("digest", None)
-    if isinstance(described.get("files"), dict):
-        for name in described["files"]:
-            if (folder / name).is_file():
-                described["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    described["digest"] = hashlib.sha256(json_bytes(described)).hexdigest()
-    (folder / "model.json").write_bytes(json_bytes(described))
 
 
 def without_reference(model: Path, folder: Path) -> Path:

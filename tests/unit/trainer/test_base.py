@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forged import without_reference
+from forged import arrays_file, without_reference
 from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
@@ -50,7 +50,7 @@ def warm(grown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     out = tmp_path_factory.mktemp("warm") / "model"
     assert train(grown, out, "--from", str(model)) == 0
     assert "--from BASE_MODEL_DIR" in (out / "report.html").read_text("utf-8")
-    return load_model(out, whole=True)
+    return load_model(out)
 
 
 def test_sizes_and_settings_are_the_base_s_and_epochs_a_quarter(warm: TrainedModel, model: Path) -> None:
@@ -179,11 +179,12 @@ def test_a_base_that_is_missing_foreign_or_damaged_is_an_error(
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "saved_model.pb").write_bytes(b"x")
     shutil.copytree(model, tmp_path / "damaged")
-    (tmp_path / "damaged" / "weights.npz").write_bytes((model / "weights.npz").read_bytes()[:-9])
+    cut = arrays_file(tmp_path / "damaged", "weights")
+    cut.write_bytes(cut.read_bytes()[:-9])
     for name, reason in (
         ("missing", "no such model directory"),
         ("foreign", "holds no model"),
-        ("damaged", "is damaged: weights.npz is not the file that model.json describes"),
+        ("damaged", f"is damaged: {cut.name} is not the file that model.json describes"),
     ):
         assert reason in refused(capsys, corpus, tmp_path / "out", "--from", str(tmp_path / name))
 
@@ -261,5 +262,5 @@ def test_a_base_that_does_not_record_its_training_text_is_reported(
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (warning,) = [event for event in events if event["event"] == "warning"]
     assert warning["code"] == "base-text-unknown"
-    assert "has no ngrams.npz" in warning["message"]
+    assert "has no ngrams" in warning["message"]
     judged(tmp_path / "model")

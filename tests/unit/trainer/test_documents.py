@@ -229,7 +229,7 @@ def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
 
 
 def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_folder: Path, plays: Path) -> None:
-    model = load_model(model_folder, whole=True)
+    model = load_model(model_folder)
     assert model.vocabulary.words[-1] == DOCUMENT
     corpus = read(plays)
     tokens = {name: len(ids) + len(corpus.starts[name]) for name, ids in corpus.splits.items()}

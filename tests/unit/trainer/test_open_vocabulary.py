@@ -66,7 +66,7 @@ def model_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def model(model_folder: Path) -> TrainedModel:
-    return load_model(model_folder, whole=True, judged=True)
+    return load_model(model_folder, judged=True)
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import os
 import random
@@ -12,18 +14,21 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from samples import COMMAND, run_trainer
 
-from scriptmodel_trainer.artifacts import FILES, LOG, load_model
+from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
 from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.trigrams import count
 
 SETTINGS = [
     "--preset",
@@ -198,7 +203,7 @@ def test_arrays_with_any_byte_changed_are_read_as_they_were_or_refused(seed: int
 def test_a_checkpoint_that_lost_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     arrays = {"weights/lstm0/kernel": np.ones(3), "best/output/bias": np.ones(3)}
-    save_checkpoint(path, Checkpoint("print", Position(), 0, (), arrays))
+    save_checkpoint(path, Checkpoint("print", Position(), 0, (), arrays, "", Effort()))
     assert_identical(load_checkpoint(path, "print").arrays, arrays)
     write_arrays(path, {name: array for name, array in read_arrays(path).items() if name != "best/output/bias"})
     with pytest.raises(BadInputError, match="damaged"):
@@ -216,14 +221,14 @@ def test_the_seed_repeats_a_model_exactly_and_another_gives_another(corpus: Path
 def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -> None:
     command = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"]
     assert run_trainer(command).returncode == 0
-    before = (tmp_path / "weights.npz").stat().st_mtime_ns
+    before = (tmp_path / "model.json").stat().st_mtime_ns
     again = run_trainer(command)
     assert again.returncode == 0
     assert "already trained" in again.stderr
     other = run_trainer([*command, "--seed", "2"])
     assert other.returncode == 2
     assert "holds a model of another corpus, preset, setting, seed or precision" in other.stderr
-    assert (tmp_path / "weights.npz").stat().st_mtime_ns == before
+    assert (tmp_path / "model.json").stat().st_mtime_ns == before
 
 
 def limit_file_size() -> None:
@@ -253,21 +258,99 @@ def test_a_full_disk_ends_with_code_3_and_leaves_the_old_model(corpus: Path, mod
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.name != "train.log.jsonl"} == before
 
 
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing handles it."""
+
+
+def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the change number `step` of a file's name, or the deletion of a file, be the last; returns the changes."""
+    done: list[str] = []
+
+    def until_killed(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(path: Path, *more: Any, **options: Any) -> Any:
+            if not path.exists():
+                return change(path, *more, **options)
+            if len(done) == step:
+                raise KilledError
+            done.append(path.name)
+            return change(path, *more, **options)
+
+        return changed
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, until_killed(getattr(Path, name)))
+    return done
+
+
+@pytest.fixture(scope="module")
+def two_models(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two models that differ in all files; the first has trigrams."""
+    first, second = load_model(model, judged=True), tmp_path_factory.mktemp("second")
+    assert first.reference is not None
+    known = {size: hashes[1:] for size, hashes in first.reference.known.of_size.items()}
+    trigrams = count(np.arange(len(first.vocabulary), dtype=np.int32), len(first.vocabulary), 0)
+    words = tuple(f"{word}s" if word.isalpha() else word for word in first.vocabulary.words)
+    changed = dataclasses.replace(
+        first,
+        vocabulary=dataclasses.replace(first.vocabulary, words=words),
+        weights={name: array * 2 for name, array in first.weights.items()},
+        metrics=dataclasses.replace(first.metrics, restarts=7),
+        reference=dataclasses.replace(first.reference, known=KnownNgrams(known)),
+    )
+    (second / "a").mkdir()
+    (second / "b").mkdir()
+    save_model(second / "a", dataclasses.replace(first, trigrams=trigrams), "first")
+    save_model(second / "b", changed, "second")
+    return second / "a", second / "b"
+
+
+def test_a_kill_at_each_step_leaves_the_old_model_or_the_new_one(two_models: tuple[Path, Path], tmp_path: Path) -> None:
+    old, new = (load_model(folder, judged=True) for folder in two_models)
+    outcomes = []
+    for step in itertools.count():
+        out = Path(shutil.copytree(two_models[0], tmp_path / str(step)))
+        with pytest.MonkeyPatch.context() as patch:
+            done = kill_at(step, patch)
+            try:
+                save_model(out, new, "second")
+                break
+            except KilledError:
+                pass
+        found = load_model(out, judged=True)
+        outcomes.append(found.metrics.restarts == 7)
+        expected = new if outcomes[-1] else old
+        assert_identical(found.weights, expected.weights)
+        assert (found.vocabulary, found.metrics) == (expected.vocabulary, expected.metrics)
+        assert found.reference is not None
+        assert (found.trigrams is None) is outcomes[-1]
+        save_model(out, new, "second")  # the next training leaves nothing of the killed one
+        assert contents(out) == contents(two_models[1])
+    assert outcomes == sorted(outcomes)
+    assert len(outcomes) == len(done) == 8  # weights, n-grams, model.json, metrics, report, and three older files
+    assert 0 < sum(outcomes) < len(outcomes)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder but those of killed writers, which the next training removes at its start."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith(".part")}
+
+
 def test_a_read_only_folder_ends_with_code_3(corpus: Path) -> None:
     done = run_trainer(["train", "--data", corpus, "--out", "/proc/model", "--preset", "test"])
     assert done.returncode == 3
     assert "cannot write /proc/model" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["weights.npz", "id_to_word.json", "metrics.json", "model.json"])
+@pytest.mark.parametrize("name", ["weights-*.npz", "model.json"])
 @pytest.mark.parametrize("damage", ["cut", "missing"])
 def test_a_damaged_model_is_refused(name: str, damage: str, model: Path, tmp_path: Path) -> None:
     for path in model.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    (path,) = tmp_path.glob(name)
     if damage == "cut":
-        (tmp_path / name).write_bytes((model / name).read_bytes()[:-20])
+        path.write_bytes(path.read_bytes()[:-20])
     else:
-        (tmp_path / name).unlink()
+        path.unlink()
     done = run_trainer(["generate", tmp_path, "--words", "20"])
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forged import rewrite
+from forged import arrays_file, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import run_trainer
@@ -145,7 +145,7 @@ def test_the_network_is_that_of_a_training_without_trigrams(mixed: Path, corpus:
     described = json.loads((mixed / "model.json").read_text("utf-8"))
     cache = [f"cache_window={described['parameters']['cache_window']}"]
     assert train(corpus, tmp_path, *SMALL, *cache) == 0
-    model, plain = load_model(mixed, whole=True), load_model(tmp_path, whole=True)
+    model, plain = load_model(mixed), load_model(tmp_path)
     assert all(np.array_equal(weights, plain.weights[name]) for name, weights in model.weights.items())
     assert model.metrics.fingerprint != plain.metrics.fingerprint
     assert model.trigrams is not None
@@ -185,7 +185,7 @@ def test_evaluation_the_test_and_generation_follow_the_mixture(mixed: Path, corp
 
 
 def test_the_figures_of_the_metrics_are_those_of_the_mixture(mixed: Path, corpus: Path) -> None:
-    model, read = load_model(mixed, whole=True), read_corpus(find_sources([corpus], print), None, print)
+    model, read = load_model(mixed), read_corpus(find_sources([corpus], print), None, print)
     for split, expected in (("valid", model.metrics.perplexity.valid), ("test", model.metrics.perplexity.test)):
         ids = model.vocabulary.translated(read.splits[split], read.lexicon, read.starts[split])
         losses = negative_log_likelihoods(model.network(), ids, model.vocabulary.first)
@@ -236,9 +236,9 @@ def test_a_corpus_without_held_out_text_gets_none(tmp_path: Path) -> None:
 
 def forged(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:
     def forge(folder: Path) -> None:
-        arrays = read_arrays(folder / "trigrams.npz")
+        arrays = read_arrays(arrays_file(folder, "trigrams"))
         change(arrays)
-        rewrite(folder, "trigrams.npz", arrays_bytes(arrays))
+        rewrite(folder, "trigrams", arrays_bytes(arrays))
 
     return forge
 
@@ -248,7 +248,7 @@ def fill(name: str, value: float) -> Callable[[Path], None]:
 
 
 FORGED: dict[str, Callable[[Path], None]] = {
-    "other bytes": lambda folder: (folder / "trigrams.npz").write_bytes(b"PK"),
+    "other bytes": lambda folder: arrays_file(folder, "trigrams").write_bytes(b"PK"),
     "an array left out": forged(lambda arrays: arrays.pop("bigrams/rows")),
     "no share": forged(lambda arrays: arrays.pop("share")),
     "a share of two": forged(lambda arrays: arrays.update(share=np.array(2, np.float32))),

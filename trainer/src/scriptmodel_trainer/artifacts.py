@@ -7,12 +7,14 @@ import hashlib
 import math
 import os
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
@@ -21,27 +23,12 @@ from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
-from scriptmodel_trainer.model_schema import (
-    MOST_JSON,
-    check_described,
-    check_metrics,
-    check_object,
-    require_metrics,
-    words_of,
-)
+from scriptmodel_trainer.model_schema import MOST_JSON, Description
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import (
-    SCHEMA,
-    Base,
-    CorpusFacts,
-    Metrics,
-    base_from,
-    corpus_from,
-    metrics_from,
-    metrics_json,
-)
+from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Metrics
 from scriptmodel_trainer.storage import (
     arrays_bytes,
+    converted,
     json_bytes,
     open_regular,
     parse_json,
@@ -52,12 +39,13 @@ from scriptmodel_trainer.storage import (
 from scriptmodel_trainer.trigrams import MOST_BYTES, Trigrams, trigrams_from
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-MODEL, WEIGHTS, METRICS, REPORT = "model.json", "weights.npz", "metrics.json", "report.html"
-WORD_TO_ID, ID_TO_WORD = "word_to_id.json", "id_to_word.json"
-NGRAMS, TRIGRAMS = "ngrams.npz", "trigrams.npz"
-FILES = (MODEL, WEIGHTS, METRICS, REPORT, WORD_TO_ID, ID_TO_WORD, NGRAMS, TRIGRAMS)
+MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
+WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"
+FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.npz" for kind in (WEIGHTS, TRIGRAMS, NGRAMS)))
+"""Patterns of the names of a model's files."""
 LOG = "train.log.jsonl"
 CHECKPOINT = "checkpoint.npz"
+_ARRAYS = re.compile(rf"({WEIGHTS}|{TRIGRAMS}|{NGRAMS})-[0-9a-f]{{16}}\.npz")
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
 _HEADER = 1024  # bytes of an .npz file around each array, at most
 
@@ -70,7 +58,7 @@ class Origin:
     preset: Preset
     seed: int
     corpus: CorpusFacts
-    versions: dict[str, str]
+    versions: Mapping[str, str]
     base: Base | None = None
 
 
@@ -109,51 +97,69 @@ def versions(**more: str) -> dict[str, str]:
 
 
 def save_model(folder: Path, model: TrainedModel, report: str) -> None:
-    """Write all files of a model directory; an earlier model there stays until the last byte of the new one is stored.
+    """Write all files of a model directory; a kill at any moment leaves the earlier model there, or the new one whole.
 
-    Raises WriteError if they cannot be stored.
+    Files of arrays have their digest in their names, so they replace none of the earlier model. `model.json` replaces
+    the earlier one when they are stored; metrics and report, which no command needs, follow it. Raises WriteError if
+    the files cannot be stored.
     """
-    words = model.vocabulary.words
-    contents = {
-        WEIGHTS: arrays_bytes(model.weights),
-        WORD_TO_ID: json_bytes(model.vocabulary.word_to_id),
-        ID_TO_WORD: json_bytes({str(number): word for number, word in enumerate(words)}),
-        METRICS: json_bytes(metrics_json(model.metrics)),
-        REPORT: report.encode("utf-8", errors="replace"),
-    }
-    if model.reference is not None:
-        contents[NGRAMS] = arrays_bytes(arrays_of(model.reference.known))
+    arrays: dict[str, Mapping[str, npt.NDArray[Any]]] = {WEIGHTS: model.weights}
     if model.trigrams is not None:
-        contents[TRIGRAMS] = arrays_bytes(model.trigrams.arrays())
-    described = {
-        "schema": SCHEMA,
-        "preset": model.origin.preset_name,
-        "parameters": dataclasses.asdict(model.origin.preset),
-        "vocabulary": len(words),
-        "weights": model.size,
-        "speakers": sorted(model.vocabulary.speakers),
-        **({"spelled_names": model.vocabulary.spelled_names} if model.vocabulary.spelled_names else {}),
-        "seed": model.origin.seed,
-        "corpus": dataclasses.asdict(model.origin.corpus),
-        "versions": model.origin.versions,
-        **({"base": dataclasses.asdict(model.origin.base)} if model.origin.base else {}),
-        "files": {name: _digest(content) for name, content in contents.items()},
-    }
-    contents[MODEL] = json_bytes({**described, "digest": _digest(json_bytes(described))})
-    write_files(folder, contents)
+        arrays[TRIGRAMS] = model.trigrams.arrays()
+    if model.reference is not None:
+        arrays[NGRAMS] = arrays_of(model.reference.known)
+    contents = {kind: arrays_bytes(parts) for kind, parts in arrays.items()}
+    files = {kind: _digest(content) for kind, content in contents.items()}
+    described = Description(
+        preset=model.origin.preset_name,
+        parameters=dataclasses.asdict(model.origin.preset),
+        vocabulary=len(model.vocabulary),
+        weights=model.size,
+        speakers=tuple(sorted(model.vocabulary.speakers)),
+        spelled_names=model.vocabulary.spelled_names,
+        seed=model.origin.seed,
+        corpus=model.origin.corpus,
+        versions=model.origin.versions,
+        base=model.origin.base,
+        files=files,
+        metrics=model.metrics,
+        words=model.vocabulary.words,
+    )
+    metrics = {"schema": SCHEMA, **dataclasses.asdict(model.metrics)}
+    write_files(
+        folder,
+        {file_name(kind, files[kind]): content for kind, content in contents.items()}
+        | {MODEL: sealed(dataclasses.asdict(described)), METRICS: json_bytes(metrics)}
+        | {REPORT: report.encode("utf-8", errors="replace")},
+    )
+    kept = {file_name(*each) for each in files.items()}
+    for path in folder.iterdir():
+        if _ARRAYS.fullmatch(path.name) and path.name not in kept:
+            path.unlink(missing_ok=True)
+
+
+def file_name(kind: str, digest: str) -> str:
+    """Return the name of a file of arrays with that digest."""
+    return f"{kind}-{digest[:16]}.npz"
+
+
+def sealed(described: Mapping[str, Any]) -> bytes:
+    """Return the content of `model.json`: the description and its digest."""
+    return json_bytes({**described, "digest": _digest(json_bytes(described))})
 
 
 def protect(path: Path, *, option: str = "--out", but: tuple[str, ...] = ()) -> None:
     """Raise BadInputError if writing `path` would replace a file of a model; `but` names files that may be replaced."""
     target = Path(os.path.realpath(path))
-    if target.name in but or target.name not in (*FILES, LOG, CHECKPOINT):
+    names = (MODEL, METRICS, REPORT, LOG, CHECKPOINT)
+    if target.name in but or not (target.name in names or _ARRAYS.fullmatch(target.name)):
         return
     if target.exists() and any((target.parent / name).is_file() for name in (MODEL, CHECKPOINT)):
         raise BadInputError(f"{option} {path} is a file of a model and would be overwritten", "name another file")
 
 
-def load_model(folder: Path, whole: bool = False, judged: bool = False) -> TrainedModel:
-    """Read a model directory; if `whole`, its metrics must be complete; if `judged`, with the reference of the judge.
+def load_model(folder: Path, judged: bool = False) -> TrainedModel:
+    """Read a model directory, with the reference of the judge if `judged`.
 
     Nothing in it is trusted: kinds of files, sizes, JSON, vocabulary and shapes are checked before weights are read.
     Raises BadInputError that says what is missing or broken.
@@ -163,22 +169,20 @@ def load_model(folder: Path, whole: bool = False, judged: bool = False) -> Train
     if not (folder / MODEL).is_file():
         raise BadInputError(f"{folder} holds no model", f"there is no {MODEL}: train it first")
     try:
-        described = _described(folder)
-        preset = presets.preset_from(described["parameters"])
-        vocabulary = _vocabulary(folder, described)
-        metrics = _described_json(folder, METRICS, described)
-        check_metrics(metrics)
-        if whole:
-            require_metrics(metrics)
-        reference = _reference(folder, described, metrics) if judged else None
-        weights = _weights(folder, preset.shapes(len(vocabulary)), described["files"].get(WEIGHTS))
-        trigrams = _trigrams(folder, described, len(vocabulary))
-        corpus, base = corpus_from(described["corpus"]), base_from(described.get("base"))
-        read = metrics_from(metrics)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        described = _description(folder)
+        preset = presets.preset_from(described.parameters)
+        vocabulary = Vocabulary(described.words, frozenset(described.speakers), described.spelled_names)
+        held_out, reference = described.metrics.held_out, None
+        if judged and NGRAMS in described.files and held_out is not None:
+            reference = reference_from(held_out, _arrays(folder, NGRAMS, described, LARGEST))
+        weights = _weights(folder, preset.shapes(len(vocabulary)), described)
+        trigrams = None
+        if TRIGRAMS in described.files:
+            trigrams = trigrams_from(_arrays(folder, TRIGRAMS, described, MOST_BYTES), len(vocabulary))
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
-    origin = Origin(described["preset"], preset, described["seed"], corpus, described["versions"], base)
-    return TrainedModel(origin, vocabulary, weights, read, reference, trigrams)
+    origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
+    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams)
 
 
 def layout_of(model: TrainedModel, requested: str) -> str:
@@ -196,80 +200,48 @@ def layout_of(model: TrainedModel, requested: str) -> str:
 
 def content_digest(folder: Path) -> str:
     """Return a digest of a model's weights and words, by which a model that starts from it names it."""
-    files = _described(folder)["files"]
-    identifying = (WEIGHTS, ID_TO_WORD, *((TRIGRAMS,) if TRIGRAMS in files else ()))
-    return _digest(json_bytes({name: files.get(name) for name in identifying}))
+    described = _description(folder)
+    files = {kind: digest for kind, digest in described.files.items() if kind != NGRAMS}
+    return _digest(json_bytes([files, described.words]))
 
 
-def _described(folder: Path) -> dict[str, Any]:
+def _description(folder: Path) -> Description:
     """Return what a model says of itself; BadInputError if this program cannot read it, ValueError if it is damaged."""
-    described: dict[str, Any] = parse_json(read_bounded(folder / MODEL, MOST_JSON))
-    check_object(described)
+    described = parse_json(read_bounded(folder / MODEL, MOST_JSON))
+    if not isinstance(described, dict) or "schema" not in described:
+        raise ValueError(f"{MODEL} describes no model")
     if described["schema"] != SCHEMA:
         hint = f"this program reads {SCHEMA}: use the version that trained it"
         raise BadInputError(f"{folder} has schema {str(described['schema'])[:40]}", hint)
     if described.pop("digest", None) != _digest(json_bytes(described)):
         raise ValueError(f"{MODEL} is not as it was written")
-    check_described(described)
-    return described
+    return converted(described, Description)
 
 
-def _vocabulary(folder: Path, described: Mapping[str, Any]) -> Vocabulary:
-    words = words_of(_described_json(folder, ID_TO_WORD, described))
-    if any(number >= len(words) for number in described["speakers"]):
-        raise ValueError(f"{MODEL} names a speaker who is not in {ID_TO_WORD}")
-    return Vocabulary(words, frozenset(described["speakers"]), tuple(described.get("spelled_names", ())))
-
-
-def _described_json(folder: Path, name: str, described: Mapping[str, Any]) -> Any:
-    """Return the JSON of a file whose digest `described` holds."""
-    content = read_bounded(folder / name, MOST_JSON)
-    if _digest(content) != described["files"].get(name):
-        raise _other(name)
-    return parse_json(content)
-
-
-def _reference(folder: Path, described: Mapping[str, Any], metrics: Mapping[str, Any]) -> Reference | None:
-    """Return what scripts of the model are judged by; models of tiny corpora have none."""
-    digest = described["files"].get(NGRAMS)
-    if digest is None or metrics.get("held_out") is None:
-        return None
-    _require_digest(folder, NGRAMS, digest, LARGEST)
-    return reference_from(metrics["held_out"], read_arrays(folder / NGRAMS, LARGEST))
-
-
-def _trigrams(folder: Path, described: Mapping[str, Any], vocabulary: int) -> Trigrams | None:
-    digest = described["files"].get(TRIGRAMS)
-    if digest is None:
-        return None
-    _require_digest(folder, TRIGRAMS, digest, MOST_BYTES)
-    return trigrams_from(read_arrays(folder / TRIGRAMS, MOST_BYTES), vocabulary)
-
-
-def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], digest: str | None) -> dict[str, Floats]:
+def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], described: Description) -> dict[str, Floats]:
     """Return the weights, which must be numbers of exactly these shapes that do not overflow when multiplied."""
     most = sum(4 * math.prod(shape) + _HEADER for shape in shapes.values()) + _HEADER
-    _require_digest(folder, WEIGHTS, digest, most)
-    weights = read_arrays(folder / WEIGHTS, most)
+    weights = _arrays(folder, WEIGHTS, described, most)
     if {name: array.shape for name, array in weights.items()} != shapes:
-        raise ValueError(f"{WEIGHTS} does not hold the arrays that {MODEL} describes")
+        raise ValueError(f"the {WEIGHTS} are not the arrays that {MODEL} describes")
     for name, array in weights.items():
         if array.dtype != np.float32 or not np.abs(array).max(initial=0) <= _LARGEST:  # NaN is not either
-            raise ValueError(f"{name} in {WEIGHTS} holds something else than float32 numbers within {_LARGEST:,}")
+            raise ValueError(f"{name} holds something else than float32 numbers within {_LARGEST:,}")
     return weights
 
 
-def _require_digest(folder: Path, name: str, digest: str | None, most: int) -> None:
-    """Raise ValueError if a file has more than `most` bytes, or another digest."""
-    with open_regular(folder / name) as file:
+def _arrays(folder: Path, kind: str, described: Description, most: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a file; ValueError if the file has more than `most` bytes, or another digest."""
+    digest = described.files.get(kind)
+    if digest is None:
+        raise ValueError(f"{MODEL} names no {kind}")
+    path = folder / file_name(kind, digest)
+    with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > most:
-            raise ValueError(f"{name} is larger than the {most:,} bytes that {MODEL} describes")
+            raise ValueError(f"{path.name} is larger than the {most:,} bytes that {MODEL} describes")
         if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
-            raise _other(name)
-
-
-def _other(name: str) -> ValueError:
-    return ValueError(f"{name} is not the file that {MODEL} describes")
+            raise ValueError(f"{path.name} is not the file that {MODEL} describes")
+    return read_arrays(path, most)
 
 
 def _digest(content: bytes) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import glob
 import io
-import json
 import math
 import os
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -24,12 +23,14 @@ from scriptmodel_trainer.errors import BadInputError, WriteError
 _PART = ".part"
 _MOST_ARRAYS = 1000
 
+T = TypeVar("T")
+
 
 def prepare_folder(folder: Path, names: Iterable[str]) -> None:
     """Make the folder, check early that it is writable, and remove temporary files of killed runs.
 
-    `names` are the files that will be written: what belongs to others in the folder is left alone. Raises WriteError if
-    it cannot be written to.
+    `names` are the files that will be written, or patterns of their names: what belongs to others in the folder is left
+    alone. Raises WriteError if it cannot be written to.
     """
     with as_write_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,7 +38,7 @@ def prepare_folder(folder: Path, names: Iterable[str]) -> None:
         probe.write_bytes(b"")
         probe.unlink()
         for name in names:
-            for leftover in folder.glob(f".{glob.escape(name)}.*{_PART}"):
+            for leftover in folder.glob(f".{name}.*{_PART}"):
                 leftover.unlink(missing_ok=True)
 
 
@@ -83,7 +84,7 @@ def _is_open_as(path: Path, stream: int) -> bool:
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Store several files; the first takes its name only when all of them are on the disk, the last name comes last."""
+    """Store several files; they take their names in this order when all of them are on the disk."""
     temporaries: list[tuple[Path, Path]] = []
     with as_write_error(folder):
         try:
@@ -165,14 +166,27 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 def parse_json(content: bytes) -> Any:
     """Parse strict JSON; raises ValueError for NaN and infinities and for values nested too deeply, too."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not valid JSON")
-
     try:
-        return json.loads(content, parse_constant=refuse)
+        return msgspec.json.decode(content)
     except RecursionError:
         raise ValueError("its values are nested too deeply") from None
+
+
+def converted(value: Any, kind: type[T]) -> T:
+    """Return a record of what `parse_json` gave, null being as good as a key left out.
+
+    Keys that the record does not have are ignored. Raises ValueError that names the first wrong value.
+    """
+    try:
+        return msgspec.convert(_without_nulls(value), kind)
+    except RecursionError:
+        raise ValueError("its values are nested too deeply") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(entry) for key, entry in value.items() if entry is not None}
+    return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value
 
 
 def read_arrays(path: Path, most: int = 1 << 40) -> dict[str, npt.NDArray[Any]]:

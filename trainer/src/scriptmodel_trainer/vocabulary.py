@@ -51,11 +51,6 @@ class Vocabulary:
         return word in self._ids
 
     @property
-    def word_to_id(self) -> dict[str, int]:
-        """The number of each word."""
-        return dict(self._ids)
-
-    @property
     def unknown(self) -> int:
         """The number of `<unk>`."""
         return self._ids[UNKNOWN]

@@ -17,7 +17,7 @@ from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
 from scriptmodel_operator.reconcile.state import Ingest, Problem
 
 COPYING = "the base model is being copied"
-_NEEDED = ("/model.json", "/word_to_id.json")
+_NEEDED = ("/model.json", "/metrics.json")
 """Files that each model directory has."""
 
 

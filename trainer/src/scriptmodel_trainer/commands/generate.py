@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import os
 import time
@@ -155,7 +156,7 @@ def _prepare(options: GenerateOptions) -> None:
             raise BadInputError(f"{option} {path} lies in the model directory", "choose a place outside of it")
         artifacts.protect(path, option=option)
         require_file(path)
-        prepare_folder(path.parent, [path.name])
+        prepare_folder(path.parent, [glob.escape(path.name)])
 
 
 def sample_path(out: Path, sample: int) -> Path:
@@ -204,7 +205,7 @@ def _record(
             "preset": model.origin.preset_name,
             "seed": model.origin.seed,
             "corpus": model.origin.corpus.digest or None,
-            "perplexity": dataclasses.asdict(model.metrics.perplexity) if model.metrics.perplexity else None,
+            "perplexity": dataclasses.asdict(model.metrics.perplexity),
         },
         "versions": artifacts.versions(),
         "seconds": round(seconds, 3),

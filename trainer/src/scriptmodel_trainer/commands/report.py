@@ -12,4 +12,4 @@ from scriptmodel_trainer.storage import write_text
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
     artifacts.protect(out, but=(artifacts.REPORT,))
-    write_text(out, render_report(artifacts.load_model(folder, whole=True, judged=True)))
+    write_text(out, render_report(artifacts.load_model(folder, judged=True)))

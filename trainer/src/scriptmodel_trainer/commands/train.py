@@ -156,7 +156,7 @@ def _learn(
         (options.out / CHECKPOINT).unlink(missing_ok=True)
         if state and result.ending.by != "budget":  # a raised budget continues
             state.remove()
-    progress.report(Done(model.metrics.test_perplexity, time.monotonic() - started))
+    progress.report(Done(model.metrics.perplexity.test, time.monotonic() - started))
     progress.report(ModelStored(options.out, options.out / artifacts.REPORT))
 
 
@@ -355,7 +355,7 @@ def _resume_from(
 
 def _is_done(options: TrainOptions, fingerprint: str, progress: Progress) -> bool:
     """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
-    model = artifacts.load_model(options.out, whole=True)
+    model = artifacts.load_model(options.out)
     if model.metrics.fingerprint != fingerprint:
         raise BadInputError(
             f"{options.out} holds a model of another corpus, preset, setting, seed or precision",
@@ -365,5 +365,5 @@ def _is_done(options: TrainOptions, fingerprint: str, progress: Progress) -> boo
         progress.note(f"the budget of {options.out} ended its training, and no state is left: training from the start")
         return False
     progress.note(f"{options.out} is already trained with these settings")
-    progress.report(Done(model.metrics.test_perplexity, 0.0))
+    progress.report(Done(model.metrics.perplexity.test, 0.0))
     return True

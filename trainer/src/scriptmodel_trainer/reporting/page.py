@@ -14,7 +14,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.records import SCENES, ClassScore, Score, SplitPerplexity
+from scriptmodel_trainer.records import SCENES, ClassScore, Score
 from scriptmodel_trainer.reporting.judge_section import judge_section
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
@@ -43,7 +43,7 @@ def render_report(model: TrainedModel) -> str:
         _section("How to repeat it", _recipe(model)),
     )
     lead = (
-        f"Test perplexity <strong>{_number(model.metrics.test_perplexity)}</strong>: on unseen text the model "
+        f"Test perplexity <strong>{_number(model.metrics.perplexity.test)}</strong>: on unseen text the model "
         "hesitates, on average, as if it had to choose among that many equally likely words."
     )
     return escaped(
@@ -61,7 +61,7 @@ def _section(title: str, body: str) -> str:
 
 
 def _summary(model: TrainedModel) -> str:
-    metrics, perplexity = model.metrics, model.metrics.perplexity or SplitPerplexity()
+    metrics, perplexity = model.metrics, model.metrics.perplexity
     entries: tuple[tuple[str, str], ...] = (
         ("Test perplexity", _number(perplexity.test)),
         ("Validation", _number(perplexity.valid)),

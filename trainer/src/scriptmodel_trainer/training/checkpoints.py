@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +11,46 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.model_schema import check_checkpoint
-from scriptmodel_trainer.records import EpochRecord
-from scriptmodel_trainer.storage import parse_json, read_array, read_arrays, write_arrays
+from scriptmodel_trainer.records import Count, EpochRecord, Text
+from scriptmodel_trainer.storage import converted, json_bytes, parse_json, read_array, read_arrays, write_arrays
 from scriptmodel_trainer.training.state import Effort, Position
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/..."""
+    """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/...
 
-    fingerprint: str
+    `processor` is what computed it.
+    """
+
+    fingerprint: Text
     position: Position
-    best_epoch: int
+    best_epoch: Count
     history: tuple[EpochRecord, ...]
-    arrays: dict[str, npt.NDArray[Any]]
-    processor: str  # what computed it
+    arrays: dict[str, Any]
+    processor: Text
     effort: Effort
+
+    def __post_init__(self) -> None:
+        if self.best_epoch > len(self.history):
+            raise ValueError(f"it has no epoch {self.best_epoch}")
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
-    described = {
-        "fingerprint": checkpoint.fingerprint,
-        **asdict(checkpoint.position),
-        "best_epoch": checkpoint.best_epoch,
-        "processor": checkpoint.processor,
-        "effort": asdict(checkpoint.effort),
-        "history": [asdict(record) for record in checkpoint.history],
-        "names": sorted(checkpoint.arrays),
-    }
-    text = json.dumps(described).encode()
-    write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(text, np.uint8)})
+    described = asdict(replace(checkpoint, arrays=dict.fromkeys(checkpoint.arrays, True)))
+    write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(json_bytes(described), np.uint8)})
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
     try:
         arrays = read_arrays(path)
-        described = parse_json(arrays.pop("described").tobytes())
-        check_checkpoint(described)
-        history = tuple(EpochRecord(**record) for record in described.pop("history"))
-        arrays = {name: arrays[name] for name in described.pop("names")}
-        effort = Effort(**described.pop("effort"))
-        position = Position(**{each.name: described.pop(each.name) for each in fields(Position)})
-        checkpoint = Checkpoint(**described, position=position, history=history, arrays=arrays, effort=effort)
+        described = converted(parse_json(arrays.pop("described").tobytes()), Checkpoint)
+        checkpoint = replace(described, arrays={name: arrays[name] for name in described.arrays})
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise damaged(path, error) from error
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
@@ -72,12 +63,9 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
 def fingerprint_of(path: Path) -> str | None:
     """Return the fingerprint of a checkpoint without reading its arrays; None if it is damaged."""
     try:
-        described = parse_json(read_array(path, "described").tobytes())
-        check_checkpoint(described)
-    except (BadInputError, OSError, ValueError, TypeError):
+        return converted(parse_json(read_array(path, "described").tobytes()), Checkpoint).fingerprint
+    except (BadInputError, OSError, ValueError):
         return None
-    fingerprint: str = described["fingerprint"]
-    return fingerprint
 
 
 def damaged(path: Path, reason: object) -> BadInputError:

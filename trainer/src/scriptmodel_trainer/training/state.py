@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.records import EpochRecord
+from scriptmodel_trainer.records import Amount, Count, EpochRecord
 
 
 @dataclass(slots=True)
@@ -20,8 +20,8 @@ class Position:
     `epoch_seconds` is the time spent on the windows of this epoch, `seconds` that on all of the run, validation too.
     """
 
-    epoch: int = 1
-    window: int = 0
+    epoch: Count = 1
+    window: Count = 0
     loss: float = 0.0
     epoch_seconds: float = 0.0
     seconds: float = 0.0
@@ -50,10 +50,10 @@ class Effort:
     `recomputed_seconds` of them were lost with attempts that were killed after their last checkpoint.
     """
 
-    seconds: float = 0.0
-    gpu_seconds: float = 0.0
-    restarts: int = 0
-    recomputed_seconds: float = 0.0
+    seconds: Amount = 0.0
+    gpu_seconds: Amount = 0.0
+    restarts: Count = 0
+    recomputed_seconds: Amount = 0.0
 
     def spend(self, seconds: float, on_gpu: bool) -> None:
         """Add seconds of training."""

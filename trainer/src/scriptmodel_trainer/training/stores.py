@@ -7,17 +7,16 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from scriptmodel_trainer.artifacts import LOG
 from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
-from scriptmodel_trainer.model_schema import check_effort
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import RESUMABLE
-from scriptmodel_trainer.storage import prepare_folder
+from scriptmodel_trainer.storage import converted, prepare_folder
 from scriptmodel_trainer.training.checkpoints import Checkpoint, fingerprint_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.lease import Lease, Owner
 from scriptmodel_trainer.training.state import Effort
@@ -144,10 +143,9 @@ class StateFolder:
         if note.get("fingerprint") != self._fingerprint:
             return None
         try:
-            check_effort(note)
-        except (ValueError, TypeError):
+            return converted(note, Effort)
+        except ValueError:
             return None
-        return Effort(**{entry.name: note[entry.name] for entry in fields(Effort) if entry.name in note})
 
     def record_effort(self) -> None:
         self._lease.require()
