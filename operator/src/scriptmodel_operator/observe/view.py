@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,12 +19,8 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     PipelineState,
     RepoRef,
+    running_job,
 )
-
-
-def running_job(jobs: Iterable[JobInfo]) -> JobInfo | None:
-    """Return the job that a worker has taken. It is reported before any newer one."""
-    return next((job for job in jobs if not job.state.final and not job.state.waiting), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,6 +224,11 @@ class JobInfo:
         return bool(self.data_total) and self.data_skipped == self.data_total
 
 
+def running_job(jobs: Iterable[JobInfo]) -> JobInfo | None:
+    """Return the job that a worker has taken. It is reported before any newer one."""
+    return next((job for job in jobs if not job.state.final and not job.state.waiting), None)
+
+
 @dataclass(frozen=True, slots=True)
 class RepoInfo:
     """An observed user repo and the names of its branches."""
