@@ -12,23 +12,48 @@ from typing import Any
 
 import pytest
 
-from dev.stack import Localpach, Operator
+from dev.stack import TRAINER_IMAGE, Localpach, Operator
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from tests.integration.cluster import Cluster, condition, is_ready
+from tests.integration.cluster import QUICK_TRAINER, Cluster, condition, is_ready
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 from tests.web import Answer, Handler, WebServer, content, redirect, status
 
-pytestmark = pytest.mark.timeout(900)  # two of them train, on whatever machine
-TRAINING = 400
-SECONDS = 60
+pytestmark = pytest.mark.timeout(600)
+SECONDS = 120
 PLAY, HEATH = play().encode(), play(title="The Heath").encode()
+Start = Callable[..., Operator]
 
 
 @pytest.fixture
 def server() -> Iterator[WebServer]:
     with WebServer() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
+    with Localpach(tmp_path_factory.mktemp("pachd"), {TRAINER_IMAGE: QUICK_TRAINER}) as running:
+        yield running
+
+
+@pytest.fixture
+def pachyderm(pachd: Localpach) -> Iterator[Pachyderm]:
+    with Pachyderm(pachd.address) as client:
+        yield client
+
+
+@pytest.fixture
+def start(
+    cluster: Cluster, pachd: Localpach, operator_kubeconfig: Path, shared_operator_paused: None, tmp_path: Path
+) -> Start:
+    """Returns an operator of the test's namespace, to be started."""
+
+    def made(*options: str) -> Operator:
+        usual = ["--poll-interval=0.3", f"--namespace={cluster.namespace}", "--allow-download=127.0.0.1"]
+        return Operator(tmp_path / uuid.uuid4().hex, operator_kubeconfig, pachd.address, options=[*usual, *options])
+
+    return made
 
 
 def by_url(*urls: str, **http: Any) -> dict[str, Any]:
@@ -59,12 +84,17 @@ def _at_rest(found: dict[str, Any]) -> bool:
 
 
 def test_the_whole_life_of_a_corpus_by_url(
-    cluster: Cluster, operator: Operator, pachyderm: Pachyderm, server: WebServer
+    cluster: Cluster, start: Start, pachyderm: Pachyderm, server: WebServer
 ) -> None:
+    with start():
+        _live(cluster, pachyderm, server)
+
+
+def _live(cluster: Cluster, pachyderm: Pachyderm, server: WebServer) -> None:
     server.answers |= {"/plays/hamlet.txt": content(PLAY), "/moved": redirect("/lear"), "/lear": content(b"LEAR: No.")}
     spec = by_url(server.url("/plays/hamlet.txt?token=canary"), server.url("/moved"))
     cluster.apply("fetched", spec)
-    first = cluster.wait_for("fetched", _at_rest, TRAINING)
+    first = cluster.wait_for("fetched", _at_rest, SECONDS)
     corpus = first["status"]["lineage"]["corpus"]
     repo, train = corpus["repo"], first["status"]["pipelines"][0]["name"]
     assert pachyderm.read(repo, corpus["commit"], "/hamlet.txt").encode() == PLAY
@@ -85,7 +115,7 @@ def test_the_whole_life_of_a_corpus_by_url(
     newest = pachyderm.head(repo)
     assert len(pachyderm.commits(repo)) == 2
     learned = cluster.wait_for(
-        "fetched", lambda found: is_ready(found) and found["status"]["lineage"]["corpus"]["commit"] == newest, TRAINING
+        "fetched", lambda found: is_ready(found) and found["status"]["lineage"]["corpus"]["commit"] == newest, SECONDS
     )
     assert pachyderm.read(repo, newest, "/hamlet.txt").encode() == HEATH
     assert pachyderm.read(repo, newest, "/moved") == "LEAR: No."
@@ -127,17 +157,9 @@ REFUSED: dict[str, tuple[Answer, str, str]] = {
 
 
 def test_refusals_are_reported_without_a_commit(
-    cluster: Cluster,
-    pachyderm: Pachyderm,
-    localpach: Localpach,
-    operator_kubeconfig: Path,
-    shared_operator_paused: None,
-    server: WebServer,
-    tmp_path: Path,
+    cluster: Cluster, start: Start, pachyderm: Pachyderm, server: WebServer
 ) -> None:
-    options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}", "--allow-download=127.0.0.1"]
-    options += ["--download-timeout=3"]
-    with Operator(tmp_path, operator_kubeconfig, localpach.address, options=options) as operator:
+    with start("--download-timeout=3") as operator:
         for name, (answer, _reason, _words) in REFUSED.items():
             server.answers[f"/{name}"] = answer
             cluster.apply(name, by_url(server.url(f"/{name}") + "?token=canary"))
@@ -160,19 +182,8 @@ def test_refusals_are_reported_without_a_commit(
 
 
 def test_an_operator_that_is_killed_commits_neither_twice_nor_half(
-    cluster: Cluster,
-    pachyderm: Pachyderm,
-    localpach: Localpach,
-    operator_kubeconfig: Path,
-    shared_operator_paused: None,
-    server: WebServer,
-    tmp_path: Path,
+    cluster: Cluster, start: Start, pachyderm: Pachyderm, server: WebServer
 ) -> None:
-    options = ["--poll-interval=0.3", f"--namespace={cluster.namespace}", "--allow-download=127.0.0.1"]
-
-    def started(number: int) -> Operator:
-        return Operator(tmp_path / str(number), operator_kubeconfig, localpach.address, options=options)
-
     halfway = threading.Event()
 
     def half(handler: Handler) -> None:
@@ -183,18 +194,18 @@ def test_an_operator_that_is_killed_commits_neither_twice_nor_half(
 
     server.answers["/plays.txt"] = half
     cluster.apply("mortal", by_url(server.url("/plays.txt")))
-    with started(1) as first:
+    with start() as first:
         assert halfway.wait(SECONDS)
         first.kill()
     found = cluster.get("mortal")
     (repo,) = [each for each in pachyderm.repos() if each.startswith("mortal-")]
     assert pachyderm.commits(repo) == []
     server.answers["/plays.txt"] = content(PLAY)
-    with started(2) as second:
+    with start() as second:
         until(lambda: bool(pachyderm.commits(repo)))
         second.kill()
-    with started(3):
-        found = cluster.ready("mortal", TRAINING)
+    with start():
+        found = cluster.ready("mortal", SECONDS)
         assert found["status"]["source"]["commit"] == pachyderm.head(repo)
         assert pachyderm.commits(repo) == [pachyderm.head(repo)], "one commit"
         cluster.kubectl("delete", "sm", "mortal", "--wait=false")
