@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,9 +20,6 @@ class Handler:
     stopping: threading.Event
     """Set when the server ends: for answers that never come."""
 
-    def header(self, name: str) -> str:
-        return self.http.headers.get(name, "")
-
     def start(self, status: int, headers: Mapping[str, str] = {}) -> None:
         self.http.send_response(status)
         for name, value in headers.items():
@@ -41,17 +37,14 @@ class WebServer:
 
     answers: dict[str, Answer] = field(default_factory=dict)
     requested: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
-    """The If-None-Match of each request."""
     host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        answers, requested, conditions, stopping = self.answers, self.requested, self.conditions, threading.Event()
+        answers, requested, stopping = self.answers, self.requested, threading.Event()
 
         class RequestHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 requested.append(self.path)
-                conditions.append(self.headers.get("If-None-Match", ""))
                 answer = answers.get(self.path.partition("?")[0], status(404))
                 try:
                     answer(Handler(self, stopping))
@@ -90,25 +83,13 @@ def status(number: int, headers: Mapping[str, str] = {}) -> Answer:
     return lambda handler: handler.start(number, {"Content-Length": "0", **headers})
 
 
-def content(body: bytes, headers: Mapping[str, str] = {}) -> Answer:
-    """Answers without support for conditional requests."""
-    return lambda handler: (
-        handler.start(200, {"Content-Length": str(len(body)), **headers}),
-        handler.write(body),
-    )[0]
+def content(body: bytes) -> Answer:
+    return lambda handler: (handler.start(200, {"Content-Length": str(len(body))}), handler.write(body))[0]
 
 
-def tagged(body: bytes) -> Answer:
-    """Answers 304 to a client that has the current version."""
-    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-
-    def answer(handler: Handler) -> None:
-        if handler.header("If-None-Match") == tag:
-            handler.start(304, {"ETag": tag})
-        else:
-            content(body, {"ETag": tag, "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"})(handler)
-
-    return answer
+def silence(handler: Handler) -> None:
+    """Answer nothing until the server ends."""
+    handler.stopping.wait()
 
 
 def redirect(to: str, number: int = 302) -> Answer:

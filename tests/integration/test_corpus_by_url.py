@@ -17,7 +17,7 @@ from scriptmodel_operator.api.identity import RECONCILE_AT
 from tests.integration.cluster import QUICK_TRAINER, Cluster, condition, is_ready
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
-from tests.web import Answer, Handler, WebServer, content, redirect, status
+from tests.web import Answer, Handler, WebServer, content, redirect, silence, status
 
 pytestmark = pytest.mark.timeout(600)
 SECONDS = 120
@@ -149,7 +149,7 @@ def _breaks_off(handler: Handler) -> None:
 
 REFUSED: dict[str, tuple[Answer, str, str]] = {
     "missing": (status(404), "DownloadFailed", "404"),
-    "silent": (lambda handler: handler.stopping.wait(120) and None, "DownloadFailed", "not complete after 3 s"),
+    "silent": (silence, "DownloadFailed", "not complete after 3 s"),
     "broken": (_breaks_off, "DownloadFailed", "unexpected EOF"),
     "elsewhere": (redirect("file:///etc/passwd"), "DownloadFailed", "passwd"),
     "empty": (content(b""), "CorpusEmpty", "has any bytes"),

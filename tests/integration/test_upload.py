@@ -14,6 +14,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.lease import Lease
+from tests.web import WebServer, silence
 
 MEBIBYTE = 1024 * 1024
 SECONDS = 120.0
@@ -98,3 +99,12 @@ def test_a_process_that_may_not_act_any_more_commits_nothing(localpach: Localpac
     with pytest.raises(NotFoundError):
         opened.branch_head(branch)
     opened.close()
+
+
+def test_a_fetch_of_a_silent_server_ends_as_soon_as_it_is_cancelled(gateway: PachydermGateway) -> None:
+    with WebServer() as server:
+        server.answers["/silent"] = silence
+        with pytest.raises(UnavailableError) as caught:
+            gateway.fetch_file("/a", server.url("/silent?token=canary"), "", SECONDS, lambda: bool(server.requested))
+        assert caught.value.code == "CANCELLED"
+        assert "canary" not in str(caught.value)
