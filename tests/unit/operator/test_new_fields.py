@@ -18,7 +18,8 @@ from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
+from scriptmodel_operator.pachyderm.messages import create_v2_request
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.messages import observed

@@ -13,7 +13,8 @@ from google.protobuf import json_format
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request
-from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
+from scriptmodel_operator.pachyderm.messages import create_v2_request
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,

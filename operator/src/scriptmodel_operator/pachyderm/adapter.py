@@ -23,7 +23,6 @@ from scriptmodel_operator.pachyderm.errors import (
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.lists import ListReader
-from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.protocol import (
     empty_pb2,
     pfs,
@@ -332,7 +331,7 @@ class PachydermGateway:
         what = f"{verb} {names}"
         create, create_request = self._pps.CreatePipeline, messages.create_request
         if self._server(what).merges_defaults:
-            create, create_request = self._connection.stubs.create_pipeline_v2, create_v2_request
+            create, create_request = self._connection.stubs.create_pipeline_v2, messages.create_v2_request
         opened = self._call(
             what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )

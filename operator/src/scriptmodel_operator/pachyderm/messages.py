@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.pachyderm.later_protocol import PIPELINE_UPDATED_AT, TransactionRequest
+from scriptmodel_operator.pachyderm.later_protocol import (
+    PIPELINE_UPDATED_AT,
+    CreatePipelineV2Request,
+    TransactionRequest,
+)
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
@@ -111,6 +116,15 @@ def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
         glob=glob,
     )
     return pps.Input(pfs=source)
+
+
+def create_v2_request(pipeline: PipelineApply) -> Any:
+    """Return the same request in the form that Pachyderm 2.8 and later merge nothing into."""
+    return CreatePipelineV2Request(
+        create_pipeline_request_json=request_json(create_request(pipeline)),
+        update=pipeline.update,
+        reprocess=pipeline.reprocess,
+    )
 
 
 def _resources(amounts: ResourceAmounts) -> Any:

@@ -15,26 +15,18 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request
-from scriptmodel_operator.pachyderm.messages import create_request, projection
-from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineInfo, PipelineSpec
+from scriptmodel_operator.pachyderm.values import PipelineInfo, PipelineSpec
 
 _NOT_OF_THE_PIPELINE = frozenset({"detailsJson", "dryRun", "update", "reprocess", "specCommit", "salt"})
 """Fields about the request, which the server ignores or fills in. The first is no longer known to 2.8."""
 
 
-def create_v2_request(pipeline: PipelineApply) -> Any:
-    """Return `create_request` in the form that Pachyderm 2.8 and later merge nothing into."""
-    return CreatePipelineV2Request(
-        create_pipeline_request_json=request_json(create_request(pipeline)),
-        update=pipeline.update,
-        reprocess=pipeline.reprocess,
-    )
-
-
 def submitted_spec(info: PipelineInfo) -> PipelineSpec:
     """Return the fields that the operator sets as submitted; as they are on the server if that is not known."""
+    # Pachyderm's messages take a quarter of a second to import, and `plan -h` needs none.
+    from scriptmodel_operator.pachyderm.messages import projection  # noqa: PLC0415 - see above
+    from scriptmodel_operator.pachyderm.protocol import pps  # noqa: PLC0415 - see above
+
     request = pps.CreatePipelineRequest()
     try:
         json_format.Parse(info.submitted, request, ignore_unknown_fields=True)
