@@ -69,6 +69,13 @@ class Backend:
             secrets.check(txn, request.transform)
 
 
+class Calls:
+    """A part of a gRPC service: calls that use the backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+
 def apply_request(content: CommitContent) -> Apply:
     """Return the function that runs one request in a transaction."""
 

@@ -16,27 +16,7 @@ from python_pachyderm.proto.v2.transaction import transaction_pb2 as transaction
 from localpach.names import DEFAULT_PROJECT
 from localpach.refs import BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
 
-__all__ = [
-    "BytesValue",
-    "Empty",
-    "branch_message",
-    "branch_ref",
-    "commit_message",
-    "commit_ref",
-    "copy_fields",
-    "duration",
-    "job_message",
-    "job_ref",
-    "nanoseconds",
-    "pfs",
-    "pipeline_message",
-    "pipeline_ref",
-    "pps",
-    "repo_message",
-    "repo_ref",
-    "timestamp",
-    "transaction",
-]
+__all__ = ["BytesValue", "Empty", "pfs", "pps", "transaction"]
 
 SECOND = 1_000_000_000
 

@@ -17,8 +17,9 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2_grpc
 from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
 
-from localpach.api import cluster, pfs, pps
+from localpach.api import cluster
 from localpach.api.interceptor import ErrorTranslation
+from localpach.api.services import UNSUPPORTED, PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.backend import Backend, apply_request, register_end_hooks
 from localpach.config import Settings
@@ -96,7 +97,7 @@ class Server:
         cluster_id = self._load_cluster_id()
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(cluster.unsupported() | pfs.unsupported() | pps.unsupported())],
+            interceptors=[ErrorTranslation(UNSUPPORTED)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -104,8 +105,8 @@ class Server:
             ],
         )
         cluster.add_to(self._grpc, self.db, cluster_id)
-        pfs_pb2_grpc.add_APIServicer_to_server(pfs.PfsService(backend), self._grpc)
-        pps_pb2_grpc.add_APIServicer_to_server(pps.PpsService(backend), self._grpc)
+        pfs_pb2_grpc.add_APIServicer_to_server(PfsService(backend), self._grpc)
+        pps_pb2_grpc.add_APIServicer_to_server(PpsService(backend), self._grpc)
         transaction_pb2_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)
         self.address = _bind(self._grpc, settings.listen)
 

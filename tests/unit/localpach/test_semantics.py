@@ -340,8 +340,7 @@ def test_a_subscription_reports_a_job_that_ended_before_it_looked(tmp_path: Path
             return True
 
     db = Database(tmp_path / "metadata.db")
-    calls = JobCalls()
-    calls._backend = SimpleNamespace(db=db)
+    calls = JobCalls(SimpleNamespace(db=db))  # type: ignore[arg-type]  # it uses nothing else
     train = PipelineRef("train", "default")
     before, first, second = (JobRef(train, digit * 32) for digit in "123")
 

@@ -8,7 +8,6 @@ from typing import Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from python_pachyderm.proto.v2.admin import admin_pb2, admin_pb2_grpc
-from python_pachyderm.proto.v2.auth import auth_pb2
 from python_pachyderm.proto.v2.enterprise import enterprise_pb2, enterprise_pb2_grpc
 from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
@@ -30,7 +29,6 @@ _CLIENT_NEW = (
     "WARNING: The client used to connect to Pachyderm is much newer than the server; please use a version of the "
     "client that matches the server."
 )
-AUTH_OFF = "the auth service is not activated"
 SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 
 
@@ -108,19 +106,3 @@ def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
         {"Check": grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)},
     )
     server.add_generic_rpc_handlers((health,))
-
-
-def unsupported() -> dict[str, str]:
-    """Return the unsupported services and methods, each with a message."""
-    return {
-        auth_pb2.DESCRIPTOR.services_by_name["API"].full_name: AUTH_OFF,
-        "identity_v2.API": "localpach does not support identities: it is for one user on one machine",
-        "license_v2.API": "localpach does not support licences: it behaves like an unlicensed Community server",
-        "debug_v2.Debug": "localpach does not support the debug service: see its log and its --root folder",
-        "/enterprise_v2.API/Activate": "localpach does not support licences",
-        "/enterprise_v2.API/Deactivate": "localpach does not support licences",
-        "/enterprise_v2.API/Heartbeat": "localpach does not support licences",
-        "/enterprise_v2.API/Pause": "localpach cannot be paused: stop it instead",
-        "/enterprise_v2.API/PauseStatus": AUTH_OFF,
-        "/enterprise_v2.API/Unpause": "localpach cannot be paused: start it instead",
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -72,35 +73,34 @@ def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcM
 
 def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
-        start = time.monotonic()
-        try:
+        with _reporting(method, context):
             check_call(request)
-            answer = inner(request, context)
-        except PachError as error:
-            _log(method, start, error)
-            context.abort(error.code, error.message)
-        except Exception as error:  # a bug: log its traceback, respond with INTERNAL
-            _abort_internal(method, context, error)
-        _log(method, start, None)
-        return answer
+            return inner(request, context)
 
     return call
 
 
 def _streaming(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        start = time.monotonic()
-        try:
+        with _reporting(method, context):
             check_call(request)
             yield from inner(request, context)
-        except PachError as error:
-            _log(method, start, error)
-            context.abort(error.code, error.message)
-        except Exception as error:  # likewise
-            _abort_internal(method, context, error)
-        _log(method, start, None)
 
     return call
+
+
+@contextmanager
+def _reporting(method: str, context: grpc.ServicerContext) -> Iterator[None]:
+    """Abort a call that raises an error with its status, and log each call."""
+    start = time.monotonic()
+    try:
+        yield
+    except PachError as error:
+        _log(method, start, error)
+        context.abort(error.code, error.message)
+    except Exception as error:  # a bug: log its traceback, respond with INTERNAL
+        _abort_internal(method, context, error)
+    _log(method, start, None)
 
 
 def _log(method: str, start: float, error: PachError | None) -> None:

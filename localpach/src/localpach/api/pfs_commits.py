@@ -9,7 +9,7 @@ import grpc
 
 from localpach.api.describe import commit_info
 from localpach.api.interceptor import active_transaction
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import (
     PachError,
     UnavailableError,
@@ -28,10 +28,8 @@ from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
 
 
-class CommitCalls:
+class CommitCalls(Calls):
     """The PFS calls about commits and commit sets."""
-
-    _backend: Backend
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
         """Start a commit."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
 from localpach.messages import BytesValue, Empty, commit_ref, pfs
 from localpach.names import is_commit_id
@@ -31,10 +31,8 @@ FIRST_MESSAGE = "first message must be a commit"
 _CANCELLATION_SECONDS = 0.01
 
 
-class FileCalls:
+class FileCalls(Calls):
     """The PFS calls about files."""
-
-    _backend: Backend
 
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Empty:
         """Apply a stream of file changes to a commit, atomically."""

@@ -8,7 +8,7 @@ import grpc
 
 from localpach.api.describe import branch_info, project_info, repo_info, repo_size
 from localpach.api.interceptor import active_transaction
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import (
     InvalidArgumentError,
     PachError,
@@ -25,10 +25,8 @@ from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import branches, commitsets, projects, repos
 
 
-class RepoCalls:
+class RepoCalls(Calls):
     """The PFS calls about projects, repos and branches."""
-
-    _backend: Backend
 
     def CreateProject(self, request: pfs.CreateProjectRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a project."""

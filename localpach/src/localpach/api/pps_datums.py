@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
     Empty,
@@ -23,10 +23,8 @@ from localpach.pps.states import DatumState
 from localpach.refs import META, CommitRef, JobRef
 
 
-class DatumCalls:
+class DatumCalls(Calls):
     """The PPS calls about datums."""
-
-    _backend: Backend
 
     def RestartDatum(self, request: pps.RestartDatumRequest, context: grpc.ServicerContext) -> Empty:
         """Raise UnimplementedError if the job exists."""

@@ -9,7 +9,7 @@ import grpc
 
 from localpach.api.describe import job_info
 from localpach.api.interceptor import active_transaction
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import (
     SECOND,
@@ -49,10 +49,8 @@ _COPIED = [
 ]
 
 
-class JobCalls:
+class JobCalls(Calls):
     """The PPS calls about jobs."""
-
-    _backend: Backend
 
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
         """Describe a job; with ``wait`` after it has finished."""

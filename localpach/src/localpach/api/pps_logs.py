@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import PachError
 from localpach.messages import (
     SECOND,
@@ -25,10 +25,8 @@ from localpach.pps.worker import pod_name
 JOB_CLOCK_SKEW = 3600 * SECOND
 
 
-class LogCalls:
+class LogCalls(Calls):
     """The PPS calls about logs."""
-
-    _backend: Backend
 
     def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
         """Stream the log lines of running workers."""

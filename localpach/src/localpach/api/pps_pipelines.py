@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.api.interceptor import active_transaction
-from localpach.backend import Backend
+from localpach.backend import Calls
 from localpach.errors import NotFoundError, PachError, UnimplementedError
 from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, timestamp
 from localpach.messages import transaction as tx
@@ -21,10 +21,8 @@ from localpach.store.database import Txn
 NO_PIPELINE = "request.Pipeline cannot be nil"
 
 
-class PipelineCalls:
+class PipelineCalls(Calls):
     """The PPS calls about pipelines and secrets."""
-
-    _backend: Backend
 
     def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a pipeline."""

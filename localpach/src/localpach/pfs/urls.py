@@ -29,7 +29,7 @@ def read_url(url: str, on_cancel: Callable[[Callable[[], None]], object]) -> Ite
     request = _Request()
     if not on_cancel(request.cancel):
         request.cancelled = True
-    opener = urllib.request.build_opener(_Http(request.connected), _Https(request.connected))
+    opener = urllib.request.build_opener(_Handler(request.connected))
     try:
         answer = opener.open(url, timeout=CONNECT_SECONDS)
     except urllib.error.HTTPError as error:
@@ -67,28 +67,25 @@ class _Request:
                 socket.socket.shutdown(each, socket.SHUT_RDWR)  # whoever reads it gets the end of the stream
 
 
-def _reporting(kind: type[http.client.HTTPConnection], connected: Connected) -> Any:
-    class Reporting(kind):  # type: ignore[misc, valid-type]  # a class by its argument
-        def connect(self) -> None:
-            super().connect()
-            connected(self.sock)
+class _Handler(urllib.request.HTTPSHandler):
+    handler_order = 400  # before the handlers that urllib adds by itself
 
-    return Reporting
-
-
-class _Http(urllib.request.HTTPHandler):
     def __init__(self, connected: Connected) -> None:
         super().__init__()
-        self._kind = _reporting(http.client.HTTPConnection, connected)
+        self._connected = connected
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, connected: Connected) -> None:
-        super().__init__()
-        self._kind = _reporting(http.client.HTTPSConnection, connected)
+        return self.do_open(self._reporting(http.client.HTTPConnection), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._kind, req)
+        return self.do_open(self._reporting(http.client.HTTPSConnection), req)
+
+    def _reporting(self, kind: type[http.client.HTTPConnection]) -> Any:
+        connected = self._connected
+
+        class Reporting(kind):  # type: ignore[misc, valid-type]  # a class by its argument
+            def connect(self) -> None:
+                super().connect()
+                connected(self.sock)
+
+        return Reporting
