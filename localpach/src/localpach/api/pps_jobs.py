@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import grpc
 
@@ -92,16 +92,8 @@ class JobCalls(Calls):
                 sources = {str(commit_ref(each)) for each in request.input_commit}
                 found = [job for job in found if sources <= _provenance_of_set(txn, job.ref.id)]
         projects = {each.name for each in request.projects}
-        marker = request.paginationMarker if request.HasField("paginationMarker") else None
-        sent = 0
-        for job in reversed(found) if request.reverse else found:
-            if request.number and sent == request.number:
-                return
-            if projects and job.ref.pipeline.project not in projects:
-                continue
-            if marker is not None and not _is_past(job, marker, reverse=request.reverse):
-                continue
-            sent += 1
+        selected = (job for job in _page(found, request) if not projects or job.ref.pipeline.project in projects)
+        for job in itertools.islice(selected, max(0, request.number) or None):
             yield self._describe(job, details=request.details)
 
     def ListJobSet(self, request: pps.ListJobSetRequest, context: grpc.ServicerContext) -> Iterator[pps.JobSetInfo]:
@@ -112,27 +104,16 @@ class JobCalls(Calls):
             raise PachError("number must be non-negative")
         with self._backend.db.read() as txn:
             found = jobs.list_all(txn, None)
+        uuids = dict.fromkeys(job.ref.id for job in _page(found, request))
+        sets = (each for uuid in uuids if (each := self._job_set(uuid, request, context)).jobs)
+        yield from itertools.islice(sets, request.number or None)
+
+    def _job_set(self, uuid: str, request: pps.ListJobSetRequest, context: grpc.ServicerContext) -> pps.JobSetInfo:
         projects = {each.name for each in request.projects}
-        marker = request.paginationMarker if request.HasField("paginationMarker") else None
-        seen: set[str] = set()
-        sent = 0
-        for job in reversed(found) if request.reverse else found:
-            if request.number and sent == request.number:
-                return
-            if job.ref.id in seen:
-                continue
-            seen.add(job.ref.id)
-            if marker is not None and not _is_past(job, marker, reverse=request.reverse):
-                continue
-            members = pps.InspectJobSetRequest(job_set=pps.JobSet(id=job.ref.id), details=request.details)
-            infos = [
-                info
-                for info in self.InspectJobSet(members, context)
-                if not projects or info.job.pipeline.project.name in projects
-            ]
-            if infos:
-                sent += 1
-                yield pps.JobSetInfo(job_set=pps.JobSet(id=job.ref.id), jobs=infos)
+        members = pps.InspectJobSetRequest(job_set=pps.JobSet(id=uuid), details=request.details)
+        infos = self.InspectJobSet(members, context)
+        selected = (info for info in infos if not projects or info.job.pipeline.project.name in projects)
+        return pps.JobSetInfo(job_set=members.job_set, jobs=selected)
 
     def SubscribeJob(self, request: pps.SubscribeJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
         """Stream the unfinished and future jobs of a pipeline."""
@@ -205,6 +186,10 @@ def _provenance_of_set(txn: Txn, uuid: str) -> set[str]:
     return {str(source) for commit in members for source in commits.direct_provenance(txn, commit)}
 
 
-def _is_past(job: Job, marker: Any, *, reverse: bool) -> bool:
-    limit = int(marker.seconds) * SECOND + int(marker.nanos)
-    return job.created > limit if reverse else job.created < limit
+def _page(newest_first: list[Job], request: pps.ListJobRequest | pps.ListJobSetRequest) -> Iterator[Job]:
+    """Yield the jobs in the order of the request, without those before its marker."""
+    marker = request.paginationMarker if request.HasField("paginationMarker") else None
+    limit = marker and int(marker.seconds) * SECOND + int(marker.nanos)
+    for job in reversed(newest_first) if request.reverse else newest_first:
+        if limit is None or (job.created > limit if request.reverse else job.created < limit):
+            yield job
