@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +37,18 @@ def _option(name: str, *others: str, **settings: Any) -> Callable[[Command], Com
 
 def _allow(name: str, field: str, values: str, help_text: str) -> Callable[[Command], Command]:
     """Return an option of the policy, which may be repeated."""
-    return _option(name, field, multiple=True, metavar=values, help=help_text)
+    by_namespace = _by_namespace if values.startswith("NS=") else None
+    return _option(name, field, multiple=True, metavar=values, help=help_text, callback=by_namespace)
+
+
+def _by_namespace(_context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        namespace, separator, name = pair.partition("=")
+        if not separator or not namespace or not name:
+            raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME")
+        found[namespace] = (*found.get(namespace, ()), name)
+    return found
 
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
@@ -181,42 +193,22 @@ def main() -> None:
     default="info",
     show_default=True,
 )
-def run(**options: Any) -> None:
+def run(
+    pachd: str,
+    pachd_token_file: Path | None,
+    pachd_ca_file: Path | None,
+    log_format: str,
+    log_level: str,
+    **options: Any,
+) -> None:
     """Run the operator until SIGTERM or SIGINT."""
     try:
-        pachd = PachdAddress(options["pachd"], options["pachd_token_file"], options["pachd_ca_file"])
+        target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    config = OperatorConfig(
-        pachd=pachd,
-        trainer_image=options["trainer_image"],
-        checkpoint_claim=options["checkpoint_claim"],
-        kubeconfig=options["kubeconfig"],
-        namespaces=options["namespaces"],
-        poll_interval=options["poll_interval"],
-        source_interval=options["source_interval"],
-        workers=options["workers"],
-        cluster_id=options["cluster_id"],
-        health_listen=options["health_listen"],
-        download_timeout=options["download_timeout"],
-        leader_elect=options["leader_elect"],
-        lease_namespace=options["lease_namespace"],
-        worker_namespace=options["worker_namespace"],
-        policy=Policy(
-            trainer_image=options["trainer_image"],
-            images=options["images"],
-            priority_classes=options["priority_classes"],
-            runtime_classes=options["runtime_classes"],
-            queues=options["queues"],
-            pull_secrets=options["pull_secrets"],
-            checkpoint_claim=options["checkpoint_claim"],
-            checkpoint_claims=_by_namespace("--allow-checkpoint-claim", options["checkpoint_claims"]),
-            projects=_by_namespace("--allow-project", options["projects"]),
-            repos=_by_namespace("--allow-repo", options["repos"]),
-            downloads=tuple(host.lower() for host in options["downloads"]),
-        ),
-    )
-    _run(config, options["log_format"], options["log_level"])
+    policy = Policy(**{each.name: options[each.name] for each in fields(Policy)})
+    settings = {each.name: options[each.name] for each in fields(OperatorConfig) if each.name in options}
+    _run(OperatorConfig(pachd=target, policy=policy, **settings), log_format, log_level)
 
 
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
@@ -239,16 +231,6 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
         asyncio.run(app.run(config))
     except (LoginFailedError, KubeError, ListenError, LeadershipLostError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _by_namespace(option: str, pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for pair in pairs:
-        namespace, separator, name = pair.partition("=")
-        if not separator or not namespace or not name:
-            raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME", param_hint=option)
-        found[namespace] = (*found.get(namespace, ()), name)
-    return found
 
 
 @main.command()

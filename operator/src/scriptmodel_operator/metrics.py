@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -35,45 +36,31 @@ class Metrics:
 
     def __init__(self, store: Store) -> None:
         self._registry = registry = CollectorRegistry()
-        self._reconciles = Counter(
-            "scriptmodel_reconciles", "Reconciles of ScriptModels", ["outcome"], registry=registry
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, buckets=_BUCKETS, registry=registry)
+        self._reconciles = counter("scriptmodel_reconciles", "Reconciles of ScriptModels", ["outcome"])
+        self._reconciles_seconds = counter(
+            "scriptmodel_reconciles_seconds", "Total duration of reconciles", ["outcome"]
         )
-        self._reconciles_seconds = Counter(
-            "scriptmodel_reconciles_seconds", "Total duration of reconciles", ["outcome"], registry=registry
+        self._reconcile_duration = histogram(
+            "scriptmodel_reconcile_duration_seconds", "Duration of a reconcile", ["outcome"]
         )
-        self._reconcile_duration = Histogram(
-            "scriptmodel_reconcile_duration_seconds",
-            "Duration of a reconcile",
-            ["outcome"],
-            buckets=_BUCKETS,
-            registry=registry,
+        self._retries = counter("scriptmodel_retries", "Reconciles that failed and are retried")
+        self._events_left_out = counter(
+            "scriptmodel_events_left_out", "Events dropped, whose content only the status has"
         )
-        self._retries = Counter("scriptmodel_retries", "Reconciles that failed and are retried", registry=registry)
-        self._events_left_out = Counter(
-            "scriptmodel_events_left_out", "Events dropped, whose content only the status has", registry=registry
+        self._calls = counter("scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"])
+        self._calls_seconds = counter(
+            "scriptmodel_pachyderm_calls_seconds", "Total duration of calls to Pachyderm", ["method", "code"]
         )
-        self._calls = Counter(
-            "scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"], registry=registry
+        self._call_duration = histogram(
+            "scriptmodel_pachyderm_call_duration_seconds", "Duration of a call to Pachyderm", ["method"]
         )
-        self._calls_seconds = Counter(
-            "scriptmodel_pachyderm_calls_seconds",
-            "Total duration of calls to Pachyderm",
-            ["method", "code"],
-            registry=registry,
-        )
-        self._call_duration = Histogram(
-            "scriptmodel_pachyderm_call_duration_seconds",
-            "Duration of a call to Pachyderm",
-            ["method"],
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        self._depth = Gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker", registry=registry)
-        self._pachyderm = Gauge(
+        self._depth = gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker")
+        self._pachyderm = gauge(
             "scriptmodel_pachyderm_info",
             "1 for the version of pachd; certified is yes, no, newer or too old",
             ["version", "certified"],
-            registry=registry,
         )
         self._skew: Gauge | None = None
         registry.register(ObjectCollector(store))

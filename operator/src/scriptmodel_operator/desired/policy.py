@@ -136,7 +136,7 @@ def _matches(name: str, allowed: tuple[str, ...] | None) -> bool:
 def _downloads(model: ScriptModel, policy: Policy) -> str | None:
     http = model.spec.corpus.http
     hosts = [host_of(url) for url in http.urls] if http else []
-    refused = [host for host in hosts if host not in policy.downloads]
+    refused = [host for host in hosts if host not in map(str.lower, policy.downloads)]
     if not refused or ANYTHING in policy.downloads:
         return None
     return (
