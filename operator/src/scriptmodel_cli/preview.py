@@ -50,12 +50,15 @@ from scriptmodel_operator.reconcile.state import (
 )
 
 
-def preview(gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime) -> Preview:
-    """Return the planned changes. `image` is the operator's default, empty if unknown.
+def preview(
+    gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime, promoted: str = ""
+) -> Preview:
+    """Return the planned changes. `image` is the operator's default, empty if unknown; `promoted` the promoted model of
+    the object in spec.model.from.
 
     Raises PachydermError if a read fails.
     """
-    observer = Observer(gateway, cluster)
+    observer = Observer(gateway, cluster, promoted=lambda _key: promoted)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
     snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
     view = observer.view(model, snapshot)

@@ -88,7 +88,7 @@ def _row(found: Object, now: datetime) -> tuple[str, ...]:
         coloured(found, ready.get("reason", "Pending")),
         found["spec"]["model"]["preset"],
         training.get("epochProgress", ""),
-        (training.get("perplexity") or {}).get("best", ""),
+        (found.get("status") or {}).get("perplexity", ""),
         age(found["metadata"]["creationTimestamp"], now),
     )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.objects import promoted_model
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.inbox import arrived, deleted
@@ -206,7 +208,12 @@ def compose(
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
     clock = PachydClock(gateway.server_time, metrics.clock_skew)
-    observer = Observer(gateway, cluster, clock.now, lambda: len(store))
+
+    def promoted(key: Key) -> str:
+        stored = store.get(key)
+        return promoted_model(stored.raw if stored else None)
+
+    observer = Observer(gateway, cluster, clock.now, lambda: len(store), promoted)
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return Controller(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Any, cast
@@ -389,3 +390,78 @@ def test_holding_a_model_back_is_one_warning_and_each_model_has_its_own() -> Non
     notes = list(recorder.events.values())
     assert all(note.startswith("Warning: model ") for note in notes)
     assert notes[0] != notes[1]
+
+
+def test_a_follower_starts_from_the_promoted_model_of_a_base_with_a_gate() -> None:
+    base = World(model=scriptmodel(GATE, name="shakespeare", uid="uid-2"))
+    measured(base, 1.5)
+    retrained(base)
+    start = {
+        "corpus": {"repo": {"name": "poems"}},
+        "model": {"preset": "test", "from": {"scriptModel": "shakespeare", "follow": True}},
+    }
+    world = World(model=scriptmodel(start), pachyderm=base.pachyderm, promoted=lambda _key: base.model.promoted_model)
+    retrained(world)
+    first = commits(base)[0]
+    assert world.model.status["lineage"]["base"]["commit"] == first
+    measured(base, 1.9)
+    retrained(base)
+    assert base.ready == ("True", "HeldBack")
+    world.written()
+    world.reconcile()
+    assert world.written() == [], "the newest model is held back"
+    held_back = base.model.status["lineage"]["heldBack"]["model"]["commit"]
+    base.want(GATE, promote=held_back)
+    base.reconcile()
+    retrained(world)
+    assert world.model.status["lineage"]["base"]["commit"] == held_back
+
+
+def test_a_warm_start_is_from_the_promoted_model() -> None:
+    world = gated_world({**GATE, "training": {"warmStart": True}})
+    first = commits(world)[0]
+    for figure in (1.9, 1.8):
+        measured(world, figure)
+        retrained(world)
+        assert world.ready == ("True", "HeldBack")
+        branch = world.pachyderm.pipelines[world.train][-1].spec.base_branch
+        assert branch is not None
+        assert branch.name.startswith(first)
+
+
+def test_a_warm_start_is_never_from_a_promoted_model_of_another_network() -> None:
+    world = gated_world({**GATE, "training": {"warmStart": True}})
+    measured(world, 1.9)
+    world.want({**GATE, "training": {"warmStart": True}, "model": {"preset": "small"}})
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "HeldBack")
+    retrained(world)
+    assert world.pachyderm.pipelines[world.train][-1].spec.base_branch is None
+
+
+def test_perplexity_is_that_of_the_training_in_progress_else_of_the_script_that_is_shown() -> None:
+    world = gated_world(GATE)
+    assert world.model.status["perplexity"] == "170.0"
+    world.pachyderm.metrics |= {"perplexity": {"valid": 300.0}, "epochs": []}
+    measured(world, 1.6)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    assert world.model.status["perplexity"] == "170.0", "no worker has taken the job"
+    epoch = json.dumps({"event": "epoch", "epoch": 1, "valid_perplexity": 400.0})
+    world.pachyderm.run(world.train, [json.dumps({"event": "start", "epochs": 2})])
+    world.reconcile()
+    assert "perplexity" not in world.model.status
+    job = world.pachyderm.run(world.train, [json.dumps({"event": "start", "epochs": 2}), epoch])
+    world.observer.logs._read_once(job.ref)
+    world.reconcile()
+    assert world.model.status["perplexity"] == "400.0"
+    world.observer.logs.close()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert world.ready == ("True", "HeldBack")
+    assert world.model.status["training"]["perplexity"]["best"] == "300.0"
+    assert world.model.status["perplexity"] == "170.0"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
@@ -57,11 +59,13 @@ class World:
     cluster: str = CLUSTER
     source: Sourced = None
     clock: PachydClock | None = None
+    promoted: Callable[[Key], str] = lambda _key: ""
+    """Returns the promoted model of another object that has a gate."""
     queue: QueueView | None = None
     """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.pachyderm, self.cluster)
+        self.observer = Observer(self.pachyderm, self.cluster, promoted=self.promoted)
 
     def elapsed(self, since: datetime) -> timedelta:
         """The time of the fake Pachyderm, which no other clock affects unless one is given."""

@@ -21,7 +21,7 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.schema import admitted
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
-from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.objects import ScriptModel, promoted_model
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import from_config_map
@@ -106,8 +106,10 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     model = parsed(raw)
     cluster = cluster_id or _cluster(session)
     source = _source(session, model, documents)
+    base = model.spec.model.base
+    promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
     with session.pachyderm("the current state for the plan") as gateway:
-        return preview(gateway, model, cluster, image, source, now())
+        return preview(gateway, model, cluster, image, source, now(), promoted)
 
 
 def _cluster(session: Session) -> str:

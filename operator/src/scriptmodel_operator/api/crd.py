@@ -25,8 +25,8 @@ _COLUMNS: tuple[tuple[str, str, str, str, int], ...] = (
     (
         "Perplexity",
         "string",
-        ".status.training.perplexity.best",
-        "Best validation perplexity so far; lower is better.",
+        ".status.perplexity",
+        "Best validation perplexity of the training in progress, else of the script's model; lower is better.",
         0,
     ),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),

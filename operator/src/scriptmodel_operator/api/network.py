@@ -80,7 +80,7 @@ class Base(ApiModel):
     )
 
     script_model: DnsName | None = None
-    """Another ScriptModel of the namespace and of the same Pachyderm project; its newest model is copied."""
+    """Another ScriptModel of the namespace and of the same Pachyderm project; its promoted model is copied."""
     repo: ModelRepo | None = None
     """A branch of a Pachyderm repo that holds a model directory. The operator only reads it."""
     follow: bool = False

@@ -57,6 +57,12 @@ class ScriptModel:
         """Whether reconcile-at has a new value, which takes a snapshot that is newer than the annotation."""
         return bool(self.reconcile_at) and self.reconcile_at != self.previous.last_handled_reconcile_at
 
+    @property
+    def promoted_model(self) -> str:
+        """Commit of the promoted model; empty before the first one, and if spec.promotion holds back none."""
+        model = self.previous.lineage.model
+        return (model.commit or "") if model and self.spec.promotion.min_improvement is not None else ""
+
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)
 
@@ -88,3 +94,11 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         adopt=annotations.get(ADOPT) == "true",
         status=raw.get("status") or {},
     )
+
+
+def promoted_model(raw: Mapping[str, Any] | None) -> str:
+    """Return the `promoted_model` of an object as the API server sends it, if it exists and is valid."""
+    try:
+        return parse_object(raw).promoted_model if raw else ""
+    except InvalidSpecError:
+        return ""

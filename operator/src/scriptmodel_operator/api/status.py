@@ -311,6 +311,8 @@ class ScriptModelStatus(ApiModel):
         | None
     ) = None
     """Ready, Reconciling, Stalled, CorpusReady, Trained and Generated."""
+    perplexity: str | None = None
+    """Lowest validation perplexity of the training in progress, else of the model that wrote the script."""
     training: TrainingStatus | None = None
     """The training job."""
     generation: GenerationStatus | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.marks import Owner, mark_of, ownership, parse_mark
-from scriptmodel_operator.api.names import pachyderm_names
+from scriptmodel_operator.api.names import Key, pachyderm_names
 from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.base import (
@@ -33,7 +33,7 @@ from scriptmodel_operator.observe.view import (
     PipelineView,
 )
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, PipelineRef, RepoRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Bases:
     gateway: Gateway
     head: Callable[[BranchRef, Snapshot], CorpusView]
     pipeline: Callable[[PipelineRef, Snapshot], PipelineView | None]
+    promoted: Callable[[Key], str]
+    """Returns the promoted model of another object, empty if that is its newest."""
 
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
         """Return the base model of an object observed without it. Raises PachydermError where a read fails."""
@@ -55,7 +57,7 @@ class Bases:
         current = read.name if read and read.name in copies else ""
         if model.spec.training.warm_start:
             now = replace(refs, base=BranchRef(refs.own_base, current) if current else None)
-            found = BaseView(origin, owned, current, _warm_source(model, now, observed), refs.model.repo)
+            found = BaseView(origin, owned, current, self._warm_source(model, now, observed), refs.model.repo)
         else:
             start = BaseView(origin, owned, current or next(iter(copies), ""))
             found = self._of_others(model, owner, refs, snapshot, start, copies)
@@ -93,19 +95,20 @@ class Bases:
             return replace(view, source=BaseSource(ref, circular=True))
         if repo is not None:
             return replace(view, source=self._in_repo(repo, snapshot))
-        return replace(view, source=self._of_pipeline(train, snapshot, view, copies))
+        promoted = self.promoted((model.namespace, base.script_model or "")) if base else ""
+        return replace(view, source=self._of_pipeline(train, snapshot, view, copies, promoted))
 
     def _of_pipeline(
-        self, train: PipelineRef | None, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...]
+        self, train: PipelineRef | None, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...], promoted: str
     ) -> BaseSource:
-        """Return the newest model of a pipeline, unless the current copy is of a newer one.
+        """Return the promoted model of a pipeline, else its newest, unless the current copy is of a newer one.
 
         While a pipeline is being deleted, its newest jobs may be gone before the others.
         """
         seen = self.pipeline(train, snapshot) if train else None
         if seen is None:
             return BaseSource(None)
-        good = seen.last_good
+        good = _start(seen, promoted)
         newest, copied = seen.computed(good).ref.id if good else None, copied_commit(view.current)
         jobs = [job.ref.id for job in seen.jobs]
         if copied in jobs and newest:
@@ -113,6 +116,30 @@ class Bases:
         else:
             older = copy_name(view.origin, newest or "") in copies
         return BaseSource(seen.info.ref.output, copied if older and copied else newest)
+
+    def _warm_source(self, model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
+        """Return the object's own model where a newer corpus commit is to be trained on; None if nothing is to be done.
+
+        That model must be of the network that the spec has now.
+        """
+        train, reported, good = observed.train, observed.reported_commits, observed.good_model
+        if train is None or reported is None or good is None:
+            return None
+        newest, start = train.newest, _start(train, model.promoted_model)
+        learned = good.corpus == reported.corpus or newest is None or newest.ref.id != reported.model
+        if learned or start is None or not self._is_of_network(model, start, train, refs):
+            return None
+        return BaseSource(refs.model.repo, train.computed(start).ref.id)
+
+    def _is_of_network(self, model: ScriptModel, job: JobInfo, train: PipelineView, refs: References) -> bool:
+        """Return whether the pipeline, in the version of a job, computed what the spec requests, from whatever base."""
+        mark = train.mark
+        if job.version != train.info.version:
+            versions = self.gateway.list_pipeline_versions(train.info.ref)
+            before = next((each.spec for each in versions if each.version == job.version), None)
+            mark = mark_of(before.annotations) if before else None
+            refs = replace(refs, base=before.base_branch if before else None)
+        return mark is not None and is_trained_as_specified(model, mark, refs)
 
     def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
         ref = RepoRef(repo.project, repo.name)
@@ -163,16 +190,6 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
     return by_name or is_copy_of(read.name, origin_of_branch(refs.model))
 
 
-def _warm_source(model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
-    """Return the last good model where a newer corpus commit is to be trained on; None where there is nothing to do.
-
-    That model must be of the network that the spec has now.
-    """
-    train, reported, good = observed.train, observed.reported_commits, observed.good_model
-    if train is None or reported is None or good is None or train.last_good is None or train.mark is None:
-        return None
-    newest = train.newest
-    learned = good.corpus == reported.corpus or newest is None or newest.ref.id != reported.model
-    if learned or train.last_good.version != train.info.version or not is_trained_as_specified(model, train.mark, refs):
-        return None
-    return BaseSource(refs.model.repo, train.computed(train.last_good).ref.id)
+def _start(train: PipelineView, promoted: str) -> JobInfo | None:
+    """Return the job that made the model to start from: the promoted one, else the newest."""
+    return next((job for job in train.jobs if job.ref.id == promoted), train.last_good)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
@@ -57,14 +58,17 @@ class Observer:
         cluster: str,
         now: Callable[[], datetime] = _wall,
         objects: Callable[[], int] = lambda: 1,
+        promoted: Callable[[Key], str] = lambda _key: "",
     ) -> None:
-        """Return an observer; `now` returns the time on pachd's clock, and `objects` how many are observed."""
+        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, and `promoted`
+        the `promoted_model` of an object.
+        """
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
-        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline)
+        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, promoted)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
 
@@ -102,7 +106,6 @@ class Observer:
         owned = self._owned_corpus(model, refs, owner, snapshot)
         written = generate.last_good if generate else None
         writer = generate.newest if generate and train and _has_model(train) else None
-        compared = model.spec.promotion.min_improvement is not None
         observed = ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
@@ -123,8 +126,8 @@ class Observer:
             model_read=self._model_of(refs, writer.ref.id) if writer else None,
             good_model=self._commits(refs, good, snapshot),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-            newest_script=self._script(refs, written.ref.id, snapshot, compared=compared) if written else None,
-            kept_script=self._kept_script(model, refs, written, snapshot, repos, compared=compared),
+            newest_script=self._script(refs, written.ref.id, snapshot) if written else None,
+            kept_script=self._kept_script(model, refs, written, snapshot, repos),
         )
         base = self._bases.view(model, owner, observed, snapshot)
         if base.current:
@@ -259,13 +262,12 @@ class Observer:
         found = _preferred(self._results.provenance(refs.generate.output, commit), refs.model.repo)
         return found[1] if found else None
 
-    def _script(self, refs: References, commit: str, snapshot: Snapshot, *, compared: bool) -> WrittenScript | None:
-        """Return a script with its model, and the metrics of that model if models are compared."""
+    def _script(self, refs: References, commit: str, snapshot: Snapshot) -> WrittenScript | None:
+        """Return a script with its model and the metrics of that model."""
         model, repo = self._model_of(refs, commit), refs.model.repo
         if model is None:
             return None
-        metrics = self._results.metrics(repo, model) if compared else None
-        script = self._results.script(refs.generate.output, commit)
+        script, metrics = self._results.script(refs.generate.output, commit), self._results.metrics(repo, model)
         return WrittenScript(commit, script, self._made_from(refs, repo, model, snapshot), metrics)
 
     def _kept_script(
@@ -275,8 +277,6 @@ class Observer:
         newest: JobInfo | None,
         snapshot: Snapshot,
         as_of: object,
-        *,
-        compared: bool,
     ) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
         known, output = model.previous.lineage.script, refs.generate.output
@@ -284,7 +284,7 @@ class Observer:
         if not commit or newest is None or commit == newest.ref.id:
             return None
         exists = self._results.has(output, commit, as_of)
-        kept = self._script(refs, commit, snapshot, compared=compared) if exists else None
+        kept = self._script(refs, commit, snapshot) if exists else None
         return kept if kept and kept.has_text else None
 
 

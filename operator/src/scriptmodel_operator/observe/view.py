@@ -177,7 +177,7 @@ class WrittenScript:
     """None if the commit has no script: the image may be no trainer."""
     model: ModelCommits
     metrics: ModelMetrics | None = None
-    """The metrics of that model; read only if spec.promotion compares models."""
+    """The metrics of that model."""
 
     @property
     def has_text(self) -> bool:

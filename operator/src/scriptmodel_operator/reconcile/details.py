@@ -22,7 +22,7 @@ from scriptmodel_operator.api.status import (
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
 from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
@@ -65,6 +65,14 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     if view.training_log and not log.epochs and end and end == last.completion_time:
         return last.model_copy(update={"failure": found.failure})  # the log is gone
     return found.model_copy(update=_from_log(log, running=not job.state.final, now=now))
+
+
+def perplexity(view: ModelView, training: TrainingStatus | None, promoted: WrittenScript | None) -> str | None:
+    """Return the figure of the training in progress, else of the model whose script the status shows."""
+    if view.train and view.train.running:
+        return training.perplexity.best if training and training.perplexity else None
+    metrics = promoted.metrics if promoted else view.metrics
+    return _figure(metrics.best) if metrics else None
 
 
 def generation_status(view: ModelView, previous: GenerationStatus) -> GenerationStatus:

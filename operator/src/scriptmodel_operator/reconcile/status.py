@@ -29,12 +29,14 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, promoted = view.train.mark if view.train else None, state.promotion.script
+    training = details.training_status(model, view, now, elapsed)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
-        training=details.training_status(model, view, now, elapsed),
+        perplexity=details.perplexity(view, training, promoted),
+        training=training,
         generation=details.generation_status(view, model.previous.generation),
         script=promoted.script.status if promoted and promoted.script else None,
         lineage=details.lineage(model, view, state.promotion),
