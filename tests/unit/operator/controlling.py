@@ -39,6 +39,7 @@ class FakeKube(UnexpectedKube):
     pods: list[dict[str, Any]] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
     """Namespace and selector of each list of pods."""
+    refuses_events: bool = False
     fault: Callable[[str], bool] = lambda _what: False
     _event_names: set[str] = field(default_factory=set)
 
@@ -72,6 +73,8 @@ class FakeKube(UnexpectedKube):
     async def create_event(self, _namespace: str, body: Mapping[str, Any]) -> None:
         if self.fault("event"):
             raise KubeUnavailableError("writing an event", 503, "injected")
+        if self.refuses_events:
+            raise KubeForbiddenError("writing an event", 403, "injected")
         name = body["metadata"]["name"]
         if name in self._event_names:
             raise KubeConflictError("writing an event", 409, "exists")

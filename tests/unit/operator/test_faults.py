@@ -16,20 +16,22 @@ from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
-CALLS = (
-    "list_projects",
-    "list_repos",
-    "list_pipelines",
-    "list_jobs",
-    "branch_head",
-    "inspect_commit",
-    "file_size",
-    "read_file",
-    "apply_pipelines",
-    "start_pipeline",
-    "stop_pipeline",
-    "delete_pipeline",
-)
+CALLS = {
+    "list_projects": 6,
+    "list_repos": 6,
+    "list_pipelines": 6,
+    "list_jobs": 6,
+    "branch_head": 1,
+    "inspect_commit": 6,
+    "file_size": 3,
+    "read_file": 6,
+    "apply_pipelines": 2,
+    "start_pipeline": 2,
+    "stop_pipeline": 2,
+    "delete_pipeline": 2,
+}
+"""How many calls of each name are broken, one in each life: those that it has, at most six."""
+CORPUS_CALLS = {"create_repo": 1, "replace_files": 1, "walk_files": 1, "read_file": 3, "branch_head": 3}
 ATTEMPTS = 6
 
 
@@ -109,13 +111,13 @@ def undisturbed() -> dict[str, Any]:
 def test_one_failed_call_anywhere_changes_nothing_of_the_end(
     undisturbed: dict[str, Any], call: str, *, after: bool
 ) -> None:
-    for number in range(1, 7):
+    for number in range(1, CALLS[call] + 1):
         world = new_world()
         assert isinstance(world.pachyderm, Faulty)
         world.pachyderm.arm(call, number, after=after)
         assert life(world) == undisturbed
         persist(world, world.delete)
-        assert world.pachyderm.fired or number > 1, "the fault was met"
+        assert world.pachyderm.fired
         assert world.pachyderm.pipelines == {}
         assert set(world.pachyderm.repos) == {world.corpus.repo}
 
@@ -144,9 +146,9 @@ def test_a_transaction_that_created_only_one_pipeline_is_completed() -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("call", ["create_repo", "replace_files", "walk_files", "read_file", "branch_head"])
+@pytest.mark.parametrize("call", CORPUS_CALLS)
 def test_an_own_corpus_is_committed_once_whatever_fails(call: str, *, after: bool) -> None:
-    for number in range(1, 4):
+    for number in range(1, CORPUS_CALLS[call] + 1):
         world = World(pachyderm=Faulty(), model=scriptmodel({"corpus": {"configMap": {"name": "plays"}}}))
         world.source = PLAYS
         assert isinstance(world.pachyderm, Faulty)
@@ -158,4 +160,4 @@ def test_an_own_corpus_is_committed_once_whatever_fails(call: str, *, after: boo
         assert len(commits) == 1, "no second commit of equal data"
         persist(world, world.delete)
         assert world.pachyderm.repos == {}
-        assert world.pachyderm.fired or number > 1, "the fault was met"
+        assert world.pachyderm.fired

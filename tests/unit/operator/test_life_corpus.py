@@ -65,12 +65,17 @@ def test_a_recreated_corpus_repo_is_read_again() -> None:
     assert world.written() == []
 
 
-def test_a_repo_created_in_the_future_is_read() -> None:
+def test_a_repo_created_in_the_future_is_read_and_not_taken_for_a_new_one() -> None:
     world = trained_world()
     plays = world.pachyderm.repos[world.corpus.repo]
     world.pachyderm.repos[plays.ref] = replace(plays, created=datetime.max.replace(tzinfo=UTC))
     world.reconcile()
-    assert world.written() == []
+    assert (world.written(), world.ready) == ([], ("True", "Generated"))
+    commit = world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    assert (world.written(), world.model.status["lineage"]["corpus"]["commit"]) == ([], commit)
 
 
 def owned_world() -> World:

@@ -156,7 +156,14 @@ def test_a_job_waits_for_no_worker_while_the_server_finishes_its_commit() -> Non
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.advance(61)
     world.reconcile()
-    assert world.written() == []
+    assert (world.ready, world.written()) == (("False", "WaitingForWorker"), [])
+    world.pachyderm.finish(world.corpus)
+    world.pachyderm.advance(59)
+    world.reconcile()
+    assert world.ready == ("False", "WaitingForWorker"), "its time starts only now"
+    world.pachyderm.advance(2)
+    world.reconcile()
+    assert world.ready == ("False", "WorkerUnavailable")
 
 
 def test_a_commit_that_pachyderm_is_finishing_needs_no_action() -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import json
 import logging
-from pathlib import Path
+import time
 
 import pytest
 
@@ -16,8 +15,8 @@ from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.logs import JsonFormatter
 from scriptmodel_operator.metrics import Metrics
-
-SOURCES = sorted(Path("operator/src/scriptmodel_operator").rglob("*.py"))
+from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled
+from tests.unit.operator.world import PLAYS, SPEC
 
 
 async def test_a_line_about_an_object_carries_its_reference(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,10 +45,22 @@ def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged
     assert (line["message"], line["exception"]) == ("it broke", "ValueError: a bug")
 
 
-@pytest.mark.parametrize("source", [path for path in SOURCES if "log." in path.read_text()], ids=lambda path: path.stem)
-def test_no_line_about_an_object_forgets_its_reference(source: Path) -> None:
-    """By the way that they begin: `namespace/name: ` or, of a model as a value, `%s: `."""
-    for call in (node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)):
-        text = ast.unparse(call)
-        if text.startswith("log.") and ("%s/%s:" in text or "'%s: " in text):
-            assert "extra=" in text, text
+async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.LogCaptureFixture) -> None:
+    """Such a line starts with `namespace/name: `."""
+    caplog.set_level(logging.INFO)
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        kube.refuses_events = True
+        await settled(found)
+        for ref in list(pachyderm.pipelines):
+            pachyderm.succeed(ref)
+        await found.snapshots.latest(time.monotonic())
+        await settled(found)
+        metadata = {**kube.raw["metadata"], "deletionTimestamp": "now", "generation": 2, "resourceVersion": "99"}
+        kube.raw = {**kube.raw, "metadata": metadata}
+        found.store.put(kube.raw)
+        await found.reconcile(KEY)
+        lines = [record for record in caplog.records if record.getMessage().startswith("ml/thrones: ")]
+    assert {record.__dict__.get("object") for record in lines} == {KEY}
+    text = " ".join(record.getMessage() for record in lines)
+    assert all(word in text for word in ("create pipeline", "deleting pipeline", "released", "was not recorded")), text

@@ -88,7 +88,7 @@ def test_a_refusal_is_reported_with_the_servers_message(
     assert type(found) is error
     problem = problem_of(found)
     assert (problem.reason, problem.stalled) == (reason, stalled)
-    assert text.strip() in problem.message or text in problem.message
+    assert text.strip() in problem.message
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,7 @@ def test_what_is_wrong_with_the_token_comes_first_and_what_to_do_about_it(text: 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
 def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
     problem = problem_of(translate(Refusal(code, ""), "creating p/x"))
-    assert problem.reason in Reason
-    assert problem.message
+    assert code.name in problem.message
 
 
 def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
