@@ -1,4 +1,4 @@
-"""Reads a manifest with one ScriptModel and the ConfigMaps and Secrets that it refers to."""
+"""Reads a manifest with one ScriptModel and the ConfigMaps that it refers to."""
 
 from __future__ import annotations
 

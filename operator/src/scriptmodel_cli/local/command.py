@@ -28,7 +28,7 @@ from scriptmodel_cli.session import Session
     "file",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
-    help="Manifest with a ScriptModel and the ConfigMap or Secret it refers to; - for stdin.",
+    help="Manifest with a ScriptModel and the ConfigMap it refers to; - for stdin.",
 )
 @click.option(
     "--corpus",

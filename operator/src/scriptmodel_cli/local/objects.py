@@ -1,4 +1,4 @@
-"""Replaces the API server: serves one ScriptModel, its ConfigMaps and its Secrets.
+"""Replaces the API server: serves one ScriptModel and its ConfigMaps.
 
 The ScriptModel is stored in a file that outlives the process; the others are only read.
 """
