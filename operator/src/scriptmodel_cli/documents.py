@@ -8,10 +8,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
-from yaml.constructor import ConstructorError
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.fields import DNS_NAME_PATTERN
@@ -33,10 +32,11 @@ def read_documents(path: Path) -> Documents:
     source, path = path, Path("stdin") if path == STDIN else path
     try:
         text = sys.stdin.read() if source == STDIN else path.read_text(encoding="utf-8")
-        found = [_with_text_keys(each) for each in yaml.load_all(text, Loader=_Loader) if each]
+        documents = [each for each in yaml.load_all(text, Loader=_Loader) if each]
+        found = json.loads(json.dumps(documents))  # keys become texts, and what JSON has not is refused
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is not valid YAML: {_yaml_problem(error)}") from error
     if not all(isinstance(each, dict) for each in found):
         raise InputError(f"{path} contains a document that is not an object")
@@ -57,30 +57,12 @@ def read_documents(path: Path) -> Documents:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: a time is a text."""
+    """YAML as Kubernetes reads it: what looks like a time is a text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own
         first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-
-
-def _refuse(_loader: _Loader, node: yaml.Node) -> NoReturn:
-    name = node.tag.removeprefix("tag:yaml.org,2002:")
-    raise ConstructorError(None, None, f"JSON has no type !!{name}: write a string", node.start_mark)
-
-
-for _name_of_type in ("binary", "timestamp", "set", "omap", "pairs"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_name_of_type}", _refuse)
-
-
-def _with_text_keys(value: Any) -> Any:
-    """Return a value whose objects have texts as keys, as in JSON."""
-    if isinstance(value, list):
-        return [_with_text_keys(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {key if isinstance(key, str) else json.dumps(key): _with_text_keys(each) for key, each in value.items()}
 
 
 def _yaml_problem(error: Exception) -> str:

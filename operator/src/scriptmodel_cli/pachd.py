@@ -70,14 +70,14 @@ class PachdAccess:
             raise click.ClickException(
                 f"the address of pachd, needed for {purpose}, is unknown: {self._why_unknown}; {_SET}"
             )
+        authorities = self._ca_file or self._published_authorities
         try:
-            PachdAddress(published.pachd)
+            PachdAddress(published.pachd, ca_file=None if self._ca_file else authorities)
         except ValueError as error:
             raise click.ClickException(
-                f"ConfigMap {NAMESPACE}/{published.name} publishes an invalid address of pachd: {error}; ask an "
-                f"administrator to fix publicConfig.address in the operator's chart, or {_SET}"
+                f"ConfigMap {NAMESPACE}/{published.name} publishes what is not valid: {error}; ask an administrator to "
+                f"fix publicConfig in the operator's chart, or {_SET}, and --pachd-ca-file for its certificates"
             ) from error
-        authorities = self._ca_file or self._published_authorities
         return PachdAddress(published.pachd, self._token_file, authorities, self._tunnel(published))
 
     def hint(self) -> str:
@@ -115,25 +115,12 @@ class PachdAccess:
 
     @cached_property
     def _published_authorities(self) -> Path | None:
-        """A file with the published certificates, since connections read them from a file; None if none are published.
-
-        Raises ClickException if they are not certificates.
-        """
+        """A file with the published certificates, since connections read them from a file; None without any."""
         if self._published is None or not self._published.certificates:
             return None
-        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
-
         folder = self._files.enter_context(tempfile.TemporaryDirectory(prefix="scriptmodel-"))
         file = Path(folder, "ca.crt")
         file.write_text(self._published.certificates)
-        try:
-            PachdAddress(self._published.pachd, ca_file=file)
-        except ValueError as error:
-            raise click.ClickException(
-                f"ConfigMap {NAMESPACE}/{self._published.name} publishes no valid certificates in PEM form; ask an "
-                "administrator to fix publicConfig.certificates in the operator's chart, or name a file with "
-                "--pachd-ca-file"
-            ) from error
         return file
 
     def _tunnel(self, published: PublicConfig) -> str:
