@@ -16,7 +16,6 @@ from scriptmodel_cli.session import Session
 PREFIX = "SCRIPTMODEL"
 _META = "scriptmodel.connection"
 _SESSION = "scriptmodel.session"
-_LIST_NAMESPACES = ("/api/v1/namespaces", "listing namespaces")
 COMPLETION_SECONDS = 3.0
 """Longest wait for the values of a completion."""
 
@@ -44,17 +43,21 @@ def _record(context: click.Context, option: click.Parameter, value: Any) -> None
         values[option.name] = value
 
 
-def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete a namespace; with nothing if namespaces cannot be listed or the cluster does not answer in time."""
+def completed(context: click.Context, incomplete: str, path: Callable[[Session], str]) -> list[str]:
+    """Complete the name of an object of a list; with nothing if the cluster does not answer in time."""
     session = session_of(context)
     try:
-        found = session.call(lambda client: client.request("GET", *_LIST_NAMESPACES), COMPLETION_SECONDS)
+        found = session.call(lambda client: client.request("GET", path(session), "completing"), COMPLETION_SECONDS)
     except click.ClickException:
         return []
     finally:
         session.close()
     known = (str(each["metadata"]["name"]) for each in found.get("items", []))
     return [name for name in known if name.startswith(incomplete)]
+
+
+def _namespaces(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    return completed(context, incomplete, lambda _session: "/api/v1/namespaces")
 
 
 def _option(*words: str, **settings: Any) -> click.Option:

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from scriptmodel_cli.connection import COMPLETION_SECONDS, ObjectName, session_of
+from scriptmodel_cli.connection import ObjectName, completed
 from scriptmodel_cli.errors import SuspendedError
 from scriptmodel_cli.text import condition, suspended
 from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,16 +31,9 @@ def seconds(value: str | float) -> float:
 
 
 def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a ScriptModel; with nothing if the cluster does not answer in time."""
-    session = session_of(context)
-    try:
-        found = session.call(lambda client: client.list_scriptmodels(session.where()), COMPLETION_SECONDS)
-    except click.ClickException:
-        return []
-    finally:
-        session.close()
-    known = (str(each["metadata"]["name"]) for each in found)
-    return [name for name in known if name.startswith(incomplete)]
+    """Complete the name of a ScriptModel."""
+    group = f"/apis/{GROUP}/{VERSION}/namespaces"
+    return completed(context, incomplete, lambda session: f"{group}/{session.where()}/{PLURAL}")
 
 
 def name_argument(function: F) -> F:

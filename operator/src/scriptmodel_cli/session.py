@@ -21,7 +21,9 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER
+from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
@@ -78,8 +80,6 @@ class Session:
 
         Raises ServerUnavailableError without an answer (within `seconds`), ClickException if a retry would not help.
         """
-        from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError  # noqa: PLC0415 - see above
-
         client = self._client
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -120,8 +120,6 @@ class Session:
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
         """Return the ScriptModels of a namespace, or of all namespaces."""
-        from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
-
         try:
             return self.call(lambda client: client.list_scriptmodels(namespace))
         except click.ClickException as error:
@@ -154,15 +152,12 @@ class Session:
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
         """Return a ScriptModel, None if it does not exist."""
-        from scriptmodel_operator.kube.errors import KubeNotFoundError  # noqa: PLC0415 - see above
-
-        async def request(client: KubeClient) -> dict[str, Any] | None:
-            try:
-                return await client.get_scriptmodel(namespace or self.where(), name)
-            except KubeNotFoundError:
+        try:
+            return self.call(lambda client: client.get_scriptmodel(namespace or self.where(), name), seconds)
+        except click.ClickException as error:
+            if isinstance(error.__cause__, KubeNotFoundError):
                 return None
-
-        return self.call(request, seconds)
+            raise
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         """Patch a ScriptModel and return it. Raises ClickException if it does not exist."""
@@ -181,7 +176,6 @@ class Session:
     def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
         """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
-        from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError  # noqa: PLC0415 - see above
 
         try:
             address = self._pachd.address(purpose)

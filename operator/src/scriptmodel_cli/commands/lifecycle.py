@@ -15,8 +15,8 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import ServerUnavailableError, Session, pause
 from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.reconcile.promotion import Decision
 
 
 @click.command(cls=Command)
@@ -39,7 +39,7 @@ def retrain(session: Session, name: str) -> None:
 def promote(session: Session, name: str) -> None:
     """Promote the newest model of NAME, which spec.promotion holds back: its script becomes that of the status."""
     found = (session.get(name).get("status") or {}).get("promotion") or {}
-    if found.get("decision") != Decision.HELD_BACK:
+    if found.get("decision") != Reason.HELD_BACK:
         note(f"no model of {name} is held back, nothing changed: see `scriptmodel status {name}`")
         return
     stamp = datetime.now(UTC).isoformat(timespec="microseconds")

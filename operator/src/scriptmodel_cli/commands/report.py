@@ -14,6 +14,7 @@ from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 _REPORT = "/report.html"
@@ -37,8 +38,6 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
     where = ((session.get(name).get("status") or {}).get("lineage") or {}).get("model")
     if not where:
         raise click.ClickException(f"{name} has no model yet: see `scriptmodel why {name}`")
-    from scriptmodel_operator.pachyderm.errors import NotFoundError  # noqa: PLC0415 - gRPC takes time to import
-
     with session.pachyderm(f"the report of {name}") as gateway:
         repo = RepoRef(where["project"], where["repo"])
         try:
