@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from scriptmodel_cli.errors import InputError
 
 _HEAD_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
-_REFUSED_BY_PACHYDERM = re.compile(r"[^ -~]|[*?\[\]{}!()@+^\\]")
+_TAKEN_BY_PACHYDERM = " \"#$%&',/:;<=>`|"
+"""Punctuation that paths may have, besides `-._~`."""
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32, which are text although they contain zero bytes."""
 
@@ -135,8 +136,4 @@ def in_pachyderm(path: str) -> str:
     """Return the absolute path in Pachyderm, with characters that it does not allow or cannot read back, such
     as `(`, `é` and `\\`, percent-encoded.
     """
-    return "/" + _REFUSED_BY_PACHYDERM.sub(_percent, path)
-
-
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogateescape"))
+    return "/" + quote(path, safe=_TAKEN_BY_PACHYDERM, errors="surrogateescape")
