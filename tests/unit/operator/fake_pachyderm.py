@@ -203,6 +203,7 @@ class FakePachyderm(PachydermState):
         self.calls.append(f"stop job {job.pipeline.name}")
         if job in self.jobs and not self.jobs[job].state.final:
             self._end(self.jobs[job], JobState.KILLED, reason, {}, total=0)
+            self._cannot_run(job)
 
     def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
         self._checked("delete_pipeline")
@@ -213,18 +214,22 @@ class FakePachyderm(PachydermState):
             if any(branch.repo == pipeline.output for branch in info.inputs)
         ]
         if readers:
-            raise RefusedError("deleting", f"branch master has {readers} as subvenance")
+            self._change(pipeline, stopped=True, state=PipelineState.PAUSED)
+            raise RefusedError("deleting", f"branch master has {readers} as subvenance", "UNKNOWN")
         self.pipelines.pop(pipeline, None)
         self.jobs = {ref: job for ref, job in self.jobs.items() if ref.pipeline != pipeline}
         if not keep_repo:
-            self.repos.pop(pipeline.output, None)
+            self._drop_repo(pipeline.output)
 
     def delete_repo(self, repo: RepoRef) -> None:
         self._checked("delete_repo")
         self.calls.append(f"delete repo {repo.name}")
         readers = [ref for ref, versions in self.pipelines.items() if repo in {b.repo for b in versions[-1].inputs}]
         if readers:
-            raise RefusedError("deleting", f"repo {repo} has {readers} as subvenance")
+            raise RefusedError("deleting", f"repo {repo} has {readers} as subvenance", "UNKNOWN")
+        self._drop_repo(repo)
+
+    def _drop_repo(self, repo: RepoRef) -> None:
         self.heads = {branch: head for branch, head in self.heads.items() if branch.repo != repo}
         self.repos.pop(repo, None)
 

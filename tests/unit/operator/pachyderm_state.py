@@ -193,9 +193,9 @@ class PachydermState:
         if not applied.update and ref in self.pipelines:
             raise PachydermError("creating", f"pipeline {ref} already exists", "ALREADY_EXISTS")
         if ref not in self.pipelines and ref.output in self.repos:
-            raise RefusedError("creating", "a repo with the same name already exists")
+            raise RefusedError("creating", "a repo with the same name already exists", "UNKNOWN")
         if source not in self.repos and source not in {each.output for each in together}:
-            raise NotFoundError("creating", f"repo {source} not found")
+            raise NotFoundError("creating", f"repo {source} not found", "NOT_FOUND")
 
     def _write(self, applied: PipelineApply, job: str = "") -> None:
         spec = applied.spec
@@ -214,7 +214,9 @@ class PachydermState:
             created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
-        self.repos.setdefault(spec.ref.output, RepoInfo(spec.ref.output, branches=("master",)))
+        description = f"Output repo for pipeline {spec.ref}."
+        output = RepoInfo(spec.ref.output, description, branches=("master",), created=self.now)
+        self.repos.setdefault(spec.ref.output, output)
         if not stopped:
             self._new_job(spec.ref, job or self._new_id())
 
@@ -258,6 +260,7 @@ class PachydermState:
             commit,
             finished,
             finishing=not (finished or self.leaves_open or provenance),
+            finished_at=self.now if finished else None,
             size_bytes=size,
             provenance=provenance,
         )
@@ -280,20 +283,23 @@ class PachydermState:
         self.files[key] = files
         error = "" if state is JobState.SUCCESS else reason
         size = sum(map(len, files.values()))
-        self.commits[key] = replace(self.commits[key], finished=True, error=error, size_bytes=size)
+        self.commits[key] = replace(
+            self.commits[key], finished=True, finished_at=self.now, error=error, size_bytes=size
+        )
         return ended
 
     def _kill(self, ref: PipelineRef, reason: str) -> None:
         for job in list(self.jobs.values()):
             if job.ref.pipeline == ref and not job.state.final:
-                self._end(job, JobState.KILLED, reason, {}, total=0)
+                self._end(job, JobState.KILLED, f"{reason} for user unknown_username", {}, total=0)
                 self._cannot_run(job.ref)
 
     def _cannot_run(self, failed: JobRef) -> None:
         """End the jobs that read the output of a job without a result."""
-        reason = f"upstream pipelines failed: {failed.pipeline.name}"
         for below in list(self.jobs.values()):
             output = self.commits[below.ref.pipeline.output, below.ref.id]
+            name = self.pipelines[below.ref.pipeline][-1].spec.input_name
+            reason = f"unrunnable because the following upstream pipelines failed: {name}"
             if (failed.pipeline.output, failed.id) in output.provenance and not below.state.final:
                 self._end(below, JobState.UNRUNNABLE, reason, {}, total=0)
 
