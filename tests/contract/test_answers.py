@@ -15,7 +15,7 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.refusals import translate
 from tests.contract.answers.record import Answer, answers, recorded, versions
-from tests.unit.operator.test_refusals import Refusal
+from tests.unit.operator.refusing import Refusal
 
 
 def meaning(answer: Answer) -> str:

@@ -27,7 +27,7 @@ from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, trans
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.bench.operator.wire import field
-from tests.unit.operator.test_pipeline_json import DEFAULTS, FULL, PLAIN
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
 
 ADDRESS = os.environ.get("PACHD_ADDRESS", "")
 pytestmark = pytest.mark.skipif(not ADDRESS, reason="localpach is 2.7, which has no defaults")

@@ -24,7 +24,7 @@ from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.kube.writer import write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.integration.cluster import Cluster
-from tests.unit.operator.test_encoding import ODD
+from tests.unit.operator.odd_text import ODD
 
 TEXTS = st.text(st.characters(), max_size=60)
 """Text of any code points, lone surrogates included."""

@@ -6,7 +6,7 @@ import pytest
 
 from dev.processes import free_port
 from tests.contract.met import release_of, server_met
-from tests.unit.operator.test_versions import Pachd, serving
+from tests.unit.operator.versioned_pachd import Pachd, serving
 
 
 def test_without_an_address_it_is_localpach(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,7 +298,8 @@ class PachydermState:
         """End the jobs that read the output of a job without a result."""
         for below in list(self.jobs.values()):
             output = self.commits[below.ref.pipeline.output, below.ref.id]
-            name = self.pipelines[below.ref.pipeline][-1].spec.input_name
+            versions = self.pipelines.get(below.ref.pipeline)
+            name = versions[-1].spec.input_name if versions else ""
             reason = f"unrunnable because the following upstream pipelines failed: {name}"
             if (failed.pipeline.output, failed.id) in output.provenance and not below.state.final:
                 self._end(below, JobState.UNRUNNABLE, reason, {}, total=0)

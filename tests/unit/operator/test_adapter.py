@@ -36,13 +36,9 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     RepoRef,
 )
+from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 
 REPO = RepoRef("default", "plays")
-REFUSED_BY_STORAGE = (
-    'blob (key "chunk/bdf3.0000000000000336") (code=Unknown): open /pach/chunk/bdf3.0000000000000336.18eb.tmp: '
-    "permission denied"
-)
-"""As pachd 2.12 reported it when its workers could not write into its storage."""
 
 
 class Pfs(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
@@ -192,7 +188,8 @@ def test_readers_are_found_however_their_inputs_are_nested(kind: str) -> None:
     inner, outer = pps.Input(), pps.Input()
     inner.cross.extend([pps.Input(pfs=pps.PFSInput(repo="plays", branch="draft", project="x"))])
     getattr(outer, kind).extend([pps.Input(pfs=pps.PFSInput(repo="other")), inner])
-    info = pps.PipelineInfo(pipeline=pps.Pipeline(name="reader"), details=pps.PipelineInfo.Details(input=outer))
+    reader = pps.Pipeline(name="reader", project=pfs.Project(name="default"))
+    info = pps.PipelineInfo(pipeline=reader, details=pps.PipelineInfo.Details(input=outer))
     assert messages.pipeline_info(info).inputs == (
         BranchRef(RepoRef("default", "other"), "master"),
         BranchRef(RepoRef("x", "plays"), "draft"),

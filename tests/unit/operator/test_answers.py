@@ -17,7 +17,7 @@ from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.contract.answers.record import answers, versions
-from tests.unit.operator.test_refusals import Refusal
+from tests.unit.operator.refusing import Refusal
 
 MEANING: dict[str, type[PachydermError]] = {
     "a branch that does not exist": NotFoundError,

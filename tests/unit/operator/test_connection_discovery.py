@@ -20,9 +20,8 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.unit.operator.connecting import key_and_certificate, kubeconfig, pachd
 from tests.unit.operator.fake_kubectl import FakeKubectl
-from tests.unit.operator.test_connection import key_and_certificate, pachd
-from tests.unit.operator.test_login import kubeconfig
 from tests.web import Handler, WebServer
 
 Run = Callable[..., Result]

@@ -13,9 +13,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Cond
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_wire
 from scriptmodel_operator.kube.encoding import encoded
-
-ODD = "\U0001f451 \x00\x07\t\n\r\x1b\x7f\x80\x85\x9f \u2028\u2029\ufeff\ufffe\uffff \\ud83d \"'"
-"""Characters that JSON or YAML treat specially."""
+from tests.unit.operator.odd_text import ODD
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from scriptmodel_operator.reconcile.plan import plan
+from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
-
-
-@dataclass
-class Recorder:
-    """Stores events like the API server: an event with a known name already exists."""
-
-    events: dict[tuple[Reason, str], str] = field(default_factory=dict)
-
-    def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
-        self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
-
-    @property
-    def reasons(self) -> list[str]:
-        return [reason.value for reason, _occasion in self.events]
 
 
 def status(

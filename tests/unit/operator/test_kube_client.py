@@ -23,7 +23,7 @@ from scriptmodel_operator.kube.kubeconfig import Connection
 from scriptmodel_operator.kube.writer import remove_finalizer, write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.lease import Lease
-from tests.unit.operator.test_connection import key_and_certificate
+from tests.unit.operator.connecting import key_and_certificate
 from tests.unit.operator.world import scriptmodel
 
 STATUS = {"conditions": [{"type": "Ready"}]}

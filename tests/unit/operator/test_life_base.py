@@ -10,38 +10,13 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import BranchRef, JobState, RepoInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import JobState, RepoInfo, RepoRef
+from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, base_world, finish, following, world_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
-MODEL = {"/model.json": b"{}", "/metrics.json": b"{}", "/weights-0123456789abcdef.npz": b"w"}
-MODELS = BranchRef(RepoRef("default", "models"), "master")
-FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
 FROM_OBJECT: dict[str, Any] = {"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}
 WARM: dict[str, Any] = {"training": {"warmStart": True}}
-
-
-def following(spec: dict[str, Any]) -> dict[str, Any]:
-    model = spec["model"]
-    return {**spec, "model": {**model, "from": {**model["from"], "follow": True}}}
-
-
-def world_of(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
-    world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.written()
-    return world
-
-
-def base_world(pachyderm: FakePachyderm | None = None) -> World:
-    """The object that others start from, trained."""
-    world = World(model=scriptmodel(name="shakespeare", uid="uid-2"), pachyderm=pachyderm or FakePachyderm())
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    return world
 
 
 def own_base(world: World) -> RepoRef:
@@ -52,14 +27,6 @@ def read_base(world: World) -> str:
     """The commit that the base of the newest version of train is a copy of; empty without a base."""
     branch = world.pachyderm.pipelines[world.train][-1].spec.base_branch
     return branch.name.partition("-")[0] if branch else ""
-
-
-def finish(world: World) -> None:
-    """All jobs end well; those of a train job that was killed read nothing."""
-    for ref in (world.train, world.generate):
-        while any(job.ref.pipeline == ref and not job.state.final for job in world.pachyderm.jobs.values()):
-            world.pachyderm.succeed(ref)
-    world.reconcile()
 
 
 def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_the_corpus() -> None:

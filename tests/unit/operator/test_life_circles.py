@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.operator.test_life_base import base_world, finish, following, world_of
+from tests.unit.operator.base_worlds import base_world, finish, following, world_of
 from tests.unit.operator.world import trained_world
 
 

@@ -21,37 +21,12 @@ from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
+from tests.unit.operator.promoting import GATE, commits, gated_world, measured, retrained
+from tests.unit.operator.recording import Recorder
 from tests.unit.operator.terminal import CREATED, as_object, plain
-from tests.unit.operator.test_event_policy import Recorder
 from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
 
-GATE: dict[str, Any] = {"promotion": {"minImprovement": "0"}}
 BY_JUDGE: dict[str, Any] = {"promotion": {"minImprovement": "0.05", "measure": "judge"}}
-
-
-def measured(world: World, figure: object, text: object = "text-1", **score: float) -> None:
-    """The next model has this figure on the validation text of that digest; the next script that score."""
-    world.pachyderm.metrics |= {"validation": {"digest": text, "nats_per_character": figure}}
-    world.pachyderm.score = {"verdict": "good", **score} if score else {}
-
-
-def retrained(world: World) -> None:
-    """A new corpus commit is trained on, and its script written."""
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-
-
-def gated_world(spec: dict[str, Any], figure: float = 1.5, **score: float) -> World:
-    """A world with one model, which was promoted without a comparison."""
-    world = World(model=scriptmodel(spec))
-    measured(world, figure, **score)
-    retrained(world)
-    assert world.ready == ("True", "Generated")
-    assert "promotion" not in world.model.status
-    return world
 
 
 def held_back_world() -> World:
@@ -60,12 +35,6 @@ def held_back_world() -> World:
     measured(world, 1.6)
     retrained(world)
     return world
-
-
-def commits(world: World) -> tuple[str, str]:
-    """The model and the script of the status."""
-    lineage = world.model.status["lineage"]
-    return lineage["model"]["commit"], lineage["script"]["commit"]
 
 
 def decision(world: World) -> str:

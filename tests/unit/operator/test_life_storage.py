@@ -6,7 +6,7 @@ import json
 
 from scriptmodel_operator.pachyderm.values import LogLine
 from tests.unit.operator.fake_pachyderm import FakeLog
-from tests.unit.operator.test_adapter import REFUSED_BY_STORAGE
+from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 from tests.unit.operator.world import PLAYS, World
 
 

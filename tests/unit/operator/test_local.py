@@ -25,7 +25,7 @@ from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.writer import add_finalizer, write_status
-from tests.integration.test_admission import REFUSED, TAKEN
+from tests.integration.specs import REFUSED, TAKEN
 
 REPO = {"repo": {"name": "plays"}}
 

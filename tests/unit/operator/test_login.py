@@ -14,7 +14,7 @@ from kubernetes.config import kube_config
 
 from scriptmodel_operator.kube import login as module
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from tests.unit.operator.test_connection import key_and_certificate
+from tests.unit.operator.connecting import key_and_certificate, kubeconfig
 
 ACCOUNT = kopf.ConnectionInfo(server="https://kubernetes.default.svc", username="somebody")
 
@@ -50,18 +50,6 @@ def test_a_named_kubeconfig_has_priority(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def package_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The `kubernetes` package finds out at its import which file to read: once for all tests."""
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "config"))
-
-
-def kubeconfig(path: Path, *, cluster: Any = None, user: Any = None, context: Any = None) -> Path:
-    """A kubeconfig with one context; arguments override the defaults."""
-    config = {
-        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1", **(cluster or {})}}],
-        "users": [{"name": "u", "user": {"token": "t"} if user is None else user}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", **(context or {})}}],
-        "current-context": "x",
-    }
-    path.write_text(json.dumps(config))
-    return path
 
 
 def helper(folder: Path, text: str) -> dict[str, Any]:

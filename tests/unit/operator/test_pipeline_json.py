@@ -17,59 +17,14 @@ from scriptmodel_operator.pachyderm.messages import create_v2_request
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
     PipelineApply,
     PipelineInfo,
-    PipelineRef,
     PipelineSpec,
     PodToleration,
-    RepoRef,
     ResourceAmounts,
-    as_float32,
 )
 from tests.unit.operator.messages import observed
-
-PLAIN = PipelineSpec(
-    ref=PipelineRef("drama", "thrones-train"),
-    image="trainer:1",
-    command=("scriptmodel-trainer", "train"),
-    input_name="corpus",
-    input_branch=BranchRef(RepoRef("drama", "plays"), "master"),
-    glob="/",
-)
-FULL = replace(
-    PLAIN,
-    datum_tries=3,
-    autoscaling=False,
-    requests=ResourceAmounts(cpu=as_float32(0.1), memory="1Gi"),
-    limits=ResourceAmounts(cpu=as_float32(1.5), memory="2Gi", gpu_type="nvidia.com/gpu", gpu_count=1),
-    node_selector=(("disk", "ssd"), ("zone", "a")),
-    tolerations=(PodToleration("gpu", "Exists"), PodToleration("k", "Equal", "v", "NoExecute", 30)),
-    priority_class="high",
-    pod_patch='[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]',
-    image_pull_secrets=("registry",),
-    description="Trains a model",
-    annotations={"scriptmodel.dev/mark": "{}"},
-    labels=(("kueue.x-k8s.io/queue-name", "gpus"),),
-    base_branch=BranchRef(RepoRef("drama", "thrones-base"), "5f-12345678"),
-)
-DEFAULTS: dict[str, Any] = {
-    "transform": {"image": "ubuntu:20.04", "datumBatching": True, "workingDir": "/tmp", "errCmd": ["true"]},
-    "parallelismSpec": {"constant": "4"},
-    "resourceRequests": {"cpu": 1, "memory": "256Mi", "disk": "1Gi"},
-    "resourceLimits": {"cpu": 2, "memory": "4Gi", "gpu": {"type": "nvidia.com/gpu", "number": "1"}},
-    "sidecarResourceRequests": {"cpu": 1, "memory": "256Mi"},
-    "sidecarResourceLimits": {"cpu": 2},
-    "tolerations": [{"key": "gpu", "operator": "EXISTS"}],
-    "schedulingSpec": {"priorityClassName": "low"},
-    "datumTimeout": "60s",
-    "jobTimeout": "60s",
-    "datumSetSpec": {"number": "1"},
-    "podPatch": "[]",
-    "s3Out": True,
-    "autoscaling": True,
-    "reprocessSpec": "every_job",
-}
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
 
 
 def sent(spec: PipelineSpec) -> dict[str, Any]:

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -22,12 +18,11 @@ from scriptmodel_operator.observe.files import SplitFigures
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
-from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import CommitInfo, JobRef, LogLine, PipelineRef, RepoRef
 from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.open_logs import OpenLog, eventually
 
-SECONDS = 60
 JOB = JobRef(PipelineRef("default", "train"), "1")
 REPO = RepoRef("default", "model")
 
@@ -153,32 +148,6 @@ def check_fields(reported: dict[str, Any]) -> None:
 def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
     deep = '{"event":' + "[" * 100_000
     assert read(deep).tail == (deep[:400],)
-
-
-@dataclass
-class OpenLog:
-    """A log that continues until it is cancelled, or fails on request."""
-
-    lines: list[str]
-    cut: bool = False
-    cancelled: threading.Event = field(default_factory=threading.Event)
-
-    def __iter__(self) -> Iterator[LogLine]:
-        for text in self.lines:
-            yield LogLine("1", text)
-        if self.cut:
-            raise UnavailableError("reading the log", "cut")
-        self.cancelled.wait(SECONDS)
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold"
-        threading.Event().wait(0.01)
 
 
 def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_pods() -> None:

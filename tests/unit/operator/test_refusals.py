@@ -19,6 +19,7 @@ from scriptmodel_operator.pachyderm.errors import (
 )
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.reconcile.failures import problem_of
+from tests.unit.operator.refusing import Refusal
 
 UNKNOWN, INTERNAL = grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL
 NO_USER = "no authentication token (try logging in)"
@@ -29,20 +30,6 @@ DENIED = (
     "default/plays. Run `pachctl auth roles-for-permission` to find roles that grant a given permission."
 )
 LIMIT = "Pachyderm Community Edition requires an activation key to create more than 16 total pipelines (you have 16). "
-
-
-class Refusal(grpc.RpcError):
-    """Return the error as gRPC raises it."""
-
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
-        super().__init__()
-        self._code, self._details = code, details
-
-    def code(self) -> grpc.StatusCode:
-        return self._code
-
-    def details(self) -> str:
-        return self._details
 
 
 @pytest.mark.parametrize(

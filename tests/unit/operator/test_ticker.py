@@ -22,7 +22,7 @@ from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobRef, JobState
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.test_reading import OpenLog, eventually
+from tests.unit.operator.open_logs import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 SECONDS = 30

@@ -1,0 +1,180 @@
+"""Specs that the API server accepts or refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+REPO = {"repo": {"name": "plays"}}
+
+
+def by_url(*urls: str, **http: Any) -> dict[str, Any]:
+    return {"corpus": {"http": {"urls": list(urls), **http}}}
+
+
+REFUSED = pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({}, "spec.corpus: Required value"),
+        ({"corpus": {}}, "name exactly one source of the corpus"),
+        ({"corpus": {**REPO, "configMap": {"name": "x"}}}, "name exactly one source of the corpus"),
+        ({"corpus": {"http": {}}}, "spec.corpus.http.urls: Required value"),
+        (by_url(), "spec.corpus.http.urls"),
+        (by_url("ftp://example.com/a.tar"), "spec.corpus.http.urls[0]"),
+        (by_url("file:///etc/passwd"), "spec.corpus.http.urls[0]"),
+        (by_url("https://me:word@example.com/a.tar"), "must not have a user or password in it"),
+        (by_url(r"https://example.org\@example.com/a.tar"), "must not have a user or password in it"),
+        (by_url("https://example.com/a", "https://example.com/b/a?c/d"), "two URLs have the same file name"),
+        (by_url(*(f"https://example.com/{number}" for number in range(101))), "spec.corpus.http.urls: Too many"),
+        (by_url("https://example.com"), "must be the address of a file, such as https://example.com/plays/hamlet.txt"),
+        (by_url("https://example.com/plays/"), "must be the address of a file"),
+        (by_url("http://:80/a.tar"), "must be the address of a file"),
+        (by_url("https://exa mple.com/a.tar"), "must be the address of a file"),
+        (by_url("https://example.com/" + 1024 * "a"), "spec.corpus.http.urls[0]: Too long"),
+        (
+            by_url("https://example.com/a", interval="0s"),
+            'spec.corpus.http.interval: Invalid value: "string": must be more than 0',
+        ),
+        (by_url("https://example.com/a", interval="599s"), "must be at least 10m"),
+        (by_url("https://example.com/a", interval="9m"), "must be at least 10m"),
+        (by_url("https://example.com/a", interval="30m1h"), "must be a duration such as"),
+        ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),
+        ({"corpus": {"configMap": {"name": "a..b"}}}, "spec.corpus.configMap.name"),
+        ({"corpus": {"repo": {"name": "a.b"}}}, "must be letters, digits, _ and -"),
+        ({"corpus": {"repo": {"name": "plays", "branch": "a b"}}}, "must be letters, digits, _, - and /"),
+        ({"corpus": {"repo": {"name": "plays", "project": "-a"}}}, "with a letter or digit first"),
+        ({"corpus": {"repo": {"name": ""}}}, "spec.corpus.repo.name"),
+        ({"corpus": {"repo": {}}}, "spec.corpus.repo.name: Required value"),
+        ({"corpus": {**REPO, "layout": "yaml"}}, "spec.corpus.layout: Unsupported value"),
+        ({"corpus": REPO, "model": {"preset": "huge"}}, "spec.model.preset: Unsupported value"),
+        ({"corpus": REPO, "model": {"overrides": {"epochs": 0}}}, "spec.model.overrides.epochs"),
+        (
+            {"corpus": REPO, "model": {"overrides": {"dropout": "1.5"}}},
+            'spec.model.overrides.dropout: Invalid value: "string": must be at most 0.95',
+        ),
+        ({"corpus": REPO, "model": {"overrides": {"dropout": "much"}}}, 'must be a number in quotes such as "0.8"'),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "0"}}}, "must be above 0"),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "0e-3"}}}, "must be above 0"),
+        ({"corpus": REPO, "model": {"overrides": {"learningRate": "1e-320"}}}, "must be a number in quotes"),
+        ({"corpus": REPO, "generation": {"repetitionPenalty": "9e-1"}}, "must be at least 1"),
+        ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
+        ({"corpus": REPO, "promotion": {"minImprovement": "-0.1"}}, 'must be a number in quotes such as "0.8"'),
+        ({"corpus": REPO, "promotion": {"measure": "taste"}}, "spec.promotion.measure: Unsupported value"),
+        ({"corpus": REPO, "model": {"minutes": 30}}, "minutes needs preset: auto"),
+        ({"corpus": REPO, "model": {"preset": "auto", "minutes": 0}}, "spec.model.minutes"),
+        ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
+        ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a", "repo": {"name": "b"}}}},
+            "name exactly one source of the base model",
+        ),
+        ({"corpus": REPO, "model": {"from": {"scriptModel": "No Such"}}}, "spec.model.from.scriptModel"),
+        ({"corpus": REPO, "model": {"from": {"repo": {"name": "a.b"}}}}, "spec.model.from.repo.name"),
+        (
+            {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},
+            "model.from and training.warmStart cannot be combined",
+        ),
+        ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
+        ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
+        (
+            {"corpus": REPO, "generation": {"temperature": "11"}},
+            'spec.generation.temperature: Invalid value: "string": must be at most 10',
+        ),
+        (
+            {"corpus": REPO, "generation": {"temperature": "automatic"}},
+            "must be auto or a number in quotes such as",
+        ),
+        ({"corpus": REPO, "generation": {"temperature": 0.8}}, "spec.generation.temperature"),
+        (
+            {"corpus": REPO, "generation": {"topP": "1.5"}},
+            'spec.generation.topP: Invalid value: "string": must be at most 1',
+        ),
+        ({"corpus": REPO, "generation": {"topP": "0"}}, "must be above 0"),
+        ({"corpus": REPO, "generation": {"prompt": "To be\0"}}, "must be text without control characters"),
+        ({"corpus": REPO, "generation": {"prompt": 1001 * "a"}}, "spec.generation.prompt: Too long"),
+        ({"corpus": REPO, "generation": {"speaker": "HAMLET\n"}}, "must be one line without control characters"),
+        ({"corpus": REPO, "generation": {"seed": 2**31}}, "spec.generation.seed"),
+        ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),
+        ({"corpus": REPO, "training": {"gpu": {"count": 2}}}, "spec.training.gpu.count"),
+        ({"corpus": REPO, "training": {"gpu": {"resource": "gpu"}}}, "name of a resource such as nvidia.com/gpu"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "lots"}}}}, "such as 512Mi or 4Gi"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "500m"}}}}, "such as 512Mi or 4Gi"),
+        ({"corpus": REPO, "training": {"resources": {"limits": {"cpu": -1}}}}, "such as 2, 0.5 or 500m, not -1"),
+        ({"corpus": REPO, "training": {"resources": {"requests": {"cpu": "2Gi"}}}}, "such as 2, 0.5 or 500m"),
+        (
+            {"corpus": REPO, "training": {"resources": {"requests": {"cpu": 1}, "limits": {"cpu": "900m"}}}},
+            "requests.cpu must not be more than limits.cpu",
+        ),
+        (
+            {"corpus": REPO, "training": {"resources": {"requests": {"memory": "1G"}, "limits": {"memory": "900Mi"}}}},
+            "requests.memory must not be more than limits.memory",
+        ),
+        ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "such as 90s, 30m, 6h or 1h30m, not soon"),
+        ({"corpus": REPO, "training": {"pendingDeadline": "0m"}}, "must be more than 0"),
+        ({"corpus": REPO, "training": {"budget": {"duration": "0h"}}}, "spec.training.budget.duration"),
+        ({"corpus": REPO, "training": {"budget": {"epochs": 0}}}, "spec.training.budget.epochs"),
+        ({"corpus": REPO, "training": {"budget": {"gpuSeconds": 0}}}, "spec.training.budget.gpuSeconds"),
+        ({"corpus": REPO, "training": {"earlyStopping": {"patience": -1}}}, "spec.training.earlyStopping.patience"),
+        (
+            {"corpus": REPO, "training": {"nodeSelector": {"a b": "x", "c": "y"}}},
+            "each key must be that of a label such as",
+        ),
+        ({"corpus": REPO, "training": {"nodeSelector": {"Upper.case/x": "x"}}}, "each key must be that of a label"),
+        ({"corpus": REPO, "training": {"nodeSelector": {64 * "k": "x"}}}, "each key must be that of a label such as"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"disk": "a b"}}}, "must be the value of a label"),
+        ({"corpus": REPO, "training": {"nodeSelector": {"disk": 64 * "v"}}}, "spec.training.nodeSelector.disk"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "a b"}]}}, "must be the key of a taint such as"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "/gpu"}]}}, "must be the key of a taint such as"),
+        ({"corpus": REPO, "training": {"tolerations": [{}]}}, "without a key, operator must be Exists"),
+        ({"corpus": REPO, "training": {"tolerations": [{"key": "gpu", "value": "-"}]}}, "must be the value of a label"),
+        (
+            {"corpus": REPO, "training": {"tolerations": [{"operator": "Exists", "value": "x"}]}},
+            "value goes with operator Equal only",
+        ),
+        (
+            {"corpus": REPO, "training": {"tolerations": [{"key": "gpu", "tolerationSeconds": 3}]}},
+            "tolerationSeconds goes with effect NoExecute only",
+        ),
+        ({"corpus": REPO, "training": {"queueName": "GPUs"}}, "spec.training.queueName"),
+        ({"corpus": REPO, "training": {"priorityClassName": "Very_High"}}, "spec.training.priorityClassName"),
+        ({"corpus": REPO, "training": {"runtimeClassName": "a.-b"}}, "name of lower case letters, digits, - and ."),
+        ({"corpus": REPO, "training": {"backoffLimit": 11}}, "spec.training.backoffLimit"),
+        ({"corpus": REPO, "training": {"tolerations": [{"operator": "Maybe"}]}}, "tolerations[0].operator"),
+        ({"corpus": REPO, "training": {"image": "no spaces allowed"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "registry.example.com//trainer"}}, "must be the name of an image"),
+        ({"corpus": REPO, "training": {"image": "trainer:"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "Trainer:1"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "training": {"image": "trainer@sha256:12"}}, "must be the name of an image such as"),
+        ({"corpus": REPO, "pachyderm": {"project": 21 * "a"}}, "spec.pachyderm.project: Too long"),
+        ({"corpus": REPO, "pachyderm": {"project": ""}}, "spec.pachyderm.project"),
+        ({"corpus": REPO, "pachyderm": {"project": "_team"}}, "with a letter or digit first"),
+        ({"corpus": REPO, "deletionPolicy": "Forget"}, "spec.deletionPolicy: Unsupported value"),
+        ({"corpus": REPO, "driftPolicy": "Ignore"}, "spec.driftPolicy: Unsupported value"),
+        ({"corpus": REPO, "suspend": "yes"}, "spec.suspend"),
+        ({"corpus": REPO, "historyLimit": 51}, "spec.historyLimit"),
+    ],
+)
+TAKEN = pytest.mark.parametrize(
+    "training",
+    [
+        {"image": "trainer"},
+        {"image": "localhost:5000/team_a/trainer__x:v1.0-rc.1_2"},
+        {"image": "Registry.example.com/a/b/c:1@sha256:" + 64 * "0"},
+        {"resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": 1, "memory": "1024Mi"}}},
+        {"resources": {"requests": {"cpu": "1500m", "memory": 900}, "limits": {"cpu": "1.5", "memory": "1k"}}},
+        {"resources": {"requests": {"cpu": 8}, "limits": {"memory": "17179869184"}}},
+        {
+            "nodeSelector": {
+                "disk": "",
+                "cloud.google.com/gke-accelerator": "nvidia-tesla-t4",
+                "a/" + 63 * "k": 63 * "v",
+            }
+        },
+        {"nodeSelector": {f"example.com/label-{number}": "Yes_1.2-3" for number in range(32)}},
+        {"tolerations": [{"operator": "Exists"}, {"key": "nvidia.com/gpu", "operator": "Exists"}, {"key": "a_B.c"}]},
+        {"tolerations": [{"key": "gpu", "value": "a100", "effect": "NoExecute", "tolerationSeconds": 0}]},
+        {"gpu": {"resource": "gpu.intel.com/i915"}, "priorityClassName": "a.b-c.d", "runtimeClassName": "nvidia"},
+        {"pendingDeadline": "1d2h3m4s", "activeDeadline": "1s"},
+    ],
+)

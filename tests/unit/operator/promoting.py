@@ -1,0 +1,40 @@
+"""Worlds whose models are compared before they are promoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+GATE: dict[str, Any] = {"promotion": {"minImprovement": "0"}}
+
+
+def measured(world: World, figure: object, text: object = "text-1", **score: float) -> None:
+    """The next model has this figure on the validation text of that digest; the next script that score."""
+    world.pachyderm.metrics |= {"validation": {"digest": text, "nats_per_character": figure}}
+    world.pachyderm.score = {"verdict": "good", **score} if score else {}
+
+
+def retrained(world: World) -> None:
+    """A new corpus commit is trained on, and its script written."""
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+
+
+def gated_world(spec: dict[str, Any], figure: float = 1.5, **score: float) -> World:
+    """A world with one model, which was promoted without a comparison."""
+    world = World(model=scriptmodel(spec))
+    measured(world, figure, **score)
+    retrained(world)
+    assert world.ready == ("True", "Generated")
+    assert "promotion" not in world.model.status
+    return world
+
+
+def commits(world: World) -> tuple[str, str]:
+    """The model and the script of the status."""
+    lineage = world.model.status["lineage"]
+    return lineage["model"]["commit"], lineage["script"]["commit"]

@@ -1,0 +1,70 @@
+"""A pachd of any version that records its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from python_pachyderm.proto.v2.version.versionpb import version_pb2
+
+from scriptmodel_operator.pachyderm.protocol import transaction
+from scriptmodel_operator.pachyderm.versions import ServerVersion
+
+
+@dataclass
+class Pachd(grpc.GenericRpcHandler):
+    """A server of one version. `calls` has method and bytes of each request."""
+
+    version: str = "2.7.8"
+    away: bool = False
+    answers: dict[str, bytes] = field(default_factory=dict)
+    calls: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """Answer every method, a list by nothing."""
+        method = handler_call_details.method.rpartition("/")[2]
+        if method in ("ListPipeline", "ListProject"):
+            return grpc.unary_stream_rpc_method_handler(lambda request, _context: iter(self._answer(method, request)))
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: self._one(method, request, context))
+
+    def _one(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        return b"".join(self._answer(method, request))
+
+    def _answer(self, method: str, request: bytes) -> list[bytes]:
+        self.calls.append((method, request))
+        if method == "GetVersion":
+            found = ServerVersion.parse(self.version)
+            version = version_pb2.Version(
+                major=found.major, minor=found.minor, micro=found.micro, additional=found.suffix
+            )
+            return [version.SerializeToString()]
+        if method == "StartTransaction":
+            return [transaction.Transaction(id="tx").SerializeToString()]
+        return [self.answers[method]] if method in self.answers else []
+
+    @property
+    def methods(self) -> list[str]:
+        return [method for method, _request in self.calls]
+
+    def request(self, method: str) -> bytes:
+        """The only request of that method."""
+        (found,) = (request for each, request in self.calls if each == method)
+        return found
+
+
+@contextmanager
+def serving(pachd: Pachd) -> Iterator[str]:
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((pachd,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
