@@ -120,10 +120,6 @@ gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS
 	$(TRAINER)/bin/python tests/gold/difference.py --base $(or $(BASE),HEAD) $(if $(TEXTS),--texts $(TEXTS)) \
 	  $(if $(LAYOUTS),--layouts $(LAYOUTS))
 
-.PHONY: gold-rules
-gold-rules: env ## How many lines each rule of the layouts decides, and what changes without the rare ones (TEXTS=folder)
-	$(TRAINER)/bin/python tests/gold/pruning.py --texts $(TEXTS)
-
 .PHONY: test-chart
 test-chart: env ## Test the chart and the manifests: values, every object with a real API server, install and uninstall
 	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart

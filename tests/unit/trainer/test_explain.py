@@ -7,17 +7,19 @@ from collections import Counter
 from pathlib import Path
 
 import measure
-import pruning
 import pytest
 from samples import BEGINNING, run_trainer
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
-from scriptmodel_trainer.corpus.layouts import directions, stage
+from scriptmodel_trainer.corpus.layouts import directions, fountain, markdown, stage
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
+from scriptmodel_trainer.corpus.layouts.closing import ENDINGS
 from scriptmodel_trainer.corpus.layouts.cues import Cue
+from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.opening import BEGINNINGS
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.stream import events_of
@@ -71,20 +73,8 @@ def test_labels_are_those_of_the_stream(text: Path) -> None:
 
 
 def test_rules_have_names_of_their_own_within_a_table() -> None:
-    for module in pruning.MODULES:
-        for name, table in pruning.tables(module).items():
-            assert len({rule.name for rule in table}) == len(table), name
-
-
-def test_a_rule_left_out_is_one_whose_lines_are_read_otherwise() -> None:
-    play = pruning.counted(str(measure.SYNTHETIC / "caps-period.txt"))
-    assert play.counts["decisions.heading"] == 2
-    assert play.counts["closing.played-on"] > 1
-    assert pruning.changed("decisions.heading", play.digest, play.text) > 0
-    assert pruning.changed("decisions.tableau", play.digest, play.text) == 0
-    assert pruning.counted(play.text) == play
-    screenplay = pruning.counted(str(measure.SYNTHETIC / "fountain.txt"))
-    assert pruning.changed("fountain.action", screenplay.digest, screenplay.text) == -1  # the table needs an end
+    for table in (PARAGRAPHS, BEGINNINGS, ENDINGS, fountain.FIRST_LINES, fountain.PARAGRAPHS, markdown.LINES):
+        assert len({rule.name for rule in table}) == len(table)
 
 
 def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() -> None:
@@ -110,13 +100,12 @@ def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
 
 def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: Counter[str] = Counter()
-    compute = directions.is_bracketed
 
-    def count(text: str) -> bool:
-        asked[text] += 1
-        return compute(text)
+    def count(paragraph: Evidence) -> bool:
+        asked[paragraph.text] += 1
+        return directions.is_bracketed(paragraph.text)
 
-    monkeypatch.setattr(directions, "is_bracketed", count)
+    monkeypatch.setattr(vars(Evidence)["is_bracketed"], "_compute", count)
     lines = [
         line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
     ]

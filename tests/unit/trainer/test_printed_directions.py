@@ -44,14 +44,6 @@ def test_a_line_of_verse_in_parentheses_is_spoken_where_directions_have_square_b
     assert speeches[0] == ("ANNA", "The tide comes in, the boats go out, (It does so every day, about,) And so do I.")
 
 
-def test_where_directions_are_set_in_words_at_the_margin_are_spoken(read: Read) -> None:
-    talk = TALK + "\n Enter a fisherman.\n\nThis is the fisherman, cousin to the tide.\n"
-    assert read("ACT I\n" + talk * 6)[5:7] == [
-        ("", "Enter a fisherman."),
-        ("BEN", "This is the fisherman, cousin to the tide."),
-    ]
-
-
 def test_places_in_capitals_are_no_speakers(read: Read) -> None:
     assert ("HARWICH", "THE HOUSE OF A MERCHANT") not in read(
         "ACT I\n" + TALK * 4 + "HARWICH. THE HOUSE OF A MERCHANT\n" + TALK
@@ -156,21 +148,6 @@ def test_verse_at_the_margin_is_spoken(read: Read) -> None:
     assert next(speaker for speaker, text in events if "ropes" in text) == "ANNA"
 
 
-def test_a_slugline_may_follow_a_cut_at_once(read: Read) -> None:
-    script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\nCUT TO:\nint. ferry\n\nBEN\nAnd cold.\n"
-    assert ("", "int. ferry") in read(script)
-
-
-def test_a_direction_in_italics_may_fill_paragraphs(read: Read) -> None:
-    direction = "_The pier at dawn. Nobody is there.\n\nIt rains on the boards.\n\nANNA comes, and sits down._\n\n"
-    events = read("ACT I\n\n" + ALONE * 6 + direction + ALONE)
-    assert [text for speaker, text in events if not speaker][1:] == [
-        "The pier at dawn. Nobody is there.",
-        "It rains on the boards.",
-        "ANNA comes, and sits down.",
-    ]
-
-
 def test_verse_in_brackets_that_speaks_to_someone_is_no_direction(read: Read) -> None:
     said = "[And you have seen it come\nBefore I called you from the boat.]"
     verse = f"ANNA.\nThe tide is in.\n\n   [She points.\n\n{said}\n\n"
@@ -262,15 +239,6 @@ def test_a_direction_in_italics_may_begin_with_a_name_that_is_not(read: Read) ->
     talk = "_An._ Is it early?\n\n_Ben._ It is.\n\nI saw it, and so did you.\n\n"
     brought = "ANNA _is brought on, in a chair_.\n\n"
     assert ("", "ANNA is brought on, in a chair.") in read("ACT I\n\n" + talk * 6 + brought + talk)
-
-
-@pytest.mark.parametrize("said", [0, 3], ids=["little else", "words"])
-def test_text_with_the_indent_of_bracketed_directions_is_a_direction(said: int, read: Read) -> None:
-    talk = "ANNA.  Is it early?\n\n     [BEN looks at the water,\n     and nods.]\n\nSo it is, I know.\n\n"
-    talk += "BEN.  It is, and cold.\n\n     [He goes.]\n\nANNA.  So.\n\nSomebody goes to the pier, I see.\n\n"
-    heard, words = "A sound of oars is heard.", "     I know, I see.\n\n" * said
-    events = read("ACT I\n\n" + (talk + words + f"     {heard}\n\n") * 12)
-    assert (("", heard) in events) is not bool(said)
 
 
 def test_a_signature_in_a_letter_that_is_read_is_spoken(read: Read) -> None:

@@ -188,11 +188,6 @@ def test_two_simultaneous_speakers_are_accepted_when_named_again(read: Read) -> 
     assert ("BEN. and ANN", "No.") in read("ACT I\n" + TALK * 4 + both + TALK + both)
 
 
-def test_whoever_is_alone_speaks_without_a_name(read: Read) -> None:
-    alone = "\nSCENE II.--BEN, _alone_.\n\nWhat am I to do? My boat is gone.\n\nSCENE III.--BEN, ANNA.\n"
-    assert ("BEN", "What am I to do? My boat is gone.") in read("SCENE I.\n" + TALK * 4 + alone + TALK * 4)
-
-
 def test_a_screenplay_with_bold_transitions_is_no_markdown(read: Read) -> None:
     script = "Title: The Pier\nAuthor: A Gull\n\n"
     script += "**FADE IN:**\n\nA pier at dawn.\n\nANNA \n(looks up)\n\nBEN\nIs it early?\n\n**The tide comes in.**\n\n"
@@ -216,12 +211,6 @@ def test_names_in_lower_case_may_be_directly_above_the_words(read: Read) -> None
 def test_junior_belongs_to_the_name(read: Read) -> None:
     talk = "_Gull, jun._ Is it early?\n\n_Anna._ It is.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1] == ("Gull, jun", "Is it early?")
-
-
-def test_a_name_in_lower_case_may_be_above_its_verse(read: Read) -> None:
-    song = "First Gull.\n\n     The sea, the sea,\n     It sings to me.\n\n"
-    talk = "Anna. Is it early?\n\nFirst Gull. It is. It often is.\n\n"
-    assert read("ACT I\n\n" + song + talk * 6)[1] == ("First Gull", "The sea, the sea, It sings to me.")
 
 
 def test_a_title_page_may_be_set_in(read: Read) -> None:
@@ -268,11 +257,6 @@ def test_a_comma_may_follow_a_name_on_a_line_of_its_own(read: Read) -> None:
 def test_music_before_a_colon_does_not_speak(read: Read) -> None:
     talk = "ANNA. Is it early?\n\nBEN. It is.\n\nMUSIC: “_The Tide._”\n\n"
     assert read("ACT I\n\n" + talk * 6)[3] == ("", "MUSIC: “The Tide.”")
-
-
-def test_a_direction_may_name_the_speaker(read: Read) -> None:
-    talk = "ANNA. Is it early?\n\n(Ben looks at the water and says). It is, and cold.\n\nANNA. So.\n\nBEN. So.\n\n"
-    assert read("ACT I\n\n" + talk * 6)[2] == ("BEN", "(Ben looks at the water and says) It is, and cold.")
 
 
 def test_a_direction_may_name_the_singer(read: Read) -> None:
@@ -331,21 +315,6 @@ def test_an_initial_at_the_end_of_a_name_takes_no_word_from_the_speech(read: Rea
 def test_a_comma_and_a_dash_may_follow_the_direction_beside_a_name(read: Read) -> None:
     song = "BEN (_sings_),--\n\n      The sea, the sea!\n\n"
     assert ("BEN", "(sings) The sea, the sea!") in read("ACT I\n" + TALK * 6 + "\nANNA. So.\n\n" + song + TALK)
-
-
-def test_the_heading_of_an_act_may_name_the_singer(read: Read) -> None:
-    heading = "ACT I.--_A pier, a boat. ANNA sings_,--\n\n      Oh! the sea, the sea,\n      Oh! it sings to me.\n\n"
-    assert read(heading + TALK * 6)[1] == ("ANNA", "Oh! the sea, the sea, Oh! it sings to me.")
-
-
-def test_part_of_a_chorus_is_a_speaker(read: Read) -> None:
-    talk = "ANNA.\nIs it early?\n\nBEN.\nIt is, I know.\n\n     Chorus (CARL).\n\n   The tide goes out.\n\n"
-    talk += "     The whole Chorus.\n\n   It is, and cold,\n   And it is old.\n\n"
-    talk += "     One of the Chorus (CARL).\n\n   It comes again,\n   We know not when.\n\n"
-    assert read("ACT I\n\n" + talk * 6)[4:6] == [
-        ("The whole Chorus", "It is, and cold, And it is old."),
-        ("One of the Chorus", "(CARL) It comes again, We know not when."),
-    ]
 
 
 def test_a_title_in_quotation_marks_may_be_the_last_word(read: Read) -> None:

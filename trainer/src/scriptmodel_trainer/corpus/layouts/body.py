@@ -39,8 +39,6 @@ class Body:
         self.silent = False  # the one who speaks has only been named so far
         self.singing = False  # named by the heading of a song
         self.songs = False  # the play has such headings
-        self.soliloquy = ""  # who is alone on the stage, as the heading of the scene says
-        self.italic = False  # within a direction in italics that spans paragraphs
         self.open: list[str] = []  # paragraphs of a direction whose bracket is not closed yet
         self._open_line = 0
         self._open_length = 0
@@ -83,10 +81,6 @@ class Body:
         self.singing = True
         if singer:
             self.speaker, self._continued = singer, True
-
-    def continue_as(self, speaker: str) -> None:
-        """Let someone speak who is not named right before the words."""
-        self.speaker, self._continued = speaker, False
 
     def begin(self, cue: Cue, paragraph: Evidence, end: int) -> Iterator[Event]:
         """Let someone begin to speak: the words of the paragraph up to `end`."""
@@ -138,7 +132,7 @@ class Body:
             yield from self._close_direction()
         yield from self._speech_done()
         yield from self._only_named()
-        self.speaker, self.italic = "", False
+        self.speaker = ""
 
     def _say(self, text: str, line: int) -> None:
         if not self._speech:

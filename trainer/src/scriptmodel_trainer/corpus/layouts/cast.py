@@ -45,13 +45,11 @@ class Cast:
     attached: bool  # names alone on their lines stand right above the words
     words_below: bool  # names in capitals stand alone, always or mostly right above the words
     italic: bool  # names are in italics
-    indented_directions: bool  # those without brackets are set in, speeches are not
     directions_below: bool  # such directions may stand right below the words, which are never set in
     prefaces: frozenset[str]  # headings of those that quote a play before it begins
     settings: frozenset[str]  # places in italics below the headings of scenes, that look like names
     rules: frozenset[str]  # characters of solid lines between scenes
     hung: bool  # names in small letters stand above words that are all set in
-    set_in: int  # spaces before directions in brackets, where hardly anything else is set in so far; else 0
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:
@@ -93,7 +91,6 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         attached=found.attached,
         words_below=(True, Kind.ALONE) in main and (found.attached or not found.detached),
         italic=found.italic.total() > 0.5 * totals.total(),
-        indented_directions=indented,
         directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
         prefaces=_quoting(found, names),
         settings=frozenset(
@@ -101,7 +98,6 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         ),
         rules=_rules_between(found, names),
         hung=found.below > max(_MANY, _MOSTLY * found.begun),
-        set_in=_set_in(found),
     )
 
 
@@ -172,15 +168,6 @@ def _quoting(found: Survey, names: Set[str]) -> frozenset[str]:
         if 0 < said <= min(_MOST_QUOTED, _QUOTED * (preface.end - preface.begin)):
             quoting.add(preface.heading)
     return frozenset(quoting)
-
-
-def _set_in(found: Survey) -> int:
-    """How far most directions in brackets are set in, if little else is; else 0."""
-    boxed = Counter({indent: count for (indent, bracketed), count in found.indents.items() if bracketed})
-    for indent, count in boxed.most_common(1):
-        if count > max(_MANY, 0.8 * boxed.total(), found.indents[indent, False]):
-            return indent
-    return 0
 
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
     is_for_sale,
-    is_priced,
-    spoken_by,
     stroke,
     tells_of_print,
 )
@@ -23,7 +21,6 @@ _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
 _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
-_SHOWN = 2  # paragraphs from a tableau to the curtain
 _PLAYED = 2  # directions in brackets among the paragraphs ahead
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
@@ -54,10 +51,6 @@ class Edge:
         """Return whether anyone known speaks among those that follow."""
         return any(map(self.recognizer.knows, self.ahead))
 
-    def next_curtain(self, count: int) -> bool:
-        """Return whether the curtain falls within the next paragraphs."""
-        return any(other.is_curtain for other in itertools.islice(self.ahead, count))
-
 
 def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
     """Return the name of the rule by which the play is over before this paragraph, "" if it is not.
@@ -74,19 +67,6 @@ def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
     if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
         return not _moves(paragraph)
     return paragraph.is_back_matter and not paragraph.is_furniture
-
-
-def _heads_list(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether this is a catalogue's heading: only strange names follow, and nobody asks or speaks to anyone."""
-    text = paragraph.text
-    if len(text) > _TITLE or not text.strip().isupper() or any(map(recognizer.knows, ahead)):
-        return False
-    names = sum(map(recognizer.begins_with_cue, ahead))
-    return (
-        names > max(_SOLD, len(ahead) // 2)
-        and not (_moves(paragraph) or paragraph.is_heading)
-        and all(other.tells for other in ahead)
-    )
 
 
 def _strange(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
@@ -151,16 +131,6 @@ def _moves(paragraph: Evidence) -> bool:
     return told or (short and paragraph.reads_like_direction)
 
 
-def _advertises(following: Sequence[Evidence]) -> bool:
-    """Return whether prices are named before another scene begins."""
-    for paragraph in following:
-        if paragraph.is_heading:
-            return False
-        if is_priced(paragraph.text):
-            return True
-    return False
-
-
 def _may_be_title(paragraph: Evidence) -> bool:
     """A short paragraph in capitals, or with a capital to each word."""
     text = paragraph.text
@@ -211,22 +181,11 @@ def _is_title_page(edge: Edge) -> bool | None:
     return not _CURTAIN.search(edge.text) or seen.is_closing or seen.is_front_heading
 
 
-def _is_catalogue(edge: Edge) -> bool | None:
-    advertised = edge.fallen and _advertises([edge.paragraph, *edge.ahead])
-    return True if advertised or _heads_list(edge.paragraph, edge.ahead, edge.recognizer) else None
-
-
 def _is_played_on(edge: Edge) -> bool | None:
     """Where others speak or an epilogue follows, only the printer's words end the play, if nobody known speaks."""
     speaks = edge.recognizer.knows if edge.fallen else edge.recognizer.begins_with_cue
-    spoken = any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph) or spoken_by(edge.text) is not None
+    spoken = any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph)
     return (_COLOPHON.search(edge.text) is not None and not edge.knows_any()) if spoken else None
-
-
-def _is_tableau(edge: Edge) -> bool | None:
-    """After the curtain a picture may be shown, or a scene without names."""
-    shown = edge.fallen and edge.next_curtain(_SHOWN)
-    return False if shown or (edge.fallen and edge.paragraph.is_heading and is_played(edge.ahead)) else None
 
 
 ENDINGS: tuple[Test[Edge], ...] = (
@@ -235,11 +194,7 @@ ENDINGS: tuple[Test[Edge], ...] = (
     Test("page-edge", _is_page_edge),
     Test("title-page", _is_title_page),
     Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
-    Test("front-heading", lambda edge: edge.paragraph.is_front_heading or None),
-    Test("catalogue", _is_catalogue),
     Test("played-on", _is_played_on),
-    Test("shown-after-curtain", _is_tableau),
-    Test("curtain", lambda edge: edge.fallen or None),
     Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
 )
 """Return whether a play is over: the first test that says yes or no decides."""

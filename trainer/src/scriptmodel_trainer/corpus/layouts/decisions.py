@@ -21,24 +21,16 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     tells,
 )
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading, speaks_alone, spoken_by
+from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
 from scriptmodel_trainer.corpus.layouts.names import could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.place import Place
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
 from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition
 
-_LONGEST_NAME = 80  # characters
 _LONGEST_PICTURE = 1000  # characters that say who stands where
 _NEAR = 12  # paragraphs in which brackets and italics close
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
-_SAYS = re.compile(  # `(Anna looks up and says.) Words`
-    r"\s*(?P<direction>[\[(]_?(?P<who>[^\W\d_a-z]\w+)\b[^\[\]()]{1,400}\b"
-    r"(?:says|speaks|sings|cries|calls|asks|answers|replies|murmurs|shouts|whispers|reads)(?:\s\w+)?\s*_?[\])])[.:]?\s+(?=\S)"
-)
-_SOME = re.compile(  # `The whole Chorus.`, `One of the Chorus (Carl).`
-    r"\s*(?:The|All|Both|One|Some|Another)(?: [a-z]+){1,3} (?P<who>[^\W\d_a-z]\w+)(?: \([^()]*\))?[.:]?"
-)
 _APART = re.compile(r"\.?\s*\n\s*|\.?\s{2,}|\.\s+|\.\Z")
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
@@ -79,29 +71,7 @@ def _cut(place: Place, _: Any) -> Iterator[Event]:
 
 def _heading(place: Place, _: Any) -> Iterator[Event]:
     yield from place.body.end()
-    place.body.soliloquy = speaks_alone(place.text)
     yield Event(EventKind.HEADING, plain(place.text), line=place.paragraph.line)
-
-
-def _opens_italics(place: Place) -> bool:
-    """Return whether the paragraph begins with italics, ends within some, and a following one closes them."""
-    if place.text.lstrip()[:1] != "_" or not _odd_italics(place.text):
-        return False
-    for other in place.next(_NEAR):
-        if place.body.recognizer.begins_with_cue(other) or other.is_heading:
-            return False
-        if _odd_italics(other.text):
-            return other.text.rstrip(" .:;])").endswith("_")
-    return False
-
-
-def _italics(place: Place, _: Any) -> Iterator[Event]:
-    place.body.italic = place.body.italic is not _odd_italics(place.text)
-    yield from place.exposition()
-
-
-def _odd_italics(text: str) -> bool:
-    return text.count("_") % 2 == 1
 
 
 def _opens_bracket(place: Place) -> bool:
@@ -173,37 +143,10 @@ def _is_tableau(place: Place) -> bool:
 # Names, and words right after them
 
 
-def _lone_name(place: Place) -> list[Cue] | None:
-    """Return the cue of a known name alone where names usually stand, if words follow."""
-    text, following, body = place.text, next(place.next(1), None), place.body
-    if len(text) > _LONGEST_NAME or "\n" in text or following is None:
-        return None
-    some = _SOME.fullmatch(text)
-    known = some["who"] if some else plain(text).strip(" .")
-    if known not in body.speakers or place.cues:
-        return None
-    lone = (
-        (text.isupper() or (following.indent > 0 and following.is_verse))
-        and not body.recognizer.begins_with_cue(following)
-        and not (following.is_heading or following.is_bracketed or following.reads_like_direction)
-    )
-    name, bracket, direction = plain(text).strip(" .").partition(" (")
-    return [Cue(name, Kind.ALONE, True, bracket + direction, 0, len(text))] if lone else None
-
-
 def _voices(place: Place) -> list[Cue] | None:
     """`(A voice outside) Words`."""
     found = None if place.body.silent else _VOICES.match(place.text)
     return [Cue(found["who"], Kind.ASIDE, False, "", 0, found.end())] if found else None
-
-
-def _told_speaker(place: Place) -> list[Cue] | None:
-    """`(Anna looks up and says.) Words`."""
-    told = _SAYS.match(place.text)
-    name = place.body.speakers.spelled(told["who"]) if told else ""
-    if not told or name in ("", place.body.speaker):
-        return None
-    return [Cue(name, Kind.ASIDE, False, told["direction"], 0, told.end())]
 
 
 def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
@@ -231,8 +174,6 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
     ),
     Rule("page-furniture", "cut", _is_furniture, _cut),
     Rule("heading", "heading", lambda place: place.paragraph.is_heading, _heading),
-    Rule("italics-continue", "exposition", lambda place: place.body.italic, _italics),
-    Rule("italics-open", "exposition", _opens_italics, _italics),
     Rule(
         "bracket-closes-below",
         "exposition",
@@ -247,7 +188,6 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
     ),
     Rule("brackets", "exposition", _is_bracketed, exposition),
     Rule("song-heading", "exposition", _song, _begin_song),
-    Rule("spoken-by", "exposition", lambda place: spoken_by(place.text), _begin_speech),
     Rule(
         "singer",
         "speech",
@@ -255,10 +195,8 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         lambda place, singer: place.body.sing(singer),
     ),
     Rule("tableau", "exposition", _is_tableau, exposition),
-    Rule("lone-name", "speech", _lone_name, _speeches),
     Rule("name", "speech", lambda place: place.cues or None, _speeches),
     Rule("voices", "speech", _voices, _speeches),
-    Rule("told-speaker", "speech", _told_speaker, _speeches),
     *UNNAMED,
 )
 """Rules for any paragraph within a play."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from scriptmodel_trainer.corpus.layouts import cues, directions, marks
-from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
-
-
 _T = TypeVar("_T")
 
 
@@ -21,8 +19,10 @@ class fact(Generic[_T]):  # noqa: N801 - a decorator, as property is
 
     def __init__(self, compute: Callable[[Any], _T]) -> None:
         self._compute = compute
-        self._name = compute.__name__
         self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
 
     def __get__(self, seen: Any, owner: type | None = None) -> _T:
         """Compute the value, and let it replace this property in the object."""
@@ -31,97 +31,40 @@ class fact(Generic[_T]):  # noqa: N801 - a decorator, as property is
         return value
 
 
+def _shown_by(compute: Callable[[str], _T]) -> fact[_T]:
+    """A fact that the text shows; the function that computes it says what it means."""
+    return fact(lambda seen: compute(seen.text))
+
+
+def _is_short_lined(text: str) -> bool:
+    """Most lines are shorter than those of prose."""
+    lines = text.split("\n")
+    return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2
+
+
 @dataclass(frozen=True)
 class Evidence(Paragraph):
-    """A paragraph with its facts; the functions that compute them say what they mean."""
+    """A paragraph with its facts."""
 
     @classmethod
     def of(cls, paragraph: Paragraph) -> Evidence:
         """Return the evidence of a paragraph."""
         return cls(paragraph.text, paragraph.line)
 
-    @fact
-    def is_heading(self) -> bool:
-        """The heading of an act, a scene or a part."""
-        return marks.is_heading(self.text)
-
-    @fact
-    def heading_kind(self) -> str:
-        """PROLOGUE, ACT, SCENE, PLACE or END, if it is a heading; "" for others."""
-        return marks.heading_kind(self.text)
-
-    @fact
-    def is_furniture(self) -> bool:
-        """A page number, a rule, an ornament or an illustration."""
-        return marks.is_furniture(self.text)
-
-    @fact
-    def is_rule(self) -> bool:
-        """A line of stars or strokes."""
-        return marks.is_rule(self.text)
-
-    @fact
-    def is_curtain(self) -> bool:
-        """The direction that ends an act or a play."""
-        return marks.is_curtain(self.text)
-
-    @fact
-    def is_closing(self) -> bool:
-        """The words that end a play."""
-        return marks.is_closing(self.text)
-
-    @fact
-    def is_front_heading(self) -> bool:
-        """The heading of a cast list, a preface, contents or notes."""
-        return marks.is_front_heading(self.text)
-
-    @fact
-    def is_back_matter(self) -> bool:
-        """The heading of what stands after the last play."""
-        return marks.is_back_matter(self.text)
-
-    @fact
-    def is_bracketed(self) -> bool:
-        """Brackets or italics around all of it."""
-        return directions.is_bracketed(self.text)
-
-    @fact
-    def opens_only(self) -> bool:
-        """A bracket at its beginning that it never closes."""
-        return directions.opens_only(self.text)
-
-    @fact
-    def reads_like_direction(self) -> bool:
-        """The first words of a stage direction."""
-        return directions.reads_like_direction(self.text)
-
-    @fact
-    def tells(self) -> bool:
-        """Words in which nobody is spoken to, nothing asked or exclaimed."""
-        return directions.tells(self.text)
-
-    @fact
-    def is_verse(self) -> bool:
-        """Short lines, each with a capital."""
-        return directions.is_verse(self.text)
-
-    @fact
-    def narrates(self) -> bool:
-        """Prose that tells what is done."""
-        return directions.narrates(self.text)
-
-    @fact
-    def is_short_lined(self) -> bool:
-        """Most lines are shorter than those of prose."""
-        lines = self.text.split("\n")
-        return sum(len(line.strip()) < _PROSE for line in lines) > len(lines) // 2
-
-    @fact
-    def caps_cue(self) -> Cue | None:
-        """What stands where a name in capitals would, at the beginning."""
-        return cues.candidate_at_start(self.text, caps=True)
-
-    @fact
-    def title_cue(self) -> Cue | None:
-        """What stands where another name would, at the beginning."""
-        return cues.candidate_at_start(self.text, caps=False)
+    is_heading = _shown_by(marks.is_heading)
+    heading_kind = _shown_by(marks.heading_kind)
+    is_furniture = _shown_by(marks.is_furniture)
+    is_rule = _shown_by(marks.is_rule)
+    is_curtain = _shown_by(marks.is_curtain)
+    is_closing = _shown_by(marks.is_closing)
+    is_front_heading = _shown_by(marks.is_front_heading)
+    is_back_matter = _shown_by(marks.is_back_matter)
+    is_bracketed = _shown_by(directions.is_bracketed)
+    opens_only = _shown_by(directions.opens_only)
+    reads_like_direction = _shown_by(directions.reads_like_direction)
+    tells = _shown_by(directions.tells)
+    is_verse = _shown_by(directions.is_verse)
+    narrates = _shown_by(directions.narrates)
+    is_short_lined = _shown_by(_is_short_lined)
+    caps_cue = _shown_by(partial(cues.candidate_at_start, caps=True))
+    title_cue = _shown_by(partial(cues.candidate_at_start, caps=False))

@@ -24,7 +24,6 @@ _NAME = re.compile(
 )
 _BESIDE = re.compile(r"\(([^)]*)\)")  # a name
 _CHANGE = r"[A-Z -]+ (?:TO|CUT):|(?:[A-Z]+[ -])?(?:CUT|SMASH|FADE|DISSOLVE) TO(?: BLACK| WHITE)?[.:]{0,3}"
-_CUT_TO = re.compile(rf"\s*(?:>.*|{_CHANGE})\s*")
 _TRANSITION = re.compile(rf"\s*(?:>.*(?<!<)|{_CHANGE}|FADE (?:IN|OUT).{{0,12}}|THE END\.?)\s*")
 _SCENES = 3  # sluglines of a screenplay
 _PRINTED = 200  # characters of a transition
@@ -143,7 +142,7 @@ def score(sample: Sequence[str]) -> float:
         return 0.0
     draft = _draft(tuple(sample))
     found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
-    spoken = sum(1 for text in found if _dialogue(text) is not None or _is_slug(text))
+    spoken = sum(1 for text in found if dialogue(text) is not None or _is_slug(text))
     sure = titled or ((draft.centred or draft.lined) and slugs >= _SCENES)
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
@@ -164,13 +163,6 @@ def _section(paragraph: Paragraph) -> re.Match[str] | None:
     return _SECTION.match(paragraph.text.partition("\n")[0])
 
 
-def _transition_above(paragraph: Paragraph) -> str | None:
-    """A transition or the edge of a page, right above something else."""
-    first, _, rest = paragraph.text.partition("\n")
-    above = rest.strip() and len(first) < _PRINTED and (_CUT_TO.fullmatch(first) or _is_page_edge(first))
-    return first if above else None
-
-
 def _cut(paragraph: Paragraph, text: str) -> Iterator[Event]:
     yield Event(EventKind.CUT, text, line=paragraph.line)
 
@@ -184,7 +176,7 @@ def _slugline(paragraph: Paragraph) -> bool:
     return _is_slug(text) or (text.startswith(".") and not text.startswith(".."))
 
 
-def _speech(paragraph: Paragraph, spoken: tuple[str, str, str]) -> Iterator[Event]:
+def speech(paragraph: Paragraph, spoken: tuple[str, str, str]) -> Iterator[Event]:
     speaker, words, dropped = spoken
     if dropped:
         yield Event(EventKind.CUT, dropped, line=paragraph.line)
@@ -254,10 +246,10 @@ def _is_slug(text: str) -> bool:
 
 
 def _speaks(text: str) -> bool:
-    return _dialogue(text) is not None
+    return dialogue(text) is not None
 
 
-def _dialogue(text: str) -> tuple[str, str, str] | None:
+def dialogue(text: str) -> tuple[str, str, str] | None:
     """Speaker, words, and what belongs to the print alone, if the paragraph is a name on its own line above words."""
     if _SUNG.fullmatch(text):
         text = text.lstrip("! ")  # a name that was forced to be action, above its song
@@ -280,7 +272,6 @@ def _dialogue(text: str) -> tuple[str, str, str] | None:
 
 FIRST_LINES: tuple[Rule[Paragraph], ...] = (
     Rule("section", "heading", _section, lambda paragraph, section: _heading(paragraph, section["text"])),
-    Rule("transition-above", "cut", _transition_above, _cut),
 )
 """Rules for the first line of a paragraph, which is read apart from the others."""
 
@@ -288,7 +279,7 @@ PARAGRAPHS: tuple[Rule[Paragraph], ...] = (
     Rule("print", "cut", lambda paragraph: _is_print(paragraph.text), lambda part, _: _cut(part, part.text)),
     Rule("slugline", "heading", _slugline, _scene),
     Rule("act", "heading", lambda part: is_heading(part.text), lambda part, _: _heading(part, part.text)),
-    Rule("name-above-words", "speech", lambda paragraph: _dialogue(paragraph.text), _speech),
+    Rule("name-above-words", "speech", lambda paragraph: dialogue(paragraph.text), speech),
     Rule("action", "exposition", lambda _: True, _action),
 )
 """Rules for whole paragraphs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, WHOLE_CAPS_NAME, could_be_name
+from scriptmodel_trainer.corpus.layouts.names import CAPS_NAME, could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _NUMBER = r"(?:[IVXLC]+|\d+|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|NINE|TEN)"
@@ -82,17 +82,10 @@ _CURTAIN = re.compile(
     r"(?: slowly| quickly)?|tableau(?: curtain)?|act drop)\W*",
     re.IGNORECASE,
 )
-_SPOKEN_BY = re.compile(
-    rf"[\W_]*(?:SPOKEN|SUNG)\b.{{0,40}}? (?:BY|IN THE CHARACTER OF) (?P<who>{CAPS_NAME})[\W_]*", re.IGNORECASE
-)
-_SINGS = re.compile(rf"(?P<who>{CAPS_NAME}) sings[.:]?")
 _PRINTED = re.compile(
     r"\b(?:printed|published|produced (?:by|at)|(?:first|originally) (?:played|acted|given|produced|performed)|"
     r"copyright|transcriber|19\d\d|18\d\d)\b",
     re.IGNORECASE,
-)
-_PRICE = re.compile(
-    r"\b(?:8vo|12mo|16mo)\b|\bPrice,? (?:\$|\d)|\$\d+\.\d\d|\bRoyalty, |\b\d+s\. ?(?:\d+d\. )?net\b|\bpostpaid\b"
 )
 _FOR_SALE = re.compile(
     r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
@@ -104,13 +97,11 @@ _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _LINE = 10  # characters
-_LONGEST_CREDIT = 200  # characters that end with a name and `alone`
 _ORNAMENTS = re.compile(r"[*=~.\-–—•#+ ]{4,}")
 _CREDIT = re.compile(
     r"\s*(?:(?:Writ(?:er|ten)|Direct(?:or|ed)|Produc(?:er|ed)|Transcri(?:ber|bed)|Teleplay|Story|Created)(?: by)?s?:.*|"
     r"(?:[A-Z][\w.'’-]* ){1,4}\[ ?(?:The |the )?[\"“]?[A-Z][^\[\]]*\])\s*"
 )
-_ALONE = re.compile(rf"(?<!\w)(?P<who>{WHOLE_CAPS_NAME}),? (?:[\[(]?alone[\])]?\.?|sings[.:,]?(?:--|—)?)$")
 _MUSIC_WORD = (
     r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
     r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
@@ -139,12 +130,6 @@ def is_heading(text: str) -> bool:
     stripped = plain(text).strip("*# []")
     short = len(stripped) <= 120 or stripped[:5].isupper() or _SCENE.match(stripped) is not None
     return short and _HEADING.fullmatch(stripped) is not None
-
-
-def speaks_alone(heading: str) -> str:
-    """Whoever is alone in the scene, or sings, where its heading says so: `SCENE II.--ANNA, _alone_.`; else ""."""
-    match = _ALONE.search(plain(heading)[-_LONGEST_CREDIT:]) if "alone" in heading or "sings" in heading else None
-    return match["who"] if match else ""
 
 
 def is_extension(text: str) -> bool:
@@ -198,12 +183,6 @@ def is_curtain(text: str) -> bool:
     return _CURTAIN.fullmatch(plain(text)) is not None
 
 
-def spoken_by(text: str) -> str | None:
-    """The name, where the paragraph only says who speaks a prologue or an epilogue, or who sings."""
-    match = (_SINGS if " sings" in text else _SPOKEN_BY).fullmatch(plain(text)) if len(text) < 100 else None
-    return match["who"] if match and match["who"].isupper() else None
-
-
 def tells_of_print(text: str) -> bool:
     """Return True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
@@ -212,11 +191,6 @@ def tells_of_print(text: str) -> bool:
 def is_for_sale(text: str) -> bool:
     """Return True where a publisher says how a book is bound and what it costs."""
     return _FOR_SALE.search(text) is not None
-
-
-def is_priced(text: str) -> bool:
-    """Return True where a catalogue names the price of a book."""
-    return _PRICE.search(text) is not None
 
 
 def has_leaders(text: str) -> bool:

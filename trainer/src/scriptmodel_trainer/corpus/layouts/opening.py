@@ -15,7 +15,6 @@ from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import (
     has_leaders,
     is_credit,
-    is_priced,
     tells_of_print,
 )
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
@@ -29,16 +28,13 @@ _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
 _ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
 _WORD = re.compile(r"\w+")
-_DOTS = re.compile(r"[^\n]{2,60}?\.{4,}\s*")
 _PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
 _LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
-_PLAYED = re.compile(r"\S {4,}_?(?:MRS?|MISS|Mrs?|Miss|Mme|Mlle|Messrs)\b\.? _?[A-Z]")
 _RISES = re.compile(r"\W*(?:As the |The )?curtain (?:ris|goes up|is raised|discloses)", re.IGNORECASE)
 _FEW = 5  # words of a name in a list
 _TITLE = 100  # characters
 _GAP = 3  # lines
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
-_PRICED = 3  # paragraphs about a book before its price
 _SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
@@ -84,14 +80,6 @@ def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recogni
         and is_played(ahead)
         and not any(recognizer.knows(other) or other.is_front_heading for other in ahead)
     )
-
-
-def _is_sold(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
-    """Return whether this is in a catalogue of plays, prices in a column or not, or names an actor."""
-    near = [paragraph, *itertools.islice(ahead, _PRICED)]
-    named = _DOTS.fullmatch(paragraph.text) or _PLAYED.search(paragraph.text)
-    column = sum(_PAGED.search(other.text.rpartition("\n")[2]) is not None for other in near)
-    return named is not None or column >= min(_PRICED, len(near)) or any(is_priced(other.text) for other in near)
 
 
 def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
@@ -326,17 +314,6 @@ def _bracketed_from(held: Sequence[Evidence], start: int) -> int:
     return start
 
 
-def _follows_entrance(start: Start) -> bool | None:
-    """Return whether the direction right before says that the one who speaks enters."""
-    entrance = start.front and _ENTRANCE.match(start.front[-1].text)
-    return True if entrance and start.recognizer.first_name(start.paragraph) in start.front[-1].text else None
-
-
-def _precedes_first_scene(start: Start) -> bool | None:
-    follows = not start.known and not _prologue(start.front) and _first_scene_follows(start.ahead)
-    return False if follows else None
-
-
 def _others_speak(start: Start) -> bool:
     near = len(start.recognizer.meet(start.paragraph)) - 1
     for other in start.ahead if start.known else itertools.islice(start.ahead, _NEAR):
@@ -356,10 +333,7 @@ def _no(refused: bool) -> bool | None:
 BEGINNINGS: tuple[Test[Start], ...] = (
     Test("scene-in-a-paragraph", lambda start: _is_scene(start.paragraph, start.recognizer) or None),
     Test("no-name", lambda start: _no(not start.recognizer.begins_with_cue(start.paragraph, sure=True))),
-    Test("catalogue", lambda start: _no(_is_sold(start.paragraph, start.ahead))),
-    Test("entrance", _follows_entrance),
     Test("list", lambda start: _no(_lists(start.paragraph, start.front, start.ahead, start.recognizer))),
-    Test("first-scene-follows", _precedes_first_scene),
     Test("others-speak", _others_speak),
 )
 """Return whether a play begins: the first test that says yes or no decides."""

@@ -68,7 +68,6 @@ class Survey:
     round: int = 0  # in parentheses
     indented: int = 0  # entrances and exits without brackets that are set in
     flush: int = 0  # that are not
-    indents: Counter[tuple[int, bool]] = field(default_factory=Counter)  # of paragraphs, those in brackets or not
     hung: int = 0  # paragraphs whose second line is set in below a first one that is not
     straight: int = 0  # whose second line is not
     begun: int = 0  # paragraphs that begin with a name in small letters
@@ -97,7 +96,6 @@ class Survey:
         if second and not text[:1].isspace():
             self.hung += second == " "
             self.straight += second != " "
-        self.indents[len(text) - len(text.lstrip(" ")), is_bracketed(text)] += 1
         if text[:1].isspace() and reads_like_direction(text):
             self.indented += 1
         elif text[:1].isalpha() and reads_like_direction(text):

@@ -28,15 +28,6 @@ def words(place: Place, _: Any) -> Iterator[Event]:
     return place.words()
 
 
-def _has_soliloquy(place: Place) -> bool:
-    return not place.body.speaker and place.body.soliloquy != "" and not place.paragraph.tells
-
-
-def _soliloquy(place: Place, _: Any) -> Iterator[Event]:
-    place.body.continue_as(place.body.soliloquy)
-    yield from place.words()
-
-
 def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
     return place.exposition(doubtful=not (place.paragraph.tells or place.paragraph.reads_like_direction))
 
@@ -71,21 +62,11 @@ def _is_narration(place: Place) -> bool:
     return narrates(text.rstrip(":;") + ".") if text[0] == " " else place.paragraph.narrates  # `ANNA sings:`
 
 
-def _is_flush_narration(place: Place) -> bool:
-    return place.body.cast.indented_directions and place.text[0] != " " and _is_narration(place)
-
-
 def _names_someone(place: Place) -> bool:
     """`HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph."""
     words = plain(place.text[:200]).split()
     named = bool(words) and words[0].strip(".,") in place.body.speakers
     return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.tells
-
-
-def _is_set_in(place: Place) -> bool:
-    """Return whether narration is set in as far as directions in brackets."""
-    as_far = place.paragraph.indent == place.body.cast.set_in != 0
-    return as_far and not place.body.singing and place.paragraph.narrates
 
 
 def _direction(place: Place, _: Any) -> Iterator[Event]:
@@ -103,7 +84,6 @@ def _direction(place: Place, _: Any) -> Iterator[Event]:
 
 
 UNNAMED: tuple[Rule[Place], ...] = (
-    Rule("soliloquy", "speech", _has_soliloquy, _soliloquy),
     Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
     Rule("first-words", "speech", lambda place: place.body.silent, words),
     Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, words),
@@ -111,10 +91,8 @@ UNNAMED: tuple[Rule[Place], ...] = (
     Rule("stage-action", "exposition", _is_stage_action, _direction),
     Rule("capitals", "exposition", _is_in_capitals, _direction),
     Rule("centred", "exposition", _is_centred, _direction),
-    Rule("narration-not-set-in", "speech", _is_flush_narration, words),
     Rule("narration", "exposition", _is_narration, _direction),
     Rule("names-someone", "exposition", _names_someone, _direction),
-    Rule("set-in-like-directions", "exposition", _is_set_in, _direction),
     Rule("speech-continues", "speech", lambda _: True, words),
 )
 """Rules for words without a name before them."""
