@@ -63,7 +63,8 @@ def test_texts_that_hung_are_read_in_any_layout(text: str, tmp_path: Path) -> No
         "import io, sys, pathlib; from scriptmodel_trainer.corpus import layouts, reading;"
         "from scriptmodel_trainer.corpus.normalizing import _write_one;"
         "(source,) = reading.find_sources([pathlib.Path(sys.argv[1])], print);"
-        "[_write_one(source, layout, io.BytesIO()) for layout in (None, *layouts.LAYOUTS.values())]"
+        "[_write_one(source, layout, io.BytesIO()) for layout in (None, *layouts.LAYOUTS.values())"
+        " if layout is None or layout.name not in layouts.IN_XML]"
     )
     limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # noqa: E731 - it hung for minutes and hours
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "play.txt")], preexec_fn=limit, check=False)

@@ -30,8 +30,8 @@ exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 1
 (the state is saved: repeat train with --resume)
 """
 _LAYOUT_HELP = (
-    "layout of the scripts; auto detects it per file; others are normalized, plain, exact, markdown, fountain, "
-    "caps-period, title-period, caps-colon, title-colon, dash, column and name-alone [default: auto]"
+    "layout of the scripts; auto detects it per file; others are normalized, plain, exact, markdown, fountain, fdx, "
+    "tei, caps-period, title-period, caps-colon, title-colon, dash, column and name-alone [default: auto]"
 )
 _SPLIT_HELP = (
     "what stays together in a split: scenes, or whole files, so that no play is in two splits [default: scenes"

@@ -49,6 +49,8 @@ Layout = Literal[
     "plain",
     "markdown",
     "fountain",
+    "fdx",
+    "tei",
     "caps-period",
     "title-period",
     "caps-colon",

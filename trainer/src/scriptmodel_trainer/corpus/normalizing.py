@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.corpus.layouts import Layout
+from scriptmodel_trainer.corpus.layouts.markup import without_tags
 from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
@@ -73,11 +74,14 @@ class FileStatistics:
             held.append(line)
             size += len(line)
             if size > _COUNTED_AT_ONCE:
-                self.words_in += count_words("\n".join(held))
+                self._count_in("\n".join(held))
                 held.clear()
                 size = 0
             yield line
-        self.words_in += count_words("\n".join(held))
+        self._count_in("\n".join(held))
+
+    def _count_in(self, text: str) -> None:
+        self.words_in += count_words(without_tags(text) if self.layout in layouts.IN_XML else text)
 
     def count(self, event: Event, reaches_stream: bool) -> None:
         """Count an event; one that does not reach the stream is cut or holds no words."""

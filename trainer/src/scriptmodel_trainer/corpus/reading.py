@@ -25,11 +25,15 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Files that often are in folders of scripts and would be read as prose; a file named on the command line is read.
-_NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .xml .json .jsonl .yaml .yml .toml .ini .cfg .csv .tsv .sh .lock .svg"
+_NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .json .jsonl .yaml .yml .toml .ini .cfg .csv .tsv .sh .lock .svg"
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
 _GUESSED = "cp1252"
 _CONVERT = "if letters look wrong, convert it: iconv -f ENCODING -t utf-8"
+_XML_ROOT = re.compile(r"<(?:\w{1,20}:)?(FinalDraft|TEI)\b")
+_XML_LAYOUTS = {"FinalDraft": "fdx", "TEI": "tei"}
+_XML_BEGINNINGS = ("<?xml", "<!--", "<FinalDraft", "<TEI")
+_XML_HEAD = 1 << 16  # characters in which the root element begins
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -66,6 +70,9 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
             continue
         source = _inspect(path, name, content)
         if isinstance(source, Source):
+            if name.lower().endswith(".xml") and not (named or xml_layout(read_lines(source))):
+                note(f"left out {name}: XML of neither Final Draft nor TEI")
+                continue
             sources.append(source)
             if source.encoding == _GUESSED:
                 note(f"{name} is not UTF-8 and read as Windows-1252 (except in layout exact); {_CONVERT}")
@@ -131,8 +138,21 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
         for block in range(blocks):
             file.seek(block * (source.size - size) // (blocks - 1))
             text = file.read(size).decode(source.encoding, errors="replace")
-            lines += text.splitlines()[1:-1]  # the first and last are cut anywhere
+            found = text.splitlines()
+            lines += found[1:-1] if block else found[:-1] or found  # the first and last are cut anywhere
     return lines
+
+
+def xml_layout(lines: Iterable[str]) -> str:
+    """Return the name of the layout of a file in XML, given its first lines; "" for any other file."""
+    head = ""
+    for line in lines:
+        head = (head + line + "\n").lstrip()[:_XML_HEAD]
+        if len(head) == _XML_HEAD or (head and not head.startswith(_XML_BEGINNINGS)):
+            break
+        if root := _XML_ROOT.search(head):
+            return _XML_LAYOUTS[root[1]]
+    return ""
 
 
 def _contents(

@@ -8,7 +8,7 @@ from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fountain, frames, markdown, stage, verbatim
+from scriptmodel_trainer.corpus.layouts import fdx, fountain, frames, markdown, markup, stage, tei, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
@@ -52,6 +52,8 @@ def _printed(name: str) -> Layout:
     return _of_script(name, partial(stage.parse, style), partial(stage.score, style))
 
 
+_IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
+IN_XML = frozenset(_IN_XML)
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
@@ -60,6 +62,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout(EXACT, verbatim.parse_exact, verbatim.never, reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
+        *(Layout(name, parse, verbatim.never, markup.lines_of) for name, parse in _IN_XML.items()),
         *map(_printed, STYLES),
     )
 }
@@ -79,6 +82,8 @@ def detect(sample: Sequence[str], asked: Layout | None = None) -> tuple[Layout, 
 
     A layout of printed plays that explains little is read in a frame of the file's own, if its names have one.
     """
+    if asked is None and (name := reading.xml_layout(sample)):
+        return LAYOUTS[name], 1.0
     if asked is not None and asked.name not in _PRINTED:
         return asked, 1.0
     layout, score = _best(sample) if asked is None else (asked, asked.score(sample))
