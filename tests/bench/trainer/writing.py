@@ -21,7 +21,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import preset_named
-from scriptmodel_trainer.records import CorpusFacts, Metrics
+from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.bench.trainer.timing import seconds_of, timed
 
@@ -95,7 +95,8 @@ def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof
     origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
     model = folder / "model"
     model.mkdir()
-    artifacts.save_model(model, artifacts.TrainedModel(origin, vocabulary_of(10_000), weights, Metrics()), "")
+    metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), {"train": 1}, 1)
+    artifacts.save_model(model, artifacts.TrainedModel(origin, vocabulary_of(10_000), weights, metrics), "")
     command = Path(sys.executable).with_name("scriptmodel-trainer")
     written, record = folder / "script.txt", folder / "generation.json"
     # Compiled modules are kept, as they are where the trainer is installed: some who work on it have that turned off.

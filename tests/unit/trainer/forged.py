@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +59,7 @@ def compressed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
 def without_reference(model: Path, folder: Path) -> Path:
     """Store a copy of a model that cannot judge, as one of a tiny corpus."""
     found = load_model(model)
-    metrics = dataclasses.replace(found.metrics, held_out=None)
+    metrics = msgspec.structs.replace(found.metrics, held_out=None)
     folder.mkdir()
     save_model(folder, dataclasses.replace(found, metrics=metrics, reference=None), "")
     return folder

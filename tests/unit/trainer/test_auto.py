@@ -15,7 +15,8 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import PRESETS, with_overrides
-from scriptmodel_trainer.records import FILES, SCENES, Choice
+from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.splitting import FILES, SCENES
 
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
 

@@ -15,7 +15,7 @@ import pytest
 from samples import play, run_trainer
 
 from scriptmodel_trainer import arguments
-from scriptmodel_trainer.commands import evaluate, train
+from scriptmodel_trainer.commands import evaluate, train_assess
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
@@ -84,8 +84,8 @@ def test_progress_is_reported_while_the_test_split_is_scored(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 30.0, 31.0, 60.0])
-    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=clock.__next__))
-    report = train._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 5.0)
+    monkeypatch.setattr(train_assess, "time", SimpleNamespace(monotonic=clock.__next__))
+    report = train_assess._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 5.0)
     report(0.5)
     report(0.6)  # so soon after the last one that it is left out
     report(1.0)
@@ -206,7 +206,7 @@ def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[
 
 
 def test_an_infinite_perplexity_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "score", lambda *_: Score(math.inf, 1, 0, {}))
+    monkeypatch.setattr(evaluate, "score_of", lambda *_: Score(math.inf, 1, 0, {}))
     line = evaluate.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
     assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
 

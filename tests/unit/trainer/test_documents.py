@@ -29,7 +29,7 @@ from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece 
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
-from scriptmodel_trainer.records import FILES, SCENES  # noqa: E402  # as above
+from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
 from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above

@@ -11,7 +11,7 @@ import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.evaluation import score
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
 
 
@@ -65,7 +65,8 @@ def test_an_exported_model_has_the_same_perplexity_elsewhere(model: Path, tmp_pa
     assert json.loads(metadata["words"]) == list(trained.vocabulary.words)
     assert json.loads(metadata["parameters"])["hidden_units"] == 24
     stream = np.random.default_rng(1).integers(0, len(trained.vocabulary), 300).astype(np.int32)
-    expected = score(Network(trained.weights), trained.vocabulary, stream).perplexity
+    losses = negative_log_likelihoods(Network(trained.weights), stream, trained.vocabulary.first)
+    expected = score_of(trained.vocabulary, stream, losses).perplexity
     assert perplexity(arrays, stream.tolist(), trained.vocabulary.id_of("<eos>")) == pytest.approx(expected, rel=1e-4)
 
 

@@ -12,7 +12,7 @@ from samples import run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
@@ -85,7 +85,8 @@ def test_perplexity_through_the_generator_s_step_is_the_evaluator_s(model: Path)
         losses.append(np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[target])
         token = target
     shares: list[float] = []
-    result = score(network, vocabulary, stream, shares.append)
+    losses = negative_log_likelihoods(network, stream, vocabulary.first, shares.append)
+    result = score_of(vocabulary, stream, losses)
     assert result.perplexity == pytest.approx(np.exp(np.mean(losses)), rel=1e-4)
     assert shares == [256 / 700, 512 / 700, 1.0]
 

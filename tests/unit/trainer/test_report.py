@@ -8,13 +8,15 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from samples import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import Device, EpochRecord, Metrics
+from scriptmodel_trainer.records import Device, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.reporting.charts import Series, line_chart
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
@@ -69,8 +71,8 @@ def test_the_report_command_rewrites_the_page(model: Path, tmp_path: Path) -> No
 
 def test_words_of_the_corpus_cannot_become_markup(model: Path) -> None:
     trained = load_model(model)
-    summary = dataclasses.replace(trained.origin.corpus.summary, frequent_words=(("<img src=x>", 3),))
-    corpus = dataclasses.replace(trained.origin.corpus, notes=("<script>alert(1)</script>",), summary=summary)
+    summary = msgspec.structs.replace(trained.origin.corpus.summary, frequent_words=(("<img src=x>", 3),))
+    corpus = msgspec.structs.replace(trained.origin.corpus, notes=("<script>alert(1)</script>",), summary=summary)
     preset = dataclasses.replace(trained.origin.preset, optimizer="<script>alert(2)</script>")
     origin = dataclasses.replace(trained.origin, corpus=corpus, preset=preset)
     text = render_report(dataclasses.replace(trained, origin=origin))
@@ -82,7 +84,7 @@ def test_the_recipe_names_a_layout_that_was_forced(model: Path) -> None:
     trained = load_model(model)
     assert trained.origin.corpus.layout == "auto"
     assert "--layout" not in render_report(trained)
-    corpus = dataclasses.replace(trained.origin.corpus, layout="normalized")
+    corpus = msgspec.structs.replace(trained.origin.corpus, layout="normalized")
     text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
     assert "--preset demo --seed 3 --layout normalized --set" in text
 
@@ -172,17 +174,21 @@ def test_the_report_shows_a_sample_line_of_each_epoch_if_recorded(model: Path) -
 
 
 def test_words_of_a_sample_line_cannot_become_markup() -> None:
-    section = training_section([dataclasses.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
+    section = training_section([msgspec.structs.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
     assert "<script>" not in section
+
+
+def measured(**more: Any) -> Metrics:
+    return Metrics("", tuple(epochs_of((9, 9))), SplitPerplexity(), {"train": 90}, 1, **more)
 
 
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
     [
-        (Metrics(stopped_by="budget", budget="gpuSeconds"), "The budget of seconds on a GPU ended the training"),
-        (Metrics(restarts=1, recomputed_seconds=31.2), "restarted once and continued from its saved state; 31 s were"),
+        (measured(stopped_by="budget", budget="gpuSeconds"), "The budget of seconds on a GPU ended the training"),
+        (measured(restarts=1, recomputed_seconds=31.2), "restarted once and continued from its saved state; 31 s were"),
         (
-            Metrics(device=Device("gpu", "Some Card", 16 << 30), precision="float32"),
+            measured(device=Device("gpu", "Some Card", 16 << 30), precision="float32"),
             "Trained on Some Card (GPU) with 16 GiB in float32.",
         ),
     ],
@@ -190,4 +196,4 @@ def test_words_of_a_sample_line_cannot_become_markup() -> None:
 def test_the_report_states_the_circumstances_of_a_training(metrics: Metrics, sentence: str) -> None:
     (note,) = circumstances(metrics)
     assert sentence in note
-    assert not circumstances(Metrics(stopped_by="epochs"))
+    assert not circumstances(measured(stopped_by="epochs"))

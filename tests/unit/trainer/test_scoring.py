@@ -11,7 +11,7 @@ import pytest
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import PRESETS, Preset
 from scriptmodel_trainer.training import scoring
@@ -68,7 +68,8 @@ def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model:
     trained = load_model(model)
     read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
     stream = trained.vocabulary.translated(read.splits["test"], read.lexicon)
-    expected = score(Network(trained.weights), trained.vocabulary, stream)
+    losses = negative_log_likelihoods(Network(trained.weights), stream, trained.vocabulary.first)
+    expected = score_of(trained.vocabulary, stream, losses)
     found = trained.metrics.test
     assert found is not None
     assert found.perplexity == pytest.approx(expected.perplexity, rel=1e-5)

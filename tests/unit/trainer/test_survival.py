@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -294,7 +295,7 @@ def two_models(model: Path, corpus: Path, tmp_path_factory: pytest.TempPathFacto
         first,
         vocabulary=dataclasses.replace(first.vocabulary, words=words),
         weights={name: array * 2 for name, array in first.weights.items()},
-        metrics=dataclasses.replace(first.metrics, restarts=7),
+        metrics=msgspec.structs.replace(first.metrics, restarts=7),
         reference=dataclasses.replace(first.reference, known=KnownNgrams(known)),
     )
     (second / "a").mkdir()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import FILES, SCENES
+from scriptmodel_trainer.splitting import FILES, SCENES
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite

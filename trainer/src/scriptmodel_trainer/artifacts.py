@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -125,11 +126,11 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         metrics=model.metrics,
         words=model.vocabulary.words,
     )
-    metrics = {"schema": SCHEMA, **dataclasses.asdict(model.metrics)}
+    metrics = {"schema": SCHEMA, **msgspec.to_builtins(model.metrics)}
     write_files(
         folder,
         {file_name(kind, files[kind]): content for kind, content in contents.items()}
-        | {MODEL: sealed(dataclasses.asdict(described)), METRICS: json_bytes(metrics)}
+        | {MODEL: sealed(msgspec.to_builtins(described)), METRICS: json_bytes(metrics)}
         | {REPORT: report.encode("utf-8", errors="replace")},
     )
     kept = {file_name(*each) for each in files.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 from collections import Counter
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.records import Score, Validation
+from scriptmodel_trainer.records import Validation
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 CODES = 0x110000
@@ -59,19 +58,19 @@ def _steps(word: str) -> Iterable[tuple[str, str]]:
         yield padded[max(0, place - _ORDER) : place], padded[place : place + 1] or END
 
 
-def per_character(score: Score, tokens: Sequence[str], vocabulary: Vocabulary) -> Score:
-    """Return the score of a text with its nats per character; `tokens` are the text's own, unknown ones too."""
-    if not math.isfinite(score.perplexity):
-        return score
-    nats = math.log(score.perplexity) * score.tokens
-    return dataclasses.replace(score, nats_per_character=nats_per_character(nats, tokens, vocabulary))
+def per_character(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> float | None:
+    """Return nats per character of a text with that perplexity; None if the perplexity is infinite.
+
+    `tokens` are the text's own, unknown ones too, `count` is how many tokens of the vocabulary they are: sub-words are
+    more.
+    """
+    if not 0 < perplexity < math.inf:
+        return None
+    return nats_per_character(math.log(perplexity) * count, tokens, vocabulary)
 
 
 def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabulary: Vocabulary) -> Validation:
-    """Return the digest of a validation text and its nats per character.
-
-    `tokens` are the text's own, `count` is how many tokens of the vocabulary they are: sub-words are more.
-    """
+    """Return the digest of a validation text and its nats per character, given what `per_character` takes."""
     if vocabulary.exact:  # sub-words depend on the training text
         pieces: Iterable[str] = [exact_text(tokens)]
     else:
@@ -79,10 +78,7 @@ def validation_of(perplexity: float, count: int, tokens: Sequence[str], vocabula
     text = hashlib.sha256()
     for piece in pieces:
         text.update(piece.encode("utf-8", errors="surrogatepass"))
-    figure = None
-    if math.isfinite(perplexity) and perplexity > 0:
-        figure = nats_per_character(math.log(perplexity) * count, tokens, vocabulary)
-    return Validation(text.hexdigest(), figure)
+    return Validation(text.hexdigest(), per_character(perplexity, count, tokens, vocabulary))
 
 
 def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabulary) -> float:

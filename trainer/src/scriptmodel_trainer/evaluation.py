@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import SMALLEST, Ids
+from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import Reader, reader_of
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
@@ -43,9 +43,7 @@ def negative_log_likelihoods(
         np.exp(logits, out=logits)
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
         if trigrams and expected is not None:
-            likely = np.exp(-result[chunk])
-            likely += trigrams.share * (expected[chunk] - likely)
-            result[chunk] = -np.log(np.maximum(likely, SMALLEST))
+            result[chunk] = -np.log(np.maximum(trigrams.mixed(np.exp(-result[chunk]), expected[chunk]), SMALLEST))
         on_progress(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 
@@ -66,31 +64,22 @@ def stepwise_negative_log_likelihoods(
     return result
 
 
-def score(
-    network: Network, vocabulary: Vocabulary, stream: Ids, on_progress: Callable[[float], None] = lambda _: None
+def score_of(
+    vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64], words: Sequence[str] | None = None
 ) -> Score:
-    """Return perplexity of a stream of token numbers, whole and by class of token. The stream must not be empty.
+    """Return perplexity, whole and by class of token, of a stream whose tokens have these losses.
 
-    `on_progress` is called with the share that is scored.
+    Given the `words` of the text, unknown ones too, the score has its nats per character. The stream must not be empty.
     """
-    return score_of(vocabulary, stream, negative_log_likelihoods(network, stream, vocabulary.first, on_progress))
-
-
-def score_with_cache(network: Network, vocabulary: Vocabulary, stream: Ids, settings: CacheSettings) -> Score:
-    """Return perplexity as `score` does, of the network with a neural cache that starts empty."""
-    reader = Reader(network, settings)
-    return score_of(vocabulary, stream, stepwise_negative_log_likelihoods(reader, stream, vocabulary.first))
-
-
-def score_of(vocabulary: Vocabulary, stream: Ids, losses: npt.NDArray[np.float64]) -> Score:
-    """Return perplexity, whole and by class of token, of a stream whose tokens have these losses."""
     classes = token_classes(vocabulary, stream)
     by_class = {
         name: ClassScore(int(chosen.sum()), perplexity_of(float(losses[chosen].mean())))
         for index, name in enumerate(CLASSES)
         if (chosen := classes == index).any()
     }
-    return Score(perplexity_of(float(losses.mean())), len(stream), int((stream == vocabulary.unknown).sum()), by_class)
+    perplexity = perplexity_of(float(losses.mean()))
+    figure = None if words is None else per_character(perplexity, len(stream), words, vocabulary)
+    return Score(perplexity, len(stream), int((stream == vocabulary.unknown).sum()), by_class, figure)
 
 
 def token_classes(vocabulary: Vocabulary, stream: Ids) -> npt.NDArray[np.int8]:

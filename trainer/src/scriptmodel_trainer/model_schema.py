@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
@@ -18,8 +17,7 @@ MOST_WORDS = 1_000_100  # of a vocabulary: the limit of vocabulary_size, and the
 Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(Struct, frozen=True, kw_only=True):
     """`model.json`: everything about a model but its arrays.
 
     `files` has the SHA-256 of each file of arrays; `weights` counts the weights and `vocabulary` the words.

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
+
+from scriptmodel_trainer.splitting import SCENES
 
 SCHEMA = 1
-SCENES, FILES = "scenes", "files"  # what stays together when a corpus is split
 
 Text = Annotated[str, Meta(max_length=1 << 20)]
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Amount = Annotated[float, Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
+class EpochRecord(Struct, frozen=True):
     """One finished epoch; `sample` is a line of script by its weights."""
 
     epoch: Count
@@ -34,16 +33,14 @@ class EpochRecord:
     sample: Text = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassScore:
+class ClassScore(Struct, frozen=True):
     """Tokens of one class and their perplexity."""
 
     tokens: Count
     perplexity: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """`perplexity` is exp(mean negative log likelihood, in nats) over all `tokens`; `oov` counts unknown words.
 
     `nats_per_character` charges the spelling of unknown words, too.
@@ -52,12 +49,11 @@ class Score:
     perplexity: float = math.inf
     tokens: Count = 0
     oov: Count = 0
-    by_class: Mapping[Text, ClassScore] = field(default_factory=dict)
+    by_class: Mapping[Text, ClassScore] = {}
     nats_per_character: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SplitPerplexity:
+class SplitPerplexity(Struct, frozen=True):
     """Perplexity of each split; that of train is measured while the weights of the best epoch were trained."""
 
     train: float = math.inf
@@ -65,16 +61,14 @@ class SplitPerplexity:
     test: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Struct, frozen=True):
     """The validation split: `digest` of its text, which every vocabulary shares, and the best epoch's figure on it."""
 
     digest: Text = ""
     nats_per_character: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """The model that a training started from: digest of its weights and words, its fingerprint and its corpus' digest.
 
     `vocabulary` counts the words that it knew, `new_words` those that were added.
@@ -87,18 +81,16 @@ class Base:
     new_words: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings."""
 
     preset: Text
     tokens: Count
     minutes: Amount | None = None
-    settings: Mapping[Text, Amount | bool] = field(default_factory=dict)
+    settings: Mapping[Text, Amount | bool] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """What computed: `kind` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
 
     kind: Text = "cpu"
@@ -106,8 +98,7 @@ class Device:
     memory_bytes: Count | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Struct, frozen=True):
     """`metrics.json`. `tokens` counts each split, `seconds` is the training time.
 
     `stopped_by` is `epochs`, `early-stopping` or `budget`, and `budget` the exhausted limit. `recomputed_seconds` were
@@ -140,8 +131,7 @@ class Metrics:
             raise ValueError("the tokens are not those of the splits")
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusSummary:
+class CorpusSummary(Struct, frozen=True):
     """Counts over the training split; the lists hold (word, occurrences), most frequent first."""
 
     speeches: Count = 0
@@ -151,8 +141,7 @@ class CorpusSummary:
     frequent_speakers: tuple[tuple[Text, Count], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CorpusFacts:
+class CorpusFacts(Struct, frozen=True):
     """What a model was trained on: `layout` is the requested one, `layouts` counts the files of each detected one.
 
     `split` is what stayed together when the corpus was split: SCENES or whole FILES.
@@ -161,7 +150,7 @@ class CorpusFacts:
     digest: Text = ""
     layout: Text = "auto"
     files: Count = 0
-    layouts: Mapping[Text, Count] = field(default_factory=dict)
+    layouts: Mapping[Text, Count] = {}
     notes: tuple[Text, ...] = ()
     summary: CorpusSummary = CorpusSummary()
     split: Text = SCENES

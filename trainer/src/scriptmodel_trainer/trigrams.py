@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,7 @@ _HALVINGS = 40  # of the interval that holds the fitted share
 
 _Numbers = npt.NDArray[np.int64]
 _Shares = npt.NDArray[np.float64]
+_Real = TypeVar("_Real", Floats, _Shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,10 @@ class Trigrams:
             backoff = np.append(ngrams.backoffs, np.float32(1))[row]
             probabilities = probabilities * backoff + np.append(ngrams.shares, np.float32(0))[place]
         return probabilities
+
+    def mixed(self, network: _Real, expected: Floats) -> _Real:
+        """Return the probabilities of the mixture, given those by the network and those `expected` by the trigrams."""
+        return network + self.share * (expected - network)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return what a model directory stores."""

@@ -7,12 +7,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from scriptmodel_trainer.artifacts import layout_of, load_model
-from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import score, score_with_cache
+from scriptmodel_trainer.evaluation import (
+    negative_log_likelihoods,
+    score_of,
+    stepwise_negative_log_likelihoods,
+)
 from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
@@ -35,15 +41,16 @@ def evaluate(
     if with_cache and network.cache:
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
     words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
-    result = per_character(score(network, model.vocabulary, ids), words, model.vocabulary)
-    settings = CacheSettings()
-    cached = None
+    first = model.vocabulary.first
+    result = score_of(model.vocabulary, ids, negative_log_likelihoods(network, ids, first), words)
+    settings, cached = CacheSettings(), None
     if with_cache:
-        cached = per_character(score_with_cache(network, model.vocabulary, ids, settings), words, model.vocabulary)
+        losses = stepwise_negative_log_likelihoods(Reader(network, settings), ids, first)
+        cached = score_of(model.vocabulary, ids, losses, words)
     if as_json:
-        value = dataclasses.asdict(result)
+        value = msgspec.to_builtins(result)
         if cached is not None:
-            value["cache"] = dataclasses.asdict(settings) | dataclasses.asdict(cached)
+            value["cache"] = dataclasses.asdict(settings) | msgspec.to_builtins(cached)
         return json.dumps(finite(value))
     lines = [f"Perplexity: {result.perplexity:.3f} ({result.tokens:,} tokens, {result.oov:,} unknown)"]
     lines += [

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature, verdicts_on_temperatures
 from scriptmodel_trainer.errors import BadInputError
@@ -205,7 +207,7 @@ def _record(
             "preset": model.origin.preset_name,
             "seed": model.origin.seed,
             "corpus": model.origin.corpus.digest or None,
-            "perplexity": dataclasses.asdict(model.metrics.perplexity),
+            "perplexity": msgspec.to_builtins(model.metrics.perplexity),
         },
         "versions": artifacts.versions(),
         "seconds": round(seconds, 3),

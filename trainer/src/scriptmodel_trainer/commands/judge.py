@@ -25,7 +25,7 @@ from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, re
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import SCENES
+from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.storage import finite
 
 _SHORT = 200

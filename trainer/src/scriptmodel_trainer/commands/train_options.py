@@ -16,7 +16,8 @@ from scriptmodel_trainer.auto import choose, minutes_from
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
-from scriptmodel_trainer.records import SCENES, Choice
+from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
 from scriptmodel_trainer.training.budget import Budget
 
@@ -53,6 +54,11 @@ class TrainOptions:
     """What `auto` chooses for."""
     auto: Choice | None = None
     """What `auto` chose; known once the corpus is read."""
+
+    @property
+    def known_words(self) -> int:
+        """Number of words that the base knows, 0 without one."""
+        return len(self.base.model.vocabulary) if self.base else 0
 
     def chosen(self, tokens: int) -> TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""

@@ -17,7 +17,7 @@ from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, spli
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import FILES, SCENES
+from scriptmodel_trainer.splitting import FILES, SCENES
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,8 @@ class LastTokens:
         expected = self._trigrams.distribution(self._last, token)
         self._last = token
         likely = np.exp(logits - logits.max())
-        likely *= np.float32(1 - self._trigrams.share) / likely.sum()
-        likely += np.float32(self._trigrams.share) * expected
-        logarithms: Floats = np.log(np.maximum(likely, np.float32(SMALLEST)))
+        likely /= likely.sum()
+        logarithms: Floats = np.log(np.maximum(self._trigrams.mixed(likely, expected), np.float32(SMALLEST)))
         return logarithms
 
 

@@ -79,6 +79,6 @@ def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[
     for array in arrays.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    values: dict[str, Any] = {name: figures[name] for name in _NAMES}
+    values: dict[str, Any] = {name: figures[name] for name in _NAMES} | {"words": int(figures["words"])}
     held_out = Figures(**values, longest_copy=None)
     return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))

@@ -14,10 +14,11 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.records import SCENES, ClassScore, Score
+from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.judge_section import judge_section
 from scriptmodel_trainer.reporting.style import STYLE
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
+from scriptmodel_trainer.splitting import SCENES
 
 _TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_WORDS = 160

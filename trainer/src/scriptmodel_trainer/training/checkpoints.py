@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -38,7 +39,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
-    described = asdict(replace(checkpoint, arrays=dict.fromkeys(checkpoint.arrays, True)))
+    described = msgspec.to_builtins(replace(checkpoint, arrays=dict.fromkeys(checkpoint.arrays, True)))
     write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(json_bytes(described), np.uint8)})
 
 

@@ -8,7 +8,7 @@ import json
 
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import SCENES
+from scriptmodel_trainer.splitting import SCENES
 
 
 def run_fingerprint(

@@ -54,7 +54,7 @@ class Scored:
             return self.network
         likely = np.exp(-self.network)
         if trigrams:
-            likely += trigrams.share * (trigrams.probabilities(self.stream, self.first) - likely)
+            likely = trigrams.mixed(likely, trigrams.probabilities(self.stream, self.first))
         losses: _Numbers = -np.log(np.maximum(self.kept * likely + self.copied, SMALLEST))
         return losses
 

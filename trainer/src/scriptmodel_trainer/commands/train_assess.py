@@ -1,0 +1,139 @@
+"""The third step of the train command: measures a trained network on the text that training holds out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import Origin, TrainedModel
+from scriptmodel_trainer.characters import validation_of
+from scriptmodel_trainer.commands.train_prepare import Run
+from scriptmodel_trainer.corpus.stream import TokenStream
+from scriptmodel_trainer.corpus.tokens import UNKNOWN
+from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
+from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import (
+    CorpusFacts,
+    CorpusSummary,
+    EpochRecord,
+    Metrics,
+    SplitPerplexity,
+    perplexity_of,
+)
+from scriptmodel_trainer.reporting.corpus_summary import summarize
+from scriptmodel_trainer.training.reporter import REPORT_SECONDS
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.trigrams import count as count_trigrams
+from scriptmodel_trainer.vocabulary import speakers_of, with_names
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A run and the network that it trained; `tensorflow` is the version that trained it."""
+
+    run: Run
+    task: TrainingTask
+    result: TrainingResult
+    tensorflow: str
+
+
+def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
+    """Score the best weights on the test split and return the model with its metrics."""
+    from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
+
+    run, task, result = fitted.run, fitted.task, fitted.result
+    options, corpus, vocabulary = run.options, run.corpus, run.vocabulary
+
+    def scored(split: str) -> scoring.Scored:
+        report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
+        return scoring.scored(task.preset, result.weights, run.splits[split], task.first, report, vocabulary.document)
+
+    best, effort = result.history[result.best_epoch - 1], task.effort
+    trigrams, valid_perplexity = None, best.valid_perplexity
+    if task.preset.trigrams and corpus.holds_out:
+        valid = scored("valid")
+        trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
+        valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
+        progress.report(TrigramsMixed(trigrams.share, valid_perplexity, best.valid_perplexity))
+    test = score_of(vocabulary, run.splits["test"], scored("test").losses(trigrams), _words(corpus, "test"))
+    validation = None
+    if corpus.holds_out:
+        validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
+    base = options.base.record(vocabulary) if options.base else None
+    reference = None if vocabulary.exact else _reference(run, progress)  # the judge looks for speeches
+    metrics = Metrics(
+        fingerprint=task.fingerprint,
+        epochs=result.history,
+        perplexity=SplitPerplexity(best.train_perplexity, valid_perplexity, test.perplexity),
+        tokens=task.tokens,
+        understood=round(corpus.understood, 5),
+        best_epoch=result.best_epoch,
+        seconds=result.seconds,
+        validation=validation,
+        test=test,
+        restarts=effort.restarts,
+        recomputed_seconds=round(effort.recomputed_seconds, 1),
+        stopped_by=result.ending.by,
+        budget=result.ending.budget,
+        device=task.device,
+        precision=task.preset.precision,
+        base=base,
+        auto=options.auto,
+        held_out=None if reference is None else stored_figures(reference.held_out),
+    )
+    facts = CorpusFacts(
+        digest=corpus.digest,
+        layout=options.layout,
+        files=corpus.files,
+        layouts=corpus.layouts,
+        notes=tuple(corpus.notes),
+        summary=_summary(run),
+        split=corpus.split,
+    )
+    versions = artifacts.versions(tensorflow=fitted.tensorflow)
+    origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams)
+
+
+def _summary(run: Run) -> CorpusSummary:
+    """Return the training split in numbers; whole words are counted where sub-words spell them."""
+    if not run.vocabulary.spells:
+        return summarize(run.splits["train"], run.vocabulary)
+    train, lexicon = run.corpus.splits["train"], run.corpus.lexicon
+    words = tuple(dict.fromkeys((*lexicon, UNKNOWN)))
+    return summarize(train, with_names(words, speakers_of(train, lexicon)))
+
+
+def _words(corpus: TokenStream, split: str) -> list[str]:
+    """Return the words of a split as the corpus has them, unknown ones too."""
+    return [corpus.lexicon[number] for number in corpus.splits[split].tolist()]
+
+
+def _reference(run: Run, progress: Progress) -> Reference | None:
+    """Return what the model's scripts are judged by; warn if the base does not record its training text."""
+    base = run.options.base
+    known = base.model.reference if base else None
+    reference = reference_of(run.corpus, known)
+    if reference and base and known is None:
+        text = f"the base model {base.folder} has no {artifacts.NGRAMS}: its corpus was too small"
+        lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
+        progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
+    return reference
+
+
+def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
+    """Return a function that reports every `interval` seconds, given the share of a split that is scored."""
+    started = reported_at = time.monotonic()
+
+    def report(share: float) -> None:
+        nonlocal reported_at
+        now = time.monotonic()
+        if now - reported_at >= interval:
+            reported_at, eta = now, (now - started) * (1 - share) / share
+            progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, eta))
+
+    return report

@@ -1,0 +1,114 @@
+"""The first step of the train command: reads the corpus and decides what exactly is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.commands.train_options import TrainOptions
+from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
+from scriptmodel_trainer.corpus.layouts import EXACT
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.base import vocabulary_after
+from scriptmodel_trainer.training.discounting import spelled_out
+from scriptmodel_trainer.training.fingerprints import run_fingerprint
+from scriptmodel_trainer.vocabulary import (
+    Vocabulary,
+    build_exact_vocabulary,
+    build_open_vocabulary,
+    build_vocabulary,
+    with_documents,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is trained: `splits` are those of the corpus in numbers of the vocabulary.
+
+    `options` have what `auto` chose, and `preset` has the precision of this machine.
+    """
+
+    options: TrainOptions
+    corpus: stream.TokenStream
+    vocabulary: Vocabulary
+    splits: dict[str, Ids]
+    preset: Preset
+    fingerprint: str
+
+
+def prepare(options: TrainOptions, progress: Progress) -> Run:
+    """Read the corpus; returns the run with these options on this machine."""
+    layout = layouts.layout_named(options.layout)
+    _look_for_gpu(options, progress)
+    sources = reading.find_sources(options.data, progress.note)
+    corpus = stream.read_corpus(sources, layout, progress.note, options.split)
+    options = options.chosen(len(corpus.splits["train"]))
+    if options.auto:
+        _note_choice(options.auto, progress)
+    elif options.minutes is not None:
+        progress.note(f"--minutes {options.minutes:g} has no effect: auto keeps the settings of the model of --from")
+    if corpus.doubt:
+        progress.report(Warned("not_scripts", corpus.doubt))
+    vocabulary = _vocabulary(options, corpus)
+    splits = {
+        name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
+    }
+    discount, seed = options.preset.subword_discount, options.seed
+    splits["train"] = spelled_out(splits["train"], vocabulary, discount, seed, options.known_words)
+    preset, base = _for_this_machine(options.preset, seed), options.base.digest if options.base else None
+    fingerprint = run_fingerprint(preset, seed, options.layout, corpus.digest, base, corpus.split)
+    return Run(options, corpus, vocabulary, splits, preset, fingerprint)
+
+
+def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary:
+    """Return the vocabulary of the training split, or the base's with what is new."""
+    train, lexicon, preset = corpus.splits["train"], corpus.lexicon, options.preset
+    if options.base:
+        vocabulary = vocabulary_after(options.base.model.vocabulary, train, lexicon, preset)
+    elif options.layout == EXACT:
+        vocabulary = build_exact_vocabulary(train, lexicon, preset.vocabulary_size)
+    else:
+        build = build_open_vocabulary if preset.subwords else build_vocabulary
+        vocabulary = build(train, lexicon, preset.vocabulary_size)
+    if vocabulary.exact != (options.layout == EXACT):
+        message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
+        raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")
+    return with_documents(vocabulary) if preset.document_starts else vocabulary
+
+
+def _note_choice(choice: Choice, progress: Progress) -> None:
+    """Note what `auto` chose, and for what."""
+    limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
+    settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
+    chosen = f"preset {choice.preset}{settings and f' with {settings}'}"
+    progress.note(f"auto: {chosen}, for {choice.tokens:,} tokens to train on and {limit}")
+
+
+def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
+    """Warn early if a GPU was requested and TensorFlow sees none; BadInputError if one is required."""
+    if not options.gpu_requested:
+        return
+    hardware.load_tensorflow(options.seed)
+    if hardware.gpus():
+        return
+    message = "a GPU was requested, but TensorFlow sees none"
+    hint = "check the node's driver, and that the image is the GPU variant"
+    if options.gpu_required:
+        raise BadInputError(message, hint)
+    progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
+
+
+def _for_this_machine(preset: Preset, seed: int) -> Preset:
+    """Replace precision=auto by the one that is faster on this machine; only that needs TensorFlow."""
+    if preset.precision != "auto":
+        return preset
+    hardware.load_tensorflow(seed)
+    return dataclasses.replace(preset, precision="bfloat16" if hardware.multiplies_bfloat16() else "float32")

@@ -1,0 +1,3 @@
+"""What stays together when a corpus is split."""
+
+SCENES, FILES = "scenes", "files"
