@@ -30,7 +30,7 @@ from scriptmodel_operator.reconcile.actions import (
     DeleteRepo,
     ReplaceFiles,
 )
-from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
@@ -39,7 +39,7 @@ from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applying,
     Blocked,
-    Elapsed,
+    Early,
     Failed,
     Ingesting,
     ModelState,
@@ -71,28 +71,29 @@ def preview(
     def elapsed(since: datetime) -> timedelta:
         return now - since
 
-    state = assess(model, target, view, elapsed, source)
+    given = Situation(model, elapsed, view=view, desired=target, source=source)
+    state = assess(given)
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in plan(state) for change in _of_action(action, view)]
-    changes += _later_changes(model, target, state, view, elapsed)
+    if isinstance(state, Early):
+        return Preview(str(model), tuple(changes))
+    changes += _later_changes(given, state, view, target)
     return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
 
-def _later_changes(
-    model: ScriptModel, target: Desired, state: ModelState, view: ModelView, elapsed: Elapsed
-) -> Iterator[Change]:
+def _later_changes(given: Situation, state: ModelState, view: ModelView, target: Desired) -> Iterator[Change]:
     """Yield the changes that follow the actions of the plan, in each state."""
     match state:
         case Suspended() | Blocked():
             return
         case Ingesting(of_base=True):
-            yield from _after_copy(model, target, view, elapsed)
+            yield from _after_copy(given, view, target)
         case Ingesting():
-            if http := model.spec.corpus.http:
+            if http := given.model.spec.corpus.http:
                 others = f" and {len(http.urls) - 1} more" if len(http.urls) > 1 else ""
                 what = f"{without_query(http.urls[0])}{others} into {view.refs.corpus}"
                 yield Change("~", f"have Pachyderm fetch {what}, as one commit")
-            yield from _after_ingest(model, target, view, elapsed)
+            yield from _after_ingest(given, view)
         case Applying(difference=difference):
             yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
             # an update leaves a pipeline stopped; the next reconcile starts it
@@ -113,16 +114,16 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     return Preview(title, tuple(change for action in actions for change in _of_action(action, view)))
 
 
-def _after_ingest(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> list[Change]:
+def _after_ingest(given: Situation, view: ModelView) -> list[Change]:
     """Return the changes that follow once the corpus is in its repo."""
     branch = view.refs.corpus
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
-    state = assess(model, target, replace(view, corpus=corpus), elapsed, None)
+    state = assess(replace(given, view=replace(view, corpus=corpus), source=None))
     return [change for action in plan(state) for change in _of_action(action, view)]
 
 
-def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: Elapsed) -> Iterator[Change]:
+def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[Change]:
     """Yield the changes that follow once the base model is in the object's own repo."""
     source, train = view.base.source, target.train.mark
     if source is None or source.repo is None:
@@ -134,8 +135,8 @@ def _after_copy(model: ScriptModel, target: Desired, view: ModelView, elapsed: E
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
-    target = desired(model, refs, train.owner, mark, image=train.image, claim=train.claim)
-    state = assess(model, target, view, elapsed, None)
+    target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim)
+    state = assess(replace(given, view=view, desired=target, source=None))
     yield from (change for action in plan(state) for change in _of_action(action, view))
 
 

@@ -346,8 +346,19 @@ async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read()
         suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
         found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await settled(found)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+async def test_a_project_that_differs_from_that_of_the_corpus_and_does_not_exist_is_said_to(reachable: bool) -> None:
+    async with controller(raw_object({**SPEC, "pachyderm": {"project": "drafts"}})) as (found, kube, pachyderm):
+        pachyderm.fault = lambda call: None if reachable else UnavailableError(call, "lost")
+        await settled(found)
+        assert reason(kube) == "NotAllowed"
+        message = kube.raw["status"]["conditions"][0]["message"]
+        assert "project 'default', which differs from spec.pachyderm.project 'drafts': use project 'drafts'" in message
+        assert ("Pachyderm project 'drafts' does not exist: create it" in message) == reachable
 
 
 async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once_in_a_poll_interval() -> None:

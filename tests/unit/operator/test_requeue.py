@@ -19,6 +19,7 @@ def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
     assert requeue(World(), Blocked, SOURCE_DUE) == POLL
     world = trained_world()
     world.want({"suspend": True})
+    world.reconcile()
     assert requeue(world, Suspended, SOURCE_DUE) is None
 
 

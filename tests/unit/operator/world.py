@@ -18,7 +18,7 @@ from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView, QueueView
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
-from scriptmodel_operator.reconcile.assess import assess
+from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
@@ -89,17 +89,18 @@ class World:
         generation = self.model.generation + (expected != self.model.spec)
         self.model = replace(self.model, spec=expected, **{"generation": generation, **changes})
 
-    def assess(self) -> tuple[ModelState, ModelView]:
+    def assess(self) -> tuple[Any, ModelView]:
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
         expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim)
-        state = assess(self.model, expected, view, self.elapsed, self.source)
+        given = Situation(self.model, self.elapsed, view=view, desired=expected, source=self.source)
+        state = assess(given)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()
-            state = assess(self.model, expected, view, self.elapsed, self.source)
+            state = assess(given)
         return state, view
 
     def reconcile(self) -> ModelState:

@@ -6,7 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from scriptmodel_operator.controller.event_policy import record_actions, record_
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt
@@ -39,13 +40,13 @@ from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
-from scriptmodel_operator.reconcile.assess import assess, corpus_after_failure, pipelines_to_stop
+from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.plan import plan, stops_jobs
-from scriptmodel_operator.reconcile.requeue import requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, ModelState, Problem
+from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
+from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Problem, Refused, Unread
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -92,18 +93,20 @@ class Controller:
             return None
         started, outcome = time.monotonic(), "failed"
         try:
-            seconds = await self._reconcile(stored)
+            following = await self._reconcile(stored)
         except KubeNotFoundError:
             return None  # deleted; the watch reports that too
         except KubeError as error:
             raise RetryError(str(error)) from error
         else:
             outcome = "done"
-            return seconds
+            if following.snapshot is not None:
+                self.snapshots.wait(key, following.snapshot)
+            return following.seconds
         finally:
             self.metrics.reconciled(outcome, time.monotonic() - started)
 
-    async def _reconcile(self, stored: Stored) -> float | None:
+    async def _reconcile(self, stored: Stored) -> Next:
         raw, requested = stored.raw, stored.requested
         try:
             model = parse_object(raw)
@@ -111,29 +114,22 @@ class Controller:
             bare = parse_object({**raw, "spec": _deletion_fields(raw["spec"])})
             if not bare.deleting:
                 await self._report_problem(bare, _invalid(error))
-                return None
+                return ON_CHANGE
             model = bare
         if model.deleting:
-            return await self._delete(model, raw, requested) if model.has_finalizer else None
+            return await self._delete(model, raw, requested) if model.has_finalizer else ON_CHANGE
         if not model.has_finalizer and (written := await add_finalizer(self.kube, raw)):
             self.store.refresh(written)
         try:
-            if model.spec.suspend:
-                await self._suspend(model, requested)
-            if reason := refusal(model, self.config.policy):
-                self.downloads.forget(model.uid)
-                problem = Problem(Reason.NOT_ALLOWED, reason)
-                await self._report(model, status_of_problem(model, problem, _now(), suspended=model.spec.suspend))
-                return None
             return await self._settle(model, requested)
         except PachydermError as error:
             await self._report_problem(model, self._problem(model, error, observing=True))
             raise RetryError(str(error)) from error
 
-    async def _settle(self, model: ScriptModel, requested: float) -> float | None:
-        """Act and requeue with the snapshot that shows the outcome; write the status once no action is left."""
+    async def _settle(self, model: ScriptModel, requested: float) -> Next:
+        """Act, and continue with the snapshot that shows the outcome; write the status once no action is left."""
         key = _key(model)
-        state, view = await self._observe(model, requested)
+        given, state = await self._observe(model, requested)
         actions = plan(state)
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
@@ -145,23 +141,30 @@ class Controller:
                 raise RetryError(str(error)) from error
             self._rounds[key] = rounds + 1
             await self._report_changes(model, state)
-            self.snapshots.wait(key, self._acted[key])
-            return None
+            return Next(snapshot=self._acted[key])
         if actions:
             self._rounds[key] = MAX_ROUNDS - 1
+        if isinstance(state, Refused):
+            self.downloads.forget(model.uid)
+            status = status_of_problem(model, state.problem, _now(), suspended=model.spec.suspend)
+            await self._report(model, status)
+            return ON_CHANGE
+        if isinstance(state, Early) or given.view is None:
+            problem = Problem(
+                Reason.SUSPENDED, "pipelines are being stopped because spec.suspend is true", stalled=False
+            )
+            await self._report_problem(model, problem)
+            return Next(self.config.poll_interval)
+        return await self._report_state(model, state, given.view)
+
+    async def _report_state(self, model: ScriptModel, state: ModelState, view: ModelView) -> Next:
         if state.source.download is not None:
             self.downloads.start(model.uid, state.source.download)
         downloading = self.downloads.in_progress(model.uid)
         status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._report(model, status)
-        return requeue_after(
-            state,
-            model,
-            view,
-            self.clock.elapsed,
-            poll_interval=self.config.poll_interval,
-            source_due=self._next_check(model),
-        )
+        poll, due = self.config.poll_interval, self._next_check(model)
+        return Next(requeue_after(state, model, view, self.clock.elapsed, poll_interval=poll, source_due=due))
 
     def _next_check(self, model: ScriptModel) -> float | None:
         """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
@@ -169,8 +172,20 @@ class Controller:
         due = next_check(self.downloads, model, interval)
         return min(due or math.inf, interval) if model.spec.model.follows else due
 
-    async def _observe(self, model: ScriptModel, requested: float) -> tuple[ModelState, ModelView]:
+    async def _observe(self, model: ScriptModel, requested: float) -> tuple[Situation, ModelState | Early]:
+        """Assess the object, reading no more of Pachyderm than the state depends on."""
+        given = Situation(model, self.clock.elapsed, refusal(model, self.config.policy) or "")
+        if model.spec.suspend:
+            given = replace(given, view=await self._owned(model, requested))
+        elif given.refused:
+            with suppress(PachydermError):  # the refusal is reported without it, too
+                given = replace(given, view=await self._owned(model, requested))
+        state = assess(given)
+        return (given, state) if not isinstance(state, Unread) else await self._observe_all(given, requested)
+
+    async def _observe_all(self, given: Situation, requested: float) -> tuple[Situation, ModelState | Early]:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
+        model = given.model
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
         after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
         if model.reconcile_requested:
@@ -178,19 +193,20 @@ class Controller:
         source = await fetch_corpus(self.kube, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        snapshot, view, pipelines = await self._observe_since(model, after)
-        state = assess(model, pipelines, view, self.clock.elapsed, source)
+        snapshot, given = await self._observe_since(replace(given, source=source), after)
+        state = assess(given)
         if isinstance(state, Blocked) and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
-            _, view, pipelines = await self._observe_since(model, requested)
-            state = assess(model, pipelines, view, self.clock.elapsed, source)
+            _, given = await self._observe_since(given, requested)
+            state = assess(given)
         if stops_jobs(state):
             await self.calls.run(self.clock.measure)
-            state = assess(model, pipelines, view, self.clock.elapsed, source)
-        return state, view
+            state = assess(given)
+        return given, state
 
-    async def _observe_since(self, model: ScriptModel, after: float) -> tuple[Snapshot, ModelView, Desired]:
-        """Return a snapshot, the object's view of it, and its desired pipelines."""
+    async def _observe_since(self, given: Situation, after: float) -> tuple[Snapshot, Situation]:
+        """Return a snapshot, and the situation with the object's view of it and its desired pipelines."""
+        model = given.model
         snapshot = await self.snapshots.latest(after)
         if self.clock.due:
             await self.calls.run(self.clock.measure_if_due)
@@ -199,7 +215,8 @@ class Controller:
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         image, claim = self.config.trainer_image, self.config.checkpoint_claim
-        return snapshot, view, desired(model, view.refs, owner, mark, image=image, claim=claim)
+        pipelines = desired(model, view.refs, owner, mark, image=image, claim=claim)
+        return snapshot, replace(given, view=view, desired=pipelines)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
@@ -211,7 +228,7 @@ class Controller:
             # A failed call may have taken effect: no older snapshot is trusted.
             self._acted[_key(model)] = time.monotonic()
 
-    async def _report_changes(self, model: ScriptModel, state: ModelState) -> None:
+    async def _report_changes(self, model: ScriptModel, state: ModelState | Early) -> None:
         """Report at once that pipelines were changed; the snapshot that shows the outcome may take a while.
 
         Nothing is reported of a new object before that snapshot, which saves a write for each of thousands.
@@ -223,7 +240,7 @@ class Controller:
         status = status_of_problem(model, problem, _now(), state.stages.corpus)
         await self._write(model, status)
 
-    async def _delete(self, model: ScriptModel, raw: Mapping[str, Any], requested: float) -> float | None:
+    async def _delete(self, model: ScriptModel, raw: Mapping[str, Any], requested: float) -> Next:
         self.downloads.forget(model.uid)
         if not needs_no_pachyderm(model):
             try:
@@ -233,10 +250,10 @@ class Controller:
                 raise RetryError(str(error)) from error
             if blocked is not None:
                 await self._report_problem(model, blocked)
-                return self.config.poll_interval
+                return Next(self.config.poll_interval)
         await remove_finalizer(self.kube, raw)
         log.info("%s: released", model, extra={"object": _key(model)})
-        return None
+        return ON_CHANGE
 
     async def _remove(self, model: ScriptModel, requested: float) -> Problem | None:
         """Delete the pipelines and repos of the object. Return what blocks that, or None once nothing is left."""
@@ -248,11 +265,6 @@ class Controller:
                 return None
             await self._act(model, actions)
         return Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
-
-    async def _suspend(self, model: ScriptModel, requested: float) -> None:
-        """Stop the pipelines of an object, even if its spec is refused or its corpus or results cannot be read."""
-        if actions := pipelines_to_stop(await self._owned(model, requested)):
-            await self._act(model, actions)
 
     async def _owned(self, model: ScriptModel, requested: float) -> ModelView:
         """Return what the object owns, with a snapshot newer than its last change and the last action on it."""

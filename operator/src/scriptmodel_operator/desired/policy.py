@@ -106,8 +106,9 @@ def _projects(model: ScriptModel, policy: Policy) -> str | None:
     refused = sorted(projects - set(allowed)) if ANYTHING not in allowed else []
     if not refused:
         return None
+    differs = "" if refused[0] == project else f", which differs from spec.pachyderm.project {project!r}"
     return (
-        f"namespace {model.namespace!r} may not use Pachyderm project {refused[0]!r}: use project "
+        f"namespace {model.namespace!r} may not use Pachyderm project {refused[0]!r}{differs}: use project "
         f"{allowed[0]!r}, or have the operator run with --allow-project {model.namespace}={refused[0]}"
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.objects import ScriptModel
@@ -10,7 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob, StopPipeline
+from scriptmodel_operator.reconcile.actions import StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
 from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
@@ -23,77 +24,79 @@ from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
     Applying,
     Blocked,
+    Early,
     Elapsed,
     Failed,
     Ingesting,
     KnownSource,
     ModelState,
     Problem,
+    Refused,
     Running,
     Settled,
     Stages,
+    Stopping,
     Suspended,
+    Unread,
     Upkeep,
 )
 
 
-def assess(
-    model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced = None
-) -> ModelState:
-    """Return the state of an object that is not being deleted."""
-    state = _assess(model, desired, view, elapsed, source)
-    return replace(state, promotion=promotion(model, view))
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that decides the state of an object that is not being deleted."""
+
+    model: ScriptModel
+    elapsed: Elapsed
+    refused: str = ""
+    """Why the operator's configuration does not allow the spec; empty if it does."""
+    view: ModelView | None = None
+    """What has been observed: nothing, what the object owns, or with `desired` everything."""
+    desired: Desired | None = None
+    source: Sourced = None
 
 
-def _assess(model: ScriptModel, desired: Desired, view: ModelView, elapsed: Elapsed, source: Sourced) -> ModelState:
+def assess(given: Situation) -> ModelState | Early:
     """Return the first state that applies, in this order."""
-    stages, recorded = _stages(model, view), KnownSource(recorded_download(model))
+    model, view, desired = given.model, given.view, given.desired
+    if model.spec.suspend and view is not None and (stop := pipelines_to_stop(view)):
+        return Stopping(stop)
+    if given.refused:
+        return Refused(Problem(Reason.NOT_ALLOWED, given.refused + _missing_project(model, view)))
+    if view is None or desired is None:
+        return Unread()
+    return replace(_observed(given, view, desired), promotion=promotion(model, view))
+
+
+def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+    given: Situation, view: ModelView, desired: Desired
+) -> ModelState:
+    """Return the first state that applies once everything is observed, in this order."""
+    model = given.model
+    stages, owner, recorded = _stages(model, view), desired.train.mark.owner, KnownSource(recorded_download(model))
     if model.spec.suspend:
-        return Suspended(stages=stages, source=recorded, stop=pipelines_to_stop(view))
-    problem, stops = find_blocker(model, view), jobs_to_stop(model, view, elapsed)
+        return Suspended(stages=stages, source=recorded)
+    problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)
+    blocked, ingesting = partial(Blocked, stop_jobs=stops), partial(Ingesting, stop_jobs=stops)
     if problem is not None:
-        return Blocked(stages=stages, source=recorded, problem=problem, stop_jobs=stops)
-    known = own_corpus(model, desired.train.mark.owner, source, view)
-    if known.problem is not None:
-        stages = replace(stages, corpus=known.problem.as_condition)
-        return Blocked(stages=stages, source=known, problem=known.problem, stop_jobs=stops)
-    if known.waits_for:
-        message, actions = known.waits_for, known.actions
+        return blocked(stages=stages, source=recorded, problem=problem)
+    source = own_corpus(model, owner, given.source, view)
+    if source.problem is not None:
+        stages = replace(stages, corpus=source.problem.as_condition)
+        return blocked(stages=stages, source=source, problem=source.problem)
+    if source.waits_for:
+        message, actions = source.waits_for, source.actions
         stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, message))
-        return Ingesting(stages=stages, source=known, message=message, actions=actions, stop_jobs=stops)
-    return _assess_base(model, desired, view, stages, stops, known)
-
-
-def _assess_base(
-    model: ScriptModel,
-    desired: Desired,
-    view: ModelView,
-    stages: Stages,
-    stops: tuple[StopJob, ...],
-    source: KnownSource,
-) -> ModelState:
-    """Return the state of an object whose base model may have to be copied before pipelines are written."""
-    base = base_to_copy(model, desired.train.mark.owner, view)
+        return ingesting(stages=stages, source=source, message=message, actions=actions)
+    base = base_to_copy(model, owner, view)
     if isinstance(base, Problem):
-        return Blocked(stages=stages, source=source, problem=base, stop_jobs=stops)
+        return blocked(stages=stages, source=source, problem=base)
     if base:
-        return Ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True, stop_jobs=stops)
-    return _assess_pipelines(model, desired, view, stages, stops, source)
-
-
-def _assess_pipelines(
-    model: ScriptModel,
-    desired: Desired,
-    view: ModelView,
-    stages: Stages,
-    stops: tuple[StopJob, ...],
-    source: KnownSource,
-) -> ModelState:
-    """Return the state of an object whose corpus is in Pachyderm, or is to be put there by somebody else."""
+        return ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True)
     differs, found = difference(model, desired, view), stages.corpus
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, found.stalled)
-        return Blocked(stages=stages, source=source, problem=problem, stop_jobs=stops)
+        return blocked(stages=stages, source=source, problem=problem)
     stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, source.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
@@ -106,6 +109,14 @@ def _assess_pipelines(
         return Settled(stages=stages, source=source, difference=differs, upkeep=upkeep)
     kind = Failed if unfinished.stalled else Running
     return kind(stages=stages, source=source, difference=differs, upkeep=upkeep, unfinished=unfinished)
+
+
+def _missing_project(model: ScriptModel, view: ModelView | None) -> str:
+    """Return what to add to a refusal if the project of the pipelines does not exist either."""
+    if view is None or view.project_exists:
+        return ""
+    project = model.spec.pachyderm.project
+    return f". Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`"
 
 
 def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
@@ -152,8 +163,10 @@ def _corpus(view: ModelView) -> Condition:
     )
 
 
-def corpus_after_failure(problem: Problem, state: ModelState) -> Condition:
+def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Condition | None:
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
+    if isinstance(state, Early):
+        return None
     of_corpus = isinstance(state, Ingesting) and state.actions and not state.of_base
     return problem.as_condition if of_corpus else state.stages.corpus
 

@@ -8,20 +8,26 @@ from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StopJ
 from scriptmodel_operator.reconcile.state import (
     Applying,
     Blocked,
+    Early,
     Failed,
     Ingesting,
     ModelState,
+    Refused,
     Running,
     Settled,
+    Stopping,
     Suspended,
+    Unread,
 )
 
 
-def plan(state: ModelState) -> tuple[Action, ...]:
+def plan(state: ModelState | Early) -> tuple[Action, ...]:
     """Return the actions to carry out now."""
     match state:
-        case Suspended(stop=stop):
+        case Stopping(stop):
             return stop
+        case Refused() | Unread() | Suspended():
+            return ()
         case Blocked(stop_jobs=stop_jobs):
             return stop_jobs
         case Ingesting(actions=actions, stop_jobs=stop_jobs):
@@ -35,6 +41,6 @@ def plan(state: ModelState) -> tuple[Action, ...]:
             assert_never(state)
 
 
-def stops_jobs(state: ModelState) -> bool:
+def stops_jobs(state: ModelState | Early) -> bool:
     """Return whether the plan stops a job, which takes a freshly measured clock."""
     return any(isinstance(action, StopJob) for action in plan(state))

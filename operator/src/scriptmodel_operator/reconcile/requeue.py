@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import assert_never
 
 from scriptmodel_operator.api.objects import ScriptModel
@@ -18,6 +19,20 @@ from scriptmodel_operator.reconcile.state import (
     Settled,
     Suspended,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """When an object is reconciled again. A change of it or of its pipelines reconciles it in any case."""
+
+    seconds: float | None = None
+    """After this time."""
+    snapshot: float | None = None
+    """Once there is a snapshot that was started at or after this time (monotonic seconds)."""
+
+
+ON_CHANGE = Next()
+"""Only a change requires it."""
 
 
 def requeue_after(

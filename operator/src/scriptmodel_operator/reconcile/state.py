@@ -99,11 +99,28 @@ class _Observed:
     """Decided once, by `assess`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspended(_Observed):
-    """spec.suspend is true. `stop` is empty once both pipelines are stopped."""
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """spec.suspend is true and pipelines still run. They are stopped first, whatever else is refused or unreadable."""
 
     stop: tuple[StopPipeline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The operator's configuration does not allow the spec. Nothing is read or changed until either changes."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What decides the state has not been read from Pachyderm yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended(_Observed):
+    """spec.suspend is true, and no pipeline runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,4 +173,6 @@ class Settled(_Observed):
     upkeep: tuple[Upkeep, ...]
 
 
+Early = Stopping | Refused | Unread
+"""States that are known before commits and files are read."""
 ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled

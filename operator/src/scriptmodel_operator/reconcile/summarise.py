@@ -35,9 +35,9 @@ def summary(state: ModelState) -> dict[ConditionType, Condition]:
     match state:
         case Blocked(problem=problem):
             return _of_problem(problem)
-        case Suspended(stop=stop):
+        case Suspended():
             text = "pipelines are stopped because spec.suspend is true"
-            return _summary(False, Reason.SUSPENDED, text, reconciling=bool(stop))
+            return _summary(False, Reason.SUSPENDED, text, reconciling=False)
         case Ingesting(message=message):
             return _summary(False, Reason.INGESTING, message)
         case Applying(difference=difference):
