@@ -95,7 +95,11 @@ def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
     text = measure.SYNTHETIC / "caps-colon.txt"
     for name in layouts.LAYOUTS.keys() - layouts.IN_XML:
         (source,) = reading.find_sources([text], lambda _: None)
-        assert all(len(line.split()) > 2 for line in list(explained(source, layouts.layout_named(name)))[1:2])
+        _, *lines = explained(source, layouts.layout_named(name))
+        assert len(lines) > 20
+        for line in lines:
+            label, rule, words = line[8:18], line[20:44], line[46:]
+            assert bool(label.strip() and rule.strip()) == bool(words.strip()), (name, line)
 
 
 def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
