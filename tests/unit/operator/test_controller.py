@@ -350,6 +350,23 @@ async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read()
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
+async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_in_a_poll_interval() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        stop = pachyderm.stop_pipeline
+
+        def fought_over(ref: PipelineRef) -> None:
+            stop(ref)
+            pachyderm.start_pipeline(ref)
+
+        pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
+        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
+        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        assert await settled(found) == 5
+        assert reason(kube) == "Suspended"
+
+
 @pytest.mark.parametrize("reachable", [True, False])
 async def test_a_project_that_differs_from_that_of_the_corpus_and_does_not_exist_is_said_to(reachable: bool) -> None:
     async with controller(raw_object({**SPEC, "pachyderm": {"project": "drafts"}})) as (found, kube, pachyderm):

@@ -40,7 +40,7 @@ class SplitFigures(BaseModel):
 
 
 def _device(value: object) -> DeviceStatus | None:
-    """Return the device; None for one that is no object: older trainers write none."""
+    """Return the device; None for anything but an object."""
     if not isinstance(value, dict):
         return None
     kind, name = (short_text(value.get(key), _LONGEST_WORD) for key in ("kind", "name"))
@@ -60,11 +60,11 @@ class ModelMetrics(BaseModel):
     chosen_preset: Annotated[Word, Field(validation_alias=AliasPath("auto", "preset"))] = ""
     """The preset that `auto` chose."""
     stopped_by: Word = ""
-    """What ended the training: `epochs`, `budget` or `early-stopping`; empty for older trainers."""
+    """What ended the training: `epochs`, `budget` or `early-stopping`."""
     budget: Word = ""
     """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
     restarts: Count = None
-    """Number of restarts; None from an older trainer."""
+    """Number of restarts; None if the image reports none."""
     recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
 
@@ -88,7 +88,7 @@ class ModelMetrics(BaseModel):
 
 
 def _score(value: Any) -> ScriptScore | None:
-    """Return the judge's verdict; None for one that makes no sense: older trainers write none."""
+    """Return the judge's verdict; None for one that makes no sense."""
     if not isinstance(value, dict) or value.get("verdict") not in _VERDICTS:
         return None
     figures = {name: number(value.get(name)) for name in _SCORES}

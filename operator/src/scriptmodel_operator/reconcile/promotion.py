@@ -115,7 +115,7 @@ def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | No
 def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
     """Return the figures of both models, which are None if their validation text is not known to be the same."""
     texts = [each.metrics.validation_digest if each.metrics else "" for each in (newest, kept)]
-    if not texts[0] or texts[0] != texts[1]:  # an older trainer wrote no digest of it
+    if not texts[0] or texts[0] != texts[1]:
         return None, None
     figure = _score if measure is Measure.JUDGE else _nats
     return figure(newest), figure(kept)

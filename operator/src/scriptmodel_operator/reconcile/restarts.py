@@ -27,7 +27,7 @@ def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
 
 
 def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, Any]:
-    """Return the final figures; nothing from an older trainer. `known` may lack restarts whose log was not read."""
+    """Return the final figures, none if the image reports none. `known` may lack restarts whose log was not read."""
     if metrics.restarts is None:
         return {}
     if not metrics.restarts:
@@ -45,7 +45,7 @@ def as_text(resumed: Resumed | None) -> str:
 
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
-    """Return whether the running worker says that it keeps its state on a claim: older trainers do not."""
+    """Return whether the running worker says that it keeps its state on a claim."""
     return bool(train.claim and view.training_log and view.training_log.keeps_state)
 
 
