@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -83,27 +84,37 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
     """
     yielded, first = 0, None
     while True:
-        ended, closed = _has_ended_with_retry(gateway, job), threading.Event()
+        ended = _has_ended_with_retry(gateway, job)
         try:
             stream = gateway.read_log(job, follow=not ended, seconds=_STREAM_SECONDS)
-            if not ended:
-                threading.Thread(target=_cancel_at_end, args=(gateway, job, stream, closed), daemon=True).start()
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    yielded, first = (yielded if line == first else 0), line
-                if number > yielded:
-                    yielded = number
-                    yield line
+            with nullcontext() if ended else _cancelled_at_end(gateway, job, stream):
+                for number, line in enumerate(stream, start=1):
+                    if number == 1:
+                        yielded, first = (yielded if line == first else 0), line
+                    if number > yielded:
+                        yielded = number
+                        yield line
         except UnavailableError:
             pass
         except PachydermError:
             if ended and not yielded:
                 raise
-        finally:
-            closed.set()
         if ended:
             return
         pause()
+
+
+@contextmanager
+def _cancelled_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> Iterator[None]:
+    """Cancel a stream once its job has ended, as long as the block reads it."""
+    closed = threading.Event()
+    watcher = threading.Thread(target=_cancel_at_end, args=(gateway, job, stream, closed), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        closed.set()
+        watcher.join(POLL_SECONDS)
 
 
 def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream, closed: threading.Event) -> None:
