@@ -1,4 +1,4 @@
-"""Which label each line of a script gets, and which rule gives it."""
+"""Shows which label each line of a script gets, and which rule gives it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts to a file in the layout `normalized`, streamed, with what was understood of each file."""
+"""Writes scripts as a file in the layout `normalized`, with statistics of each file."""
 
 from __future__ import annotations
 

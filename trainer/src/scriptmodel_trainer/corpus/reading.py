@@ -1,4 +1,4 @@
-"""Files of scripts: finds them in folders and archives, tells text from binary, decodes and reads them by line."""
+"""Reads files of scripts: distinguishes text from binary, detects the encoding, yields lines in bounded memory."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
 
     Raises BadInputError if a path does not exist or cannot be read, or if no text file is left.
     """
-    wanted = list(paths)
+    requested = list(paths)
     sources: list[Source] = []
-    for path, name, content in _contents(folders.files(wanted, note), note):
-        named = content is None and path in wanted
+    for path, name, content in _contents(folders.files(requested, note), note):
+        named = content is None and path in requested
         if Path(name).suffix.lower() in _NOT_SCRIPTS.split() and not named:
             note(f"left out {name}: not a script by its name")
             continue
@@ -81,7 +81,7 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
         else:
             note(f"left out {name}: it {source}")
     if not sources:
-        where = ", ".join(str(path) for path in wanted)
+        where = ", ".join(str(path) for path in requested)
         raise BadInputError(f"no text file in {where}", "the corpus is empty: put at least one script into it")
     return sources
 

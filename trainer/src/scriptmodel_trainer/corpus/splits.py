@@ -1,4 +1,4 @@
-"""Which part of a corpus trains, which validates, which tests: by file name, else the same 90/5/5 every time.
+"""Splits a corpus into training, validation and test text: by file name, else always the same 90/5/5.
 
 Blocks that stay together are scenes, or whole files.
 """

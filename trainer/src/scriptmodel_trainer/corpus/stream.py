@@ -73,7 +73,7 @@ def read_corpus(
     for file in files:
         used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, files, layout)
-    without_words = _told_of_empty(files)
+    without_words = _notes_on_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
     splits = {name: ids for name, (ids, _) in parts.items()}
@@ -153,7 +153,7 @@ def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _Fil
     return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, tally)
 
 
-def _told_of_empty(files: Iterable[_File]) -> list[str]:
+def _notes_on_empty(files: Iterable[_File]) -> list[str]:
     """A note for each file that gave nothing; BadInputError if its name says that it is a split."""
     notes = []
     for file in files:

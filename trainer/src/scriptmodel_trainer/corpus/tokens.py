@@ -120,20 +120,20 @@ def _balanced(pieces: list[str]) -> list[str]:
                 out.append(opener)
                 stack.append(opener)
             continue
-        wanted = _CLOSERS.get(piece, OPEN_QUOTE)
-        if wanted in stack:
-            _close_down_to(wanted, stack, out)
+        opener = _CLOSERS.get(piece, OPEN_QUOTE)
+        if opener in stack:
+            _close_down_to(opener, stack, out)
     if stack:
         _close_down_to(stack[0], stack, out)
     return out
 
 
-def _close_down_to(wanted: str, stack: list[str], out: list[str]) -> None:
+def _close_down_to(last: str, stack: list[str], out: list[str]) -> None:
     while True:
         opener = stack.pop()
         if out[-1] == opener:
             out.pop()  # an empty group says nothing
         else:
             out.append(PAIRS[opener])
-        if opener == wanted:
+        if opener == last:
             return

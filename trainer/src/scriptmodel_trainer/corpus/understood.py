@@ -72,7 +72,7 @@ class Tally:
 
     @property
     def speeches_dropped(self) -> int:
-        """Lines that were dropped though a speaker's name begins them, if that is a considerable part; else 0."""
+        """Number of dropped lines that start with a speaker's name, if they are many; else 0."""
         if self.dropped <= _DROPPED:
             return 0
         counts = (self._dropped_names[speaker] for speaker in self._spoken)

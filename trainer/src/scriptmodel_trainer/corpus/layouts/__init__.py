@@ -18,16 +18,16 @@ from scriptmodel_trainer.errors import BadInputError
 AUTO = "auto"
 EXACT = "exact"
 _SURE = 0.5
-_UNSURE = 0.12  # a script's layout that explains less of a file is not believed
+_UNSURE = 0.12  # a script's layout that explains less of a file is not accepted
 _PRINTED = frozenset(STYLES)
-_DOUBTFUL = 0.3  # where no layout explains more, names may be set in a way of the file's own
+_DOUBTFUL = 0.3  # if no layout explains more, the file may set names in a frame
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How scripts of one kind are read.
 
-    `parse` turns lines into events, given also a sample of the file's lines; `score` tells how well a sample fits,
+    `parse` turns lines into events, given also a sample of the file's lines; `score` rates how well a sample fits,
     from 0 to 1; `read` yields the lines of a file.
     """
 
@@ -77,25 +77,25 @@ def layout_named(name: str) -> Layout | None:
     return LAYOUTS[name]
 
 
-def detect(sample: Sequence[str], asked: Layout | None = None) -> tuple[Layout, float]:
-    """The layout that fits best and its score from 0 to 1, `plain` when none is recognised; or the one `asked` for, 1.
+def detect(sample: Sequence[str], requested: Layout | None = None) -> tuple[Layout, float]:
+    """The layout that fits best and its score from 0 to 1, `plain` when none is recognised; or the `requested` one, 1.
 
     A layout of printed plays that explains little is read in a frame of the file's own, if its names have one.
     """
-    if asked is None and (name := reading.xml_layout(sample)):
+    if requested is None and (name := reading.xml_layout(sample)):
         return LAYOUTS[name], 1.0
-    if asked is not None and asked.name not in _PRINTED:
-        return asked, 1.0
-    layout, score = _best(sample) if asked is None else (asked, asked.score(sample))
+    if requested is not None and requested.name not in _PRINTED:
+        return requested, 1.0
+    layout, score = _best(sample) if requested is None else (requested, requested.score(sample))
     if score < _DOUBTFUL:
         sample = list(short_lines(sample))
         for frame in frames.infer(sample):
             framed, better = _best([frame.bare(line)[0] for line in sample])
             if better > max(score, _UNSURE):
-                chosen = asked or framed
+                chosen = requested or framed
                 layout, score = replace(chosen, parse=frame.around(chosen.parse)), better
                 break
-    return layout, score if asked is None else 1.0
+    return layout, score if requested is None else 1.0
 
 
 def _best(sample: Sequence[str]) -> tuple[Layout, float]:
@@ -109,9 +109,9 @@ def _best(sample: Sequence[str]) -> tuple[Layout, float]:
 
 
 def _fits(layout: Layout, sample: Sequence[str], *, sure: bool) -> bool:
-    """Return whether anything would be left of the sample: a layout may take all of it for front matter.
+    """Return whether the layout keeps any of the sample: it may take all of it for front matter.
 
-    One that is `sure` is believed, too, where there is nothing in the sample but names.
+    A layout that is `sure` is also accepted if the sample holds only names.
     """
     names_only = True
     for event in layout.parse(sample, sample):

@@ -1,4 +1,4 @@
-"""What has been read of a play: who speaks, the speech so far, a direction that is still open. It decides nothing."""
+"""The state of reading a play: who speaks, the speech so far, an open direction. It decides nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
 from scriptmodel_trainer.corpus.layouts.directions import (
+    addresses_nobody,
     closes_at,
     ends_open,
     is_bracketed,
     is_verse,
     narrates,
     own_lines,
-    tells,
     without_brackets,
 )
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
@@ -54,7 +54,7 @@ class Body:
         return bool(self._speech) and ends_open(self._speech[-1])
 
     def open_direction(self, paragraph: Evidence) -> Iterator[Event]:
-        """Begin a direction whose bracket a following paragraph closes."""
+        """Start a direction whose bracket a following paragraph closes."""
         yield from self._speech_done()
         self.open, self._open_line, self._open_length = [paragraph.text], paragraph.line, len(paragraph.text)
 
@@ -76,14 +76,14 @@ class Body:
         yield Event(EventKind.EXPOSITION, without_brackets(text), line=line, doubtful=doubtful)
 
     def sing(self, singer: str) -> Iterator[Event]:
-        """Let the one that the heading of a song names sing what follows."""
+        """Start a song by the singer that its heading names."""
         yield from self._speech_done()
         self.singing = True
         if singer:
             self.speaker, self._continued = singer, True
 
     def begin(self, cue: Cue, paragraph: Evidence, end: int) -> Iterator[Event]:
-        """Let someone begin to speak: the words of the paragraph up to `end`."""
+        """Start a speech with the words of the paragraph up to `end`."""
         text = paragraph.text
         yield from self._speech_done()
         yield from self._only_named()
@@ -106,9 +106,9 @@ class Body:
             yield from self.exposition(below, line + said.count("\n") + 1)
 
     def lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
-        """Add words to the speech, and give the directions that stand between them on lines of their own.
+        """Add words to the speech, and give the directions between them that have lines of their own.
 
-        `lead` characters, those of the cue, stand before the words on their first line.
+        `lead` characters, those of the cue, are before the words on their first line.
         """
         done = 0
         if "\n" in text and not speaks_in_brackets(text):
@@ -142,7 +142,7 @@ class Body:
         self.silent = self.silent and not said.strip()
 
     def _only_named(self) -> Iterator[Event]:
-        """Give the name of whoever said nothing: a heading that looks like a name, or who is seen."""
+        """Give a name without words as a direction: a heading that looks like a name, or who is seen."""
         if self._named_line:
             yield Event(EventKind.EXPOSITION, self.speaker, line=self._named_line, doubtful=True)
         self._named_line = 0
@@ -159,11 +159,11 @@ class Body:
 def speaks_in_brackets(text: str) -> bool:
     """Return whether this is verse in brackets that speaks to someone: the stage leaves it out, the book does not."""
     bare = text.lstrip(" _")
-    return bare.startswith(("[", "(")) and is_bracketed(text) and is_verse(bare[1:]) and not tells(text)
+    return bare.startswith(("[", "(")) and is_bracketed(text) and is_verse(bare[1:]) and not addresses_nobody(text)
 
 
 def _set_in_below(text: str) -> tuple[str, str]:
-    """Words, and the direction that stands below them without a blank line, where directions are set in."""
+    """Return words, and the direction below them without a blank line, where directions are set in."""
     lines = text.split("\n")
     first = len(lines)
     while first > 1 and lines[first - 1].startswith(_SET_IN):

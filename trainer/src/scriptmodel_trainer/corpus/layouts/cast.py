@@ -1,4 +1,4 @@
-"""Who speaks in a file, and which of the things that look like cues are believed to be some."""
+"""The speakers of a file, and the forms of cue that are accepted in it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.cues import (
-    Kind,
-)
-from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_wanted
+from scriptmodel_trainer.corpus.layouts.cues import Kind
+from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_required
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
 STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
@@ -29,8 +27,8 @@ class Cast:
 
     names: frozenset[str]  # of those who speak more than once
     alone: frozenset[str]  # names that often stand on lines of their own
-    forms: frozenset[Form]  # believed with a known name
-    main: frozenset[Form]  # believed with any name at the beginning of a paragraph
+    forms: frozenset[Form]  # accepted with a known name
+    main: frozenset[Form]  # accepted with any name at the start of a paragraph
     dense: bool  # names stand at the beginning of lines inside paragraphs, too
     lined: bool  # almost every line begins with a name and a colon
     members: frozenset[str]  # those among the speakers who are one of a crowd: `Chorus, CARL`
@@ -38,7 +36,9 @@ class Cast:
     lower: frozenset[str]  # words that the file also writes small
     width: int  # characters of a full line
     plain_directions: bool  # directions are not always in brackets
-    kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # worth looking at, for names in capitals and for others
+    kinds: tuple[
+        tuple[bool, frozenset[Kind]], ...
+    ]  # of cue that are searched for, with names in capitals and with others
     full_stops: bool  # between name and words
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
@@ -53,7 +53,7 @@ class Cast:
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:
-    """Learn a file's conventions from a sample of its lines; `style` is the layout it was found or said to have."""
+    """Learn a file's conventions from a sample of its lines; `style` is that of its layout."""
     found = survey(tuple(sample))
     names = _repeated(found, style)
     members = _of_crowds(found.members, names)
@@ -84,7 +84,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         lower=frozenset(found.lower),
         width=found.width,
         plain_directions=plain,
-        kinds=_worth_looking_at(forms),
+        kinds=_searched_kinds(forms),
         full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
         colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
@@ -103,11 +103,11 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
 
 def _repeated(found: Survey, style: Style) -> frozenset[str]:
     """Names that begin two paragraphs, or several lines inside some: in capitals two, else five."""
-    believed = [form for form in {*found.first, *found.inside} if form in style or form[1] in STRONG]
+    accepted = [form for form in {*found.first, *found.inside} if form in style or form[1] in STRONG]
     first: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     capital: set[str] = set()
-    for form in believed:
+    for form in accepted:
         first.update(found.first.get(form, {}))
         inside.update(found.inside.get(form, {}))
         if form[0]:
@@ -115,14 +115,14 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     return frozenset(
         name
         for name in {*first, *inside}
-        if first[name] >= times_wanted(name)
+        if first[name] >= times_required(name)
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
-        or found.italic[name] >= times_wanted(name)
+        or found.italic[name] >= times_required(name)
     )
 
 
 def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
-    """Those of a chorus, or of the counted: `First Voice, ANNA`, or `Guard, ANNA` where a second one speaks.
+    """Return the members of a chorus or a numbered group: `First Voice, ANNA`, or `Guard, ANNA` if a second one speaks.
 
     `Anna, MISS GULL` is who played her.
     """
@@ -137,7 +137,7 @@ def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
 
 
 def _rules_between(found: Survey, names: Set[str]) -> frozenset[str]:
-    """The characters of the solid lines that stand between speeches more than once."""
+    """Return the characters of the solid lines that are between speeches more than once."""
     between: Counter[str] = Counter()
     for drawn, place in ((drawn, place) for drawn, place in found.rules if drawn):
         near = found.cues[max(0, place - _NEAR) : place], found.cues[place : place + _NEAR]
@@ -145,7 +145,7 @@ def _rules_between(found: Survey, names: Set[str]) -> frozenset[str]:
     return frozenset(drawn for drawn, count in between.items() if count > 1)
 
 
-def _worth_looking_at(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
+def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
     besides = STRONG | {Kind.ALONE} | ({Kind.SPACE} if (True, Kind.COLUMN) in forms else set())
     return tuple(
         (caps, frozenset({kind for case, kind in forms if case is caps} | besides))
@@ -171,20 +171,20 @@ def _quoting(found: Survey, names: Set[str]) -> frozenset[str]:
 
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:
-    """Return whether most paragraphs between speeches that have neither cue nor brackets read like directions."""
+    """Return whether most paragraphs without cue and brackets between speeches read like directions."""
     begins = [
         next((cue for cue in cues[:1] if cue.start == 0 and (cue.caps, cue.kind) in forms and cue.name in names), None)
         for cues in found.cues
     ]
-    told = untold = 0
+    narrated = spoken = 0
     alone = any(kind is Kind.ALONE for _, kind in forms)
     below = alone and (found.attached or not found.detached)  # words stand right below the names
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
-        if begins[index] is not None or found.tells[index] is None or not any(before) or not any(after):
+        if begins[index] is not None or found.narrations[index] is None or not any(before) or not any(after):
             continue
         if before[1] is not None and before[1].kind is Kind.ALONE and not below:
             continue  # the words of the name before it
-        told += bool(found.tells[index])
-        untold += not found.tells[index]
-    return told > (2 if below else 1) * untold  # there a paragraph without a name may be more words
+        narrated += bool(found.narrations[index])
+        spoken += not found.narrations[index]
+    return narrated > (2 if below else 1) * spoken  # there a paragraph without a name may be more words

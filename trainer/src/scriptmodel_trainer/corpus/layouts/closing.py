@@ -1,4 +1,4 @@
-"""Where a play ends: its last words, and what follows them."""
+"""Finds where a play ends."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import (
-    is_for_sale,
-    stroke,
-    tells_of_print,
-)
+from scriptmodel_trainer.corpus.layouts.marks import is_for_sale, mentions_print, stroke
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
-AHEAD = 40  # paragraphs looked at for a play that has ended, or begins with a long speech
+AHEAD = 40  # paragraphs that decide whether a play has ended or starts
 _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
 _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
@@ -55,8 +51,8 @@ class Edge:
 def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
     """Return the name of the rule by which the play is over before this paragraph, "" if it is not.
 
-    It is at words that say so, at a new front matter, or where nobody speaks any more. `ahead` are the paragraphs that
-    follow, `before` is the one before.
+    That is at closing words, at new front matter, or after the last speech. `ahead` are the paragraphs that follow,
+    `before` is the previous one.
     """
     return first_verdict(ENDINGS, Edge(paragraph, ahead, recognizer, before))
 
@@ -70,7 +66,7 @@ def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
 
 
 def _strange(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether what looks like a name is nobody's, and nobody known speaks any more."""
+    """Return whether nobody known speaks here or ahead, though this looks like a name."""
     return not paragraph.is_heading and not any(map(recognizer.knows, [paragraph, *ahead]))
 
 
@@ -79,17 +75,17 @@ def _for_sale(paragraph: Evidence) -> bool:
 
 
 def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether the play is over where no cue follows: what follows is prose, or stands after a rule."""
+    """Return whether the play is over where no cue follows: prose follows, or this is a rule."""
     if paragraph.is_rule:
         over = any(not other.is_furniture for other in ahead)
     else:
         prose = sum(1 for other in ahead if not (other.is_short_lined or other.is_bracketed or _by_someone(other)))
         over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2 and not is_played(ahead)
-    return over and not _goes_on(paragraph, ahead, recognizer)
+    return over and not _continues(paragraph, ahead, recognizer)
 
 
 def is_played(following: Iterable[Evidence]) -> bool:
-    """Return whether directions in brackets stand among these: a crowd without names may speak for pages."""
+    """Return whether some of these are directions in brackets: a crowd without names may speak for pages."""
     return sum(map(_is_direction, following)) >= _PLAYED
 
 
@@ -104,17 +100,17 @@ def is_epilogue(paragraph: Evidence) -> bool:
     return paragraph.is_heading and "EPILOGUE" in paragraph.text.upper()
 
 
-def _goes_on(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether this still belongs to the play though nobody is named any more.
+def _continues(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recognizer) -> bool:
+    """Return whether this still belongs to the play although no name follows.
 
-    So it is if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
+    It does if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
     """
     verse, ruled = True, False
     for index, other in enumerate(itertools.chain([paragraph], ahead)):
         text = other.text
         if other.is_closing:
             return verse or (index <= _TAIL and not ruled)
-        if other.is_front_heading or tells_of_print(text):
+        if other.is_front_heading or mentions_print(text):
             return False
         if index <= _LAST and (_moves(other) or is_epilogue(other)):
             return True
@@ -127,8 +123,8 @@ def _moves(paragraph: Evidence) -> bool:
     if paragraph.is_furniture:
         return False
     short = len(paragraph.text) < 400
-    told = paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
-    return told or (short and paragraph.reads_like_direction)
+    moves = paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
+    return moves or (short and paragraph.reads_like_direction)
 
 
 def _may_be_title(paragraph: Evidence) -> bool:
@@ -149,7 +145,7 @@ def _title_page(ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
 
 
 def _by_someone(paragraph: Evidence) -> bool:
-    """Words after a dash: someone in a crowd says them."""
+    """Return whether the words follow a dash: someone in a crowd says them."""
     return paragraph.text.lstrip().startswith(("--", "—"))
 
 
@@ -159,7 +155,7 @@ def _is_back_matter(edge: Edge) -> bool | None:
 
 
 def _is_stranger(edge: Edge) -> bool | None:
-    """A name ends no play, unless it stands on the next title page or is nobody's after the curtain."""
+    """A name ends a play only on the next title page, or after the curtain if nobody known speaks."""
     if not edge.recognizer.begins_with_cue(edge.paragraph):
         return None
     titled = edge.fallen and _title_page(edge.ahead, edge.recognizer)

@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus.layouts.names import (
 
 
 class Kind(enum.Enum):
-    """What stands between the name and the words; `caps` names in capitals, `title` others."""
+    """What is between the name and the words; `caps` names in capitals, `title` others."""
 
     PERIOD = "period"
     COLON = "colon"
@@ -110,7 +110,7 @@ _HUNG = re.compile(
 )
 _OTHERS = re.compile(r",[^,]*,| and ", re.IGNORECASE)
 SCENE = 8  # lines; a scene may be a single paragraph
-_TURNS = 4  # names that come again in such a scene
+_TURNS = 4  # names that recur in such a scene
 _SPARSE = 10  # lines for each of them, at most
 _TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
 
@@ -123,7 +123,7 @@ def is_scene(text: str, cues: Sequence[Cue]) -> bool:
 
 
 def lost_cues(text: str, marks: str) -> Iterator[Cue]:
-    """Names that stand within lines as cues do, one of `marks` after them: to be believed only if they are known."""
+    """Yield names within lines that are set as cues are, one of `marks` after them: accepted only if they are known."""
     for match in _LOST.finditer(text):
         if text[match.end() - 1] not in marks:
             continue
@@ -133,7 +133,7 @@ def lost_cues(text: str, marks: str) -> Iterator[Cue]:
 
 
 def phrased_cues(text: str) -> Iterator[Cue]:
-    """`Anna, turning round: words`: to be believed only of known names, where colons stand between name and words."""
+    """`Anna, turning round: words`: accepted for known names only, where colons are between name and words."""
     for match in _PHRASED.finditer(text):
         name, phrase = match["name"], " ".join(match["phrase"].split())
         yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
@@ -149,7 +149,7 @@ def phrased_cue_above(text: str) -> Cue | None:
 
 
 def member_cues(text: str) -> Iterator[Cue]:
-    """`Chorus, CARL. Words`: to be believed only of crowds that are known; more names are those on the stage."""
+    """`Chorus, CARL. Words`: accepted for known crowds only; more names are those on the stage."""
     for match in _MEMBER.finditer(text):
         cue = _cue(match, caps=False)
         if cue is not None and _stopped(match, cue.kind) and not _OTHERS.search(cue.name):
@@ -157,7 +157,7 @@ def member_cues(text: str) -> Iterator[Cue]:
 
 
 def hung_cue(text: str) -> Cue | None:
-    """`A Third.` above words that are all set in: to be believed only where names usually stand so."""
+    """`A Third.` above words that are all set in: accepted only where names are usually set so."""
     match = _HUNG.match(text)
     if match is None or match["name"].isupper() or not could_be_name(match["name"]):
         return None
@@ -165,7 +165,7 @@ def hung_cue(text: str) -> Cue | None:
 
 
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
-    """Whatever stands where a name would, at the beginning of each line of a paragraph; of those `kinds` only."""
+    """Yield whatever is in the place of a name at the beginning of each line of a paragraph; of those `kinds` only."""
     italics = _italic_cues(text, caps, kinds)
     yield from italics.values()
     for match in (_CAPS if caps else _TITLE).finditer(text):
@@ -195,7 +195,7 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
 
 
 def candidate_at_start(text: str, caps: bool) -> Cue | None:
-    """What stands where a name would at the beginning of a paragraph, if anything does."""
+    """Return what is in the place of a name at the beginning of a paragraph, if anything is."""
     if text.lstrip()[:1] == "_" and (italic := _ITALIC.match(text)) and (cue := _italic_cue(italic, caps)):
         return cue
     match = (_CAPS if caps else _TITLE).match(text)
@@ -203,7 +203,7 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
 
 
 def _kind(match: re.Match[str]) -> Kind:
-    """What stands after the name; the full stop of an initial is one, and italics around it are as good as one."""
+    """Return what is after the name; the full stop of an initial is one, and italics around it are as good as one."""
     kind = _KINDS[match.lastgroup or "space"]
     if kind is Kind.ASIDE and not match["direction"]:
         cue = match.group().lstrip()
@@ -214,7 +214,7 @@ def _kind(match: re.Match[str]) -> Kind:
 
 
 def _stopped(match: re.Match[str], kind: Kind) -> bool:
-    """Return whether something more than a gap stands after the name."""
+    """Return whether more than a gap is after the name."""
     return kind in _MARKED or (kind is Kind.ALONE and match.group().rstrip()[-1:] in ".:")
 
 
@@ -223,8 +223,8 @@ def _centred(match: re.Match[str]) -> bool:
     return match.group() == match.string and match.string.startswith(_MIDDLE)
 
 
-def _goes_on_in_italics(match: re.Match[str]) -> bool:
-    """Return whether the italics that begin with the name go on with words."""
+def _continues_in_italics(match: re.Match[str]) -> bool:
+    """Return whether the italics that begin with the name continue with words."""
     return (
         match.group().count("_") == 1
         and match.group().lstrip()[0] == "_"
@@ -237,7 +237,7 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     kind = _kind(match)
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
-    if kind is Kind.PERIOD and _goes_on_in_italics(match):
+    if kind is Kind.PERIOD and _continues_in_italics(match):
         return None  # the first words of a direction
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:

@@ -1,4 +1,4 @@
-"""What each paragraph of a play is: ordered tables of named rules, the first that applies decides.
+"""Decides what each paragraph of a play is: ordered tables of named rules, the first that applies decides.
 
 `PARAGRAPHS` decides every paragraph within a play. Its end, `UNNAMED`, also decides words above the first name of a
 paragraph.
@@ -14,12 +14,7 @@ from typing import Any
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body, speaks_in_brackets
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
-from scriptmodel_trainer.corpus.layouts.directions import (
-    closes_at,
-    ends_open,
-    is_verse,
-    tells,
-)
+from scriptmodel_trainer.corpus.layouts.directions import addresses_nobody, closes_at, ends_open, is_verse
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
 from scriptmodel_trainer.corpus.layouts.names import could_be_name
@@ -100,7 +95,8 @@ def _said_in_italics(place: Place) -> bool:
         return False
     body, text = place.body, place.text.replace("_", "")
     said = body.speaker != "" and (
-        (body.silent and not tells(text)) or (is_verse(text) and (body.singing or not tells(text)))
+        (body.silent and not addresses_nobody(text))
+        or (is_verse(text) and (body.singing or not addresses_nobody(text)))
     )
     return said or body.recognizer.knows(place.paragraph)
 
@@ -150,7 +146,7 @@ def _voices(place: Place) -> list[Cue] | None:
 
 
 def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
-    """Yield what stands before the first cue, and what each cue begins."""
+    """Yield what is before the first cue, and the speech of each cue."""
     before = place.text[: cues[0].start]
     if before.strip():
         yield from _read(UNNAMED, Place(place.body, Evidence(before, place.paragraph.line), place.ahead))

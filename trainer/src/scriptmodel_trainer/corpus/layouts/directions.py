@@ -27,7 +27,7 @@ _ANGLED = re.compile(r"[<‹](?=[^<>‹›]*?[^\W\d_])[^<>‹›]*+[>›]")
 _DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
 _OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
-_AT_MARGIN = re.compile(r"\[.*?[.!?_](?=\n[^a-z]|\Z)", re.DOTALL)  # as far as its lines go on
+_AT_MARGIN = re.compile(r"\[.*?[.!?_](?=\n[^a-z]|\Z)", re.DOTALL)  # as far as its lines continue
 _ENTERS = re.compile(
     r"^(?:[ \t]+(?:Enter|Re-?enter|Exit|Exeunt)|[ ]{16,}(?:Flourish|Alarums?|Sennet|Retreat|Thunder|Music))\b[^\n]*$",
     re.MULTILINE,
@@ -83,9 +83,9 @@ def _someone_acts(text: str) -> bool:
     """Nothing but names in capitals stands outside the italics, which are more than an `and` between two."""
     if not _ACTS.match(text):
         return False
-    names, told = text.split("_")[::2], text.split("_")[1::2]
-    acts = len(names) > len(told) and any(part.strip() not in ("and", "with") for part in told)
-    return acts and " ".join(names).isupper() and tells(text)
+    names, action = text.split("_")[::2], text.split("_")[1::2]
+    acts = len(names) > len(action) and any(part.strip() not in ("and", "with") for part in action)
+    return acts and " ".join(names).isupper() and addresses_nobody(text)
 
 
 def without_angles(text: str) -> str:
@@ -116,8 +116,13 @@ def reads_like_direction(text: str) -> bool:
 
 
 def narrates(text: str) -> bool:
-    """Return True for words that tell what is done: nobody is spoken to, nothing asked or exclaimed, no verse."""
-    return text.rstrip().endswith(_ENDED) and text.lstrip()[:1] not in "\"“‘'-_" and not is_verse(text) and tells(text)
+    """Return True for words that describe an action: nobody is spoken to, nothing asked or exclaimed, no verse."""
+    return (
+        text.rstrip().endswith(_ENDED)
+        and text.lstrip()[:1] not in "\"“‘'-_"
+        and not is_verse(text)
+        and addresses_nobody(text)
+    )
 
 
 def is_quoted(text: str) -> bool:
@@ -131,11 +136,11 @@ def is_verse(text: str) -> bool:
     return len(lines) > 1 and all(line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines)
 
 
-def tells(text: str) -> bool:
+def addresses_nobody(text: str) -> bool:
     """Return True for words in which nobody is spoken to, nothing asked or exclaimed."""
-    told = _QUOTED.sub("", text)
-    spoken = told.count("?") + told.count("!") + len(_SPOKEN.findall(told))
-    return spoken <= len(told) // 300  # a page of description may say `you` or `we` of its readers
+    bare = _QUOTED.sub("", text)
+    spoken = bare.count("?") + bare.count("!") + len(_SPOKEN.findall(bare))
+    return spoken <= len(bare) // 300  # a page of description may say `you` or `we` of its readers
 
 
 def ends_open(text: str) -> bool:
@@ -147,9 +152,9 @@ def ends_open(text: str) -> bool:
 def own_lines(
     text: str, width: int, round_brackets: bool = True, lead: int = 0, lined: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Where directions stand on lines of their own inside a paragraph, as (start, end) places.
+    """Yield the directions on lines of their own inside a paragraph, as (start, end) places.
 
-    In prose a direction may fill a line only because the text was wrapped at `width`: such a line is none of its own.
+    In prose a direction may fill a line only because the text was wrapped at `width`: such a line does not count.
     Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
     The first line of `text` has `lead` characters before it. `lined` is true where a name begins almost every line.
     """
@@ -167,10 +172,10 @@ def own_lines(
     verse = bool(spans) and is_verse("\n".join(said))
     last = 0
     for begin, end, meant in sorted(spans):
-        first = begin == 0 and not lead  # of what goes on in a new paragraph
+        first = begin == 0 and not lead  # of what continues in a new paragraph
         exclaims = text[begin:end].rstrip(" _)").endswith(("!", "?"))
         if verse and begin and text[begin] == "(" and (exclaims or text[begin - 2].isalnum()):
-            continue  # someone says so, or a sentence goes on
+            continue  # someone says so, or a sentence continues
         # no line of verse is a full one
         apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
@@ -181,11 +186,13 @@ def own_lines(
 def _bare_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
     """Lines that no name begins and no full stop ends, as (start, end) places: `Rim shot`, where others have both.
 
-    They stand where words end, and are no full lines of a speech that goes on. `Music: ...` is no speech either.
+    They follow the end of a speech, and are no full lines of one that continues. `Music: ...` is no speech either.
     """
     begin, ended = 0, False
     for line in text.split("\n"):
-        bare = ended and line[:1].isupper() and ends_open(line) and len(line) + _SLACK < width and tells(line)
+        bare = (
+            ended and line[:1].isupper() and ends_open(line) and len(line) + _SLACK < width and addresses_nobody(line)
+        )
         if bare := bare or is_effect(line.partition(":")[0]):
             yield begin, begin + len(line)
         begin, ended = begin + len(line) + 1, bare or not ends_open(line)
@@ -211,9 +218,9 @@ def open_end(text: str) -> int:
     for before, line in itertools.pairwise(lines):
         hangs = len(line) - len(line.lstrip()) - indent
         ended = before.rstrip(" _\n").endswith((".", "!", "?"))
-        signs = (ended, hangs > _HANGING, not tells(line))
+        signs = (ended, hangs > _HANGING, not addresses_nobody(line))
         if (hangs <= 0 and text[:end].count("_") % 2 == 0) or signs.count(True) > 1:
-            break  # unless its italics go on
+            break  # unless its italics continue
         end += len(line)
     return end
 
@@ -228,7 +235,7 @@ def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
     indent, above, below = (len(other) - len(other.lstrip(" ")) for other in (line, before, after))
     if indent - above >= 4:
         return True
-    begins = indent > 0 and _SENTENCE.match(text, start - 2) is not None and tells(line)
+    begins = indent > 0 and _SENTENCE.match(text, start - 2) is not None and addresses_nobody(line)
     if begins and after and above == below != indent:
         return True
     return len(before) + len(line.split(None, 1)[0]) + (1 if begins else _SLACK) < width

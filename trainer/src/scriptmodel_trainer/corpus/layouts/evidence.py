@@ -62,7 +62,7 @@ class Evidence(Paragraph):
     is_bracketed = _shown_by(directions.is_bracketed)
     opens_only = _shown_by(directions.opens_only)
     reads_like_direction = _shown_by(directions.reads_like_direction)
-    tells = _shown_by(directions.tells)
+    addresses_nobody = _shown_by(directions.addresses_nobody)
     is_verse = _shown_by(directions.is_verse)
     narrates = _shown_by(directions.narrates)
     is_short_lined = _shown_by(_is_short_lined)

@@ -66,7 +66,7 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
 
 
 class _Pages:
-    """What the pages of a screenplay hold that is no part of it: a title page, heads, the record of a site."""
+    """The parts of a screenplay's pages that are dropped: a title page, heads, the record of a site."""
 
     def __init__(self, draft: drafts.Draft, *, slugs: bool) -> None:
         self.draft = draft
@@ -90,7 +90,7 @@ class _Pages:
 
 @functools.lru_cache(maxsize=1)
 def _draft(sample: tuple[str, ...]) -> drafts.Draft:
-    """How the lines of a sample are printed; the last result is kept, since it is asked for three times."""
+    """Return how the lines of a sample are printed; the last result is cached, because it is used three times."""
     return drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
 
 
@@ -112,7 +112,7 @@ def _is_title(paragraph: Paragraph, draft: drafts.Draft) -> bool:
 
 
 def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
-    """Lines without what stands between /* and */, which goes to `notes` as cut."""
+    """Yield lines without what is between /* and */, which goes to `notes` as cut."""
     inside = False
     for number, line in enumerate(lines, 1):
         if not inside and "/*" not in line:
@@ -214,7 +214,7 @@ def _scene(paragraph: Paragraph, _: bool) -> Iterator[Event]:
 
 
 def _unnumbered(slug: str) -> tuple[str, str]:
-    """The numbers at the ends of a slugline, and what stands between them."""
+    """Return the numbers at the ends of a slugline, and what is between them."""
     if _is_framed(slug):
         number, *words, _ = slug.split()
         return f"{number} {number}", " ".join(words)
@@ -222,7 +222,7 @@ def _unnumbered(slug: str) -> tuple[str, str]:
 
 
 def _is_framed(slug: str) -> bool:
-    """Return whether something stands between a number and the same number again."""
+    """Return whether something is between a number and the same number again."""
     words = slug.split(None, 1)
     ends = words[1].rsplit(None, 1) if len(words) > 1 else []
     return len(ends) > 1 and ends[1] == words[0] and _NUMBER.fullmatch(words[0]) is not None
@@ -241,7 +241,7 @@ def _is_page_edge(text: str) -> bool:
 
 
 def _is_slug(text: str) -> bool:
-    """Return True for `EXT. ...`, and for what stands between its number and the same number again."""
+    """Return True for `EXT. ...`, and for what is between its number and the same number again."""
     return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
 
 

@@ -1,7 +1,7 @@
-"""Names that a file sets in a way of its own: in brackets, after a line number, before an odd mark.
+"""Infers the frame that a file sets around names: in brackets, after a line number, before an odd mark.
 
-Such a frame is inferred from what recurs at the beginning of lines: in a dialogue the same few short heads come again
-and again, in turns. Lists repeat none or are sorted, prose hardly has any. Lines are then read without the frame.
+Such a frame is inferred from what recurs at the beginning of lines: in a dialogue the same few short heads recur,
+alternating. Lists repeat none or are sorted, prose has hardly any. Lines are then read without the frame.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CLOCK = re.compile(r"\W?\d{1,2}:\d\d\b")
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 _SMALL = frozenset(("of", "the", "and", "in", "a", "from", "&"))
 _WORDS = 5  # of a name
-_TURNS = 8  # heads that come again after another one, at least
+_TURNS = 8  # heads that recur after another one, at least
 _MOST_TURNS = 0.5  # of all heads
 _DENSE = 0.03  # of all lines
 _SPOKEN = 0.02  # of all lines, at least, ask or exclaim: those of lists and tables do not
@@ -40,7 +40,7 @@ _COUNTED = 0.7  # of all numbers follow the one before
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around a name: a line number or none, the mark before it, the mark after it."""
+    """What is around a name: a line number or none, the mark before it, the mark after it."""
 
     numbered: bool
     opens: str
@@ -127,7 +127,7 @@ def _head(line: str) -> _Head | None:
 
 
 def _take_turns(frame: Frame, heads: Sequence[_Head], full: int) -> bool:
-    """Return whether the same names come again, each after another one, and numbers count on."""
+    """Return whether the same names recur, each after another one, and numbers count up."""
     seen: set[str] = set()
     turns = followed = 0
     name, number = "", 0

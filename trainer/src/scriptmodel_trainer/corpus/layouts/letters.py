@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.names import is_common, is_letter, times_wanted
+from scriptmodel_trainer.corpus.layouts.names import is_common, is_letter, times_required
 
 _start = operator.attrgetter("start")
 _IN_ORDER = 0.7  # of the letters that follow others
@@ -54,8 +54,8 @@ class Letters:
     def no_names(self, lower: Counter[str]) -> Set[str]:
         """The letters and words that are nobody's name; `lower` are words that the file writes small, too.
 
-        Whoever is called so speaks often and after others, and begins with words of any kind, never one of
-        them most of the time. After an initial comes a name. Letters of a list follow one another.
+        A speaker of that name speaks often and after others, and starts with various words. After an initial comes a
+        name. Letters of a list follow one another.
         """
         listed = self._ordered > _IN_ORDER * self._pairs and self._pairs > 1
         return {name for name in self._begun if (listed and is_letter(name)) or not self._speaks(name, lower)}
@@ -72,4 +72,4 @@ class Letters:
             many for word, many in words.items() if not word[0].isalpha() or len(word) == 1 or lower[word.lower()]
         )
         most = max((many for word, many in words.items() if word[0].isalpha()), default=0)
-        return count >= times_wanted(name) and min(said, self._turns[name]) > count // 2 and most <= count // 2
+        return count >= times_required(name) and min(said, self._turns[name]) > count // 2 and most <= count // 2

@@ -77,7 +77,7 @@ class _Reader:
         self._mark = ""
 
     def open_direction(self, line: _Line) -> Iterator[Event]:
-        """Begin a direction that a following line closes."""
+        """Start a direction that a following line closes."""
         yield from self._speech_done()
         self.direction, self._direction_line, self._mark = [line.stripped], line.number, line.stripped[0]
 
@@ -108,7 +108,7 @@ class _Reader:
         yield from self._speech_done()
 
     def named(self, line: _Line, match: re.Match[str]) -> Iterator[Event]:
-        """Someone begins to speak, or a scene whose heading is bold."""
+        """Start a speech, or a scene whose heading is bold."""
         number, name, text = line.number, _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or ""
         yield from self._speech_done()
         if is_heading(name):
@@ -150,7 +150,7 @@ class _Reader:
 
 
 def _parted(name: str) -> tuple[str, str]:
-    """Who speaks, and the direction that stands with the name: `Anna (softly)`, `Anna, turning round`."""
+    """Return who speaks, and the direction beside the name: `Anna (softly)`, `Anna, turning round`."""
     match = _WITH_DIRECTION.fullmatch(name)
     return (match["name"], f"({match['beside'] or match['after']})") if match else (name, "")
 
@@ -170,7 +170,7 @@ def _without_brackets(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line where it stands."""
+    """A line in its context."""
 
     reader: _Reader
     number: int

@@ -126,14 +126,14 @@ def is_heading(text: str) -> bool:
     """Return True for the heading of an act, a scene or a part; a short paragraph, or one that begins with SCENE."""
     first = text.lstrip(" *#_=([")[:1]
     if not first or first not in _INITIALS:
-        return False  # most paragraphs are none: the rest is costly
+        return False  # most paragraphs: the rest is costly
     stripped = plain(text).strip("*# []")
     short = len(stripped) <= 120 or stripped[:5].isupper() or _SCENE.match(stripped) is not None
     return short and _HEADING.fullmatch(stripped) is not None
 
 
 def is_extension(text: str) -> bool:
-    """Return True for what stands in brackets beside a name and is not how something is said: V.O., CONT'D."""
+    """Return True for an extension in brackets beside a name: V.O., CONT'D; not for how something is said."""
     return _EXTENSION.fullmatch(text) is not None
 
 
@@ -183,7 +183,7 @@ def is_curtain(text: str) -> bool:
     return _CURTAIN.fullmatch(plain(text)) is not None
 
 
-def tells_of_print(text: str) -> bool:
+def mentions_print(text: str) -> bool:
     """Return True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
 
@@ -224,7 +224,7 @@ def is_front_heading(text: str) -> bool:
 
 
 def is_preface(text: str) -> bool:
-    """Return True for the heading of what is said of a play before it begins."""
+    """Return True for the heading of a preface, foreword or introduction."""
     return _PREFACE.match(text) is not None and is_front_heading(text)
 
 
@@ -238,7 +238,7 @@ def announces_play(text: str) -> bool:
 
 
 def is_back_matter(text: str) -> bool:
-    """Return True for the headings of what stands after the last play: notes, a glossary, an index."""
+    """Return True for the headings of what is after the last play: notes, a glossary, an index."""
     return _BACK.match(text) is not None and is_front_heading(text)
 
 
@@ -252,7 +252,7 @@ def music_heading(text: str) -> str | None:
     if _ALL_SING.fullmatch(text):
         return plain(text).rstrip(".")
     if match["number"]:
-        return ""  # what stands after it is the title or the tune
+        return ""  # what is after it is the title or the tune
     who = " ".join((match["who"] or match["these"] or "").split())
     if "OF" in text.partition("\n")[0] and who and "--" not in text:
         return " ".join(text.split()).strip(" .")  # CHORUS OF GIRLS sing as such

@@ -1,4 +1,4 @@
-"""What names of speakers look like in print, and which words never are one."""
+"""Patterns of speakers' names in print, and words that are never names."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN
 
 
 def is_doubtful(name: str) -> bool:
-    """Return True for what is a name, like Orante's or C.-C., only where it stands before many speeches."""
+    """Return True for what is a name, like Orante's or C.-C., only if it begins many speeches."""
     return is_letter(name) or is_common(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
-def times_wanted(name: str) -> int:
-    """How many paragraphs begin with it, at least, if it is a name."""
+def times_required(name: str) -> int:
+    """Return how many paragraphs a name must begin."""
     return 3 if is_common(name) else 4 if is_doubtful(name) else 2
 
 
@@ -93,12 +93,12 @@ def is_common(name: str) -> bool:
 
 
 def is_effect(name: str) -> bool:
-    """Return True for what stands before a colon and does not speak."""
+    """Return True for words before a colon that are not speakers."""
     return name.upper() in _EFFECTS
 
 
 def is_shortened(name: str) -> bool:
-    """Return True for common words that are names, too, where italics and a full stop say so."""
+    """Return True for common words that are names, too, if they are in italics with a full stop."""
     return name in _SHORTENED
 
 

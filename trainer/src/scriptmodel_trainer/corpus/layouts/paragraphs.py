@@ -38,7 +38,7 @@ class Paragraph:
 
 
 def short_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Lines as a script may have them, so that no rule meets more than it can bear.
+    """Yield lines of the length that rules are made for.
 
     A longer line is cut at spaces, a long run of one character, or of blank ones, shortened.
     """

@@ -1,4 +1,4 @@
-"""A paragraph of a play where it stands."""
+"""A paragraph of a play in its context."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scriptmodel_trainer.corpus.layouts.evidence import Evidence, fact
 
 @dataclass(frozen=True)
 class Place:
-    """A paragraph where it stands: the play so far, and the paragraphs that follow."""
+    """A paragraph in its context: the play so far, and the paragraphs that follow."""
 
     body: Body
     paragraph: Evidence

@@ -45,7 +45,7 @@ class Recognizer:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.speakers = Speakers([*cast.names, *cast.members])
-        self._firsts: dict[Evidence, Cue | None] = {}  # each paragraph is looked at again for each one before it
+        self._firsts: dict[Evidence, Cue | None] = {}  # cached: each paragraph is ahead of many others
 
     def meet(self, paragraph: Evidence) -> list[Cue]:
         """Return the cues of a paragraph, in order, and remember who speaks: from the first cue on a name is known."""
@@ -57,7 +57,7 @@ class Recognizer:
                 continue
             again = cue.name == speaker and not (self.cast.dense and cue.kind is Kind.COLON)
             if again and "[" not in text[last : cue.start]:
-                continue  # said of oneself, unless a direction stands between
+                continue  # names oneself, unless a direction is between
             speaker, last = cue.name, cue.end
             if cue.name not in self.speakers and len(self.speakers) < _MOST_SPEAKERS:
                 self.speakers.add(cue.name)
@@ -89,7 +89,7 @@ class Recognizer:
         return found[0].start if is_scene(text, found) else -1
 
     def first_name(self, paragraph: Evidence) -> str:
-        """Who begins to speak at the beginning of the paragraph, "" if nobody does."""
+        """Return the name of the cue at the start of the paragraph, "" without one."""
         first = self._first(paragraph)
         return first.name if first is not None else ""
 
@@ -99,7 +99,7 @@ class Recognizer:
         return first is not None and first.name in self.speakers
 
     def may_be_title(self, paragraph: Evidence) -> bool:
-        """Return True if the paragraph is a name alone that hardly ever stands so: a title may look like it."""
+        """Return True if the paragraph is a name alone that is rarely set alone: it may be a title."""
         first = self._first(paragraph)
         return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
 
@@ -146,7 +146,7 @@ class Recognizer:
             yield cue
 
     def _set_apart(self, paragraph: Evidence) -> Cue | None:
-        """What can be nothing but a name: above words set in, or `Anna: Words` where the others are as `ANNA:`."""
+        """Return the cue that can only be a name: above words set in, or `Anna: Words` among `ANNA:`."""
         if self.cast.hung and (cue := hung_cue(paragraph.text)) is not None:
             return cue
         if (True, Kind.COLON) not in self.cast.main or (False, Kind.COLON) in self.cast.forms:
@@ -184,10 +184,10 @@ class Recognizer:
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.cast.forms
             # `Anna--a small woman--enters.`
-            told = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
+            described = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
             alone = (True, Kind.ALONE) in self.cast.main
             return (form in self.cast.forms or cue.kind in STRONG or columns or cue.name in self.cast.members) and not (
-                told and (alone or form not in self.cast.forms)
+                described and (alone or form not in self.cast.forms)
             )
         both = words and " AND " in cue.name
         seen = "," in cue.name and (cue.kind is Kind.ALONE or not words) and not both  # who is on the stage
@@ -214,7 +214,7 @@ class Recognizer:
         return cue.name not in self.speakers or "\n" not in words
 
     def _opens_line(self, cue: Cue, text: str) -> bool:
-        """A known name inside a paragraph: where sentences end, and not within a direction."""
+        """Return whether a known name inside a paragraph is a cue: after a sentence, not within a direction."""
         form = (cue.caps, cue.kind)
         if cue.kind is not Kind.LOST:
             if cue.kind is Kind.SPACE and self.cast.spaced:
@@ -226,9 +226,9 @@ class Recognizer:
         return not any(_is_within(cue, text, opens, closes) for opens, closes in ("[]", "()"))
 
     def _new_name(self, cue: Cue) -> bool:
-        """A word that the file also writes small is no name, as `Sixpence.`; `Porter (in the doorway).` is one."""
+        """Return False for a word that the file also writes small: `Sixpence.`, but not `Porter (in the doorway).`."""
         if cue.direction or (cue.name.partition(" ")[0] in GROUP_WORDS and cue.name.istitle() and " " in cue.name):
-            return True  # prose would go on small: `The boys.`
+            return True  # prose would continue in small letters: `The boys.`
         return not any(
             word.lower().strip(".") in self.cast.lower for word in cue.name.split() if word not in _SMALL_WORDS
         )

@@ -1,4 +1,4 @@
-"""The names of those who speak in a file, indexed so that no search goes through all of them."""
+"""The speakers of a file, indexed so that no search visits all of them."""
 
 from __future__ import annotations
 

@@ -13,14 +13,9 @@ from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
 from scriptmodel_trainer.corpus.layouts.decisions import read, read_before_speech
 from scriptmodel_trainer.corpus.layouts.directions import closes_at
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.front import first_of_play
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_closing
-from scriptmodel_trainer.corpus.layouts.opening import (
-    begins,
-    begins_without_names,
-    first_of_play,
-    only_lists,
-    untitled,
-)
+from scriptmodel_trainer.corpus.layouts.opening import begins, begins_without_names, only_lists, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
@@ -120,7 +115,7 @@ def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> It
 
 
 def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iterator[Event]:
-    """What stands before the first cue: cut up to where the play begins."""
+    """Yield what is before the first cue, cut up to the start of the play."""
     held = list(front)
     front.clear()
     start = first_of_play(held)

@@ -1,4 +1,4 @@
-"""What a sample of a file shows, counted once: the names that stand as cues do, words, lines, how paragraphs read."""
+"""Counts over a sample of a file: names that are set as cues are, words, lines, how paragraphs read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ STYLES: Mapping[str, Style] = {
 
 @dataclass(slots=True)
 class Preface:
-    """What is said of a play before it begins: its heading, and its paragraphs among those with `cues`."""
+    """A text before a play: its heading, and its first and last paragraph among those with `cues`."""
 
     heading: str
     begin: int
@@ -58,9 +58,8 @@ class Survey:
     softly: Counter[str] = field(default_factory=Counter)  # words alone in italics: names, or how something is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
     settings: set[str] = field(default_factory=set)  # of the words alone in italics, those right below such a heading
-    tells: list[bool | None] = field(
-        default_factory=list
-    )  # of each paragraph: reads like a direction; None in brackets or verse
+    # Whether each paragraph reads like a direction; None in brackets or verse.
+    narrations: list[bool | None] = field(default_factory=list)
     rules: list[tuple[str, int]] = field(default_factory=list)  # characters of solid lines (else ""), paragraphs before
     attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
@@ -120,7 +119,7 @@ class Survey:
             self.members.update(cue.name for cue in member_cues(text))
 
     def forget(self, names: Set[str]) -> None:
-        """Leave out what turned out to be no names."""
+        """Remove words that are not names."""
         if not names:
             return
         for counts in (self.first, self.inside, self.detached):
@@ -168,7 +167,7 @@ def _cues(text: str) -> list[Cue]:
 
 @functools.lru_cache(maxsize=1)
 def survey(sample: tuple[str, ...]) -> Survey:
-    """Look through the lines of a sample once; the last result is kept, since every style asks for it."""
+    """Survey the lines of a sample; the last result is cached, because every style uses it."""
     result = Survey()
     lengths = sorted(len(line) for line in sample if line.strip())
     result.width = lengths[len(lengths) * 95 // 100] if lengths else 0
@@ -212,7 +211,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
                 result.places[cue.name] += 1
         headed, named = False, detached and cues[0].caps
         bracketed = is_bracketed(text) or text.lstrip(" _")[:1] in ("[", "(")
-        result.tells.append(None if bracketed or is_verse(text) else narrates(text))
+        result.narrations.append(None if bracketed or is_verse(text) else narrates(text))
     result.forget(letters.no_names(result.lower) - result.italic.keys())
     result.join_detached()
     return result

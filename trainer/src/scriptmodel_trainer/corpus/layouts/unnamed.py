@@ -1,4 +1,4 @@
-"""What words without a name before them are: more of the speech, or a direction without brackets."""
+"""Decides whether words without a name before them continue the speech or are a direction without brackets."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def words(place: Place, _: Any) -> Iterator[Event]:
 
 
 def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
-    return place.exposition(doubtful=not (place.paragraph.tells or place.paragraph.reads_like_direction))
+    return place.exposition(doubtful=not (place.paragraph.addresses_nobody or place.paragraph.reads_like_direction))
 
 
 def _begins_with_aside(place: Place) -> bool:
     """Return whether a direction in brackets begins words that continue."""
     seen = place.paragraph
-    return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.tells)
+    return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.addresses_nobody)
 
 
 def _is_stage_action(place: Place) -> bool:
     seen = place.paragraph
-    return (seen.reads_like_direction or seen.is_curtain) and len(place.text) < 400 and seen.tells
+    return (seen.reads_like_direction or seen.is_curtain) and len(place.text) < 400 and seen.addresses_nobody
 
 
 def _is_in_capitals(place: Place) -> bool:
@@ -55,7 +55,7 @@ def _is_centred(place: Place) -> bool:
 
 
 def _is_narration(place: Place) -> bool:
-    """Return whether prose tells what is done, in a play whose directions are not always in brackets."""
+    """Return whether prose describes an action, in a play whose directions are not always in brackets."""
     text, body = place.text, place.body
     if not body.cast.plain_directions or body.singing:
         return False
@@ -66,7 +66,7 @@ def _names_someone(place: Place) -> bool:
     """`HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph."""
     words = plain(place.text[:200]).split()
     named = bool(words) and words[0].strip(".,") in place.body.speakers
-    return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.tells
+    return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.addresses_nobody
 
 
 def _direction(place: Place, _: Any) -> Iterator[Event]:
@@ -77,8 +77,8 @@ def _direction(place: Place, _: Any) -> Iterator[Event]:
         body.speaker = ""
     elif (
         text.endswith((":", ";"))
-        and (told := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
-        and (name := body.speakers.spelled(told["who"]))
+        and (sings := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
+        and (name := body.speakers.spelled(sings["who"]))
     ):
         yield from body.sing(name)
 

@@ -11,10 +11,10 @@ from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.tokens import EOS
 
 _GLUED = re.compile(r"\w[,;:?!，。、；：？！]")
-_TELLING_WORDS = 200  # fewer words tell nothing by what they lack
+_ENOUGH_WORDS = 200  # fewer words show nothing by what they lack
 _MOST_GLUED = 0.002
 _MOST_AT_ONCE = 1 << 16  # characters of a paragraph
-_TELLING = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
+_MARKERS = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
 def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
@@ -70,7 +70,7 @@ def never(lines: Sequence[str]) -> float:
 def score_normalized(lines: Sequence[str]) -> float:
     """Share of lines that hold markers of the token stream."""
     full = [line for line in lines if line and not line.isspace()]
-    marked = sum(any(marker in line for marker in _TELLING) for line in full)
+    marked = sum(any(marker in line for marker in _MARKERS) for line in full)
     return marked / len(full) if full else 0.0
 
 
@@ -83,4 +83,4 @@ def score_plain(lines: Sequence[str]) -> float:
     if not words:
         return 0.0
     glued = sum(_GLUED.search(word) is not None for word in words)
-    return 0.8 if len(words) >= _TELLING_WORDS and glued <= _MOST_GLUED * len(words) else 0.05
+    return 0.8 if len(words) >= _ENOUGH_WORDS and glued <= _MOST_GLUED * len(words) else 0.05
