@@ -189,33 +189,20 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value
 
 
-def read_arrays(path: Path, most: int = 1 << 40) -> dict[str, npt.NDArray[Any]]:
-    """Read the arrays of an .npz file by name, their declared sizes checked before memory is taken for them.
+def read_arrays(path: Path, most: int = 1 << 40, only: str = "") -> dict[str, npt.NDArray[Any]]:
+    """Read the arrays of an .npz file by name, or one of them, their declared sizes checked before memory is taken.
 
     They must be stored as `write_arrays` does, uncompressed, so no file unpacks to more than its own size; pickled
     objects are refused. Raises BadInputError if the file has more than `most` bytes or is not whole.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
+            members = [archive.getinfo(f"{only}.npy")] if only else archive.infolist()
             _check_members(members, os.fstat(file.fileno()).st_size, most)
             return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
     except (BadInputError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make zipfile and NumPy raise whatever there is
-        raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
-
-
-def read_array(path: Path, name: str) -> npt.NDArray[Any]:
-    """Read one array of an .npz file by its name; BadInputError if the file is not whole as far as that needs it."""
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            member = archive.getinfo(f"{name}.npy")
-            _check_members([member], os.fstat(file.fileno()).st_size, 1 << 40)
-            return _array(archive, member)
-    except (BadInputError, MemoryError):
-        raise
-    except Exception as error:
         raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.records import Count, EpochRecord, Text
-from scriptmodel_trainer.storage import converted, json_bytes, parse_json, read_array, read_arrays, write_arrays
+from scriptmodel_trainer.storage import converted, json_bytes, parse_json, read_arrays, write_arrays
 from scriptmodel_trainer.training.state import Effort, Position
 
 
@@ -64,7 +64,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
 def fingerprint_of(path: Path) -> str | None:
     """Return the fingerprint of a checkpoint without reading its arrays; None if it is damaged."""
     try:
-        return converted(parse_json(read_array(path, "described").tobytes()), Checkpoint).fingerprint
+        return converted(parse_json(read_arrays(path, only="described")["described"].tobytes()), Checkpoint).fingerprint
     except (BadInputError, OSError, ValueError):
         return None
 

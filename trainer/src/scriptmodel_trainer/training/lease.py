@@ -18,10 +18,12 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from scriptmodel_trainer.errors import BadInputError, WriteError
-from scriptmodel_trainer.storage import parse_json, read_bounded
+from scriptmodel_trainer.storage import converted, parse_json, read_bounded
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0
@@ -34,8 +36,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 class Owner:
     """Who owns a state folder. `term` grows with each owner; `note` is what the owner says of its run."""
 
-    id: str
-    term: int
+    id: str = ""
+    term: Annotated[int, Meta(ge=0, lt=1 << 40)] = 0
     machine: str = ""
     note: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -151,12 +153,11 @@ class Lease:
     def _read(self) -> Owner | None:
         """Return who owns the folder; a file that cannot be understood names an owner who lives by its age alone."""
         try:
-            value = parse_json(read_bounded(self._folder / _OWNER, _MOST_OWNER))
+            return converted(parse_json(read_bounded(self._folder / _OWNER, _MOST_OWNER)), Owner)
         except FileNotFoundError:
             return None
         except (ValueError, BadInputError):
-            return Owner("", 0)
-        return _owner_from(value)
+            return Owner()
 
     def _beat(self) -> None:
         while not self._released.wait(self._beat_seconds):
@@ -164,18 +165,6 @@ class Lease:
                 if self._lost():
                     return
                 self.renew()
-
-
-def _owner_from(value: Any) -> Owner:
-    """Read an owner; whatever is not as written counts as missing."""
-    entries = value if isinstance(value, dict) else {}
-    name, term, machine, note = (entries.get(field.name) for field in dataclasses.fields(Owner))
-    return Owner(
-        name if isinstance(name, str) else "",
-        term if type(term) is int and 0 <= term < 1 << 40 else 0,
-        machine if isinstance(machine, str) else "",
-        note if isinstance(note, dict) else {},
-    )
 
 
 def _machine() -> str:
