@@ -108,7 +108,7 @@ def _use(folder: Path, chance: random.Random) -> str:
         model = artifacts.load_model(folder)
         page = render_report(model)
         writer = writer_of(model.network(), model.vocabulary)
-        script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening())
+        script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening()).tokens
     except BadInputError as error:
         line = error.line()
         if not line or len(line) > 2000:

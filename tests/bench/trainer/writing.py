@@ -72,7 +72,7 @@ def _bench_together(rounds: int, units: int) -> None:
     tokens: list[int] = [0, 0]
 
     def alone() -> None:
-        tokens[0] = len(writer.write(_SAMPLE_WORDS, Sampling(), seeds[0], Opening()))
+        tokens[0] = len(writer.write(_SAMPLE_WORDS, Sampling(), seeds[0], Opening()).tokens)
 
     def together() -> None:
         tokens[1] = sum(map(len, writer.write_together(_SAMPLE_WORDS, Sampling(), seeds, Opening())))

@@ -61,7 +61,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
             return drawn[-1]
 
     monkeypatch.setattr("scriptmodel_trainer.generation.readers.Reader", Recording)
-    script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(1.0), (1, 0), Opening())
+    script = Writer(net, SCRIPT, SETTINGS).write(60, Sampling(1.0), (1, 0), Opening()).tokens
     ids = SCRIPT.encode(script)
     measured = stepwise_negative_log_likelihoods(Reader(net, SETTINGS), ids, SCRIPT.id_of("<eos>"))
     for logits, target, loss in zip(drawn, ids.tolist(), measured.tolist(), strict=False):
@@ -72,7 +72,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_scripts_with_a_cache_are_well_formed() -> None:
     for seed in range(30):
-        script = Writer(network(SCRIPT, seed), SCRIPT, SETTINGS).write(40, Sampling(), (seed,), Opening())
+        script = Writer(network(SCRIPT, seed), SCRIPT, SETTINGS).write(40, Sampling(), (seed,), Opening()).tokens
         assert not faults(render(script), 40)
 
 

@@ -15,6 +15,7 @@ from samples import play, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature
+from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.corpus.tokens import is_word
@@ -24,7 +25,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.figures import Figures
-from scriptmodel_trainer.judging.lines import lines_of, rendered_tokens
+from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy
 from scriptmodel_trainer.judging.reference import (
     Reference,
@@ -92,7 +93,7 @@ def test_held_out_text_ranks_above_sampled_text_and_that_above_all_that_is_bad(
     corpus_stream: TokenStream, reference: Reference, writer: Writer, tmp_path: Path
 ) -> None:
     held_out = held_out_tokens(corpus_stream)
-    sampled = [writer.write(400, Sampling(), (seed, 0), Opening()) for seed in range(3)]
+    sampled = [writer.write(400, Sampling(), (seed, 0), Opening()).tokens for seed in range(3)]
     (tmp_path / "other.md").write_text(
         "# The Other Play\n\n## ACT I\n\n"
         + "**KING**  \nNow is the winter of our discontent, made glorious summer.  \n\n"
@@ -100,7 +101,7 @@ def test_held_out_text_ranks_above_sampled_text_and_that_above_all_that_is_bad(
         "utf-8",
     )
     bad = {
-        "a loop": writer.write(400, GREEDY, (0, 0), Opening()),
+        "a loop": writer.write(400, GREEDY, (0, 0), Opening()).tokens,
         "noise": shuffled(held_out),
         "a copy": training_text(corpus_stream, len(held_out)),
         "foreign": training_text(stream_of(tmp_path), 800),
@@ -120,7 +121,7 @@ def test_an_untrained_model_writes_noise(learned: tuple[Path, Path], reference: 
     trained = load_model(tmp_path / "model")
     writer = Writer(Network(trained.weights), trained.vocabulary)
     for seed in range(3):
-        assert reference.verdict(writer.write(400, Sampling(), (seed, 0), Opening())).verdict == "noise"
+        assert reference.verdict(writer.write(400, Sampling(), (seed, 0), Opening()).tokens).verdict == "noise"
 
 
 def test_words_in_any_order_come_in_as_many_known_pairs_as_words_apart(
@@ -175,7 +176,7 @@ def test_ngrams_are_the_same_whatever_is_read_at_once(monkeypatch: pytest.Monkey
 
 def test_a_script_is_read_back_as_the_tokens_that_it_was_written_from(writer: Writer) -> None:
     for seed in range(20):
-        tokens = writer.write(120, Sampling(), (seed, 0), Opening())
+        tokens = writer.write(120, Sampling(), (seed, 0), Opening()).tokens
         again = list(rendered_tokens(render(tokens).splitlines()))
         assert [line.words for line in lines_of(again)] == [line.words for line in lines_of(tokens)]
         assert [line.speaker for line in lines_of(again)] == [line.speaker for line in lines_of(tokens)]
@@ -193,7 +194,7 @@ def test_self_bleu_is_one_for_the_same_text_and_nothing_for_texts_without_common
 def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], writer: Writer, tmp_path: Path) -> None:
     corpus, model = learned
     script = tmp_path / "script.txt"
-    script.write_text(render(writer.write(400, Sampling(), (0, 0), Opening())), "utf-8")
+    script.write_text(render(writer.write(400, Sampling(), (0, 0), Opening()).tokens), "utf-8")
     judged = json.loads(run_trainer(["judge", script, "--data", corpus, "--json"]).stdout)
     assert judged["verdict"] == "good"
     assert judged["figures"].keys() == judged["held_out"].keys()

@@ -73,7 +73,11 @@ def test_the_option_writes_all_samples(model: Path, tmp_path: Path) -> None:
 def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     """Frozen: the scripts of fixed weights, as version 0.1.0 wrote them."""
     written = "".join(
-        render(Writer(network(SCRIPT, seed, 1.0), SCRIPT).write(60, Sampling(), (seed, 0), Opening("BEN", "the lamp")))
+        render(
+            Writer(network(SCRIPT, seed, 1.0), SCRIPT)
+            .write(60, Sampling(), (seed, 0), Opening("BEN", "the lamp"))
+            .tokens
+        )
         for seed in range(20)
     )
     assert (

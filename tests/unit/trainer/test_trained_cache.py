@@ -246,7 +246,7 @@ def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
 def test_a_speaker_follows_himself_only_after_a_direction() -> None:
     again = 0
     for seed in range(20):
-        text = render(Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()))
+        text = render(Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()).tokens)
         assert not faults(text, 120)
         starts = [line.split(":")[0] if line.startswith("[") else "direction" for line in text.splitlines()]
         assert not [now for then, now in itertools.pairwise(starts) if now == then != "direction"]
@@ -258,7 +258,7 @@ def test_a_speaker_follows_himself_only_after_a_direction() -> None:
 def test_an_only_speaker_follows_himself() -> None:
     words = tuple(word for word in SCRIPT.words if word != "BEN")
     alone = Vocabulary(words, frozenset((words.index("ANNA"),)))
-    script = Writer(cached_network(alone, 1), alone).write(200, Sampling(1.0), (2,), Opening())
+    script = Writer(cached_network(alone, 1), alone).write(200, Sampling(1.0), (2,), Opening()).tokens
     assert script.count("ANNA") > 1
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,6 +19,9 @@ from scriptmodel_trainer.splitting import FILES, SCENES
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+LONGEST_GIVEN = 64 * 1024
+"""Bytes of a text that a script may continue."""
 
 _DESCRIPTION = """\
 Train a word-level LSTM on plays or screenplays and write new scripts with it.
@@ -82,6 +86,33 @@ def _temperature(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
+
+
+def _cast(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas; none for `any`."""
+    if text == "any":
+        return ()
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("names of speakers are needed, separated by commas, or any")
+    return names
+
+
+def _given_text(path: str) -> str:
+    """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else pfs_path(path).open("rb") as file:
+            content = file.read(LONGEST_GIVEN + 1)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot read {path}: {error.strerror}", "give a text file, or - for standard input"
+        ) from error
+    if len(content) > LONGEST_GIVEN:
+        raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
+    text = content.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise BadInputError(f"{path} is empty", "give a text with at least one line")
+    return text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -284,8 +315,26 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add(
         "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the script [default: 0]"
     )
-    add("--prompt", default="", metavar="TEXT", help="words that the script starts with")
-    add("--speaker", default="", metavar="NAME", help="first speaker")
+    add("--prompt", default="", metavar="TEXT", help="words, or speeches (`NAME: words`), that the script starts with")
+    add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
+    add(
+        "--cast",
+        type=_cast,
+        metavar="NAMES|any",
+        help="only these speak, separated by commas; any: all speakers of the corpus [default: those of one play]",
+    )
+    add("--scene", default="", metavar="HEADING", help="open a scene with this heading")
+    text = command.add_mutually_exclusive_group()
+    text.add_argument(
+        "--continue",
+        dest="text",
+        type=_given_text,
+        default="",
+        metavar="FILE|-",
+        help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
+    )
+    text.add_argument("--continue-text", dest="text", default="", metavar="TEXT", help="continue this text")
+    add("--only-new", action="store_true", help="write only what follows the text that is continued")
     add(
         "--samples",
         type=int,

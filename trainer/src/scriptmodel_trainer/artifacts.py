@@ -22,7 +22,12 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.casting import Play
+from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.model_schema import MOST_JSON, Description
 from scriptmodel_trainer.presets import Preset
@@ -67,7 +72,7 @@ class Origin:
 class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
-    `trigrams` are those that the network is mixed with, if it is.
+    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from.
     """
 
     origin: Origin
@@ -76,6 +81,7 @@ class TrainedModel:
     metrics: Metrics
     reference: Reference | None = None
     trigrams: Trigrams | None = None
+    plays: tuple[Play, ...] = ()
 
     @property
     def size(self) -> int:
@@ -85,6 +91,10 @@ class TrainedModel:
     def network(self) -> Network:
         """Return what reads and predicts tokens."""
         return Network(self.weights, self.vocabulary.document, self.trigrams)
+
+    def writer(self, cache: CacheSettings | None = None) -> Writer | ExactWriter:
+        """Return what writes scripts, with a neural cache of what it has written if `cache` is given."""
+        return writer_of(self.network(), self.vocabulary, cache, self.plays)
 
 
 def versions(**more: str) -> dict[str, str]:

@@ -21,8 +21,7 @@ from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
-from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.generation.writer import Opening, Script, Writer
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
@@ -38,7 +37,8 @@ class GenerateOptions:
     """The generate command's options, checked; without `out` the scripts are returned only.
 
     `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
-    or BEST for the one that the judge ranks first. With `judged_temperature` the judge replaces that of `sampling`.
+    or BEST for the one that the judge ranks first. With `only_new` a script leaves out the text that it continues.
+    With `judged_temperature` the judge replaces that of `sampling`.
     """
 
     model: Path
@@ -53,6 +53,7 @@ class GenerateOptions:
     together: bool = False
     cache: bool = False
     judged_temperature: bool = False
+    only_new: bool = False
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -65,26 +66,24 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     judged = options.keep == BEST or options.record is not None or options.judged_temperature
     model = artifacts.load_model(options.model, judged=judged)
     _prepare(options)
-    network = model.network()
-    if options.cache and network.cache:
+    if options.cache and model.network().cache:
         raise BadInputError(f"{options.model} was trained with a cache and always uses it", "leave out --cache")
-    writer = writer_of(network, model.vocabulary, CacheSettings() if options.cache else None)
-    opening = writer.understood(options.opening)
-    unknown = writer.unknown_words(opening)
-    if unknown:
-        named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
-        text = f"the model does not know {len(unknown)} word(s) of the prompt and reads them as <unk>: {named}"
-        progress.report(Warned("unknown_words", text))
+    writer = model.writer(CacheSettings() if options.cache else None)
+    _note_unknown(writer, options.opening, progress)
     tried = _temperatures(options, writer, model.reference, progress) if options.judged_temperature else {}
     if tried:
         sampling = dataclasses.replace(options.sampling, temperature=best_temperature(tried))
         options = dataclasses.replace(options, sampling=sampling)
-    scripts = _scripts(options, writer, opening)
-    verdicts = [model.reference.verdict(script) for script in scripts] if model.reference is not None else []
+    scripts = _scripts(options, writer)
+    new = [script.tokens[script.given :] for script in scripts]
+    verdicts = [model.reference.verdict(tokens) for tokens in new] if model.reference is not None else []
     best = _best(verdicts, progress) if options.keep == BEST else None
     if best is not None:
         scripts, verdicts = [scripts[best]], [verdicts[best]] if verdicts else []
-    texts = [writer.text(script) for script in scripts]
+        new = [new[best]]
+    texts = [
+        writer.text(tokens if options.only_new else script.tokens) for script, tokens in zip(scripts, new, strict=True)
+    ]
     if options.out is not None:
         entries = _store(options.out, scripts, texts, progress)
         for entry, verdict in zip(entries, verdicts, strict=False):
@@ -108,12 +107,23 @@ def _check(options: GenerateOptions) -> None:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
 
 
-def _scripts(options: GenerateOptions, writer: Writer | ExactWriter, opening: Opening) -> list[list[str]]:
-    """Return the tokens of all samples."""
+def _note_unknown(writer: Writer | ExactWriter, opening: Opening, progress: Progress) -> None:
+    """Warn of words and names of the opening that the model does not know."""
+    for unknown, what in (
+        (writer.unknown_words(opening), "word(s) of the opening and reads them as <unk>"),
+        (writer.unknown_names(opening), "name(s), which speak with the words of other speakers"),
+    ):
+        if unknown:
+            named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
+            progress.report(Warned("unknown_words", f"the model does not know {len(unknown)} {what}: {named}"))
+
+
+def _scripts(options: GenerateOptions, writer: Writer | ExactWriter) -> list[Script]:
+    """Return all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
     if options.together:
-        return writer.write_together(options.words, options.sampling, seeds, opening)
-    return [writer.write(options.words, options.sampling, seed, opening) for seed in seeds]
+        return writer.write_together(options.words, options.sampling, seeds, options.opening)
+    return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]
 
 
 def _temperatures(
@@ -166,7 +176,7 @@ def sample_path(out: Path, sample: int) -> Path:
     return out if sample == 1 else out.with_name(f"{out.stem}.{sample}{out.suffix}")
 
 
-def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Progress) -> list[dict[str, Any]]:
+def _store(out: Path, scripts: list[Script], texts: list[str], progress: Progress) -> list[dict[str, Any]]:
     """Write the scripts; returns what the record says of each."""
     entries = []
     for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1):
@@ -175,7 +185,10 @@ def _store(out: Path, scripts: list[list[str]], texts: list[str], progress: Prog
         words = count_pieces(text)
         progress.report(FileWritten(path, words))
         digest = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
-        entries.append({"file": path.name, "words": words, "tokens": len(script), "sha256": digest})
+        entry: dict[str, Any] = {"file": path.name, "words": words, "tokens": len(script.tokens), "sha256": digest}
+        if script.cast:
+            entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}
+        entries.append(entry)
     return entries
 
 
@@ -203,6 +216,8 @@ def _record(
         "seed": options.seed,
         "prompt": options.opening.prompt,
         "speaker": options.opening.speaker,
+        **({"scene": options.opening.scene} if options.opening.scene else {}),
+        **({"continued": options.opening.text} if options.opening.text else {}),
         "model": {
             "preset": model.origin.preset_name,
             "seed": model.origin.seed,

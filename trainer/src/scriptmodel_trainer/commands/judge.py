@@ -14,12 +14,13 @@ import numpy as np
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
-from scriptmodel_trainer.judging.lines import is_rendered, lines_of, rendered_tokens
+from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
 from scriptmodel_trainer.judging.verdict import Verdict, judge
@@ -91,9 +92,9 @@ def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Pro
         if model.vocabulary.exact:
             message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
             raise BadInputError(message, "judge a model of another layout")
-        writer = Writer(model.network(), model.vocabulary)
+        writer = model.writer()
         seeds = [(options.seed, sample) for sample in range(options.samples)]
-        return writer.write_together(options.words, Sampling(), seeds, Opening())
+        return [script.tokens for script in writer.write_together(options.words, Sampling(), seeds, Opening())]
     (source,) = reading.find_sources([options.subject], progress.note)
     if is_rendered(reading.sample_lines(source)):
         return [list(rendered_tokens(reading.read_lines(source)))]

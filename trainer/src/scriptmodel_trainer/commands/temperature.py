@@ -29,7 +29,7 @@ def verdicts_on_temperatures(
     verdicts = {}
     for temperature in TEMPERATURES:
         settings = dataclasses.replace(sampling, temperature=temperature)
-        scripts = (writer.write(_WORDS, settings, (0, number), Opening()) for number in range(_SCRIPTS))
+        scripts = (writer.write(_WORDS, settings, (0, number), Opening()).tokens for number in range(_SCRIPTS))
         verdicts[temperature] = judge(mean_figures([*map(reference.figures, scripts)]), reference.held_out)
     return verdicts
 

@@ -39,6 +39,8 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     """Return the line with one more token; a token attaches to what belongs before it."""
     if kind is Kind.CLOSE_NAME:
         return f"{line} ]:"
+    if before == tokens.OPEN_NAME:
+        return f"{line} {token.replace('_', ' ')}"
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop

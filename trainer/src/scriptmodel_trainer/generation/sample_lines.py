@@ -30,7 +30,7 @@ def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Flo
                 script = writer.write(words, Sampling(), (seed, 0), Opening())
             except BadInputError:
                 return ""
-            lines = [line for line in writer.text(script).splitlines() if 0 < len(line) <= LONGEST]
+            lines = [line for line in writer.text(script.tokens).splitlines() if 0 < len(line) <= LONGEST]
             if lines:
                 return next((line for line in lines if line.startswith("[ ")), lines[0])
         return ""

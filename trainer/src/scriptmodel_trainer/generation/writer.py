@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.given import GivenText, read_given, without_names
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
     CLOSE_QUOTE,
+    EOS,
     OPEN_BRACKET,
     OPEN_NAME,
     OPEN_QUOTE,
-    name_token,
+    event_tokens,
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.casting import Cast, Casting, Play
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
@@ -41,12 +45,31 @@ _GROUPS = {
 _LONGEST_WORD = 8  # sub-words
 
 
+_MOST_READ = 3000
+"""Tokens of a given text that the network reads; what is further back changes its state no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Start of a script: a speaker's name and words; either may be empty."""
+    """Start of a script: a text to continue, a scene's heading, a speaker's name and words; each may be empty.
+
+    `cast` are the only names that may speak; None chooses a play, and ANY lets every speaker of the model speak.
+    """
 
     speaker: str = ""
     prompt: str = ""
+    scene: str = ""
+    text: str = ""
+    cast: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The tokens of a script, of which the first `given` are the text that it continues, and who speaks."""
+
+    tokens: list[str]
+    given: int = 0
+    cast: Cast | None = None
 
 
 def enough_of(words: int) -> int:
@@ -57,17 +80,27 @@ def enough_of(words: int) -> int:
 class Writer:
     """Writes scripts with one model, and a neural cache of what it has written if `cache` is given."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, cache: CacheSettings | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        vocabulary: Vocabulary,
+        cache: CacheSettings | None = None,
+        plays: Sequence[Play] = (),
+    ) -> None:
         self._network = network
         self._cache = cache
         self._vocabulary = vocabulary
+        self._casting = Casting(vocabulary, plays)
         kinds = list(map(kind_of_piece if vocabulary.spells else kind_of, vocabulary.words))
         self._kinds = kinds
         numbered = np.array(kinds)
         self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
         names = [number for number in sorted(vocabulary.name_starts) if kinds[number] is not Kind.UNWRITTEN]
         self._members[Kind.NAME] = np.array(names, np.int64)
+        joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
+        self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
+        self._longest_name = max((name.count("_") for name in vocabulary.names), default=0)  # further words of it
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
@@ -75,17 +108,18 @@ class Writer:
         # speaker, unless a direction comes between.
         self._changes_speakers = bool(network.cache) and not vocabulary.spells and len(names) > 1
 
-    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> list[str]:
-        """Return tokens of a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
+    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
+        """Return a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
 
-        Raises BadInputError if so few words cannot hold a script, or the opening does not fit.
+        The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
+        hold a script, or the opening does not fit.
         """
         reader = reader_of(self._network, self._cache, sampling.temperature)
         return run_alone(reader, self._stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
-    ) -> list[list[str]]:
+    ) -> list[Script]:
         """Return a script for each seed, written together: much faster than one after another.
 
         The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
@@ -94,104 +128,111 @@ class Writer:
         streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
         return run_together(self._network, streams, sampling.temperature)
 
-    def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[list[str]]:
+    def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[Script]:
         """Write one script: yields the number of each token and is sent the logits after it."""
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
-        page = _Page(self._vocabulary, self._grammar, words)
+        start = self._start(opening)
+        cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
+        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast))
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
+        if Kind.OPEN_EXPOSITION not in self._grammar.kinds:
+            least += self._longest_name
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         page.logits = yield self._vocabulary.first
-        yield from self._open(page, opening, sampling, random)
+        yield from self._force(page, _voiced(start.text, cast), counted=False)
+        given = len(self._vocabulary.joined(page.script))
+        yield from self._force(page, _voiced(start.scene, cast))
+        if start.prompt and start.prompt[0] != OPEN_NAME and page.position.place is Place.OUTSIDE:
+            yield from self._force(page, [OPEN_NAME])
+            yield from self._finish_name(page, sampling, random)
+        yield from self._force(page, _voiced(start.prompt, cast))
         enough = enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):
-            yield from self._next(page, sampling, random, self._allowed(page))
-        return self._vocabulary.joined(page.script)
+            yield from self._next(page, sampling, random)
+        tokens = self._vocabulary.joined(page.script)
+        return Script(cast.printed(tokens) if cast else tokens, given, cast)
 
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""
         return render(script)
 
-    def understood(self, opening: Opening) -> Opening:
-        """Return the opening with a speaker's name at the beginning of the prompt (`HAMLET: To be`) as its speaker.
-
-        Only a name that the model knows is one, and only if no other speaker is given.
-        """
-        name, colon, words = opening.prompt.partition(":")
-        speaker = self._speaker_named(name) if colon and self._grammar.has_names else None
-        if speaker is None:
-            return opening
-        if opening.speaker and self._speaker_named(opening.speaker) != speaker:
-            return opening
-        return Opening(speaker, words.strip())
-
     def unknown_words(self, opening: Opening) -> list[str]:
-        """Return the words of the prompt that the model neither knows nor spells, each once."""
+        """Return the words of the opening that the model neither knows nor spells, each once."""
         if self._vocabulary.spells:
             return []
-        words = [piece for piece in split_words(opening.prompt) if kind_of(piece) in (Kind.WORD, Kind.CLITIC)]
+        start = self._start(opening)
+        tokens = without_names([*start.text, *start.scene, *start.prompt])
+        words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
         return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
 
-    def _open(self, page: _Page, opening: Opening, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+    def unknown_names(self, opening: Opening) -> list[str]:
+        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
+        if self._vocabulary.spells:
+            return []
+        names = (*(opening.cast or ()), *self._start(opening).speakers)
+        return [name for name in dict.fromkeys(names) if self._casting.find(name) is None]
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019  # a writer lives as long as its model, and samples share an opening
+    def _start(self, opening: Opening) -> _Start:
+        """Return the tokens that a script with this opening starts with."""
         if opening.speaker and not self._grammar.has_names:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
-        if self._grammar.has_names and (opening.speaker or opening.prompt):
-            yield from self._force(page, [OPEN_NAME])
+        text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
+        spoken = self._given(opening.prompt)
+        if spoken.speakers and opening.speaker in ("", *spoken.speakers):
+            prompt = list(spoken.tokens)
+        else:
+            prompt = self._quoted(split_words(opening.prompt))
             if opening.speaker:
-                yield from self._force(page, [self._known_speaker(opening.speaker)])
-            else:
-                yield from self._next(page, sampling, random, frozenset((Kind.NAME,)))
-            yield from self._force(page, [CLOSE_NAME])
-        for piece in split_words(opening.prompt):
-            quoting = any(group is Kind.OPEN_QUOTE for group, _ in page.position.groups)
-            token = ("”" if quoting else "“") if piece == '"' else piece
-            yield from self._force(page, [_GROUPS.get(token, token)])
+                prompt = [OPEN_NAME, self._casting.require(opening.speaker), CLOSE_NAME, *prompt]
+        start = _Start(list(text.tokens), event_tokens(scene), prompt)
+        if text.unfinished and (start.scene or start.prompt[:1] == [OPEN_NAME]):
+            start.text.append(EOS)
+        return start
 
-    def _known_speaker(self, name: str) -> str:
-        known = self._speaker_named(name)
-        if known is not None:
-            return known
-        token = name_token(name)
-        if self._vocabulary.spells and token:
-            return token
-        speakers = self._speakers
-        folded = {speaker.casefold(): speaker for speaker in reversed(speakers)}
-        near = [folded[match] for match in difflib.get_close_matches(token.casefold(), folded, n=3)]
-        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-        more = " ..." if len(speakers) > 12 else ""
-        raise BadInputError(
-            f'unknown speaker "{name}"{meant}',
-            f"the model knows {', '.join(speakers[:12])}{more}",
-            parameter="speaker",
+    def _given(self, text: str) -> GivenText:
+        """Return a text in any layout as tokens, with names as the model spells them."""
+        given = read_given(text, lambda name: self._casting.find(name) is not None)
+        tokens = given.tokens if self._grammar.has_names else without_names(given.tokens)
+        before = ["", *tokens]
+        named = (
+            (self._casting.find(token) or token) if last == OPEN_NAME else token
+            for last, token in zip(before, tokens, strict=False)
         )
+        return GivenText(tuple(named), given.unfinished)
 
-    def _speaker_named(self, name: str) -> str | None:
-        """Return the speaker of that name as the model spells it, None if the model knows none."""
-        token = name_token(name)
-        alike = [speaker for speaker in self._speakers if speaker.casefold() == token.casefold()]
-        if not alike:
-            return None
-        return token if token in alike else alike[0]
+    def _quoted(self, pieces: Sequence[str]) -> list[str]:
+        """Return the tokens of words in which every other double quote closes."""
+        quoting, found = False, []
+        for piece in pieces:
+            mark = ("”" if quoting else "“") if piece == '"' else piece
+            quoting = mark == "“" or (quoting and mark != "”")
+            found.append(_GROUPS.get(mark, mark))
+        return found
 
-    @property
-    def _speakers(self) -> list[str]:
-        """Names that the model knows, most frequent first."""
-        return [name for name in self._vocabulary.names if kind_of(name) is not Kind.UNWRITTEN]
+    def _force(self, page: _Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:
+        """Put given tokens on the page; marks that the grammar forbids there are left out, words never are.
 
-    def _force(self, page: _Page, tokens: Sequence[str]) -> Stream[None]:
-        """Put given tokens on the page; marks that the grammar forbids there are left out, words never are."""
-        for token in tokens:
+        Tokens that are not `counted` use nothing of the limit, and the network reads the last of them only.
+        """
+        unread = 0 if counted else len(tokens) - _MOST_READ
+        for number, token in enumerate(tokens):
             kind = Kind.NAME if page.position.place is Place.NAME else kind_of(token)
             if kind is Kind.CLITIC and not self._grammar.allows(page.position, kind):
                 kind = Kind.WORD
             if not self._grammar.allows(page.position, kind):
                 continue
             for piece in self._vocabulary.pieces(token):
-                page.logits = yield page.put(piece, kind)
+                placed = page.put(piece, kind)
+                if number >= unread:
+                    page.logits = yield placed
                 kind = Kind.CONTINUATION
-            if page.left < self._grammar.to_end(page.position)[0]:
+            if not counted:
+                page.used = 0
+            elif page.left < self._grammar.to_end(page.position)[0]:
                 hint = "ask for more --words or shorten the prompt"
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
 
@@ -207,24 +248,46 @@ class Writer:
     def _affordable(self, page: _Page, kind: Kind) -> bool:
         after = self._grammar.advance(page.position, kind)
         pieces, steps = self._grammar.to_end(after)
-        need = cost(page.position, kind) + pieces
+        need = cost(page.position, kind) + pieces + (self._longest_name if kind is Kind.OPEN_NAME else 0)
         if page.left > need:
             return True
         # With nothing to spare, only the rest of a word or a step on a shortest way to the end.
         return page.left == need and (kind is Kind.CONTINUATION or steps < self._grammar.to_end(page.position)[1])
 
-    def _next(
-        self, page: _Page, sampling: Sampling, random: np.random.Generator, allowed: frozenset[Kind]
-    ) -> Stream[None]:
-        logits = page.logits + self._mask(allowed)
+    def _next(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+        in_name = page.position.place is Place.NAME
+        if page.names and page.position.place in (Place.NAME, Place.NAMED):
+            logits = page.logits + self._only(page.names)
+        else:
+            logits = page.logits + self._mask(self._allowed(page))
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
         penalise(logits, recent[self._penalised[recent]], sampling)
-        in_name = page.position.place is Place.NAME
-        if in_name and page.speaker is not None and self._changes_speakers:
+        if in_name and page.speaker is not None and self._changes_speakers and page.names.keys() != {page.speaker}:
             logits[page.speaker] = -np.inf
         number = choose(logits, sampling, random)
         kind = Kind.NAME if in_name else self._kinds[number]
         page.logits = yield page.put(self._vocabulary.words[number], kind)
+
+    def _finish_name(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+        """Let the network choose a name, up to the marker that closes it."""
+        while page.position.place in (Place.NAME, Place.NAMED):
+            yield from self._next(page, sampling, random)
+
+    def _names_of(self, cast: Cast | None) -> _Names:
+        """Return the names of a cast as the numbers that spell them and the closing marker; without a cast, none."""
+        names: _Names = {}
+        for name in cast.names if cast else ():
+            pieces = [*self._vocabulary.pieces(cast.voice(name) if cast else name), CLOSE_NAME]
+            if all(piece in self._vocabulary for piece in pieces):
+                node = names
+                for piece in pieces:
+                    node = node.setdefault(self._vocabulary.id_of(piece), {})
+        return names
+
+    def _only(self, names: _Names) -> Floats:
+        mask = np.full(len(self._vocabulary), -np.inf, np.float32)
+        mask[list(names)] = 0
+        return mask
 
     def _mask(self, allowed: frozenset[Kind]) -> Floats:
         mask = self._masks.get(allowed)
@@ -236,10 +299,39 @@ class Writer:
         return mask
 
 
-class _Page:
-    """The script so far, with the grammar's state and the network's logits after it."""
+_Names = dict[int, "_Names"]
+"""Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""
 
-    def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """The tokens that a script starts with: of the text that it continues, of a scene's heading, and of a prompt."""
+
+    text: list[str]
+    scene: list[str]
+    prompt: list[str]
+
+    @property
+    def speakers(self) -> list[str]:
+        """The names that speak, the last speaker first."""
+        return GivenText((*self.text, *self.prompt)).speakers
+
+
+def _voiced(tokens: Sequence[str], cast: Cast | None) -> list[str]:
+    """Return tokens with the voices of the cast in place of its names."""
+    before = ["", *tokens]
+    return [
+        cast.voice(token) if cast and last == OPEN_NAME else token for last, token in zip(before, tokens, strict=False)
+    ]
+
+
+class _Page:
+    """The script so far, with the grammar's state and the network's logits after it.
+
+    `names` are those that may come next in the place of a name; empty without a cast.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: _Names) -> None:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
@@ -247,6 +339,8 @@ class _Page:
         self.used = 0
         self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
+        self.names = names
+        self._cast = names
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar
@@ -258,11 +352,13 @@ class _Page:
 
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
-        self.used += cost(self.position, kind)
+        number = self._vocabulary.id_of(token)
+        named = self.position.place in (Place.NAME, Place.NAMED)
+        self.names = self.names.get(number, {}) if named and kind is not Kind.CLOSE_NAME else self._cast
+        self.used += cost(self.position, kind) + (token.count("_") if named else 0)
         self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
         self.position = self._grammar.advance(self.position, kind)
         self.script.append(token)
-        number = self._vocabulary.id_of(token)
         if kind in (Kind.WORD, Kind.CLITIC):
             self.recent.append(number)
         elif kind is Kind.NAME:

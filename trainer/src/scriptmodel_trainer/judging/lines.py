@@ -1,24 +1,18 @@
-"""Speeches and directions of a token sequence, and the tokens of a script as `generate` writes it."""
+"""Speeches and directions of a token sequence."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_EXPOSITION,
     CLOSE_NAME,
     ENDERS,
     OPEN_EXPOSITION,
     OPEN_NAME,
-    event_tokens,
     is_word,
 )
-
-_SPEECH = re.compile(r"\[ (?P<name>\S+) \]:(?P<text>.*)")
-_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
 @dataclass(slots=True)
@@ -54,24 +48,3 @@ def lines_of(tokens: Sequence[str]) -> list[Line]:
     for line in lines:
         line.sentences = [sentence for sentence in line.sentences if sentence]
     return [line for line in lines if line.sentences]
-
-
-def is_rendered(lines: Iterable[str]) -> bool:
-    """Return whether most lines of a text are speeches or directions as `generate` writes them."""
-    full = [line for line in lines if line.strip()]
-    return sum(_event(line.strip()) is not None for line in full) * 2 > len(full)
-
-
-def rendered_tokens(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the tokens of a script as `generate` writes it; other lines are taken for directions."""
-    for line in map(str.strip, lines):
-        if line:
-            yield from event_tokens(_event(line) or Event(EventKind.EXPOSITION, line))
-
-
-def _event(line: str) -> Event | None:
-    if match := _SPEECH.fullmatch(line):
-        return Event(EventKind.SPEECH, match["text"], match["name"])
-    if match := _DIRECTION.fullmatch(line):
-        return Event(EventKind.EXPOSITION, match["text"])
-    return None

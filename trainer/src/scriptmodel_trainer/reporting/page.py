@@ -12,7 +12,6 @@ from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
-from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.judge_section import judge_section
@@ -29,7 +28,7 @@ _CLASSES = {
     "marker": "brackets and quotes",
     "unknown": "rare words, as one",
 }
-_SPEECH = re.compile(r"\[ (?P<name>\S+) \]: (?P<text>.*)")
+_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
 
 
 def render_report(model: TrainedModel) -> str:
@@ -134,14 +133,14 @@ def _chips(title: str, entries: Iterable[tuple[str, int]]) -> str:
 
 
 def _written(model: TrainedModel) -> str:
-    writer = writer_of(model.network(), model.vocabulary)
+    writer = model.writer()
     scripts: dict[str, list[str]] = {}
     for temperature in _TEMPERATURES:
         try:
             script = writer.write(_SAMPLE_WORDS, Sampling(temperature), (model.origin.seed, 0), Opening())
         except BadInputError as error:  # a model of almost nothing cannot write; the page says so
             return f"<p class='note'>{html.escape(error.line())}</p>"
-        scripts[f"Temperature {temperature:g}"] = script
+        scripts[f"Temperature {temperature:g}"] = script.tokens
     parts = [
         f"<article class='script'><h3>{title}</h3>{_script_lines(writer.text(script))}</article>"
         for title, script in scripts.items()
@@ -155,7 +154,7 @@ def _script_lines(text: str) -> str:
 
 def _script_line(line: str) -> str:
     if match := _SPEECH.fullmatch(line):
-        name = html.escape(match["name"].replace("_", " "))
+        name = html.escape(match["name"])
         return f"<p class='speech'><b>{name}</b> {html.escape(match['text'])}</p>"
     if line.startswith("{{ ") and line.endswith(" }}"):
         return f"<p class='exposition'>{html.escape(line[3:-3])}</p>"

@@ -1,0 +1,106 @@
+"""Who speaks: the cast that is asked for, that of one play, or that of the text that a script continues."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from test_generation import faults, weights_of
+
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.casting import ANY, Play
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.subwords import LETTERS
+from scriptmodel_trainer.vocabulary import Vocabulary, with_names
+
+NAMES = ("ANNA", "BEN", "OLD_BEN", "MIRA", "THE_CLERK")
+WORDS = (*NAMES, "the", "lamp", "waits", "'s", ",", "--", *sorted(tokens.MARKERS), "<unk>")
+CLOSED = with_names(WORDS, NAMES)
+OPEN = with_names((*WORDS, *sorted(LETTERS)), NAMES)
+PLAYS = (Play("one.txt", ("ANNA", "BEN", "OLD_BEN")), Play("two.txt", ("MIRA", "THE_CLERK")))
+LONG = 300
+
+
+def writer(vocabulary: Vocabulary, seed: int = 1) -> Writer:
+    weights = weights_of(vocabulary, seed, 0.5)
+    for token, bias in ((tokens.OPEN_NAME, 6), (tokens.EOS, 5)):  # short speeches
+        weights["output/bias"][vocabulary.id_of(token)] += bias
+    return Writer(Network(weights), vocabulary, plays=PLAYS)
+
+
+def speakers(text: str) -> list[str]:
+    return re.findall(r"^\[ ([^\]]+) \]:", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
+@pytest.mark.parametrize("cast", [("ANNA", "Old Ben"), ("Zoë", "ANNA"), ("A", "AB", "ABC")])
+def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...]) -> None:
+    heard: list[str] = []  # ten thousand speeches in all cases together
+    network = writer(vocabulary)
+    for seed in range(1000):
+        heard += speakers(render(network.write(LONG, Sampling(1.5), (seed,), Opening(cast=cast)).tokens))
+        if len(heard) > 1_700:
+            break
+    assert len(heard) > 1_700
+    assert {name.casefold() for name in heard} == {name.casefold() for name in cast}
+
+
+def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
+    casts = set()
+    for seed in range(20):
+        script = writer(CLOSED).write(LONG, Sampling(1.5), (seed, 0), Opening())
+        assert script.cast is not None
+        play = next(play for play in PLAYS if play.name == script.cast.play)
+        assert set(speakers(render(script.tokens))) <= {name.replace("_", " ") for name in play.speakers}
+        casts.add(play.name)
+    assert casts == {"one.txt", "two.txt"}
+    everyone = writer(CLOSED).write(2000, Sampling(1.5), (1,), Opening(cast=ANY))
+    assert everyone.cast is None
+    assert len(set(speakers(render(everyone.tokens)))) == len(NAMES)
+
+
+@pytest.mark.parametrize("opening", [Opening("MIRA"), Opening("", "MIRA: The lamp"), Opening(text="Mira. The lamp.")])
+def test_who_speaks_first_chooses_the_play(opening: Opening) -> None:
+    for seed in range(5):
+        script = writer(CLOSED).write(60, Sampling(), (seed,), opening)
+        assert script.cast is not None
+        assert script.cast.play == "two.txt"
+        assert speakers(render(script.tokens))[0].casefold() == "mira"
+
+
+def test_a_name_without_letters_is_no_name() -> None:
+    with pytest.raises(BadInputError, match="is not a name"):
+        writer(CLOSED).write(60, Sampling(), (1,), Opening(cast=("ANNA", "!!")))
+
+
+SCENE = "HEDDA: The lamp waits.\n\n(He turns.)\n\nTESMAN: The zeppelin waits"
+
+
+@pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
+def test_a_scene_of_other_people_is_continued_by_them(vocabulary: Vocabulary) -> None:
+    for seed in range(20):
+        script = writer(vocabulary, seed).write(60, Sampling(1.5), (seed,), Opening(text=SCENE))
+        text = render(script.tokens)
+        assert text.startswith("[ HEDDA ]: The lamp waits.\n{{ He turns. }}\n[ TESMAN ]: The zeppelin waits")
+        assert set(speakers(text)) == {"HEDDA", "TESMAN"}
+        only_new = render(script.tokens[script.given :])
+        assert text.replace(" ", "").replace("\n", "").endswith(only_new.replace(" ", "").replace("\n", ""))
+        assert len(only_new.split()) <= 60
+
+
+def test_who_is_to_speak_next_and_a_new_scene_follow_the_text() -> None:
+    opening = Opening("ANNA", "the lamp", "INT. KITCHEN", "BEN: The lamp waits", cast=("ANNA", "BEN"))
+    text = render(writer(CLOSED).write(60, Sampling(), (1,), opening).tokens)
+    assert text.startswith("[ BEN ]: The lamp waits.\n{{ INT. KITCHEN. }}\n[ ANNA ]: the lamp")
+
+
+def test_a_long_text_is_kept_whole_and_costs_no_words() -> None:
+    text = "\n".join(f"{name}: the lamp waits." for name in ("ANNA", "BEN") * 1000)
+    script = writer(CLOSED).write(30, Sampling(), (1,), Opening(text=text))
+    rendered = render(script.tokens)
+    assert rendered.count("[ ANNA ]: the lamp waits.\n[ BEN ]: the lamp waits.\n") >= 1000
+    assert not [fault for fault in faults(render(script.tokens[script.given :]), 30) if "words" in fault]

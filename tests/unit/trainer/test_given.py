@@ -1,0 +1,51 @@
+"""Scenes and prompts of a few lines are read in every layout."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.given import given_events, read_given
+
+SPOKEN = [("HEDDA", "You are late, Tesman."), ("TESMAN", "Am I? I was at the library."), ("HEDDA", "Of course.")]
+SCENES = {
+    "colon": "HEDDA: You are late, Tesman.\nTESMAN: Am I? I was at the library.\nHEDDA: Of course.",
+    "title": "Hedda: You are late, Tesman.\nTesman: Am I? I was at the library.\nHedda: Of course.",
+    "period": "HEDDA. You are late, Tesman.\nTESMAN. Am I? I was at\nthe library.\n\nHEDDA. Of course.",
+    "alone": "HEDDA\nYou are late, Tesman.\n\nTESMAN\nAm I? I was\nat the library.\n\nHEDDA\nOf course.",
+    "markdown": "**HEDDA**  \nYou are late, Tesman.\n\n**TESMAN:** Am I? I was at the library.\n\n**HEDDA**\nOf course.",
+    "fountain": "INT. HALL - NIGHT\n\nHEDDA\nYou are late, Tesman.\n\nTESMAN\nAm I? I was at the library.\n\n"
+    "HEDDA\nOf course.\n",
+    "rendered": "[ HEDDA ]: You are late, Tesman.\n[ TESMAN ]: Am I? I was at the library.\n[ HEDDA ]: Of course.\n",
+}
+
+
+@pytest.mark.parametrize("layout", SCENES)
+def test_three_speeches_are_three_speeches_in_every_layout(layout: str) -> None:
+    events = given_events(SCENES[layout], lambda _: False)
+    speeches = [event for event in events if event.kind is EventKind.SPEECH]
+    assert [(event.speaker.upper(), " ".join(event.text.split())) for event in speeches] == SPOKEN
+    headings = [event.text for event in events if event.kind is EventKind.HEADING]
+    assert headings == (["INT. HALL - NIGHT"] if layout == "fountain" else [])
+
+
+def test_a_small_name_is_a_cue_if_the_model_knows_it() -> None:
+    text = "the lamp: it waits.\nben. It does."
+    assert not read_given(text, lambda _: False).speakers
+    assert read_given(text, lambda name: name == "ben").speakers == ["ben"]
+
+
+@pytest.mark.parametrize(
+    ("end", "unfinished"),
+    [("waits.", False), ("waits", True), ("waits,", True), ("waits?", False), ('waits."', False), ("waits...", False)],
+)
+def test_a_sentence_without_an_end_stays_open(end: str, unfinished: bool) -> None:
+    given = read_given(f"BEN: The lamp {end}", lambda _: False)
+    assert given.unfinished == unfinished
+    assert (given.tokens[-1] in ("waits", ",")) == unfinished
+
+
+def test_directions_and_the_last_speaker_first() -> None:
+    given = read_given("(Enter BEN.)\n\nANNA: No.\n\n[She turns.]\n\nBEN: Yes.", lambda _: False)
+    assert given.speakers == ["BEN", "ANNA"]
+    assert given.tokens.count("<open-exp>") == 2

@@ -1,0 +1,136 @@
+"""Text that a script starts with: a scene to continue, or a prompt, in any layout and of any length.
+
+The layouts of the corpus are recognised by many lines. A scene of a few lines is read by its cues alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scriptmodel_trainer.corpus import layouts
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens
+
+_SURE = 0.5  # a layout that explains less of a text may be chance
+_RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
+_RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
+_HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
+_CUE = re.compile(
+    r"\**(?P<name>[^\W\d_][\w .'’&-]{0,40}?)\**\s*(?P<mark>:|(?:\.|--|—)(?=\**(?:\s|$)))\**\s*(?P<text>.*)"
+)
+_DIRECTION = re.compile(r"\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|_(?P<italic>[^_]*)_")
+_UNFINISHED = re.compile(r"[\w,;:'’-]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenText:
+    """The tokens of a text; `unfinished` if its last sentence has no end."""
+
+    tokens: tuple[str, ...] = ()
+    unfinished: bool = False
+
+    @property
+    def speakers(self) -> list[str]:
+        """The names that speak, the last speaker first."""
+        names = [name for mark, name in zip(self.tokens, self.tokens[1:], strict=False) if mark == OPEN_NAME]
+        return list(dict.fromkeys(reversed(names)))
+
+
+def read_given(text: str, known: Callable[[str], bool]) -> GivenText:
+    """Return the tokens of a text in any layout; `known` tells whether the model has a speaker of that name.
+
+    The end of a sentence that the text does not finish is left out, so that a script may finish it.
+    """
+    tokens = [token for event in given_events(text, known) for token in event_tokens(event)]
+    unfinished = bool(tokens) and tokens[-1] in ENDERS and _UNFINISHED.search(text) is not None
+    return GivenText(tuple(tokens[:-1] if unfinished else tokens), unfinished)
+
+
+def without_names(tokens: Sequence[str]) -> list[str]:
+    """Return tokens without the names that speak."""
+    before = ["", *tokens]
+    return [
+        token
+        for last, token in zip(before, tokens, strict=False)
+        if last != OPEN_NAME and token not in (OPEN_NAME, CLOSE_NAME)
+    ]
+
+
+def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
+    """Return the speeches and directions of a text in any layout."""
+    lines = text.splitlines()
+    if is_rendered(lines):
+        return list(rendered_events(lines))
+    layout, score = layouts.detect(lines)
+    if layout.name != "plain" and score >= _SURE:
+        return [event for event in layout.parse(lines, lines) if event.kind is not EventKind.CUT]
+    return list(_by_cues(lines, known))
+
+
+def is_rendered(lines: Iterable[str]) -> bool:
+    """Return whether most lines of a text are speeches or directions as `generate` writes them."""
+    full = [line for line in lines if line.strip()]
+    return sum(_rendered_event(line.strip()) is not None for line in full) * 2 > len(full)
+
+
+def rendered_tokens(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the tokens of a script as `generate` writes it; other lines are taken for directions."""
+    for event in rendered_events(lines):
+        yield from event_tokens(event)
+
+
+def rendered_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Yield the events of a script as `generate` writes it; other lines are taken for directions."""
+    for line in map(str.strip, lines):
+        if line:
+            yield _rendered_event(line) or Event(EventKind.EXPOSITION, line)
+
+
+def _rendered_event(line: str) -> Event | None:
+    if match := _RENDERED_SPEECH.fullmatch(line):
+        return Event(EventKind.SPEECH, match["text"], match["name"])
+    if match := _RENDERED_DIRECTION.fullmatch(line):
+        return Event(EventKind.EXPOSITION, match["text"])
+    return None
+
+
+def _by_cues(lines: Iterable[str], known: Callable[[str], bool]) -> Iterator[Event]:
+    """Read line by line: a cue starts a speech, which continues until the next cue, direction or heading."""
+    current: Event | None = None
+    separated = True
+    for line in map(str.strip, lines):
+        started = _started(line, known, separated) if line else None
+        if line and started is None and current is not None and not (separated and current.text):
+            current = replace(current, text=f"{current.text} {line}".strip())
+        elif line:
+            if current is not None:
+                yield current
+            current = started or Event(EventKind.EXPOSITION, line)
+        separated = not line
+    if current is not None:
+        yield current
+
+
+def _started(line: str, known: Callable[[str], bool], separated: bool) -> Event | None:
+    """Return the event that a line starts; None if it continues what is above it."""
+    if rendered := _rendered_event(line):
+        return rendered
+    if _HEADING.fullmatch(line):
+        return Event(EventKind.HEADING, line)
+    if separated and (match := _DIRECTION.fullmatch(line)):
+        return Event(EventKind.EXPOSITION, match["round"] or match["square"] or match["italic"] or "")
+    if (match := _CUE.fullmatch(line)) and _is_cue(match["name"], match["mark"], known):
+        return Event(EventKind.SPEECH, match["text"], match["name"])
+    bare = line.strip("*").rstrip(".:")
+    if (separated or "*" in line) and bare and len(bare) <= 40 and (known(bare) or bare.isupper()):
+        return Event(EventKind.SPEECH, "", bare)
+    return None
+
+
+def _is_cue(name: str, mark: str, known: Callable[[str], bool]) -> bool:
+    """Return whether a name before a mark is a cue: capitals or a known speaker, before a colon also `Lady Bell`."""
+    if name.isupper() or known(name):
+        return True
+    return mark == ":" and name.istitle() and len(name.split()) <= 3

@@ -1,0 +1,135 @@
+"""Who speaks in a script: the speakers of one play, those of a given text, or those that are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scriptmodel_trainer.corpus.tokens import OPEN_NAME, name_token
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+ANY: tuple[str, ...] = ()
+"""The cast of a script in which all speakers of the model may speak."""
+_DRAW = 0xCA57  # casts are drawn apart from words
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A play of the corpus: the name of its file, and the tokens of its speakers, most frequent first."""
+
+    name: str
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The names that may speak in a script.
+
+    `voices` maps names that the model does not know to speakers of the model, with whose words they speak. `play` is
+    the file that the cast was taken from, empty for a cast that was asked for.
+    """
+
+    names: tuple[str, ...]
+    voices: Mapping[str, str] = field(default_factory=dict)
+    play: str = ""
+
+    def voice(self, name: str) -> str:
+        """Return the speaker of the model that stands for a name."""
+        return self.voices.get(name, name)
+
+    def printed(self, script: Sequence[str]) -> list[str]:
+        """Return the tokens of a script with the names of the cast in place of the voices."""
+        names = {voice: name for name, voice in self.voices.items()}
+        before = ["", *script[:-1]]
+        return [
+            names.get(token, token) if last == OPEN_NAME else token for last, token in zip(before, script, strict=True)
+        ]
+
+
+class Casting:
+    """Finds speakers by their names, and chooses the cast of a script."""
+
+    def __init__(self, vocabulary: Vocabulary, plays: Sequence[Play] = ()) -> None:
+        self._vocabulary = vocabulary
+        self.speakers = [name for name in vocabulary.names if kind_of(name) is not Kind.UNWRITTEN]
+        self._plays = [play for play in plays if len(play.speakers) > 1]
+
+    def find(self, name: str) -> str | None:
+        """Return the speaker of that name as the model spells it, None if the model knows none."""
+        token = name_token(name)
+        alike = [speaker for speaker in self.speakers if speaker.casefold() == token.casefold()]
+        if not alike:
+            return None
+        return token if token in alike else alike[0]
+
+    def require(self, name: str) -> str:
+        """Return the speaker of that name, or one that sub-words spell; BadInputError names the closest others."""
+        known = self.find(name)
+        if known is not None:
+            return known
+        token = name_token(name)
+        if self._vocabulary.spells and token:
+            return token
+        near = self.close_to(name)
+        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+        more = " ..." if len(self.speakers) > 12 else ""
+        raise BadInputError(
+            f'unknown speaker "{name}"{meant}',
+            f"the model knows {', '.join(self.speakers[:12])}{more}",
+            parameter="speaker",
+        )
+
+    def close_to(self, name: str) -> list[str]:
+        """Return up to three speakers with names like this one."""
+        folded = {speaker.casefold(): speaker for speaker in reversed(self.speakers)}
+        return [folded[match] for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)]
+
+    def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast | None:
+        """Return the cast of a script; None if every speaker may speak.
+
+        `wanted` are the only names that may speak, None chooses a play and ANY all of them. `heard` are names that
+        speak in the text that the script starts with: their play is chosen, else the seed draws one.
+        Raises BadInputError if a wanted name has no letters.
+        """
+        names = [self._token(name) for name in wanted or ()]
+        heard = [self._token(name) for name in heard]
+        if not self.speakers or (wanted is not None and not wanted):
+            return None
+        random = np.random.default_rng((*seed, _DRAW))
+        play = self._play_of([*names, *heard], random)
+        voices = self._voices([*names, *heard], play)
+        if names:
+            return Cast(tuple(dict.fromkeys(names)), voices)
+        shared = len(set(heard).intersection(play.speakers)) if play else 0
+        if play is None or (len(heard) > 1 and shared * 2 < len(heard)):  # a scene of other people
+            return Cast(tuple(dict.fromkeys(heard)), voices) if heard else None
+        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name)
+
+    def _token(self, name: str) -> str:
+        token = self.find(name) or name_token(name)
+        if not token:
+            raise BadInputError(
+                f"{name!r} is not a name", "give names of speakers, separated by commas", parameter="cast"
+            )
+        return token
+
+    def _play_of(self, names: Sequence[str], random: np.random.Generator) -> Play | None:
+        """Return the play in which most of the names speak; of several, and without names, the seed draws one."""
+        if not self._plays:
+            return None
+        shared = [len(set(names).intersection(play.speakers)) for play in self._plays]
+        best = [play for play, count in zip(self._plays, shared, strict=True) if count == max(shared)]
+        return best[int(random.integers(len(best)))]
+
+    def _voices(self, names: Sequence[str], play: Play | None) -> dict[str, str]:
+        """Return a speaker of the model for each name that it does not know, those of the play first."""
+        unknown = [name for name in dict.fromkeys(names) if self.find(name) is None]
+        if self._vocabulary.spells or not unknown:
+            return {}
+        free = [name for name in dict.fromkeys((*(play.speakers if play else ()), *self.speakers)) if name not in names]
+        return dict(zip(unknown, free, strict=False))
