@@ -13,7 +13,8 @@ SCENES = {
     "title": "Hedda: You are late, Tesman.\nTesman: Am I? I was at the library.\nHedda: Of course.",
     "period": "HEDDA. You are late, Tesman.\nTESMAN. Am I? I was at\nthe library.\n\nHEDDA. Of course.",
     "alone": "HEDDA\nYou are late, Tesman.\n\nTESMAN\nAm I? I was\nat the library.\n\nHEDDA\nOf course.",
-    "markdown": "**HEDDA**  \nYou are late, Tesman.\n\n**TESMAN:** Am I? I was at the library.\n\n**HEDDA**\nOf course.",
+    "markdown": "**HEDDA**  \nYou are late, Tesman.\n\n**TESMAN:** Am I? I was at the library.\n\n"
+    "**HEDDA**\nOf course.",
     "fountain": "INT. HALL - NIGHT\n\nHEDDA\nYou are late, Tesman.\n\nTESMAN\nAm I? I was at the library.\n\n"
     "HEDDA\nOf course.\n",
     "rendered": "[ HEDDA ]: You are late, Tesman.\n[ TESMAN ]: Am I? I was at the library.\n[ HEDDA ]: Of course.\n",

@@ -329,11 +329,10 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         "--continue",
         dest="text",
         type=_given_text,
-        default="",
         metavar="FILE|-",
         help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
     )
-    text.add_argument("--continue-text", dest="text", default="", metavar="TEXT", help="continue this text")
+    text.add_argument("--continue-text", dest="text", metavar="TEXT", help="continue this text")
     add("--only-new", action="store_true", help="write only what follows the text that is continued")
     add(
         "--samples",

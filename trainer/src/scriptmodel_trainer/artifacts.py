@@ -132,6 +132,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         corpus=model.origin.corpus,
         versions=model.origin.versions,
         base=model.origin.base,
+        plays={play.name: play.speakers for play in model.plays},
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
@@ -193,7 +194,8 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
-    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams)
+    plays = tuple(Play(name, speakers) for name, speakers in described.plays.items())
+    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams, plays)
 
 
 def layout_of(model: TrainedModel, requested: str) -> str:

@@ -164,7 +164,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
             options.words,
             Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
             options.seed,
-            Opening(options.speaker, options.prompt, options.scene, options.text, options.cast),
+            Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
             options.samples,
             options.out,
             options.record or usual_record(options.out),

@@ -34,6 +34,7 @@ class Description(Struct, frozen=True, kw_only=True):
     corpus: CorpusFacts
     versions: Mapping[Text, Text]
     base: Base | None = None
+    plays: Mapping[Name, tuple[Name, ...]] = {}
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]

@@ -13,6 +13,7 @@ from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -96,7 +97,9 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     )
     versions = artifacts.versions(tensorflow=fitted.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
-    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams)
+    train = (corpus.splits["train"], corpus.lexicon, corpus.starts["train"], corpus.documents["train"])
+    plays = plays_of(*train, vocabulary.names)
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays)
 
 
 def _summary(run: Run) -> CorpusSummary:

@@ -36,6 +36,7 @@ class TokenStream:
     understood: float  # share of the tokens
     doubt: str  # which files do not look like scripts, in one line; empty if all do
     starts: dict[str, Ids]
+    documents: dict[str, tuple[str, ...]]  # the file of each part of a split
     split: str  # what stayed together: SCENES or whole FILES
 
     @property
@@ -90,6 +91,7 @@ def read_corpus(
         understood.share_understood(file.tally for file in files),
         understood.doubt((file.name, file.tally) for file in files),
         {name: _changes(owners) for name, (_, owners) in parts.items()},
+        {name: _names(owners, files) for name, (_, owners) in parts.items()},
         split,
     )
 
@@ -198,6 +200,12 @@ def _joined(files: Sequence[tuple[int, _File]]) -> Part:
 def _changes(owners: Ids) -> Ids:
     """Return the places at which another file starts than the one before."""
     return np.flatnonzero(owners[1:] != owners[:-1]).astype(np.int32) + 1
+
+
+def _names(owners: Ids, files: Sequence[_File]) -> tuple[str, ...]:
+    """Return the names of the files in the order in which they start."""
+    starts = np.concatenate([np.zeros(min(1, len(owners)), np.int32), _changes(owners)])
+    return tuple(files[number].name for number in owners[starts].tolist())
 
 
 def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import OPEN_NAME, name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.vocabulary import Vocabulary, speakers_of
 
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
+_MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
 _DRAW = 0xCA57  # casts are drawn apart from words
 
 
@@ -49,6 +51,22 @@ class Cast:
         return [
             names.get(token, token) if last == OPEN_NAME else token for last, token in zip(before, script, strict=True)
         ]
+
+
+def plays_of(
+    train: Ids, lexicon: Sequence[str], starts: Ids, files: Sequence[str], known: Sequence[str]
+) -> tuple[Play, ...]:
+    """Return the plays of a training split whose parts start at `starts`, with those speakers that are `known`.
+
+    `train` holds numbers of `lexicon`, `files` the name of each part's file.
+    """
+    names = frozenset(known)
+    plays = []
+    for file, part in zip(files[:_MOST_PLAYS], np.split(train, starts), strict=False):
+        speakers = [name for name in speakers_of(part, lexicon) if name in names]
+        if speakers:
+            plays.append(Play(file.encode(errors="replace").decode(), tuple(speakers[:_MOST_SPEAKERS])))
+    return tuple(plays)
 
 
 class Casting:
