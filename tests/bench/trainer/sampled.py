@@ -10,7 +10,7 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.figures import mean_figures
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
 from scriptmodel_trainer.judging.verdict import judge
@@ -57,12 +57,12 @@ def bench_settings(models: list[Path], data: Path, layout: str, trial: Trial) ->
 
 def _scripts(path: Path, trial: Trial) -> Iterator[tuple[str, list[list[str]]]]:
     model = artifacts.load_model(path)
-    network, seeds = model.network(), [(0, sample) for sample in range(trial.samples)]
-    together, cached = Writer(network, model.vocabulary), Writer(network, model.vocabulary, CacheSettings())
+    seeds = [(0, sample) for sample in range(trial.samples)]
+    together, cached = model.writer(), model.writer(CacheSettings())
     for name, sampling in SETTINGS.items():
-        yield name, together.write_together(trial.words, sampling, seeds, Opening())
+        yield name, [script.tokens for script in together.write_together(trial.words, sampling, seeds, Opening())]
     for name, sampling in CACHED.items():
-        yield name, [cached.write(trial.words, sampling, seed, Opening()) for seed in seeds]
+        yield name, [cached.write(trial.words, sampling, seed, Opening()).tokens for seed in seeds]
 
 
 def _print(model: str, settings: str, reference: Reference, scripts: list[list[str]]) -> None:

@@ -75,7 +75,8 @@ def _bench_together(rounds: int, units: int) -> None:
         tokens[0] = len(writer.write(_SAMPLE_WORDS, Sampling(), seeds[0], Opening()).tokens)
 
     def together() -> None:
-        tokens[1] = sum(map(len, writer.write_together(_SAMPLE_WORDS, Sampling(), seeds, Opening())))
+        scripts = writer.write_together(_SAMPLE_WORDS, Sampling(), seeds, Opening())
+        tokens[1] = sum(len(script.tokens) for script in scripts)
 
     one, many = seconds_of(rounds, timed(alone), timed(together))
     ratio = (tokens[1] / many) / (tokens[0] / one)

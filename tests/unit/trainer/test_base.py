@@ -16,7 +16,7 @@ from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference
 from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
@@ -236,7 +236,7 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     chain: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, last = chain
-    monkeypatch.setattr(Writer, "write_together", lambda *_: [training_text(first)[:600]])
+    monkeypatch.setattr(Writer, "write_together", lambda *_: [Script(training_text(first)[:600])])
     capsys.readouterr()
     assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "a copy"

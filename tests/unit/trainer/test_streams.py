@@ -28,7 +28,7 @@ def test_a_sample_is_the_same_however_many_are_written_with_it(model: Path) -> N
     writer = Writer(Network(trained.weights), trained.vocabulary)
     for writers, vocabulary in ((writer, trained.vocabulary), (Writer(network(SCRIPT, 1), SCRIPT), SCRIPT)):
         every = writers.write_together(60, Sampling(), SEEDS, Opening())
-        assert len({tuple(script) for script in every}) > ROWS // 2, vocabulary.words[:3]
+        assert len({tuple(script.tokens) for script in every}) > ROWS // 2, vocabulary.words[:3]
         for count in (1, 2, 5, ROWS, ROWS + 1):
             assert writers.write_together(60, Sampling(), SEEDS[:count], Opening()) == every[:count]
 
@@ -42,7 +42,7 @@ def test_scripts_written_together_are_those_written_alone_but_for_rounding(model
     assert same >= len(SEEDS) - 2
     for words in (4, 9, 30):
         scripts = Writer(network(SCRIPT, 2), SCRIPT).write_together(words, Sampling(), SEEDS, Opening())
-        assert not [fault for script in scripts for fault in faults(render(script), words)]
+        assert not [fault for script in scripts for fault in faults(render(script.tokens), words)]
 
 
 def test_rows_of_the_network_are_what_it_predicts_alone() -> None:

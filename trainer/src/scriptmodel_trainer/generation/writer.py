@@ -266,6 +266,8 @@ class Writer:
             logits[page.speaker] = -np.inf
         number = choose(logits, sampling, random)
         kind = Kind.NAME if in_name else self._kinds[number]
+        if page.names and page.position.place is Place.NAMED and kind is not Kind.CLOSE_NAME:
+            kind = Kind.CONTINUATION  # a byte of a name, too
         page.logits = yield page.put(self._vocabulary.words[number], kind)
 
     def _finish_name(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
