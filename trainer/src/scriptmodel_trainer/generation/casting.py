@@ -124,8 +124,10 @@ class Casting:
         if names:
             return Cast(tuple(dict.fromkeys(names)), voices)
         shared = len(set(heard).intersection(play.speakers)) if play else 0
-        if play is None or (len(heard) > 1 and shared * 2 < len(heard)):  # a scene of other people
-            return Cast(tuple(dict.fromkeys(heard)), voices) if heard else None
+        if len(heard) > 1 and shared * 2 < len(heard):  # a scene of other people
+            return Cast(tuple(dict.fromkeys(heard)), voices)
+        if play is None:
+            return None
         return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name)
 
     def _token(self, name: str) -> str:
