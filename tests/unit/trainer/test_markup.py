@@ -180,6 +180,7 @@ def test_lines_are_explained(tmp_path: Path) -> None:
 
 
 DAMAGED = {
+    "deep": f"<TEI>{'<p>' * 600}{'</p>' * 600}</TEI>",
     "cut off": TEI[:1000],
     "crossed": FDX.replace("</Content>\n  <TitlePage>", "<TitlePage>"),
     "entity": TEI.replace("<TEI ", '<!DOCTYPE TEI [<!ENTITY a "b">]>\n<TEI '),
@@ -189,7 +190,9 @@ DAMAGED = {
 
 @pytest.mark.parametrize("kind", DAMAGED)
 def test_damaged_xml_and_entities_are_refused_with_the_name_of_the_file(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"ferry\.xml: (not well-formed XML|XML with entities)"):
+    with pytest.raises(
+        BadInputError, match=r"ferry\.xml: (not well-formed XML|XML with entities|XML elements more than 500 deep)"
+    ):
         events(tmp_path, "ferry.xml", DAMAGED[kind])
 
 

@@ -145,14 +145,18 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
 
 def xml_layout(lines: Iterable[str]) -> str:
     """Return the name of the layout of a file in XML, given its first lines; "" for any other file."""
-    head = ""
+    head: list[str] = []
+    size = 0
     for line in lines:
-        head = (head + line + "\n").lstrip()[:_XML_HEAD]
-        if len(head) == _XML_HEAD or (head and not head.startswith(_XML_BEGINNINGS)):
+        if not head and line.strip() and not line.lstrip().startswith(_XML_BEGINNINGS):
+            return ""
+        if head or line.strip():
+            head.append(line[:_XML_HEAD])
+            size += len(line) + 1
+        if size > _XML_HEAD:
             break
-        if root := _XML_ROOT.search(head):
-            return _XML_LAYOUTS[root[1]]
-    return ""
+    root = _XML_ROOT.search("\n".join(head)[:_XML_HEAD])
+    return _XML_LAYOUTS[root[1]] if root else ""
 
 
 def _contents(

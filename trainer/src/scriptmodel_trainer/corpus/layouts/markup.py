@@ -15,22 +15,30 @@ from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.errors import BadInputError
 
 _MOST = 1 << 26  # characters of a file: the parser holds a whole attribute or text
+_DEEPEST = 500  # elements within each other
 _TAG = re.compile(r"<[^<>]*>")
 
 
 class Reader:
-    """What the parser reports elements and text to; collects events."""
+    """What the parser reports elements and text to. Collects events; this class gives none and checks the nesting."""
 
     def __init__(self, explain: Explain) -> None:
         self.events: list[Event] = []
         self.line = 0
         self._explain = explain
+        self._depth = 0
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """Receive the start of an element."""
+        del tag, attributes
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise ValueError(f"XML elements more than {_DEEPEST} deep")
 
     def end(self, tag: str) -> None:
         """Receive the end of an element."""
+        del tag
+        self._depth -= 1
 
     def data(self, text: str) -> None:
         """Receive text."""

@@ -58,7 +58,8 @@ class _Reader(markup.Reader):
             return
         if text.strip():
             self._end_dropped()
-            self._words_line = self._words_line or self.line
+            if not self._apart:
+                self._words_line = self._words_line or self.line
         (self._apart[-1][0] if self._apart else self._words).append(text)
 
     def end(self, tag: str) -> None:
@@ -94,7 +95,7 @@ class _Reader(markup.Reader):
 
     def _is_inline(self, within: set[str]) -> bool:
         """Return whether a direction is among words of a speech, or beside the name."""
-        beside = not self._continued and not "".join(self._words).strip()
+        beside = not self._continued and not self._words_line
         return "sp" in within and (beside or not within.isdisjoint(("p", "l", "ab")))
 
     def _end_words(self) -> None:
