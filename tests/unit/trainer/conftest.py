@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from samples import Read, play, run_trainer
+from running import run_trainer
+from samples import Read, play
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
@@ -31,7 +32,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a small two-layer model with a projection, trained for four epochs."""
     folder = tmp_path_factory.mktemp("models") / "model"
-    arguments = ["--set", "hidden_units=24", "embedding_units=16", "layers=2", "tied_embeddings=true", "batch_size=8"]
+    arguments = ["--set", "hidden_units=24", "embedding_units=16", "layers=2", "tied_embeddings=true"]
+    arguments += ["batch_size=8", "steps=5"]
     done = run_trainer(
         ["train", "--data", corpus, "--out", folder, "--preset", "demo", "--epochs", "4", "--seed", "3", *arguments]
     )

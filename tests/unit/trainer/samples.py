@@ -1,15 +1,10 @@
-"""Small plays of our own writing, and the command under test."""
+"""Small plays of our own writing."""
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _NAMES = ("ANNA", "OLD_BEN", "THE CLERK", "Mira")
 _SUBJECTS = ("The lamp", "My brother", "A stranger", "The river", "Your letter", "The door")
 _VERBS = ("waits for", "remembers", "was sent to", "will not leave", "asks about", "belongs to")
@@ -56,20 +51,3 @@ def play(speeches: int, seed: int = 1) -> str:
             lines.append(f"{sentence}{draw.choice(_ENDS)}  ")
         lines.append("")
     return "\n".join(lines)
-
-
-def run_trainer(
-    arguments: Sequence[str | Path], environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run the installed command as a person or a pipeline would."""
-    variables = {**os.environ, **(environment or {})}
-    if environment is None:
-        variables.pop("PFS_ROOT", None)
-    return subprocess.run(
-        [str(COMMAND), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=variables,
-        timeout=600,
-        check=False,
-    )

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import play, run_trainer
+from running import run_trainer
+from samples import play
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.auto import choose, minutes_from
@@ -18,7 +19,7 @@ from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import FILES, SCENES
 
-TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4"]
+TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5"]
 
 
 TRIGRAMS = {"trigrams": True}

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stopped import StoppedInEpochTwo
 
-from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import read_arrays
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.hardware import load_tensorflow
@@ -27,7 +24,7 @@ import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.averaging import WeightAverage  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.scoring import scored  # noqa: E402  # as above
@@ -98,22 +95,6 @@ def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) ->
         *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
     )
-
-
-def test_a_stopped_run_resumes_to_the_same_average(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
-    chosen = preset(epochs="3")
-    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
-    signals = StopSignals()
-    with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
-    stored = read_arrays(tmp_path / "stopped.npz")
-    assert any((stored[f"slots/average/{name}"] != stored[f"weights/{name}"]).any() for name in chosen.shapes(50))
-    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
-    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
-    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
-    assert [e.valid_perplexity for e in resumed.history] == [e.valid_perplexity for e in whole.history]
-    assert resumed.best_epoch > 1
 
 
 def test_validation_of_the_average_clears_the_state_where_documents_start(tmp_path: Path) -> None:

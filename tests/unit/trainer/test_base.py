@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from forged import arrays_file, without_reference
+from model_files import described
+from running import run, train
 from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
-from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.generation.writer import Script, Writer
@@ -22,6 +22,8 @@ from scriptmodel_trainer.judging.reference import Reference
 from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.slow
 
 NEW = "\n\n**ZORA**  \nThe zeppelin waits for the zoologist.  \n" * 12
 
@@ -33,15 +35,6 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "train.md").write_text(play(220), "utf-8")
     (folder / "new.train.md").write_text(play(30, seed=2) + NEW, "utf-8")
     return folder
-
-
-def train(corpus: Path, out: Path, *more: str) -> int:
-    return main(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
-
-
-def described(folder: Path) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
-    return value
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +75,16 @@ def test_lineage_is_in_model_and_metrics(warm: TrainedModel, model: Path) -> Non
 def test_a_first_epoch_from_a_base_model_is_better_than_one_from_scratch(
     warm: TrainedModel, grown: Path, model: Path, tmp_path: Path
 ) -> None:
-    sizes = ["--preset", "demo", "--set", "hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8"]
+    sizes = [
+        "--preset",
+        "demo",
+        "--set",
+        "hidden_units=24",
+        "embedding_units=16",
+        "layers=2",
+        "batch_size=8",
+        "steps=5",
+    ]
     assert train(grown, tmp_path, *sizes, "--epochs", "1") == 0
     alone = load_model(tmp_path).metrics.epochs[0].valid_perplexity
     assert warm.metrics.epochs[0].valid_perplexity < 0.8 * alone
@@ -135,16 +137,6 @@ def test_the_base_is_part_of_the_fingerprint(grown: Path, model: Path, warm: Tra
     assert train(grown, other, "--from", str(model), "--epochs", "1", "--seed", "4") == 0
     assert train(grown, tmp_path / "a", "--from", str(other)) == 0
     assert load_model(tmp_path / "a").metrics.fingerprint != warm.metrics.fingerprint
-
-
-def test_a_stopped_run_from_a_base_continues_bit_identically(grown: Path, model: Path, tmp_path: Path) -> None:
-    command = ["--from", str(model), "--epochs", "2"]
-    assert train(grown, tmp_path / "whole", *command) == 0
-    state = ["--state", str(tmp_path / "state")]
-    assert train(grown, tmp_path / "parts", *command, *state, "--budget-epochs", "1") == 0
-    assert train(grown, tmp_path / "parts", *command, *state) == 0
-    whole, parts = load_model(tmp_path / "whole").weights, load_model(tmp_path / "parts").weights
-    assert all(np.array_equal(whole[name], parts[name]) for name in whole)
 
 
 def refused(capsys: pytest.CaptureFixture[str], corpus: Path, out: Path, *more: str) -> str:
@@ -204,7 +196,7 @@ def training_text(corpus: Path) -> list[str]:
 def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The corpus of a base model, and a model of another corpus that started from it over one in between."""
     folder = tmp_path_factory.mktemp("chain")
-    sizes = ["--preset", "demo", "--epochs", "1", "--set", "hidden_units=16", "batch_size=8"]
+    sizes = ["--preset", "demo", "--epochs", "1", "--set", "hidden_units=16", "batch_size=8", "steps=5"]
     for number, name in enumerate(("first", "second", "third")):
         (folder / name).mkdir()
         (folder / name / "play.md").write_text(play(400, seed=10 + number), "utf-8")
@@ -224,7 +216,7 @@ def test_text_copied_from_the_corpus_of_any_base_is_a_copy(chain: tuple[Path, Pa
 def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_alone(chain: tuple[Path, Path]) -> None:
     _, last = chain
     alone = last.parent / "alone"
-    assert train(last.parent / "third", alone, "--preset", "demo", "--epochs", "1") == 0
+    assert train(last.parent / "third", alone, "--preset", "test") == 0
     with_base, without = judged(last), judged(alone)
     assert with_base.held_out == without.held_out
     for size in SIZES[:-1]:
@@ -238,7 +230,7 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     first, last = chain
     monkeypatch.setattr(Writer, "write_together", lambda *_: [Script(training_text(first)[:600])])
     capsys.readouterr()
-    assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
+    assert run(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "a copy"
 
 

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from samples import play, run_trainer
+from running import run_trainer
+from samples import play
 
 from tests.bench.trainer.characters import Recipe, bench_characters, last_loss, split
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import run_trainer
-from test_generation import SCRIPT, faults, network
+from random_models import SCRIPT, faults, network
+from running import run_trainer
 
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, stepwise_negative_log_likelihoods
 from scriptmodel_trainer.generation.caches import CacheSettings

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 import pytest
-from samples import run_trainer
+from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character, validation_of

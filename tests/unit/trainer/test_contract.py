@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from samples import play, run_trainer
+from running import run_trainer, spawn_trainer
+from samples import play
 
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
@@ -34,7 +35,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "train --data /pfs/corpus --out /pfs/out --layout auto --preset test "
         "--set hidden_units=6 epochs=2 --seed 7 --log json"
     )
-    done = run_trainer(command.split(), {"PFS_ROOT": str(root)})
+    done = spawn_trainer(command.split(), {"PFS_ROOT": str(root)})
     return {"root": root, "done": done, "events": events_of(done.stdout)}
 
 
@@ -102,7 +103,7 @@ def test_a_successful_run_prints_nothing_to_stderr(job: dict[str, Any]) -> None:
 def test_a_preset_for_large_corpora_recommends_the_one_for_small_corpora(
     preset: str, advised: bool, tmp_path: Path, corpus: Path
 ) -> None:
-    tiny = ["--set", "hidden_units=4", "embedding_units=4", "epochs=1", "vocabulary_size=50"]
+    tiny = ["--set", "hidden_units=4", "embedding_units=4", "epochs=1", "vocabulary_size=50", "steps=5"]
     done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", preset, *tiny])
     assert done.returncode == 0, done.stderr
     assert ("tuned-few learns better from so few" in done.stderr) is advised

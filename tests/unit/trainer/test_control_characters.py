@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import TALK, run_trainer
+from running import run_trainer
+from samples import TALK
 
 C0 = {chr(code) for code in range(1, 32)} - set("\t\n\f\r")
 C1 = {chr(code) for code in range(0x7F, 0xA0)}

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from running import run
 from samples import play
-from stopped import StoppedInEpochTwo
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
-from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.subwords import LETTERS
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.discounting import Discount, discount_of, spelled_out
@@ -31,13 +25,10 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import Pace, TrainingGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
-from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
 WORDS = Vocabulary((UNKNOWN, EOS, OPEN_NAME, ",", "often", "twice", "once", "never"))
 TRAIN = np.array([4, 4, 4, 4, 5, 5, 6, 1, 2, 3], np.int32)
@@ -111,7 +102,7 @@ def test_a_training_split_with_spelled_words_is_the_same_text(drawn: list[int], 
 def test_spelled_words_need_sub_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "play.md").write_text(play(40), "utf-8")
     command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / "out"), "--preset", "demo"]
-    assert main([*command, "--set", "subword_discount=1"]) == 2
+    assert run([*command, "--set", "subword_discount=1"]) == 2
     expected = "scriptmodel-trainer: error: subword_discount needs sub-words; set subwords=true as well\n"
     assert capsys.readouterr().err == expected
 
@@ -121,8 +112,8 @@ def test_training_reads_words_spelled(tmp_path: Path) -> None:
     models = {}
     for discount in ("0", "2"):
         command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
-        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "subwords=true"]
-        assert main([*command, "--set", *sizes, f"subword_discount={discount}"]) == 0
+        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5", "subwords=true"]
+        assert run([*command, "--set", *sizes, f"subword_discount={discount}"]) == 0
         models[discount] = load_model(tmp_path / discount)
     plain, discounted = models["0"], models["2"]
     assert discounted.vocabulary == plain.vocabulary
@@ -177,32 +168,8 @@ def test_a_trained_model_expects_new_words(tmp_path: Path) -> None:
     biases = []
     for discount in ("0", "1"):
         command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
-        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", f"unknown_discount={discount}"]
-        assert main([*command, "--set", *sizes]) == 0
+        sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5"]
+        assert run([*command, "--set", *sizes, f"unknown_discount={discount}"]) == 0
         model = load_model(tmp_path / discount)
         biases.append(model.weights["output/bias"][model.vocabulary.unknown])
     assert biases[0] < 0 < biases[1]
-
-
-def test_a_stopped_run_resumes_with_the_same_replacements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
-    stream = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
-    discount = Discount(0, np.full(50, 0.5, np.float32))
-    file, other, plain = (CheckpointFile(tmp_path / name, "run") for name in "abc")
-
-    def task(store: CheckpointFile, *resume_from: CheckpointFile, **more: Any) -> TrainingTask:
-        chosen = preset(epochs="3")
-        return TrainingTask(
-            *("demo", chosen, 50, stream, stream, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
-            resume_from=resume_from,
-            **{"discount": discount, **more},
-        )
-
-    signals = StopSignals()
-    with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        loop.fit(task(file), StoppedInEpochTwo(signals), signals)
-    resumed = loop.fit(task(file, file), TextProgress(io.StringIO()), StopSignals())
-    whole = loop.fit(task(other), TextProgress(io.StringIO()), StopSignals())
-    undiscounted = loop.fit(task(plain, discount=None), TextProgress(io.StringIO()), StopSignals())
-    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
-    assert any(not np.array_equal(weights, undiscounted.weights[name]) for name, weights in whole.weights.items())

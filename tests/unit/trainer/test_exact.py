@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+from exact_scripts import SCRIPT, VOCABULARY, tokens_of, vocabulary_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,17 +16,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
-from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary
 
-SCRIPT = """First Citizen:
-Before we proceed any further, hear me speak.
-
-KING RICHARD II:
-'Tis he--the king's own o'er-heard word; I'll to't!  "What?" (He laughs.) McDuff isn't X3.
-
-ALL:
-Speak, speak.
-"""
 PIECES = [
     "'s",
     "'Tis",
@@ -50,20 +40,6 @@ PIECES = [
 TEXTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4), st.sampled_from(list("aZ .,'-\n\r\t1_")))).map(
     "".join
 )
-
-
-def tokens_of(text: str) -> list[str]:
-    return list(exact_tokens(text))
-
-
-def vocabulary_of(text: str, size: int = 60) -> Vocabulary:
-    tokens = tokens_of(text)
-    lexicon = list(dict.fromkeys(tokens))
-    numbers = {token: number for number, token in enumerate(lexicon)}
-    return build_exact_vocabulary(np.array([numbers[token] for token in tokens], np.int32), lexicon, size)
-
-
-VOCABULARY = vocabulary_of(SCRIPT)
 
 
 def test_what_is_usual_costs_no_token() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exact_scripts import SCRIPT, VOCABULARY
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import play, run_trainer
-from test_exact import SCRIPT, VOCABULARY
-from test_generation import weights_of
+from random_models import weights_of
+from running import run_trainer
+from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.exact import BYTES, ERRORS, NEWLINE, exact_text, exact_tokens
@@ -25,7 +26,7 @@ from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=24", "embedding_units=16", "vocabulary_size=200"]
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=24", "steps=5", "vocabulary_size=200"]
 
 
 @pytest.fixture(scope="module")

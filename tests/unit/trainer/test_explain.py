@@ -8,7 +8,8 @@ from pathlib import Path
 
 import measure
 import pytest
-from samples import BEGINNING, run_trainer
+from running import run_trainer
+from samples import BEGINNING
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind

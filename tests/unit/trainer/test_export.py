@@ -8,30 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import run_trainer
+from model_files import read_safetensors
+from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray[Any, Any]]]:
-    """A reader of the published format, without the library: metadata and arrays."""
-    content = path.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    metadata = header.pop("__metadata__")
-    data = content[8 + length :]
-    arrays, covered = {}, []
-    for name, entry in header.items():
-        first, end = entry["data_offsets"]
-        kind = {"F32": "<f4", "I32": "<i4"}[entry["dtype"]]
-        arrays[name] = np.frombuffer(data[first:end], kind).reshape(entry["shape"])
-        covered.append((first, end))
-    assert (8 + length) % 8 == 0
-    assert [first for first, _ in sorted(covered)] == [0, *(end for _, end in sorted(covered)[:-1])]
-    assert max(end for _, end in covered) == len(data)
-    return metadata, arrays
 
 
 def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first: int) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from forged import arrays_file, compressed, rewrite, rewrite_json
-from samples import run_trainer
+from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import BadInputError

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from samples import run_trainer
+from running import run_trainer
 
 from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import folders, reading

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forged import without_reference
-from samples import play, run_trainer
+from running import run_trainer
+from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature
@@ -35,6 +36,8 @@ from scriptmodel_trainer.judging.reference import (
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.reporting.page import render_report
 
+pytestmark = pytest.mark.slow
+
 GREEDY = Sampling(0.0, repetition_penalty=1.0)
 
 
@@ -48,7 +51,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("judged")
     (folder / "plays").mkdir()
     (folder / "plays" / "play.md").write_text(play(1200), "utf-8")
-    arguments = ["--preset", "demo", "--epochs", "4", "--set", "hidden_units=32", "batch_size=8"]
+    arguments = ["--preset", "demo", "--epochs", "4", "--set", "hidden_units=32", "batch_size=8", "steps=10"]
     done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
     assert done.returncode == 0, done.stderr
     return folder / "plays", folder / "model"

@@ -12,7 +12,8 @@ import pytest
 from fuzz_trainer import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from samples import LICENCE, Read, play, run_trainer
+from running import run_trainer
+from samples import LICENCE, Read, play
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind

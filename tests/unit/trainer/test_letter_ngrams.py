@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run
 from samples import play
-from stopped import StoppedInEpochTwo
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import read_arrays
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams, letter_ngrams_of
@@ -25,13 +19,10 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training import loop  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.sharing import vectors_of_words  # noqa: E402  # as above
-from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
-from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
 WORDS = ("<eos>", "The", "the", "then", "lathe", "ox", *(f"word{number}ing" for number in range(44)))
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
@@ -142,36 +133,13 @@ def test_training_from_a_model_starts_with_its_word_vectors() -> None:
     assert (model.weights()["embedding"] == weights["embedding"]).all()
 
 
-def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
-    return TrainingTask(
-        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
-        resume_from=resume_from,
-        letter_ngrams=letter_ngrams(),
-    )
-
-
-@pytest.mark.parametrize("decay", ["0", "0.9"])
-def test_a_stopped_run_resumes_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decay: str) -> None:
-    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
-    chosen = preset(epochs="3", ema_decay=decay)
-    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
-    signals = StopSignals()
-    with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
-    assert "weights/ngrams" in read_arrays(tmp_path / "stopped.npz")
-    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
-    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
-    assert resumed.weights.keys() == chosen.shapes(50).keys()
-    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
-
-
 def test_train_command_shares_vectors_and_its_model_is_one_like_any_other(tmp_path: Path) -> None:
     (tmp_path / "play.txt").write_text(play(80))
     folder = tmp_path / "model"
-    settings = ["--preset", "demo", "--epochs", "1", "--set", "hidden_units=8", "embedding_units=8"]
+    settings = ["--preset", "demo", "--epochs", "1", "--set", "steps=5", "hidden_units=8", "embedding_units=8"]
     arguments = ["train", "--data", str(tmp_path / "play.txt"), "--out", str(folder), *settings]
-    assert main([*arguments, "letter_ngrams=500"]) == 0
+    assert run([*arguments, "letter_ngrams=500"]) == 0
     model = load_model(folder)
     assert model.origin.preset.letter_ngrams == 500
     assert model.weights.keys() == model.origin.preset.shapes(len(model.vocabulary)).keys()
-    assert main(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0
+    assert run(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import play, run_trainer
-from test_base import described, train
-from test_generation import weights_of
+from model_files import described
+from random_models import weights_of
+from running import run_trainer, train
+from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.characters import nats_per_character
@@ -34,7 +35,8 @@ from scriptmodel_trainer.subwords import continues, words_of
 from scriptmodel_trainer.training.fingerprints import run_fingerprint
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary
 
-SMALL = ["hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8", "vocabulary_size=120", "subwords=true"]
+SMALL = ["hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8", "steps=5"]
+SMALL += ["vocabulary_size=120", "subwords=true"]
 RARE = "\n\n**ZERUBBABEL**  \nThe zigzagging zeppelin waits for nobody.  \n\n_Exit ZERUBBABEL_\n\n"
 
 

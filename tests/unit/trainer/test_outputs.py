@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import COMMAND, play, run_trainer
+from running import COMMAND, run_trainer, spawn_trainer
+from samples import play
 
 COMMANDS = {
     "normalize": ["normalize", "{corpus}", "--out", "{out}"],
@@ -160,7 +161,7 @@ def test_a_missing_path_is_answered_without_an_option_that_the_command_lacks(tmp
 
 def test_a_stream_that_cannot_hold_a_character_gets_another(model: Path) -> None:
     generate = ["generate", model, "--words", "20", "--prompt", "naïve \udce9t"]
-    done = run_trainer(generate, {"PYTHONIOENCODING": "ascii"})
+    done = spawn_trainer(generate, {"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert (
         done.stderr

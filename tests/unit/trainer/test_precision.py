@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from scriptmodel_trainer.cli import main
+from running import run
 
 LINES = "".join(f"the {noun} sees the {noun} and goes home\n" for noun in ("cat", "dog", "hen", "fox")) * 20
 
@@ -33,5 +32,5 @@ def train(folder: Path, precision: str) -> Path:
     corpus, out = folder / "lines.txt", folder / "model"
     corpus.write_text(LINES)
     command = ["train", "--data", str(corpus), "--layout", "plain", "--out", str(out), "--preset", "test"]
-    assert main([*command, "--set", f"precision={precision}", "--log", "text"]) == 0
+    assert run([*command, "--set", f"precision={precision}", "--log", "text"]) == 0
     return out

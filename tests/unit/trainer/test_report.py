@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from samples import run_trainer
+from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import play, run_trainer
+from running import run_trainer
+from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus import reading, stream

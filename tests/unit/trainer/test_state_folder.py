@@ -17,16 +17,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import COMMAND, run_trainer
+from running import COMMAND, run, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
+from tests.seed import seed
 
-SETTINGS = ["hidden_units=64", "embedding_units=32", "layers=2", "batch_size=8", "dropout=0.2", "epochs=24"]
+pytestmark = pytest.mark.slow
+
+EPOCHS = 40
+SETTINGS = ["hidden_units=32", "embedding_units=16", "layers=2", "batch_size=8", "steps=5", "dropout=0.2"]
+SETTINGS += [f"epochs={EPOCHS}"]
 Weights = dict[str, np.ndarray]
 
 
@@ -46,7 +50,7 @@ class Training:
     def finish(self, *more: str) -> list[dict[str, Any]]:
         """Run to the end, in this process, which has loaded TensorFlow; returns the events."""
         with contextlib.redirect_stdout(io.StringIO()) as output:
-            assert main([*self.words, *more]) == 0, output.getvalue()[-500:]
+            assert run([*self.words, *more]) == 0, output.getvalue()[-500:]
         return events_in(output.getvalue())
 
     def checkpoints(self) -> list[Path]:
@@ -125,9 +129,7 @@ def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
     corpus: Path, tmp_path: Path, undisturbed: Weights
 ) -> None:
-    training, seed, kills = Training(corpus, tmp_path), random.randrange(10**6), 3
-    print(f"seed {seed}")
-    draw = random.Random(seed)
+    training, draw, kills = Training(corpus, tmp_path), random.Random(seed()), 2
     for _ in range(kills):
         training.kill_after(draw.randint(1, 4))
         shutil.rmtree(training.out)
@@ -136,7 +138,7 @@ def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
     assert_identical(training.weights, undisturbed)
     (resumed,) = of_kind(events, "resumed")
     assert resumed["restarts"] == training.metrics["restarts"] == kills
-    assert 1 <= resumed["epoch"] <= 24
+    assert 1 <= resumed["epoch"] <= EPOCHS
     assert 0 <= resumed["share"] <= 1
     assert resumed["recomputed_seconds"] == training.metrics["recomputed_seconds"]
     log = [json.loads(line) for line in (training.out / "train.log.jsonl").read_text("utf-8").splitlines()]
@@ -163,16 +165,31 @@ def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp
 
 
 @pytest.mark.parametrize("damage", ["torn", "changed", "empty"])
+def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_path: Path) -> None:
+    run, progress = "this run", JsonProgress(output := io.StringIO())
+    with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
+        assert state is not None
+        for epoch in (1, 2):
+            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}))
+        newest = max(tmp_path.glob("checkpoint-*.npz"))
+        content = bytearray(newest.read_bytes())
+        if damage == "changed":
+            content[len(content) // 2] ^= 1
+        newest.write_bytes({"torn": content[:-100], "changed": content, "empty": b""}[damage])
+        found = state.newest(lambda *_: None)
+    assert found is not None
+    assert found.position.epoch == 1
+    assert warnings(events_in(output.getvalue())) == ["state-damaged"]
+    assert not newest.exists()
+
+
 def test_a_damaged_newest_checkpoint_costs_one_interval(
-    damage: str, killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
+    killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
 ) -> None:
     training = Training(corpus, tmp_path)
     shutil.copytree(killed, training.state)
     newest = training.checkpoints()[-1]
-    content = bytearray(newest.read_bytes())
-    if damage == "changed":
-        content[len(content) // 2] ^= 1
-    newest.write_bytes({"torn": content[:-1000], "changed": content, "empty": b""}[damage])
+    newest.write_bytes(newest.read_bytes()[:-1000])
     events = training.finish()
     assert warnings(events) == ["state-damaged"]
     assert len(of_kind(events, "resumed")) == 1
@@ -242,15 +259,20 @@ def test_a_folder_that_cannot_be_made_is_a_warning(corpus: Path, tmp_path: Path)
     assert of_kind(events, "done")
 
 
-def test_a_folder_that_becomes_unwritable_is_one_warning(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
-    training = Training(corpus, tmp_path)
-    process = training.start()
-    wait_until(lambda: bool(training.checkpoints()), process)
-    training.state.rename(tmp_path / "gone")
-    training.state.write_text("in the way")
-    output, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    assert warnings(events_in(output)) == ["state-unwritable"]
+def test_a_folder_that_becomes_unwritable_is_one_warning(
+    corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training, save = Training(corpus, tmp_path), StateFolder.save
+
+    def save_and_lose(state: StateFolder, checkpoint: Checkpoint) -> bool:
+        saved = save(state, checkpoint)
+        if training.state.is_dir():
+            training.state.rename(tmp_path / "gone")
+            training.state.write_text("in the way")
+        return saved
+
+    monkeypatch.setattr(StateFolder, "save", save_and_lose)
+    assert warnings(training.finish()) == ["state-unwritable"]
     assert_identical(training.weights, undisturbed)
 
 
@@ -290,7 +312,7 @@ def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
     assert training.checkpoints()
     assert "budget of epochs" in (training.out / "report.html").read_text("utf-8")
     shutil.rmtree(training.out)
-    monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", "25")
+    monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", str(EPOCHS + 1))
     events = training.finish()
     assert of_kind(events, "start")[0]["resumed_from"] == 3
     assert training.metrics["stopped_by"] == "epochs"
@@ -343,7 +365,7 @@ def test_a_wrong_budget_is_an_error(
 ) -> None:
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    assert main([*Training(corpus, tmp_path).words, *words]) == 2
+    assert run([*Training(corpus, tmp_path).words, *words]) == 2
     assert reason in capsys.readouterr().out
 
 

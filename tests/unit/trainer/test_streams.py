@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import run_trainer
-from test_generation import SCRIPT, faults, network
+from random_models import SCRIPT, faults, network
+from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main

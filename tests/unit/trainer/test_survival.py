@@ -20,42 +20,34 @@ import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
-from samples import COMMAND, run_trainer
+from running import COMMAND, run_trainer, spawn_trainer
 
 from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import arrays_bytes, read_arrays, write_arrays
+from scriptmodel_trainer.storage import arrays_bytes, locked, read_arrays, write_arrays
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.trigrams import count
 
-SETTINGS = [
-    "--preset",
-    "demo",
-    "--seed",
-    "5",
-    "--set",
-    "epochs=3",
-    "batch_size=8",
-    "hidden_units=24",
-    "embedding_units=16",
-    "dropout=0.2",
-    "--checkpoint-seconds",
-    "0",
-]
-# Long enough to be interrupted after several checkpoints.
-SLOW = ["layers=2", "hidden_units=200", "epochs=16", "trigrams=true"]
+pytestmark = pytest.mark.slow
+
+# Enough epochs to be interrupted after several checkpoints.
+SETTINGS = ["layers=2", "hidden_units=24", "embedding_units=16", "steps=5", "batch_size=8", "dropout=0.2", "epochs=40"]
+
+
+def command(corpus: Path, out: Path, *more: str) -> list[str]:
+    words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "demo", "--seed", "5", *more]
+    return [*words, "--checkpoint-seconds", "0", "--set", *SETTINGS, "trigrams=true"]
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
     return load_model(folder).weights
 
 
-def start(corpus: Path, out: Path, more: Sequence[str] = ()) -> subprocess.Popen[str]:
-    arguments = [str(COMMAND), "train", "--data", str(corpus), "--out", str(out), *SETTINGS, "--set", *SLOW, *more]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(words: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen([str(COMMAND), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -66,36 +58,16 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    """Weights of the run that nothing disturbs."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    done = run_trainer(["train", "--data", corpus, "--out", out, *SETTINGS, "--set", *SLOW])
-    assert done.returncode == 0, done.stderr
-    return weights(out)
-
-
-def resumed(corpus: Path, out: Path) -> dict[str, np.ndarray]:
-    done = run_trainer(["train", "--data", corpus, "--out", out, *SETTINGS, "--set", *SLOW, "--resume"])
-    assert done.returncode == 0, done.stderr
-    assert "resumed in epoch" in done.stdout
-    assert {path.name for path in out.iterdir()} == {*FILES, LOG}
-    log = [json.loads(line) for line in (out / "train.log.jsonl").read_text("utf-8").splitlines() if line[-1:] == "}"]
-    assert [bool(event["resumed_from"]) for event in log if event["event"] == "start"] == [False, True]
-    return weights(out)
-
-
 def assert_identical(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
-def test_a_killed_run_resumes_to_bit_identical_weights(
-    corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
-) -> None:
-    process = start(corpus, tmp_path)
-    checkpoint = tmp_path / "checkpoint.npz"
-    seen: set[int] = set()
+@pytest.fixture(scope="module")
+def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run left that was killed after several checkpoints."""
+    out = tmp_path_factory.mktemp("killed") / "model"
+    process, checkpoint, seen = start(command(corpus, out)), out / "checkpoint.npz", set()
 
     def saved_several_times() -> bool:
         if checkpoint.exists():
@@ -103,10 +75,23 @@ def test_a_killed_run_resumes_to_bit_identical_weights(
         return len(seen) > 1
 
     wait_until(saved_several_times, process)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
-    assert not (tmp_path / "model.json").exists()
-    assert_identical(resumed(corpus, tmp_path), undisturbed)
+    return out
+
+
+def test_a_killed_run_resumes_to_bit_identical_weights(corpus: Path, killed: Path, tmp_path: Path) -> None:
+    assert not (killed / "model.json").exists()
+    resumed, undisturbed = tmp_path / "resumed", tmp_path / "undisturbed"
+    shutil.copytree(killed, resumed)
+    done = run_trainer(command(corpus, resumed, "--resume"))
+    assert done.returncode == 0, done.stderr
+    assert "resumed in epoch" in done.stdout
+    assert {path.name for path in resumed.iterdir()} == {*FILES, LOG}
+    log = [json.loads(line) for line in (resumed / LOG).read_text("utf-8").splitlines() if line[-1:] == "}"]
+    assert [bool(event["resumed_from"]) for event in log if event["event"] == "start"] == [False, True]
+    assert run_trainer(command(corpus, undisturbed)).returncode == 0
+    assert_identical(weights(resumed), weights(undisturbed))
 
 
 def test_equal_arrays_are_equal_files(tmp_path: Path) -> None:
@@ -118,19 +103,15 @@ def test_equal_arrays_are_equal_files(tmp_path: Path) -> None:
     assert (tmp_path / "arrays.npz").read_bytes() == arrays_bytes(first)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_saves_its_state_and_resumes(
-    number: signal.Signals, code: int, corpus: Path, tmp_path: Path, undisturbed: dict[str, np.ndarray]
-) -> None:
-    process = start(corpus, tmp_path)
+def test_an_interrupted_run_saves_its_state_and_says_how_to_resume(corpus: Path, tmp_path: Path) -> None:
+    process = start(command(corpus, tmp_path))
     wait_until((tmp_path / "checkpoint.npz").exists, process)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
-    assert process.returncode == code
+    assert process.returncode == 130
     assert "state saved" in errors
     assert "--resume" in errors
     assert len(errors.splitlines()) == 1
-    assert_identical(resumed(corpus, tmp_path), undisturbed)
 
 
 def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(tmp_path: Path) -> None:
@@ -139,7 +120,7 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     for name, size in (("train", 400), ("valid", 400), ("test", 100_000)):
         (data / f"a.{name}.txt").write_text("the river waits for nobody\n" * (size // 5))
     train = ["train", "--data", str(data), "--out", str(out), "--preset", "demo", "--set", "epochs=1", "batch_size=8"]
-    process = subprocess.Popen([str(COMMAND), *train], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(train)
     assert process.stdout
     while "Valid Perplexity" not in process.stdout.readline():
         assert process.poll() is None, process.communicate()
@@ -159,30 +140,25 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     assert "another corpus" in other.stderr
 
 
-def test_a_checkpoint_of_other_settings_is_refused(corpus: Path, tmp_path: Path) -> None:
-    process = start(corpus, tmp_path)
-    wait_until((tmp_path / "checkpoint.npz").exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
+def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_refused(
+    corpus: Path, killed: Path, tmp_path: Path
+) -> None:
+    shutil.copy(killed / "checkpoint.npz", tmp_path)
+    resume = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"]
+    done = run_trainer(resume)
     assert done.returncode == 2
     assert "another corpus, preset, setting, seed or precision" in done.stderr
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 broken")
-    done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"])
+    done = run_trainer(resume)
     assert done.returncode == 2
     assert "damaged" in done.stderr
 
 
 def test_a_second_training_into_the_same_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
-    process = start(corpus, tmp_path)
-    try:
-        wait_until((tmp_path / "checkpoint.npz").exists, process)
-        done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"])
-        assert done.returncode == 3
-        assert f"another training writes into {tmp_path}; wait for it" in done.stderr
-    finally:
-        process.kill()
-        process.communicate()
+    with locked(tmp_path):  # as a training does for as long as it runs
+        done = spawn_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"])
+    assert done.returncode == 3
+    assert f"another training writes into {tmp_path}; wait for it" in done.stderr
 
 
 @pytest.mark.parametrize("seed", range(5))

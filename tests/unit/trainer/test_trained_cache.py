@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from pathlib import Path
@@ -10,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import run_trainer
-from stopped import StoppedInEpochTwo
-from test_base import train
-from test_generation import SCRIPT, faults, weights_of
+from random_models import SCRIPT, faults, weights_of
+from running import run_trainer, train
 
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
@@ -30,7 +27,6 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
-from scriptmodel_trainer.errors import StoppedError  # noqa: E402  # as above
 from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import reader_of  # noqa: E402  # as above
@@ -39,21 +35,16 @@ from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Opening, Writer  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
-from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
-from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
-from scriptmodel_trainer.storage import read_arrays  # noqa: E402  # as above
-from scriptmodel_trainer.training import loop, scoring  # noqa: E402  # as above
+from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
-from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
-from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 from scriptmodel_trainer.vocabulary import Vocabulary  # noqa: E402  # as above
 
 START = 49  # the token that starts a document
 WINDOW = 20
-SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "embedding_units=12", "cache_window=60"]
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "steps=5", "cache_window=60"]
 
 
 def preset(**more: str) -> Preset:
@@ -182,27 +173,6 @@ def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> N
             graph.run(0, 0, [0.01] * 200)
         losses[window] = float(negative_log_likelihoods(Network(model.weights()), tokens[:1200], 0).mean())
     assert losses[12] < 0.7 * losses[0]
-
-
-def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
-    tokens = stream(1500)
-    return TrainingTask(
-        *("small", chosen, 50, tokens, tokens, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
-        resume_from=resume_from,
-    )
-
-
-def test_a_stopped_run_resumes_with_the_same_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
-    chosen = preset(epochs="3", learning_rate="0.1")
-    file, other = (CheckpointFile(tmp_path / name, "run") for name in ("stopped.npz", "whole.npz"))
-    signals = StopSignals()
-    with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        loop.fit(task(chosen, file), StoppedInEpochTwo(signals), signals)
-    assert read_arrays(tmp_path / "stopped.npz")["state/2/1"].all(), "the cache is full"
-    resumed = loop.fit(task(chosen, file, file), TextProgress(io.StringIO()), StopSignals())
-    whole = loop.fit(task(chosen, other), TextProgress(io.StringIO()), StopSignals())
-    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
 
 
 @pytest.fixture(scope="module")

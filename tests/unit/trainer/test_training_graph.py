@@ -46,27 +46,6 @@ class Run:
     def train(self, first: int, windows: int) -> float:
         return self.graph.run(first, first, [0.01] * windows)
 
-    def take_over(self, other: Run) -> None:
-        self.model.set_weights(other.model.weights())
-        for name, variable in self.optimizer.slots.items():
-            variable.assign(other.optimizer.slots[name])
-        for mine, layer in zip(self.graph.state, other.graph.state, strict=True):
-            for variable, value in zip(mine, layer, strict=True):
-                variable.assign(value)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", ["small", "demo"])
-def test_a_run_in_two_parts_gives_bit_identical_weights(name: str, precision: str) -> None:
-    chosen = preset(name, precision=precision, embedding_units="8")
-    whole, first, second = Run(chosen), Run(chosen), Run(chosen)
-    whole.train(0, 6)
-    first.train(0, 2)
-    second.take_over(first)
-    second.train(2, 4)
-    for key, weights in whole.model.weights().items():
-        assert np.array_equal(weights, second.model.weights()[key]), key
-
 
 def test_bfloat16_and_float32_learn_the_same() -> None:
     exact, rounded = Run(preset("demo")), Run(preset("demo", precision="bfloat16"))

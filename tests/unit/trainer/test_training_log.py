@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import run
 
 from scriptmodel_trainer.artifacts import LOG, load_model
-from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.commands import train
 from scriptmodel_trainer.progress.log import BoundedLog
 
@@ -50,7 +50,7 @@ def trained(folder: Path) -> dict[str, np.ndarray]:
     corpus = folder / "lines.txt"
     corpus.write_text("the cat sees the dog and goes home\n" * 60)
     command = ["train", "--data", str(corpus), "--layout", "plain", "--out", str(folder / "m"), "--preset", "test"]
-    assert main([*command, "--set", "epochs=2", "dropout=0.2", "hidden_units=4"]) == 0
+    assert run([*command, "--set", "epochs=2", "dropout=0.2", "hidden_units=4"]) == 0
     return load_model(folder / "m").weights
 
 

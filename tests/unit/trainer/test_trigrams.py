@@ -17,9 +17,8 @@ import pytest
 from forged import arrays_file, rewrite
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import run_trainer
-from test_base import train
-from test_export import read_safetensors
+from model_files import read_safetensors
+from running import run_trainer, train
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
@@ -34,7 +33,7 @@ from scriptmodel_trainer.training import scoring
 from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from
 
 VOCABULARY = 12
-SMALL = ["--preset", "demo", "--epochs", "6", "--set", "batch_size=4", "hidden_units=16", "embedding_units=12"]
+SMALL = ["--preset", "demo", "--epochs", "6", "--set", "batch_size=4", "steps=5", "hidden_units=16"]
 Stream = np.ndarray[Any, np.dtype[np.int32]]
 streams = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=60).map(lambda ids: np.array(ids, np.int32))
 

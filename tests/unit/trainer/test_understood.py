@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import BEGINNING, LICENCE, TALK, run_trainer
+from running import run_trainer
+from samples import BEGINNING, LICENCE, TALK
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind

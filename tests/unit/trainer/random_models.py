@@ -1,0 +1,59 @@
+"""Networks of random weights, the worst case for the grammar, and what is wrong with the scripts that they write."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.rendering import count_pieces
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+WORDS = ["the", "lamp", "waits", "ANNA", "BEN", "'s", "'tis", ",", ";", ":", "--", *sorted(tokens.MARKERS), "<unk>"]
+SCRIPT = Vocabulary(tuple(WORDS), frozenset((WORDS.index("ANNA"), WORDS.index("BEN"))))
+PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
+
+
+def network(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> Network:
+    """Return a network of random weights."""
+    return Network(weights_of(vocabulary, seed, scale))
+
+
+def weights_of(vocabulary: Vocabulary, seed: int, scale: float = 3.0) -> dict[str, Floats]:
+    """Random weights of a small network."""
+    random = np.random.default_rng(seed)
+    shapes = {
+        "embedding": (len(vocabulary), 6),
+        "lstm0/kernel": (6, 32),
+        "lstm0/recurrent": (8, 32),
+        "lstm0/bias": (32,),
+        "output/kernel": (len(vocabulary), 8),
+        "output/bias": (len(vocabulary),),
+    }
+    return {name: random.normal(0, scale, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def faults(text: str, words: int) -> list[str]:
+    """Return the errors of a rendered script, found without the grammar."""
+    found = []
+    for line in text.splitlines():
+        speech = re.fullmatch(r"\[ (ANNA|BEN) \]: (.+)", line)
+        exposition = re.fullmatch(r"\{\{ (.+) \}\}", line)
+        body = speech[2] if speech else exposition[1] if exposition else None
+        if body is None:
+            found.append(f"neither speech nor exposition: {line}")
+            continue
+        if body.count("[") != body.count("]") or body.count('"') % 2:
+            found.append(f"unbalanced: {line}")
+        if "[]" in body or '""' in body or re.search(r"[\[{][^\]]*[{}]", body):
+            found.append(f"empty or crossing: {line}")
+    if "<" in text:
+        found.append("a marker or <unk> is shown")
+    if not re.search(r'[.?!]["\]]*( \}\})?\n$', text):
+        found.append(f"no sentence end: {text[-40:]!r}")
+    if count_pieces(text) > words:
+        found.append(f"{count_pieces(text)} words")
+    return found

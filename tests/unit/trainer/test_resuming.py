@@ -1,0 +1,74 @@
+"""A run that is stopped and resumed ends with the weights of one that nothing stopped, whatever its settings."""
+
+from __future__ import annotations
+
+import io
+import string
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stopped import StoppedInEpochTwo
+
+from scriptmodel_trainer.errors import StoppedError
+from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage import read_arrays
+from scriptmodel_trainer.training.discounting import Discount
+from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
+from scriptmodel_trainer.training.stores import CheckpointFile
+from scriptmodel_trainer.training.task import TrainingTask
+
+load_tensorflow(0)
+
+from scriptmodel_trainer.training import batches, loop  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import Pace  # noqa: E402  # as above
+from scriptmodel_trainer.training.loop import TrainingResult  # noqa: E402  # as above
+
+STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
+SMALL = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4", "epochs": "3"}
+WORDS = [f"{letter}word{number}ing" for number in range(5) for letter in string.ascii_lowercase[:10]]
+
+# Settings and parts of a run that have a state of their own, and what a checkpoint of it holds.
+RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
+    "SGD, two layers, dropout": ("small", {"dropout": "0.3", "recurrent_dropout": "0.2"}, {}, "state/1/1"),
+    "Adam in bfloat16": ("demo", {"precision": "bfloat16", "word_dropout": "0.2"}, {}, "slots/"),
+    "averaged weights of letter n-grams": (
+        *("demo", {"ema_decay": "0.9"}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}),
+        "slots/average/",
+    ),
+    "letter n-grams": ("demo", {}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}, "weights/ngrams"),
+    "a cache that starts of documents clear": ("small", {"cache_window": "20"}, {"document": 7}, "state/2/1"),
+    "replaced words": ("demo", {}, {"discount": Discount(0, np.full(50, 0.5, np.float32))}, "weights/"),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
+    monkeypatch.setattr(batches, "_VALIDATION_STEPS", 10)  # compiled in a fifth of the time
+    name, settings, parts, stored = RUNS[run]
+    preset = with_overrides(PRESETS[name], SMALL | settings)
+
+    def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
+        store = CheckpointFile(tmp_path / file, "run")
+        task = TrainingTask(
+            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
+            resume_from=[store] if resume else [],
+            **parts,
+        )
+        return loop.fit(task, progress, signals)
+
+    signals, quiet = StopSignals(), TextProgress(io.StringIO())
+    with pytest.raises(StoppedError, match="stopped in epoch 2"):
+        fit("stopped.npz", StoppedInEpochTwo(signals), signals)
+    state = {name: array for name, array in read_arrays(tmp_path / "stopped.npz").items() if name.startswith(stored)}
+    assert any(array.any() for array in state.values()), "it is part of what was saved"
+    resumed = fit("stopped.npz", quiet, StopSignals(), resume=True)
+    whole = fit("whole.npz", quiet, StopSignals())
+    assert resumed.weights.keys() == preset.shapes(50).keys()
+    assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
+    assert [epoch.valid_perplexity for epoch in resumed.history] == [epoch.valid_perplexity for epoch in whole.history]
