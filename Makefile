@@ -7,8 +7,11 @@ export PYTHON ?= python3
 VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
-# A failed test runs once more, and the summary shows its first failure under "rerun"; a broken suite runs 5 tests again, not all.
-export PYTEST_ADDOPTS ?= --reruns 1 --max-suite-reruns 5 --rerun-show-tracebacks
+# Modules keep to one worker, so that what a module's fixture trains or starts is there once. SEED repeats generated cases.
+PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
+FIRST := -m 'not slow and not nightly'
+# Only what says that etcd or the machine stood still is tried once more, and the closing line counts it.
+RERUN := --reruns 1 --rerun-show-tracebacks --only-rerun 'etcdserver: ' --only-rerun 'definitions were not served in'
 
 .PHONY: help
 help: ## List the targets
@@ -93,23 +96,39 @@ docs: env ## Build the documentation into build/site; fails on broken links
 	@echo "build/site/index.html"
 
 .PHONY: test
-test: test-trainer test-operator test-integration test-chart ## Run all tests; needs no container runtime and no cluster
+test: test-trainer test-operator test-integration test-chart ## Run the tests that come first; needs no container runtime and no cluster
 
 .PHONY: test-trainer
 test-trainer: env ## Run the trainer's tests, in its environment
-	$(TRAINER)/bin/pytest -n 2 tests/unit/trainer
+	$(TRAINER)/$(PYTEST) $(FIRST) tests/unit/trainer
 
 .PHONY: test-operator
 test-operator: env ## Run the unit tests of operator, localpach and dev, and the contract suite
-	$(OPERATOR)/bin/pytest -n 2 tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
-
-.PHONY: contract
-contract: env ## Replay the recordings of a real Pachyderm against localpach, or the server at PACHD_ADDRESS
-	$(OPERATOR)/bin/pytest tests/contract
+	$(OPERATOR)/$(PYTEST) $(FIRST) tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
 
 .PHONY: test-integration
 test-integration: env ## Test the operator with a real API server and localpach, and test the demo
-	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/integration tests/e2e
+	$(OPERATOR)/$(PYTEST) $(FIRST) $(RERUN) tests/integration tests/e2e
+
+.PHONY: test-chart
+test-chart: env ## Test the chart and the manifests: values, every object with a real API server
+	$(OPERATOR)/$(PYTEST) $(FIRST) tests/chart
+
+.PHONY: test-slow
+test-slow: env ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
+	$(TRAINER)/$(PYTEST) -m slow tests/unit/trainer
+	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration
+	$(OPERATOR)/$(PYTEST) -m slow tests/chart
+
+.PHONY: nightly
+nightly: env ## Run what takes the whole machine: benches of benches, cold starts, long chaos and attack
+	$(TRAINER)/bin/pytest -m nightly tests/unit/trainer
+	$(OPERATOR)/bin/pytest -m nightly tests/integration
+	$(MAKE) cold-start chaos attack
+
+.PHONY: contract
+contract: env ## Replay the recordings of a real Pachyderm against localpach, or the server at PACHD_ADDRESS
+	$(OPERATOR)/bin/pytest --durations=25 tests/contract
 
 .PHONY: gold
 gold: env ## Compare how plays are read with notes made by hand (PLAYS=folder of the real plays)
@@ -120,10 +139,6 @@ gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS
 	$(TRAINER)/bin/python tests/gold/difference.py --base $(or $(BASE),HEAD) $(if $(TEXTS),--texts $(TEXTS)) \
 	  $(if $(LAYOUTS),--layouts $(LAYOUTS))
 
-.PHONY: test-chart
-test-chart: env ## Test the chart and the manifests: values, every object with a real API server, install and uninstall
-	$(OPERATOR)/bin/pytest -n 2 --dist loadfile tests/chart
-
 .PHONY: fuzz-trainer
 fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEED=a number)
 	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
@@ -131,10 +146,10 @@ fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEE
 .PHONY: e2e
 e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm, PACHD_ROOT_TOKEN if it has auth)
 	@$(PYTHON) -m dev.programs.helm alone >/dev/null
-	$(OPERATOR)/bin/pytest -x -v --durations=0 --durations-min=1 tests/node
+	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
 
 .PHONY: chaos
-chaos: chaos-localpach chaos-operator chaos-trainer ## Run both fault suites
+chaos: chaos-localpach chaos-operator chaos-trainer ## Run all fault suites
 
 .PHONY: chaos-localpach
 chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED=a number)

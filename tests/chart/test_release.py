@@ -20,6 +20,8 @@ from tests.chart.conftest import account_kubeconfig
 from tests.chart.node import Node, until
 from tests.chart.rendering import Object, Values, command, environment, run_helm
 
+pytestmark = pytest.mark.slow
+
 RELEASE = "drama"
 OPERATOR = "drama-scriptmodel-operator"
 FINALIZER = "scriptmodel.dev/pipelines"

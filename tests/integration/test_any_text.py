@@ -31,7 +31,6 @@ TEXTS = st.text(st.characters(), max_size=60)
 BOUNDED = settings(
     max_examples=60,
     deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 CONDITION = {"type": "Ready", "status": "False", "reason": "Training", "lastTransitionTime": "2026-01-01T00:00:00Z"}

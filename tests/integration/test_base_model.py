@@ -14,6 +14,7 @@ from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
+pytestmark = pytest.mark.slow
 BASE_FILE = "/base.json"
 """What this trainer writes only if it has read a base."""
 

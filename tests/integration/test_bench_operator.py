@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.timeout(900)  # three programs, each with its own control plane, on whatever machine
+# Three programs, each with its own control plane, on whatever machine.
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]
 MANY = 6
 
 

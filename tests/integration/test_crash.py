@@ -12,6 +12,8 @@ from tests.integration.cluster import Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
+pytestmark = pytest.mark.slow
+
 TRAINING = 400
 
 

@@ -25,6 +25,8 @@ from dev.programs.helm import helm
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.cluster import Cluster, manifest
 
+pytestmark = pytest.mark.slow
+
 README = ROOT / "README.md"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (

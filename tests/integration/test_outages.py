@@ -18,6 +18,8 @@ from tests.integration.pachyderm import Pachyderm
 from tests.integration.relay import Relay
 from tests.integration.texts import play
 
+pytestmark = pytest.mark.slow
+
 NOWHERE = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
 NOTICED_SECONDS = WATCH_SILENCE_SECONDS + 40
 """A dead watch is to be found within this time, on a machine with other work."""

@@ -146,6 +146,7 @@ def test_a_pipeline_with_a_gpu_limit_runs_if_the_node_offers_a_gpu(
 def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
     release: Release, current: Path, plays: Namespace, pachyderm: Pachyderm, cluster: Running
 ) -> None:
+    assert operator_images(release) == {f"scriptmodel-operator:{PREVIOUS}"}  # or what follows compares nothing
     before = looked_at_anew(plays, "2026-01-01T00:00:00Z")
     done = work_done(pachyderm, before)
     release.deploy(current)

@@ -17,15 +17,8 @@ import pytest
 
 from dev.processes import free_port
 from dev.programs import binaries, envtest
+from tests.unit.dev.programs import programs_in
 from tests.web import Answer, WebServer, content, status
-
-
-def programs_in(folder: Path, *names: str) -> Path:
-    folder.mkdir()
-    for name in names:
-        (folder / name).write_text("#!/bin/sh\n")
-        (folder / name).chmod(0o755)
-    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 from dev.programs import gobuild
 from dev.programs.gobuild import BuildError, GoProgram, build
-from tests.unit.dev.test_binaries import programs_in
+from tests.unit.dev.programs import programs_in
 
 GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base v1.2.3 // indirect\n)\n"
 

@@ -5,6 +5,7 @@ Property tests have no time limit, because machines are shared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,21 @@ from samples import Read, play
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.training import batches
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_windows() -> Iterator[None]:
+    """Compile validation in a fifth of the time: each step of a window is written out in the graph.
+
+    The figures do not depend on it.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "_VALIDATION_STEPS", 10)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import FILES, SCENES
 
+pytestmark = pytest.mark.slow
+
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5"]
 
 

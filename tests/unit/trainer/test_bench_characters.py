@@ -12,6 +12,8 @@ from samples import play
 
 from tests.bench.trainer.characters import Recipe, bench_characters, last_loss, split
 
+pytestmark = pytest.mark.nightly
+
 
 def test_the_first_nine_tenths_train() -> None:
     train, valid = split("0123456789" * 111_539 + "0123")

@@ -14,6 +14,8 @@ load_tensorflow(0)
 from tests.bench.trainer.operations import operations  # noqa: E402  # TensorFlow is quietly loaded above
 from tests.bench.trainer.steps import training_graph  # noqa: E402  # as above
 
+pytestmark = pytest.mark.slow
+
 
 def count(name: str, precision: str, **settings: object) -> int:
     preset = dataclasses.replace(preset_named(name), hidden_units=8, embedding_units=0, precision=precision, **settings)

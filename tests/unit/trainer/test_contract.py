@@ -17,6 +17,7 @@ from samples import play
 
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
+from scriptmodel_trainer.errors import ExitCode, StoppedError
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
@@ -101,11 +102,14 @@ def test_a_successful_run_prints_nothing_to_stderr(job: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("preset", "advised"), [("tuned", True), ("tuned-few", False)])
 def test_a_preset_for_large_corpora_recommends_the_one_for_small_corpora(
-    preset: str, advised: bool, tmp_path: Path, corpus: Path
+    preset: str, advised: bool, tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny = ["--set", "hidden_units=4", "embedding_units=4", "epochs=1", "vocabulary_size=50", "steps=5"]
-    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", preset, *tiny])
-    assert done.returncode == 0, done.stderr
+    def stopped(*_: object) -> None:
+        raise StoppedError(ExitCode.TERMINATED, "stopped before it learns")
+
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", stopped)
+    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", preset])
+    assert "stopped before it learns" in done.stderr
     assert ("tuned-few learns better from so few" in done.stderr) is advised
 
 

@@ -104,7 +104,6 @@ def test_a_script_is_not_written_into_its_model(corpus: Path, model: Path) -> No
 FULL = {
     "normalize": ["normalize", "{corpus}"],
     "train": ["train", "--data", "{corpus}", "--out", "{tmp}/m", "--preset", "test", "--log", "text"],
-    "train in json": ["train", "--data", "{corpus}", "--out", "{tmp}/m", "--preset", "test", "--log", "json"],
     "bad input in json": ["train", "--data", "{tmp}/no", "--out", "{tmp}/m", "--log", "json"],
     "evaluate": ["evaluate", "{model}", "--data", "{corpus}"],
     "generate": ["generate", "{model}", "--words", "20"],

@@ -24,7 +24,7 @@ from scriptmodel_trainer.training.task import TrainingTask
 
 load_tensorflow(0)
 
-from scriptmodel_trainer.training import batches, loop  # noqa: E402  # as above
+from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace  # noqa: E402  # as above
 from scriptmodel_trainer.training.loop import TrainingResult  # noqa: E402  # as above
 
@@ -49,7 +49,6 @@ RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
 @pytest.mark.parametrize("run", RUNS)
 def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pace, "_SECONDS", 0)  # one window a call, so that it can stop after each
-    monkeypatch.setattr(batches, "_VALIDATION_STEPS", 10)  # compiled in a fifth of the time
     name, settings, parts, stored = RUNS[run]
     preset = with_overrides(PRESETS[name], SMALL | settings)
 

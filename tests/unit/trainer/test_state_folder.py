@@ -170,7 +170,7 @@ def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
         assert state is not None
         for epoch in (1, 2):
-            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}))
+            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}, "", Effort()))
         newest = max(tmp_path.glob("checkpoint-*.npz"))
         content = bytearray(newest.read_bytes())
         if damage == "changed":

@@ -1,0 +1,121 @@
+"""What .ci/run shows at its end, and when it leaves out images and the node's tests; the stages are stubs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.paths import ROOT
+
+MAKE = """#!/bin/sh
+echo "$1 $SEED" >>"$HOME/made"
+[ "$1" != "$FAILING" ] || exit 1
+[ "$1" != test ] || echo "===== 1203 passed, 1 rerun in 300.10s (0:05:00) ====="
+"""
+
+
+class Clone:
+    """A repository with a few files and CI, on a machine that can run a node."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.home = folder / "clone", folder / "home"
+        programs = folder / "bin"
+        for path in (self.root / ".ci", self.home, programs):
+            path.mkdir(parents=True)
+        for name, text in (("make", MAKE), ("python3", "#!/bin/sh\n")):
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+        self.env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(self.home), "FAILING": ""}
+        shutil.copy(ROOT / ".ci" / "run", self.root / ".ci" / "run")
+        self.git("init", "--quiet")
+        self.commit(*(f"{name}/a.py" for name in ("operator", "trainer", "localpach", "tests/node", "tests/unit")))
+
+    def git(self, *words: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *identity, *words], cwd=self.root, env=self.env, check=True)
+
+    def write(self, *names: str) -> None:
+        for name in names:
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{path.read_text() if path.exists() else ''}changed\n")
+
+    def commit(self, *names: str) -> None:
+        self.write(*names)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message=Change it")
+
+    def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        (self.home / "made").unlink(missing_ok=True)
+        env = {**self.env, **variables}
+        return subprocess.run([".ci/run"], cwd=self.root, env=env, capture_output=True, text=True, check=False)
+
+    @property
+    def made(self) -> dict[str, str]:
+        """The targets of the last run, each with the seed that it was given."""
+        return dict(line.split() for line in (self.home / "made").read_text().splitlines())
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone(tmp_path)
+
+
+def test_the_summary_has_seconds_seed_and_the_closing_lines_of_pytest(clone: Clone) -> None:
+    done = clone.run()
+    assert done.returncode == 0, done.stderr
+    (seed,) = set(clone.made.values())
+    _, summary = done.stdout.split("=== all stages, ")
+    assert summary.startswith(f"seed {seed}\n")
+    assert "    0 s  test-slow\n" in summary
+    assert "1203 passed, 1 rerun in 300.10s (0:05:00)" in summary
+
+
+def test_a_failed_stage_ends_it(clone: Clone) -> None:
+    done = clone.run(FAILING="test")
+    assert done.returncode == 1
+    assert "=== test FAILED after 0 s" in done.stdout
+    assert "test-slow" not in clone.made
+
+
+@pytest.mark.parametrize(
+    ("changed", "left_out"),
+    [
+        ([], True),
+        (["docs/guide.md", "README.md", "tests/unit/a.py", "tests/integration/b.py"], True),
+        (["operator/a.py"], False),
+        (["charts/README.md"], False),
+        (["tests/node/a.py"], False),
+    ],
+)
+def test_images_and_e2e_are_left_out_if_only_docs_and_other_tests_changed(
+    changed: list[str], left_out: bool, clone: Clone
+) -> None:
+    first = clone.run()
+    assert "=== images, e2e: no pass of this code is recorded in " in first.stdout
+    assert "e2e" in clone.made
+    if changed:
+        clone.commit(*changed)
+    again = clone.run()
+    assert ("e2e" not in clone.made) is left_out
+    assert (
+        "images, e2e: left out, nothing but docs and other tests changed since they passed" in again.stdout
+    ) is left_out
+
+
+def test_neither_a_failure_nor_what_is_not_committed_is_recorded(clone: Clone) -> None:
+    assert clone.run(FAILING="e2e").returncode == 1
+    clone.write("operator/a.py")
+    for _ in range(2):
+        assert clone.run().returncode == 0
+        assert "e2e" in clone.made
+
+
+def test_another_machine_has_no_record(clone: Clone) -> None:
+    clone.run()
+    clone.run(XDG_CACHE_HOME=str(clone.home / "another"))
+    assert "e2e" in clone.made
