@@ -14,7 +14,7 @@ from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 
 from tests.contract.chaos import torture
 from tests.contract.serving import serving, start
-from tests.seed import seed
+from tests.seed import run_seed
 from tests.unit.localpach.client import Client, commit, modifications, repo
 
 # A sample; `python -m tests.contract.chaos` runs as many kills as requested.
@@ -30,7 +30,7 @@ def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_kills_lose_no_acknowledged_writes(tmp_path: Path) -> None:
-    torture(tmp_path / "root", SAMPLE_KILLS, seed())
+    torture(tmp_path / "root", SAMPLE_KILLS, run_seed())
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace  # noqa: E402  # as above
 from scriptmodel_trainer.training.loop import TrainingResult  # noqa: E402  # as above
 
+pytestmark = pytest.mark.slow
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)
 SMALL = {"hidden_units": "12", "embedding_units": "8", "steps": "5", "batch_size": "4", "epochs": "3"}
 WORDS = [f"{letter}word{number}ing" for number in range(5) for letter in string.ascii_lowercase[:10]]
@@ -38,10 +39,12 @@ RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
     "Adam in bfloat16": ("demo", {"precision": "bfloat16", "word_dropout": "0.2"}, {}, "slots/"),
     "averaged weights of letter n-grams": (
         *("demo", {"ema_decay": "0.9"}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}),
-        "slots/average/",
+        "slots/average/ngrams",
     ),
-    "letter n-grams": ("demo", {}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}, "weights/ngrams"),
-    "a cache that starts of documents clear": ("small", {"cache_window": "20"}, {"document": 7}, "state/2/1"),
+    "a cache that starts of documents clear": (
+        *("small", {"layers": "1", "cache_window": "20"}, {"document": 7}),
+        "state/1/1",
+    ),
     "replaced words": ("demo", {}, {"discount": Discount(0, np.full(50, 0.5, np.float32))}, "weights/"),
 }
 

@@ -24,7 +24,7 @@ from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
-from tests.seed import seed
+from tests.seed import run_seed
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
     corpus: Path, tmp_path: Path, undisturbed: Weights
 ) -> None:
-    training, draw, kills = Training(corpus, tmp_path), random.Random(seed()), 2
+    training, draw, kills = Training(corpus, tmp_path), random.Random(run_seed()), 2
     for _ in range(kills):
         training.kill_after(draw.randint(1, 4))
         shutil.rmtree(training.out)
