@@ -28,8 +28,8 @@ from tests.seed import run_seed
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 40
-SETTINGS = ["hidden_units=32", "embedding_units=16", "layers=2", "batch_size=8", "steps=5", "dropout=0.2"]
+EPOCHS = 24
+SETTINGS = ["hidden_units=32", "embedding_units=16", "layers=2", "batch_size=32", "steps=5", "dropout=0.2"]
 SETTINGS += [f"epochs={EPOCHS}"]
 Weights = dict[str, np.ndarray]
 

@@ -34,12 +34,13 @@ from scriptmodel_trainer.trigrams import count
 pytestmark = pytest.mark.slow
 
 # Enough epochs to be interrupted after several checkpoints.
-SETTINGS = ["layers=2", "hidden_units=24", "embedding_units=16", "steps=5", "batch_size=8", "dropout=0.2", "epochs=40"]
+SETTINGS = ["layers=2", "hidden_units=24", "embedding_units=16", "steps=5", "batch_size=32", "dropout=0.2"]
+SETTINGS += ["epochs=20", "trigrams=true"]
 
 
 def command(corpus: Path, out: Path, *more: str) -> list[str]:
     words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "demo", "--seed", "5", *more]
-    return [*words, "--checkpoint-seconds", "0", "--set", *SETTINGS, "trigrams=true"]
+    return [*words, "--checkpoint-seconds", "0", "--set", *SETTINGS]
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
