@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from samples import run_trainer
-from test_generation import faults, weights_of
+from random_models import faults, weights_of
+from running import run_trainer
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
