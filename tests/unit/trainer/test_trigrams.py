@@ -33,7 +33,7 @@ from scriptmodel_trainer.training import scoring
 from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from
 
 VOCABULARY = 12
-SMALL = ["--preset", "demo", "--epochs", "6", "--set", "batch_size=4", "steps=5", "hidden_units=16"]
+SMALL = ["--preset", "demo", "--epochs", "6", "--set", "batch_size=4", "hidden_units=16", "embedding_units=12"]
 Stream = np.ndarray[Any, np.dtype[np.int32]]
 streams = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=60).map(lambda ids: np.array(ids, np.int32))
 
