@@ -101,6 +101,8 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "seed": 3,
             "prompt": "Winter is",
             "speaker": "JON",
+            "cast": ["JON", "MRS. O'NEIL"],
+            "scene": "EXT. WALL - NIGHT",
             "samples": 2,
             "keep": "best",
         },

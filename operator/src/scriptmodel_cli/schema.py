@@ -18,6 +18,7 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.corpus import DISTINCT_NAMES
 from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
+from scriptmodel_operator.api.generation import ANYBODY
 from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
 from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
 from scriptmodel_operator.api.training import AT_MOST
@@ -78,6 +79,7 @@ RULES: dict[str, Rule] = {
     FOR_AUTO: lambda value, _old: "minutes" not in value or value["preset"] == AUTO_PRESET,
     ONE_BASE: lambda value, _old: ("scriptModel" in value) != ("repo" in value),
     ONE_START: lambda value, _old: "from" not in value["model"] or not value["training"]["warmStart"],
+    ANYBODY: lambda value, _old: len(value) == 1 or "any" not in value,
     "self == oldSelf": lambda value, old: old is None or value == old,
 }
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}

@@ -80,6 +80,8 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "generation.seed": (3, GENERATE),
     "generation.prompt": ("Enter", GENERATE),
     "generation.speaker": ("HAMLET", GENERATE),
+    "generation.cast": (["ANNA", "BEN"], GENERATE),
+    "generation.scene": ("INT. KITCHEN - NIGHT", GENERATE),
     "generation.samples": (3, GENERATE),
     "generation.keep": ("best", GENERATE),
 }

@@ -6,10 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal, formatted
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal, formatted, rules
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
+_NAME = r"^[^,\x00-\x20\x7f]([^,\x00-\x1f\x7f]*[^,\x00-\x20\x7f])?$"
+ANYBODY = "self.size() == 1 || !('any' in self)"
+
+SpeakerName = Annotated[
+    str, formatted(_NAME, "a name without commas, control characters, or spaces around it", max_length=64)
+]
 
 
 class Generation(ApiModel):
@@ -32,6 +38,21 @@ class Generation(ApiModel):
     """Text that the script starts with."""
     speaker: Annotated[str, formatted(_LINE, "one line without control characters", max_length=100)] = ""
     """Name of the first speaker."""
+    cast: (
+        Annotated[
+            list[SpeakerName],
+            Field(
+                min_length=1,
+                max_length=20,
+                json_schema_extra=rules((ANYBODY, "any stands for all speakers: it cannot be combined with names")),
+            ),
+        ]
+        | None
+    ) = None
+    """Names of those who may speak; [any] for all speakers of the corpus. Absent: those of one play, which the seed
+    draws."""
+    scene: Annotated[str, formatted(_LINE, "one line without control characters", max_length=200)] = ""
+    """Heading of the scene that the script opens with."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""
     keep: Literal["first", "best"] = "first"

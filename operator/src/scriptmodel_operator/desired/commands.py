@@ -50,6 +50,10 @@ def generate_command(generation: Generation) -> tuple[str, ...]:
         optional.append(f"--prompt={generation.prompt}")
     if generation.speaker:
         optional.append(f"--speaker={generation.speaker}")
+    if generation.cast:
+        optional.append(f"--cast={','.join(generation.cast)}")
+    if generation.scene:
+        optional.append(f"--scene={generation.scene}")
     if generation.top_k:
         optional += ["--top-k", str(generation.top_k)]
     if generation.repetition_penalty != TRAINERS_REPETITION_PENALTY:
