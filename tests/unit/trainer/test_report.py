@@ -17,8 +17,9 @@ from running import run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord, Metrics, SplitPerplexity
-from scriptmodel_trainer.reporting.charts import Series, line_chart
+from scriptmodel_trainer.reporting.charts import Chart, Series
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
 
 
@@ -55,7 +56,7 @@ def test_the_page_is_whole_and_fetches_nothing(model: Path) -> None:
 def test_the_page_shows_curves_classes_corpus_samples_and_recipe(model: Path) -> None:
     text = (model / "report.html").read_text("utf-8")
     assert text.count("<svg") == 3
-    assert text.count("class='script'") == 3
+    assert text.count('class="script"') == 3
     assert "prefers-color-scheme:dark" in text
     assert "@media print" in text
     assert "--preset demo --seed 3" in text
@@ -97,12 +98,20 @@ def test_long_words_are_broken_and_bars_are_printed(model: Path) -> None:
     assert "print-color-adjust:exact" in style.partition("@media print")[2]  # a browser leaves backgrounds out
 
 
+def drawn(*series: Series, logarithmic: bool = False) -> str:
+    return render("chart.svg", chart=Chart("title", series, logarithmic=logarithmic))
+
+
+def trained(epochs: list[EpochRecord], best: int, preset: Preset) -> str:
+    return render("training.html", training=training_section(epochs, best, preset))
+
+
 @pytest.mark.parametrize(
     "values", [[100.0], [100.0, 50.0, 20.0], [1.0, 1.0], [math.inf, math.nan, 30.0], [1e300, 3.0], list(range(1, 80))]
 )
 @pytest.mark.parametrize("logarithmic", [True, False])
 def test_a_chart_stays_within_its_frame(values: list[float], logarithmic: bool) -> None:
-    svg = line_chart("title", [Series("line", "one", values)], logarithmic=logarithmic)
+    svg = drawn(Series("line", "one", values), logarithmic=logarithmic)
     root = ET.fromstring(svg)  # noqa: S314  # our own text
     _, _, width, height = map(float, root.attrib["viewBox"].split())
     for dot in root.iter("circle"):
@@ -114,11 +123,11 @@ def test_a_chart_stays_within_its_frame(values: list[float], logarithmic: bool) 
 
 
 def test_a_chart_without_values_is_empty() -> None:
-    assert line_chart("title", [Series("line", "one", [math.nan])]) == ""
+    assert drawn(Series("line", "one", [math.nan])) == ""
 
 
 def test_the_last_values_of_lines_do_not_overlap() -> None:
-    svg = line_chart("title", [Series("a", "one", [90.0, 71.4]), Series("b", "two", [80.0, 71.5])], logarithmic=True)
+    svg = drawn(Series("a", "one", [90.0, 71.4]), Series("b", "two", [80.0, 71.5]), logarithmic=True)
     root = ET.fromstring(svg)  # noqa: S314  # our own text
     values = [text for text in root.iter("text") if text.attrib["class"].startswith("value")]
     assert [text.text for text in values] == ["71.5", "71.4"]
@@ -126,8 +135,8 @@ def test_the_last_values_of_lines_do_not_overlap() -> None:
 
 
 def test_small_numbers_are_written_without_powers_of_ten() -> None:
-    assert line_chart("title", [Series("rate", "one", [5e-324, 1e-15])])
-    assert "e-05" not in line_chart("title", [Series("rate", "one", [0.00007, 0.00003])])
+    assert drawn(Series("rate", "one", [5e-324, 1e-15]))
+    assert "e-05" not in drawn(Series("rate", "one", [0.00007, 0.00003]))
 
 
 def epochs_of(*figures: tuple[float, float]) -> list[EpochRecord]:
@@ -152,29 +161,28 @@ def test_the_report_states_when_a_model_overfits(figures: list[tuple[float, floa
     sentence = overfitting(epochs_of(*figures), best)
     assert said in sentence
     assert bool(sentence) is bool(said)
-    assert (f"overfits after epoch {best}" in training_section(epochs_of(*figures), best, Preset())) is bool(said)
+    assert (f"overfits after epoch {best}" in trained(epochs_of(*figures), best, Preset())) is bool(said)
 
 
 def test_the_best_epoch_is_marked_and_dropout_is_mentioned_if_used() -> None:
     epochs = epochs_of((90, 80), (60, 70), (50, 72))
-    with_dropout, without = (training_section(epochs, 2, Preset(dropout=rate)) for rate in (0.2, 0.0))
+    with_dropout, without = (trained(epochs, 2, Preset(dropout=rate)) for rate in (0.2, 0.0))
     assert with_dropout.count("<title>best epoch: 2</title>") == 1
     assert "measured with dropout" in with_dropout
     assert "dropout" not in without
 
 
 def test_the_report_shows_a_sample_line_of_each_epoch_if_recorded(model: Path) -> None:
-    trained = load_model(model)
-    samples = [epoch.sample for epoch in trained.metrics.epochs]
+    samples = [epoch.sample for epoch in load_model(model).metrics.epochs]
     assert len(samples) == 4
     text = (model / "report.html").read_text("utf-8")
     assert "A line after each epoch" in text
     assert text.count(" (best)</th>") == 1
-    assert "A line after each epoch" not in training_section(epochs_of((9, 9)), 1, Preset())
+    assert "A line after each epoch" not in trained(epochs_of((9, 9)), 1, Preset())
 
 
 def test_words_of_a_sample_line_cannot_become_markup() -> None:
-    section = training_section([msgspec.structs.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
+    section = trained([msgspec.structs.replace(epochs_of((9, 9))[0], sample="<script>")], 1, Preset())
     assert "<script>" not in section
 
 

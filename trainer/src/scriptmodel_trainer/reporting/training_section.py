@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
+from typing import Any
 
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import EpochRecord, Metrics
-from scriptmodel_trainer.reporting.charts import Series, line_chart
+from scriptmodel_trainer.reporting.charts import Chart, Series
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity
 _BUDGETS = {"seconds": "seconds", "epochs": "epochs", "gpuSeconds": "seconds on a GPU"}
 
 
-def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset, more: Sequence[str] = ()) -> str:
-    """Return the curves, notes on how to read them and `more` notes, and a line of script an epoch, as HTML."""
+def training_section(
+    epochs: Sequence[EpochRecord], best: int, preset: Preset, more: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the values of `training.html`: charts, notes on how to read them, and a line of script an epoch."""
     notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
     if preset.dropout or preset.word_dropout or preset.output_dropout:
         notes.append(
@@ -26,9 +28,14 @@ def training_section(epochs: Sequence[EpochRecord], best: int, preset: Preset, m
         notes.append(
             "Training perplexity is measured while the weights change, validation perplexity after each epoch."
         )
-    notes += [overfitting(epochs, best), *more]
-    shown = "".join(f"<p class='note'>{html.escape(note)}</p>" for note in notes if note)
-    return f"{_curves(epochs, best)}{shown}{_sample_lines(epochs, best)}"
+    notes += [*filter(None, [overfitting(epochs, best)]), *more]
+    lines = [(epoch.epoch, epoch.sample.replace("_", " ")) for epoch in epochs]
+    return {
+        "charts": _charts(epochs, best),
+        "notes": notes,
+        "lines": lines if any(line for _, line in lines) else [],
+        "best": best,
+    }
 
 
 def circumstances(metrics: Metrics) -> list[str]:
@@ -75,35 +82,14 @@ def overfitting(epochs: Sequence[EpochRecord], best: int) -> str:
     )
 
 
-def _curves(epochs: Sequence[EpochRecord], best: int) -> str:
+def _charts(epochs: Sequence[EpochRecord], best: int) -> list[Chart]:
     train = Series("training", "one", [epoch.train_perplexity for epoch in epochs])
     valid = Series("validation", "two", [epoch.valid_perplexity for epoch in epochs])
     rate = Series("learning rate", "three", [epoch.learning_rate for epoch in epochs])
     speed = Series("words/s", "four", [epoch.words_per_second for epoch in epochs])
-    charts = (
-        ("Perplexity by epoch (logarithmic)", [train, valid], True),
-        ("Learning rate at the end of each epoch", [rate], False),
-        ("Words a second", [speed], False),
-    )
-    figures: list[str] = []
-    for title, series, logarithmic in charts:  # the first is the large one
-        first = not figures
-        keys = series if len(series) > 1 else []  # one line needs no key: the title names it
-        legend = "".join(f"<span class='key {line.style}'>{line.name}</span>" for line in keys)
-        size = (640, 470) if first else (380, 186)
-        chart = line_chart(title, series, size=size, logarithmic=logarithmic, marked=[best] if first else [])
-        figures.append(f"<figure><figcaption>{title} {legend}</figcaption>{chart}</figure>")
-    return f"<div class='charts'>{''.join(figures)}</div>"
-
-
-def _sample_lines(epochs: Sequence[EpochRecord], best: int) -> str:
-    """Return what the model wrote after each epoch, if it could write a line."""
-    lines = [(epoch.epoch, epoch.sample) for epoch in epochs]
-    if not any(line for _, line in lines):
-        return ""
-    rows = "".join(
-        f"<tr><th scope='row'>{number}{' (best)' if number == best else ''}</th>"
-        f"<td>{html.escape(line.replace('_', ' '))}</td></tr>"
-        for number, line in lines
-    )
-    return f"<h3>A line after each epoch</h3><table class='facts'><tbody>{rows}</tbody></table>"
+    perplexity = "Perplexity by epoch (logarithmic)"
+    return [
+        Chart(perplexity, [train, valid], size=(640, 470), logarithmic=True, marked=best),
+        Chart("Learning rate at the end of each epoch", [rate], size=(380, 186)),
+        Chart("Words a second", [speed], size=(380, 186)),
+    ]
