@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.casting import Play
+from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.writer import Writer
@@ -72,7 +73,8 @@ class Origin:
 class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
-    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from.
+    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from, and
+    `contractions` those of the corpus.
     """
 
     origin: Origin
@@ -82,6 +84,7 @@ class TrainedModel:
     reference: Reference | None = None
     trigrams: Trigrams | None = None
     plays: tuple[Play, ...] = ()
+    contractions: Contractions = field(default_factory=Contractions)
 
     @property
     def size(self) -> int:
@@ -94,7 +97,7 @@ class TrainedModel:
 
     def writer(self, cache: CacheSettings | None = None) -> Writer | ExactWriter:
         """Return what writes scripts, with a neural cache of what it has written if `cache` is given."""
-        return writer_of(self.network(), self.vocabulary, cache, self.plays)
+        return writer_of(self.network(), self.vocabulary, cache, self.plays, self.contractions)
 
 
 def versions(**more: str) -> dict[str, str]:
@@ -133,6 +136,8 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         versions=model.origin.versions,
         base=model.origin.base,
         plays={play.name: play.speakers for play in model.plays},
+        clitics=model.contractions.after,
+        bound_words=model.contractions.bound,
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
@@ -194,8 +199,9 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
+    contractions = Contractions(described.clitics, described.bound_words)
     plays = tuple(Play(name, speakers) for name, speakers in described.plays.items())
-    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams, plays)
+    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams, plays, contractions)
 
 
 def layout_of(model: TrainedModel, requested: str) -> str:

@@ -35,6 +35,8 @@ class Description(Struct, frozen=True, kw_only=True):
     versions: Mapping[Text, Text]
     base: Base | None = None
     plays: Mapping[Name, tuple[Name, ...]] = {}
+    clitics: Mapping[Name, tuple[Name, ...]] = {}
+    bound_words: tuple[Name, ...] = ()
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]

@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.casting import plays_of
+from scriptmodel_trainer.generation.contractions import Contractions, contractions_of
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -99,7 +100,10 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train = (corpus.splits["train"], corpus.lexicon, corpus.starts["train"], corpus.documents["train"])
     plays = plays_of(*train, vocabulary.names)
-    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays)
+    contractions = Contractions()
+    if not vocabulary.spells:
+        contractions = contractions_of(corpus.splits["train"], corpus.lexicon, frozenset(vocabulary.words))
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions)
 
 
 def _summary(run: Run) -> CorpusSummary:

@@ -26,7 +26,8 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost, kind_of, kind_of_piece
+from scriptmodel_trainer.generation.contractions import Contractions
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
@@ -86,6 +87,7 @@ class Writer:
         vocabulary: Vocabulary,
         cache: CacheSettings | None = None,
         plays: Sequence[Play] = (),
+        contractions: Contractions | None = None,
     ) -> None:
         self._network = network
         self._cache = cache
@@ -104,6 +106,9 @@ class Writer:
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
+        ids, contractions = vocabulary.id_of, contractions or Contractions()
+        self._follows = {ids(mark): frozenset(map(ids, words)) for mark, words in contractions.after.items()}
+        self._bound = frozenset(map(ids, contractions.bound)) - {vocabulary.unknown}
         # A trained cache repeats recent names, and a script starts with one. So a speech is followed by one of another
         # speaker, unless a direction comes between.
         self._changes_speakers = bool(network.cache) and not vocabulary.spells and len(names) > 1
@@ -259,7 +264,9 @@ class Writer:
         if page.names and page.position.place in (Place.NAME, Place.NAMED):
             logits = page.logits + self._only(page.names)
         else:
-            logits = page.logits + self._mask(self._allowed(page))
+            logits = page.logits + self._mask(self._contracted(page, self._allowed(page)))
+            if page.position.last is Last.WORD:
+                logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
         penalise(logits, recent[self._penalised[recent]], sampling)
         if in_name and page.speaker is not None and self._changes_speakers and page.names.keys() != {page.speaker}:
@@ -269,6 +276,15 @@ class Writer:
         if page.names and page.position.place is Place.NAMED and kind is not Kind.CLOSE_NAME:
             kind = Kind.CONTINUATION  # a byte of a name, too
         page.logits = yield page.put(self._vocabulary.words[number], kind)
+
+    def _contracted(self, page: _Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
+        """Return the kinds that may come next: a clitic alone after a word that the corpus always contracts."""
+        if page.position.last is not Last.WORD or Kind.CLITIC not in allowed or not self._follows:
+            return allowed
+        last = page.recent[-1]
+        if not any(last in words for words in self._follows.values()):
+            return allowed - {Kind.CLITIC}
+        return frozenset((Kind.CLITIC,)) if last in self._bound else allowed
 
     def _finish_name(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         """Let the network choose a name, up to the marker that closes it."""
