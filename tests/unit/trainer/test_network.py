@@ -150,5 +150,5 @@ def test_training_learns_more_than_frequencies(corpus: Path, model: Path) -> Non
     shares = np.unique(tokens, return_counts=True)[1] / len(tokens)
     guessing = np.exp(-(shares * np.log(shares)).sum())  # perplexity of knowing how frequent each token is
     metrics = load_model(model).metrics
-    assert metrics.test_perplexity < 0.8 * guessing
+    assert metrics.test.perplexity < 0.8 * guessing
     assert metrics.epochs[1].valid_perplexity < metrics.epochs[0].valid_perplexity

@@ -164,7 +164,7 @@ def test_a_stream_that_cannot_hold_a_character_gets_another(model: Path) -> None
     assert done.returncode == 0
     assert (
         done.stderr
-        == "warning: the model does not know 2 word(s) of the prompt and reads them as <unk>: na\\xefve, t\n"
+        == "warning: the model does not know 2 word(s) of the opening and reads them as <unk>: na\\xefve, t\n"
     )
     assert "na?ve" in done.stdout
 
