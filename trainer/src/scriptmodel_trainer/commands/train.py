@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 
-from scriptmodel_trainer import artifacts, presets
-from scriptmodel_trainer.artifacts import CHECKPOINT, LOG
-from scriptmodel_trainer.commands.train_assess import Fitted, assess
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.commands.train_assess import assess
+from scriptmodel_trainer.commands.train_fit import Attempt, fit
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
-from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
-from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.base import weights_after
-from scriptmodel_trainer.training.discounting import discount_of
-from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
-from scriptmodel_trainer.training.task import TrainingTask
-from scriptmodel_trainer.training.unseen import without_unseen
 
 
 def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
     """Train on a corpus and store the model, unless the very same model is there already."""
-    started = time.monotonic()
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     run = prepare(options, logged)
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
-            _learn(run, logged, log, signals, started)
+            _learn(run, logged, log, signals)
         except (TrainerError, StoppedError) as error:
             logged.report(Failed(error))
             raise
@@ -47,89 +41,38 @@ def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> No
                 progress.note(f"{options.out / LOG} is not complete: {log.error.strerror or log.error}")
 
 
-def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals, started: float) -> None:
-    """Train in a locked folder; `started` is when the command started."""
-    out, effort = run.options.out, Effort()
-    with _state_folder(run, effort, progress) as state:
-        resume_from = _resume_from(run, state, progress)
-        if resume_from is None:
+def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> None:
+    """Train in a locked folder."""
+    out = run.options.out
+    with _attempt(run, progress) as attempt:
+        if attempt is None:
             return
-        if state:
-            state.restore_log(out / LOG)
         log.open(out / LOG)
-        fitted = fit(run, state, resume_from, effort, progress, signals)
-        model = assess(fitted, progress)
-        page = render_report(model)
-        signals.deferred = True  # a model is stored whole
-        artifacts.save_model(out, model, page)
-        (out / CHECKPOINT).unlink(missing_ok=True)
-        if state and fitted.result.ending.by != "budget":  # a raised budget continues
-            state.remove()
-    progress.report(Done(model.metrics.perplexity.test, time.monotonic() - started))
+        model = assess(fit(attempt, progress, signals), progress)
+        _store(model, attempt, signals)
+    progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
     progress.report(ModelStored(out, out / artifacts.REPORT))
 
 
-def fit(
-    run: Run,
-    state: StateFolder | None,
-    resume_from: list[Store],
-    effort: Effort,
-    progress: Progress,
-    signals: StopSignals,
-) -> Fitted:
-    """Train the network of a run, from its newest state in `resume_from`; `effort` counts what that takes."""
-    options, vocabulary, preset, base = run.options, run.vocabulary, run.preset, run.options.base
-    words = run.splits["train"]
-    tensorflow = hardware.load_tensorflow(options.seed)
-    _advise(run, progress)
-    from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
-
-    discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
-    task = TrainingTask(
-        preset_name=options.preset_name,
-        preset=preset,
-        vocabulary=len(vocabulary),
-        train=words,
-        valid=run.splits["valid"],
-        tokens={name: len(ids) for name, ids in run.splits.items()},
-        first=vocabulary.first,
-        document=vocabulary.document,
-        seed=options.seed,
-        fingerprint=run.fingerprint,
-        processor=hardware.processor(),
-        store=state or CheckpointFile(options.out / CHECKPOINT, run.fingerprint),
-        checkpoint_seconds=options.checkpoint_seconds,
-        sample=sample_line(vocabulary, options.seed),
-        resume_from=resume_from,
-        start=weights_after(base.model, vocabulary, words, discount) if base else None,
-        budget=options.budget,
-        effort=effort,
-        discount=discount,
-        letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
-        device=hardware.device(),
-        gpu_requested=options.gpu_requested,
-    )
-    result = loop.fit(task, progress, signals)
-    if vocabulary.spells:
-        read = base.model.weights["embedding"] if base else None
-        result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
-    return Fitted(run, task, result, tensorflow)
+def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
+    """Store a model with its report and delete the state of its training, unless a raised budget may continue that."""
+    out, page = attempt.run.options.out, render_report(model)
+    signals.deferred = True  # a model is stored whole
+    artifacts.save_model(out, model, page)
+    (out / CHECKPOINT).unlink(missing_ok=True)
+    if attempt.state and model.metrics.stopped_by != "budget":
+        attempt.state.remove()
 
 
-def _advise(run: Run, progress: Progress) -> None:
-    """Note where another preset or precision would do better."""
-    name, preset, tokens = run.options.preset_name, run.options.preset, len(run.splits["train"])
-    if name in presets.FOR_MUCH and tokens < presets.MUCH:
-        progress.note(f"{name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
-    if preset.weight_decay and preset.optimizer == "sgd":
-        progress.note("weight_decay has no effect with optimizer=sgd")
-    if preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
-        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
-
-
-def _state_folder(run: Run, effort: Effort, progress: Progress) -> AbstractContextManager[StateFolder | None]:
-    folder = run.options.state
-    return nullcontext() if folder is None else StateFolder.opened(folder, run.fingerprint, effort, progress)
+@contextlib.contextmanager
+def _attempt(run: Run, progress: Progress) -> Iterator[Attempt | None]:
+    """Own the run's state folder, if it has one; None if the very same run is already done."""
+    folder, effort = run.options.state, Effort()
+    with StateFolder.opened(folder, run.fingerprint, effort, progress) if folder else nullcontext() as state:
+        resume_from = _resume_from(run, state, progress)
+        if state and resume_from is not None:
+            state.restore_log(run.options.out / LOG)
+        yield None if resume_from is None else Attempt(run, state, resume_from, effort)
 
 
 def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> list[Store] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
 from scriptmodel_trainer.characters import validation_of
+from scriptmodel_trainer.commands.train_fit import Fitted
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
@@ -28,19 +28,8 @@ from scriptmodel_trainer.records import (
 )
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 from scriptmodel_trainer.trigrams import count as count_trigrams
 from scriptmodel_trainer.vocabulary import speakers_of, with_names
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A run and the network that it trained; `tensorflow` is the version that trained it."""
-
-    run: Run
-    task: TrainingTask
-    result: TrainingResult
-    tensorflow: str
 
 
 def assess(fitted: Fitted, progress: Progress) -> TrainedModel:

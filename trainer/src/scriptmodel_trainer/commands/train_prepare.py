@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from dataclasses import dataclass
 
 from scriptmodel_trainer.arrays import Ids
@@ -33,7 +34,7 @@ from scriptmodel_trainer.vocabulary import (
 class Run:
     """What is trained: `splits` are those of the corpus in numbers of the vocabulary.
 
-    `options` have what `auto` chose, and `preset` has the precision of this machine.
+    `options` have what `auto` chose, and `preset` has the precision of this machine; the command started at `started`.
     """
 
     options: TrainOptions
@@ -42,10 +43,12 @@ class Run:
     splits: dict[str, Ids]
     preset: Preset
     fingerprint: str
+    started: float
 
 
 def prepare(options: TrainOptions, progress: Progress) -> Run:
     """Read the corpus; returns the run with these options on this machine."""
+    started = time.monotonic()
     layout = layouts.layout_named(options.layout)
     _look_for_gpu(options, progress)
     sources = reading.find_sources(options.data, progress.note)
@@ -65,7 +68,7 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     splits["train"] = spelled_out(splits["train"], vocabulary, discount, seed, options.known_words)
     preset, base = _for_this_machine(options.preset, seed), options.base.digest if options.base else None
     fingerprint = run_fingerprint(preset, seed, options.layout, corpus.digest, base, corpus.split)
-    return Run(options, corpus, vocabulary, splits, preset, fingerprint)
+    return Run(options, corpus, vocabulary, splits, preset, fingerprint, started)
 
 
 def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary:

@@ -1,0 +1,93 @@
+"""The second step of the train command: trains the network of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from scriptmodel_trainer import presets
+from scriptmodel_trainer.artifacts import CHECKPOINT
+from scriptmodel_trainer.commands.train_prepare import Run
+from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.training.base import weights_after
+from scriptmodel_trainer.training.discounting import discount_of
+from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
+from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.training.unseen import without_unseen
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt at a run: its state folder, where to look for a saved state, and what the run has taken so far."""
+
+    run: Run
+    state: StateFolder | None
+    resume_from: list[Store]
+    effort: Effort
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A run and the network that it trained; `tensorflow` is the version that trained it."""
+
+    run: Run
+    task: TrainingTask
+    result: TrainingResult
+    tensorflow: str
+
+
+def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
+    """Train the network of a run, from its newest saved state."""
+    run = attempt.run
+    options, vocabulary, preset, base = run.options, run.vocabulary, run.preset, run.options.base
+    words = run.splits["train"]
+    tensorflow = hardware.load_tensorflow(options.seed)
+    _advise(run, progress)
+    from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
+
+    discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
+    task = TrainingTask(
+        preset_name=options.preset_name,
+        preset=preset,
+        vocabulary=len(vocabulary),
+        train=words,
+        valid=run.splits["valid"],
+        tokens={name: len(ids) for name, ids in run.splits.items()},
+        first=vocabulary.first,
+        document=vocabulary.document,
+        seed=options.seed,
+        fingerprint=run.fingerprint,
+        processor=hardware.processor(),
+        store=attempt.state or CheckpointFile(options.out / CHECKPOINT, run.fingerprint),
+        checkpoint_seconds=options.checkpoint_seconds,
+        sample=sample_line(vocabulary, options.seed),
+        resume_from=attempt.resume_from,
+        start=weights_after(base.model, vocabulary, words, discount) if base else None,
+        budget=options.budget,
+        effort=attempt.effort,
+        discount=discount,
+        letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
+        device=hardware.device(),
+        gpu_requested=options.gpu_requested,
+    )
+    result = loop.fit(task, progress, signals)
+    if vocabulary.spells:
+        read = base.model.weights["embedding"] if base else None
+        result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
+    return Fitted(run, task, result, tensorflow)
+
+
+def _advise(run: Run, progress: Progress) -> None:
+    """Note where another preset or precision would do better."""
+    name, preset, tokens = run.options.preset_name, run.options.preset, len(run.splits["train"])
+    if name in presets.FOR_MUCH and tokens < presets.MUCH:
+        progress.note(f"{name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
+    if preset.weight_decay and preset.optimizer == "sgd":
+        progress.note("weight_decay has no effect with optimizer=sgd")
+    if preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
+        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
