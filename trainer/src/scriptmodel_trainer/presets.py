@@ -11,53 +11,61 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError
 
-OPTIMIZERS = ("sgd", "adam")
-SCHEDULES = ("step-decay", "one-cycle")
 LSTM_WEIGHTS = ("kernel", "recurrent", "bias")  # of each layer, as the model directory names them
-PRECISIONS = ("float32", "bfloat16", "auto")  # of matrix products in training; weights and sums are float32 always
+
+
+def _limited(default: float, low: float, high: float) -> Any:
+    """Define a number with its limits."""
+    return dataclasses.field(default=default, metadata={"limits": (low, high)})
+
+
+def _one_of(*choices: str) -> Any:
+    """Define a text with its choices; the first is the default."""
+    return dataclasses.field(default=choices[0], metadata={"choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
 class Preset:
     """Hyperparameters of the network and its training; each field is also a `--set` key."""
 
-    layers: int = 2
-    hidden_units: int = 200
-    embedding_units: int = 0  # 0: as many as hidden_units
-    steps: int = 20
-    batch_size: int = 20
-    epochs: int = 13
-    full_rate_epochs: int = 4
-    learning_rate: float = 1.0
-    learning_rate_decay: float = 0.5
-    dropout: float = 0.0  # of word vectors and of each layer's outputs
-    word_dropout: float = 0.0  # of whole words of the vocabulary
-    output_dropout: float = 0.0  # of what the softmax reads, after the projection
-    initial_range: float = 0.1
-    lstm_initial_range: float = 0.0  # of the LSTM layers and the projection; 0: initial_range
-    forget_bias: float = 0.0
-    clip_norm: float = 5.0
-    vocabulary_size: int = 10_000
+    layers: int = _limited(2, 1, 8)
+    hidden_units: int = _limited(200, 1, 8192)
+    embedding_units: int = _limited(0, 0, 8192)  # 0: as many as hidden_units
+    steps: int = _limited(20, 1, 1000)
+    batch_size: int = _limited(20, 1, 4096)
+    epochs: int = _limited(13, 1, 10_000)
+    full_rate_epochs: int = _limited(4, 0, 10_000)
+    learning_rate: float = _limited(1.0, 1e-8, 1e6)
+    learning_rate_decay: float = _limited(0.5, 1e-6, 1.0)
+    dropout: float = _limited(0.0, 0.0, 0.95)  # of word vectors and of each layer's outputs
+    word_dropout: float = _limited(0.0, 0.0, 0.95)  # of whole words of the vocabulary
+    output_dropout: float = _limited(0.0, 0.0, 0.95)  # of what the softmax reads, after the projection
+    initial_range: float = _limited(0.1, 1e-6, 10.0)
+    lstm_initial_range: float = _limited(0.0, 0.0, 10.0)  # of the LSTM layers and the projection; 0: initial_range
+    forget_bias: float = _limited(0.0, -10.0, 10.0)
+    clip_norm: float = _limited(5.0, 1e-6, 1e6)
+    vocabulary_size: int = _limited(10_000, 16, 1_000_000)
     tied_embeddings: bool = False
     variational_dropout: bool = False
-    weight_decay: float = 0.0
-    optimizer: str = "sgd"
-    adam_beta2: float = 0.999
-    schedule: str = "step-decay"
-    warm_up: float = 0.2  # share of one-cycle's steps that raise the rate
-    precision: str = "float32"
-    recurrent_dropout: float = 0.0  # of the weights between the steps of a layer (DropConnect)
-    patience: int = 0  # epochs without a better validation perplexity after which training ends; 0: never
+    weight_decay: float = _limited(0.0, 0.0, 1.0)
+    optimizer: str = _one_of("sgd", "adam")
+    adam_beta2: float = _limited(0.999, 0.5, 0.999999)
+    schedule: str = _one_of("step-decay", "one-cycle")
+    warm_up: float = _limited(0.2, 0.0, 0.9)  # share of one-cycle's steps that raise the rate
+    precision: str = _one_of("float32", "bfloat16", "auto")  # of matrix products; weights and sums are float32
+    recurrent_dropout: float = _limited(0.0, 0.0, 0.95)  # of the weights between the steps of a layer (DropConnect)
+    patience: int = _limited(0, 0, 10_000)  # epochs without a better validation perplexity that end training; 0: never
     document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
-    ema_decay: float = 0.0  # of the moving average of the weights, which is validated and kept; 0: no average
-    unknown_discount: float = 0.0  # of the count of each word, the part that training reads as <unk>
-    subword_discount: float = 0.0  # occurrences of each word that training reads spelled with sub-words
-    cache_window: int = 0  # recent tokens in the neural cache that is trained with the network; 0: no cache
-    letter_ngrams: int = 0  # character n-grams whose vectors words share during training; 0: none
+    ema_decay: float = _limited(0.0, 0.0, 0.999999)  # of the average of the weights, which is then kept; 0: no average
+    unknown_discount: float = _limited(0.0, 0.0, 1.0)  # part of each word's count that is read as <unk>
+    subword_discount: float = _limited(0.0, 0.0, 10.0)  # occurrences of each word that are read spelled
+    cache_window: int = _limited(0, 0, 10_000)  # recent tokens in the neural cache that is trained; 0: no cache
+    letter_ngrams: int = _limited(0, 0, 1_000_000)  # n-grams whose vectors words share during training; 0: none
     trigrams: bool = False  # mix the trained network with a Kneser-Ney trigram model of the training text
 
     @property
@@ -188,37 +196,9 @@ PRESETS: dict[str, Preset] = {
 FOR_MUCH = ("tuned", "tuned-long")
 MUCH = 250_000
 """Tokens to train on below which tuned-few is advised instead: it is ahead at 194,000; where they meet is not known."""
-
-_LIMITS: dict[str, tuple[float, float]] = {
-    "layers": (1, 8),
-    "hidden_units": (1, 8192),
-    "embedding_units": (0, 8192),
-    "steps": (1, 1000),
-    "batch_size": (1, 4096),
-    "epochs": (1, 10_000),
-    "full_rate_epochs": (0, 10_000),
-    "learning_rate": (1e-8, 1e6),
-    "learning_rate_decay": (1e-6, 1.0),
-    "dropout": (0.0, 0.95),
-    "word_dropout": (0.0, 0.95),
-    "output_dropout": (0.0, 0.95),
-    "recurrent_dropout": (0.0, 0.95),
-    "ema_decay": (0.0, 0.999999),
-    "unknown_discount": (0.0, 1.0),
-    "subword_discount": (0.0, 10.0),
-    "letter_ngrams": (0, 1_000_000),
-    "cache_window": (0, 10_000),
-    "initial_range": (1e-6, 10.0),
-    "lstm_initial_range": (0.0, 10.0),
-    "warm_up": (0.0, 0.9),
-    "forget_bias": (-10.0, 10.0),
-    "adam_beta2": (0.5, 0.999999),
-    "clip_norm": (1e-6, 1e6),
-    "vocabulary_size": (16, 1_000_000),
-    "patience": (0, 10_000),
-    "weight_decay": (0.0, 1.0),
-}
-_CHOICES = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS}
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_FIELDS = {field.name: field for field in dataclasses.fields(Preset)}
+_KINDS: dict[str, type] = {name: type(field.default) for name, field in _FIELDS.items()}
 
 
 def preset_named(name: str) -> Preset:
@@ -234,7 +214,7 @@ def preset_named(name: str) -> Preset:
 
 def override_keys() -> list[str]:
     """Return the names that `--set` knows."""
-    return [field.name for field in dataclasses.fields(Preset)]
+    return [*_FIELDS]
 
 
 def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
@@ -242,8 +222,7 @@ def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
 
     Raises BadInputError for an unknown key, a value of the wrong kind, or one outside its limits.
     """
-    changes = {key: _parse(key, text) for key, text in settings.items()}
-    return dataclasses.replace(preset, **changes)  # type: ignore[arg-type]  # _parse checked each field's kind
+    return dataclasses.replace(preset, **{key: _parse(key, text) for key, text in settings.items()})
 
 
 def preset_from(parameters: Mapping[str, object]) -> Preset:
@@ -251,55 +230,46 @@ def preset_from(parameters: Mapping[str, object]) -> Preset:
 
     Raises ValueError for a value of the wrong kind, or one outside its limits.
     """
-    known = {key: value for key, value in parameters.items() if key in override_keys()}
+    known: dict[str, Any] = {key: value for key, value in parameters.items() if key in _FIELDS}
     for key, value in known.items():
-        kind = type(getattr(PRESETS["small"], key))
-        whole = kind is float and type(value) is int
-        if type(value) is not kind and not whole:
+        kind = _KINDS[key]
+        if type(value) is not kind and not (kind is float and type(value) is int):
             raise ValueError(f"{key}={str(value)[:40]!r} is not of type {kind.__name__}")
-        if isinstance(value, str) and value not in _CHOICES[key]:
-            raise ValueError(f"{key}={value[:40]!r} is not one of {', '.join(_CHOICES[key])}")
-        if key in _LIMITS and isinstance(value, int | float) and not _LIMITS[key][0] <= value <= _LIMITS[key][1]:
-            raise ValueError(f"{key}={str(value)[:40]} is out of range")
-    return Preset(**known)  # type: ignore[arg-type]  # each field's kind is checked above
+        try:
+            _require_allowed(key, value, str(value)[:40])
+        except BadInputError as error:
+            raise ValueError(error.message) from error
+    return Preset(**known)
 
 
-def _parse(key: str, text: str) -> bool | int | float | str:
-    if key not in override_keys():
+def _parse(key: str, text: str) -> Any:
+    """Return the value of a field that a text spells, a number in any form that JSON and Python write one."""
+    if key not in _FIELDS:
         near = difflib.get_close_matches(key, override_keys(), n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         known = f"{hint}settings are {', '.join(override_keys())}"
         raise BadInputError(f"unknown setting {key!r}", known, parameter=key)
-    kind = type(getattr(PRESETS["small"], key))
-    if kind is bool:
-        return _parse_flag(key, text)
-    if kind is str:
-        if text not in _CHOICES[key]:
-            raise BadInputError(f"{key}={text!r} is not one of {', '.join(_CHOICES[key])}", parameter=key)
-        return text
-    number = _number(key, text)
-    low, high = _LIMITS[key]
-    if not (math.isfinite(number) and low <= number <= high):
-        limits = f"it must lie between {low:g} and {high:g}"
-        raise BadInputError(f"{key}={text} is out of range", limits, parameter=key)
-    if kind is not int:
-        return number
-    if number != int(number):
-        raise BadInputError(f"{key}={text!r} is not a whole number", parameter=key)
-    return int(number)
-
-
-def _number(key: str, text: str) -> float:
-    """Return the number that a text spells, in any form that JSON and Python write one: 20, 0.5, 1e-3."""
-    try:
-        return float(text)
-    except ValueError:
-        kind = "a whole number" if type(getattr(PRESETS["small"], key)) is int else "a number"
-        raise BadInputError(f"{key}={text!r} is not {kind}", parameter=key) from None
-
-
-def _parse_flag(key: str, text: str) -> bool:
-    flags = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.lower() not in flags:
+    kind = _KINDS[key]
+    if kind is bool and text.lower() not in _FLAGS:
         raise BadInputError(f"{key}={text!r} is not true or false", parameter=key)
-    return flags[text.lower()]
+    if kind is bool:
+        return _FLAGS[text.lower()]
+    whole = "a whole number" if kind is int else "a number"
+    try:
+        value = text if kind is str else float(text)
+    except ValueError:
+        raise BadInputError(f"{key}={text!r} is not {whole}", parameter=key) from None
+    _require_allowed(key, value, text)
+    if kind is int and value != int(value):
+        raise BadInputError(f"{key}={text!r} is not {whole}", parameter=key)
+    return kind(value)
+
+
+def _require_allowed(key: str, value: Any, text: str) -> None:
+    """Raise BadInputError unless a value is one of its field's choices or within its limits; NaN is not."""
+    choices, limits = (_FIELDS[key].metadata.get(name) for name in ("choices", "limits"))
+    if choices and value not in choices:
+        raise BadInputError(f"{key}={text!r} is not one of {', '.join(choices)}", parameter=key)
+    if limits and not limits[0] <= value <= limits[1]:
+        hint = f"it must lie between {limits[0]:g} and {limits[1]:g}"
+        raise BadInputError(f"{key}={text} is out of range", hint, parameter=key)
