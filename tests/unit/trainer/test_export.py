@@ -40,7 +40,7 @@ def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first
 
 def test_an_exported_model_has_the_same_perplexity_elsewhere(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
-    done = run_trainer(["export", model, "--format", "safetensors", "--out", out])
+    done = run_trainer(["export", model, "--out", out])
     assert (done.returncode, done.stdout) == (0, f"Wrote {out}\n")
     metadata, arrays = read_safetensors(out)
     trained = load_model(model)
@@ -52,7 +52,7 @@ def test_an_exported_model_has_the_same_perplexity_elsewhere(model: Path, tmp_pa
     assert perplexity(arrays, stream.tolist(), trained.vocabulary.id_of("<eos>")) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("words", [["--format", "onnx"], ["--out", "{model}/model.json"], ["--out", "{model}"]])
+@pytest.mark.parametrize("words", [["--out", "{model}/model.json"], ["--out", "{model}"]])
 def test_an_export_that_cannot_be_is_one_line(words: list[str], model: Path) -> None:
     before = (model / "model.json").read_bytes()
     arguments = [word.format(model=model) for word in words]

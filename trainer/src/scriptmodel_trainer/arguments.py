@@ -145,17 +145,12 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
         description="Convert scripts of any layout into one token stream with a speech or direction on each line.",
         epilog="example: scriptmodel-trainer normalize plays/ --out tokens.txt --stats stats.json",
     )
-    command.add_argument(
-        "data", nargs="+", type=pfs_path, metavar="PATH", help="script files, or folders to search for them"
-    )
-    command.add_argument(
-        "--out", type=pfs_path, metavar="FILE", help="write the stream to this file [default: standard output]"
-    )
-    command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument(
-        "--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON"
-    )
-    command.add_argument(
+    add = command.add_argument
+    add("data", nargs="+", type=pfs_path, metavar="PATH", help="script files, or folders to search for them")
+    add("--out", type=pfs_path, metavar="FILE", help="write the stream to this file [default: standard output]")
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON")
+    add(
         "--explain",
         action="store_true",
         help="write each line of the scripts with its label and the rule that gave it, instead of the stream",
@@ -170,7 +165,8 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument(
+    add = command.add_argument
+    add(
         "--data",
         nargs="+",
         action="extend",
@@ -179,29 +175,23 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         metavar="PATH",
         help="script files, or folders to search for them; *.train.txt, *.valid.txt, *.test.txt define the splits",
     )
-    command.add_argument(
-        "--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory"
-    )
-    command.add_argument(
-        "--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]"
-    )
-    command.add_argument(
+    add("--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory")
+    add("--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]")
+    add(
         "--minutes",
         metavar="N",
         help="with --preset auto: minutes of training on two cores to choose for; no effect with --from [default: any]",
     )
-    command.add_argument(
+    add(
         "--from",
         dest="base",
         type=pfs_path,
         metavar="MODEL_DIR",
         help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
     )
-    command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument(
-        "--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with --preset auto files for 20 or more]"
-    )
-    command.add_argument(
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with --preset auto files for 20 or more]")
+    add(
         "--set",
         nargs="+",
         action="extend",
@@ -210,18 +200,16 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         dest="settings",
         help="override settings of the preset, for example hidden_units=300 dropout=0.2",
     )
-    command.add_argument("--epochs", metavar="N", help="short for --set epochs=N")
-    command.add_argument(
+    add("--epochs", metavar="N", help="short for --set epochs=N")
+    add(
         "--patience",
         metavar="N",
         help="short for --set patience=N: stop after N epochs without a better validation perplexity [default: never]",
     )
-    command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]"
-    )
-    command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
+    add("--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]")
+    add("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
     _add_training_limits(command)
-    command.add_argument(
+    add(
         "--log",
         choices=("text", "json"),
         default="text",
@@ -254,9 +242,7 @@ def _add_training_limits(command: _Parser) -> None:
             f"[default: $SCRIPTMODEL_BUDGET_{name.replace('-', '_').upper()}, else no limit]",
         )
     add(
-        "--require-gpu",
-        action="store_true",
-        help="fail if TensorFlow sees no GPU [default: $SCRIPTMODEL_GPU_REQUIRED]",
+        "--require-gpu", action="store_true", help="fail if TensorFlow sees no GPU [default: $SCRIPTMODEL_GPU_REQUIRED]"
     )
 
 
@@ -267,17 +253,12 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
         description="Measure perplexity over all tokens of the texts, with the LSTM state carried throughout.",
         epilog="example: scriptmodel-trainer evaluate model/ --data another_play.txt --json",
     )
-    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    command.add_argument(
-        "--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="script files or folders"
-    )
-    command.add_argument("--layout", default="auto", help=_LAYOUT_HELP)
-    command.add_argument(
-        "--json", action="store_true", dest="as_json", help="print one JSON object, with token classes"
-    )
-    command.add_argument(
-        "--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long"
-    )
+    add = command.add_argument
+    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="script files or folders")
+    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("--json", action="store_true", dest="as_json", help="print one JSON object, with token classes")
+    add("--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long")
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
@@ -389,8 +370,9 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         description="Write one self-contained HTML page: curves, corpus, perplexity by class of token, samples.",
         epilog="example: scriptmodel-trainer report model/ --out report.html",
     )
-    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    command.add_argument(
+    add = command.add_argument
+    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    add(
         "--out",
         type=pfs_path,
         default=Path("report.html"),
@@ -402,15 +384,13 @@ def _add_report(commands: _Commands[_Parser]) -> None:
 def _add_export(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "export",
-        help="write the weights of a model in another format",
-        description="Write the weights, settings and words of a model as one file that other programs read.",
+        help="write the weights of a model as a safetensors file",
+        description="Write the weights, settings and words of a model as one safetensors file.",
         epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
     )
-    command.add_argument("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    command.add_argument(
-        "--format", choices=("safetensors",), default="safetensors", help="format of the file [default: safetensors]"
-    )
-    command.add_argument("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
+    add = command.add_argument
+    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    add("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
 
 
 def is_output_of_pipeline(path: Path) -> bool:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, TypeVar
 
 from scriptmodel_trainer.arguments import log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,21 +123,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
         case "judge":
             from scriptmodel_trainer.commands import judge  # noqa: PLC0415
 
-            print(
-                judge.judge_subject(
-                    judge.JudgeOptions(
-                        options.subject,
-                        options.data,
-                        options.layout,
-                        options.samples,
-                        options.words,
-                        options.seed,
-                        options.as_json,
-                        options.split,
-                    ),
-                    progress,
-                )
-            )
+            print(judge.judge_subject(_filled(judge.JudgeOptions, options), progress))
         case "export":
             from scriptmodel_trainer.commands import export  # noqa: PLC0415
 
@@ -149,6 +138,12 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             print(found)
 
 
+def _filled(kind: type[T], parsed: argparse.Namespace, **given: Any) -> T:
+    """Return a command's options: those `given`, and others by their names from the command line."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in given]  # type: ignore[arg-type]
+    return kind(**given, **{name: getattr(parsed, name) for name in names})
+
+
 def _run_generate(options: argparse.Namespace, log: str) -> None:
     from scriptmodel_trainer.commands import generate  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
@@ -158,24 +153,15 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
     judged = options.temperature is None
     temperature = Sampling().temperature if judged else options.temperature
-    texts = generate.generate(
-        generate.GenerateOptions(
-            options.model,
-            options.words,
-            Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
-            options.seed,
-            Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
-            options.samples,
-            options.out,
-            options.record or usual_record(options.out),
-            options.keep,
-            options.together,
-            options.cache,
-            judged,
-            options.only_new,
-        ),
-        progress_for(log),
+    chosen = _filled(
+        generate.GenerateOptions,
+        options,
+        sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
+        opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
+        record=options.record or usual_record(options.out),
+        judged_temperature=judged,
     )
+    texts = generate.generate(chosen, progress_for(log))
     if options.out is None:
         print("\n".join(texts), end="")
 

@@ -115,22 +115,25 @@ def _cpu_limit() -> int | None:
 
 
 def _cpu_name() -> str:
-    try:
-        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:  # not Linux
-        return platform.machine()
-    found = _CPU_NAME.search(described)
+    found = _CPU_NAME.search(_described_cpus() or "")
     return found[1] if found else platform.machine()
 
 
 def _cpu_flags() -> frozenset[str] | None:
     """Return the instruction sets of the CPU; None where the system does not list them."""
-    try:
-        described = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:  # not Linux
+    described = _described_cpus()
+    if described is None:
         return None
     flags = _FLAGS.search(described)
     return frozenset(flags[0].split()) if flags else frozenset()
+
+
+def _described_cpus() -> str | None:
+    """Return what Linux says of the processors; None on another system."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
