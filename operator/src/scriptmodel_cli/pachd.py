@@ -85,8 +85,8 @@ class PachdAccess:
         if self._given or self._published is None:
             return f"is pachd running, and is {self._given} (--pachd) its address?"
         source = f"{self._published.pachd} (ConfigMap {NAMESPACE}/{self._published.name})"
-        if self._port_forward and self._port_forward.problem:
-            return f"the port-forward failed: {self._port_forward.problem}; check that pachd runs at {source}"
+        if self._port_forward and (cause := self._port_forward.cause()):
+            return f"the port-forward failed: {cause}; check that pachd runs at {source}"
         return f"is pachd running at {source}?"
 
     def close(self) -> None:

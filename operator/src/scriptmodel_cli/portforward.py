@@ -37,7 +37,7 @@ class PortForward:
         self._command += ["port-forward", f"--namespace={service.namespace}", f"service/{service.name}"]
         self._command += ["--address=127.0.0.1", f"--pod-running-timeout={_START_SECONDS}s"]
         self._port = service.port
-        self._ready, self._closed = threading.Event(), threading.Event()
+        self._ready, self._closed, self._failed = threading.Event(), threading.Event(), threading.Event()
         with suppress(ValueError):  # in a thread, as of a completion, no signal can be handled
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends kubectl too
         self._process = self._start()
@@ -53,6 +53,11 @@ class PortForward:
 
     def __exit__(self, *_args: object) -> None:
         self.close()
+
+    def cause(self) -> str:
+        """Return why a call just failed, which kubectl prints a moment later; empty if it prints nothing."""
+        self._failed.wait(_PAUSE_SECONDS)
+        return self.problem
 
     def close(self) -> None:
         """End kubectl."""
@@ -77,9 +82,11 @@ class PortForward:
                 for line in process.stdout or ():
                     if found := _FORWARDING.match(line):
                         self.address, self.problem = found[1], ""
+                        self._failed.clear()
                         self._ready.set()
                     elif line.strip() and not line.startswith(_HANDLING):
                         self.problem = " ".join(line.split())
+                        self._failed.set()
             if not self.address or self._closed.wait(_PAUSE_SECONDS):
                 self._ready.set()
                 return

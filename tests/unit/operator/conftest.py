@@ -18,3 +18,10 @@ def server() -> Iterator[WebServer]:
     """A web server on loopback."""
     with WebServer() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_kubeconfig_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unset the variable that a login sets for the libraries, and restore it afterwards."""
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.delenv("KUBECONFIG")
