@@ -152,7 +152,10 @@ def test_a_plan_that_cannot_be_made_is_one_line_and_exits_with_2(
     away = Command(cluster, f"127.0.0.1:{free_port()}")
     for done, words in (
         (away("plan", "-f", tmp_path / "model.yaml"), "listing projects: "),
-        (command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})), "Unsupported value"),
+        (
+            command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})),
+            "must be one of test, small",
+        ),
         (command("plan", "-f", written(tmp_path, {**missing, "modell": {}})), "unknown field"),
         (command("plan"), "give either NAME or -f FILE"),
         (command("plan", "nobody"), "ScriptModel 'nobody' does not exist"),
