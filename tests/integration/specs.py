@@ -106,6 +106,11 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"cast": ["any", "ANNA"]}}, "it cannot be combined with names"),
         ({"corpus": REPO, "generation": {"scene": "INT.\nDAY"}}, "must be one line without control characters"),
         ({"corpus": REPO, "generation": {"scene": 201 * "a"}}, "spec.generation.scene: Too long"),
+        ({"corpus": REPO, "generation": {"continue": {}}}, "spec.generation.continue.configMap: Required value"),
+        (
+            {"corpus": REPO, "generation": {"continue": {"configMap": {"name": "x", "key": "a/b"}}}},
+            "must be a key of letters, digits, -, _ and .",
+        ),
         ({"corpus": REPO, "generation": {"seed": 2**31}}, "spec.generation.seed"),
         ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),
         ({"corpus": REPO, "training": {"gpu": {"count": 2}}}, "spec.training.gpu.count"),

@@ -103,6 +103,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "speaker": "JON",
             "cast": ["JON", "MRS. O'NEIL"],
             "scene": "EXT. WALL - NIGHT",
+            "continue": {"configMap": {"name": "wall", "key": "scene.txt"}, "onlyNew": True},
             "samples": 2,
             "keep": "best",
         },

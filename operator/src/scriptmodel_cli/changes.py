@@ -13,6 +13,7 @@ from scriptmodel_operator.pachyderm.values import BASE_INPUT, PipelineSpec, PodT
 OPERATORS_IMAGE = "(the operator's default)"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": None}
 _NAME_WIDTH = 18
+_LONGEST_SHOWN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:
-    """Return the values of a command by option; those of `--set key=value` by option and key."""
+    """Return the values of a command by option; those of `--set key=value` by option and key.
+
+    An option without a value is the last word.
+    """
     found: dict[str, str] = {}
     plain, rest = [], iter(words)
     for word in rest:
@@ -79,7 +83,7 @@ def _command(words: tuple[str, ...]) -> dict[str, str]:
             plain.append(word)
             continue
         option, equals, value = word.partition("=")
-        value = value if equals else next(rest, "")
+        value = value if equals else next(rest, "yes")
         if option == "--set":
             key, _, value = value.partition("=")
             option = f"--set {key}"
@@ -130,10 +134,15 @@ def _change(change: Change, glyphs: Glyphs) -> Iterator[str]:
 
 
 def _field(field: FieldChange, *, new: bool, glyphs: Glyphs) -> str:
+    before, after = _shown(field.before) or "(none)", _shown(field.after) or "(none)"
     if new:
-        return field.after
-    before, after = field.before or "(none)", field.after or "(none)"
+        return after
     return f"{style(before, fg='red')} {glyphs.arrow} {style(after, fg='green')}"
+
+
+def _shown(value: str) -> str:
+    """Return the beginning of a long value, such as a scene to continue."""
+    return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}... ({len(value)} characters)"
 
 
 def merged(last: Mapping[str, Any], desired: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:

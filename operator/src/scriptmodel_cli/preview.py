@@ -51,10 +51,17 @@ from scriptmodel_operator.reconcile.state import (
 
 
 def preview(
-    gateway: Gateway, model: ScriptModel, cluster: str, image: str, source: Sourced, now: datetime, promoted: str = ""
+    gateway: Gateway,
+    model: ScriptModel,
+    cluster: str,
+    image: str,
+    source: Sourced,
+    now: datetime,
+    promoted: str = "",
+    continued: str | Problem = "",
 ) -> Preview:
     """Return the planned changes. `image` is the operator's default, empty if unknown; `promoted` the promoted model of
-    the object in spec.model.from.
+    the object in spec.model.from; `continued` the text that the script continues.
 
     Raises PachydermError if a read fails.
     """
@@ -66,12 +73,14 @@ def preview(
         return _of_deletion(model, view)
     mark = view.train.mark if view.train else None
     assumed_image, assumed_claim = image or (mark.image if mark else ""), mark.claim if mark else ""
-    target = desired(model, view.refs, model.owner(cluster), mark, image=assumed_image, claim=assumed_claim)
+    text = continued if isinstance(continued, str) else ""
+    owner = model.owner(cluster)
+    target = desired(model, view.refs, owner, mark, image=assumed_image, claim=assumed_claim, continued=text)
 
     def elapsed(since: datetime) -> timedelta:
         return now - since
 
-    given = Situation(model, elapsed, view=view, desired=target, source=source)
+    given = Situation(model, elapsed, view=view, desired=target, source=source, continued=continued)
     state = assess(given)
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in plan(state) for change in _of_action(action, view)]
@@ -135,7 +144,7 @@ def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
-    target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim)
+    target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim, continued=given.text)
     state = assess(replace(given, view=view, desired=target, source=None))
     yield from (change for action in plan(state) for change in _of_action(action, view))
 

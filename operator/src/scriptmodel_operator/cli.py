@@ -94,7 +94,7 @@ def main() -> None:
     default=DEFAULT_SOURCE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Time between two polls of a ConfigMap that is a corpus, or of a base model that is followed.",
+    help="Time between two polls of a ConfigMap that a ScriptModel names, or of a base model that is followed.",
 )
 @_option(
     "--workers",

@@ -27,7 +27,7 @@ class OperatorConfig:
     """Namespaces to watch; empty for all."""
     poll_interval: float = DEFAULT_POLL_SECONDS
     source_interval: float = DEFAULT_SOURCE_SECONDS
-    """Seconds between two polls of a ConfigMap that is a corpus."""
+    """Seconds between two polls of a ConfigMap that a ScriptModel names."""
     workers: int = DEFAULT_WORKERS
     cluster_id: str = ""
     """Id of the cluster; empty for the uid of the namespace kube-system."""

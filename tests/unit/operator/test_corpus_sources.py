@@ -59,6 +59,9 @@ async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time
     assert next_check(downloads, scriptmodel(BY_URL), 60.0) == 7.0
     assert await fetch_corpus(client, downloads, scriptmodel()) is None
     assert next_check(downloads, scriptmodel(), 60.0) is None
+    continued = {"generation": {"continue": {"configMap": {"name": "hedda", "key": "scene.txt"}}}}
+    assert next_check(downloads, scriptmodel(continued), 60.0) == 60.0
+    assert next_check(downloads, scriptmodel({**BY_URL, **continued}), 5.0) == 5.0
     assert background.forgotten == ["uid-1", "uid-1"], "a download that is no longer the source"
 
 

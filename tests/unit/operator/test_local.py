@@ -132,6 +132,26 @@ def test_a_folder_that_cannot_be_used_is_reported_with_the_file(tmp_path: Path) 
     assert done.stderr == reported
 
 
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"corpus": {"configMap": {"name": "hedda"}}}, "spec.corpus"),
+        (
+            {"corpus": REPO, "generation": {"continue": {"configMap": {"name": "hedda", "key": "scene.txt"}}}},
+            "spec.generation.continue",
+        ),
+    ],
+)
+def test_a_config_map_that_the_file_lacks_is_named(tmp_path: Path, spec: dict[str, Any], field: str) -> None:
+    manifest = tmp_path / "hamlet.yaml"
+    manifest.write_text(
+        yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, **documents().scriptmodel, "spec": spec})
+    )
+    done = CliRunner().invoke(main, ["local", f"--filename={manifest}"])
+    assert done.exit_code == 2
+    assert f"the file has no ConfigMap 'hedda', which {field} refers to: add it after ---" in done.stderr
+
+
 async def test_config_maps_are_read_from_the_same_file(tmp_path: Path) -> None:
     config_map = {"kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": "x"}}
     objects = Objects(tmp_path / "object.json")

@@ -94,6 +94,7 @@ ELSEWHERE = {
     "training.warmStart": "the same with the object's own last model",
     "corpus.http": "the operator fetches it into a repo, which the pipelines read",
     "corpus.configMap": "the operator copies it into a repo, which the pipelines read",
+    "generation.continue": "the operator reads the text, and gives it to the command: see test_continued_scene.py",
     "training.pendingDeadline": "the operator stops the job",
     "training.activeDeadline": "the operator stops the job",
     "promotion.minImprovement": "the operator keeps the last script in the status: see test_life_promotion.py",
@@ -124,9 +125,9 @@ def _classes(annotation: Any) -> list[type[BaseModel]]:
     return [each for each in options if isinstance(each, type) and issubclass(each, BaseModel)]
 
 
-def pipelines(spec: dict[str, Any]) -> Desired:
+def pipelines(spec: dict[str, Any], continued: str = "") -> Desired:
     model = scriptmodel({"model": {}, **spec})
-    return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE)
+    return desired(model, references(model), model.owner("cluster-1"), None, image=IMAGE, continued=continued)
 
 
 def spec_with(path: str, value: object) -> dict[str, Any]:
@@ -196,7 +197,7 @@ def _camel(name: str) -> str:
 
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row["name"])
 def test_digests_and_fingerprints_never_change(row: dict[str, Any]) -> None:
-    found = pipelines(row["spec"])
+    found = pipelines(row["spec"], row.get("continued", ""))
     for kind in BOTH:
         pipeline: DesiredPipeline = getattr(found, kind)
         mark = pipeline.mark

@@ -58,6 +58,7 @@ class World:
     """The operator's default claim for checkpoints."""
     cluster: str = CLUSTER
     source: Sourced = None
+    continued: str | Problem = ""
     clock: PachydClock | None = None
     promoted: Callable[[Key], str] = lambda _key: ""
     """Returns the promoted model of another object that has a gate."""
@@ -95,8 +96,9 @@ class World:
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
-        expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim)
-        given = Situation(self.model, self.elapsed, view=view, desired=expected, source=self.source)
+        given = Situation(self.model, self.elapsed, view=view, source=self.source, continued=self.continued)
+        expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim, continued=given.text)
+        given = replace(given, desired=expected)
         state = assess(given)
         if stops_jobs(state) and self.clock:  # as the controller does
             self.clock.measure()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -24,12 +26,13 @@ from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.source import from_config_map
+from scriptmodel_operator.ingest.source import from_config_map, text_from_config_map
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
 
+T = TypeVar("T")
 CHANGES, FAILED = 1, 2
 """Exit statuses, as of diff and kubectl diff."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -105,11 +108,11 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parsed(raw)
     cluster = cluster_id or _cluster(session)
-    source = _source(session, model, documents)
+    source, continued = _source(session, model, documents), _continued(session, model, documents)
     base = model.spec.model.base
     promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
     with session.pachyderm("the current state for the plan") as gateway:
-        return preview(gateway, model, cluster, image, source, now(), promoted)
+        return preview(gateway, model, cluster, image, source, now(), promoted, continued)
 
 
 def _cluster(session: Session) -> str:
@@ -152,13 +155,31 @@ def _source(session: Session, model: ScriptModel, documents: Documents | None) -
     reference = model.spec.corpus.config_map
     if reference is None:
         return Attempt() if model.spec.corpus.http else None
-    given = (documents.config_maps if documents else {}).get(reference.name)
+    return _config_map(session, model, documents, reference.name, from_config_map)
+
+
+def _continued(session: Session, model: ScriptModel, documents: Documents | None) -> str | Problem:
+    """Return the text that the script continues, from the manifest or the cluster; empty without one."""
+    continuation = model.spec.generation.continuation
+    if continuation is None:
+        return ""
+    read = partial(text_from_config_map, key=continuation.config_map.key)
+    return _config_map(session, model, documents, continuation.config_map.name, read)
+
+
+def _config_map(
+    session: Session,
+    model: ScriptModel,
+    documents: Documents | None,
+    name: str,
+    read: Callable[[Mapping[str, Any]], T],
+) -> T | Problem:
+    given = (documents.config_maps if documents else {}).get(name)
     try:
-        found = given or session.call(lambda client: client.get_config_map(model.namespace, reference.name))
-        return from_config_map(found)
+        return read(given or session.call(lambda client: client.get_config_map(model.namespace, name)))
     except SourceError as error:
-        return Problem(error.reason, f"ConfigMap {reference.name!r}: {error}")
+        return Problem(error.reason, f"ConfigMap {name!r}: {error}")
     except click.ClickException as error:
         if isinstance(error.__cause__, KubeNotFoundError):
-            return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {reference.name!r} does not exist")
+            return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {name!r} does not exist")
         raise

@@ -57,7 +57,7 @@ def to_script(
     objects = Objects(folder / "scriptmodel.json")
     objects.apply(documents, namespace)
     spec = objects.raw["spec"]
-    _check_corpus(documents, spec["corpus"], given=bool(corpus))
+    _check_documents(documents, spec, given=bool(corpus))
     environment = find_trainer(trainer)
     if "gpu" in spec["training"]:
         note("spec.training.gpu is ignored: the trainer uses the devices of this machine")
@@ -71,13 +71,14 @@ def to_script(
         return _result(objects.raw, session)
 
 
-def _check_corpus(documents: Documents, corpus: dict[str, Any], *, given: bool) -> None:
-    """Raise InputError if the manifest lacks a document that spec.corpus names, or --corpus is given without a repo."""
-    if given and "repo" not in corpus:
+def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool) -> None:
+    """Raise InputError if the manifest lacks a document that the spec names, or --corpus is given without a repo."""
+    if given and "repo" not in spec["corpus"]:
         raise InputError("--corpus needs spec.corpus.repo: remove --corpus or name a repo")
-    name = (corpus.get("configMap") or {}).get("name")
-    if name and name not in documents.config_maps:
-        raise InputError(f"the file has no ConfigMap {name!r}, which spec.corpus refers to: add it after ---")
+    for field, part in (("corpus", spec["corpus"]), ("generation.continue", spec["generation"].get("continue") or {})):
+        name = (part.get("configMap") or {}).get("name")
+        if name and name not in documents.config_maps:
+            raise InputError(f"the file has no ConfigMap {name!r}, which spec.{field} refers to: add it after ---")
 
 
 def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:

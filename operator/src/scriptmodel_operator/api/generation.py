@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Seed, decimal, formatted, rules
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, formatted, rules
 
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
@@ -16,6 +16,24 @@ ANYBODY = "self.size() == 1 || !('any' in self)"
 SpeakerName = Annotated[
     str, formatted(_NAME, "a name without commas, control characters, or spaces around it", max_length=64)
 ]
+
+
+class TextConfigMap(ApiModel):
+    """A text in a ConfigMap of the object's namespace, at most 64 KiB of UTF-8."""
+
+    name: DnsName
+    """Name of the ConfigMap."""
+    key: Annotated[str, formatted(r"^[-._a-zA-Z0-9]+$", "a key of letters, digits, -, _ and .", max_length=253)]
+    """Key whose value is the text."""
+
+
+class Continuation(ApiModel):
+    """A scene to continue; a changed text writes a new script and does not train again."""
+
+    config_map: TextConfigMap
+    """A text in a ConfigMap of the object's namespace, at most 64 KiB of UTF-8."""
+    only_new: bool = False
+    """Leave the scene itself out of the script."""
 
 
 class Generation(ApiModel):
@@ -53,6 +71,8 @@ class Generation(ApiModel):
     draws."""
     scene: Annotated[str, formatted(_LINE, "one line without control characters", max_length=200)] = ""
     """Heading of the scene that the script opens with."""
+    continuation: Annotated[Continuation | None, Field(alias="continue")] = None
+    """A scene to continue, in any layout that a corpus may have; `words` counts the new words only."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""
     keep: Literal["first", "best"] = "first"

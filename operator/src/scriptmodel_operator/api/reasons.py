@@ -70,7 +70,7 @@ class Reason(StrEnum):
     CORPUS_NOT_FOUND = "CorpusNotFound", "The corpus repo does not exist."
     CORPUS_BRANCH_NOT_FOUND = "CorpusBranchNotFound", "The corpus repo has no such branch."
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
-    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap of the corpus does not exist."
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "A ConfigMap that the spec names, or its key, does not exist."
     DOWNLOAD_FAILED = "DownloadFailed", "Pachyderm could not fetch a URL of the corpus; the message has the error."
     CORPUS_DOUBTFUL = (
         "CorpusDoubtful",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
+from scriptmodel_operator.controller.corpus_sources import fetch_continued, fetch_corpus, next_check
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
@@ -163,14 +162,8 @@ class Controller:
         downloading = self.downloads.in_progress(model.uid)
         status = status_of(model, state, view, _now(), self.clock.elapsed, downloading=downloading)
         await self._report(model, status)
-        poll, due = self.config.poll_interval, self._next_check(model)
+        poll, due = self.config.poll_interval, next_check(self.downloads, model, self.config.source_interval)
         return Next(requeue_after(state, model, view, self.clock.elapsed, poll_interval=poll, source_due=due))
-
-    def _next_check(self, model: ScriptModel) -> float | None:
-        """Return the seconds until the corpus, or a base model that is followed, is checked for something newer."""
-        interval = self.config.source_interval
-        due = next_check(self.downloads, model, interval)
-        return min(due or math.inf, interval) if model.spec.model.follows else due
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[Situation, ModelState | Early]:
         """Assess the object, reading no more of Pachyderm than the state depends on."""
@@ -193,7 +186,8 @@ class Controller:
         source = await fetch_corpus(self.kube, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        snapshot, given = await self._observe_since(replace(given, source=source), after)
+        given = replace(given, source=source, continued=await fetch_continued(self.kube, model))
+        snapshot, given = await self._observe_since(given, after)
         state = assess(given)
         if isinstance(state, Blocked) and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
@@ -215,7 +209,7 @@ class Controller:
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
         image, claim = self.config.trainer_image, self.config.checkpoint_claim
-        pipelines = desired(model, view.refs, owner, mark, image=image, claim=claim)
+        pipelines = desired(model, view.refs, owner, mark, image=image, claim=claim, continued=given.text)
         return snapshot, replace(given, view=view, desired=pipelines)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:

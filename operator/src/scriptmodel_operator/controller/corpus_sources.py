@@ -1,17 +1,24 @@
-"""Reads corpora that are outside Pachyderm: ConfigMaps, of at most 1 MiB, at once, and downloads in the background."""
+"""Reads what is outside Pachyderm: ConfigMaps, of at most 1 MiB, at once, and downloads in the background."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.source import Files, from_config_map
+from scriptmodel_operator.ingest.source import from_config_map, text_from_config_map
 from scriptmodel_operator.ingest.values import request_of
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem
+
+T = TypeVar("T")
 
 
 async def fetch_corpus(gateway: KubeGateway, downloads: Downloads, model: ScriptModel) -> Sourced:
@@ -23,21 +30,41 @@ async def fetch_corpus(gateway: KubeGateway, downloads: Downloads, model: Script
         return None
     if corpus.http is not None:
         return downloads.attempt(model.uid, request_of(corpus.http))
-    return await _config_map(gateway, model.namespace, corpus.config_map.name) if corpus.config_map else None
+    if corpus.config_map is None:
+        return None
+    return await _config_map(gateway, model.namespace, corpus.config_map.name, "DIR", from_config_map)
+
+
+async def fetch_continued(gateway: KubeGateway, model: ScriptModel) -> str | Problem:
+    """Return the text that the script continues; empty without one. Raises KubeError."""
+    continuation = model.spec.generation.continuation
+    if continuation is None or model.spec.suspend:
+        return ""
+    name, key = continuation.config_map.name, continuation.config_map.key
+    return await _config_map(gateway, model.namespace, name, f"{key}=FILE", partial(text_from_config_map, key=key))
 
 
 def next_check(downloads: Downloads, model: ScriptModel, interval: float) -> float | None:
-    """Return the seconds until the source has to be checked again, a ConfigMap each `interval`; None if never."""
-    if model.spec.corpus.http is not None:
-        return downloads.due_in(model.uid)
-    return interval if model.spec.corpus.config_map is not None else None
+    """Return the seconds until something has to be checked again; None if never.
+
+    A download is due by itself; a ConfigMap, or a base model that is followed, each `interval`.
+    """
+    spec = model.spec
+    due = downloads.due_in(model.uid) if spec.corpus.http is not None else None
+    polled = spec.corpus.config_map or spec.generation.continuation or spec.model.follows
+    return min(due or math.inf, interval) if polled else due
 
 
-async def _config_map(gateway: KubeGateway, namespace: str, name: str) -> Files | Problem:
+async def _config_map(
+    gateway: KubeGateway, namespace: str, name: str, files: str, read: Callable[[Mapping[str, Any]], T]
+) -> T | Problem:
+    """Return what `read` makes of a ConfigMap; `files` is what to create a missing one from."""
     try:
-        return from_config_map(await gateway.get_config_map(namespace, name))
+        return read(await gateway.get_config_map(namespace, name))
     except KubeNotFoundError:
-        text = f"ConfigMap {name!r} does not exist: create it with `kubectl create configmap {name} --from-file DIR`"
+        text = (
+            f"ConfigMap {name!r} does not exist: create it with `kubectl create configmap {name} --from-file {files}`"
+        )
         return Problem(Reason.CONFIG_MAP_NOT_FOUND, text)
     except KubeForbiddenError as error:
         return Problem(Reason.NOT_ALLOWED, f"{error}: let the operator's role get configmaps in this namespace")

@@ -43,17 +43,19 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def generate_command(generation: Generation) -> tuple[str, ...]:
-    """Return `scriptmodel-trainer generate ...`; empty options, and some at their default, are left out."""
-    optional = []
-    if generation.prompt:
-        optional.append(f"--prompt={generation.prompt}")
-    if generation.speaker:
-        optional.append(f"--speaker={generation.speaker}")
-    if generation.cast:
-        optional.append(f"--cast={','.join(generation.cast)}")
-    if generation.scene:
-        optional.append(f"--scene={generation.scene}")
+def generate_command(generation: Generation, continued: str = "") -> tuple[str, ...]:
+    """Return `scriptmodel-trainer generate ...`; empty options, and some at their default, are left out.
+
+    `continued` is the text that spec.generation.continue refers to.
+    """
+    texts = {
+        "--prompt": generation.prompt,
+        "--speaker": generation.speaker,
+        "--cast": ",".join(generation.cast or ()),
+        "--scene": generation.scene,
+        "--continue-text": continued,
+    }
+    optional = [f"{option}={text}" for option, text in texts.items() if text]
     if generation.top_k:
         optional += ["--top-k", str(generation.top_k)]
     if generation.repetition_penalty != TRAINERS_REPETITION_PENALTY:
@@ -62,6 +64,8 @@ def generate_command(generation: Generation) -> tuple[str, ...]:
         optional += ["--samples", str(generation.samples)]
     if generation.keep != "first":
         optional += ["--keep", generation.keep]
+    if generation.continuation and generation.continuation.only_new:
+        optional.append("--only-new")
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
         *("--words", str(generation.words), "--temperature", generation.temperature),

@@ -50,17 +50,25 @@ class Desired:
 
 
 def desired(
-    model: ScriptModel, refs: References, owner: Owner, train_mark: Mark | None, *, image: str, claim: str = ""
+    model: ScriptModel,
+    refs: References,
+    owner: Owner,
+    train_mark: Mark | None,
+    *,
+    image: str,
+    claim: str = "",
+    continued: str = "",
 ) -> Desired:
     """Return the desired pipelines. `train_mark` is that of the observed train pipeline, if any.
 
-    `image` and `claim` (the PersistentVolumeClaim for checkpoints) are used where the spec names none.
+    `image` and `claim` (the PersistentVolumeClaim for checkpoints) are used where the spec names none. `continued` is
+    the text that the script continues.
     """
     compute = _train_compute(model, refs)
     image = _image(model, image, compute, train_mark)
     claim = model.spec.training.checkpoints.claim_name or claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
-    return Desired(train, _generate(model, refs, owner, image))
+    return Desired(train, _generate(model, refs, owner, image, continued))
 
 
 def is_trained_as_specified(model: ScriptModel, mark: Mark, refs: References) -> bool:
@@ -133,16 +141,18 @@ def _train(
     return DesiredPipeline(placed(spec, training), mark)
 
 
-def _generate(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
+def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, continued: str) -> DesiredPipeline:
     """Return the pipeline that writes the script, with the trainer's image but without GPUs or its resources."""
     training = model.spec.training
     generation = model.spec.generation
-    compute = digest({"generation": specified(generation), "image": image})
+    text = {"continued": continued} if continued else {}  # itself, wherever it was read
+    options = specified(generation, exclude={"continuation": {"config_map"}})
+    compute = digest({"generation": options, "image": image, **text})
     whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
     spec = PipelineSpec(
         ref=refs.generate,
         image=image,
-        command=commands.generate_command(generation),
+        command=commands.generate_command(generation, continued),
         input_name=commands.MODEL_INPUT,
         input_branch=refs.model,
         glob=WHOLE_REPO,

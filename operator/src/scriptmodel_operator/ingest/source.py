@@ -1,4 +1,4 @@
-"""The files of a corpus in a ConfigMap. Pure."""
+"""The files of a corpus, or a single text, in a ConfigMap. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from scriptmodel_operator.ingest.failures import SourceError
 
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""
+
+LONGEST_TEXT = 64 * 1024
+"""Bytes of a text: it becomes one word of a command, and Linux takes 128 KiB. The trainer has the same limit."""
 
 
 def digests_of(files: Files) -> dict[str, str]:
@@ -29,3 +32,21 @@ def from_config_map(raw: Mapping[str, Any]) -> Files:
         except binascii.Error as error:
             raise SourceError(Reason.INVALID_SPEC, f"binaryData.{key} is not base64: {error}") from error
     return files
+
+
+def text_from_config_map(raw: Mapping[str, Any], key: str) -> str:
+    """Return the text of a key. Raises SourceError unless it can be a word of a command."""
+    content = from_config_map(raw).get(f"/{key}")
+    if content is None:
+        raise SourceError(Reason.CONFIG_MAP_NOT_FOUND, f"it has no key {key!r}: add it, or name another key")
+    if len(content) > LONGEST_TEXT:
+        limit = f"more than {LONGEST_TEXT // 1024} KiB"
+        raise SourceError(Reason.INVALID_SPEC, f"{key} has {len(content)} bytes, {limit}: keep its last scenes only")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(Reason.INVALID_SPEC, f"{key} is not UTF-8: {error}; save it as UTF-8") from error
+    if "\0" in text or not text.strip():
+        problem = "has a NUL character: save it as text" if text.strip() else "is empty: give it at least one line"
+        raise SourceError(Reason.INVALID_SPEC, f"{key} {problem}")
+    return text

@@ -54,6 +54,13 @@ class Situation:
     """What has been observed: nothing, what the object owns, or with `desired` everything."""
     desired: Desired | None = None
     source: Sourced = None
+    continued: str | Problem = ""
+    """The text that the script continues, empty without one, or what prevents reading it."""
+
+    @property
+    def text(self) -> str:
+        """The text that the script continues; empty if it cannot be read either."""
+        return self.continued if isinstance(self.continued, str) else ""
 
 
 def assess(given: Situation) -> ModelState | Early:
@@ -93,6 +100,9 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         return blocked(stages=stages, source=source, problem=base)
     if base:
         return ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True)
+    if isinstance(given.continued, Problem):
+        stages = replace(stages, generated=given.continued.as_condition)
+        return blocked(stages=stages, source=source, problem=given.continued)
     differs, found = difference(model, desired, view), stages.corpus
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, found.stalled)

@@ -25,6 +25,11 @@ def _fields(model: type[ApiModel]) -> dict[str, str]:
 
 _OVERRIDES = {name: alias for name, alias in _fields(Overrides).items() if name != alias}
 _OPTIONS = {f"--{name.replace('_', '-')}": f"generation.{alias}" for name, alias in _fields(Generation).items()}
+_OPTIONS |= {
+    "--continue": "generation.continue",
+    "--continue-text": "generation.continue",
+    "--only-new": "generation.continue.onlyNew",
+}
 _TRAIN = {
     **_OVERRIDES,
     "--preset": "model.preset",
