@@ -57,6 +57,14 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         assert kube.writes == written
 
 
+async def test_the_scene_in_a_config_map_reaches_the_command() -> None:
+    continued = {"continue": {"configMap": {"name": "plays", "key": "hamlet.txt"}}}
+    async with controller(raw_object({**SPEC, "generation": continued})) as (found, _kube, pachyderm):
+        pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
+        await settled(found)
+        assert "--continue-text=HAMLET: To be or not to be." in [*pachyderm.pipelines.values()][1][-1].spec.command
+
+
 async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None:
     spec = {**SPEC, "model": {"preset": "from-the-future"}}
     async with controller(raw_object(spec, finalizers=["scriptmodel.dev/pipelines"])) as (found, kube, pachyderm):
