@@ -21,15 +21,13 @@ _CHUNK = 256  # tokens whose logits are held at once
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
 
 
-def negative_log_likelihoods(
-    network: Network, stream: Ids, first: int, on_progress: Callable[[float], None] = lambda _: None
-) -> npt.NDArray[np.float64]:
+def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    `on_progress` is called with the share that is scored. A trained cache and trigrams take part.
+    A trained cache and trigrams take part.
     """
     if network.cache:
-        return stepwise_negative_log_likelihoods(reader_of(network), stream, first, on_progress)
+        return stepwise_negative_log_likelihoods(reader_of(network), stream, first)
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     trigrams = network.trigrams
@@ -44,13 +42,10 @@ def negative_log_likelihoods(
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
         if trigrams and expected is not None:
             result[chunk] = -np.log(np.maximum(trigrams.mixed(np.exp(-result[chunk]), expected[chunk]), SMALLEST))
-        on_progress(min(1.0, (start + _CHUNK) / len(stream)))
     return result
 
 
-def stepwise_negative_log_likelihoods(
-    reader: Reader, stream: Ids, first: int, on_progress: Callable[[float], None] = lambda _: None
-) -> npt.NDArray[np.float64]:
+def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, by a reader, one token at a time, as a script is written."""
     result = np.empty(len(stream), np.float64)
     token = first
@@ -59,8 +54,6 @@ def stepwise_negative_log_likelihoods(
         highest = logits.max()
         result[index] = np.log(np.exp(logits - highest).sum()) + highest - logits[target]
         token = target
-        if index % _CHUNK == 0:
-            on_progress(index / len(stream))
     return result
 
 

@@ -125,16 +125,10 @@ def atomic_writer(path: Path) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Store a value as JSON, atomically."""
+def write_file(path: Path, content: bytes) -> None:
+    """Store a file atomically."""
     with atomic_writer(path) as file:
-        file.write(json_bytes(value))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Store a text as UTF-8, atomically."""
-    with atomic_writer(path) as file:
-        file.write(text.encode("utf-8", errors="replace"))
+        file.write(content)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -26,7 +26,7 @@ from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import prepare_folder, require_file, write_json, write_text
+from scriptmodel_trainer.storage import json_bytes, prepare_folder, require_file, write_file
 
 FIRST, BEST = "first", "best"
 _NAMED = 10  # unknown words in a warning
@@ -91,7 +91,8 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         if best is not None:
             entries[0] |= {"sample": best + 1, "of": options.samples}
         if options.record is not None:
-            write_json(options.record, _record(options, model, entries, tried, time.monotonic() - started))
+            record = _record(options, model, entries, tried, time.monotonic() - started)
+            write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
     return texts
 
@@ -181,10 +182,11 @@ def _store(out: Path, scripts: list[Script], texts: list[str], progress: Progres
     entries = []
     for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1):
         path = sample_path(out, number)
-        write_text(path, text)
+        content = text.encode("utf-8", errors="replace")
+        write_file(path, content)
         words = count_pieces(text)
         progress.report(FileWritten(path, words))
-        digest = hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         entry: dict[str, Any] = {"file": path.name, "words": words, "tokens": len(script.tokens), "sha256": digest}
         if script.cast:
             entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}

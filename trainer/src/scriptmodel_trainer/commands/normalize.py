@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.statistics_table import table
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import require_file, write_json
+from scriptmodel_trainer.storage import json_bytes, require_file, write_file
 
 
 def normalize(
@@ -33,7 +33,7 @@ def normalize(
         return
     report = normalizing.write_normalized(sources, chosen, out)
     if stats is not None:
-        write_json(stats, report)
+        write_file(stats, json_bytes(report))
     if report["doubt"]:
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe

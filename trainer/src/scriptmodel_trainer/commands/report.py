@@ -6,10 +6,11 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import write_text
+from scriptmodel_trainer.storage import write_file
 
 
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
     artifacts.protect(out, but=(artifacts.REPORT,))
-    write_text(out, render_report(artifacts.load_model(folder, judged=True)))
+    page = render_report(artifacts.load_model(folder, judged=True))
+    write_file(out, page.encode("utf-8", errors="replace"))

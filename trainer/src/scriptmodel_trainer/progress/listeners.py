@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 import shlex
@@ -46,12 +47,14 @@ class Output(Protocol):
         """Flush what was written."""
 
 
-class Progress(Protocol):
+class Progress(abc.ABC):
     """Listener of a command."""
 
     def note(self, text: str) -> None:
         """Show something worth knowing that is neither event nor error."""
+        _print_aside("note", text)
 
+    @abc.abstractmethod
     def report(self, event: Event) -> None:
         """Show an event."""
 
@@ -63,14 +66,11 @@ def progress_for(log: str) -> Progress:
     return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
 
 
-class JsonProgress:
+class JsonProgress(Progress):
     """Writes one JSON object a line; a number that is not finite becomes null."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
-
-    def note(self, text: str) -> None:
-        _print_aside("note", text)
 
     def report(self, event: Event) -> None:
         if event.kind is None:
@@ -103,14 +103,11 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-class TextProgress:
+class TextProgress(Progress):
     """The lines that the original example printed."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-
-    def note(self, text: str) -> None:
-        _print_aside("note", text)
 
     def report(self, event: Event) -> None:
         match event:

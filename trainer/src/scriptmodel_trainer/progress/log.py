@@ -95,7 +95,7 @@ def _count(line: bytes) -> int:
         return 1
 
 
-class LoggedProgress:
+class LoggedProgress(Progress):
     """Shows a training as `shown` does and keeps its events in a log."""
 
     def __init__(self, shown: Progress, log: BoundedLog) -> None:
