@@ -38,10 +38,6 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram = partial(Histogram, buckets=_BUCKETS, registry=registry)
-        self._reconciles = counter("scriptmodel_reconciles", "Reconciles of ScriptModels", ["outcome"])
-        self._reconciles_seconds = counter(
-            "scriptmodel_reconciles_seconds", "Total duration of reconciles", ["outcome"]
-        )
         self._reconcile_duration = histogram(
             "scriptmodel_reconcile_duration_seconds", "Duration of a reconcile", ["outcome"]
         )
@@ -50,9 +46,6 @@ class Metrics:
             "scriptmodel_events_left_out", "Events dropped, whose content only the status has"
         )
         self._calls = counter("scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"])
-        self._calls_seconds = counter(
-            "scriptmodel_pachyderm_calls_seconds", "Total duration of calls to Pachyderm", ["method", "code"]
-        )
         self._call_duration = histogram(
             "scriptmodel_pachyderm_call_duration_seconds", "Duration of a call to Pachyderm", ["method"]
         )
@@ -67,8 +60,6 @@ class Metrics:
 
     def reconciled(self, outcome: str, seconds: float) -> None:
         """Count a reconcile; `outcome` is done or failed."""
-        self._reconciles.labels(outcome).inc()
-        self._reconciles_seconds.labels(outcome).inc(seconds)
         self._reconcile_duration.labels(outcome).observe(seconds)
 
     def queue_depth(self, depth: int) -> None:
@@ -101,7 +92,6 @@ class Metrics:
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call to Pachyderm; `code` is gRPC's."""
         self._calls.labels(method, code).inc()
-        self._calls_seconds.labels(method, code).inc(seconds)
         self._call_duration.labels(method).observe(seconds)
 
     def render(self) -> bytes:

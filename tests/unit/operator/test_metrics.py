@@ -68,15 +68,14 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_ready{name="thrones",namespace="ml"} 1.0' in text
     assert 'scriptmodel_perplexity{name="thrones",namespace="ml"} 88.1' in text
     assert 'scriptmodel_pachyderm_calls_total{code="OK",method="ListJob"} 2.0' in text
-    assert 'scriptmodel_pachyderm_calls_seconds_total{code="OK",method="ListJob"} 0.5' in text
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
     assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
     assert 'scriptmodel_training_recomputed_seconds{name="thrones",namespace="ml"} 61.0' in text
     assert 'scriptmodel_promotion_held_back{name="thrones",namespace="ml"} 1.0' in text
-    assert 'scriptmodel_reconciles_total{outcome="done"} 1.0' in text
-    assert 'scriptmodel_reconciles_total{outcome="failed"} 1.0' in text
-    assert 'scriptmodel_reconciles_seconds_total{outcome="done"} 0.5' in text
+    assert 'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 1.0' in text
+    assert 'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 1.0' in text
+    assert 'scriptmodel_reconcile_duration_seconds_sum{outcome="done"} 0.5' in text
     assert "scriptmodel_retries_total 1.0" in text
     assert 'scriptmodel_reconcile_duration_seconds_bucket{le="0.5",outcome="done"} 1.0' in text
     assert 'scriptmodel_pachyderm_call_duration_seconds_count{method="ListJob"} 2.0' in text
