@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, Request
+from scriptmodel_operator.ingest.values import Attempt, Download, Request
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -47,7 +49,7 @@ class World:
     pachyderm: FakePachyderm
     downloads: Downloads
     ended: asyncio.Queue[Key]
-    known: DownloadRecord | None = None
+    known: SourceStatus | None = None
     request: Request = BOTH
 
     def start(self, requested: str = "") -> None:
@@ -173,7 +175,7 @@ async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> No
         found = made.downloads.attempt(UID, made.request)
         assert found.failure is None
         assert found.record is not None
-        assert found.record.changed == made.pachyderm.now
+        assert found.record.last_change_time == timestamp(made.pachyderm.now)
 
 
 async def test_nothing_is_put_into_a_commit_that_somebody_left_open() -> None:
@@ -263,8 +265,8 @@ async def test_the_urls_are_checked_after_the_interval_or_on_request() -> None:
 
 async def test_a_restarted_operator_checks_an_interval_after_the_last_check() -> None:
     async with world() as made:
-        checked = datetime.now(UTC) - timedelta(minutes=40)
-        made.known = DownloadRecord("1", made.request.digest, checked)
+        checked = timestamp(datetime.now(UTC) - timedelta(minutes=40))
+        made.known = SourceStatus(commit="1", request=made.request.digest, last_check_time=checked)
         made.start()
         assert 1100 < (made.downloads.due_in(UID) or 0) <= 1200
         await made.attempt(requested="now")

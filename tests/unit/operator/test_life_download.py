@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.values import Attempt, DownloadRecord, request_of
+from scriptmodel_operator.ingest.values import Attempt, request_of
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 URL = "https://example.com/plays.tar.gz"
-CHECKED = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CHECKED = "2026-01-01T12:00:00Z"
 MISSING = SourceError(Reason.DOWNLOAD_FAILED, f"could not fetch {URL}: 404", urls={URL: "404"})
 
 
@@ -25,10 +25,12 @@ def new_world(**http: Any) -> World:
     return World(model=scriptmodel(by_url(**http)), source=Attempt())
 
 
-def record_of(world: World, commit: str) -> DownloadRecord:
+def record_of(world: World, commit: str) -> SourceStatus:
     http = world.model.spec.corpus.http
     assert http is not None
-    return DownloadRecord(commit, request_of(http).digest, CHECKED, CHECKED)
+    return SourceStatus(
+        commit=commit, request=request_of(http).digest, last_check_time=CHECKED, last_change_time=CHECKED
+    )
 
 
 def delivered(world: World) -> None:

@@ -31,6 +31,11 @@ class PreviousStatus(ApiModel):
     source: SourceStatus | None = None
     history: tuple[HistoryEntry, ...] = ()
 
+    @property
+    def download(self) -> SourceStatus | None:
+        """What the newest commit of a corpus by URL was made from; None before the first one."""
+        return self.source if self.source and self.source.commit else None
+
     def history_of(self, model_commit: str) -> HistoryEntry:
         """Return the entry of a model; an empty one if it is a new model."""
         return next((entry for entry in self.history if entry.model_commit == model_commit), HistoryEntry())

@@ -16,12 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.failures import CancelledDownloadError, SourceError
 from scriptmodel_operator.ingest.fetch import Fetch
-from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, Failure, Request
+from scriptmodel_operator.ingest.values import Attempt, Download, Failure, Request
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -121,7 +123,12 @@ class Downloads:
             if new:
                 names = (head.id, download.branch)
                 log.info("%s/%s: commit %s of %s", *download.key, *names, extra={"object": download.key})
-            record = DownloadRecord(head.id, download.request.digest, datetime.now(UTC), head.finished_at)
+            record = SourceStatus(
+                commit=head.id,
+                request=download.request.digest,
+                last_check_time=timestamp(datetime.now(UTC)),
+                last_change_time=timestamp(head.finished_at) if head.finished_at else None,
+            )
             entry.attempt = Attempt(record=record, committed=time.monotonic() if new else entry.attempt.committed)
             entry.next_at = time.monotonic() + entry.request.interval
         finally:
@@ -142,7 +149,7 @@ class Downloads:
 def _first(download: Download) -> float:
     """Return when the first attempt of this process is due: an interval after that of an earlier process."""
     known = download.known
-    if known is None or known.checked is None or not download.request.answered_by(known):
+    if known is None or known.last_check_time is None or not download.request.answered_by(known):
         return 0.0
-    age = (datetime.now(UTC) - known.checked).total_seconds()
+    age = (datetime.now(UTC) - datetime.fromisoformat(known.last_check_time)).total_seconds()
     return time.monotonic() + download.request.interval - max(age, 0.0)

@@ -1,15 +1,15 @@
-"""The values of a download: the request, the record of a download, and the state of an attempt. Values only."""
+"""The values of a download: the request, and the state of an attempt. Its record is a `SourceStatus`. Values only."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
 
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import BranchRef
@@ -17,19 +17,6 @@ from scriptmodel_operator.pachyderm.values import BranchRef
 _DIGEST_DIGITS = 16
 
 Failure = SourceError | PachydermError
-
-
-@dataclass(frozen=True, slots=True)
-class DownloadRecord:
-    """The record of the download that is the newest commit of a corpus."""
-
-    commit: str
-    request: str
-    """Digest of the URLs."""
-    checked: datetime | None = None
-    """When the URLs were last fetched and found equal to the commit."""
-    changed: datetime | None = None
-    """When the commit was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +31,7 @@ class Request:
     def digest(self) -> str:
         return hashlib.sha256(json.dumps(sorted(self.urls)).encode()).hexdigest()[:_DIGEST_DIGITS]
 
-    def answered_by(self, record: DownloadRecord | None) -> bool:
+    def answered_by(self, record: SourceStatus | None) -> bool:
         """Return whether a commit with this record has the files of these URLs."""
         return record is not None and record.request == self.digest
 
@@ -62,7 +49,7 @@ class Attempt:
     failure: Failure | None = None
     failures: int = 0
     """Failures in a row."""
-    record: DownloadRecord | None = None
+    record: SourceStatus | None = None
     """The record of the newest successful attempt."""
     committed: float = 0.0
     """When this process last committed it (monotonic seconds): no earlier snapshot has the jobs of that commit."""
@@ -75,6 +62,6 @@ class Download:
     key: Key
     request: Request
     branch: BranchRef
-    known: DownloadRecord | None
+    known: SourceStatus | None
     requested: str = ""
     """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""

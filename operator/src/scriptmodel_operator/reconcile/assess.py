@@ -17,7 +17,6 @@ from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
 from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
-from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
@@ -80,7 +79,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
 ) -> ModelState:
     """Return the first state that applies once everything is observed, in this order."""
     model = given.model
-    stages, owner, recorded = _stages(model, view), desired.train.mark.owner, KnownSource(recorded_download(model))
+    stages, owner, recorded = _stages(model, view), desired.train.mark.owner, KnownSource(model.previous.download)
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
     problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)

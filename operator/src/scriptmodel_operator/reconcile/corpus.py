@@ -8,15 +8,15 @@ from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import Files, digests_of
-from scriptmodel_operator.ingest.values import Attempt, Download, DownloadRecord, request_of
+from scriptmodel_operator.ingest.values import Attempt, Download, request_of
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
-from scriptmodel_operator.reconcile.download_record import recorded_download
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import KnownSource, Problem
 
@@ -83,7 +83,7 @@ def _from_http(
     download = Download((model.namespace, model.name), request, refs.own_branch, record, requested)
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
-    known = record or (recorded_download(model) if attempt.record is None else None)
+    known = record or (model.previous.download if attempt.record is None else None)
     if request.answered_by(known):
         unchecked = _problem(attempt).message if attempt.failure else ""
         return KnownSource(known, download, unchecked=unchecked, errors=errors)
@@ -93,9 +93,9 @@ def _from_http(
     return KnownSource(record, download, waits_for=f"Pachyderm is fetching the corpus from {hosts}")
 
 
-def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> DownloadRecord | None:
+def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
-    known = (attempt.record, recorded_download(model))
+    known = (attempt.record, model.previous.download)
     head = owned.head.id if owned.head is not None else ""
     return next((record for record in known if record is not None and record.commit == head), None)
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.values import Download, DownloadRecord
+from scriptmodel_operator.api.status import SourceStatus
+from scriptmodel_operator.ingest.values import Download
 from scriptmodel_operator.reconcile.actions import (
     CopyFiles,
     CreateRepo,
@@ -72,7 +73,7 @@ class KnownSource:
     They can unless there is a problem or something to wait for. Empty if the corpus is a repo of somebody else.
     """
 
-    record: DownloadRecord | None = None
+    record: SourceStatus | None = None
     """What the newest commit was made from."""
     download: Download | None = None
     """The download to start once it is due."""

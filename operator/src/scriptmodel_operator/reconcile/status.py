@@ -7,11 +7,10 @@ from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
+from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
-from scriptmodel_operator.reconcile.download_record import source_status
-from scriptmodel_operator.reconcile.state import Elapsed, ModelState, Problem, Suspended
+from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Problem, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -41,13 +40,21 @@ def status_of(
         script=promoted.script.status if promoted and promoted.script else None,
         lineage=details.lineage(model, view, state.promotion),
         promotion=state.promotion.comparison,
-        source=source_status(model, state.source),
+        source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
         history=details.history(model, view, state.promotion.comparison, elapsed),
     )
     wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
+
+
+def _source(model: ScriptModel, known: KnownSource) -> SourceStatus | None:
+    """Return what is known of a corpus by URL; None while the corpus has another source."""
+    if model.spec.corpus.http is None:
+        return None
+    errors = [UrlError(url=url, message=message) for url, message in known.errors.items()]
+    return (known.record or SourceStatus()).model_copy(update={"errors": errors})
 
 
 def status_of_problem(
