@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,25 +14,23 @@ import click
 
 from scriptmodel_operator.api import crd as crd_module
 from scriptmodel_operator.api import reference as reference_module
-from scriptmodel_operator.config import (
-    DEFAULT_DOWNLOAD_SECONDS,
-    DEFAULT_POLL_SECONDS,
-    DEFAULT_SOURCE_SECONDS,
-    DEFAULT_WORKERS,
-    OperatorConfig,
-)
+from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
 from scriptmodel_operator.options import PREFIX, kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_DEFAULTS = {each.name: each.default for each in fields(OperatorConfig) if each.default is not MISSING}
 
 
 def _option(name: str, *others: str, **settings: Any) -> Callable[[Command], Command]:
-    """Return an option that an environment variable of its name sets, too."""
-    variable = name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
-    return click.option(name, *others, envvar=f"{PREFIX}_{variable}", **settings)
+    """Return an option that an environment variable of its name sets, too, with the default of the configuration."""
+    field = name.partition("/")[0].removeprefix("--").replace("-", "_")
+    if field in _DEFAULTS:
+        settings["default"] = _DEFAULTS[field]
+    shown = settings.get("default") not in (None, "")
+    return click.option(name, *others, envvar=f"{PREFIX}_{field.upper()}", show_default=shown, **settings)
 
 
 def _allow(name: str, field: str, values: str, help_text: str) -> Callable[[Command], Command]:
@@ -67,7 +65,6 @@ def main() -> None:
 )
 @_option(
     "--checkpoint-claim",
-    default="",
     metavar="NAME",
     help="Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a "
     "lost worker starts over]",
@@ -83,29 +80,22 @@ def main() -> None:
 @_option(
     "--poll-interval",
     type=click.FloatRange(min=0.1),
-    default=DEFAULT_POLL_SECONDS,
-    show_default=True,
     metavar="SECONDS",
     help="Time between two polls of Pachyderm.",
 )
 @_option(
     "--source-interval",
     type=click.FloatRange(min=0.1),
-    default=DEFAULT_SOURCE_SECONDS,
-    show_default=True,
     metavar="SECONDS",
     help="Time between two polls of a ConfigMap that a ScriptModel names, or of a base model that is followed.",
 )
 @_option(
     "--workers",
     type=click.IntRange(min=1, max=4096),
-    default=DEFAULT_WORKERS,
-    show_default=True,
     help="Number of objects that are reconciled at a time; most of them wait for a shared poll of Pachyderm.",
 )
 @_option(
     "--cluster-id",
-    default="",
     help="Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]",
 )
 @pachd_token_option
@@ -121,7 +111,6 @@ def main() -> None:
 @_allow("--allow-queue", "queues", "NAME", "Allow this queue of Kueue in training.queueName; * for any.")
 @_option(
     "--worker-namespace",
-    default="",
     metavar="NS",
     help="Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]",
 )
@@ -158,26 +147,20 @@ def main() -> None:
 @_option(
     "--download-timeout",
     type=click.FloatRange(min=0, min_open=True, max=1200),
-    default=DEFAULT_DOWNLOAD_SECONDS,
-    show_default=True,
     metavar="SECONDS",
     help="Longest time that Pachyderm may take to fetch one file of a corpus by URL.",
 )
 @_option(
     "--leader-elect/--no-leader-elect",
-    default=False,
-    show_default=True,
     help="Act only while holding the Lease scriptmodel-operator; required for more than one replica.",
 )
 @_option(
     "--lease-namespace",
-    default="",
     metavar="NS",
     help="Namespace of that Lease. [default: the pod's own]",
 )
 @_option(
     "--health-listen",
-    default="",
     metavar="[HOST]:PORT",
     help="Serve /healthz, /readyz and /metrics on this address. [default: serve nothing]",
 )
@@ -185,13 +168,11 @@ def main() -> None:
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
-    show_default=True,
 )
 @_option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
-    show_default=True,
 )
 def run(
     pachd: str,
@@ -233,24 +214,32 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
         raise click.ClickException(str(error)) from error
 
 
+_check_option = click.option("--check", is_flag=True, help="Only check whether the file is up to date.")
+
+
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("manifests/crd.yaml"))
-@click.option("--check", is_flag=True, help="Only check whether the file is up to date.")
+@_check_option
 def crd(path: Path, check: bool) -> None:
     """Write the CustomResourceDefinition to PATH."""
-    if not crd_module.write(path, check=check):
-        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator crd {path}")
+    _write("crd", path, crd_module.render(), check=check)
 
 
 @main.command()
 @click.argument(
     "path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/reference/api.md")
 )
-@click.option("--check", is_flag=True, help="Only check whether the tables are up to date.")
+@_check_option
 def reference(path: Path, check: bool) -> None:
     """Fill the tables of the API reference in PATH."""
-    if not reference_module.write(path, check=check):
-        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator reference {path}")
+    _write("reference", path, reference_module.filled(path.read_text()), check=check)
+
+
+def _write(command: str, path: Path, text: str, *, check: bool) -> None:
+    if not check:
+        path.write_text(text)
+    elif not path.exists() or path.read_text() != text:
+        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator {command} {path}")
 
 
 main.add_command(check)

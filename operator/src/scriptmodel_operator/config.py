@@ -8,11 +8,6 @@ from pathlib import Path
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
-DEFAULT_POLL_SECONDS = 5.0
-DEFAULT_SOURCE_SECONDS = 60.0
-DEFAULT_WORKERS = 512
-DEFAULT_DOWNLOAD_SECONDS = 600.0
-
 
 @dataclass(frozen=True, slots=True)
 class OperatorConfig:
@@ -25,14 +20,14 @@ class OperatorConfig:
     kubeconfig: Path | None = None
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty for all."""
-    poll_interval: float = DEFAULT_POLL_SECONDS
-    source_interval: float = DEFAULT_SOURCE_SECONDS
+    poll_interval: float = 5.0
+    source_interval: float = 60.0
     """Seconds between two polls of a ConfigMap that a ScriptModel names."""
-    workers: int = DEFAULT_WORKERS
+    workers: int = 512
     cluster_id: str = ""
     """Id of the cluster; empty for the uid of the namespace kube-system."""
     health_listen: str = ""
-    download_timeout: float = DEFAULT_DOWNLOAD_SECONDS
+    download_timeout: float = 600.0
     """Seconds that Pachyderm may take to fetch one file of a corpus by URL."""
     leader_elect: bool = False
     lease_namespace: str = ""

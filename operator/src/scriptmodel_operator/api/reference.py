@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from scriptmodel_operator.api.crd import custom_resource_definition
@@ -41,15 +40,6 @@ def filled(page: str) -> str:
     """Return `page` with all tables up to date. Raises KeyError for an unknown table."""
     made = tables()
     return _BLOCK.sub(lambda found: found[1] + made[found[2]] + found[3], page)
-
-
-def write(path: Path, *, check: bool) -> bool:
-    """Fill the tables of `path`, or with `check` only compare; return whether the file is up to date."""
-    page = path.read_text()
-    if check:
-        return filled(page) == page
-    path.write_text(filled(page))
-    return True
 
 
 def _fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:

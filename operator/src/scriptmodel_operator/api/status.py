@@ -195,15 +195,9 @@ class HeldBack(ApiModel):
     """Commit of the script."""
 
 
-class Lineage(ApiModel):
+class Lineage(HeldBack):
     """Commits that the script was made from."""
 
-    corpus: CommitRef | None = None
-    """Commit of the corpus."""
-    model: CommitRef | None = None
-    """Commit of the model."""
-    script: CommitRef | None = None
-    """Commit of the script."""
     base: CommitRef | None = None
     """Commit of the model that training started from."""
     held_back: HeldBack | None = None

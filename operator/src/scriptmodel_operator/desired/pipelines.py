@@ -16,12 +16,7 @@ from scriptmodel_operator.desired.pod_patch import environment, pod_patch, runti
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.state_folder import state_folder
 from scriptmodel_operator.desired.variables import variables_of_training
-from scriptmodel_operator.pachyderm.values import (
-    WHOLE_REPO,
-    PipelineSpec,
-    ResourceAmounts,
-    as_float32,
-)
+from scriptmodel_operator.pachyderm.values import WHOLE_REPO, PipelineSpec, ResourceAmounts, as_float32
 
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
 """Fields of spec.training that are in the digest of what decides the model, where they have an effect."""

@@ -23,12 +23,7 @@ from scriptmodel_operator.pachyderm.errors import (
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.lists import ListReader
-from scriptmodel_operator.pachyderm.protocol import (
-    empty_pb2,
-    pfs,
-    pps,
-    transaction,
-)
+from scriptmodel_operator.pachyderm.protocol import empty_pb2, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.uploads import copy_requests, fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (

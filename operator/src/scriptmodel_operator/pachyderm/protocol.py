@@ -37,13 +37,9 @@ with _bare("python_pachyderm"):
     from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc as pfs_grpc
     from python_pachyderm.proto.v2.pps import pps_pb2 as pps
     from python_pachyderm.proto.v2.pps import pps_pb2_grpc as pps_grpc
-    from python_pachyderm.proto.v2.transaction import (
-        transaction_pb2 as transaction,
-    )
+    from python_pachyderm.proto.v2.transaction import transaction_pb2 as transaction
     from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc as transaction_grpc
-    from python_pachyderm.proto.v2.version.versionpb import (
-        version_pb2_grpc as version_grpc,
-    )
+    from python_pachyderm.proto.v2.version.versionpb import version_pb2_grpc as version_grpc
 
 __all__ = [
     "empty_pb2",
