@@ -37,15 +37,13 @@ from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_del
 from scriptmodel_operator.reconcile.plan import plan
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
+    Applied,
     Applying,
     Blocked,
     Early,
-    Failed,
     Ingesting,
     ModelState,
     Problem,
-    Running,
-    Settled,
     Suspended,
 )
 
@@ -107,7 +105,7 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
             yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
             # an update leaves a pipeline stopped; the next reconcile starts it
             yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in view.stopped)
-        case Running(difference=difference) | Failed(difference=difference) | Settled(difference=difference):
+        case Applied(difference=difference):
             yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
         case _:
             assert_never(state)
@@ -198,7 +196,7 @@ def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
 
 
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
-    if isinstance(state, Settled) and state.promotion.held_back:
+    if isinstance(state, Applied) and not state.stages.first_unfinished and state.promotion.held_back:
         yield state.promotion.held_back
     difference = state.difference
     for drift in difference.tolerated:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scriptmodel_operator.reconcile.requeue import requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, Failed, ModelState, Running, Settled, Suspended
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, ModelState, Suspended
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 POLL, SOURCE_DUE = 5.0, 600.0
@@ -25,16 +25,16 @@ def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
 
 def test_a_settled_object_waits_for_its_source_only() -> None:
     world = trained_world()
-    assert requeue(world, Settled) is None
-    assert requeue(world, Settled, SOURCE_DUE) == SOURCE_DUE
+    assert requeue(world, Applied) is None
+    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
 
 
 def test_a_failed_object_waits_for_its_source_only() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
     world.pachyderm.fail(world.train)
-    assert requeue(world, Failed) is None
-    assert requeue(world, Failed, SOURCE_DUE) == SOURCE_DUE
+    assert requeue(world, Applied) is None
+    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
 
 
 def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() -> None:
@@ -43,10 +43,10 @@ def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() 
     assert requeue(world, Applying) == POLL
     world.reconcile()
     world.pachyderm.advance(600)
-    assert requeue(world, Running) == 1200
-    assert requeue(world, Running, SOURCE_DUE) == SOURCE_DUE
+    assert requeue(world, Applied) == 1200
+    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
     world.pachyderm.advance(1198)
-    assert requeue(world, Running) == POLL, "no sooner than a poll"
+    assert requeue(world, Applied) == POLL, "no sooner than a poll"
     world.pachyderm.run(world.train)
-    assert requeue(world, Running) == POLL
+    assert requeue(world, Applied) == POLL
     world.observer.logs.close()

@@ -21,18 +21,16 @@ from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
+    Applied,
     Applying,
     Blocked,
     Early,
     Elapsed,
-    Failed,
     Ingesting,
     KnownSource,
     ModelState,
     Problem,
     Refused,
-    Running,
-    Settled,
     Stages,
     Stopping,
     Suspended,
@@ -113,11 +111,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if differs.now:
         return Applying(stages=stages, source=source, difference=differs)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
-    unfinished = stages.first_unfinished
-    if unfinished is None:
-        return Settled(stages=stages, source=source, difference=differs, upkeep=upkeep)
-    kind = Failed if unfinished.stalled else Running
-    return kind(stages=stages, source=source, difference=differs, upkeep=upkeep, unfinished=unfinished)
+    return Applied(stages=stages, source=source, difference=differs, upkeep=upkeep)
 
 
 def _missing_project(model: ScriptModel, view: ModelView | None) -> str:

@@ -6,15 +6,13 @@ from typing import assert_never
 
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StopJob
 from scriptmodel_operator.reconcile.state import (
+    Applied,
     Applying,
     Blocked,
     Early,
-    Failed,
     Ingesting,
     ModelState,
     Refused,
-    Running,
-    Settled,
     Stopping,
     Suspended,
     Unread,
@@ -35,7 +33,7 @@ def plan(state: ModelState | Early) -> tuple[Action, ...]:
         case Applying(difference=difference):
             changes = difference.now
             return (ApplyPipelines(tuple(each.apply for each in changes), tuple(each.why for each in changes)),)
-        case Running(upkeep=upkeep) | Failed(upkeep=upkeep) | Settled(upkeep=upkeep):
+        case Applied(upkeep=upkeep):
             return upkeep
         case _:
             assert_never(state)

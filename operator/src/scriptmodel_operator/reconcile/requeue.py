@@ -8,17 +8,7 @@ from typing import assert_never
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.deadlines import remaining_wait
-from scriptmodel_operator.reconcile.state import (
-    Applying,
-    Blocked,
-    Elapsed,
-    Failed,
-    Ingesting,
-    ModelState,
-    Running,
-    Settled,
-    Suspended,
-)
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Elapsed, Ingesting, ModelState, Suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +43,10 @@ def requeue_after(
             return None
         case Blocked():
             return poll_interval
-        case Failed() | Settled():
+        case Applied(stages=stages) if (stage := stages.first_unfinished) is None or stage.stalled:
             if not any(seen and seen.running for seen in (view.train, view.generate)):
                 return source_due
-        case Ingesting() | Applying() | Running():
+        case Ingesting() | Applying() | Applied():
             pass
         case _:
             assert_never(state)

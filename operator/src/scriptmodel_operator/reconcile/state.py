@@ -145,35 +145,19 @@ class Ingesting(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applying(_Observed):
-    """At least one pipeline has to be created or updated now (`difference.now`).
+    """At least one pipeline has to be created or updated now (`difference.now`)."""
 
-    In the states that follow, both are as desired, up to changes that wait for a job's end and drift that is tolerated.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied(_Observed):
+    """Both pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated.
+
+    How far they are is `stages.first_unfinished`: None once the script of the newest spec and corpus is written.
     """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running(_Observed):
-    """A stage is in progress, or waits for a job, a worker or a commit."""
-
-    upkeep: tuple[Upkeep, ...]
-    unfinished: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed(_Observed):
-    """A stage failed, and nothing changes unless somebody acts."""
-
-    upkeep: tuple[Upkeep, ...]
-    unfinished: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled(_Observed):
-    """The script of the newest spec and corpus is written, promoted or not."""
 
     upkeep: tuple[Upkeep, ...]
 
 
 Early = Stopping | Refused | Unread
 """States that are known before commits and files are read."""
-ModelState = Suspended | Blocked | Ingesting | Applying | Running | Failed | Settled
+ModelState = Suspended | Blocked | Ingesting | Applying | Applied

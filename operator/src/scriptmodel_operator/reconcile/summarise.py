@@ -16,14 +16,12 @@ from scriptmodel_operator.api.conditions import (
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.reconcile.difference import ChangeKind, Difference
 from scriptmodel_operator.reconcile.state import (
+    Applied,
     Applying,
     Blocked,
-    Failed,
     Ingesting,
     ModelState,
     Problem,
-    Running,
-    Settled,
     Suspended,
 )
 
@@ -42,10 +40,8 @@ def summary(state: ModelState) -> dict[ConditionType, Condition]:
             return _summary(False, Reason.INGESTING, message)
         case Applying(difference=difference):
             return _applying(difference)
-        case Running(unfinished=stage) | Failed(unfinished=stage):
-            return _unfinished(stage, state.difference)
-        case Settled():
-            return _settled(state)
+        case Applied(stages=stages):
+            return _unfinished(stage, state.difference) if (stage := stages.first_unfinished) else _settled(state)
         case _:
             assert_never(state)
 
@@ -72,7 +68,7 @@ def _unfinished(stage: Condition, difference: Difference) -> dict[ConditionType,
     )
 
 
-def _settled(state: Settled) -> dict[ConditionType, Condition]:
+def _settled(state: Applied) -> dict[ConditionType, Condition]:
     reason, message = Reason.GENERATED, state.stages.generated.message
     if state.promotion.held_back:
         reason, message = Reason.HELD_BACK, state.promotion.held_back
