@@ -105,10 +105,6 @@ class ObjectCollector(Collector):
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def describe(self) -> Iterable[Metric]:
-        """Name the metrics without reading the store."""
-        return [GaugeMetricFamily(name, text) for name, text in _OBJECT_GAUGES.items()]
-
     def collect(self) -> Iterable[Metric]:
         """Return the gauges of all objects."""
         families = {

@@ -29,8 +29,6 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
 
 def _execute(gateway: Gateway, action: Action) -> None:
     match action:
-        case CreateRepo() | ReplaceFiles() | CopyFiles() | DeleteRepo():
-            _change_repo(gateway, action)
         case ApplyPipelines(pipelines, _why):
             gateway.apply_pipelines(pipelines)
         case StartPipeline(ref):
@@ -41,10 +39,6 @@ def _execute(gateway: Gateway, action: Action) -> None:
             gateway.stop_job(ref, why)
         case DeletePipeline(ref, keep_repo):
             gateway.delete_pipeline(ref, keep_repo=keep_repo)
-
-
-def _change_repo(gateway: Gateway, action: CreateRepo | ReplaceFiles | CopyFiles | DeleteRepo) -> None:
-    match action:
         case CreateRepo(ref, description, adopt):
             gateway.create_repo(ref, description, update=adopt)
         case ReplaceFiles(branch, files, gone):

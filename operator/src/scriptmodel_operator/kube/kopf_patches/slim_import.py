@@ -7,24 +7,13 @@ that name a program or a cloud's provider need it, and `login.py` then imports i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+_HIDDEN = "kubernetes" not in sys.modules
+if _HIDDEN:
+    sys.modules["kubernetes"] = None  # type: ignore[assignment]  # the import system documents None for this
+import kopf  # noqa: E402 - while the package looks as if it were not installed
 
-@contextmanager
-def _hidden(package: str) -> Iterator[None]:
-    """Make a package look as if it were not installed, unless it is imported already."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]  # the import system documents None for this
-    try:
-        yield
-    finally:
-        del sys.modules[package]
-
-
-with _hidden("kubernetes"):
-    import kopf
+if _HIDDEN:
+    del sys.modules["kubernetes"]
 
 __all__ = ["kopf"]
