@@ -30,7 +30,7 @@ spec:
       project: default
     # Or, in place of repo, a ConfigMap or an address:
     # configMap: {{name: plays}}
-    # http: {{url: "https://example.com/plays.zip"}}
+    # http: {{urls: ["https://example.com/plays.zip"]}}
   model:
     # demo trains in minutes on two cores; auto chooses a better preset by the size of the corpus and takes longer.
     preset: demo

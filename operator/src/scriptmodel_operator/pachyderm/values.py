@@ -9,9 +9,9 @@ from datetime import datetime
 from enum import Enum
 
 BASE_INPUT = "base"
+"""Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
 WHOLE_REPO = "/"
 """The glob that makes everything in a commit one datum."""
-"""Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
