@@ -81,7 +81,7 @@ RULES = [
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
     Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
     Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),
-    Here(r"export .*"),
+    Here(r"export .*|cat scene.txt"),
     # The cluster.
     Here(r"kubectl apply -k manifests/?", option="--dry-run=server"),
     Here(r"kubectl apply .*-f manifests/\S+", option="--dry-run=server"),
@@ -92,6 +92,7 @@ RULES = [
     Here(r"kubectl get events .*"),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
+    Here(r"kubectl create configmap .*", option="--dry-run=server"),
     Elsewhere(r"kubectl -n (PACHYDERM|pachyderm) .*", "needs pods and volumes; localpach has none"),
     Elsewhere(r"kubectl -n (scriptmodel-system|default) .*", "needs pods; the e2e suite has them"),
     # Our own commands.
@@ -232,6 +233,7 @@ def _lay_out(folder: Path) -> None:
         (folder / scripts / "hamlet.md").write_text("".join(lines[:900]))
     (folder / "the-weir.txt").write_bytes((ROOT / "tests/gold/synthetic/caps-period.txt").read_bytes())
     (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
+    (folder / "scene.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I? I was at the")
     (folder / "another_play.txt").write_text("".join(lines[900:1000]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
