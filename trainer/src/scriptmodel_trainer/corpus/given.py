@@ -48,6 +48,12 @@ def read_given(text: str, known: Callable[[str], bool]) -> GivenText:
     return GivenText(tuple(tokens[:-1] if unfinished else tokens), unfinished)
 
 
+def renamed(tokens: Sequence[str], name: Callable[[str], str]) -> list[str]:
+    """Return tokens with `name` of each name that speaks in its place."""
+    before = ["", *tokens]
+    return [name(token) if last == OPEN_NAME else token for last, token in zip(before, tokens, strict=False)]
+
+
 def without_names(tokens: Sequence[str]) -> list[str]:
     """Return tokens without the names that speak."""
     before = ["", *tokens]

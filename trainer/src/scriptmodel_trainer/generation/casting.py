@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.corpus.tokens import OPEN_NAME, name_token
+from scriptmodel_trainer.corpus.given import renamed
+from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.vocabulary import Vocabulary, speakers_of
@@ -47,10 +48,7 @@ class Cast:
     def printed(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with the names of the cast in place of the voices."""
         names = {voice: name for name, voice in self.voices.items()}
-        before = ["", *script[:-1]]
-        return [
-            names.get(token, token) if last == OPEN_NAME else token for last, token in zip(before, script, strict=True)
-        ]
+        return renamed(script, lambda token: names.get(token, token))
 
 
 def plays_of(

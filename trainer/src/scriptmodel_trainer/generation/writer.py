@@ -11,7 +11,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.given import GivenText, read_given, without_names
+from scriptmodel_trainer.corpus.given import GivenText, read_given, renamed, without_names
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
@@ -202,11 +202,7 @@ class Writer:
         """Return a text in any layout as tokens, with names as the model spells them."""
         given = read_given(text, lambda name: self._casting.find(name) is not None)
         tokens = given.tokens if self._grammar.has_names else without_names(given.tokens)
-        before = ["", *tokens]
-        named = (
-            (self._casting.find(token) or token) if last == OPEN_NAME else token
-            for last, token in zip(before, tokens, strict=False)
-        )
+        named = renamed(tokens, lambda name: self._casting.find(name) or name)
         return GivenText(tuple(named), given.unfinished)
 
     def _quoted(self, pieces: Sequence[str]) -> list[str]:
@@ -337,10 +333,7 @@ class _Start:
 
 def _voiced(tokens: Sequence[str], cast: Cast | None) -> list[str]:
     """Return tokens with the voices of the cast in place of its names."""
-    before = ["", *tokens]
-    return [
-        cast.voice(token) if cast and last == OPEN_NAME else token for last, token in zip(before, tokens, strict=False)
-    ]
+    return renamed(tokens, cast.voice) if cast else list(tokens)
 
 
 class _Page:
