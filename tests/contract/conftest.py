@@ -17,13 +17,6 @@ def pytest_report_header() -> str:
     return server_met()
 
 
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
-    """Start a localpach for all tests that only use their own objects."""
-    with serving(tmp_path_factory.mktemp("shared") / "root", "--pipeline-limit", "0") as server:
-        yield server
-
-
 @pytest.fixture
 def exclusive(tmp_path: Path) -> Iterator[Localpach]:
     """Start a localpach for one test."""

@@ -16,6 +16,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,10 @@ DURATION_KEYS = {"download_time", "process_time", "upload_time", "compacting_tim
 PLACEHOLDER = re.compile(r"\$(?:hash|id|filehash|salt)\d+|\$(?:time|ip|pod|n|duration)\b")
 
 
+@cache
 def load(path: Path) -> Json:
-    """Load a recording."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Load a recording, which callers must not change."""
+    return yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
 @dataclass(frozen=True)

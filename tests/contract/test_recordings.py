@@ -9,6 +9,9 @@ explain, and in no other.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ import pytest
 from tests.contract.later import reason
 from tests.contract.met import release_of
 from tests.contract.replay import Json, differences, load
+from tests.contract.serving import serving
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.yaml"))
 REAL_SERVER = bool(os.environ.get("PACHD_ADDRESS"))
@@ -24,6 +28,7 @@ GIVEN = set(os.environ.get("PACHD_HAVE", "").split()) if REAL_SERVER else {"no-p
 VARIABLES = {"image": os.environ["PACHD_IMAGE"]} if "PACHD_IMAGE" in os.environ else {}
 RECORDED = (2, 7)
 """The release of the recordings."""
+AT_ONCE = 8
 # These recordings list all objects of a server or fill it up to its limit.
 EXCLUSIVE = {"limit", "transactions"}
 # Recordings that require Kubernetes but can be replayed without it, since its reaction to a spec is predicted. Images
@@ -67,21 +72,46 @@ def test_only_recordings_about_gpus_are_excluded() -> None:
     assert REAL_SERVER or excluded == {"gpu-absent", "gpu-present"}
 
 
-@pytest.mark.parametrize("path", [path for path in RECORDINGS if playable(path)], ids=lambda path: path.stem)
-def test_recording(path: Path, pachd_address: str, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="module")
+def replays(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, pachd_address: str
+) -> Iterator[dict[Path, Future[list[str]]]]:
+    """Replay the recordings of the selected tests, on localpach several at a time: they mostly wait for pipelines."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    paths = [item.callspec.params["path"] for item in items if item.originalname == test_recording.__name__]
+    with ThreadPoolExecutor(1 if REAL_SERVER else AT_ONCE) as pool, ExitStack() as servers:
+
+        def serve(*options: str) -> str:
+            return servers.enter_context(serving(tmp_path_factory.mktemp("pachd") / "root", *options)).address
+
+        shared = pachd_address or serve("--pipeline-limit", "0")
+        exclusive = {name: pachd_address or serve() for name in EXCLUSIVE & {path.stem for path in paths}}
+        paths.sort(key=_pauses, reverse=True)
+        yield {path: pool.submit(_replay, path, exclusive.get(path.stem, shared)) for path in paths}
+        pool.shutdown(cancel_futures=True)
+
+
+def _pauses(path: Path) -> float:
+    return sum(step.get("sleep", 0.0) for step in load(path)["steps"])
+
+
+def _replay(path: Path, address: str) -> list[str]:
+    """Return the differences that have no explanation."""
     recording = load(path)
     if not REAL_SERVER and WITHOUT_KUBERNETES.get(path.stem):
         recording = without_pipeline(recording, WITHOUT_KUBERNETES[path.stem])
     if not REAL_SERVER:
         recording = without_steps(recording, UNSUPPORTED_STEPS.get(path.stem, set()))
-    address = (
-        pachd_address or request.getfixturevalue("exclusive" if recording["name"] in EXCLUSIVE else "shared").address
-    )
     # Each recording gets its own prefix of three characters, a length that scenarios rely on.
     above, below = divmod(RECORDINGS.index(path), 26)
     found = differences(address, recording, f"{chr(ord('a') + below)}{chr(ord('r') + above)}-", VARIABLES)
-    release = release_of(address) if address == pachd_address else RECORDED
+    release = release_of(address) if REAL_SERVER else RECORDED
     if release != RECORDED:
         found = [each for each in found if not reason(each, path.stem, release)]
-    if found:
-        pytest.fail("\n\n".join(f"{recording['name']}, {each}" for each in found), pytrace=False)
+    return [f"{recording['name']}, {each}" for each in found]
+
+
+@pytest.mark.parametrize("path", [path for path in RECORDINGS if playable(path)], ids=lambda path: path.stem)
+def test_recording(path: Path, replays: dict[Path, Future[list[str]]]) -> None:
+    if found := replays[path].result():
+        pytest.fail("\n\n".join(found), pytrace=False)
