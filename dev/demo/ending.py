@@ -19,7 +19,7 @@ Everything that the demo started has ended. Three things to try next, in this fo
   2. The same without Kubernetes:
     make plays && .venv/operator/bin/scriptmodel local -f {sample} --corpus plays/
   3. The trainer alone:
-    make plays && .venv/trainer/bin/scriptmodel-trainer train --data plays/ --out model/ --preset demo
+    make plays && .venv/trainer/bin/scriptmodel-trainer train --data plays/ --out model/ --minutes 5
 """
 
 KEPT = """

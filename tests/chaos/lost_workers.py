@@ -56,7 +56,7 @@ SLACK_SECONDS = 10.0
 TRIES = 11
 TRAINING_SECONDS = 900.0
 _CORPUS = BranchRef(RepoRef("default", "plays"), "master")
-NETWORK = {"hiddenUnits": 48, "embeddingUnits": 48, "vocabularySize": 500}
+NETWORK = {"hiddenUnits": 48, "vocabularySize": 500}
 """`small` with so little to compute that starting a trainer takes longer than an epoch."""
 _CORPUS_BYTES = 40_000
 _SAME = ("files", "words")

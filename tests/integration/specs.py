@@ -61,7 +61,7 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"topK": -1}}, "spec.generation.topK"),
         ({"corpus": REPO, "promotion": {"minImprovement": "-0.1"}}, 'must be a number in quotes such as "0.8"'),
         ({"corpus": REPO, "promotion": {"measure": "taste"}}, "spec.promotion.measure: Unsupported value"),
-        ({"corpus": REPO, "model": {"minutes": 30}}, "minutes needs preset: auto"),
+        ({"corpus": REPO, "model": {"preset": "demo", "minutes": 30}}, "minutes needs preset: auto"),
         ({"corpus": REPO, "model": {"preset": "auto", "minutes": 0}}, "spec.model.minutes"),
         ({"corpus": REPO, "model": {"seed": -1}}, "spec.model.seed"),
         ({"corpus": REPO, "model": {"from": {}}}, "name exactly one source of the base model"),

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(900)
 CLAIM = "checkpoints"
 PACHYDERM = "pachyderm"
 """The namespace of a real Pachyderm's workers."""
-SECONDS: dict[str, Any] = {"hiddenUnits": 32, "embeddingUnits": 32, "vocabularySize": 200, "batchSize": 4, "epochs": 30}
+SECONDS: dict[str, Any] = {"hiddenUnits": 32, "vocabularySize": 200, "batchSize": 4, "epochs": 30}
 """Train for some seconds on a short play."""
 MINUTES: dict[str, Any] = {"epochs": 16}
 """Train for a minute or more on a long one: the operator's pipelines save a checkpoint each 30 seconds."""

@@ -57,7 +57,7 @@ def test_the_api_reference_is_made_from_the_definition() -> None:
     page = Path("docs/reference/api.md").read_text()
     assert reference.filled(page) == page, "run scriptmodel-operator reference docs/reference/api.md"
     tables = reference.tables()
-    assert "| `model.preset` | `test` \\| `small`" in tables["spec"]
+    assert "| `model.preset` | `auto` \\| `demo`" in tables["spec"]
     assert "| `training.tolerations[].key` | string |  | Key of the taint" in tables["spec"]
     assert "| `lineage.model.commit` | Id of the commit. |" in tables["status"]
 

@@ -58,6 +58,14 @@ def test_the_table_decides_by_tokens_and_minutes(
     assert with_overrides(PRESETS[preset], {key: json.dumps(value) for key, value in settings.items()})
 
 
+@pytest.mark.parametrize(("tokens", "minutes"), [(300_000, None), (300_000, 12), (250_000, 10)])
+def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | None) -> None:
+    assert choose(tokens, minutes, exact=True).preset == "tuned-subwords"
+    assert choose(tokens, minutes).preset == "tuned"
+    for few in ((tokens, 9.9), (249_999, 1000)):
+        assert choose(*few, exact=True) == choose(*few)
+
+
 def test_more_minutes_never_choose_a_shorter_training() -> None:
     length = {"demo": 0, "tuned-few": 1, "tuned": 1, "tuned-long": 2}
     for tokens in (1, 100_000, 250_000, 1_000_000, 10_000_000):
@@ -71,15 +79,15 @@ def test_minutes_that_are_no_time_are_refused(text: str) -> None:
         minutes_from(text, "auto")
 
 
-@pytest.mark.parametrize("preset", [None, "tuned"])
-def test_minutes_without_auto_are_refused(preset: str | None) -> None:
+def test_minutes_are_of_auto_alone_which_is_the_default() -> None:
+    assert minutes_from("30", None) == 30
     with pytest.raises(BadInputError, match="needs --preset auto"):
-        minutes_from("30", preset)
+        minutes_from("30", "tuned")
 
 
 def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(corpus: Path, tmp_path: Path) -> None:
     train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY, "cache_window=50"]
-    done = run_trainer([*train, "--preset", "auto", "--minutes", "5"])
+    done = run_trainer([*train, "--minutes", "5"])
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
@@ -103,7 +111,7 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
         (["--preset", "auto", "--split", "scenes"], SCENES),
         (["--preset", "tuned"], SCENES),
         (["--preset", "tuned", "--split", "files"], FILES),
-        ([], SCENES),
+        ([], None),
     ],
 )
 def test_auto_alone_decides_what_stays_together(arguments: list[str], split: str | None) -> None:

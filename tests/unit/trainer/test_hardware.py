@@ -36,7 +36,7 @@ def test_a_requested_but_missing_gpu_is_the_first_event(
     corpus: Path, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCRIPTMODEL_GPU_REQUESTED", "1")
-    assert train(corpus, tmp_path / "m") == 0
+    assert train(corpus, tmp_path / "m", "--preset", "test") == 0
     warning, _, device, *_ = events(capsys)
     assert (warning["event"], warning["code"]) == ("warning", "no-gpu")
     assert "a GPU was requested, but TensorFlow sees none: training uses the CPU" in warning["message"]
@@ -59,7 +59,7 @@ def test_a_required_but_missing_gpu_ends_with_code_2_before_the_corpus_is_read(
 def test_a_gpu_that_nobody_requested_is_not_missed(
     corpus: Path, tmp_path: Path, without_gpu: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train(corpus, tmp_path / "m") == 0
+    assert train(corpus, tmp_path / "m", "--preset", "test") == 0
     _, device, *more = events(capsys)
     assert device["gpu_requested"] is False
     assert not [event for event in more if event["event"] == "warning"]

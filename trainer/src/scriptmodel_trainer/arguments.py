@@ -51,7 +51,7 @@ presets:
   tuned-subwords          spells unknown words and names; for about a million characters, any layout
   test                    tiny, to check the installation
 
-example: scriptmodel-trainer train --data plays/ --out model/ --preset small --epochs 8
+example: scriptmodel-trainer train --data plays/ --out model/ --minutes 10
 
 """
 
@@ -176,11 +176,11 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="script files, or folders to search for them; *.train.txt, *.valid.txt, *.test.txt define the splits",
     )
     add("--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory")
-    add("--preset", metavar="NAME", help="named hyperparameters [default: small; with --from those of its model]")
+    add("--preset", metavar="NAME", help="named hyperparameters [default: auto; with --from those of its model]")
     add(
         "--minutes",
         metavar="N",
-        help="with --preset auto: minutes of training on two cores to choose for; no effect with --from [default: any]",
+        help="minutes of training on two cores that auto chooses for; no effect with --from [default: any]",
     )
     add(
         "--from",
@@ -190,7 +190,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
     )
     add("--layout", default="auto", help=_LAYOUT_HELP)
-    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with --preset auto files for 20 or more]")
+    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with auto files for 20 or more]")
     add(
         "--set",
         nargs="+",

@@ -12,12 +12,16 @@ from scriptmodel_trainer.records import Choice
 
 
 class _Row(NamedTuple):
-    """A preset, and settings besides, for corpora of `tokens` and more and so many minutes for each 100,000 of them."""
+    """A preset, and settings besides, for corpora of `tokens` and more and so many minutes for each 100,000 of them.
+
+    A row for the layout `exact` fits no other one.
+    """
 
     tokens: int
     minutes: float
     preset: str
     settings: Mapping[str, float | bool]
+    exact: bool = False
 
 
 _Settings = dict[str, float | bool]
@@ -25,9 +29,11 @@ _TRIGRAMS: _Settings = {"trigrams": True}
 _CACHE: _Settings = {"cache_window": 500}
 _FEW: _Settings = _CACHE | {"letter_ngrams": 6000}
 _DISCOUNT: _Settings = {"unknown_discount": 0.5}
-# The first row that fits is chosen. The minutes are those of docs/results/presets.md on two cores, rounded up. Without
-# a limit of time they are those of `tuned`.
+_EXACT: _Settings = _CACHE | {"epochs": 16, "ema_decay": 0.998, "letter_ngrams": 6000, "weight_decay": 0.1}
+# The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
+# time the longest training is not chosen.
 _ROWS = (
+    _Row(MUCH, 4.0, "tuned-subwords", _EXACT | _TRIGRAMS, exact=True),
     _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
     _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
     _Row(MUCH, 2.2, "tuned", _TRIGRAMS),
@@ -35,14 +41,14 @@ _ROWS = (
     _Row(0, 2.2, "tuned-few", _DISCOUNT | _TRIGRAMS),
     _Row(0, 0.0, "demo", _TRIGRAMS),
 )
-_UNLIMITED = 2.6
+_UNLIMITED = 4.0
 _MOST_MINUTES = 1_000_000
 
 
-def choose(tokens: int, minutes: float | None) -> Choice:
-    """Return the preset for a corpus; the same tokens and minutes always choose the same one."""
+def choose(tokens: int, minutes: float | None, exact: bool = False) -> Choice:
+    """Return the preset for a corpus, of the layout `exact` or not; equal arguments always choose the same one."""
     pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
-    row = next(row for row in _ROWS if tokens >= row.tokens and pace >= row.minutes)
+    row = next(row for row in _ROWS if tokens >= row.tokens and pace >= row.minutes and row.exact <= exact)
     return Choice(row.preset, tokens, minutes, row.settings)
 
 
@@ -50,7 +56,7 @@ def minutes_from(text: str | None, preset: str | None) -> float | None:
     """Return `--minutes` as a number; BadInputError if it is none, or there is nothing to choose for it."""
     if text is None:
         return None
-    if preset != AUTO:
+    if preset not in (None, AUTO):
         raise BadInputError(f"--minutes {text[:40]} needs --preset auto", parameter="minutes")
     try:
         number = float(text)

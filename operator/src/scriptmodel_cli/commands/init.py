@@ -32,11 +32,11 @@ spec:
     # configMap: {{name: plays}}
     # http: {{urls: ["https://example.com/plays.zip"]}}
   model:
-    # demo trains in minutes on two cores; auto chooses a better preset by the size of the corpus and takes longer.
-    preset: demo
+    # Network and settings are chosen for the corpus and for these minutes of training on two cores.
+    minutes: 10
     seed: 0 # the same seed reproduces the model
     # from: {{scriptModel: shakespeare}} # start from its model instead of from random weights
-    # overrides: {{epochs: 8, learningRate: "0.5"}} # decimals are strings: quote them
+    # overrides: {{epochs: 8, dropout: "0.3"}} # decimals are strings: quote them
   generation: # a change here writes a new script from the same model, without training again
     words: 700
     temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution

@@ -64,7 +64,7 @@ class TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
         if self.preset_name != AUTO:
             return self
-        choice = choose(tokens, self.minutes)
+        choice = choose(tokens, self.minutes, self.layout == EXACT)
         settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
         preset = presets.with_overrides(presets.preset_named(choice.preset), {**settings, **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
@@ -84,7 +84,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         require_layout(base, parsed.layout)
         name, preset = preset_after(base, None if parsed.preset == AUTO else parsed.preset, overrides)
     else:
-        name = parsed.preset or "small"
+        name = parsed.preset or AUTO
         # Until the corpus is read, small stands for what auto will choose: overrides are checked at once.
         preset = presets.with_overrides(presets.preset_named("small" if name == AUTO else name), overrides)
     if preset.subword_discount and not preset.subwords and parsed.layout != EXACT:
