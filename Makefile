@@ -77,17 +77,11 @@ check: env ## Check formatting, lint, types, layers and generated files
 	$(OPERATOR)/bin/mypy operator/src localpach/src dev
 	$(TRAINER)/bin/mypy trainer/src
 	PYTHONPATH=trainer/src $(OPERATOR)/bin/lint-imports --no-cache
-	$(OPERATOR)/bin/scriptmodel-operator crd --check manifests/crd.yaml
-	$(OPERATOR)/bin/scriptmodel-operator crd --check charts/scriptmodel-operator/files/crd.yaml
-	$(OPERATOR)/bin/scriptmodel-operator reference --check docs/reference/api.md
-	$(OPERATOR)/bin/python -m dev.generate.options --check
+	$(OPERATOR)/bin/python -m dev.generate.api --check
 
 .PHONY: manifests
 manifests: env ## Generate manifests/ from the chart, and the CRD and the API reference from the classes
-	@$(OPERATOR)/bin/scriptmodel-operator crd manifests/crd.yaml
-	@$(OPERATOR)/bin/scriptmodel-operator crd charts/scriptmodel-operator/files/crd.yaml
-	@$(OPERATOR)/bin/scriptmodel-operator reference docs/reference/api.md
-	@$(OPERATOR)/bin/python -m dev.generate.options
+	@$(OPERATOR)/bin/python -m dev.generate.api
 	@$(OPERATOR)/bin/python -m dev.generate.chart
 
 .PHONY: docs

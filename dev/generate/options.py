@@ -1,20 +1,17 @@
-"""Write the options in docs/reference/configuration.md from the commands.
+"""Makes the tables of options in docs/reference/configuration.md from the commands.
 
-`python -m dev.generate.options` writes them; with `--check` it only says whether they are up to date.
+Each stands between `<!-- generated: COMMAND -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 
 import click
 
-from dev.paths import ROOT
 from scriptmodel_operator.cli import main
 
-PAGE = ROOT / "docs/reference/configuration.md"
 _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -58,17 +55,3 @@ def _default(option: click.Option) -> str:
 
 def _meaning(text: str) -> str:
     return re.sub(r"\s*\[[^\[\]]*(default|required|x>=|<=x)[^\[\]]*\]$", "", " ".join(text.split())).replace("|", r"\|")
-
-
-def write(*, only_check: bool) -> bool:
-    """Fill the page, or only compare. Returns whether it is up to date."""
-    page = PAGE.read_text()
-    if not only_check:
-        PAGE.write_text(filled(page))
-        return True
-    return filled(page) == page
-
-
-if __name__ == "__main__":
-    if not write(only_check="--check" in sys.argv):
-        sys.exit(f"{PAGE.relative_to(ROOT)} is not up to date: run make manifests")

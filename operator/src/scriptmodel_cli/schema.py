@@ -16,10 +16,10 @@ from typing import Any
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.corpus import DISTINCT_NAMES
-from scriptmodel_operator.api.crd import structural_schema
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.generation import ANYBODY
 from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
+from scriptmodel_operator.api.schema import structural_schema
 from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
 from scriptmodel_operator.api.training import AT_MOST
 from scriptmodel_operator.api.urls import file_name

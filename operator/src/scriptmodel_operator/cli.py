@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 import click
 
-from scriptmodel_operator.api import crd as crd_module
-from scriptmodel_operator.api import reference as reference_module
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
@@ -194,7 +192,7 @@ def run(
 
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.disable()
-    # Only this command imports kopf, so that `crd` and `--help` stay fast.
+    # Only this command imports kopf, so that `--help` stays fast.
     from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
     from scriptmodel_operator.health import ListenError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
@@ -212,34 +210,6 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
         asyncio.run(app.run(config))
     except (LoginFailedError, KubeError, ListenError, LeadershipLostError) as error:
         raise click.ClickException(str(error)) from error
-
-
-_check_option = click.option("--check", is_flag=True, help="Only check whether the file is up to date.")
-
-
-@main.command()
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False), default=Path("manifests/crd.yaml"))
-@_check_option
-def crd(path: Path, check: bool) -> None:
-    """Write the CustomResourceDefinition to PATH."""
-    _write("crd", path, crd_module.render(), check=check)
-
-
-@main.command()
-@click.argument(
-    "path", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=Path("docs/reference/api.md")
-)
-@_check_option
-def reference(path: Path, check: bool) -> None:
-    """Fill the tables of the API reference in PATH."""
-    _write("reference", path, reference_module.filled(path.read_text()), check=check)
-
-
-def _write(command: str, path: Path, text: str, *, check: bool) -> None:
-    if not check:
-        path.write_text(text)
-    elif not path.exists() or path.read_text() != text:
-        raise click.ClickException(f"{path} is not up to date: run scriptmodel-operator {command} {path}")
 
 
 main.add_command(check)

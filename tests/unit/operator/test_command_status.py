@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import click
 
+from dev.generate.crd import custom_resource_definition
 from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.output import style
 from scriptmodel_cli.screen import screen_of
-from scriptmodel_operator.api.crd import custom_resource_definition
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
 from tests.unit.operator.world import World, trained_world
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from scriptmodel_operator.api.crd import custom_resource_definition
+from dev.generate.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 
 _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
