@@ -1,21 +1,28 @@
-"""The values that the operator reads back from the previous status."""
+"""The previous status, as the operator reads it back."""
 
 from __future__ import annotations
 
-from scriptmodel_operator.api.previous import parse_status
-from scriptmodel_operator.api.status import JobFailure
+from typing import Any
+
+from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 
 JOB = "50e97041"
 
 
+def previous_of(status: dict[str, Any]) -> ScriptModelStatus:
+    metadata = {"namespace": "ml", "name": "thrones", "uid": "1"}
+    return parse_object({"metadata": metadata, "spec": {"corpus": {}}, "status": status}).previous
+
+
 def test_an_empty_status_is_read() -> None:
-    previous = parse_status({})
-    assert (previous.suspended, previous.history, previous.source) == (False, (), None)
+    previous = previous_of({"training": None})
+    assert (previous.suspended, previous.history, previous.download) == (None, [], None)
     assert previous.history_of("x").gpu_seconds is None
 
 
 def test_a_status_is_read() -> None:
-    previous = parse_status(
+    previous = previous_of(
         {
             "lastHandledReconcileAt": "now",
             "suspended": True,

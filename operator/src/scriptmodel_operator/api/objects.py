@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import PachydermNames, pachyderm_names
-from scriptmodel_operator.api.previous import PreviousStatus, parse_status
 from scriptmodel_operator.api.spec import ScriptModelSpec
+from scriptmodel_operator.api.status import ScriptModelStatus
 
 
 class InvalidSpecError(ValueError):
@@ -44,9 +44,10 @@ class ScriptModel:
         return pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
 
     @cached_property
-    def previous(self) -> PreviousStatus:
-        """The values that the operator reads back from the status; pydantic's ValidationError for an invalid status."""
-        return parse_status(self.status)
+    def previous(self) -> ScriptModelStatus:
+        """The last written status; pydantic's ValidationError for an invalid one."""
+        # Server-side apply leaves null of an object that had fields before.
+        return ScriptModelStatus.model_validate({key: value for key, value in self.status.items() if value})
 
     @property
     def has_finalizer(self) -> bool:

@@ -307,22 +307,31 @@ class ScriptModelStatus(ApiModel):
     """Ready, Reconciling, Stalled, CorpusReady, Trained and Generated."""
     perplexity: str | None = None
     """Lowest validation perplexity of the training in progress, else of the model that wrote the script."""
-    training: TrainingStatus | None = None
+    training: TrainingStatus = Field(default_factory=TrainingStatus)
     """The training job."""
-    generation: GenerationStatus | None = None
+    generation: GenerationStatus = Field(default_factory=GenerationStatus)
     """The generate job."""
     script: ScriptStatus | None = None
     """The newest script that is promoted; any script is, unless spec.promotion holds its model back."""
-    lineage: Lineage | None = None
+    lineage: Lineage = Field(default_factory=Lineage)
     """Commits that the script was made from."""
     promotion: PromotionStatus | None = None
     """The newest comparison of a retrained model with the one before, if spec.promotion.minImprovement is set."""
     source: SourceStatus | None = None
     """Corpus by URL: its newest check and commit."""
-    pipelines: list[PipelineStatus] | None = None
+    pipelines: list[PipelineStatus] = Field(default_factory=list)
     """The two pipelines."""
-    history: list[HistoryEntry] | None = None
+    history: list[HistoryEntry] = Field(default_factory=list)
     """Trained models, newest first."""
+
+    @property
+    def download(self) -> SourceStatus | None:
+        """What the newest commit of a corpus by URL was made from; None before the first one."""
+        return self.source if self.source and self.source.commit else None
+
+    def history_of(self, model_commit: str) -> HistoryEntry:
+        """Return the entry of a model; an empty one if it is a new model."""
+        return next((entry for entry in self.history if entry.model_commit == model_commit), HistoryEntry())
 
 
 def to_wire(model: ApiModel) -> dict[str, Any]:

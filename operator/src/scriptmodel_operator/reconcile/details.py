@@ -34,15 +34,15 @@ _MAX_REASON = 500
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
-def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus | None:
+def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
-    None before the first job.
+    Empty before the first job.
     """
     train = view.train
     job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
-        return None
+        return TrainingStatus()
     trained, last, log = train.computed(job), model.previous.training, view.training_log or LogDigest()
     start, end = _time(trained.started), _time(trained.finished)
     kept = last if start and start == last.start_time else TrainingStatus()
@@ -67,10 +67,10 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     return found.model_copy(update=_from_log(log, running=not job.state.final, now=now))
 
 
-def perplexity(view: ModelView, training: TrainingStatus | None, promoted: WrittenScript | None) -> str | None:
+def perplexity(view: ModelView, training: TrainingStatus, promoted: WrittenScript | None) -> str | None:
     """Return the figure of the training in progress, else of the model whose script the status shows."""
     if view.train and view.train.running:
-        return training.perplexity.best if training and training.perplexity else None
+        return training.perplexity.best if training.perplexity else None
     metrics = promoted.metrics if promoted else view.metrics
     return _figure(metrics.best) if metrics else None
 
@@ -154,12 +154,12 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     return max(0, int(gpus * took.total_seconds()))
 
 
-def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> Lineage | None:
+def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> Lineage:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
     newest, promoted = view.newest_script, promotion.script
     source = promoted.model if promoted else view.good_model
     if source is None:
-        return None
+        return Lineage()
     found = _lineage_of(model, view, source, promoted.commit if promoted else None)
     if newest is None or not promotion.held_back:
         return found
@@ -205,10 +205,9 @@ def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> Commit
     return CommitRef(project=repo.project, repo=repo.name, branch=branch, commit=commit)
 
 
-def pipeline_statuses(view: ModelView) -> list[PipelineStatus] | None:
+def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
     """Describe the pipelines that exist."""
-    seen = [each for each in (view.train, view.generate) if each is not None]
-    return [_pipeline(each) for each in seen] or None
+    return [_pipeline(each) for each in (view.train, view.generate) if each is not None]
 
 
 def _pipeline(seen: PipelineView) -> PipelineStatus:
@@ -223,13 +222,13 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
 
 def history(
     model: ScriptModel, view: ModelView, comparison: PromotionStatus | None, elapsed: Elapsed
-) -> list[HistoryEntry] | None:
+) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history; at most historyLimit entries."""
     entries = list(model.previous.history)
     newest = _history_entry(model, view, comparison, elapsed)
     if newest is not None:
         entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
-    return entries[: model.spec.history_limit] or None
+    return entries[: model.spec.history_limit]
 
 
 def _history_entry(

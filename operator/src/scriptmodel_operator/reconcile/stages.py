@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
-from scriptmodel_operator.api.previous import PreviousStatus
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.status import JobFailure
+from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
@@ -23,7 +22,7 @@ _TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
 _WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
 
 
-def training_stage(view: ModelView, previous: PreviousStatus) -> Condition:
+def training_stage(view: ModelView, previous: ScriptModelStatus) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
@@ -117,7 +116,7 @@ def still_open(train: PipelineView, commits: ModelCommits) -> str:
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 
 
-def generation_stage(view: ModelView, trained: Condition, previous: PreviousStatus) -> Condition:
+def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelStatus) -> Condition:
     """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
