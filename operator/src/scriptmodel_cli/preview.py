@@ -34,7 +34,6 @@ from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
-from scriptmodel_operator.reconcile.plan import plan
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import (
     Applied,
@@ -81,7 +80,7 @@ def preview(
     given = Situation(model, elapsed, view=view, desired=target, source=source, continued=continued)
     state = assess(given)
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
-    changes = [change for action in plan(state) for change in _of_action(action, view)]
+    changes = [change for action in state.actions for change in _of_action(action, view)]
     if isinstance(state, Early):
         return Preview(str(model), tuple(changes))
     changes += _later_changes(given, state, view, target)
@@ -93,7 +92,7 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
     match state:
         case Suspended() | Blocked():
             return
-        case Ingesting(of_base=True):
+        case Ingesting() if not state.source.waits_for:
             yield from _after_copy(given, view, target)
         case Ingesting():
             if http := given.model.spec.corpus.http:
@@ -127,7 +126,7 @@ def _after_ingest(given: Situation, view: ModelView) -> list[Change]:
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
     state = assess(replace(given, view=replace(view, corpus=corpus), source=None))
-    return [change for action in plan(state) for change in _of_action(action, view)]
+    return [change for action in state.actions for change in _of_action(action, view)]
 
 
 def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[Change]:
@@ -144,7 +143,7 @@ def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[
     mark = view.train.mark if view.train else None
     target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim, continued=given.text)
     state = assess(replace(given, view=view, desired=target, source=None))
-    yield from (change for action in plan(state) for change in _of_action(action, view))
+    yield from (change for action in state.actions for change in _of_action(action, view))
 
 
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:

@@ -12,7 +12,6 @@ from scriptmodel_operator.controller.event_policy import record_actions, record_
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
-from scriptmodel_operator.reconcile.plan import plan
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -127,7 +126,7 @@ def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None
     world.pachyderm.put(world.corpus, PLAYS)
     state, _view = world.assess()
     recorder = Recorder()
-    record_actions(cast(EventRecorder, recorder), world.model, plan(state))
+    record_actions(cast(EventRecorder, recorder), world.model, state.actions)
     (note,) = recorder.events.values()
     assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
 
@@ -137,7 +136,7 @@ def test_an_update_is_recorded_with_its_cause() -> None:
     world.pachyderm.edit(world.generate, datum_tries=7)
     state, _view = world.assess()
     recorder = Recorder()
-    record_actions(cast(EventRecorder, recorder), world.model, plan(state))
+    record_actions(cast(EventRecorder, recorder), world.model, state.actions)
     (note,) = recorder.events.values()
     requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
     assert note == f"asking Pachyderm to {requested}"

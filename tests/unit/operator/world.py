@@ -22,8 +22,7 @@ from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.plan import plan, stops_jobs
-from scriptmodel_operator.reconcile.state import ModelState, Problem
+from scriptmodel_operator.reconcile.state import ModelState, Problem, stops_jobs
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -109,7 +108,7 @@ class World:
         """Reconcile until nothing is left to do; writes the status, which must keep to the rules."""
         for _ in range(6):
             state, view = self.assess()
-            actions = plan(state)
+            actions = state.actions
             if not actions:
                 break
             execute(self.pachyderm, actions)

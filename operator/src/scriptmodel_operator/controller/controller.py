@@ -43,9 +43,17 @@ from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_afte
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.plan import plan, stops_jobs
 from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Problem, Refused, Unread
+from scriptmodel_operator.reconcile.state import (
+    Applying,
+    Blocked,
+    Early,
+    ModelState,
+    Problem,
+    Refused,
+    Unread,
+    stops_jobs,
+)
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -129,7 +137,7 @@ class Controller:
         """Act, and continue with the snapshot that shows the outcome; write the status once no action is left."""
         key = _key(model)
         given, state = await self._observe(model, requested)
-        actions = plan(state)
+        actions = state.actions
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
             try:

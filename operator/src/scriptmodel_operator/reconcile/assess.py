@@ -11,7 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.reconcile.actions import StartPipeline, StopPipeline
+from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
 from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
@@ -35,7 +35,6 @@ from scriptmodel_operator.reconcile.state import (
     Stopping,
     Suspended,
     Unread,
-    Upkeep,
 )
 
 
@@ -81,7 +80,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
     problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)
-    blocked, ingesting = partial(Blocked, stop_jobs=stops), partial(Ingesting, stop_jobs=stops)
+    blocked = partial(Blocked, actions=stops)
     if problem is not None:
         return blocked(stages=stages, source=recorded, problem=problem)
     source = own_corpus(model, owner, given.source, view)
@@ -89,14 +88,14 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         stages = replace(stages, corpus=source.problem.as_condition)
         return blocked(stages=stages, source=source, problem=source.problem)
     if source.waits_for:
-        message, actions = source.waits_for, source.actions
-        stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, message))
-        return ingesting(stages=stages, source=source, message=message, actions=actions)
+        stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, source.waits_for))
+        actions = (*stops, *source.actions)
+        return Ingesting(stages=stages, source=source, message=source.waits_for, actions=actions)
     base = base_to_copy(model, owner, view)
     if isinstance(base, Problem):
         return blocked(stages=stages, source=source, problem=base)
     if base:
-        return ingesting(stages=stages, source=source, message=COPYING, actions=base, of_base=True)
+        return Ingesting(stages=stages, source=source, message=COPYING, actions=(*stops, *base))
     if isinstance(given.continued, Problem):
         stages = replace(stages, generated=given.continued.as_condition)
         return blocked(stages=stages, source=source, problem=given.continued)
@@ -109,9 +108,10 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=source, problem=problem, difference=differs)
     if differs.now:
-        return Applying(stages=stages, source=source, difference=differs)
+        apply = ApplyPipelines(tuple(each.apply for each in differs.now), tuple(each.why for each in differs.now))
+        return Applying(stages=stages, source=source, difference=differs, actions=(apply,))
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
-    return Applied(stages=stages, source=source, difference=differs, upkeep=upkeep)
+    return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 
 
 def _missing_project(model: ScriptModel, view: ModelView | None) -> str:
@@ -129,7 +129,7 @@ def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
     return replace(stages, corpus=replace(stages.corpus, reason=Reason.CHECK_FAILED, message=unchecked))
 
 
-def _starts(model: ScriptModel, view: ModelView) -> tuple[Upkeep, ...]:
+def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     by_suspend = model.previous.suspended
     return tuple(StartPipeline(seen.info.ref, "" if by_suspend else _last_job(seen)) for seen in view.stopped)
 
@@ -170,8 +170,7 @@ def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Conditi
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
     if isinstance(state, Early):
         return None
-    of_corpus = isinstance(state, Ingesting) and state.actions and not state.of_base
-    return problem.as_condition if of_corpus else state.stages.corpus
+    return problem.as_condition if state.source.actions else state.stages.corpus
 
 
 def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:

@@ -12,16 +12,16 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.reconcile.actions import CopyFiles, CreateRepo, DeleteRepo
+from scriptmodel_operator.reconcile.actions import Action, CopyFiles, CreateRepo, DeleteRepo
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
-from scriptmodel_operator.reconcile.state import Ingest, Problem
+from scriptmodel_operator.reconcile.state import Problem
 
 COPYING = "the base model is being copied"
 _NEEDED = ("/model.json", "/metrics.json")
 """Files that each model directory has."""
 
 
-def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Ingest, ...] | Problem:
+def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
     """Return the next actions towards the base model, none if training can use what is there; or what prevents it."""
     base, source = view.base, view.base.source
     if source is None:
@@ -58,7 +58,7 @@ def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem 
 
 def _into_repo(
     model: ScriptModel, owner: Owner, view: ModelView, repo: RepoRef, source: BaseSource
-) -> tuple[Ingest, ...] | Problem:
+) -> tuple[Action, ...] | Problem:
     own, owned, mark = view.refs.own_base, view.base.owned, Mark(owner).to_json()
     if owned is None:
         return (CreateRepo(own, mark),)

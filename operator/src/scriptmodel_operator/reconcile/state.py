@@ -1,4 +1,4 @@
-"""The state of a ScriptModel: a closed union, which `plan`, `summary` and `requeue_after` match exhaustively. Pure."""
+"""The state of a ScriptModel: a closed union, which `summary` and `requeue_after` match exhaustively. Pure."""
 
 from __future__ import annotations
 
@@ -10,26 +10,12 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.values import Download
-from scriptmodel_operator.reconcile.actions import (
-    CopyFiles,
-    CreateRepo,
-    DeleteRepo,
-    ReplaceFiles,
-    StartPipeline,
-    StopJob,
-    StopPipeline,
-)
+from scriptmodel_operator.reconcile.actions import Action, StopJob
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 from scriptmodel_operator.reconcile.promotion import NO_SCRIPT, PromotedScript
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-Ingest = CreateRepo | ReplaceFiles | CopyFiles
-"""Actions that put an object's own corpus or its base model into Pachyderm."""
-Upkeep = StartPipeline | StopJob | DeleteRepo
-"""Actions on an object whose pipelines need no update."""
-
-
 NOT_STARTED = Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
 
 
@@ -81,7 +67,7 @@ class KnownSource:
     """Keeps the corpus from its repo."""
     waits_for: str = ""
     """What pipelines wait for: `actions`, or the download where there are none."""
-    actions: tuple[Ingest, ...] = ()
+    actions: tuple[Action, ...] = ()
     unchecked: str = ""
     """Why the source could not be checked for something newer."""
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -98,13 +84,15 @@ class _Observed:
     """Between the desired and the observed pipelines, as far as the two were compared."""
     promotion: PromotedScript = NO_SCRIPT
     """Decided once, by `assess`."""
+    actions: tuple[Action, ...] = ()
+    """What is done now. After it the object is observed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
     """spec.suspend is true and pipelines still run. They are stopped first, whatever else is refused or unreadable."""
 
-    stop: tuple[StopPipeline, ...]
+    actions: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +100,14 @@ class Refused:
     """The operator's configuration does not allow the spec. Nothing is read or changed until either changes."""
 
     problem: Problem
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
     """What decides the state has not been read from Pachyderm yet."""
+
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +120,6 @@ class Blocked(_Observed):
     """A problem has to be solved before any pipeline is written. Deadlines of jobs still apply."""
 
     problem: Problem
-    stop_jobs: tuple[StopJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,10 +127,6 @@ class Ingesting(_Observed):
     """Pipelines wait for the object's own corpus or base model: for `actions`, or for a download."""
 
     message: str
-    actions: tuple[Ingest, ...] = ()
-    of_base: bool = False
-    """Whether `actions` copy the base model."""
-    stop_jobs: tuple[StopJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +141,12 @@ class Applied(_Observed):
     How far they are is `stages.first_unfinished`: None once the script of the newest spec and corpus is written.
     """
 
-    upkeep: tuple[Upkeep, ...]
-
 
 Early = Stopping | Refused | Unread
 """States that are known before commits and files are read."""
 ModelState = Suspended | Blocked | Ingesting | Applying | Applied
+
+
+def stops_jobs(state: ModelState | Early) -> bool:
+    """Return whether a job is stopped now, which takes a freshly measured clock."""
+    return any(isinstance(action, StopJob) for action in state.actions)
