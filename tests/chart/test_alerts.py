@@ -49,9 +49,9 @@ def exported() -> dict[str, set[str]]:
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)
-    metrics.reconciled("done", 0.1)
-    metrics.retried()
-    metrics.event_left_out()
+    metrics.reconcile_duration.labels("done").observe(0.1)
+    metrics.retries.inc()
+    metrics.events_left_out.inc()
     text = metrics.render().decode()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {re.split(r"[{ ]", line)[0]: set(re.findall(r'(\w+)="', line)) for line in lines}

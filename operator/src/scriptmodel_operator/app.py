@@ -227,7 +227,7 @@ def compose(
         calls=calls,
         snapshots=snapshots,
         observer=observer,
-        events=EventRecorder(kube, metrics.event_left_out),
+        events=EventRecorder(kube, metrics.events_left_out.inc),
         downloads=Downloads(gateway, config.download_timeout, queue.add),
         pods=WorkerPods(kube, config.worker_namespace, clock.now),
         metrics=metrics,

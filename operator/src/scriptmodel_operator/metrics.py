@@ -17,14 +17,18 @@ from scriptmodel_operator.kube.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_FIGURES = {
+    "scriptmodel_perplexity": "training.perplexity.best",
+    "scriptmodel_progress_percent": "training.progressPercent",
+    "scriptmodel_gpu_seconds": "training.gpuSeconds",
+    "scriptmodel_training_restarts": "training.restarts",
+    "scriptmodel_training_recomputed_seconds": "training.recomputedSeconds",
+}
+"""Gauges of an object by the path of their figure in its status."""
 _OBJECT_GAUGES = {
     "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
     "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
-    "scriptmodel_perplexity": "status.training.perplexity.best of the ScriptModel",
-    "scriptmodel_progress_percent": "status.training.progressPercent of the ScriptModel",
-    "scriptmodel_gpu_seconds": "status.training.gpuSeconds of the ScriptModel",
-    "scriptmodel_training_restarts": "status.training.restarts of the ScriptModel",
-    "scriptmodel_training_recomputed_seconds": "status.training.recomputedSeconds of the ScriptModel",
+    **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
     "scriptmodel_promotion_held_back": "1 if spec.promotion holds back the newest model of the ScriptModel, else 0",
 }
 
@@ -38,18 +42,19 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         histogram = partial(Histogram, buckets=_BUCKETS, registry=registry)
-        self._reconcile_duration = histogram(
+        self.reconcile_duration = histogram(
             "scriptmodel_reconcile_duration_seconds", "Duration of a reconcile", ["outcome"]
         )
-        self._retries = counter("scriptmodel_retries", "Reconciles that failed and are retried")
-        self._events_left_out = counter(
+        """`outcome` is done or failed."""
+        self.retries = counter("scriptmodel_retries", "Reconciles that failed and are retried")
+        self.events_left_out = counter(
             "scriptmodel_events_left_out", "Events dropped, whose content only the status has"
         )
+        self.queue_depth = gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker")
         self._calls = counter("scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"])
         self._call_duration = histogram(
             "scriptmodel_pachyderm_call_duration_seconds", "Duration of a call to Pachyderm", ["method"]
         )
-        self._depth = gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker")
         self._pachyderm = gauge(
             "scriptmodel_pachyderm_info",
             "1 for the version of pachd; certified is yes, no, newer or too old",
@@ -57,14 +62,6 @@ class Metrics:
         )
         self._skew: Gauge | None = None
         registry.register(ObjectCollector(store))
-
-    def reconciled(self, outcome: str, seconds: float) -> None:
-        """Count a reconcile; `outcome` is done or failed."""
-        self._reconcile_duration.labels(outcome).observe(seconds)
-
-    def queue_depth(self, depth: int) -> None:
-        """Set the number of objects that wait for a worker."""
-        self._depth.set(depth)
 
     def clock_skew(self, seconds: float) -> None:
         """Set the seconds by which pachd's clock is ahead of the operator's. The metric exists once it is measured."""
@@ -80,14 +77,6 @@ class Metrics:
         """Set the version of pachd, in place of an earlier one."""
         self._pachyderm.clear()
         self._pachyderm.labels(version, certified).set(1)
-
-    def retried(self) -> None:
-        """Count a reconcile that failed and will be retried."""
-        self._retries.inc()
-
-    def event_left_out(self) -> None:
-        """Count an event that was dropped."""
-        self._events_left_out.inc()
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call to Pachyderm; `code` is gRPC's."""
@@ -122,14 +111,11 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     conditions = conditions_of(status)
     for kind in ("Ready", "Stalled"):
         yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind, {}).get("status") == "True")
-    training = status.get("training") or {}
-    values = {
-        "scriptmodel_perplexity": (training.get("perplexity") or {}).get("best"),
-        "scriptmodel_progress_percent": training.get("progressPercent"),
-        "scriptmodel_gpu_seconds": training.get("gpuSeconds"),
-        "scriptmodel_training_restarts": training.get("restarts"),
-        "scriptmodel_training_recomputed_seconds": training.get("recomputedSeconds"),
-    }
     if promotion := status.get("promotion"):
         yield "scriptmodel_promotion_held_back", float(promotion.get("decision") == "HeldBack")
-    yield from ((name, float(value)) for name, value in values.items() if value is not None)
+    for name, path in _FIGURES.items():
+        value: Any = status
+        for key in path.split("."):
+            value = (value or {}).get(key)
+        if value is not None:
+            yield name, float(value)

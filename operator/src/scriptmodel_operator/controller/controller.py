@@ -111,7 +111,7 @@ class Controller:
                 self.snapshots.wait(key, following.snapshot)
             return following.seconds
         finally:
-            self.metrics.reconciled(outcome, time.monotonic() - started)
+            self.metrics.reconcile_duration.labels(outcome).observe(time.monotonic() - started)
 
     async def _reconcile(self, stored: Stored) -> Next:
         raw, requested = stored.raw, stored.requested

@@ -66,7 +66,7 @@ class WorkQueue:
             self._dirty.add(key)
             return
         self._waiting.add(key)
-        self._metrics.queue_depth(self.depth)
+        self._metrics.queue_depth.set(self.depth)
         self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -97,7 +97,7 @@ class WorkQueue:
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
-            self._metrics.queue_depth(self.depth)
+            self._metrics.queue_depth.set(self.depth)
             self._processing.add(key)
             try:
                 await self._call(handler, key)
@@ -113,7 +113,7 @@ class WorkQueue:
         except Exception as error:  # one broken object must not end the worker
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             delay = backoff(failures, FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS, self._draw())
-            self._metrics.retried()
+            self._metrics.retries.inc()
             expected = isinstance(error, RetryError)
             log.log(
                 logging.WARNING if expected else logging.ERROR,
