@@ -6,10 +6,11 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.values import Attempt, Request
+from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.fake_kube import UnexpectedKube
@@ -39,7 +40,7 @@ class Background:
     def __init__(self) -> None:
         self.forgotten: list[str] = []
 
-    def attempt(self, _uid: str, _request: Request) -> Attempt:
+    def attempt(self, _uid: str, _request: CorpusHttp) -> Attempt:
         return Attempt(failures=3)
 
     def due_in(self, _uid: str) -> float:

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.conditions import timestamp
+from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.values import Attempt, Download, Request
+from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -35,7 +35,7 @@ UID, KEY = "uid-1", ("ml", "thrones")
 BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
 HAMLET, LEAR = "https://example.com/plays/hamlet.txt?token=canary", "http://127.0.0.1:8000/lear.txt"
 TEXTS = {HAMLET: b"HAMLET: To be or not to be.\n", LEAR: b"LEAR: Nothing will come of nothing.\n"}
-BOTH = Request((HAMLET, LEAR), 3600.0)
+BOTH = CorpusHttp(urls=[HAMLET, LEAR], interval="1h")
 FILES = {"/hamlet.txt": TEXTS[HAMLET], "/lear.txt": TEXTS[LEAR]}
 DEADLINE = 20
 MISSING = RefusedError("fetching", f'error retrieving content from "{HAMLET}": 404 Not Found', "UNKNOWN")
@@ -50,7 +50,7 @@ class World:
     downloads: Downloads
     ended: asyncio.Queue[Key]
     known: SourceStatus | None = None
-    request: Request = BOTH
+    request: CorpusHttp = BOTH
 
     def start(self, requested: str = "") -> None:
         self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested))
@@ -105,7 +105,7 @@ async def test_equal_files_make_no_commit_but_a_changed_and_a_removed_one_do() -
         made.pachyderm.web[LEAR] = b"LEAR: Howl, howl, howl!\n"
         await made.attempt("changed")
         assert (made.files, made.commits) == ({**FILES, "/lear.txt": b"LEAR: Howl, howl, howl!\n"}, 2)
-        made.request = Request((HAMLET,), 3600.0)
+        made.request = CorpusHttp(urls=[HAMLET], interval="1h")
         await made.attempt()
         assert (set(made.files), made.commits) == ({"/hamlet.txt"}, 3)
 
@@ -258,7 +258,7 @@ async def test_the_urls_are_checked_after_the_interval_or_on_request() -> None:
         await made.attempt(requested="2026-01-01")
         made.start(requested="2026-01-01")
         assert made.downloads.in_progress(UID) is False, "handled"
-        made.request = replace(made.request, interval=600.0)
+        made.request = made.request.model_copy(update={"interval": "10m"})
         made.start()
         assert 500 < (made.downloads.due_in(UID) or 0) <= 600, "a shorter interval counts at once"
 
@@ -287,7 +287,7 @@ async def test_other_urls_are_fetched_immediately_and_do_not_report_the_previous
     async with world() as made:
         made.pachyderm.web[LEAR] = MISSING
         await made.attempt()
-        made.request = Request((HAMLET,), 3600.0)
+        made.request = CorpusHttp(urls=[HAMLET], interval="1h")
         assert made.downloads.attempt(UID, made.request) == Attempt()
         assert (await made.attempt()).failure is None
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import from_config_map
+from scriptmodel_operator.ingest.values import SourceError
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineApply,

@@ -6,8 +6,7 @@ from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.ingest.failures import SourceError
-from scriptmodel_operator.ingest.values import Attempt, request_of
+from scriptmodel_operator.ingest.values import Attempt, SourceError
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel
@@ -28,9 +27,7 @@ def new_world(**http: Any) -> World:
 def record_of(world: World, commit: str) -> SourceStatus:
     http = world.model.spec.corpus.http
     assert http is not None
-    return SourceStatus(
-        commit=commit, request=request_of(http).digest, last_check_time=CHECKED, last_change_time=CHECKED
-    )
+    return SourceStatus(commit=commit, request=http.digest, last_check_time=CHECKED, last_change_time=CHECKED)
 
 
 def delivered(world: World) -> None:
@@ -67,7 +64,7 @@ def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
     assert world.model.status["source"] == {
         "lastCheckTime": "2026-01-01T12:00:00Z",
         "lastChangeTime": "2026-01-01T12:00:00Z",
-        "request": request_of(world.model.spec.corpus.http).digest,  # type: ignore[arg-type]  # it is there
+        "request": world.model.spec.corpus.http.digest,  # type: ignore[union-attr]  # it is there
         "commit": world.pachyderm.heads[world.corpus],
     }
 

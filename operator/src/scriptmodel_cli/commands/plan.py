@@ -25,9 +25,8 @@ from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import from_config_map, text_from_config_map
-from scriptmodel_operator.ingest.values import Attempt
+from scriptmodel_operator.ingest.values import Attempt, SourceError
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.state import Problem

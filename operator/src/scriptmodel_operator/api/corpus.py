@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.fields import (
     PROJECT_PATTERN,
     PROJECT_WORDS,
@@ -39,6 +42,7 @@ DISTINCT_NAMES = (
     "[self.map(url, url.find('^[^?]*').find('[^/]*$'))].all(names, names.all(a, names.exists_one(b, a == b)))"
 )
 """The list around the names gives them a name of their own, so that they are computed once; else it costs too much."""
+_DIGEST_DIGITS = 16
 _TEN_MINUTES = "[1-9][0-9]*[dh]|[1-9][0-9]+m|([6-9][0-9]{2}|[1-9][0-9]{3,})s"
 Interval = Annotated[str, duration((_TEN_MINUTES, "must be at least 10m"))]
 
@@ -88,6 +92,16 @@ class CorpusHttp(ApiModel):
     name."""
     interval: Interval = "1h"
     """How often to check for changed files, at least 10m. Equal files are never committed again."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of the URLs, by which status tells what a commit was made from."""
+        return hashlib.sha256(json.dumps(sorted(self.urls)).encode()).hexdigest()[:_DIGEST_DIGITS]
+
+    @property
+    def seconds(self) -> float:
+        """The interval in seconds."""
+        return parse_duration(self.interval).total_seconds()
 
 
 class CorpusConfigMap(ApiModel):

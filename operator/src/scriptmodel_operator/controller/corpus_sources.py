@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import from_config_map, text_from_config_map
-from scriptmodel_operator.ingest.values import request_of
+from scriptmodel_operator.ingest.values import SourceError
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.reconcile.corpus import Sourced
@@ -29,7 +28,7 @@ async def fetch_corpus(gateway: KubeGateway, downloads: Downloads, model: Script
     if model.spec.suspend:
         return None
     if corpus.http is not None:
-        return downloads.attempt(model.uid, request_of(corpus.http))
+        return downloads.attempt(model.uid, corpus.http)
     if corpus.config_map is None:
         return None
     return await _config_map(gateway, model.namespace, corpus.config_map.name, "DIR", from_config_map)

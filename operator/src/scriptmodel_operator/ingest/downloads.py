@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from scriptmodel_operator.api.conditions import timestamp
+from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.ingest.failures import CancelledDownloadError, SourceError
 from scriptmodel_operator.ingest.fetch import Fetch
-from scriptmodel_operator.ingest.values import Attempt, Download, Failure, Request
+from scriptmodel_operator.ingest.values import Attempt, CancelledDownloadError, Download, Failure, SourceError
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 class _Entry:
     """The state of one object's download, in memory only."""
 
-    request: Request
+    request: CorpusHttp
     requested: str = ""
     task: asyncio.Task[None] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -59,7 +59,7 @@ class Downloads:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="download")
         self._entries: dict[str, _Entry] = {}
 
-    def attempt(self, uid: str, request: Request) -> Attempt:
+    def attempt(self, uid: str, request: CorpusHttp) -> Attempt:
         """Return the state of this request; other URLs discard that of the previous one."""
         entry = self._entries.get(uid)
         if entry is not None and entry.request.digest != request.digest:
@@ -77,8 +77,8 @@ class Downloads:
             return
         requested = download.requested not in ("", entry.requested)
         replaced = entry.attempt.record is not None and entry.attempt.failure is None and download.known is None
-        if download.request.interval < entry.request.interval:
-            entry.next_at = min(entry.next_at, time.monotonic() + download.request.interval)
+        if download.request.seconds < entry.request.seconds:
+            entry.next_at = min(entry.next_at, time.monotonic() + download.request.seconds)
         entry.requested, entry.request = download.requested or entry.requested, download.request
         if requested or replaced or entry.next_at <= time.monotonic():
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
@@ -130,7 +130,7 @@ class Downloads:
                 last_change_time=timestamp(head.finished_at) if head.finished_at else None,
             )
             entry.attempt = Attempt(record=record, committed=time.monotonic() if new else entry.attempt.committed)
-            entry.next_at = time.monotonic() + entry.request.interval
+            entry.next_at = time.monotonic() + entry.request.seconds
         finally:
             entry.task = None
         if not entry.cancelled.is_set():
@@ -143,13 +143,13 @@ class Downloads:
         failures = entry.attempt.failures + 1
         entry.attempt = replace(entry.attempt, failure=error, failures=failures)
         wait = backoff(failures, FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, random.random())
-        entry.next_at = time.monotonic() + min(entry.request.interval, wait)
+        entry.next_at = time.monotonic() + min(entry.request.seconds, wait)
 
 
 def _first(download: Download) -> float:
     """Return when the first attempt of this process is due: an interval after that of an earlier process."""
     known = download.known
-    if known is None or known.last_check_time is None or not download.request.answered_by(known):
+    if known is None or known.last_check_time is None or known.request != download.request.digest:
         return 0.0
     age = (datetime.now(UTC) - datetime.fromisoformat(known.last_check_time)).total_seconds()
-    return time.monotonic() + download.request.interval - max(age, 0.0)
+    return time.monotonic() + download.request.seconds - max(age, 0.0)

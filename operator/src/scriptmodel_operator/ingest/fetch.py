@@ -7,13 +7,13 @@ that is killed leaves nothing behind, and equal files make no commit. Only hashe
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.urls import file_name, without_query
-from scriptmodel_operator.ingest.failures import CancelledDownloadError, SourceError
+from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, RefusedError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitInfo, StoredFile
@@ -33,7 +33,7 @@ class Fetch:
     """The longest time for one file."""
     cancelled: Event
 
-    def run(self, urls: tuple[str, ...]) -> tuple[CommitInfo, bool]:
+    def run(self, urls: Sequence[str]) -> tuple[CommitInfo, bool]:
         """Return the commit that has exactly the files of `urls`, and whether this call made it.
 
         Raises SourceError, or CancelledDownloadError.
@@ -55,7 +55,7 @@ class Fetch:
             raise SourceError(Reason.CORPUS_FAILED, f"after the corpus was put into {self.branch}, it has {what}")
         return head, True
 
-    def _file_set(self, urls: tuple[str, ...]) -> str:
+    def _file_set(self, urls: Sequence[str]) -> str:
         """Return a file set with all files. Raises SourceError with the errors of those that cannot be fetched."""
         file_set, errors = "", dict[str, str]()
         for url in urls:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.failures import SourceError
+from scriptmodel_operator.ingest.values import SourceError
 
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""

@@ -1,43 +1,38 @@
-"""The values of a download: the request, and the state of an attempt. Its record is a `SourceStatus`. Values only."""
+"""The values and the errors of what the operator puts into Pachyderm. The record of a download is a `SourceStatus`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import BranchRef
 
-_DIGEST_DIGITS = 16
+
+class SourceError(Exception):
+    """Why a source could not become a commit, in words for the object's status.
+
+    `passing` if a retry may succeed; `urls` has the error of each URL that could not be fetched.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, *, passing: bool = False, urls: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.passing = passing
+        self.urls = urls or {}
+
+
+class CancelledDownloadError(Exception):
+    """The object no longer needs this download."""
+
 
 Failure = SourceError | PachydermError
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The request of `spec.corpus.http`."""
-
-    urls: tuple[str, ...]
-    interval: float
-    """Seconds."""
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps(sorted(self.urls)).encode()).hexdigest()[:_DIGEST_DIGITS]
-
-    def answered_by(self, record: SourceStatus | None) -> bool:
-        """Return whether a commit with this record has the files of these URLs."""
-        return record is not None and record.request == self.digest
-
-
-def request_of(http: CorpusHttp) -> Request:
-    return Request(tuple(http.urls), parse_duration(http.interval).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class Download:
     """A download for the object `key` into `branch`. `known` is the record of its newest commit."""
 
     key: Key
-    request: Request
+    request: CorpusHttp
     branch: BranchRef
     known: SourceStatus | None
     requested: str = ""

@@ -11,9 +11,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.ingest.failures import SourceError
 from scriptmodel_operator.ingest.source import Files, digests_of
-from scriptmodel_operator.ingest.values import Attempt, Download, request_of
+from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
@@ -77,14 +76,13 @@ def _from_http(
     model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo
 ) -> KnownSource:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
-    request = request_of(http)
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download((model.namespace, model.name), request, refs.own_branch, record, requested)
+    download = Download((model.namespace, model.name), http, refs.own_branch, record, requested)
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
-    if request.answered_by(known):
+    if known is not None and known.request == http.digest:
         unchecked = _problem(attempt).message if attempt.failure else ""
         return KnownSource(known, download, unchecked=unchecked, errors=errors)
     if attempt.failure is not None:
