@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from scriptmodel_operator.api.reasons import reason_named
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ScriptModelStatus, to_wire
 
 TYPES = ["Ready", "Reconciling", "Stalled", "CorpusReady", "Trained", "Generated"]
@@ -29,7 +29,7 @@ def check_status(status: Mapping[str, Any], generation: int) -> None:
 def _check_condition(condition: Mapping[str, Any], generation: int) -> None:
     assert set(condition) == FIELDS, f"fields of a condition: {condition}"
     assert condition["status"] in ("True", "False", "Unknown")
-    reason_named(condition["reason"])
+    assert condition["reason"] in set(Reason)
     assert condition["observedGeneration"] <= generation, "no condition is of a generation that does not exist yet"
     assert _TIME.match(condition["lastTransitionTime"])
     assert len(condition["message"]) <= 32768

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.reasons import Reason
 
 
 @dataclass
 class Recorder:
     """Stores events like the API server: an event with a known name already exists."""
 
-    events: dict[tuple[Reason, str], str] = field(default_factory=dict)
+    events: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def record(self, _model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+    def record(self, _model: ScriptModel, reason: str, note: str, *, warning: bool, occasion: str) -> None:
         self.events.setdefault((reason, occasion), f"Warning: {note}" if warning else note)
 
     @property
     def reasons(self) -> list[str]:
-        return [reason.value for reason, _occasion in self.events]
+        return [str(reason) for reason, _occasion in self.events]

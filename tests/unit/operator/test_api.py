@@ -12,7 +12,7 @@ from dev.generate import api, crd, reference
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
 from scriptmodel_operator.api.durations import parse_duration, parse_quantity
 from scriptmodel_operator.api.objects import InvalidSpecError, parse_object
-from scriptmodel_operator.api.reasons import Reason, reason_named
+from scriptmodel_operator.api.reasons import Reason
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,9 +57,6 @@ def test_every_reason_has_a_description_and_a_troubleshooting_section() -> None:
     for reason in Reason:
         assert reason.doc
         assert reason.value in chapters, f"docs/guide/troubleshooting.md lacks {reason.value}"
-        assert reason_named(reason.value) is reason
-    with pytest.raises(ValueError, match="not a reason"):
-        reason_named("Whatever")
 
 
 def test_the_time_of_a_transition_stays_while_the_status_does() -> None:

@@ -118,11 +118,3 @@ class Reason(StrEnum):
     SUCCEEDED = "Succeeded", "Nothing is left to do."
     PROGRESSING = "Progressing", "Work is in progress."
     NOT_STARTED = "NotStarted", "An earlier stage comes first."
-
-
-def reason_named(value: str) -> Reason:
-    """Return the reason of that value. Raises ValueError for any other."""
-    for reason in Reason:
-        if reason.value == value:
-            return reason
-    raise ValueError(f"{value!r} is not a reason of the ScriptModel API")

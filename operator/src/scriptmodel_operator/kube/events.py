@@ -17,7 +17,6 @@ from typing import Any
 from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeUnavailableError
 from scriptmodel_operator.kube.gateway import KubeGateway
 
@@ -70,12 +69,12 @@ class EventRecorder:
         self._buckets = {True: TokenBucket(), False: TokenBucket()}
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_WAITING)
 
-    def record(self, model: ScriptModel, reason: Reason, note: str, *, warning: bool, occasion: str) -> None:
+    def record(self, model: ScriptModel, reason: str, note: str, *, warning: bool, occasion: str) -> None:
         """Queue an event of `model`. Events of an equal reason and occasion are one event."""
         if self._waiting.full() or not self._buckets[warning].take():
             self._omitted()
             return
-        text = "\0".join((model.uid, reason.value, occasion))
+        text = "\0".join((model.uid, str(reason), occasion))
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         now = datetime.now(UTC)
         body = {
@@ -91,7 +90,7 @@ class EventRecorder:
             "reportingComponent": _COMPONENT,
             "reportingInstance": self._instance,
             "action": "Reconcile",
-            "reason": reason.value,
+            "reason": str(reason),
             "message": cut(note, _MAX_NOTE),
             "type": "Warning" if warning else "Normal",
             "involvedObject": {
