@@ -1,37 +1,52 @@
-"""The operator's configuration, from the command line and the environment."""
+"""The operator's configuration. Its settings are the options of `scriptmodel-operator run`, docstrings their help."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated
+
+from click import FloatRange, IntRange
+from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.options import DOCUMENTED, Option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
+_PERIOD = FloatRange(min=0.1)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, config=DOCUMENTED)
 class OperatorConfig:
     """The settings of one operator, immutable."""
 
     pachd: PachdAddress
-    trainer_image: str
-    checkpoint_claim: str = ""
-    """PersistentVolumeClaim for checkpoints of objects that name none; empty for none."""
+    trainer_image: Annotated[str, Option("--trainer-image", "IMAGE")]
+    """Trainer image for ScriptModels without spec.training.image."""
+    checkpoint_claim: Annotated[str, Option("--checkpoint-claim", "NAME")] = ""
+    """Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a lost
+    worker starts over]"""
     kubeconfig: Path | None = None
-    namespaces: tuple[str, ...] = ()
-    """Namespaces to watch; empty for all."""
-    poll_interval: float = 5.0
-    source_interval: float = 60.0
-    """Seconds between two polls of a ConfigMap that a ScriptModel names."""
-    workers: int = 512
-    cluster_id: str = ""
-    """Id of the cluster; empty for the uid of the namespace kube-system."""
-    health_listen: str = ""
-    download_timeout: float = 600.0
-    """Seconds that Pachyderm may take to fetch one file of a corpus by URL."""
-    leader_elect: bool = False
-    lease_namespace: str = ""
-    """Namespace of the lease; empty for the pod's own."""
-    worker_namespace: str = ""
-    """Namespace where Pachyderm runs its pods, which the operator may list; empty if it may not."""
+    namespaces: Annotated[tuple[str, ...], Option("--namespace", "NS")] = ()
+    """Watch this namespace only; may be repeated. [default: all]"""
+    poll_interval: Annotated[float, Option("--poll-interval", "SECONDS", _PERIOD)] = 5.0
+    """Time between two polls of Pachyderm."""
+    source_interval: Annotated[float, Option("--source-interval", "SECONDS", _PERIOD)] = 60.0
+    """Time between two polls of a ConfigMap that a ScriptModel names, or of a base model that is followed."""
+    workers: Annotated[int, Option("--workers", kind=IntRange(min=1, max=4096))] = 512
+    """Number of objects that are reconciled at a time; most of them wait for a shared poll of Pachyderm."""
+    cluster_id: Annotated[str, Option("--cluster-id")] = ""
+    """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
+    worker_namespace: Annotated[str, Option("--worker-namespace", "NS")] = ""
+    """Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]"""
+    download_timeout: Annotated[
+        float, Option("--download-timeout", "SECONDS", FloatRange(min=0, min_open=True, max=1200))
+    ] = 600.0
+    """Longest time that Pachyderm may take to fetch one file of a corpus by URL."""
+    leader_elect: Annotated[bool, Option("--leader-elect/--no-leader-elect")] = False
+    """Act only while holding the Lease scriptmodel-operator; required for more than one replica."""
+    lease_namespace: Annotated[str, Option("--lease-namespace", "NS")] = ""
+    """Namespace of that Lease. [default: the pod's own]"""
+    health_listen: Annotated[str, Option("--health-listen", "[HOST]:PORT")] = ""
+    """Serve /healthz, /readyz and /metrics on this address. [default: serve nothing]"""
     policy: Policy = field(default_factory=Policy)

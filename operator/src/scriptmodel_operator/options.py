@@ -1,10 +1,17 @@
-"""Options that several commands of the operator share."""
+"""Options of the operator's commands: those that several share, and those that are fields of a configuration."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from pydantic import ConfigDict
+from pydantic.fields import FieldInfo
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 PREFIX = "SCRIPTMODEL"
 """Prefix of the environment variables of all options."""
@@ -30,3 +37,52 @@ kubeconfig_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
 )
+
+
+DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Marks a field of a configuration as an option, whose help is the docstring of the field.
+
+    A tuple takes the option repeatedly; so does a mapping, whose values are NAMESPACE=NAME.
+    """
+
+    name: str
+    metavar: str | None = None
+    kind: click.ParamType[Any] | None = None
+
+    def of(self, field: str, info: FieldInfo) -> Callable[[Command], Command]:
+        """Return click's option; an environment variable of its name sets it, too."""
+        variable = self.name.partition("/")[0].removeprefix("--").replace("-", "_").upper()
+        default: Any = info.get_default(call_default_factory=True)
+        settings: dict[str, Any] = {"default": default, "show_default": default != ""}
+        if info.is_required():
+            settings = {"required": True}
+        elif isinstance(default, tuple | dict):
+            settings = {"multiple": True, "callback": _by_namespace if isinstance(default, dict) else None}
+        settings |= {"metavar": self.metavar, "type": self.kind, "help": " ".join((info.description or "").split())}
+        return click.option(self.name, field, envvar=f"{PREFIX}_{variable}", **settings)
+
+
+def options_of(kind: Any) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of a configuration, in the order of its fields."""
+
+    def add(command: Command) -> Command:
+        for name, info in reversed(kind.__pydantic_fields__.items()):
+            for option in (each for each in info.metadata if isinstance(each, Option)):
+                command = option.of(name, info)(command)
+        return command
+
+    return add
+
+
+def _by_namespace(_context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        namespace, separator, name = pair.partition("=")
+        if not separator or not namespace or not name:
+            raise click.BadParameter(f"{pair!r} is not NAMESPACE=NAME")
+        found[namespace] = (*found.get(namespace, ()), name)
+    return found

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
+from typing import Annotated
+
+from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.api.network import ModelRepo
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
+from scriptmodel_operator.options import DOCUMENTED, Option
 
 ANYTHING = "*"
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_Names = tuple[str, ...]
+_ByNamespace = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=DOCUMENTED)
 class Policy:
-    """The allow-lists of the operator's configuration; `*` allows everything.
+    """The allow-lists of the operator's configuration, which are its options; `*` allows everything.
 
     `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
     project for its pipelines, and corpora and base models of that project only. `repos` does the same for the repos
@@ -26,22 +34,28 @@ class Policy:
     """
 
     trainer_image: str = ""
-    images: tuple[str, ...] = ()
-    """Prefixes, in addition to other tags of the operator's own trainer image."""
-    priority_classes: tuple[str, ...] = ()
-    runtime_classes: tuple[str, ...] = ()
-    queues: tuple[str, ...] = ()
-    """Kueue's queues in Pachyderm's namespace."""
-    pull_secrets: tuple[str, ...] = ()
-    """Secrets in Pachyderm's namespace; an object that names one pulls images with its credentials."""
     checkpoint_claim: str = ""
     """The operator's default claim for checkpoints, which every object may name."""
-    checkpoint_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Further claims by the namespace that may name them."""
-    projects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    repos: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    downloads: tuple[str, ...] = ()
-    """Hosts that URLs of corpora may name."""
+    images: Annotated[_Names, Option("--allow-image", "PREFIX")] = ()
+    """Allow this image prefix in training.image besides tags of the trainer image; * for any."""
+    priority_classes: Annotated[_Names, Option("--allow-priority-class", "NAME")] = ()
+    """Allow this priority class; * for any."""
+    runtime_classes: Annotated[_Names, Option("--allow-runtime-class", "NAME")] = ()
+    """Allow this runtime class; * for any."""
+    queues: Annotated[_Names, Option("--allow-queue", "NAME")] = ()
+    """Allow this queue of Kueue in training.queueName; * for any."""
+    pull_secrets: Annotated[_Names, Option("--allow-pull-secret", "NAME")] = ()
+    """Allow this Secret of Pachyderm's namespace in training.imagePullSecrets; * for any."""
+    checkpoint_claims: Annotated[_ByNamespace, Option("--allow-checkpoint-claim", "NS=CLAIM")] = field(
+        default_factory=dict
+    )
+    """Allow a namespace to name this claim in training.checkpoints.claimName; * for any."""
+    projects: Annotated[_ByNamespace, Option("--allow-project", "NS=PROJECT")] = field(default_factory=dict)
+    """Allow a namespace to use this Pachyderm project; * for any. [default: the project of the object]"""
+    repos: Annotated[_ByNamespace, Option("--allow-repo", "NS=REPO")] = field(default_factory=dict)
+    """Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]"""
+    downloads: Annotated[_Names, Option("--allow-download", "HOST")] = ()
+    """Allow URLs of this host in corpus.http.urls; * for any. [default: none]"""
 
 
 def repository(image: str) -> str:
