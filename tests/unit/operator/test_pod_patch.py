@@ -6,27 +6,33 @@ import json
 
 import pytest
 
-from scriptmodel_operator.desired.pod_patch import environment, pod_patch, runtime_class, variables_of
+from scriptmodel_operator.api.training import Budget, Gpu, Training
+from scriptmodel_operator.desired.pod_patch import pod_patch, variables_of
+from scriptmodel_operator.pachyderm.values import PipelineRef
+
+TRAIN = PipelineRef("default", "train")
 
 
 def test_parts_are_joined_in_their_order_and_nothing_makes_no_patch() -> None:
-    assert pod_patch() == pod_patch(runtime_class(""), environment({})) == ""
-    patch = json.loads(pod_patch(runtime_class("nvidia"), environment({"A": "1", "B": "x y"})))
+    assert pod_patch(Training(), "", TRAIN) == ""
+    training = Training(runtime_class_name="nvidia", gpu=Gpu(), budget=Budget(epochs=3))
+    patch = json.loads(pod_patch(training, "", TRAIN))
     assert patch == [
         {"op": "add", "path": "/runtimeClassName", "value": "nvidia"},
-        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "A", "value": "1"}},
-        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "B", "value": "x y"}},
+        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_GPU_REQUESTED", "value": "1"}},
+        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_BUDGET_EPOCHS", "value": "3"}},
     ]
 
 
-def test_a_runtime_class_alone_is_written_as_by_released_operators() -> None:
+def test_a_patch_is_always_written_the_same() -> None:
     """It is part of the fingerprint of existing pipelines."""
-    assert pod_patch(runtime_class("nvidia")) == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
+    patch = pod_patch(Training(runtime_class_name="nvidia"), "", TRAIN)
+    assert patch == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
 
 
 def test_variables_are_read_back_from_a_patch() -> None:
-    variables = {"A": "1", "B": "2"}
-    assert variables_of(pod_patch(runtime_class("nvidia"), environment(variables))) == variables
+    patch = pod_patch(Training(budget=Budget(epochs=3)), "claim", TRAIN)
+    assert variables_of(patch) == {"SCRIPTMODEL_STATE_DIR": "/scriptmodel-state", "SCRIPTMODEL_BUDGET_EPOCHS": "3"}
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,8 @@ from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placed, specified
-from scriptmodel_operator.desired.pod_patch import environment, pod_patch, runtime_class
+from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.desired.state_folder import state_folder
-from scriptmodel_operator.desired.variables import variables_of_training
 from scriptmodel_operator.pachyderm.values import WHOLE_REPO, PipelineSpec, ResourceAmounts, as_float32
 
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
@@ -107,11 +105,6 @@ def _train(
     training = model.spec.training
     where = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
     whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where})
-    patch = pod_patch(
-        runtime_class(training.runtime_class_name),
-        state_folder(claim, refs.train),
-        environment(variables_of_training(training)),
-    )
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
@@ -127,7 +120,7 @@ def _train(
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
         labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
-        pod_patch=patch,
+        pod_patch=pod_patch(training, claim, refs.train),
         base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )

@@ -1,7 +1,7 @@
 """Builds the patch of a train pod's spec (RFC 6902): what Pachyderm has no field for. Pure.
 
-Each part is a tuple of operations, and the parts know nothing of each other. Pachyderm applies the patch to a pod spec
-whose first container runs the trainer and has an environment, volumes and volume mounts, so `-` appends to each.
+Pachyderm applies it to a pod spec whose first container runs the trainer and has an environment, volumes and volume
+mounts, so `-` appends to each. The pod spec has no security context of the pod, so there is none to merge with.
 """
 
 from __future__ import annotations
@@ -10,41 +10,59 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Operation = Mapping[str, Any]
-Part = tuple[Operation, ...]
+from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.training import Training
+from scriptmodel_operator.pachyderm.values import PipelineRef
+
 _ENV = "/containers/0/env/-"
+_VOLUME = "scriptmodel-state"
+_MOUNT_PATH = "/scriptmodel-state"
+_TRAINERS_GROUP = 65532
+"""The trainer's group. The kubelet creates the folder as root; fsGroup lets this group write there."""
+BUDGETS = {
+    "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
+    "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
+    "gpuSeconds": "SCRIPTMODEL_BUDGET_GPU_SECONDS",
+}
+"""Variables by the name that the trainer has for the budget in metrics.json."""
 
 
-def pod_patch(*parts: Part) -> str:
-    """Return the patch of all parts in their order; empty if there is nothing to patch."""
-    operations = [operation for part in parts for operation in part]
-    return json.dumps(operations) if operations else ""
+def pod_patch(training: Training, claim: str, pipeline: PipelineRef) -> str:
+    """Return the patch; empty if there is nothing to patch. The trainer's state is in the pipeline's own folder of the
+    claim, if there is one."""
+    operations: list[tuple[str, Any]] = []
+    if training.runtime_class_name:
+        operations.append(("/runtimeClassName", training.runtime_class_name))
+    variables = dict(_variables(training))
+    if claim:
+        mount = {"name": _VOLUME, "mountPath": _MOUNT_PATH, "subPath": f"{pipeline.project}/{pipeline.name}"}
+        operations += [
+            ("/securityContext", {"fsGroup": _TRAINERS_GROUP}),
+            ("/volumes/-", {"name": _VOLUME, "persistentVolumeClaim": {"claimName": claim}}),
+            ("/containers/0/volumeMounts/-", mount),
+        ]
+        variables = {"SCRIPTMODEL_STATE_DIR": _MOUNT_PATH, **variables}
+    operations += [(_ENV, {"name": name, "value": value}) for name, value in variables.items()]
+    return json.dumps([{"op": "add", "path": path, "value": value} for path, value in operations]) if operations else ""
 
 
-def added(path: str, value: Any) -> Operation:
-    """Return the operation that adds `value` at `path`."""
-    return {"op": "add", "path": path, "value": value}
-
-
-def runtime_class(name: str) -> Part:
-    """Return the part that sets the runtime class of the pod; nothing without a name."""
-    return (added("/runtimeClassName", name),) if name else ()
-
-
-def environment(variables: Mapping[str, str]) -> Part:
-    """Return the part that adds environment variables to the trainer's container."""
-    return tuple(added(_ENV, {"name": name, "value": value}) for name, value in variables.items())
+def _variables(training: Training) -> Iterator[tuple[str, str]]:
+    """Yield the trainer's environment variables that the spec requests."""
+    if training.gpu is not None:
+        yield "SCRIPTMODEL_GPU_REQUESTED", "1"
+        if training.gpu.required:
+            yield "SCRIPTMODEL_GPU_REQUIRED", "1"
+    budget = training.budget
+    seconds = int(parse_duration(budget.duration).total_seconds()) if budget.duration else None
+    limits = {"seconds": seconds, "epochs": budget.epochs, "gpuSeconds": budget.gpu_seconds}
+    yield from ((BUDGETS[kind], str(limit)) for kind, limit in limits.items() if limit is not None)
 
 
 def variables_of(patch: str) -> dict[str, str]:
     """Return the environment variables that a patch adds; nothing for a patch that somebody else wrote."""
     try:
-        return dict(_variables(json.loads(patch or "[]")))
+        operations: list[Mapping[str, Any]] = json.loads(patch or "[]")
+        added = [each["value"] for each in operations if each.get("path") == _ENV]
+        return {str(each["name"]): str(each["value"]) for each in added}
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
-
-
-def _variables(operations: list[Operation]) -> Iterator[tuple[str, str]]:
-    for operation in operations:
-        if operation.get("path") == _ENV:
-            yield str(operation["value"]["name"]), str(operation["value"]["value"])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from scriptmodel_operator.desired.pod_patch import variables_of
-from scriptmodel_operator.desired.variables import is_raised
+from scriptmodel_operator.desired.pod_patch import BUDGETS, variables_of
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.values import PipelineSpec
 
@@ -27,7 +26,7 @@ def ended_early(view: ModelView) -> str:
 
 
 def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
-    """Return whether `spec` raises the budget that ended the training of the newest model.
+    """Return whether `spec` raises the budget that ended the training of the newest model, or has none any more.
 
     The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
     A job in progress ends first, under the budget that it started with.
@@ -38,4 +37,6 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     newest = train.newest
     if newest is None or view.good_model is None or newest.ref.id != view.good_model.model:
         return False
-    return is_raised(metrics.budget, variables_of(train.info.spec.pod_patch), variables_of(spec.pod_patch))
+    name = BUDGETS.get(metrics.budget, "")
+    before, after = (variables_of(patch).get(name, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
+    return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))
