@@ -126,12 +126,13 @@ class ControlPlane:
         # The server makes its namespaces after it is ready; until then it refuses every object in them.
         return (
             (self.pki / "apiserver.crt").exists()
-            and self._api.has("/readyz")
-            and self._api.has("/api/v1/namespaces/default")
+            and self.api.has("/readyz")
+            and self.api.has("/api/v1/namespaces/default")
         )
 
     @property
-    def _api(self) -> ApiServer:
+    def api(self) -> ApiServer:
+        """The server, with an administrator's rights."""
         return ApiServer(self.server, self.token, self.pki / "apiserver.crt")
 
     def write_kubeconfig(self, path: Path, token: str) -> None:
@@ -160,7 +161,7 @@ class ControlPlane:
 
     def wait_for_definitions(self) -> None:
         """Wait until the kinds of all CRDs can be used; StartError if that takes too long."""
-        wait_until_served(self._api)
+        wait_until_served(self.api)
 
     def __enter__(self) -> Self:
         try:

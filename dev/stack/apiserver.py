@@ -1,9 +1,10 @@
-"""Reads from an HTTP server of ours, such as kube-apiserver, with the credentials of one user."""
+"""Calls an HTTP server of ours, such as kube-apiserver, with the credentials of one user."""
 
 from __future__ import annotations
 
 import json
 import ssl
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,27 @@ class ApiServer:
 
         Proxies of the environment are not used: the server is on this machine.
         """
-        headers = {"Accept": accept} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        request = urllib.request.Request(f"{self.url}{path}", headers=headers)  # noqa: S310 - a URL that we build
+        with self._open(path, {"Accept": accept}, None, timeout) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def post(self, path: str, body: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
+        """Send a JSON object and return the one that answers, which is a Status if the object was refused."""
+        try:
+            answer = self._open(path, {"Content-Type": "application/json"}, json.dumps(body).encode(), timeout)
+        except urllib.error.HTTPError as refused:
+            answer = refused
+        with answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def _open(self, path: str, headers: dict[str, str], body: bytes | None, timeout: float) -> Any:
+        if self.token:
+            headers |= {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(f"{self.url}{path}", body, headers)  # noqa: S310 - a URL that we build
         context = ssl.create_default_context(cafile=str(self.authority)) if self.authority else None
         handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-        with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as answer:
-            text = answer.read()
-        found: dict[str, Any] = json.loads(text)
-        return found
+        return urllib.request.build_opener(*handlers).open(request, timeout=timeout)
 
     def has(self, path: str) -> bool:
         """Return whether the server answers at a path, within two seconds."""

@@ -10,24 +10,33 @@ from typing import Any
 import pytest
 
 from dev.paths import ROOT
+from dev.stack import ControlPlane
 from scriptmodel_cli.schema import admitted
 from tests.integration.cluster import Cluster, manifest
 from tests.integration.specs import REFUSED, REPO, TAKEN
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: ControlPlane) -> Cluster:
+    """One namespace for all tests, which store next to nothing."""
+    return Cluster.create(control_plane)
 
 
 @REFUSED
 def test_malformed_objects_are_refused_with_the_field_and_the_reason(
     cluster: Cluster, spec: dict[str, Any], words: str
 ) -> None:
-    text = cluster.refusal("bad", spec)
+    answer = cluster.submit("bad", spec)
+    assert (answer["kind"], answer.get("reason")) == ("Status", "Invalid"), answer
+    text = answer["message"]
     assert words in text
     assert not re.search(r"should match|failed rule|no such|evaluat", text), f"this is for machines: {text}"
 
 
 @TAKEN
 def test_values_that_kubernetes_accepts_are_accepted(cluster: Cluster, training: dict[str, Any]) -> None:
-    spec = json.dumps(manifest("good", {"corpus": REPO, "training": training}))
-    assert "created (server dry run)" in cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=spec)
+    answer = cluster.submit("good", {"corpus": REPO, "training": training})
+    assert answer["kind"] == "ScriptModel", answer
 
 
 def test_the_documented_refusal_of_an_unquoted_number_is_what_the_api_server_prints(cluster: Cluster) -> None:
@@ -41,8 +50,8 @@ def test_the_documented_refusal_of_an_unquoted_number_is_what_the_api_server_pri
 def test_the_project_cannot_be_changed(cluster: Cluster) -> None:
     dry = ["apply", "-f", "-"]
     cluster.kubectl(*dry, stdin=json.dumps(manifest("fixed", {"corpus": REPO, "suspend": True})))
-    text = cluster.refusal("fixed", {"corpus": REPO, "pachyderm": {"project": "other"}})
-    assert "pachyderm.project cannot be changed" in text
+    changed = json.dumps(manifest("fixed", {"corpus": REPO, "pachyderm": {"project": "other"}}))
+    assert "pachyderm.project cannot be changed" in cluster.kubectl(*dry, stdin=changed, check=False)
 
 
 def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -> None:
@@ -106,7 +115,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "suspend": True,
         "historyLimit": 0,
     }
-    dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
     sources: list[dict[str, Any]] = [
         spec["corpus"],
         {"http": {"urls": ["https://example.com/a@b/c?d=e@f"], "interval": "1d"}, "layout": "auto"},
@@ -114,7 +122,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     ]
     for corpus in sources:
         wanted = {**spec, "corpus": corpus}
-        assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
+        assert cluster.submit("full", wanted)["spec"] == wanted
     base = {"repo": {"name": "models", "branch": "main", "project": "team"}, "follow": True}
     for model in (
         {"from": base},
@@ -122,8 +130,8 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         {"preset": "auto", "minutes": 30},
     ):
         wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
-        assert json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("full", wanted))))["spec"] == wanted
-    bare = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", {"corpus": REPO}))))["spec"]
+        assert cluster.submit("full", wanted)["spec"] == wanted
+    bare = cluster.submit("bare", {"corpus": REPO})["spec"]
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}
     assert bare["generation"]["words"] == 1000
     assert "gpu" not in bare["training"]
@@ -134,9 +142,7 @@ def test_without_a_cluster_the_same_defaults_are_filled_in(cluster: Cluster) -> 
         "corpus": {"configMap": {"name": "plays"}},
         "training": {"gpu": {}, "tolerations": [{"key": "gpu"}], "resources": {"requests": {"cpu": 2}}},
     }
-    dry = ["apply", "--dry-run=server", "-o", "json", "-f", "-"]
-    theirs = json.loads(cluster.kubectl(*dry, stdin=json.dumps(manifest("bare", spec))))["spec"]
-    assert admitted(spec) == theirs
+    assert admitted(spec) == cluster.submit("bare", spec)["spec"]
 
 
 @pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda path: path.stem)
