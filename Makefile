@@ -10,12 +10,14 @@ TRAINER := $(VENV)/trainer
 # Modules keep to one worker, so that what a module's fixture trains or starts is there once. SEED repeats generated cases.
 PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
 FIRST := -m 'not slow and not nightly'
+# Tests wait as much as they compute, so two suites run at a time.
+TWO = echo "two suites at a time, each prints its output when it ends:" && $(MAKE) --jobs=2 --output-sync=target --no-print-directory
 # Only what says that etcd or the machine stood still is tried once more, and the closing line counts it.
 RERUN := --reruns 1 --rerun-show-tracebacks --only-rerun 'etcdserver: ' --only-rerun 'definitions were not served in'
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: env
 env: ## Create .venv/operator and .venv/trainer from the hashed lock files
@@ -32,8 +34,8 @@ helm: ## Build helm and Prometheus' rule engine unless cached; print the path of
 	@$(PYTHON) -m dev.programs.helm
 
 .PHONY: demo
-demo: ## Train on plays and print a new script, on this machine (KEEP=1 keeps everything running)
-	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep)
+demo: ## Train on plays and print a new script, on this machine (KEEP=1 keeps everything running, QUICK=1 trains on 4 plays of 38)
+	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep) $(if $(QUICK),--quick)
 
 .PHONY: demo-stop
 demo-stop: ## Stop what `make demo KEEP=1` started
@@ -90,7 +92,8 @@ docs: env ## Build the documentation into build/site; fails on broken links
 	@echo "build/site/index.html"
 
 .PHONY: test
-test: test-trainer test-operator test-integration test-chart ## Run the tests that come first; needs no container runtime and no cluster
+test: ## Run the tests that come first; needs no container runtime and no cluster
+	@$(TWO) test-trainer test-integration test-operator test-chart
 
 .PHONY: test-trainer
 test-trainer: env ## Run the trainer's tests, in its environment
@@ -109,9 +112,19 @@ test-chart: env ## Test the chart and the manifests: values, every object with a
 	$(OPERATOR)/$(PYTEST) $(FIRST) tests/chart
 
 .PHONY: test-slow
-test-slow: env ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
+test-slow: ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
+	@$(TWO) test-slow-trainer test-slow-integration test-slow-chart
+
+.PHONY: test-slow-trainer
+test-slow-trainer: env ## Run the slow tests of the trainer
 	$(TRAINER)/$(PYTEST) -m slow tests/unit/trainer
+
+.PHONY: test-slow-integration
+test-slow-integration: env ## Run the slow tests of operator and localpach with a real API server
 	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration
+
+.PHONY: test-slow-chart
+test-slow-chart: env ## Run the slow tests of the chart
 	$(OPERATOR)/$(PYTEST) -m slow tests/chart
 
 .PHONY: nightly

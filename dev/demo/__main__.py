@@ -1,7 +1,6 @@
 """The main job on one machine: plays in, a new script out, through a ScriptModel.
 
-`make demo` runs it. Only the standard library is used, because it makes the environments itself. `--keep` leaves
-everything running; `--stop` ends what earlier runs left.
+`make demo` runs it. Only the standard library is used, because it makes the environments itself.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from dev.processes import has_ended, raise_on_signals, stop_group
 RUNS = ROOT / "build" / "demo"
 
 
-def run(keep: bool, runs: Path = RUNS) -> None:
+def run(keep: bool, plays: int = 38, runs: Path = RUNS) -> None:
     """Run all stages; SystemExit(1) at the first that fails. What was started ends with it, unless `keep`."""
     started = time.monotonic()
     folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     with ExitStack() as stack:
-        demo = Demo(folder, stack)
+        demo = Demo(folder, stack, plays)
         stages = demo.stages(keep)
         for number, stage in enumerate(stages, 1):
             with reported(number, len(stages), stage, folder):
@@ -63,11 +62,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m dev.demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running and say how to continue")
     parser.add_argument("--stop", action="store_true", help="end what earlier runs with --keep left running")
+    parser.add_argument("--quick", action="store_true", help="train on 4 of the 38 plays, within a minute or two")
     args = parser.parse_args()
     raise_on_signals()
     try:
         bypass_proxies(os.environ)
-        stop() if args.stop else run(args.keep)
+        stop() if args.stop else run(args.keep, 4 if args.quick else 38)
     except KeyboardInterrupt:
         print("\ndemo: interrupted; what it started has been ended", file=sys.stderr)
         return 130

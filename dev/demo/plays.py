@@ -21,10 +21,13 @@ def plays() -> list[Path]:
     return sorted(found)
 
 
-def write(folder: Path) -> int:
-    """Write the plays that the folder lacks and return their number; FileExistsError before any is written."""
+def write(folder: Path, first: int | None = None) -> int:
+    """Write the plays, or the first so many, that the folder lacks; return their number.
+
+    Raises FileExistsError before any is written.
+    """
     missing = {}
-    for play in plays():
+    for play in plays()[:first]:
         target, text = folder / play.name, play.read_bytes()
         if not os.path.lexists(target):
             missing[target] = text
@@ -53,9 +56,11 @@ def main() -> int:
     """Write the plays and report where they are."""
     parser = argparse.ArgumentParser(prog="python -m dev.demo.plays", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the plays go; made if it is missing")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--first", type=int, metavar="N", help="write only so many [default: all 38]")
+    args = parser.parse_args()
+    folder: Path = args.folder
     try:
-        new = write(folder)
+        new = write(folder, args.first)
     except OSError as error:
         print(f"plays: {error}", file=sys.stderr)
         return 2

@@ -44,6 +44,7 @@ class Demo:
 
     folder: Path
     stack: ExitStack
+    plays: int = 38
     build: Program = field(init=False)
     control_plane: ControlPlane = field(init=False)
     localpach: Localpach = field(init=False)
@@ -77,8 +78,8 @@ class Demo:
 
     def put_corpus(self) -> None:
         """Push the plays to the repo that the sample names, as one commit."""
-        plays = self.folder / "plays"
-        self._run("plays", [str(OPERATOR_ENV / "bin" / "python"), "-m", "dev.demo.plays", str(plays)])
+        plays, program = self.folder / "plays", [str(OPERATOR_ENV / "bin" / "python"), "-m", "dev.demo.plays"]
+        self._run("plays", [*program, str(plays), f"--first={self.plays}"])
         self._scriptmodel("push", str(plays.relative_to(ROOT)), f"--repo={NAME}", "--create")
 
     def apply(self) -> None:
@@ -205,7 +206,7 @@ class Demo:
                 f"end what else keeps this machine busy, also `make demo-stop`, then {again}",
             ),
             Stage(
-                "Push 38 plays to the Pachyderm repo shakespeare",
+                f"Push {self.plays} plays to the Pachyderm repo shakespeare",
                 self.put_corpus,
                 f"reinstall the plays with `rm -r .venv/operator`, then {again}",
             ),

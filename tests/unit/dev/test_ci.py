@@ -13,8 +13,9 @@ from dev.paths import ROOT
 
 MAKE = """#!/bin/sh
 echo "$1 $SEED" >>"$HOME/made"
+[ "$1" != "$HANGING" ] || { trap 'echo "$1 interrupted" >>"$HOME/ended"; exit 130' INT; sleep 60 & wait; }
 [ "$1" != "$FAILING" ] || exit 1
-[ "$1" != test ] || echo "===== 1203 passed, 1 rerun in 300.10s (0:05:00) ====="
+[ "$1" != test-operator ] || echo "===== 1203 passed, 1 rerun in 300.10s (0:05:00) ====="
 """
 
 
@@ -29,7 +30,7 @@ class Clone:
         for name, text in (("make", MAKE), ("python3", "#!/bin/sh\n")):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
-        self.env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(self.home), "FAILING": ""}
+        self.env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(self.home), "FAILING": "", "HANGING": ""}
         shutil.copy(ROOT / ".ci" / "run", self.root / ".ci" / "run")
         self.git("init", "--quiet")
         self.commit(*(f"{name}/a.py" for name in ("operator", "trainer", "localpach", "tests/node", "tests/unit")))
@@ -71,15 +72,16 @@ def test_the_summary_has_seconds_seed_and_the_closing_lines_of_pytest(clone: Clo
     (seed,) = set(clone.made.values())
     _, summary = done.stdout.split("=== all stages, ")
     assert summary.startswith(f"seed {seed}\n")
-    assert "    0 s  test-slow\n" in summary
-    assert "1203 passed, 1 rerun in 300.10s (0:05:00)" in summary
+    assert "    0 s  test-operator\n            1203 passed, 1 rerun in 300.10s (0:05:00)" in summary
+    assert "    0 s  test-slow-chart\n" in summary
 
 
-def test_a_failed_stage_ends_it(clone: Clone) -> None:
-    done = clone.run(FAILING="test")
+def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
+    done = clone.run(HANGING="test-slow-trainer", FAILING="test-trainer")
     assert done.returncode == 1
-    assert "=== test FAILED after 0 s" in done.stdout
-    assert "test-slow" not in clone.made
+    assert "=== test-trainer FAILED after 0 s" in done.stdout
+    assert (clone.home / "ended").read_text() == "test-slow-trainer interrupted\n"
+    assert "test-slow-chart" not in clone.made
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,7 @@ def test_images_and_e2e_are_left_out_if_only_docs_and_other_tests_changed(
 
 def test_neither_a_failure_nor_what_is_not_committed_is_recorded(clone: Clone) -> None:
     assert clone.run(FAILING="e2e").returncode == 1
+    assert "cluster-stop" in clone.made
     clone.write("operator/a.py")
     for _ in range(2):
         assert clone.run().returncode == 0

@@ -26,6 +26,11 @@ def test_all_plays_are_written_next_to_existing_files(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 39
 
 
+def test_the_first_plays_alone_are_written(tmp_path: Path) -> None:
+    assert write(tmp_path, first=4) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [play.name for play in plays()[:4]]
+
+
 def test_a_second_run_writes_only_missing_files(tmp_path: Path) -> None:
     write(tmp_path / "plays")
     (tmp_path / "plays" / plays()[0].name).unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -126,3 +127,20 @@ def test_a_hangup_that_nohup_has_ignored_stays_ignored() -> None:
         "signal.signal(signal.SIGHUP, signal.SIG_IGN); raise_on_signals(); os.kill(os.getpid(), signal.SIGHUP)"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "SystemExit 143"), (signal.SIGHUP, "SystemExit 129")],
+)
+def test_a_signal_is_an_exception_and_those_after_it_are_ignored(number: signal.Signals, raised: str) -> None:
+    program = (
+        "import os, signal; from dev.processes import raise_on_signals\n"
+        "raise_on_signals()\n"
+        f"try: os.kill(os.getpid(), {int(number)})\n"
+        "except BaseException as error:\n"
+        "    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): os.kill(os.getpid(), each)\n"
+        "    print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == raised
