@@ -63,7 +63,7 @@ def test_the_time_of_a_transition_stays_while_the_status_does() -> None:
     def render(
         status: ConditionStatus, reason: Reason, previous: list[dict[str, object]], later: int
     ) -> dict[str, object]:
-        ready = {ConditionType.READY: Condition(status, reason, "text")}
+        ready = {ConditionType.READY: Condition(reason, "text", status)}
         return render_conditions(ready, {"conditions": previous}, 2, NOW + timedelta(seconds=later))[0]
 
     first = render(ConditionStatus.FALSE, Reason.TRAINING, [], 0)

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus, ConditionType, render_conditions
+from scriptmodel_operator.api.conditions import Condition, ConditionType, render_conditions
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_wire
 from scriptmodel_operator.kube.encoding import encoded
@@ -29,6 +29,6 @@ def test_a_lone_surrogate_is_shown_as_the_character_for_what_cannot_be_read() ->
 
 def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
     assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
-    ready = {ConditionType.READY: Condition(ConditionStatus.FALSE, Reason.DOWNLOAD_FAILED, "\udcff")}
+    ready = {ConditionType.READY: Condition(Reason.DOWNLOAD_FAILED, "\udcff")}
     (rendered,) = render_conditions(ready, [], 1, datetime(2026, 1, 1, tzinfo=UTC))
     assert rendered["message"] == "\ufffd"

@@ -35,9 +35,9 @@ class ConditionStatus(StrEnum):
 class Condition:
     """The content of a condition, without lastTransitionTime, which follows from the previous condition."""
 
-    status: ConditionStatus
     reason: Reason
     message: str = ""
+    status: ConditionStatus = ConditionStatus.FALSE
     stalled: bool = False
     """True when nothing will change unless somebody acts."""
 

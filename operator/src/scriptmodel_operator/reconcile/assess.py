@@ -85,10 +85,10 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         return blocked(stages=stages, source=recorded, problem=problem)
     source = own_corpus(model, owner, given.source, view)
     if source.problem is not None:
-        stages = replace(stages, corpus=source.problem.as_condition)
+        stages = replace(stages, corpus=source.problem)
         return blocked(stages=stages, source=source, problem=source.problem)
     if source.waits_for:
-        stages = replace(stages, corpus=Condition(ConditionStatus.FALSE, Reason.INGESTING, source.waits_for))
+        stages = replace(stages, corpus=Condition(Reason.INGESTING, source.waits_for))
         actions = (*stops, *source.actions)
         return Ingesting(stages=stages, source=source, message=source.waits_for, actions=actions)
     base = base_to_copy(model, owner, view)
@@ -97,11 +97,11 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if base:
         return Ingesting(stages=stages, source=source, message=COPYING, actions=(*stops, *base))
     if isinstance(given.continued, Problem):
-        stages = replace(stages, generated=given.continued.as_condition)
+        stages = replace(stages, generated=given.continued)
         return blocked(stages=stages, source=source, problem=given.continued)
     differs, found = difference(model, desired, view), stages.corpus
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
-        problem = Problem(found.reason, found.message, found.stalled)
+        problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
     stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, source.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
@@ -155,22 +155,18 @@ def _corpus(view: ModelView) -> Condition:
         return corpus_stage(view.corpus)
     commits = view.reported_commits
     if commits is None or commits.corpus is None:
-        return Condition(ConditionStatus.UNKNOWN, Reason.PROGRESSING, "the train pipeline has not read the corpus yet")
+        return Condition(Reason.PROGRESSING, "the train pipeline has not read the corpus yet", ConditionStatus.UNKNOWN)
     if view.train is not None and commits.corpus_open:
-        message = still_open(view.train, commits)
-        return Condition(ConditionStatus.FALSE, Reason.WAITING_FOR_CORPUS_COMMIT, message)
-    return Condition(
-        ConditionStatus.TRUE,
-        Reason.CORPUS_FOUND,
-        f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})",
-    )
+        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(view.train, commits))
+    message = f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})"
+    return Condition(Reason.CORPUS_FOUND, message, ConditionStatus.TRUE)
 
 
 def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Condition | None:
     """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
     if isinstance(state, Early):
         return None
-    return problem.as_condition if state.source.actions else state.stages.corpus
+    return problem if state.source.actions else state.stages.corpus
 
 
 def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:

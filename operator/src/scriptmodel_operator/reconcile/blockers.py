@@ -21,7 +21,8 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
         )
     for seen in (view.train, view.generate):
         if seen and not may_write(model, seen.ownership):
-            return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
+            text = conflict_message(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
+            return Problem(Reason.NAME_CONFLICT, text)
     if view.retained:
         names = ", ".join(str(ref) for ref in view.retained)
         commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
@@ -36,10 +37,6 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
 def may_write(model: ScriptModel, found: Ownership) -> bool:
     """Return whether the operator may write to an object of that ownership. No annotation permits a FOREIGN one."""
     return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
-
-
-def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> Problem:
-    return Problem(Reason.NAME_CONFLICT, conflict_message(model, what, found, mark))
 
 
 def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> str:
@@ -59,19 +56,19 @@ def corpus_stage(corpus: CorpusView) -> Condition:
     branch = corpus.branch
     repo = branch.repo
     if not corpus.project_exists:
-        return _missing(
+        return Problem(
             Reason.PROJECT_NOT_FOUND,
             f"Pachyderm project {repo.project!r} of the corpus does not exist: "
             "create it, or correct spec.corpus.repo.project",
         )
     if not corpus.repo_exists:
-        return _missing(
+        return Problem(
             Reason.CORPUS_NOT_FOUND,
             f"corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} --project "
             f"{repo.project}` and put scripts into it, or correct spec.corpus.repo",
         )
     if not corpus.branch_exists:
-        return _missing(
+        return Problem(
             Reason.CORPUS_BRANCH_NOT_FOUND,
             f"corpus repo {repo} has no branch {branch.name!r}: put scripts into it with `pachctl put file "
             f"{repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`, or correct spec.corpus.repo.branch",
@@ -89,7 +86,6 @@ def _head_stage(corpus: CorpusView) -> Condition:
         put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:
         return Condition(
-            ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
             f"Pachyderm is finishing a commit of {branch} (commit {short_id(head.id)})",
         )
@@ -98,19 +94,14 @@ def _head_stage(corpus: CorpusView) -> Condition:
             f"pipeline {corpus.maker} is writing it" if corpus.maker else f"finish it with `{branch.finish_command}`"
         )
         return Condition(
-            ConditionStatus.FALSE,
             Reason.WAITING_FOR_CORPUS_COMMIT,
             f"a commit of {branch} is still open: {until} (commit {short_id(head.id)})",
         )
     if head is None or (not head.size_bytes and not head.error):
-        return _missing(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
+        return Problem(Reason.CORPUS_EMPTY, f"corpus {branch} is empty: {put}")
     if head.error:
-        return _missing(
+        return Problem(
             Reason.CORPUS_FAILED,
             f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short_id(head.id)})",
         )
-    return Condition(ConditionStatus.TRUE, Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes")
-
-
-def _missing(reason: Reason, message: str) -> Condition:
-    return Condition(ConditionStatus.FALSE, reason, message, stalled=True)
+    return Condition(Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes", ConditionStatus.TRUE)

@@ -13,6 +13,7 @@ from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineSta
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
+from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import failure, in_terms_of_the_object
 from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
@@ -26,12 +27,12 @@ def training_stage(view: ModelView, previous: ScriptModelStatus) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model."""
     train = view.train
     if train is None:
-        return _in_progress(Reason.CREATING, "the train pipeline is being created")
+        return Condition(Reason.CREATING, "the train pipeline is being created")
     if train.info.state is PipelineState.FAILURE:
-        return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(train))
+        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
     if job is None:
-        return _in_progress(Reason.TRAINING, "waiting for the train job to appear")
+        return Condition(Reason.TRAINING, "waiting for the train job to appear")
     return _training_job(view, train, job, previous.training.failure)
 
 
@@ -47,13 +48,13 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
         return _ended(job, failed, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
     if train.running is not None:
         message = _training_message(view, train, job)
-        return _repeated(view.training_log, message) or _in_progress(Reason.TRAINING, message)
+        return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
     return _waiting(view, train, job)
 
 
 def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     if not job.data_total:
-        return _failed(
+        return Problem(
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
     metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
@@ -63,7 +64,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
     text += ended_early(view) + as_text(warnings_of_model(view))
-    return Condition(ConditionStatus.TRUE, Reason.TRAINED, f"{text} (model {short_id(job.ref.id)})")
+    return Condition(Reason.TRAINED, f"{text} (model {short_id(job.ref.id)})", ConditionStatus.TRUE)
 
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> str:
@@ -87,19 +88,19 @@ def _repeated(log: LogDigest | None, message: str) -> Condition | None:
     if log is None or not log.worker_error:
         return None
     text = f"Pachyderm's worker repeats the job, because it failed outside the trainer: {log.worker_error}"
-    return _in_progress(Reason.WORKER_ERROR, f"{text}; check Pachyderm's storage ({message})")
+    return Condition(Reason.WORKER_ERROR, f"{text}; check Pachyderm's storage ({message})")
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
     if view.reported_commits and view.reported_commits.corpus_open:
-        return _in_progress(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
+        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
     if view.queue and view.waits_for_quota:
-        return _in_progress(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
+        return Condition(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
     if train.info.state is PipelineState.CRASHING:
-        return _in_progress(
+        return Condition(
             Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(train.info.reason, train.claim)}"
         )
-    return _in_progress(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
+    return Condition(Reason.WAITING_FOR_WORKER, f"the train job waits for a worker (job {short_id(job.ref.id)})")
 
 
 def _queued(queue: QueueView, job: JobInfo) -> str:
@@ -120,17 +121,17 @@ def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelS
     """Return how far generation is. Done means that the newest job read the newest model and wrote a script."""
     generate = view.generate
     if generate is None:
-        return _in_progress(Reason.CREATING, "the generate pipeline is being created")
+        return Condition(Reason.CREATING, "the generate pipeline is being created")
     if not trained.done:
-        return Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "training comes first")
+        return Condition(Reason.NOT_STARTED, "training comes first")
     if generate.info.state is PipelineState.FAILURE:
-        return _failed(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
+        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(generate))
     job = generate.newest
     unfinished = job is None or not job.state.final or not view.reads_newest_model
     if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
-        return _in_progress(Reason.GENERATING, "waiting for the generate job to appear")
+        return Condition(Reason.GENERATING, "waiting for the generate job to appear")
     return _generation_job(view, generate, job, previous.generation.failure)
 
 
@@ -143,28 +144,28 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
         failed = failure(job, view.generation_log, reported, generating=True)
         return _ended(job, failed, Reason.GENERATION_FAILED, _WRITE_AGAIN)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
-        return _in_progress(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
+        return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
-        return _in_progress(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
+        return Condition(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
     message = "the script is being written"
-    return _repeated(view.generation_log, message) or _in_progress(Reason.GENERATING, message)
+    return _repeated(view.generation_log, message) or Condition(Reason.GENERATING, message)
 
 
 def _written(job: JobInfo, view: ModelView) -> Condition:
     if not job.data_total:
-        return _failed(Reason.NO_DATA, "the generate job read no model")
+        return Problem(Reason.NO_DATA, "the generate job read no model")
     script = view.newest_script.script if view.newest_script else None
     if script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "
             f"(job {short_id(job.ref.id)})"
         )
-        return _failed(Reason.GENERATION_FAILED, text)
+        return Problem(Reason.GENERATION_FAILED, text)
     if script.blank:
         text = f"generation wrote an empty {SCRIPT_PATH}: raise spec.generation.words, or change the prompt"
-        return _failed(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
+        return Problem(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)
-    return Condition(ConditionStatus.TRUE, Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})")
+    return Condition(Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})", ConditionStatus.TRUE)
 
 
 def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -> Condition:
@@ -174,9 +175,9 @@ def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -
     if job.state is JobState.KILLED:
         return _killed(job, "write" if generating else "train", again)
     if job.state is JobState.UNRUNNABLE:
-        return _failed(failed, f"{what} could not run: {job.reason} (job {short_id(job.ref.id)})")
+        return Problem(failed, f"{what} could not run: {job.reason} (job {short_id(job.ref.id)})")
     why = known.cause if known else f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
-    return _failed(failed, f"{what} failed: {why} (job {short_id(job.ref.id)})")
+    return Problem(failed, f"{what} failed: {why} (job {short_id(job.ref.id)})")
 
 
 def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:
@@ -184,19 +185,19 @@ def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:
     known = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
     what = cannot_start(known, claim) if known else things_to_check(claim)
     text = f"no worker started within pendingDeadline: {what}, then {again} (job {short_id(job.ref.id)})"
-    return _failed(Reason.WORKER_UNAVAILABLE, text)
+    return Problem(Reason.WORKER_UNAVAILABLE, text)
 
 
 def _killed(job: JobInfo, verb: str, again: str) -> Condition:
     of_job = f"(job {short_id(job.ref.id)})"
     if job.reason.startswith(ACTIVE_TEXT):
-        return _failed(
+        return Problem(
             Reason.DEADLINE_EXCEEDED,
             f"the job ran longer than activeDeadline and was stopped: raise training.activeDeadline or {verb} less, "
             f"then {again} {of_job}",
         )
     why = job.reason.strip() or "no reason given"
-    return _failed(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
+    return Problem(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
 
 
 def _pipeline_failed(seen: PipelineView) -> str:
@@ -204,11 +205,3 @@ def _pipeline_failed(seen: PipelineView) -> str:
         f"pipeline {seen.info.ref} cannot run: {seen.info.reason or 'no reason given'}. "
         "Correct the spec: an update starts the pipeline again"
     )
-
-
-def _in_progress(reason: Reason, message: str) -> Condition:
-    return Condition(ConditionStatus.FALSE, reason, message)
-
-
-def _failed(reason: Reason, message: str) -> Condition:
-    return Condition(ConditionStatus.FALSE, reason, message, stalled=True)

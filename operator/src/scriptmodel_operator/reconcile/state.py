@@ -16,7 +16,7 @@ from scriptmodel_operator.reconcile.promotion import NO_SCRIPT, PromotedScript
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
-NOT_STARTED = Condition(ConditionStatus.FALSE, Reason.NOT_STARTED, "an earlier stage comes first")
+NOT_STARTED = Condition(Reason.NOT_STARTED, "an earlier stage comes first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,10 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """What keeps the operator from doing what the spec requests."""
+class Problem(Condition):
+    """What keeps the operator from doing what the spec requests; the condition of the stage that it prevents."""
 
-    reason: Reason
-    message: str
     stalled: bool = True
-
-    @property
-    def as_condition(self) -> Condition:
-        """The condition of the stage that the problem prevents."""
-        return Condition(ConditionStatus.FALSE, self.reason, self.message, self.stalled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,13 +94,13 @@ def _summary(
     busy = reconciling and not ready and not stalled
     quiet = Reason.SUCCEEDED if ready else reason
     true, false = ConditionStatus.TRUE, ConditionStatus.FALSE
-    not_stalled = Condition(false, Reason.PROGRESSING if busy else quiet)
+    not_stalled = Condition(Reason.PROGRESSING if busy else quiet)
     return {
-        ConditionType.READY: Condition(true if ready else false, reason, message),
+        ConditionType.READY: Condition(reason, message, true if ready else false),
         ConditionType.RECONCILING: (
-            Condition(true, reconciling_reason or reason, message) if busy else Condition(false, quiet)
+            Condition(reconciling_reason or reason, message, true) if busy else Condition(quiet)
         ),
-        ConditionType.STALLED: Condition(true, reason, message) if stalled else not_stalled,
+        ConditionType.STALLED: Condition(reason, message, true) if stalled else not_stalled,
     }
 
 
@@ -118,7 +118,7 @@ def conditions_of_problem(
 ) -> list[dict[str, Any]]:
     """Return the conditions where nothing else could be observed: the stages stay as they were observed last."""
     known = conditions_of(previous)
-    unseen = Condition(ConditionStatus.UNKNOWN, Reason.PENDING, "not observed yet")
+    unseen = Condition(Reason.PENDING, "not observed yet", ConditionStatus.UNKNOWN)
     seen = _of_problem(problem) | {kind: unseen for kind in _STAGES if kind.value not in known}
     if corpus is not None:
         seen[ConditionType.CORPUS_READY] = corpus
