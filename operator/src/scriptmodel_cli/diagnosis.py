@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, 
 from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.reasons import Reason
 
+Row = tuple[str, ...]
 _EVENTS_SHOWN = 8
 _WIDEST = 110
 _WATCH = "scriptmodel status {name} -n {namespace} -w"
@@ -65,16 +66,16 @@ def why(
     now: datetime,
     *,
     events: Sequence[Object] = (),
-    jobs: Sequence[tuple[str, ...]] = (),
+    jobs: Sequence[Row] = (),
     pods: Sequence[Object] = (),
 ) -> list[str]:
     """Return the verdict and the next step, then the evidence: pods and events as the API server sends them."""
     parts = [
-        _stages(found, now),
-        _pipelines(found),
-        table([JOB_HEADERS, *jobs]) if jobs else [],
-        _pods(pods, now),
-        _events(events, now),
+        _table(("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), _stages(found, now)),
+        _table(("PIPELINE", "VERSION", "STATE", "REASON"), _pipelines(found)) or ["No pipelines."],
+        _table(JOB_HEADERS, jobs),
+        _table(("POD", "PHASE", "AGE", "REASON"), _pods(pods, now)),
+        _table(("EVENT", "AGE", "MESSAGE"), _events(events, now)),
     ]
     lines = list(_verdict(found))
     for part in parts:
@@ -82,11 +83,17 @@ def why(
     return lines
 
 
+def _table(headers: Row, rows: Iterable[Row]) -> list[str]:
+    """Return the rows below their headers; nothing without rows."""
+    shown = list(rows)
+    return table([headers, *shown]) if shown else []
+
+
 def as_value(
     found: Object,
     *,
     events: Sequence[Object] = (),
-    jobs: Sequence[tuple[str, ...]] = (),
+    jobs: Sequence[Row] = (),
     pods: Sequence[Object] = (),
 ) -> dict[str, Any]:
     """Return the diagnosis for programs: reason, message and next step, then the evidence."""
@@ -164,33 +171,23 @@ def next_step(found: Object, reason: str) -> str:
     )
 
 
-def _stages(found: Object, now: datetime) -> list[str]:
-    rows = [("STAGE", "DONE", "WHY", "SINCE", "MESSAGE")]
+def _stages(found: Object, now: datetime) -> Iterator[Row]:
     for kind in ("CorpusReady", "Trained", "Generated"):
-        stage = condition(found, kind)
-        if stage:
+        if stage := condition(found, kind):
             since = age(stage["lastTransitionTime"], now)
-            rows.append((kind, stage["status"], stage["reason"], since, one_line(stage["message"], _WIDEST)))
-    return table(rows) if len(rows) > 1 else []
+            yield kind, stage["status"], stage["reason"], since, one_line(stage["message"], _WIDEST)
 
 
-def _pipelines(found: Object) -> list[str]:
-    pipelines = (found.get("status") or {}).get("pipelines") or []
-    if not pipelines:
-        return ["No pipelines."]
-    rows = [("PIPELINE", "VERSION", "STATE", "REASON")]
-    for each in pipelines:
-        rows.append((each["name"], str(each["version"]), each["state"], one_line(each.get("reason", ""), _WIDEST)))
-    return table(rows)
+def _pipelines(found: Object) -> Iterator[Row]:
+    for each in (found.get("status") or {}).get("pipelines") or []:
+        yield each["name"], str(each["version"]), each["state"], one_line(each.get("reason", ""), _WIDEST)
 
 
-def _pods(pods: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
-    rows = [("POD", "PHASE", "AGE", "REASON")]
+def _pods(pods: Sequence[Object], now: datetime) -> Iterator[Row]:
     for pod in pods:
         metadata, status = pod["metadata"], pod.get("status") or {}
         name = f"{metadata['namespace']}/{metadata['name']}"
-        rows.append((name, status.get("phase", ""), age(metadata["creationTimestamp"], now), pod_error(status)))
-    return table(rows) if len(rows) > 1 else []
+        yield name, status.get("phase", ""), age(metadata["creationTimestamp"], now), pod_error(status)
 
 
 def pod_error(status: Mapping[str, Any]) -> str:
@@ -206,12 +203,9 @@ def pod_error(status: Mapping[str, Any]) -> str:
     return ""
 
 
-def _events(events: Sequence[Mapping[str, Any]], now: datetime) -> list[str]:
-    newest = sorted(events, key=lambda each: str(each.get("eventTime") or ""))[-_EVENTS_SHOWN:]
-    rows = [("EVENT", "AGE", "MESSAGE")]
-    for each in newest:
+def _events(events: Sequence[Object], now: datetime) -> Iterator[Row]:
+    for each in sorted(events, key=lambda each: str(each.get("eventTime") or ""))[-_EVENTS_SHOWN:]:
         when = age(str(each["eventTime"]), now) if each.get("eventTime") else ""
         reason = str(each.get("reason"))
         warned = style(reason, fg="red") if each.get("type") == "Warning" else reason
-        rows.append((warned, when, one_line(str(each.get("note")), _WIDEST)))
-    return table(rows) if len(rows) > 1 else []
+        yield warned, when, one_line(str(each.get("note")), _WIDEST)
