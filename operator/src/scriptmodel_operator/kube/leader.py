@@ -79,7 +79,7 @@ class Leader(Leadership):
             if wait is None:
                 log.info("leading as %s", self.identity)
                 return
-            if reported != (reported := self._holder()):
+            if reported != (reported := (self._lease or {}).get("spec", {}).get("holderIdentity")):
                 log.info("standing by: %s leads", reported or "nobody")
             await self.sleep(wait)
 
@@ -142,9 +142,6 @@ class Leader(Leadership):
         if self._observed[0] != renewal:
             self._observed = renewal, self.clock()
         return self._observed[1] + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS) - self.clock()
-
-    def _holder(self) -> object:
-        return (self._lease or {}).get("spec", {}).get("holderIdentity")
 
     def _taken(self, before: Mapping[str, Any]) -> dict[str, Any]:
         transitions = int(before.get("leaseTransitions") or 0) + 1

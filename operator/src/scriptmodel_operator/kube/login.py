@@ -131,7 +131,8 @@ def _is_proxy(address: str) -> bool:
 
 def _with_credentials(context: Context, settings: kopf.OperatorSettings) -> Connection:
     found = context.connection
-    return found if _has_credentials(found) or not context.user else _from_program(found, settings)
+    known = found.token or found.username or found.certificate_path or found.certificate_data
+    return found if known or not context.user else _from_program(found, settings)
 
 
 def _with_absolute_paths(info: Connection, files: list[Path]) -> Connection:
@@ -196,7 +197,3 @@ def _server_of_the_pod() -> str:
 def own_namespace() -> str:
     """Return the namespace of the pod that this process runs in; empty outside a pod."""
     return _NAMESPACE_FILE.read_text().strip() if _NAMESPACE_FILE.exists() else ""
-
-
-def _has_credentials(info: kopf.ConnectionInfo) -> bool:
-    return bool(info.token or info.username or info.certificate_path or info.certificate_data)

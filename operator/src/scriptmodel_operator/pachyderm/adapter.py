@@ -288,11 +288,7 @@ class PachydermGateway:
         )
 
     def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
-        what = f"putting files into {branch}"
-        with self._observed(self._pfs.ModifyFile), _translated(what):
-            self._deadline(what, seconds)
-            requests = upload_requests(branch, files, gone)
-            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
+        self._modify(f"putting files into {branch}", upload_requests(branch, files, gone), seconds)
 
     def copy_files(
         self,
@@ -303,10 +299,13 @@ class PachydermGateway:
         seconds: float,
         gone: Sequence[str] = (),
     ) -> None:
-        what = f"copying {source}@{commit} to {branch}"
+        self._modify(
+            f"copying {source}@{commit} to {branch}", copy_requests(source, commit, paths, branch, gone), seconds
+        )
+
+    def _modify(self, what: str, requests: Iterator[Any], seconds: float) -> None:
         with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
-            requests = copy_requests(source, commit, paths, branch, gone)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
     def fetch_file(

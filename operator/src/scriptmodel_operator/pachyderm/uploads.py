@@ -23,10 +23,7 @@ EVERYTHING = "/"
 
 def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
     """Yield a ModifyFile stream. Adding to an existing path appends, so each path is deleted first."""
-    target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
-    yield pfs.ModifyFileRequest(set_commit=target)
-    for path in gone:
-        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
+    yield from _into(branch, gone)
     for path, pieces in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
         # Without the first, empty piece, an empty file would not be created.
@@ -39,13 +36,18 @@ def copy_requests(
     source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef, gone: Iterable[str]
 ) -> Iterator[Any]:
     """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch."""
+    yield from _into(branch, gone)
+    for path in paths:
+        file = pfs.File(commit=messages.commit_message(source, commit), path=path)
+        yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
+
+
+def _into(branch: BranchRef, gone: Iterable[str]) -> Iterator[Any]:
+    """Yield the start of a ModifyFile stream to a branch: its commit, and the deletion of the paths in `gone`."""
     target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
     yield pfs.ModifyFileRequest(set_commit=target)
     for path in gone:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
-    for path in paths:
-        file = pfs.File(commit=messages.commit_message(source, commit), path=path)
-        yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
 
 
 def fetch_requests(path: str, url: str) -> Iterator[Any]:

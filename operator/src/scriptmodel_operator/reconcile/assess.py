@@ -10,7 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
-from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
@@ -130,8 +130,9 @@ def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
 
 
 def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
-    by_suspend = model.previous.suspended
-    return tuple(StartPipeline(seen.info.ref, "" if by_suspend else _last_job(seen)) for seen in view.stopped)
+    if model.previous.suspended:
+        return tuple(StartPipeline(seen.info.ref) for seen in view.stopped)
+    return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
 
 
 def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
@@ -173,7 +174,3 @@ def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:
     """Return the actions that stop the object's own pipelines; generate first, since it reads from train."""
     pipelines = (seen for seen in (view.generate, view.train) if seen and seen.ownership.ours)
     return tuple(StopPipeline(seen.info.ref) for seen in pipelines if not seen.info.stopped)
-
-
-def _last_job(seen: PipelineView) -> str:
-    return seen.jobs[0].ref.id if seen.jobs else "none"

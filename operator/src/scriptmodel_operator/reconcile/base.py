@@ -5,7 +5,7 @@ Once training has a copy, nothing that becomes of its source stops the object.
 
 from __future__ import annotations
 
-from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -13,7 +13,7 @@ from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.actions import Action, CopyFiles, CreateRepo, DeleteRepo
-from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
+from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.state import Problem
 
 COPYING = "the base model is being copied"
@@ -59,14 +59,12 @@ def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem 
 def _into_repo(
     model: ScriptModel, owner: Owner, view: ModelView, repo: RepoRef, source: BaseSource
 ) -> tuple[Action, ...] | Problem:
-    own, owned, mark = view.refs.own_base, view.base.owned, Mark(owner).to_json()
-    if owned is None:
-        return (CreateRepo(own, mark),)
-    if not owned.ownership.ours:
-        if may_write(model, owned.ownership):
-            return (CreateRepo(own, mark, adopt=True),)
-        text = conflict_message(model, f"repo {own}", owned.ownership, owned.mark)
-        return Problem(Reason.NAME_CONFLICT, text)
+    own = view.refs.own_base
+    owned = own_repo(model, owner, own, view.base.owned, "repo")
+    if isinstance(owned, Problem):
+        return owned
+    if isinstance(owned, CreateRepo):
+        return (owned,)
     commit = source.commit or ""
     return (CopyFiles(repo, commit, source.paths, BranchRef(own, copy_name(view.base.origin, commit))),)
 

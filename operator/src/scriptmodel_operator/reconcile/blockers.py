@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
-from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.observe.view import CorpusView, ModelView
+from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo
+from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.reconcile.actions import CreateRepo
 from scriptmodel_operator.reconcile.state import Problem
 
 
@@ -21,8 +23,7 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
         )
     for seen in (view.train, view.generate):
         if seen and not may_write(model, seen.ownership):
-            text = conflict_message(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
-            return Problem(Reason.NAME_CONFLICT, text)
+            return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.retained:
         names = ", ".join(str(ref) for ref in view.retained)
         commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
@@ -39,16 +40,32 @@ def may_write(model: ScriptModel, found: Ownership) -> bool:
     return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
 
 
-def conflict_message(model: ScriptModel, what: str, found: Ownership, mark: Mark | None) -> str:
+def own_repo(
+    model: ScriptModel, owner: Owner, ref: RepoRef, owned: OwnedRepo | None, what: str, effect: str = ""
+) -> OwnedRepo | CreateRepo | Problem:
+    """Return a repo if it is the object's own, else what makes it so, or what prevents that.
+
+    `effect` says what taking it over does besides.
+    """
+    if owned is not None and owned.ownership.ours:
+        return owned
+    if owned is None or may_write(model, owned.ownership):
+        return CreateRepo(ref, Mark(owner).to_json(), adopt=owned is not None)
+    return _conflict(model, f"{what} {ref}", owned.ownership, owned.mark, effect)
+
+
+def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None, effect: str = "") -> Problem:
     """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
     if found is Ownership.FOREIGN:
         same = mark is not None and mark.owner.namespace == model.namespace
         whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
-        return f"{what} belongs to {whose} and is never taken over: delete it in Pachyderm or rename this object"
+        text = f"{what} belongs to {whose} and is never taken over: delete it in Pachyderm or rename this object"
+        return Problem(Reason.NAME_CONFLICT, text)
     whose = "was not created by this operator"
     if found is Ownership.OTHER_CLUSTER:
         whose = f"belongs to ScriptModel {model} of another cluster"
-    return f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
+    text = f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
+    return Problem(Reason.NAME_CONFLICT, text + effect)
 
 
 def corpus_stage(corpus: CorpusView) -> Condition:

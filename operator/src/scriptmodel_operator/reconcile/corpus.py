@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.marks import Mark, Owner, Ownership
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
@@ -15,7 +15,7 @@ from scriptmodel_operator.ingest.source import Files, digests_of
 from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
-from scriptmodel_operator.reconcile.blockers import conflict_message, may_write
+from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import KnownSource, Problem
 
@@ -44,24 +44,16 @@ def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelVie
 
 
 def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> KnownSource:
-    owned, mark = view.owned_corpus, Mark(owner).to_json()
-    if owned is None:
-        return KnownSource(waits_for=_PUTTING, actions=(CreateRepo(view.refs.own_corpus, mark),))
-    if not owned.ownership.ours:
-        if not may_write(model, owned.ownership):
-            return KnownSource(problem=_conflict(model, owned))
-        return KnownSource(waits_for=_PUTTING, actions=(CreateRepo(owned.ref, mark, adopt=True),))
+    effect = " and replace its files"
+    owned = own_repo(model, owner, view.refs.own_corpus, view.owned_corpus, "corpus repo", effect)
+    if isinstance(owned, Problem):
+        return KnownSource(problem=owned)
+    if isinstance(owned, CreateRepo):
+        return KnownSource(waits_for=_PUTTING, actions=(owned,))
     http = model.spec.corpus.http
     if not isinstance(source, Attempt):
         return _from_config_map(view.refs, source, owned)
     return _from_http(model, view.refs, http, source, owned) if http else KnownSource()
-
-
-def _conflict(model: ScriptModel, owned: OwnedRepo) -> Problem:
-    text = conflict_message(model, f"corpus repo {owned.ref}", owned.ownership, owned.mark)
-    if owned.ownership is not Ownership.FOREIGN:
-        text += " and replace its files"
-    return Problem(Reason.NAME_CONFLICT, text)
 
 
 def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownSource:

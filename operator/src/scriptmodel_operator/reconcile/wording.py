@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from scriptmodel_operator.api.conditions import cut
 from scriptmodel_operator.api.fields import ApiModel
@@ -36,8 +35,6 @@ _TRAIN = {
     "--minutes": "model.minutes",
     "--layout": "corpus.layout",
     "--seed": "model.seed",
-}
-_TRAIN |= {
     "--from": "model.from",
     "--require-gpu": "training.gpu.required",
     "--patience": "training.earlyStopping.patience",
@@ -46,10 +43,7 @@ _TRAIN |= {
 
 def in_terms_of_the_object(text: str, *, generating: bool) -> str:
     """Replace the trainer's names of settings and options by the fields of the object that they come from."""
-    return _renamed(text, _OPTIONS if generating else _TRAIN)
-
-
-def _renamed(text: str, names: Mapping[str, str]) -> str:
+    names = _OPTIONS if generating else _TRAIN
     pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     return re.sub(rf"(?<![\w-])(?:{pattern})(?![\w-])", lambda found: names[found[0]], text)
 
