@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from scriptmodel_operator.api.corpus import Corpus
-from scriptmodel_operator.api.fields import PROJECT_PATTERN, PROJECT_WORDS, ApiModel, must_match, rules
+from scriptmodel_operator.api.fields import (
+    AS_DECIMAL,
+    PROJECT_PATTERN,
+    PROJECT_WORDS,
+    ApiModel,
+    decimal,
+    must_match,
+    rules,
+)
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.api.promotion import Promotion
 from scriptmodel_operator.api.training import Training
 
 ONE_START = "!has(self.model.from) || !self.training.warmStart"
+
+
+class Measure(StrEnum):
+    """What models are compared by."""
+
+    VALIDATION = "validation"
+    JUDGE = "judge"
+
+
+class Promotion(ApiModel):
+    """When the script of a retrained model replaces the last one. The models must have the same validation text."""
+
+    min_improvement: Annotated[str, decimal(at_most=10), AS_DECIMAL] | None = None
+    """Least improvement over the last model; a model below it is held back. Absent: each model replaces the last."""
+    measure: Measure = Measure.VALIDATION
+    """What is compared: validation for nats per character of the models, judge for the score of their scripts."""
 
 
 class Pachyderm(ApiModel):

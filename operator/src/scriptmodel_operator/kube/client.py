@@ -49,7 +49,7 @@ class _Session:
 
 
 class KubeClient:
-    """A pool of connections. Implements `KubeGateway` and `LeaseGateway`.
+    """A pool of connections. Implements `KubeGateway`.
 
     It reads an expired token again, once a request. No request lasts longer than `leadership` does.
     """

@@ -1,6 +1,6 @@
 """The requests to the API server that the operator makes while it leads: all of them, and no more.
 
-The adapter over HTTP is `client.py`. `scriptmodel local` and the tests implement the same Protocols without a server.
+The adapter over HTTP is `client.py`. `scriptmodel local` and the tests implement the same Protocol without a server.
 Every method raises a `KubeError`.
 """
 
@@ -33,16 +33,3 @@ class KubeGateway(Protocol):
 
     async def create_event(self, namespace: str, body: Mapping[str, Any], /) -> None:
         """Create an event. Raises KubeConflictError if one of that name exists already."""
-
-
-class LeaseGateway(Protocol):
-    """The API server, as leader election uses it."""
-
-    async def get_lease(self, namespace: str, name: str, /) -> dict[str, Any]:
-        """Return a Lease. Raises KubeNotFoundError."""
-
-    async def create_lease(self, namespace: str, body: Mapping[str, Any], /) -> dict[str, Any]:
-        """Create a Lease and return it. Raises KubeConflictError if it exists already."""
-
-    async def replace_lease(self, namespace: str, name: str, body: Mapping[str, Any], /) -> dict[str, Any]:
-        """Replace a Lease and return it. Raises KubeConflictError if it has changed since `body` was read."""

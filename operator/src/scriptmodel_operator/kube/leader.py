@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.kube.gateway import LeaseGateway
 from scriptmodel_operator.leadership import Leadership
 
 LEASE_NAME = "scriptmodel-operator"
@@ -44,7 +44,7 @@ def uptime() -> float:
 class Leader(Leadership):
     """Acquires the lease, keeps it while the operator works, and releases it."""
 
-    gateway: LeaseGateway
+    client: KubeClient
     namespace: str
     identity: str = field(default_factory=lambda: f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}")
     clock: Callable[[], float] = uptime
@@ -157,7 +157,7 @@ class Leader(Leadership):
             "metadata": {"name": LEASE_NAME, "namespace": self.namespace},
             "spec": {**self._held(), "acquireTime": _now(), "leaseTransitions": 0},
         }
-        self._lease = await self.gateway.create_lease(self.namespace, body)
+        self._lease = await self.client.create_lease(self.namespace, body)
 
     async def _renew(self) -> None:
         """Renew the lease; after a write whose answer was lost, read it first."""
@@ -170,12 +170,12 @@ class Leader(Leadership):
         self._renewed = sent
 
     async def _read(self) -> dict[str, Any]:
-        return await self.gateway.get_lease(self.namespace, LEASE_NAME)
+        return await self.client.get_lease(self.namespace, LEASE_NAME)
 
     async def _put(self, lease: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Replace the lease. Raises KubeConflictError if it has changed since it was read."""
         body = {**lease, "spec": {**lease["spec"], **changes}}
-        self._lease = await self.gateway.replace_lease(self.namespace, LEASE_NAME, body)
+        self._lease = await self.client.replace_lease(self.namespace, LEASE_NAME, body)
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from scriptmodel_operator.api.identity import PROMOTE
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.promotion import Measure
+from scriptmodel_operator.api.spec import Measure
 from scriptmodel_operator.api.status import PromotionStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import ModelView, WrittenScript

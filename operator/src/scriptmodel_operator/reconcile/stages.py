@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
@@ -15,12 +17,24 @@ from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
-from scriptmodel_operator.reconcile.wording import failure, in_terms_of_the_object
-from scriptmodel_operator.reconcile.workers import cannot_start, things_to_check
+from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
 _CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
-_TRAIN_AGAIN = "change the spec or annotate scriptmodel.dev/retrain-at"
-_WRITE_AGAIN = "change spec.generation, if only its seed; the model is kept"
+
+
+class _Work(NamedTuple):
+    """What messages say of a job; `again` is what makes another one."""
+
+    name: str
+    verb: str
+    failed: Reason
+    again: str
+
+
+_TRAINING = _Work("training", "train", Reason.TRAINING_FAILED, "change the spec or annotate scriptmodel.dev/retrain-at")
+_GENERATION = _Work(
+    "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
+)
 
 
 def training_stage(view: ModelView, previous: ScriptModelStatus) -> Condition:
@@ -42,10 +56,8 @@ def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: 
     if job.state is JobState.SUCCESS:
         return _succeeded(job, view)
     if job.state.final:
-        if job.reason.startswith(PENDING_TEXT):
-            return _without_worker(job, train.claim, _TRAIN_AGAIN)
         failed = failure(job, view.training_log, reported, generating=False)
-        return _ended(job, failed, Reason.TRAINING_FAILED, _TRAIN_AGAIN)
+        return _ended(job, failed, _TRAINING, train.claim)
     if train.running is not None:
         message = _training_message(view, train, job)
         return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
@@ -139,10 +151,8 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
-        if job.reason.startswith(PENDING_TEXT):
-            return _without_worker(job, "", _WRITE_AGAIN)
         failed = failure(job, view.generation_log, reported, generating=True)
-        return _ended(job, failed, Reason.GENERATION_FAILED, _WRITE_AGAIN)
+        return _ended(job, failed, _GENERATION)
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
@@ -168,36 +178,28 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
     return Condition(Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})", ConditionStatus.TRUE)
 
 
-def _ended(job: JobInfo, known: JobFailure | None, failed: Reason, again: str) -> Condition:
-    """Return the stage of a job that ended without a result; `again` says what makes another one."""
-    generating = failed is Reason.GENERATION_FAILED
-    what = "generation" if generating else "training"
-    if job.state is JobState.KILLED:
-        return _killed(job, "write" if generating else "train", again)
-    if job.state is JobState.UNRUNNABLE:
-        return Problem(failed, f"{what} could not run: {job.reason} (job {short_id(job.ref.id)})")
-    why = known.cause if known else f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
-    return Problem(failed, f"{what} failed: {why} (job {short_id(job.ref.id)})")
-
-
-def _without_worker(job: JobInfo, claim: str, again: str) -> Condition:
-    """Return the stage of a job that was stopped at pendingDeadline; its reason has what Pachyderm had reported."""
-    known = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
-    what = cannot_start(known, claim) if known else things_to_check(claim)
-    text = f"no worker started within pendingDeadline: {what}, then {again} (job {short_id(job.ref.id)})"
-    return Problem(Reason.WORKER_UNAVAILABLE, text)
-
-
-def _killed(job: JobInfo, verb: str, again: str) -> Condition:
+def _ended(job: JobInfo, known: JobFailure | None, work: _Work, claim: str = "") -> Problem:
+    """Return the stage of a job that ended without a result."""
     of_job = f"(job {short_id(job.ref.id)})"
-    if job.reason.startswith(ACTIVE_TEXT):
+    if job.reason.startswith(PENDING_TEXT):
+        # The reason has what Pachyderm had reported.
+        reported = job.reason.partition(REASON_FOLLOWS)[2].partition(REASON_FOLLOWS)[2]
+        what = cannot_start(reported, claim) if reported else things_to_check(claim)
+        text = f"no worker started within pendingDeadline: {what}, then {work.again} {of_job}"
+        return Problem(Reason.WORKER_UNAVAILABLE, text)
+    if job.state is JobState.KILLED and job.reason.startswith(ACTIVE_TEXT):
         return Problem(
             Reason.DEADLINE_EXCEEDED,
-            f"the job ran longer than activeDeadline and was stopped: raise training.activeDeadline or {verb} less, "
-            f"then {again} {of_job}",
+            f"the job ran longer than activeDeadline and was stopped: raise training.activeDeadline or {work.verb} "
+            f"less, then {work.again} {of_job}",
         )
-    why = job.reason.strip() or "no reason given"
-    return Problem(Reason.JOB_STOPPED, f"the job was stopped ({why}): {again} {of_job}")
+    if job.state is JobState.KILLED:
+        why = job.reason.strip() or "no reason given"
+        return Problem(Reason.JOB_STOPPED, f"the job was stopped ({why}): {work.again} {of_job}")
+    if job.state is JobState.UNRUNNABLE:
+        return Problem(work.failed, f"{work.name} could not run: {job.reason} {of_job}")
+    why = (known.cause if known else None) or f"{job.reason or 'no reason given'}; {_CAUSE_UNKNOWN}"
+    return Problem(work.failed, f"{work.name} failed: {why} {of_job}")
 
 
 def _pipeline_failed(seen: PipelineView) -> str:

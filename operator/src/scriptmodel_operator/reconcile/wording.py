@@ -12,6 +12,7 @@ from scriptmodel_operator.api.status import MAX_CAUSE, JobFailure
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 
+_LONGEST_REASON = 300
 _OUT_OF_MEMORY = (
     "the process was killed (`signal: killed`), most likely because memory ran out: raise "
     "training.resources.limits.memory, or use a node with more"
@@ -74,3 +75,34 @@ def failure(job: JobInfo, log: LogDigest | None, reported: JobFailure | None, *,
 def _last_lines(tail: tuple[str, ...]) -> str:
     """Return the preceding lines joined into one: kubectl cuts a column at the first line feed."""
     return f"; its log before that: {' | '.join(line.strip() for line in tail)}" if tail else ""
+
+
+def cannot_start(reason: str, claim: str) -> str:
+    """Return what to say of a job that no worker can take for a reason that Pachyderm reports.
+
+    For a pod that no node takes, that reason is the scheduler's message. It does not always name the claim.
+    """
+    reason = reason.strip()[:_LONGEST_REASON] or "no reason given"
+    problem = _of_claim(reason, claim)
+    return f"{problem} ({reason})" if problem else reason
+
+
+def things_to_check(claim: str) -> str:
+    """Return what to check where no reason is known."""
+    if not claim:
+        return "check node capacity, GPUs and the image"
+    return (
+        f"check node capacity, GPUs, the image and the PersistentVolumeClaim {claim}, which must exist and be bound "
+        "in the namespace of Pachyderm's pods"
+    )
+
+
+def _of_claim(reason: str, claim: str) -> str:
+    """Return what is wrong with the claim and what to do; empty if the reason is another one."""
+    if not claim or "persistentvolumeclaim" not in reason.lower():
+        return ""
+    subject = f"the PersistentVolumeClaim {claim}"
+    if "not found" in reason:
+        return f"{subject} does not exist: create it in the namespace of Pachyderm's pods, or name another one"
+    state = "is not bound to a volume" if "unbound" in reason else "cannot be used"
+    return f"{subject} {state}: see `kubectl describe pvc {claim}` in the namespace of Pachyderm's pods"
