@@ -27,7 +27,10 @@ def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_mod
     assert perplexities(world.pachyderm, world.model) == [400.5, 200.25]
     job = world.pachyderm.succeed(world.train)
     world.pachyderm.files[job.ref.pipeline.output, job.ref.id]["/metrics.json"] = json.dumps(
-        {"epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}, "?"]}
+        {
+            "perplexity": {},
+            "epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}],
+        }
     ).encode()
     assert perplexities(world.pachyderm, world.model) == [400.0, 90.5]
 

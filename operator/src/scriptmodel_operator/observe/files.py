@@ -10,8 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
-from scriptmodel_operator.observe.figures import number, whole
-from scriptmodel_operator.observe.progress import device_status, short_text
+from scriptmodel_operator.observe.untrusted import device_status, number, short_text, whole
 
 _LONGEST_WORD = 200
 _VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")

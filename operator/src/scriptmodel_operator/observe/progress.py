@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.api.status import DeviceStatus
-from scriptmodel_operator.api.text import CONTROLS, ESCAPES
-from scriptmodel_operator.observe.events import parse_event
-from scriptmodel_operator.observe.figures import number, whole
+from scriptmodel_operator.observe.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.pachyderm.values import LogLine
 
 TAIL_LINES = 12
@@ -101,11 +99,6 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
     return reader(counted, event) if reader else counted
 
 
-def readable(text: str) -> str:
-    """Return the text as a terminal would show it in the end, without escapes and control characters."""
-    return CONTROLS.sub("", ESCAPES.sub("", text).rstrip("\r\n").rpartition("\r")[2])
-
-
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     """Start a new attempt, which drops the progress and the error of the one before unless it resumes that one."""
     best = digest.best_perplexity if event.get("resumed_from") else None
@@ -178,18 +171,6 @@ def _device(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     device = device_status(kind, name, event.get("memory_bytes"), precision)
     warnings = tuple(each for each in digest.warnings if each[0] != NO_GPU or device.kind != "gpu")
     return replace(digest, device=device, warnings=warnings)
-
-
-def device_status(kind: str, name: str, memory_bytes: object, precision: str = "") -> DeviceStatus:
-    """Return a device as the status has it; another image than the trainer's may write anything as its kind."""
-    memory = whole(memory_bytes)
-    shown = f"{round(memory / 2**30)}Gi" if memory else None
-    return DeviceStatus(kind=kind or None, name=name or None, memory=shown, precision=precision or None)
-
-
-def short_text(value: object, limit: int) -> str:
-    """Return one line of at most `limit` characters; empty for anything but text."""
-    return " ".join(readable(value[: 2 * limit]).split())[:limit] if isinstance(value, str) else ""
 
 
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
