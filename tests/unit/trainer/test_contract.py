@@ -154,9 +154,10 @@ def test_generate_writes_the_scripts_and_their_record(job: dict[str, Any], tmp_p
     done = run_trainer(words, {"PFS_ROOT": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     written = [(Path(event["file"]).name, event["event"]) for event in events_of(done.stdout)]
-    assert written == [(name, "written") for name in ("new_script.txt", "new_script.2.txt", "generation.json")]
+    formats = [f"new_script{number}.{form}" for number in ("", ".2") for form in ("txt", "fountain", "fdx", "html")]
+    assert written == [(name, "written") for name in (*formats, "generation.json")]
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {"new_script.txt", "new_script.2.txt", "generation.json"}
+    assert {path.name for path in out.iterdir()} == {*formats, "generation.json"}
     text = (out / "new_script.txt").read_text("utf-8")
     assert text.startswith("[ ANNA ]: The lamp")
     assert len(text.split()) <= 60

@@ -16,6 +16,7 @@ import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.splitting import FILES, SCENES
+from scriptmodel_trainer.suffixes import ALL, SUFFIXES
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -334,7 +335,19 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         default="first",
         help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
     )
-    add("--out", type=pfs_path, metavar="FILE", help="write the script to this file [default: standard output]")
+    add(
+        "--out",
+        type=pfs_path,
+        metavar="FILE",
+        help=f"write the script to this file, in the format of its suffix {', '.join(SUFFIXES.values())} "
+        "[default: standard output]",
+    )
+    add(
+        "--format",
+        choices=(*SUFFIXES, ALL),
+        help="format of the script; all: each of them beside --out [default: that of the suffix of --out, else text; "
+        "all if --out is in /pfs/out]",
+    )
     add(
         "--record",
         type=pfs_path,
@@ -393,16 +406,14 @@ def _add_export(commands: _Commands[_Parser]) -> None:
     add("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
 
 
-def is_output_of_pipeline(path: Path) -> bool:
+def is_output_of_pipeline(path: Path | None) -> bool:
     """True for a file in the output of a Pachyderm job, whose commands end with its files in /pfs/out."""
-    return path.parent == Path(os.environ.get("PFS_ROOT") or "/pfs") / "out"
+    return path is not None and path.parent == Path(os.environ.get("PFS_ROOT") or "/pfs") / "out"
 
 
 def usual_record(out: Path | None) -> Path | None:
     """Return the record that a pipeline's consumer reads beside its script; elsewhere none is written."""
-    if out is None or not is_output_of_pipeline(out):
-        return None
-    return out.with_name("generation.json")
+    return out.with_name("generation.json") if out and is_output_of_pipeline(out) else None
 
 
 def log_kind(words: Sequence[str]) -> str:

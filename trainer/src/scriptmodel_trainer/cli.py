@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from scriptmodel_trainer.arguments import log_kind, parser, usual_record
+from scriptmodel_trainer.arguments import is_output_of_pipeline, log_kind, parser, usual_record
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.suffixes import ALL, formats_for
 
 T = TypeVar("T")
 
@@ -160,6 +161,7 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
         record=options.record or usual_record(options.out),
         judged_temperature=judged,
+        formats=formats_for(options.format, options.out, ALL if is_output_of_pipeline(options.out) else None),
     )
     texts = generate.generate(chosen, progress_for(log))
     if options.out is None:

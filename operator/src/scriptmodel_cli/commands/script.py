@@ -12,14 +12,13 @@ import click
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.files import write_new
-from scriptmodel_cli.formats import FORMATS, TEXT
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
+from scriptmodel_cli.scripts import TEXT, format_option, read_script, suffix_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import RepoRef
 
-_MAX_SCRIPT_BYTES = 1 << 30
 _FIGURES = ("originality", "variety", "order", "vocabulary", "form")
 _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 
@@ -28,22 +27,27 @@ _SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 @name_argument
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Print sample N [default: 1].")
 @click.option("--all", "every", is_flag=True, help="Print all samples.")
-@click.option(
-    "--format", "form", type=click.Choice([*FORMATS]), default=TEXT, show_default=True, help="Format of the script."
-)
+@format_option
 @click.option("--score", is_flag=True, help="Print the verdict on the script instead of the script.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @pass_session
 def script(
-    session: Session, name: str, sample: int | None, every: bool, form: str, score: bool, out: Path | None, force: bool
+    session: Session,
+    name: str,
+    sample: int | None,
+    every: bool,
+    form: str | None,
+    score: bool,
+    out: Path | None,
+    force: bool,
 ) -> None:
-    """Print the newest script of NAME. A short one is read from the status, a longer one from Pachyderm.
+    """Print the newest script of NAME. A short text is read from the status, all others from Pachyderm.
 
     \b
     Examples:
       scriptmodel script thrones | less
-      scriptmodel script thrones --format fountain --out new_script.fountain
+      scriptmodel script thrones --out new_script.fountain   # or .fdx, or .html to print
       scriptmodel script thrones --sample 2          # after spec.generation.samples: 3
       scriptmodel script thrones --score             # is it a copy, a loop or noise?
     """
@@ -51,8 +55,9 @@ def script(
         raise click.UsageError("--sample and --all are mutually exclusive")
     if score and (sample or every or out):
         raise click.UsageError("--score is of the script itself: leave out --sample, --all and --out")
-    if every and form == "html":
-        raise click.UsageError("--all does not support html, since a page holds one script: use --sample N")
+    suffix = suffix_of(form, out)
+    if every and suffix != TEXT:
+        raise click.UsageError(f"--all joins texts, and a file {suffix} holds one script: use --sample N")
     model = session.get(name)
     status = model.get("status") or {}
     found, where = status.get("script") or {}, (status.get("lineage") or {}).get("script")
@@ -63,11 +68,7 @@ def script(
         return
     keeps_best = (model["spec"].get("generation") or {}).get("keep") == "best"
     advice = "spec.generation.keep: best keeps one; set keep: first" if keeps_best else "raise spec.generation.samples"
-    contents = _samples(session, name, found, where, None if every else sample or 1, advice)
-    if form == TEXT:
-        content = b"\n".join(contents)
-    else:
-        content = "\n".join(FORMATS[form](each.decode(errors="replace")) for each in contents).encode()
+    content = b"\n".join(_samples(session, name, found, where, None if every else sample or 1, suffix, advice))
     if out is None:
         emit(content.decode(errors="replace"))
     else:
@@ -86,22 +87,31 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
 
 
 def _samples(
-    session: Session, name: str, found: Mapping[str, Any], where: Mapping[str, Any], sample: int | None, advice: str
+    session: Session,
+    name: str,
+    found: Mapping[str, Any],
+    where: Mapping[str, Any],
+    sample: int | None,
+    suffix: str,
+    advice: str,
 ) -> list[bytes]:
-    """Return the contents of one sample, or of all. Raises InputError, with `advice`, if the sample does not exist."""
+    """Return the contents of one sample, or of all, in the format with this suffix.
+
+    Raises InputError, with `advice`, if the sample does not exist.
+    """
     excerpt = str(found.get("excerpt", "")).encode()
-    if sample == 1 and len(excerpt) >= found["sizeBytes"]:
+    if sample == 1 and suffix == TEXT and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
     repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
     with session.pachyderm(f"the script of {name}") as gateway:
         if sample == 1:
-            return [gateway.read_file(repo, commit, found["path"], _MAX_SCRIPT_BYTES)]
+            return [read_script(gateway, where, found["path"], suffix)]
         paths = {int(match[1] or 1): path for path in gateway.walk_files(repo, commit) if (match := sample_path(path))}
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, sorted(paths)))
             raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; {advice}")
         numbers = sorted(paths) if sample is None else [sample]
-        return [gateway.read_file(repo, commit, paths[number], _MAX_SCRIPT_BYTES) for number in numbers]
+        return [read_script(gateway, where, paths[number], suffix) for number in numbers]
 
 
 def sample_path(path: str) -> re.Match[str] | None:

@@ -18,6 +18,7 @@ from scriptmodel_cli.files import write_new
 from scriptmodel_cli.local.run import to_script
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
+from scriptmodel_cli.scripts import format_option, suffix_of
 from scriptmodel_cli.session import Session
 
 
@@ -43,6 +44,7 @@ from scriptmodel_cli.session import Session
     help="Keep all state in DIR, to resume or update later.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
+@format_option
 @click.option(
     "--trainer",
     envvar=f"{PREFIX}_TRAINER",
@@ -52,7 +54,13 @@ from scriptmodel_cli.session import Session
 )
 @pass_session
 def local(
-    session: Session, file: Path, corpus: tuple[Path, ...], keep: Path | None, out: Path | None, trainer: Path | None
+    session: Session,
+    file: Path,
+    corpus: tuple[Path, ...],
+    keep: Path | None,
+    out: Path | None,
+    form: str | None,
+    trainer: Path | None,
 ) -> None:
     """Train and generate a script on this machine, with the operator's own code but without Kubernetes.
 
@@ -65,6 +73,7 @@ def local(
       scriptmodel local -f thrones.yaml --corpus plays/ --keep state/
       scriptmodel local -f thrones.yaml --keep state/ --out new_script.txt
     """
+    suffix = suffix_of(form, out)
     documents = read_documents(file)
     if out is not None and not os.access(out if out.exists() else out.parent, os.W_OK):
         raise InputError(f"cannot write {out}: name a file in a writable folder")
@@ -78,7 +87,7 @@ def local(
             raise InputError(f"cannot create {keep or 'a temporary folder'}: {error.strerror}") from error
         files = corpus_of(corpus) if corpus else []
         try:
-            script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer)
+            script = to_script(folder.absolute(), documents, session.namespace or "default", files, trainer, suffix)
         except OSError as error:
             if error.filename is None:
                 raise

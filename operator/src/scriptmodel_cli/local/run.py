@@ -27,6 +27,7 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
 from scriptmodel_cli.pushing import ensure_repo, push
 from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.scripts import read_script
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
@@ -44,13 +45,14 @@ CLAIM = "checkpoints"
 """A folder of localpach, so that an interrupted training resumes."""
 _POLL_SECONDS = 0.5
 _REFRESH_SECONDS = 0.2
-_MAX_SCRIPT_BYTES = 1 << 30
 
 
 def to_script(
-    folder: Path, documents: Documents, namespace: str, corpus: Sequence[CorpusFile], trainer: Path | None
+    folder: Path, documents: Documents, namespace: str, corpus: Sequence[CorpusFile], trainer: Path | None, suffix: str
 ) -> bytes:
-    """Return the newest script. `folder` holds all state: the object, localpach's root and the logs.
+    """Return the newest script in the format with this suffix.
+
+    `folder` holds all state: the object, localpach's root and the logs.
 
     Raises ClickException if the object is stalled, InputError if `folder` is damaged, Exit on an interrupt.
     """
@@ -68,7 +70,7 @@ def to_script(
         session = Session(pachd=address)
         _put_corpus(session, spec, corpus, folder / "corpus.sha256")
         asyncio.run(_reconcile(objects, session, check))
-        return _result(objects.raw, session)
+        return _result(objects.raw, session, suffix)
 
 
 def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool) -> None:
@@ -145,7 +147,7 @@ async def _watch(objects: Objects, session: Session, check: Callable[[], None]) 
         await asyncio.sleep(_REFRESH_SECONDS)
 
 
-def _result(found: dict[str, Any], session: Session) -> bytes:
+def _result(found: dict[str, Any], session: Session, suffix: str) -> bytes:
     if text.suspended(found):
         raise SuspendedError("the ScriptModel is suspended: set `suspend: false` in the file to run it")
     ready = text.condition(found)
@@ -155,8 +157,7 @@ def _result(found: dict[str, Any], session: Session) -> bytes:
         note(f"{ready['message']} (here: the same annotation in the file)")
     where, script = found["status"]["lineage"]["script"], found["status"]["script"]
     with session.pachyderm("the script") as gateway:
-        repo = RepoRef(where["project"], where["repo"])
-        return gateway.read_file(repo, where["commit"], script["path"], _MAX_SCRIPT_BYTES)
+        return read_script(gateway, where, script["path"], suffix)
 
 
 def everything_for(namespace: str) -> Policy:

@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import msgspec
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature, verdicts_on_temperatures
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -27,6 +28,7 @@ from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import json_bytes, prepare_folder, require_file, write_file
+from scriptmodel_trainer.suffixes import SUFFIXES, TEXT
 
 FIRST, BEST = "first", "best"
 _NAMED = 10  # unknown words in a warning
@@ -38,7 +40,8 @@ class GenerateOptions:
 
     `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
     or BEST for the one that the judge ranks first. With `only_new` a script leaves out the text that it continues.
-    With `judged_temperature` the judge replaces that of `sampling`.
+    With `judged_temperature` the judge replaces that of `sampling`. Each of several `formats` has its suffix in place
+    of that of `out`.
     """
 
     model: Path
@@ -54,10 +57,11 @@ class GenerateOptions:
     cache: bool = False
     judged_temperature: bool = False
     only_new: bool = False
+    formats: tuple[str, ...] = (TEXT,)
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
-    """Write `samples` scripts, or the best of them; returns their texts.
+    """Write `samples` scripts, or the best of them; returns them in the first of the formats.
 
     Sample i of a seed is the same whatever `samples` is.
     """
@@ -84,8 +88,9 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     texts = [
         writer.text(tokens if options.only_new else script.tokens) for script, tokens in zip(scripts, new, strict=True)
     ]
+    titles = [_title_page(options, model, number, len(texts)) for number in range(1, len(texts) + 1)]
     if options.out is not None:
-        entries = _store(options.out, scripts, texts, progress)
+        entries = _store(options, options.out, scripts, texts, titles, progress)
         for entry, verdict in zip(entries, verdicts, strict=False):
             entry["score"] = dataclasses.asdict(verdict)
         if best is not None:
@@ -94,7 +99,15 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
             record = _record(options, model, entries, tried, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
-    return texts
+    return [FORMATS[options.formats[0]](text, title) for text, title in zip(texts, titles, strict=True)]
+
+
+def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number: int, count: int) -> TitlePage:
+    """Return the first page of a script: enough to find it again."""
+    corpus, sample = model.origin.corpus.files, f", sample {number}" if count > 1 else ""
+    made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
+    drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
+    return TitlePage("A new script", f"A model of {made}, {drawn}")
 
 
 def _check(options: GenerateOptions) -> None:
@@ -106,6 +119,9 @@ def _check(options: GenerateOptions) -> None:
         raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
     if options.seed < 0:
         raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    if options.out is None and options.formats != (TEXT,) and options.samples > 1 and options.keep != BEST:
+        message = f"standard output holds one script of the format {options.formats[0]}"
+        raise BadInputError(message, "name a file with --out, or leave out --samples")
 
 
 def _note_unknown(writer: Writer | ExactWriter, opening: Opening, progress: Progress) -> None:
@@ -158,7 +174,7 @@ def _prepare(options: GenerateOptions) -> None:
             raise BadInputError("--record needs --out", "give both or neither")
         return
     count = 1 if options.keep == BEST else options.samples
-    paths = [sample_path(options.out, sample) for sample in range(1, count + 1)]
+    paths = [path for sample in range(1, count + 1) for path in sample_paths(options.out, sample, options.formats)]
     folder = Path(os.path.realpath(options.model))
     if options.record is not None and os.path.realpath(options.record) in map(os.path.realpath, paths):
         raise BadInputError(f"{options.record} is the name of a script and of its record", "give another name")
@@ -177,17 +193,30 @@ def sample_path(out: Path, sample: int) -> Path:
     return out if sample == 1 else out.with_name(f"{out.stem}.{sample}{out.suffix}")
 
 
-def _store(out: Path, scripts: list[Script], texts: list[str], progress: Progress) -> list[dict[str, Any]]:
+def sample_paths(out: Path, sample: int, formats: Sequence[str]) -> list[Path]:
+    """Return the paths of a sample in each format: `out` itself for one format, else with the suffixes of all."""
+    outs = [out] if len(formats) == 1 else [out.with_suffix(SUFFIXES[name]) for name in formats]
+    return [sample_path(each, sample) for each in outs]
+
+
+def _store(
+    options: GenerateOptions,
+    out: Path,
+    scripts: list[Script],
+    texts: list[str],
+    titles: list[TitlePage],
+    progress: Progress,
+) -> list[dict[str, Any]]:
     """Write the scripts; returns what the record says of each."""
     entries = []
-    for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1):
-        path = sample_path(out, number)
-        content = text.encode("utf-8", errors="replace")
-        write_file(path, content)
-        words = count_pieces(text)
-        progress.report(FileWritten(path, words))
-        digest = hashlib.sha256(content).hexdigest()
-        entry: dict[str, Any] = {"file": path.name, "words": words, "tokens": len(script.tokens), "sha256": digest}
+    for number, (script, text, title) in enumerate(zip(scripts, texts, titles, strict=True), 1):
+        words, paths = count_pieces(text), sample_paths(out, number, options.formats)
+        contents = [FORMATS[name](text, title).encode("utf-8", errors="replace") for name in options.formats]
+        for path, content in zip(paths, contents, strict=True):
+            write_file(path, content)
+            progress.report(FileWritten(path, words))
+        digest = hashlib.sha256(contents[0]).hexdigest()
+        entry: dict[str, Any] = {"file": paths[0].name, "words": words, "tokens": len(script.tokens), "sha256": digest}
         if script.cast:
             entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}
         entries.append(entry)

@@ -85,7 +85,7 @@ class _Pages:
         if titled or (not self._begun and self._slugs and not self._keyed and _is_title(paragraph, self.draft)):
             return "title-page"
         self._begun = True
-        return "page-head" if self.draft.is_head(text) and not _is_slug(text) else ""
+        return "page-head" if self.draft.is_head(text) and not is_slug(text) else ""
 
 
 @functools.lru_cache(maxsize=1)
@@ -136,13 +136,13 @@ def score(sample: Sequence[str]) -> float:
 
     Those with a title page, or names in the middle of the line, are more likely to be screenplays.
     """
-    slugs = sum(_is_slug(line.lstrip("# ")) for line in sample)  # a section may be one
+    slugs = sum(is_slug(line.lstrip("# ")) for line in sample)  # a section may be one
     titled = next((_TITLE_PAGE.match(paragraph.text) is not None for paragraph in paragraphs(sample)), False)
     if not titled and not slugs:
         return 0.0
     draft = _draft(tuple(sample))
     found = [paragraph.text for paragraph in draft.recut(_paragraphs(sample))]
-    spoken = sum(1 for text in found if dialogue(text) is not None or _is_slug(text))
+    spoken = sum(1 for text in found if dialogue(text) is not None or is_slug(text))
     sure = titled or ((draft.centred or draft.lined) and slugs >= _SCENES)
     return min(0.99, (0.6 if sure else 0.3) + spoken / len(found)) if spoken >= 2 else 0.0
 
@@ -173,7 +173,7 @@ def _heading(paragraph: Paragraph, text: str) -> Iterator[Event]:
 
 def _slugline(paragraph: Paragraph) -> bool:
     text = paragraph.text
-    return _is_slug(text) or (text.startswith(".") and not text.startswith(".."))
+    return is_slug(text) or (text.startswith(".") and not text.startswith(".."))
 
 
 def speech(paragraph: Paragraph, spoken: tuple[str, str, str]) -> Iterator[Event]:
@@ -231,7 +231,7 @@ def _is_framed(slug: str) -> bool:
 def _stands_alone(text: str) -> bool:
     """Return True for a line that no other belongs to: a slugline, `CUT TO:`, the head or foot of a page."""
     short = len(text) < _PRINTED
-    return short and (_is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_page_edge(text))
+    return short and (is_slug(text) or _TRANSITION.fullmatch(text) is not None or _is_page_edge(text))
 
 
 def _is_page_edge(text: str) -> bool:
@@ -240,7 +240,7 @@ def _is_page_edge(text: str) -> bool:
     return _PAGE.fullmatch(_unnumbered(text)[1]) is not None
 
 
-def _is_slug(text: str) -> bool:
+def is_slug(text: str) -> bool:
     """Return True for `EXT. ...`, and for what is between its number and the same number again."""
     return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
 
@@ -254,7 +254,7 @@ def dialogue(text: str) -> tuple[str, str, str] | None:
     if _SUNG.fullmatch(text):
         text = text.lstrip("! ")  # a name that was forced to be action, above its song
     match = _NAME.match(text)
-    if match is None or _is_slug(text):
+    if match is None or is_slug(text):
         return None
     words = text[match.end() :]
     name = match["name"].lstrip("@").strip(" .,-")

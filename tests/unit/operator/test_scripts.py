@@ -1,4 +1,4 @@
-"""Scripts as Fountain and as HTML."""
+"""Scripts and reports that the command downloads."""
 
 from __future__ import annotations
 
@@ -10,30 +10,10 @@ from click.testing import CliRunner
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.files import write_new
-from scriptmodel_cli.formats import to_fountain, to_html
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import World, trained_world
-
-SCRIPT = "{{ INT. HALL - NIGHT }}\n{{ Enter <all> . }}\n[ LADY_MACBETH ]: [ aside ] Out , spot !\n[ JON ]:\n"
-
-
-def test_fountain_has_headings_action_names_and_parentheticals() -> None:
-    assert to_fountain(SCRIPT) == (
-        "INT. HALL - NIGHT\n\n!Enter <all> .\n\nLADY MACBETH\n(aside)\nOut , spot !\n\nJON\n...\n"
-    )
-    assert to_fountain("{{ SCENE II. A wood. }}") == ".SCENE II. A wood.\n"
-    assert to_fountain("[ JON ]: *so*") == "JON\n\\*so\\*\n", "no emphasis"
-    assert to_fountain("[ 1_CITIZEN ]: Speak.") == "@1 CITIZEN\nSpeak.\n", "a name without a letter first is forced"
-
-
-def test_a_page_is_escaped() -> None:
-    page = to_html(SCRIPT + "[ <script>x ]: a & b\n")
-    assert "<b>LADY MACBETH</b> <em>(aside)</em> Out , spot !" in page
-    assert "<h2>INT. HALL - NIGHT</h2>" in page
-    assert "<em>Enter &lt;all&gt; .</em>" in page
-    assert "<script" not in page
 
 
 def test_a_file_is_overwritten_only_with_force(tmp_path: Path) -> None:
@@ -55,6 +35,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     lineage = world.model.status["lineage"]
     script = world.pachyderm.files[world.generate.output, lineage["script"]["commit"]]
     script.update({"/new_script.2.txt": b"[ TWO ]: 2\n", "/new_script.3.txt": b"[ THREE ]: 3\n"})
+    script.update({"/new_script.fountain": b"ONE\n1\n", "/new_script.3.fountain": b"THREE\n3\n"})
     world.pachyderm.files[world.train.output, lineage["model"]["commit"]]["/report.html"] = b"<html>report</html>"
     world.pachyderm.close = lambda: None  # type: ignore[method-assign]
     monkeypatch.setattr(Session, "get", lambda *_args, **_more: as_object(world))
@@ -72,7 +53,23 @@ def test_each_sample_can_be_had_and_all(world: World) -> None:
     assert run("script", "thrones") == (0, first, "")
     assert run("script", "thrones", "--sample", "2") == (0, "[ TWO ]: 2\n", "")
     assert run("script", "thrones", "--all") == (0, f"{first}\n[ TWO ]: 2\n\n[ THREE ]: 3\n", "")
-    assert run("script", "thrones", "--sample", "3", "--format", "fountain")[1] == "THREE\n3\n"
+
+
+def test_a_format_is_that_of_the_option_or_of_the_suffix(world: World, tmp_path: Path) -> None:
+    assert run("script", "thrones", "--format", "fountain")[1] == "ONE\n1\n"
+    out = tmp_path / "third.fountain"
+    assert run("script", "thrones", "--sample", "3", "--out", str(out))[0] == 0
+    assert out.read_text() == "THREE\n3\n"
+    code, _out, err = run("script", "thrones", "--format", "fdx")
+    assert (code, "has no /new_script.fdx: the trainer's image is too old" in err) == (1, True)
+    for name, words, hint in (
+        ("x.pdf", [], "write .html and print it in a browser"),
+        ("x.md", [], "add --format"),
+        ("x.txt", ["--format", "fdx"], "use the suffix .fdx"),
+        ("x.html", ["--all"], "--all joins texts"),
+    ):
+        code, _out, err = run("script", "thrones", "--out", str(tmp_path / name), *words)
+        assert (code, hint in err) == (2, True)
 
 
 def test_the_score_is_printed_instead_of_the_script(world: World) -> None:

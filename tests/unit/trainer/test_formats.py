@@ -1,0 +1,98 @@
+"""Scripts as Fountain, FDX and HTML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from running import run_trainer
+from samples import play
+
+from scriptmodel_trainer.corpus import reading, stream
+from scriptmodel_trainer.corpus.given import rendered_tokens
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.formats import FORMATS, TitlePage
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.suffixes import SUFFIXES, formats_for
+
+PAGE = TitlePage("A new script", "A model of 15 scripts, preset demo, seed 1")
+SCRIPT = (
+    "{{ INT. HALL - NIGHT }}\n{{ Enter <all> . }}\n{{ EXEUNT }}\n{{ CUT TO: }}\n{{ SCENE II. A wood. }}\n"
+    "[ LADY MACBETH ]: [aside] Out, spot! She went [to the cat], and [quickly] so--\n"
+    "[ Nora ]: Yes & no.\n[ 1 CITIZEN ]: Speak!\n[ PROLOGUE ]: Now.\n[ JON ]: Sit down.\n"
+)
+
+
+def tokens_of(path: Path) -> list[str]:
+    (source,) = reading.find_sources([path], lambda _: None)
+    whole = stream.read_whole([source], None)
+    return [whole.lexicon[number] for number in whole.ids.tolist()]
+
+
+@pytest.mark.parametrize("form", ["fountain", "fdx"])
+def test_the_corpus_reader_reads_the_same_tokens_again(form: str, tmp_path: Path) -> None:
+    (tmp_path / "play.md").write_text(play(150), "utf-8")
+    for number, text in enumerate((SCRIPT, render(tokens_of(tmp_path / "play.md")))):
+        out = tmp_path / f"{number}{SUFFIXES[form]}"
+        out.write_text(FORMATS[form](text, PAGE), "utf-8")
+        assert tokens_of(out) == list(rendered_tokens(text.splitlines()))
+
+
+def test_fountain_forces_only_what_would_be_read_as_something_else() -> None:
+    title, *rest = FORMATS["fountain"](SCRIPT, PAGE).split("\n\n")
+    assert title.splitlines()[0] == "Title: A new script"
+    assert rest == [
+        *("INT. HALL - NIGHT", "Enter <all> .", "!EXEUNT", "!CUT TO:", ".SCENE II. A wood."),
+        "LADY MACBETH\n(aside)\nOut, spot! She went (to the cat), and\n(quickly)\nso--",
+        *("@Nora\nYes & no.", "@1 CITIZEN\nSpeak!", "@PROLOGUE\nNow.", "JON\nSit down.\n"),
+    ]
+    assert FORMATS["fountain"]("[ JON ]:\n", PAGE).endswith("\n\nJON\n...\n"), "a cue without words would be action"
+
+
+def test_a_page_is_escaped_and_names_its_persons() -> None:
+    page = FORMATS["html"](SCRIPT + "[ <script>x ]: a\n", PAGE)
+    assert "<b>LADY MACBETH</b>\n<i>(aside)</i> Out, spot! She went (to the cat), and <i>(quickly)</i> so--\n" in page
+    assert "<li>LADY MACBETH</li>\n<li>Nora</li>\n" in page
+    assert "<h2>INT. HALL - NIGHT</h2>" in page
+    assert '<p class="direction">Enter &lt;all&gt; .</p>' in page
+    assert "<script" not in page
+
+
+@pytest.mark.parametrize(
+    ("chosen", "out", "formats"),
+    [
+        (None, None, ("text",)),
+        ("fdx", None, ("fdx",)),
+        (None, "play", ("text",)),
+        (None, "play.2.Fountain", ("fountain",)),
+        ("html", "play.page", ("html",)),
+        ("all", "play.txt", tuple(SUFFIXES)),
+        (None, "play.pdf", "write play.html, open it in a browser and print it as PDF"),
+        (None, "play.docx", "use one of the suffixes .txt, .fountain, .fdx, .html"),
+        ("html", "play.txt", "use .html"),
+        ("all", None, "name a file"),
+    ],
+)
+def test_the_format_is_chosen_or_named_by_the_suffix(
+    chosen: str | None, out: str | None, formats: str | tuple[str, ...]
+) -> None:
+    path = Path(out) if out else None
+    if isinstance(formats, tuple):
+        assert formats_for(chosen, path) == formats
+    else:
+        with pytest.raises(BadInputError) as refused:
+            formats_for(chosen, path)
+        assert formats in refused.value.hint
+
+
+def test_every_format_of_every_sample_is_stored_beside_the_script(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scripts" / "new.txt"
+    done = run_trainer(["generate", model, "--words", "40", "--samples", "2", "--format", "all", "--out", out])
+    assert done.returncode == 0, done.stderr
+    names = [f"new{number}{suffix}" for number in ("", ".2") for suffix in SUFFIXES.values()]
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted(names)
+    assert "Title: A new script" in out.with_suffix(".fountain").read_text("utf-8")
+    second = out.with_name("new.2.html").read_text("utf-8")
+    assert "A model of 1 script, preset demo, temperature 0.8, seed 0, sample 2" in second
+    refused = run_trainer(["generate", model, "--words", "40", "--samples", "2", "--format", "html"])
+    assert (refused.returncode, "standard output holds one script" in refused.stderr) == (2, True)

@@ -1,0 +1,116 @@
+"""Scripts as plain text, Fountain, Final Draft (FDX) and HTML.
+
+Names, directions and verse lines stay as the text has them, so the layouts `fountain` and `fdx` read the same tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from scriptmodel_trainer.controls import without_controls
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.given import given_events
+from scriptmodel_trainer.corpus.layouts.fountain import is_slug
+from scriptmodel_trainer.corpus.layouts.marks import is_heading
+from scriptmodel_trainer.reporting.templating import render
+from scriptmodel_trainer.suffixes import TEXT
+
+_ASIDE = re.compile(r"\[([^\[\]]*)\]")
+_WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
+_CUE = re.compile(r"[A-Z][^a-z]*")
+_SENTENCE = re.compile(r"[A-Z].*[a-z].*[.?!]")
+
+
+@dataclass(frozen=True, slots=True)
+class TitlePage:
+    """What stands on the first page: a title, and how the script was made."""
+
+    title: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A heading, a direction or a speech. The lines of a speech have pieces; every second one is a direction."""
+
+    kind: EventKind
+    text: str
+    name: str = ""
+    lines: Sequence[Sequence[str]] = ()
+
+    def spoken(self) -> Iterator[tuple[str, bool]]:
+        """Yield the pieces of a speech, and whether each is a direction; an ellipsis if there are none."""
+        pieces = [(piece.strip(), bool(number % 2)) for line in self.lines for number, piece in enumerate(line)]
+        yield from [(piece, directs) for piece, directs in pieces if piece] or [("...", False)]
+
+
+def parts_of(text: str) -> Iterator[Part]:
+    """Yield the parts of a script as `generate` writes it, or of one in the layout of an exact model's corpus."""
+    for event in given_events("\n".join(map(without_controls, text.splitlines())), lambda _: False):
+        kind = event.kind
+        if kind is EventKind.SPEECH:
+            said = _WITHIN.sub(r"(\1)", event.text.strip())  # no line begins with a comma
+            lines = [_ASIDE.split(line.strip()) for line in said.split("\n")]
+            yield Part(kind, event.text, event.speaker.strip(), lines)
+            continue
+        text = " ".join(event.text.split())
+        if is_slug(text) or is_heading(text):
+            kind = EventKind.HEADING
+        yield Part(kind, text)
+
+
+def to_fountain(text: str, page: TitlePage) -> str:
+    """Return Fountain 1.1: names above their words, directions as action, asides as parentheticals."""
+    head = f"Title: {page.title}\nCredit: written by\nAuthor: scriptmodel-trainer\nNotes: {page.origin}"
+    return "\n\n".join([head, *map(_fountain, parts_of(text))]) + "\n"
+
+
+def _fountain(part: Part) -> str:
+    if part.kind is EventKind.HEADING:
+        return part.text if is_slug(part.text) else f".{part.text}"
+    if part.kind is not EventKind.SPEECH:
+        return part.text if _SENTENCE.fullmatch(part.text) else f"!{part.text}"  # capitals would be a name
+    usual = _CUE.fullmatch(part.name) and not (is_heading(part.name) or is_slug(part.name))
+    spoken = (f"({piece})" if directs else piece for piece, directs in part.spoken())
+    return "\n".join([part.name if usual else f"@{part.name}", *spoken])
+
+
+def to_fdx(text: str, page: TitlePage) -> str:
+    """Return a document of Final Draft."""
+    root = ET.Element("FinalDraft", DocumentType="Script", Template="No", Version="1")
+    content = ET.SubElement(root, "Content")
+    for part in parts_of(text):
+        if part.kind is EventKind.SPEECH:
+            _paragraph(content, part.name, Type="Character")
+            for piece, directs in part.spoken():
+                kind = "Parenthetical" if directs else "Dialogue"
+                _paragraph(content, f"({piece})" if directs else piece, Type=kind)
+        else:
+            _paragraph(content, part.text, Type="Scene Heading" if part.kind is EventKind.HEADING else "Action")
+    title = ET.SubElement(ET.SubElement(root, "TitlePage"), "Content")
+    for line in (page.title, "written by", "scriptmodel-trainer", page.origin):
+        _paragraph(title, line, Alignment="Center")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _paragraph(parent: ET.Element, text: str, **attributes: str) -> None:
+    ET.SubElement(ET.SubElement(parent, "Paragraph", attributes), "Text").text = text
+
+
+def to_html(text: str, page: TitlePage) -> str:
+    """Return one self-contained page that prints with a title page."""
+    parts = list(parts_of(text))
+    persons = dict.fromkeys(part.name for part in parts if part.name)
+    return render("script.html", title=page.title, origin=page.origin, persons=persons, parts=parts)
+
+
+FORMATS: Mapping[str, Callable[[str, TitlePage], str]] = {
+    TEXT: lambda text, _: text,
+    "fountain": to_fountain,
+    "fdx": to_fdx,
+    "html": to_html,
+}
