@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 README = ROOT / "README.md"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
-    r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
+    r"(\.ci/run|make|git|ssh|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
 )
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
@@ -105,6 +105,8 @@ RULES = [
     Here(r"scriptmodel local -f thrones.yaml .*"),
     Here(r"scriptmodel why \S+"),
     Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
+    Here(r"scriptmodel ui", option="--no-browser", lasts=True),
+    Elsewhere(r"ssh .* scriptmodel ui .*", "needs another machine"),
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),

@@ -23,6 +23,7 @@ SECTIONS = {
         "script": (f"{COMMANDS}.script:script", "Print the newest script."),
         "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model (--open for a browser)."),
         "logs": (f"{COMMANDS}.logs:logs", "Print the log of the running or newest job (-f to follow)."),
+        "ui": ("scriptmodel_cli.ui.command:ui", "Show ScriptModels in the browser, and write with a model."),
         "wait": (f"{COMMANDS}.lifecycle:wait", "Wait until a ScriptModel is ready; fail as soon as it is stalled."),
     },
     "Change": {

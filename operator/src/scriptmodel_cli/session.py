@@ -198,6 +198,11 @@ class Session:
         """Return whether the options or a release of the operator provide an address of pachd."""
         return self._pachd.is_known
 
+    def forget_pachd(self) -> None:
+        """Find pachd again at the next use."""
+        if found := self.__dict__.pop("_pachd", None):
+            found.close()
+
     def close(self) -> None:
         self._pachd.close()
         if self._runner is not None:

@@ -60,10 +60,11 @@ def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, .
     except click.ClickException as error:
         note(f"jobs: {error.message}")
         return []
-    return [_row(job) for jobs in found for job in jobs]
+    return [job_row(job) for jobs in found for job in jobs]
 
 
-def _row(job: JobInfo) -> tuple[str, ...]:
+def job_row(job: JobInfo) -> tuple[str, ...]:
+    """Return the cells of JOB_HEADERS."""
     created = age(timestamp(job.created), now()) if job.created else ""
     of = job.ref.pipeline.name.rpartition("-")[2]
     return short_id(job.ref.id), of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)

@@ -1,0 +1,75 @@
+"""The command `ui`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from scriptmodel_cli.connection import PREFIX, pass_session
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.output import note, say
+from scriptmodel_cli.program import Command
+from scriptmodel_cli.session import Session
+
+_HOST = "127.0.0.1"
+
+
+@click.command(cls=Command)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1 [default: a free one].")
+@click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
+@click.option(
+    "--trainer",
+    envvar=f"{PREFIX}_TRAINER",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="ENV",
+    help="Environment with bin/scriptmodel-trainer, to write with a model [default: as for `scriptmodel local`].",
+)
+@pass_session
+def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> None:
+    """Show ScriptModels in the browser: curves, logs, lineage, scripts, and a box to write with a model.
+
+    The pages are served on this machine only, with the rights of your kubeconfig, until Ctrl-C. They change nothing in
+    the cluster, and need nothing installed there. All namespaces that you may list are shown, or that of -n.
+
+    \b
+    Examples:
+      scriptmodel ui
+      scriptmodel ui -n ml --no-browser      # prints the address only
+      ssh -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
+    """
+    session.login()  # its errors come before the address
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(session, port, not no_browser, trainer))
+
+
+async def _serve(session: Session, port: int, browse: bool, trainer: Path | None) -> None:
+    from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
+
+    from scriptmodel_cli.ui.guard import Guard  # noqa: PLC0415
+    from scriptmodel_cli.ui.server import application, listening, visiting  # noqa: PLC0415
+    from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    try:
+        socket = listening(_HOST, port)
+    except OSError as error:
+        raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
+    guard = Guard(socket.getsockname()[1])
+    async with visiting(session, all_namespaces=not session.namespace) as visitor:
+        trainers = Trainers(visitor.reads, trainer)
+        runner = web.AppRunner(application(visitor, trainers, guard), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        await web.SockSite(runner, socket).start()
+        say([guard.address])
+        if browse and click.launch(guard.address) != 0:
+            note("No browser could be started: open the address above.")
+        note("Press Ctrl-C to stop.")
+        await stopped.wait()
+        await runner.cleanup()
+        await trainers.close()

@@ -1,0 +1,136 @@
+"""Reads Pachyderm, events and pods in the background: a page shows what is known, and is sent again once more is."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import click
+
+from scriptmodel_cli.session import Session
+from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+
+if TYPE_CHECKING:
+    from scriptmodel_operator.kube.client import KubeClient
+
+T = TypeVar("T")
+
+_READERS = 4
+_KEPT, _KEPT_LARGE = 3000, 24
+"""Answers that are kept: small ones, and scripts or logs."""
+_RETRY_SECONDS = 10.0
+_PAUSE_FACTOR = 5.0
+"""A read is repeated after this many times its own duration at the earliest, as the operator polls."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What is known of a read: its value, or the error, or neither until it is read."""
+
+    value: T | None = None
+    error: str = ""
+
+    @property
+    def pending(self) -> bool:
+        return self.value is None and not self.error
+
+
+@dataclass
+class _Kept:
+    answer: Answer[Any]
+    due: float | None
+    """When it is read again (monotonic seconds); never for None."""
+
+
+class Reads:
+    """Answers by key. `get` is called in the event loop and never waits."""
+
+    def __init__(self, session: Session, client: KubeClient, notify: Callable[[], None]) -> None:
+        """Connect to pachd at the first read; `notify` is called in the event loop after an answer has changed."""
+        self._session, self._client, self._notify = session, client, notify
+        self._loop = asyncio.get_running_loop()
+        self._pool = ThreadPoolExecutor(_READERS, "pachyderm")
+        self._kept: dict[bool, OrderedDict[Hashable, _Kept]] = {False: OrderedDict(), True: OrderedDict()}
+        self._running: set[Hashable] = set()
+        self._lock = threading.Lock()
+        self._connecting = threading.Lock()
+        self._stack = ExitStack()
+        self._gateway: Gateway | None = None
+        self._no_way, self._no_way_until = "", 0.0
+
+    def get(
+        self, key: Hashable, read: Callable[[], T], *, every: float | None = None, large: bool = False
+    ) -> Answer[T]:
+        """Return the newest answer, and read again if it is due: once for what never changes, else `every` seconds."""
+        with self._lock:
+            kept = self._kept[large].get(key)
+            if kept is not None:
+                self._kept[large].move_to_end(key)
+            is_due = kept is None or (kept.due is not None and kept.due <= time.monotonic())
+            if is_due and key not in self._running:
+                self._running.add(key)
+                self._pool.submit(self._read, key, read, every, large)
+        return kept.answer if kept else Answer()
+
+    def close(self) -> None:
+        """End the connection, and the reads that wait."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._stack.close()
+
+    def _read(self, key: Hashable, read: Callable[[], T], every: float | None, large: bool) -> None:
+        started = time.monotonic()
+        answer: Answer[T]
+        try:
+            answer, again = Answer(read()), every
+        except NotFoundError as error:
+            answer, again = Answer(error=str(error)), every or _RETRY_SECONDS
+        except (PachydermError, KubeError, click.ClickException, OSError, ValueError) as error:
+            answer, again = Answer(error=getattr(error, "message", "") or str(error)), _RETRY_SECONDS
+        except Exception as error:  # a damaged file of a foreign image must not end the thread with the key taken
+            answer, again = Answer(error=f"{type(error).__name__}: {error}"), _RETRY_SECONDS
+        now = time.monotonic()
+        due = None if again is None else now + max(again, _PAUSE_FACTOR * (now - started))
+        with self._lock:
+            kept, store = self._kept[large].get(key), self._kept[large]
+            if answer.error and kept and kept.answer.value is not None:
+                answer = Answer(kept.answer.value)  # an outage does not empty a page
+            store[key] = _Kept(answer, due)
+            store.move_to_end(key)
+            while len(store) > (_KEPT_LARGE if large else _KEPT):
+                store.popitem(last=False)
+            self._running.discard(key)
+        if kept is None or kept.answer != answer:
+            self._loop.call_soon_threadsafe(self._notify)
+
+    async def now(self, read: Callable[[], T]) -> T:
+        """Return an answer that is not kept, such as a download. Raises what the read raises."""
+        return await self._loop.run_in_executor(self._pool, read)
+
+    def items(self, what: str, path: str) -> list[dict[str, Any]]:
+        """Return the objects of a list of the API server; called in a thread, by a read."""
+        request = self._client.request("GET", path, f"listing {what}")
+        return list(asyncio.run_coroutine_threadsafe(request, self._loop).result().get("items", []))
+
+    @property
+    def gateway(self) -> Gateway:
+        """The one connection to pachd, for reads. Raises ClickException if there is no way to pachd."""
+        with self._connecting:
+            if self._gateway is None:
+                if time.monotonic() < self._no_way_until:
+                    raise click.ClickException(self._no_way)
+                try:
+                    self._gateway = self._stack.enter_context(self._session.pachyderm("curves, logs and scripts"))
+                except click.ClickException as error:
+                    self._no_way, self._no_way_until = error.message, time.monotonic() + _RETRY_SECONDS
+                    self._session.forget_pachd()
+                    raise
+            return self._gateway

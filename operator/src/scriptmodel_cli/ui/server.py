@@ -1,0 +1,190 @@
+"""The server of `scriptmodel ui`: addresses, and what they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import click
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from yarl import URL
+
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.ui.feed import Feed
+from scriptmodel_cli.ui.guard import FOREIGN_POLICY, Guard, set_headers
+from scriptmodel_cli.ui.live import Live
+from scriptmodel_cli.ui.names import Place, place_of
+from scriptmodel_cli.ui.pages import AllModels, OneCommit, OneModel, OneScript, Page, TwoModels, Visitor
+from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_cli.ui.rendering import whole
+from scriptmodel_cli.ui.trainers import Trainers
+from scriptmodel_cli.ui.views import status_of
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.values import RepoRef
+
+_STATIC = Path(__file__).parent / "static"
+_MAX_DOWNLOAD = 64 << 20
+_FIRST_LIST_SECONDS = 10.0
+_WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+VISITOR = web.AppKey("visitor", Visitor)
+
+
+@asynccontextmanager
+async def visiting(session: Session, *, all_namespaces: bool) -> AsyncIterator[Visitor]:
+    """Watch with the rights of the kubeconfig, as long as the block lasts."""
+    connection = session.login()
+    client = KubeClient(session.login, UNLIMITED)
+    own = session.namespace or connection.default_namespace or "default"
+    feed = Feed(client, session.login, "" if all_namespaces else own, own)
+    reads = Reads(session, client, feed.notify)
+    watching = asyncio.create_task(feed.run())
+    try:
+        user = await _user_name(client)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(feed.listed.wait(), _FIRST_LIST_SECONDS)
+        yield Visitor(user, connection.server, feed, reads)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        reads.close()
+        await client.close()
+
+
+async def _user_name(client: KubeClient) -> str:
+    """Return who the API server says that we are; empty if it does not say."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        found = await client.request("POST", _WHO, "asking who we are", review)
+    except KubeError:
+        return ""
+    return str(((found.get("status") or {}).get("userInfo") or {}).get("username", ""))
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; on a free port for 0. Raises OSError."""
+    return socket.create_server((host, port))
+
+
+def application(visitor: Visitor, trainers: Trainers, guard: Guard) -> web.Application:
+    """Return the application of one visitor."""
+    app = web.Application(middlewares=[_errors_as_pages, guard.middleware])
+    app[VISITOR] = visitor
+    app.on_response_prepare.append(set_headers)
+    pages = Pages(visitor, trainers)
+    app.router.add_get("/live", pages.live)
+    app.router.add_get("/commits/{project}/{repo}/{commit}/file", pages.file)
+    app.router.add_get("/models/{namespace}/{name}/write", pages.write)
+    app.router.add_get("/write/{project}/{repo}/{commit}", pages.start)
+    app.router.add_route("*", "/write/{project}/{repo}/{commit}/{path:.*}", pages.trainer)
+    app.router.add_static("/static", _STATIC)
+    app.router.add_get("/{path:.*}", pages.page)
+    return app
+
+
+class Pages:
+    """The handlers."""
+
+    def __init__(self, visitor: Visitor, trainers: Trainers) -> None:
+        self._visitor, self._trainers, self._live = visitor, trainers, Live()
+        self._all = AllModels(visitor)
+
+    async def page(self, request: web.Request) -> web.Response:
+        """Answer with a whole page."""
+        page = self._page(request.rel_url.raw_path, request.query)
+        return web.Response(text=page.html(self._live.remember(page.parts())), content_type="text/html")
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the changes of the page whose address is `page`."""
+        address = URL(request.query.get("page", "/"), encoded=True)
+        page = self._page(address.raw_path, address.query)
+        return await self._live.stream(request, page, self._visitor.feed)
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Answer with a file of a commit: as text, as a page without scripts, or to save."""
+        place, path, reads = _place_of(request), request.query.get("path", ""), self._visitor.reads
+        try:
+            size = await reads.now(lambda: reads.gateway.file_size(place.repo, place.commit, path))
+            if size > _MAX_DOWNLOAD:
+                raise web.HTTPRequestEntityTooLarge(
+                    _MAX_DOWNLOAD, size, text="Use pachctl get file for so large a file."
+                )
+            content = await reads.now(lambda: reads.gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD))
+        except (PachydermError, click.ClickException) as error:
+            raise web.HTTPNotFound(text=getattr(error, "message", "") or str(error)) from error
+        name = path.rpartition("/")[2]
+        if request.query.get("save"):
+            headers = {"Content-Disposition": f'attachment; filename="{_plain(name)}"'}
+            return web.Response(body=content, content_type="application/octet-stream", headers=headers)
+        kind = "text/html" if name.endswith(".html") else "text/plain"
+        policy = {"Content-Security-Policy": FOREIGN_POLICY}
+        return web.Response(body=content, content_type=kind, charset="utf-8", headers=policy)
+
+    async def write(self, request: web.Request) -> web.Response:
+        """Lead to the trainer's pages of an object's model."""
+        found = self._all.found(request.match_info["namespace"], request.match_info["name"])
+        place = place_of((status_of(found).get("lineage") or {}).get("model"))
+        if place is None:
+            raise web.HTTPNotFound(
+                text=f"{found['metadata']['name']} has no model yet: it can write once it is trained."
+            )
+        raise web.HTTPFound(place.write_path)
+
+    async def start(self, request: web.Request) -> web.Response:
+        """Start the trainer's pages of a model, with a page that shows how far that is until they are there."""
+        place = _place_of(request)
+        if not (progress := self._trainers.start(place)):
+            raise web.HTTPFound(f"{place.write_path}/1/write")
+        values = self._message("One moment", progress)
+        return web.Response(text=whole("message.html", values), content_type="text/html", headers={"Refresh": "1"})
+
+    async def trainer(self, request: web.Request) -> web.StreamResponse:
+        """Pass a request on to the trainer."""
+        return await self._trainers.proxy(request, _place_of(request))
+
+    def _message(self, title: str, text: str) -> dict[str, Any]:
+        return {"visitor": self._visitor, "problem": "", "live": "", "title": title, "text": text}
+
+    def _page(self, path: str, query: Mapping[str, str]) -> Page:
+        """Return the page of an address. Raises HTTPNotFound for any other."""
+        match [unquote(part) for part in path.strip("/").split("/")]:
+            case [""]:
+                return self._all
+            case ["compare"]:
+                return TwoModels(self._visitor, (query.get("a", ""), query.get("b", "")))
+            case ["models", namespace, name]:
+                return OneModel(self._visitor, namespace, name)
+            case ["models", namespace, name, "script"]:
+                sample = query.get("sample", "1")
+                number = int(sample) if sample.isdecimal() and len(sample) < 5 else 1
+                return OneScript(self._visitor, namespace, name, query.get("commit", ""), number)
+            case ["commits", project, repo, commit]:
+                return OneCommit(self._visitor, Place(RepoRef(project, repo), commit))
+        raise web.HTTPNotFound(text=f"There is no page {path}.")
+
+
+def _place_of(request: web.Request) -> Place:
+    where = request.match_info
+    return Place(RepoRef(where["project"], where["repo"]), where["commit"])
+
+
+def _plain(name: str) -> str:
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in name)
+
+
+@web.middleware
+async def _errors_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer an error with a page; without the right to enter with plain text."""
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
+        values = {"visitor": request.app[VISITOR], "problem": "", "live": "", "title": error.reason, "text": error.text}
+        return web.Response(text=whole("message.html", values), content_type="text/html", status=error.status)

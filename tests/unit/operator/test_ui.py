@@ -1,0 +1,368 @@
+"""The pages of `scriptmodel ui`: who is let in, what pages show, and what is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.ui import trainers
+from scriptmodel_cli.ui.charts import Chart, Series, spark
+from scriptmodel_cli.ui.feed import Feed
+from scriptmodel_cli.ui.guard import Guard
+from scriptmodel_cli.ui.names import key_of
+from scriptmodel_cli.ui.pages import Visitor
+from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_cli.ui.scripts import cast, typeset
+from scriptmodel_cli.ui.server import application, listening
+from scriptmodel_cli.ui.training import digest
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.errors import UnavailableError
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.terminal import as_object, event, training_world
+from tests.unit.operator.world import World, trained_world
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
+MODEL = "/models/ml/thrones"
+
+
+class Pachd(Session):
+    """A session whose Pachyderm is a fake; `down` is why it is unavailable."""
+
+    fake: FakePachyderm
+    down = ""
+
+    @contextmanager
+    def pachyderm(self, _purpose: str) -> Iterator[Any]:
+        yield self.fake
+
+
+class Browser:
+    """A client that has the cookie, and the feed and the reads behind it."""
+
+    def __init__(self, client: TestClient[Any, Any], visitor: Visitor, guard: Guard) -> None:
+        self.client, self.visitor, self.guard = client, visitor, guard
+
+    async def get(self, path: str, **headers: str) -> ClientResponse:
+        return await self.client.get(path, headers=headers, allow_redirects=False)
+
+    async def page(self, path: str, *words: str) -> str:
+        """Return a page once it shows all words, since what it reads comes later."""
+        for _ in range(100):
+            text = await (await self.get(path)).text()
+            if all(word in text for word in words):
+                return text
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"no {words} in {text}")
+
+
+@asynccontextmanager
+async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None) -> AsyncIterator[Browser]:
+    """Serve pages about some objects, of which the first one has the Pachyderm."""
+    objects = [each if isinstance(each, dict) else as_object(each) for each in worlds]
+    for each in objects:
+        each["metadata"].setdefault("resourceVersion", "1")
+    session = Pachd()
+    session.fake = next((each.pachyderm for each in worlds if isinstance(each, World)), FakePachyderm())
+    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://127.0.0.1:1"), UNLIMITED)
+    feed = Feed(client, session.login, "", "default")
+    feed.objects = {key_of(each): each for each in objects}
+    reads = Reads(session, client, feed.notify)
+    visitor = Visitor("jane", "https://cluster", feed, reads)
+    running = trainers.Trainers(reads, trainer)
+    socket = listening("127.0.0.1", 0)
+    guard = Guard(socket.getsockname()[1])
+    server = TestServer(
+        application(visitor, running, guard), port=socket.getsockname()[1], socket_factory=lambda *_: socket
+    )
+    async with TestClient(server) as browser:
+        await browser.get("/", params={"token": guard.token})
+        yield Browser(browser, visitor, guard)
+        await running.close()
+        reads.close()
+        await client.close()
+
+
+async def test_nobody_enters_without_the_token_or_from_another_site() -> None:
+    async with browsing(trained_world()) as browser:
+        entered = await browser.get(f"/?token={browser.guard.token}")
+        assert (entered.status, entered.headers["Location"]) == (302, "/")
+        assert "HttpOnly" in entered.headers["Set-Cookie"]
+        assert (await browser.get("/")).status == 200
+        assert (await browser.get("/", Host="evil.example:80")).status == 403
+        assert (await browser.get("/", Origin="http://evil.example")).status == 403
+        assert (await browser.client.post("/")).status == 403
+        browser.client.session.cookie_jar.clear()
+        for path in ("/", MODEL, "/live?page=/", "/static/page.js", "/?token=wrong", "/nowhere"):
+            assert (await browser.get(path)).status == 403, path
+
+
+async def test_pages_run_no_foreign_code() -> None:
+    world = trained_world()
+    found = as_object(world)
+    script = world.model.status["lineage"]["script"]["commit"]
+    world.pachyderm.files[world.generate.output, script]["/new_script.txt"] = f"[ {HOSTILE} ]: {HOSTILE}".encode()
+    found["status"]["conditions"][0]["message"] = HOSTILE
+    found["status"]["script"]["excerpt"] = f"[ X ]: {HOSTILE}"
+    found["spec"]["generation"]["prompt"] = HOSTILE
+    async with browsing(world, found) as browser:
+        for path in ("/", MODEL, f"{MODEL}/script", "/compare?a=ml/thrones&b=ml/thrones"):
+            page = await browser.page(path, "&lt;script&gt;alert(1)")
+            assert "<script>" not in page
+            assert " style=" not in page
+            assert "\x1b" not in page
+            policy = (await browser.get(path)).headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+
+
+async def test_a_list_shows_state_progress_curve_and_the_last_lines_of_the_script() -> None:
+    world = trained_world()
+    metrics = {"epochs": [{"epoch": n, "train_perplexity": 9, "valid_perplexity": 8 - n} for n in (1, 2)]}
+    model = world.model.status["lineage"]["model"]["commit"]
+    world.pachyderm.files[world.train.output, model]["/metrics.json"] = json.dumps(metrics).encode()
+    training = as_object(training_world())
+    training["metadata"] |= {"name": "again", "uid": "uid-2"}
+    async with browsing(world, training) as browser:
+        page = await browser.page("/", "<polyline", "You know nothing .")
+        assert "2 ScriptModels" in page
+        assert "jane on https://cluster" in page
+        assert '<progress max="100" value="62"' in page
+        assert "epoch 3/4, 1m40s to go" in page
+
+
+async def test_a_model_in_training_shows_its_curve_log_and_advice() -> None:
+    async with browsing(training_world()) as browser:
+        page = await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
+        assert "validation, epoch 2: 200" in page
+        assert "<td>400</td>" in page  # the table beside the chart
+        assert "epoch 3/4 · 1m40s to go, done at about" in page
+        assert "scriptmodel status thrones -n ml -w" in page
+        assert "The train job is running." in page
+
+
+async def test_lineage_leads_to_commits_and_their_files() -> None:
+    world = trained_world()
+    model = world.model.status["lineage"]["model"]
+    commit = f"/commits/{model['project']}/{model['repo']}/{model['commit']}"
+    world.pachyderm.files[world.train.output, model["commit"]]["/report.html"] = b"<script>alert(1)</script>"
+    async with browsing(world) as browser:
+        assert f'href="{commit}"' in await browser.page(MODEL)
+        assert "/report.html</a>" in await browser.page(commit, "/report.html")
+        report = await browser.get(f"{commit}/file?path=/report.html")
+        assert report.content_type == "text/html"
+        assert report.headers["Content-Security-Policy"].endswith("sandbox")
+        saved = await browser.get(f"{commit}/file?path=/report.html&save=1")
+        assert saved.headers["Content-Disposition"] == 'attachment; filename="report.html"'
+        assert (await browser.get(f"{commit}/file?path=/nowhere")).status == 404
+        assert "There is no page" in await (await browser.get("/nowhere")).text()
+
+
+async def test_a_script_has_its_samples_formats_and_cast() -> None:
+    world = trained_world()
+    script = world.model.status["lineage"]["script"]["commit"]
+    files = world.pachyderm.files[world.generate.output, script]
+    files |= {"/new_script.2.txt": b"[ ARYA ]: Not today .", "/new_script.2.fountain": b"ARYA"}
+    async with browsing(world) as browser:
+        page = await browser.page(f"{MODEL}/script?sample=0", "Not today .", "You know nothing .")
+        assert "Side by side" in page
+        second = await browser.page(f"{MODEL}/script?sample=2", "Not today .")
+        assert "You know nothing" not in second
+        href = re.search(r'href="([^"]+2\.fountain)"', second)
+        assert href
+        assert await (await browser.get(href[1].replace("&amp;", "&"))).text() == "ARYA"
+
+
+async def test_pages_work_without_pachyderm() -> None:
+    world = trained_world()
+    world.pachyderm.read_file = world.pachyderm.walk_files = away  # type: ignore[method-assign,assignment]
+    async with browsing(world) as browser:
+        assert "You know nothing ." in await browser.page("/")
+        page = await browser.page(f"{MODEL}/script", "pachd is away")
+        assert "You know nothing ." in page
+
+
+def away(*_args: object) -> Any:
+    raise UnavailableError("reading", "pachd is away")
+
+
+async def test_an_open_page_is_sent_what_changed_and_nothing_else() -> None:
+    first, second = as_object(training_world()), as_object(training_world())
+    second["metadata"] |= {"name": "again", "uid": "uid-2"}
+    async with browsing(first, second) as browser:
+        await browser.page("/", "again")
+        await asyncio.sleep(0.1)  # the first reads
+        live = re.search(r'data-live="([^"]+)"', await (await browser.get("/")).text())
+        assert live
+        stream = await browser.client.get("/live", params={"id": live[1], "page": "/"})
+        feed = browser.visitor.feed
+        changed = json.loads(json.dumps(second))
+        changed["metadata"]["resourceVersion"] = "2"
+        changed["status"]["training"]["progressPercent"] = 77
+        feed._take("MODIFIED", changed)
+        message = await next_message(stream)
+        assert message["id"] == "row-uid-2"
+        assert 'value="77"' in message["html"]
+        feed._take("DELETED", first)
+        assert {(await next_message(stream))["id"] for _ in range(2)} == {"counts", "row-uid-1"}
+        feed._set_problem(HOSTILE)
+        banner = await next_message(stream)
+        assert banner["id"] == "banner"
+        assert "out of date: &lt;script&gt;" in banner["html"]
+
+
+async def next_message(stream: ClientResponse) -> dict[str, str]:
+    while True:
+        line = (await asyncio.wait_for(stream.content.readline(), 10)).decode()
+        if line.startswith("data: "):
+            found: dict[str, str] = json.loads(line.removeprefix("data: "))
+            return found
+
+
+async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
+    other = as_object(training_world())
+    other["metadata"] |= {"name": "again", "uid": "uid-2"}
+    other["spec"]["model"]["preset"] = "small"
+    async with browsing(training_world(), other) as browser:
+        page = await browser.page("/compare?a=ml/again&b=ml/thrones", "thrones, validation, epoch 2: 200")
+        assert "1 of " in page
+        assert "<td>small</td><td>test</td>" in page
+
+
+FAKE_TRAINER = """#!/usr/bin/env python3
+import http.server, os, sys, threading
+options = dict(each.split("=", 1) for each in sys.argv if "=" in each)
+token, base = open(options["--token-file"]).read(), options["--base-path"]
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = " ".join([self.path, os.listdir(sys.argv[2])[0], str(self.headers.get("Cookie"))]).encode()
+        self.send_response(200 if self.headers["Authorization"] == "Bearer " + token else 401)
+        self.send_header("Set-Cookie", "x=1"); self.end_headers(); self.wfile.write(body)
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200); self.end_headers(); self.wfile.write(body[::-1])
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(f"http://127.0.0.1:{server.server_port}{base}/", flush=True)
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+server.serve_forever()
+"""
+
+
+async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    program = tmp_path / "bin" / "scriptmodel-trainer"
+    program.parent.mkdir()
+    program.write_text(FAKE_TRAINER)
+    program.chmod(0o755)
+    world = trained_world()
+    model = world.model.status["lineage"]["model"]["commit"]
+    world.pachyderm.files[world.train.output, model] = {"/model.json": b"{}"}
+    async with browsing(world, trainer=tmp_path) as browser:
+        base = (await browser.get(f"{MODEL}/write")).headers["Location"]
+        starting = await browser.get(base)
+        assert (starting.status, starting.headers["Refresh"]) == (200, "1")
+        for _ in range(200):
+            shown = await browser.get(base)
+            if shown.status == 302:
+                break
+            await asyncio.sleep(0.05)
+        assert shown.headers["Location"] == f"{base}/1/write"
+        page = await browser.get(f"{base}/1/write?x=%20")
+        assert (page.status, await page.text()) == (200, f"{base}/1/write?x=%20 model.json None")
+        assert "Set-Cookie" not in page.headers
+        origin = {"Origin": browser.guard.address.split("/?")[0]}
+        written = await browser.client.post(f"{base}/1/v1/completions", data=b"abc", headers=origin)
+        assert await written.text() == "cba"
+
+
+async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("scriptmodel_cli.local.programs.shutil.which", lambda _name: None)
+    monkeypatch.setattr("scriptmodel_cli.local.programs.sys.prefix", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
+    async with browsing(trained_world()) as browser:
+        base = (await browser.get(f"{MODEL}/write")).headers["Location"]
+        await browser.page(base, "scriptmodel-trainer was not found", "add --trainer T")
+
+
+async def test_the_watch_recovers_from_an_outage_and_lists_again() -> None:
+    lists, watches = [0], [0]
+
+    async def listed(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            lists[0] += 1
+            if lists[0] == 1:
+                raise web.HTTPServiceUnavailable
+            return web.json_response({"metadata": {"resourceVersion": "5"}, "items": [as_object(trained_world())]})
+        watches[0] += 1
+        if watches[0] == 1:
+            raise web.HTTPGone
+        response = web.StreamResponse()
+        await response.prepare(request)
+        changed = as_object(trained_world())
+        changed["metadata"] |= {"name": "again", "resourceVersion": "6", "managedFields": []}
+        await response.write(json.dumps({"type": "ADDED", "object": changed}).encode() + b"\n")
+        await asyncio.sleep(30)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", listed)
+    async with TestServer(app) as server:
+        connection = kopf.ConnectionInfo(server=str(server.make_url("/")))
+        client = KubeClient(lambda: connection, UNLIMITED)
+        feed = Feed(client, lambda: connection, "", "default")
+        running = asyncio.create_task(feed.run())
+        await asyncio.wait_for(feed.listed.wait(), 5)
+        assert "HTTP 503" in feed.problem
+        with feed.subscribed() as changed:
+            while "ml/again" not in feed.objects:
+                await asyncio.wait_for(changed.wait(), 5)
+                changed.clear()
+        assert feed.problem == ""
+        assert "managedFields" not in feed.objects["ml/again"]["metadata"]
+        running.cancel()
+        await client.close()
+
+
+def test_a_chart_leaves_out_what_no_axis_shows_and_keeps_ends_apart() -> None:
+    chart = Chart("t", [Series("a", "a", [(1, 100.0), (2, 10.0), (3, float("nan"))]), Series("b", "b", [(2, 10.1)])], 4)
+    assert list(chart.ticks) == [10, 20, 50, 100]
+    assert chart.path(chart.series[0]) == f"{chart.x(1)},14.0 {chart.x(2)},266.0"
+    ends = sorted(y for _x, y, _style, _value in chart.ends())
+    assert ends[1] - ends[0] >= 19
+    assert Chart("t", [], 0).ticks == []
+    assert spark([1.0]) == ""
+    assert len(spark([1.0] * 5000).split()) <= 240
+
+
+def test_a_log_is_digested_to_the_newest_attempt() -> None:
+    lines = [
+        event(event="epoch", epoch=1, train_perplexity=9, valid_perplexity=8),
+        event(event="start", epochs=2),
+        event(event="epoch", epoch=1, train_perplexity=5, valid_perplexity=4),
+        event(event="progress", epoch=2, fraction=0.5, perplexity=3),
+        "not an event",
+    ]
+    found = digest("job", lines)
+    assert [(each.train, each.valid) for each in found.epochs] == [(5, 4)]
+    assert found.running == ((1.5, 3),)
+    assert found.lines[-1] == "not an event"
+
+
+def test_a_script_is_set_with_headings_asides_and_colours_by_speaker() -> None:
+    pieces = typeset("{{ ACT I }}\n{{ A hall. }}\n[ JON_SNOW ]: [ aside ] No . [ Exit ]\n[ ARYA ]: Ay .\n[ ARYA ]:\n")
+    assert [piece.kind for piece in pieces] == ["heading", "action", "speech", "speech", "speech"]
+    assert pieces[2].words == (("(aside)", True), ("No .", False), ("(Exit)", True))
+    assert pieces[4].words == (("…", False),)
+    assert cast(pieces) == [("ARYA", "s0", 2), ("JON SNOW", "s1", 1)]
