@@ -16,7 +16,7 @@ lock() {
 }
 lock bootstrap $locks/bootstrap.in
 lock operator operator/pyproject.toml localpach/pyproject.toml $locks/operator.in
-lock trainer trainer/pyproject.toml --extra cpu $locks/trainer.in
+lock trainer trainer/pyproject.toml --extra cpu --extra serve $locks/trainer.in
 # What the images hold: no tools, and of the versions that the environments were tested with.
 lock operator-runtime operator/pyproject.toml --constraints $locks/operator.txt
 lock trainer-cpu-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -99,6 +100,21 @@ def _cast(text: str) -> tuple[str, ...]:
     return names
 
 
+def _port(text: str) -> int:
+    """Return the number of a port; 0 is a free one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise BadInputError(f"--port {text[:40]} is no port", "give a number up to 65535, 0 for a free port")
+    return int(text)
+
+
+def _base_path(text: str) -> str:
+    """Return a path without a slash at its end."""
+    path = text.rstrip("/")
+    if path and not re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII):
+        raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
+    return path
+
+
 def _given_text(path: str) -> str:
     """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
     try:
@@ -133,6 +149,7 @@ def parser() -> argparse.ArgumentParser:
     _add_judge(commands)
     _add_report(commands)
     _add_export(commands)
+    _add_serve(commands)
     return program
 
 
@@ -404,6 +421,44 @@ def _add_export(commands: _Commands[_Parser]) -> None:
     add = command.add_argument
     add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
     add("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
+
+
+def _add_serve(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "serve",
+        help="let editors and programs write with a model, by OpenAI's API",
+        description="Serve completions as OpenAI's API has them (/v1/completions), at an address of this machine. Ends "
+        "with Ctrl-C.",
+        epilog="example: scriptmodel-trainer serve model/ --port 8000",
+    )
+    add = command.add_argument
+    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    _add_address(command, 8000)
+    add("--max-tokens", type=int, default=2000, metavar="N", help="most words of a completion [default: 2000]")
+    add("--queue", type=int, default=64, metavar="N", help="most completions in progress or waiting [default: 64]")
+
+
+def _add_address(command: _Parser, port: int) -> None:
+    """Add where a server listens, and to whom."""
+    add = command.add_argument
+    add(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]",
+    )
+    add(
+        "--port", type=_port, default=port, metavar="N", help=f"listen at this port, 0 for a free one [default: {port}]"
+    )
+    add("--token-file", type=pfs_path, metavar="FILE", help="answer only requests with the bearer token in this file")
+    add(
+        "--base-path",
+        type=_base_path,
+        default="",
+        metavar="PATH",
+        help="serve below this path, as behind a proxy, for example /models/a",
+    )
+    add("--until-eof", action="store_true", help="end when standard input is closed, as the child of a program")
 
 
 def is_output_of_pipeline(path: Path | None) -> bool:

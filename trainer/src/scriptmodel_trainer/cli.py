@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export, serve."""
 
 from __future__ import annotations
 
@@ -130,6 +130,10 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
 
             export.export(options.model, options.out)
             progress.report(FileWritten(options.out, None))
+        case "serve":
+            from scriptmodel_trainer.commands import serve  # noqa: PLC0415
+
+            serve.serve(_filled(serve.ServeOptions, options))
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 

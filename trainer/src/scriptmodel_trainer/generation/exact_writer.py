@@ -18,7 +18,7 @@ from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
-from scriptmodel_trainer.generation.writer import Opening, Script, enough_of
+from scriptmodel_trainer.generation.writer import Draft, Opening, Script, enough_of
 from scriptmodel_trainer.subwords import continues, is_word, words_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -83,13 +83,13 @@ class ExactWriter:
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
         """Return tokens of a script of at most `words` words as `wc -w` counts its text, which ends with a line."""
         reader = reader_of(self._network, self._cache, sampling.temperature)
-        return run_alone(reader, self._stream(words, sampling, seed, opening))
+        return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
     ) -> list[Script]:
         """Return a script for each seed, written together as `Writer.write_together` does."""
-        streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
+        streams = [self.stream(words, sampling, seed, opening) for seed in seeds]
         return run_together(self._network, streams, sampling.temperature)
 
     def text(self, script: Sequence[str]) -> str:
@@ -110,17 +110,20 @@ class ExactWriter:
         del opening
         return []
 
-    def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[Script]:
-        """Write one script: yields the number of each token and is sent the logits after it."""
+    def stream(
+        self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
+    ) -> Stream[Script]:
+        """Write one script as `Writer.stream` does."""
         if opening.speaker or opening.cast:
             hint = "begin the prompt with the name as the corpus prints it"
             raise BadInputError("a model of layout exact takes no speaker and no cast", hint, parameter="speaker")
         if _Kind.WORD not in self._kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         page = _Page(self._vocabulary, self._kinds)
+        draft = draft or Draft()
+        draft.pieces = page.script
         random = np.random.default_rng(seed)
         logits = yield self._vocabulary.first
-        given = 0
         for text, counted in (
             (opening.text, False),
             (opening.scene and f"{opening.scene}\n\n", True),
@@ -130,7 +133,7 @@ class ExactWriter:
                 for number in self._vocabulary.encode([token]).tolist():
                     logits = yield page.put(number)
             if not counted:
-                page.used, given = 0, len(page.script)
+                page.used, draft.given = 0, len(page.script)
         if page.used > words:
             raise BadInputError(
                 "the prompt does not fit", "ask for more --words or shorten the prompt", parameter="prompt"
@@ -141,7 +144,13 @@ class ExactWriter:
             recent = np.fromiter(page.recent, np.int32, len(page.recent))
             penalise(logits, recent[self._penalised[recent]], sampling)
             logits = yield page.put(choose(logits, sampling, random))
-        return Script(page.script if page.last is _Kind.LINE_END else [*page.whole, NEWLINE], given)
+        if page.last is not _Kind.LINE_END:
+            draft.pieces = [*page.whole, NEWLINE]
+        return self.script(draft)
+
+    def script(self, draft: Draft) -> Script:
+        """Return what there is of a script."""
+        return Script(list(draft.pieces), draft.given or 0)
 
     def _mask(self, allowed: frozenset[_Kind]) -> Floats:
         mask = self._masks.get(allowed)

@@ -73,6 +73,18 @@ class Script:
     cast: Cast | None = None
 
 
+@dataclass(slots=True)
+class Draft:
+    """A script while it is written: the words and sub-words that there are.
+
+    `given` is that of Script, None until the text that the script continues has been read.
+    """
+
+    pieces: Sequence[str] = ()
+    given: int | None = None
+    cast: Cast | None = None
+
+
 def enough_of(words: int) -> int:
     """Return after how many words a script ends at the first chance: sentences end by themselves often enough."""
     return words - min(60, max(words // 8, 4))
@@ -120,7 +132,7 @@ class Writer:
         hold a script, or the opening does not fit.
         """
         reader = reader_of(self._network, self._cache, sampling.temperature)
-        return run_alone(reader, self._stream(words, sampling, seed, opening))
+        return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
@@ -130,16 +142,23 @@ class Writer:
         The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
         it may differ from the one written alone where two words are all but equally likely. A trained cache takes part.
         """
-        streams = [self._stream(words, sampling, seed, opening) for seed in seeds]
+        streams = [self.stream(words, sampling, seed, opening) for seed in seeds]
         return run_together(self._network, streams, sampling.temperature)
 
-    def _stream(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Stream[Script]:
-        """Write one script: yields the number of each token and is sent the logits after it."""
+    def stream(
+        self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
+    ) -> Stream[Script]:
+        """Write one script, kept in `draft`: yields the number of each token and is sent the logits after it.
+
+        Raises BadInputError as `write` does, at the first token if it can.
+        """
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._start(opening)
         cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
         page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast))
+        draft = draft or Draft()
+        draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if Kind.OPEN_EXPOSITION not in self._grammar.kinds:
@@ -148,7 +167,7 @@ class Writer:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         page.logits = yield self._vocabulary.first
         yield from self._force(page, _voiced(start.text, cast), counted=False)
-        given = len(self._vocabulary.joined(page.script))
+        draft.given = len(self._vocabulary.joined(page.script))
         yield from self._force(page, _voiced(start.scene, cast))
         if start.prompt and start.prompt[0] != OPEN_NAME and page.position.place is Place.OUTSIDE:
             yield from self._force(page, [OPEN_NAME])
@@ -157,8 +176,12 @@ class Writer:
         enough = enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):
             yield from self._next(page, sampling, random)
-        tokens = self._vocabulary.joined(page.script)
-        return Script(cast.printed(tokens) if cast else tokens, given, cast)
+        return self.script(draft)
+
+    def script(self, draft: Draft) -> Script:
+        """Return what there is of a script."""
+        tokens = self._vocabulary.joined(list(draft.pieces))
+        return Script(draft.cast.printed(tokens) if draft.cast else tokens, draft.given or 0, draft.cast)
 
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""

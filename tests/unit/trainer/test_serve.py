@@ -1,0 +1,212 @@
+"""The serve command: OpenAI's own client writes with it, and nobody else takes more than a share."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from random_models import SCRIPT, network
+from running import COMMAND, run_trainer
+
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
+from scriptmodel_trainer.serving.batch import Batch, Job
+
+TOKEN = "0123456789abcdef"  # noqa: S105
+SCENE = "OLD BEN: The lamp waits.\n\nANNA: Is it"
+SCRIPTS = 4  # that the server takes on
+
+
+@dataclass
+class Server:
+    """The command, and its address."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def client(self, token: str = TOKEN) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=30)
+
+    def answer(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
+        """Return status and JSON of an answer, as a client without any library gets them."""
+        connection = http.client.HTTPConnection(self.url.split("/")[2], timeout=30)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+
+def started(*arguments: str | Path) -> Server:
+    process = subprocess.Popen(
+        [COMMAND, "serve", *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return Server(process, process.stdout.readline().strip())
+
+
+@pytest.fixture(scope="module")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    token = tmp_path_factory.mktemp("token") / "token"
+    token.write_text(f"{TOKEN}\n")
+    running = started(
+        model, "--port", "0", "--token-file", token, "--base-path", "/a", "--until-eof", "--queue", f"{SCRIPTS}"
+    )
+    with running.process:
+        yield running
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        assert running.process.wait(30) == 0, "the end of standard input ends the server"
+
+
+def test_a_completion_is_what_generate_continues_the_text_with(server: Server, model: Path) -> None:
+    client = server.client()
+    (entry,) = client.models.list().data
+    done = client.completions.create(model=entry.id, prompt=SCENE, max_tokens=60, temperature=0.9, top_p=0.9, seed=5)
+    options = ["--words", "60", "--temperature", "0.9", "--top-p", "0.9", "--seed", "5", "--only-new"]
+    expected = run_trainer(["generate", model, "--continue-text", SCENE, *options]).stdout
+    assert expected
+    assert done.choices[0].text == f" {expected}"
+    assert done.choices[0].finish_reason == "length"
+    assert done.usage is not None
+    assert done.usage.completion_tokens == len(expected.split()) <= 60
+
+
+def test_a_streamed_completion_comes_in_pieces_that_make_the_same_text(server: Server) -> None:
+    asked: dict[str, Any] = {"model": "", "prompt": "ANNA: The lamp.\n", "max_tokens": 150, "seed": 1}
+    whole = server.client().completions.create(**asked).choices[0].text
+    pieces = [
+        chunk.choices[0].text
+        for chunk in server.client().completions.create(**asked, stream=True, stream_options={"include_usage": True})
+        if chunk.choices
+    ]
+    assert len(whole.split()) > 100
+    assert "".join(pieces) == whole
+    assert len(pieces) > 2
+
+
+def test_stops_choices_and_casts(server: Server) -> None:
+    create = server.client().completions.create
+    text = create(model="", prompt="", seed=2, extra_body={"cast": ["ANNA"]}).choices[0].text
+    assert {line.split("]")[0] for line in text.splitlines() if line.startswith("[")} == {"[ ANNA "}
+    stop = text.split()[-2]
+    for stream in (False, True):
+        asked = create(model="", prompt="", seed=2, stop=["never", stop], stream=stream, extra_body={"cast": ["ANNA"]})
+        chunks = list(asked) if isinstance(asked, openai.Stream) else [asked]
+        assert "".join(chunk.choices[0].text for chunk in chunks) == text[: text.index(stop)]
+        assert chunks[-1].choices[0].finish_reason == "stop"
+    choices = create(model="", prompt=SCENE, max_tokens=30, n=3, seed=2).choices
+    assert [choice.index for choice in choices] == [0, 1, 2]
+    assert len({choice.text for choice in choices}) > 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "parameter"),
+    [
+        ({"max_tokens": 100_000}, "max_tokens"),
+        ({"max_tokens": 1}, "max_tokens"),
+        ({"prompt": "A: b. " * 20_000}, "prompt"),
+        ({"temperature": 11}, "temperature"),
+        ({"n": 17}, "n"),
+        ({"echo": True}, "echo"),
+        ({"extra_body": {"cast": ["?"]}}, "cast"),
+        ({"extra_body": {"top_p": "much"}}, None),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_parameter(
+    server: Server, asked: dict[str, Any], parameter: str | None
+) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        server.client().completions.create(**{"model": "", "prompt": "", **asked})
+    assert refused.value.param == parameter
+    assert "--" not in refused.value.message
+
+
+def test_only_those_with_the_token_may_ask(server: Server) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        server.client("0123456789abcdeg").models.list()
+    for headers, status in (({}, 401), ({"Host": "elsewhere.example"}, 403), ({"Origin": "http://a.example"}, 403)):
+        found, answer = server.answer("GET", "/a/v1/models", **headers)
+        assert (found, answer["error"]["param"]) == (status, None)
+    assert server.answer("GET", "/a/healthz") == (200, {"status": "ok"})
+
+
+def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    for method, path, size, status in (("POST", "completions", 300_000, 413), ("GET", "x", 0, 404)):
+        found, answer = server.answer(method, f"/a/v1/{path}", b" " * size, **bearer)
+        assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
+
+
+def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
+    create = server.client().completions.create
+    asked: dict[str, Any] = {"model": "", "prompt": "", "n": SCRIPTS}
+    with create(**asked, max_tokens=2000, stream=True) as stream:
+        next(iter(stream))
+        with pytest.raises(openai.RateLimitError) as refused:
+            create(model="", prompt="")
+        assert refused.value.response.headers["Retry-After"]
+    deadline = time.monotonic() + 20
+    choices = None
+    while choices is None:
+        try:
+            choices = create(**asked, max_tokens=20).choices
+        except openai.RateLimitError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert len(choices) == SCRIPTS
+
+
+def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> None:
+    writer, ended = Writer(network(SCRIPT, 1), SCRIPT), []
+    done = threading.Semaphore(0)
+
+    def job(name: str, seed: int, words: int = 60) -> Job:
+        draft = Draft()
+        stream = writer.stream(words, Sampling(), (seed,), Opening(), draft)
+        return Job(stream, draft, 0.8, lambda: (ended.append(name), done.release()))
+
+    batch = Batch(network(SCRIPT, 1), rows=1)
+    first = job("left", 0, words=100_000)
+    many, one = [job("many", seed) for seed in range(3)], job("one", 9)
+    for jobs in ([first], many, [one]):
+        batch.submit(jobs)
+    first.left = True
+    for _ in range(5):
+        assert done.acquire(timeout=60)
+    batch.close()
+    assert ended == ["left", "many", "one", "many", "many"]
+    assert first.script is None
+    assert one.script == writer.write(60, Sampling(), (9,), Opening())
+
+
+def test_a_signal_ends_the_server(model: Path) -> None:
+    running = started(model, "--port", "0")
+    with running.process:
+        assert running.answer("GET", "/v1/models")[0] == 200
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 lets others in; give a token with --token-file FILE"),  # noqa: S104
+        (["--token-file", "/dev/null"], "/dev/null is not a regular file"),
+        (["--port", "70000"], "--port 70000"),
+        (["--base-path", "a"], "--base-path a"),
+        (["--queue", "0"], "--queue 0"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(model: Path, options: list[str], message: str) -> None:
+    done = run_trainer(["serve", model, *options])
+    assert done.returncode == 2
+    assert message in done.stderr

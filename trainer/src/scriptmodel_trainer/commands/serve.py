@@ -1,0 +1,63 @@
+"""The serve command: completions of one model over HTTP."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.errors import BadInputError
+
+try:
+    from aiohttp import web
+
+    from scriptmodel_trainer.serving import server
+    from scriptmodel_trainer.serving.completions import LARGEST_BODY, Completions, Limits
+except ModuleNotFoundError as error:
+    if error.name != "aiohttp":
+        raise
+    raise BadInputError("aiohttp is not installed", "pip install 'scriptmodel-trainer[serve]'") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """The serve command's options."""
+
+    model: Path
+    host: str
+    port: int
+    token_file: Path | None
+    base_path: str
+    until_eof: bool
+    max_tokens: int
+    queue: int
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve a model until the command is stopped."""
+    address = server.Address(options.host, options.port, options.base_path, options.token_file, options.until_eof)
+    token = address.token()
+    for name, value in (("max-tokens", options.max_tokens), ("queue", options.queue)):
+        if value < 1:
+            raise BadInputError(f"--{name} {value} must be at least 1")
+    limits = Limits(words=options.max_tokens, scripts=options.queue)
+    model = artifacts.load_model(options.model)
+    completions = Completions(model_name(options.model), artifacts.content_digest(options.model), model, limits)
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.add_routes(completions.routes(address.base))
+    try:
+        server.run(address, app, token, ready)
+    finally:
+        completions.close()
+
+
+def model_name(folder: Path) -> str:
+    """Return the name of a model: that of its folder."""
+    return folder.resolve().name or "model"
+
+
+def ready(url: str) -> None:
+    """Print where the server listens."""
+    print(url, flush=True)
+    print(f"note: base_url of OpenAI's clients is {url}v1; end with Ctrl-C", file=sys.stderr, flush=True)

@@ -1,0 +1,139 @@
+"""Writes the scripts of many requests at once, in a thread of its own: each step of the network reads a row for each.
+
+A script joins as soon as a row is free. Requests take turns, so one that asks for many scripts keeps out no other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.generation.network import Network, State
+from scriptmodel_trainer.generation.readers import Mixers
+from scriptmodel_trainer.generation.streams import ROWS, Stream
+from scriptmodel_trainer.generation.writer import Draft, Script
+
+
+class Job:
+    """One script that is being written: its `draft` so far, and then its `script` or the `error` that ended it.
+
+    `on_end` is called in the thread of the batch. Opening the job reads the given text, which may take a while, and
+    raises BadInputError if the script cannot be written.
+    """
+
+    def __init__(self, stream: Stream[Script], draft: Draft, temperature: float, on_end: Callable[[], object]) -> None:
+        self.draft, self.temperature = draft, temperature
+        self.script: Script | None = None
+        self.error: Exception | None = None
+        self.left = False  # by the client
+        self._stream, self._on_end = stream, on_end
+        self.token = next(stream)
+
+    def advance(self, logits: Floats) -> bool:
+        """Write one more token; returns whether another one follows."""
+        try:
+            self.token = self._stream.send(logits)
+        except StopIteration as done:
+            self.script = done.value
+        except TrainerError as error:
+            self.error = error
+        else:
+            return True
+        self.end()
+        return False
+
+    def end(self) -> None:
+        """Write nothing more."""
+        self._stream.close()
+        self._on_end()
+
+
+class _Row:
+    """A job and the network's state after its tokens."""
+
+    def __init__(self, job: Job, network: Network) -> None:
+        self.job = job
+        self.state = network.initial_state()
+        self.mixers = Mixers(network, network.cache, job.temperature)
+
+
+class Batch:
+    """Writes jobs with one network, `rows` of them at once."""
+
+    def __init__(self, network: Network, rows: int = ROWS) -> None:
+        self._network, self._most = network, rows
+        self._rows: list[_Row] = []
+        self._waiting: deque[deque[Job]] = deque()  # a queue for each request
+        self._changed = threading.Condition()
+        self._closed = False
+        threading.Thread(target=self._run, name="batch", daemon=True).start()
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Write the scripts of one request."""
+        with self._changed:
+            self._waiting.append(deque(jobs))
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Stop writing."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._rows or self._waiting)
+                if self._closed:
+                    return
+                self._admit()
+            try:
+                self._step()
+            except Exception as error:  # one broken step must not leave later requests without answer
+                for row in self._rows:
+                    row.job.error = error
+                    row.job.end()
+                self._rows = []
+
+    def _admit(self) -> None:
+        """Give free rows to the requests in turn."""
+        while self._waiting and len(self._rows) < self._most:
+            request = self._waiting.popleft()
+            if request:
+                self._rows.append(_Row(request.popleft(), self._network))
+                self._waiting.append(request)
+
+    def _step(self) -> None:
+        """Read the last token of each script and write the next one; scripts whose clients left are dropped."""
+        for row in self._rows:
+            if row.job.left:
+                row.job.end()
+        rows = [row for row in self._rows if not row.job.left]
+        predicted = self._predicted(rows)
+        self._rows = [row for row, logits in zip(rows, predicted, strict=True) if row.job.advance(logits)]
+
+    def _predicted(self, rows: Sequence[_Row]) -> list[Floats]:
+        """Return the logits (V,) after the last token of each row; a row alone is computed as `generate` does."""
+        if not rows:
+            return []
+        if len(rows) == 1:
+            features = self._network.step(rows[0].state, rows[0].job.token)[np.newaxis]
+            logits = self._network.logits(features[0])[np.newaxis]
+        else:
+            state = State(_stacked([row.state.outputs for row in rows]), _stacked([row.state.cells for row in rows]))
+            features = self._network.step(state, np.array([row.job.token for row in rows], np.int32))
+            logits = self._network.logits_of_rows(features)
+            for number, row in enumerate(rows):
+                row.state = State([each[number] for each in state.outputs], [each[number] for each in state.cells])
+        mixed = zip(rows, features, logits, strict=True)
+        return [row.mixers.mixed(row.job.token, own, predicted) for row, own, predicted in mixed]
+
+
+def _stacked(parts: Sequence[Sequence[Floats]]) -> list[Floats]:
+    """Return the arrays of each layer side by side, (rows, units)."""
+    return [np.stack(layer) for layer in zip(*parts, strict=True)]

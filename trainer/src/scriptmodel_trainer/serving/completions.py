@@ -1,0 +1,252 @@
+"""Completions as OpenAI's API has them (`/v1/completions`), so that its clients and editors write with a model.
+
+A token is a word here, as `wc -w` counts them: `max_tokens` is the length limit of `generate --words`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.generation.rendering import count_pieces
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Draft, Opening
+from scriptmodel_trainer.serving.batch import Batch, Job
+from scriptmodel_trainer.serving.drafts import Continuation
+from scriptmodel_trainer.serving.refusals import Refused
+from scriptmodel_trainer.storage import converted, parse_json
+
+LARGEST_BODY = 256 * 1024
+"""Bytes of a request."""
+_LONGEST_PROMPT = 64 * 1024  # characters
+_SECONDS = 0.04  # between two looks at the scripts of a request
+_UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
+_NAMES = {"words": "max_tokens", "repetition_penalty": "frequency_penalty"}  # ours, and the API's
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server takes on: words of a script, scripts of a request, and scripts that are being written or wait."""
+
+    words: int = 2000
+    samples: int = 16
+    scripts: int = 64
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request; other keys are ignored. `cast`, `speaker` and `scene` are ours."""
+
+    model: str = ""
+    prompt: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] = ""
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] = 200
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    stop: str | Annotated[list[str], msgspec.Meta(max_length=4)] = ""
+    n: Annotated[int, msgspec.Meta(ge=1)] = 1
+    stream: bool = False
+    stream_options: dict[str, Any] = {}
+    frequency_penalty: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    presence_penalty: Annotated[float, msgspec.Meta(ge=0, le=0)] = 0
+    best_of: Annotated[int, msgspec.Meta(le=1)] = 1
+    echo: bool = False
+    logprobs: int | None = None
+    suffix: str = ""
+    cast: list[str] | None = None
+    speaker: str = ""
+    scene: str = ""
+
+    @property
+    def given(self) -> str:
+        """The text to continue."""
+        return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+
+    @property
+    def stops(self) -> list[str]:
+        """The texts that end a completion."""
+        return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
+
+    def sampling(self) -> Sampling:
+        """Return the sampling settings: a frequency penalty f divides probabilities by exp(f) for each occurrence."""
+        usual = Sampling(self.temperature, top_p=self.top_p)
+        if self.frequency_penalty is None:
+            return usual
+        return Sampling(self.temperature, 0, self.top_p, math.exp(self.frequency_penalty))
+
+    def opening(self) -> Opening:
+        """Return the start of the script."""
+        cast = None if self.cast is None else () if self.cast == ["any"] else tuple(self.cast)
+        return Opening(self.speaker, "", self.scene, self.given, cast)
+
+
+class Completions:
+    """Handlers of the API of one model, called `name`; `digest` identifies its weights."""
+
+    def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
+        self._name, self._digest, self._limits = name, digest, limits
+        self._writer = model.writer()
+        self._batch = Batch(model.network())
+        self._scripts = 0
+        self._started = int(time.time())
+
+    def routes(self, base: str) -> list[web.RouteDef]:
+        """Return the routes of the API below a path."""
+        return [web.get(f"{base}/v1/models", self.models), web.post(f"{base}/v1/completions", self.complete)]
+
+    def close(self) -> None:
+        """Stop writing."""
+        self._batch.close()
+
+    async def models(self, request: web.Request) -> web.Response:
+        """List the one model."""
+        del request
+        entry = {"id": self._name, "object": "model", "created": self._started, "owned_by": "scriptmodel-trainer"}
+        return web.json_response({"object": "list", "data": [entry]})
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        """Write what follows a prompt, at once or as server-sent events."""
+        asked = self._checked(await request.read())
+        with self._room(asked.n):
+            ended = asyncio.Event()
+            jobs = await self._jobs(asked, ended)
+            try:
+                self._batch.submit(jobs)
+                pieces = self._pieces(asked, jobs, ended)
+                head = {
+                    "id": f"cmpl-{secrets.token_hex(12)}",
+                    "object": "text_completion",
+                    "created": int(time.time()),
+                    "model": self._name,
+                    "system_fingerprint": f"fp_{self._digest[:12]}",
+                }
+                if asked.stream:
+                    return await _streamed(request, asked, head, pieces)
+                return await _whole(asked, head, pieces)
+            finally:
+                for job in jobs:
+                    job.left = True  # a client that leaves ends its scripts
+
+    def _checked(self, body: bytes) -> Asked:
+        try:
+            asked = converted(parse_json(body), Asked)
+        except ValueError as error:
+            raise Refused(400, f"the request is not valid: {error}") from error
+        limits = self._limits
+        for name, value, most in (
+            ("max_tokens", asked.max_tokens, limits.words),
+            ("n", asked.n, limits.samples),
+            ("prompt", len(asked.given), _LONGEST_PROMPT),
+        ):
+            if value > most:
+                raise Refused(400, f"{name} is {value:,}, more than {most:,}", parameter=name)
+        for name in ("echo", "logprobs", "suffix"):
+            if getattr(asked, name):
+                raise Refused(400, f"{name} is not supported: leave it out", parameter=name)
+        if asked.model not in ("", self._name):
+            raise Refused(404, f'no model "{asked.model}": this is "{self._name}"', parameter="model")
+        return asked
+
+    @contextlib.contextmanager
+    def _room(self, scripts: int) -> Iterator[None]:
+        """Count scripts while they are written or wait; raises Refused if there are too many."""
+        if self._scripts + scripts > self._limits.scripts:
+            raise Refused(429, f"{self._scripts} scripts are being written: try again in a few seconds")
+        self._scripts += scripts
+        try:
+            yield
+        finally:
+            self._scripts -= scripts
+
+    async def _jobs(self, asked: Asked, ended: asyncio.Event) -> list[Job]:
+        """Return a job for each script, the given text read in a thread."""
+        loop = asyncio.get_running_loop()
+        seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
+
+        def opened() -> list[Job]:
+            sampling, opening = asked.sampling(), asked.opening()
+            jobs = []
+            for number in range(asked.n):
+                draft = Draft()
+                stream = self._writer.stream(asked.max_tokens, sampling, (seed, number), opening, draft)
+                jobs.append(Job(stream, draft, sampling.temperature, lambda: loop.call_soon_threadsafe(ended.set)))
+            return jobs
+
+        try:
+            return await asyncio.to_thread(opened)
+        except TrainerError as error:
+            name = _NAMES.get(error.parameter, error.parameter)
+            raise Refused(400, error.line().replace("--words", "max_tokens"), parameter=name) from error
+
+    async def _pieces(
+        self, asked: Asked, jobs: Sequence[Job], ended: asyncio.Event
+    ) -> AsyncIterator[tuple[int, str, str | None]]:
+        """Yield the number of a script, a piece of its text, and at its end why it ends."""
+        texts = {number: Continuation(self._writer, asked.given, asked.stops) for number in range(len(jobs))}
+        while texts:
+            ended.clear()
+            for number, text in list(texts.items()):
+                job = jobs[number]
+                if job.error is not None:
+                    raise job.error
+                piece = text.more(job.draft) if job.script is None else text.rest(job.script)
+                if piece:
+                    yield number, piece, None
+                if job.script is not None or text.stopped:
+                    job.left = True
+                    del texts[number]
+                    yield number, "", "stop" if text.stopped else "length"
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), _SECONDS)
+
+
+async def _whole(
+    asked: Asked, head: dict[str, Any], pieces: AsyncIterator[tuple[int, str, str | None]]
+) -> web.Response:
+    texts, reasons = [""] * asked.n, [""] * asked.n
+    async for number, text, reason in pieces:
+        texts[number] += text
+        reasons[number] = reason or ""
+    choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
+    return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
+
+
+async def _streamed(
+    request: web.Request, asked: Asked, head: dict[str, Any], pieces: AsyncIterator[tuple[int, str, str | None]]
+) -> web.StreamResponse:
+    """Send each piece as an event, and `[DONE]` at the end."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(request)
+
+    async def send(data: str) -> None:
+        async with asyncio.timeout(_UNREAD_SECONDS):
+            await response.write(f"data: {data}\n\n".encode())
+
+    texts = [""] * asked.n
+    async for number, text, reason in pieces:
+        texts[number] += text
+        await send(json.dumps({**head, "choices": [_choice(number, text, reason)]}))
+    if asked.stream_options.get("include_usage"):
+        await send(json.dumps({**head, "choices": [], "usage": _usage(asked, texts)}))
+    await send("[DONE]")
+    return response
+
+
+def _choice(number: int, text: str, reason: str | None) -> dict[str, Any]:
+    return {"index": number, "text": text, "logprobs": None, "finish_reason": reason}
+
+
+def _usage(asked: Asked, texts: Sequence[str]) -> dict[str, int]:
+    given, written = count_pieces(asked.given), sum(map(count_pieces, texts))
+    return {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}

@@ -1,0 +1,58 @@
+"""The text of a script while it is written, as it continues the text that was given: whole words, up to a stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.generation.writer import Draft, Script, Writer
+
+_CONTEXT = 64
+"""Given tokens that are rendered with the new ones, so that these attach to them as in one text."""
+
+
+class Continuation:
+    """What a script adds to a `given` text; nothing follows any of the texts in `stops`."""
+
+    def __init__(self, writer: Writer | ExactWriter, given: str, stops: Sequence[str] = ()) -> None:
+        self._writer, self._stops = writer, stops
+        self._space = len(given) - len(given.rstrip())
+        self._before: str | None = None
+        self.sent = 0  # characters
+        self.stopped = False
+
+    def more(self, draft: Draft) -> str:
+        """Return what can be said for certain of a script that is being written and was not returned yet."""
+        if draft.given is None:
+            return ""
+        text = self._cut(self._text(self._writer.script(draft)))
+        if not self.stopped:  # the last word may change, and a stop may have begun
+            held = max(map(len, self._stops), default=0)
+            text = text[: max(text.rfind(" "), text.rfind("\n"), 0)]
+            text = text[: len(text) - held] if held else text
+        return self._new(text)
+
+    def rest(self, script: Script) -> str:
+        """Return what was not returned of a script that is complete."""
+        return self._new(self._cut(self._text(script)))
+
+    def _new(self, text: str) -> str:
+        new = text[self.sent :]
+        self.sent += len(new)
+        return new
+
+    def _cut(self, text: str) -> str:
+        found = [place for stop in self._stops if (place := text.find(stop)) >= 0]
+        self.stopped = bool(found)
+        return text[: min(found)] if found else text
+
+    def _text(self, script: Script) -> str:
+        """Return the new text; it starts with the space that the given text does not end with."""
+        start = max(0, script.given - _CONTEXT)
+        if self._before is None:
+            self._before = self._writer.text(script.tokens[start : script.given]).rstrip()
+        whole = self._writer.text(script.tokens[start:])
+        text = whole[len(os.path.commonprefix((self._before, whole))) :]  # noqa: RUF071  # of texts
+        space = len(text) - len(text.lstrip())
+        return text[min(space, self._space) :]

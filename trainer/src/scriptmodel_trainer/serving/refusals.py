@@ -1,0 +1,55 @@
+"""Refuses requests with a message: in the form of OpenAI's errors to clients of the API, as text to browsers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class Refused(Exception):  # noqa: N818  # a request that is refused is no error of the server
+    """A request that is not answered, with its HTTP status; `parameter` is the key of the request at fault."""
+
+    def __init__(self, status: int, message: str, *, parameter: str = "") -> None:
+        super().__init__(message)
+        self.status, self.message, self.parameter = status, message, parameter
+
+
+@web.middleware
+async def explain_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request that is refused, or that fails, with what is wrong."""
+    try:
+        return await handler(request)
+    except Refused as refused:
+        return _answer(request, refused)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _answer(request, Refused(error.status, _MESSAGES.get(error.status, error.reason)))
+    except Exception:
+        logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
+        return _answer(request, Refused(500, "the server failed; its log on standard error has the cause"))
+
+
+_MESSAGES = {
+    404: "there is nothing at this address",
+    405: "this address does not answer this method",
+    413: "the request is too large: at most 256 KiB",
+}
+
+
+def _answer(request: web.Request, refused: Refused) -> web.Response:
+    headers = {"Retry-After": "2"} if refused.status == 429 else {}
+    if "/v1/" not in request.path:
+        return web.Response(text=f"{refused.message}\n", status=refused.status, headers=headers)
+    error = {
+        "message": refused.message,
+        "type": _TYPES.get(refused.status, "invalid_request_error" if refused.status < 500 else "server_error"),
+        "param": refused.parameter or None,
+        "code": None,
+    }
+    return web.json_response({"error": error}, status=refused.status, headers=headers)
