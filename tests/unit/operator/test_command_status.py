@@ -65,7 +65,7 @@ def test_a_status_shows_the_preset_and_what_auto_chose() -> None:
     assert "thrones   preset auto (tuned-few), 0s old" in plain(screen_of(found, CREATED))
 
 
-def test_a_status_shows_the_temperature_that_the_judge_chose() -> None:
+def test_a_status_shows_the_temperature_of_the_script() -> None:
     found = as_object(trained_world())
     assert "temperature" not in plain(screen_of(found, CREATED))
     found["status"]["script"]["temperature"] = "0.9"

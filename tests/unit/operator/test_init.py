@@ -41,7 +41,7 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ('temperature: "0.8"', "temperature: 0.8", 'spec.generation.temperature: must be a string: quote it, "0.8"'),
+        ('# temperature: "0.8"', "temperature: 0.8", 'spec.generation.temperature: must be a string: quote it, "0.8"'),
         ("# prompt: To be", "prompt: yes", 'spec.generation.prompt: must be a string: quote it, "true"'),
         (
             "# overrides:",

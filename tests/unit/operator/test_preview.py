@@ -235,7 +235,7 @@ def test_a_plan_with_decimals_is_printed_as_yaml() -> None:
     world.want({"generation": {"temperature": "1.1"}})
     (change,) = planned(world).as_dict()["changes"]
     told_again = yaml.safe_load(yaml.safe_dump([*change["fields"]]))
-    assert told_again == [{"name": "--temperature", "before": "0.8", "after": "1.1"}]
+    assert told_again == [{"name": "--temperature", "before": "", "after": "1.1"}]
 
 
 def test_merging_is_that_of_kubectl_apply() -> None:

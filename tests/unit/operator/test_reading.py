@@ -262,18 +262,12 @@ def test_the_score_of_a_script_is_in_the_status_as_far_as_it_makes_sense(
 
 
 @pytest.mark.parametrize(
-    ("temperatures", "expected"),
-    [
-        ({"chosen": 1.0}, "1"),
-        ({"chosen": 0.9, "verdicts": {}}, "0.9"),
-        ({"chosen": "hot"}, None),
-        (0.9, None),
-        (None, None),
-    ],
+    ("sampling", "expected"),
+    [({"temperature": 1.0}, "1"), ({"temperature": "hot"}, None), (0.9, None), (None, None)],
 )
-def test_the_temperature_that_the_judge_chose_is_in_the_status(temperatures: object, expected: str | None) -> None:
+def test_the_temperature_of_a_script_is_in_the_status(sampling: object, expected: str | None) -> None:
     pachyderm = FakePachyderm()
-    record = json.dumps({"samples": [{"words": 3}], "temperatures": temperatures}).encode()
+    record = json.dumps({"samples": [{"words": 3}], "sampling": sampling}).encode()
     pachyderm.files[REPO, "a"] = {"/new_script.txt": b"One two three.\n", "/generation.json": record}
     script = Results(pachyderm, lambda: 1).script(REPO, "a")
     assert script is not None

@@ -125,9 +125,9 @@ def test_a_sample_line_is_short_well_formed_and_repeats_itself(vocabulary: Vocab
     state = np.random.get_state()[1].tolist()  # the generator that all share
     for seed in range(30):
         weights = weights_of(vocabulary, seed)
-        line = sample_line(vocabulary, 3)(weights)
+        line = sample_line(vocabulary, 3, Sampling())(weights)
         assert len(line) <= 120
-        assert line == sample_line(vocabulary, 3)(weights)
+        assert line == sample_line(vocabulary, 3, Sampling())(weights)
         if vocabulary is SCRIPT:
             assert not faults(line + "\n", 20)
     assert np.random.get_state()[1].tolist() == state

@@ -6,17 +6,19 @@ import dataclasses
 import itertools
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from forged import without_reference
+from forged import rewrite_json, without_reference
 from running import run_trainer
 from samples import play
 
-from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature
+from scriptmodel_trainer.artifacts import content_digest, load_model
+from scriptmodel_trainer.commands import temperature
+from scriptmodel_trainer.commands.temperature import best_temperature
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
@@ -34,8 +36,9 @@ from scriptmodel_trainer.judging.reference import (
     held_out_tokens,
     reference_of,
 )
-from scriptmodel_trainer.judging.verdict import Verdict, judge
+from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.samples import TEMPERATURES
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +56,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     (folder / "plays").mkdir()
     (folder / "plays" / "play.md").write_text(play(1200), "utf-8")
     arguments = ["--preset", "demo", "--epochs", "4", "--set", "hidden_units=32", "batch_size=8", "steps=10"]
-    done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(temperature, "FEWEST_TOKENS", 0)
+        done = run_trainer(["train", "--data", folder / "plays", "--out", folder / "model", *arguments])
     assert done.returncode == 0, done.stderr
     return folder / "plays", folder / "model"
 
@@ -252,32 +257,36 @@ def test_generate_keeps_the_sample_that_the_judge_ranks_first(learned: tuple[Pat
     assert run_trainer(keep).stdout == texts[best]
 
 
-def test_the_temperature_of_auto_is_the_one_that_the_judge_ranks_highest(
-    learned: tuple[Path, Path], tmp_path: Path
-) -> None:
-    command = ["generate", learned[1], "--words", "80", "--seed", "7"]
-    out = ["--out", tmp_path / "auto.txt", "--record", tmp_path / "auto.json"]
-    done = run_trainer([*command, "--temperature", "auto", *out])
-    assert done.returncode == 0, done.stderr
-    record = json.loads((tmp_path / "auto.json").read_text())
-    chosen = record["sampling"]["temperature"]
-    verdicts = {float(each): Verdict(**verdict) for each, verdict in record["temperatures"]["verdicts"].items()}
-    assert tuple(verdicts) == TEMPERATURES
-    assert len({verdict.overall for verdict in verdicts.values()}) == len(TEMPERATURES), "the judge tells them apart"
-    assert chosen == record["temperatures"]["chosen"] == best_temperature(verdicts)
-    assert f"note: temperature {chosen:g}, chosen by the judge: 0.8 scores {verdicts[0.8].overall:.2f}" in done.stderr
-    assert (tmp_path / "auto.txt").read_text() == run_trainer([*command, "--temperature", str(chosen)]).stdout
-    other = run_trainer(["generate", learned[1], "--words", "20", "--prompt", "the lamp", "--temperature", "auto"])
-    assert [*other.stderr.splitlines()] == [*done.stderr.splitlines()], "it depends on the model alone"
+def test_the_judge_chooses_the_temperature_at_the_end_of_a_training(learned: tuple[Path, Path]) -> None:
+    model = learned[1]
+    lines = [json.loads(line) for line in (model / "train.log.jsonl").read_text().splitlines()]
+    (event,) = [line for line in lines if line["event"] == "temperature"]
+    assert [*event["scores"]] == ["0.8", "0.9", "1"]
+    scores = {float(each): score for each, score in event["scores"].items()}
+    assert len({*scores.values()}) == 3, "the judge distinguishes them"
+    chosen = best_temperature(scores)
+    assert event["temperature"] == load_model(model).temperature == chosen
+    assert f"Temperature {chosen:g}, the model’s" in (model / "report.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("scores", "best"),
-    [((0.5, 0.6, 0.7), 1.0), ((0.5, 0.7, 0.3), 0.9), ((0.7, 0.3, 0.74), 0.8), ((0.1, 0.1, 0.1), 0.8)],
-)
-def test_another_temperature_than_the_default_has_to_be_clearly_better(scores: tuple[float, ...], best: float) -> None:
-    verdicts = [Verdict("good", score, 1.0, 1.0, 1.0, 1.0, 1.0) for score in scores]
-    assert best_temperature(dict(zip(TEMPERATURES, verdicts, strict=True))) == best
+def test_scripts_have_the_models_temperature_unless_one_is_given(learned: tuple[Path, Path], tmp_path: Path) -> None:
+    model = shutil.copytree(learned[1], tmp_path / "model")
+    before = content_digest(model)
+    rewrite_json(model, lambda described: described.update(temperature=0.5))
+    assert content_digest(model) == before, "a model that starts from it is the same"
+    command = ["generate", model, "--words", "60"]
+    own = run_trainer([*command, "--out", tmp_path / "a.txt", "--record", tmp_path / "a.json"])
+    assert own.returncode == 0, own.stderr
+    assert json.loads((tmp_path / "a.json").read_text())["sampling"]["temperature"] == 0.5
+    text = (tmp_path / "a.txt").read_text()
+    assert text == run_trainer([*command, "--temperature", "auto"]).stdout
+    assert text == run_trainer([*command, "--temperature", "0.5"]).stdout
+    assert text != run_trainer([*command, "--temperature", "0.8"]).stdout
+
+
+def test_another_temperature_than_the_default_has_to_be_clearly_better() -> None:
+    for scores, best in (((0.5, 0.6, 0.7), 1.0), ((0.5, 0.7, 0.3), 0.9), ((0.7, 0.3, 0.74), 0.8)):
+        assert best_temperature(dict(zip(TEMPERATURES, scores, strict=True))) == best
 
 
 def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(model: Path, tmp_path: Path) -> None:
@@ -290,9 +299,7 @@ def test_a_model_that_cannot_judge_keeps_its_first_sample_and_says_so(model: Pat
     assert run_trainer([*command, *out]).stderr == ""
     record = json.loads((tmp_path / "a.json").read_text())
     assert "score" not in record["samples"][0]
-    done = run_trainer([*command, "--temperature", "auto", *out])
-    assert "warning: the temperature is 0.8: the model holds no figures to judge by" in done.stderr
-    assert json.loads((tmp_path / "a.json").read_text()) | {"seconds": 0} == record | {"seconds": 0}
+    assert record["sampling"]["temperature"] == 0.8
 
 
 def test_the_report_shows_the_verdict_or_why_there_is_none(learned: tuple[Path, Path], tmp_path: Path) -> None:

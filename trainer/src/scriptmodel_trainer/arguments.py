@@ -292,9 +292,9 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add(
         "--temperature",
         type=_temperature,
-        default=0.8,
         metavar="T|auto",
-        help="sampling temperature: below 1 favours likely words, 0 is greedy, auto: by the judge [default: 0.8]",
+        help="sampling temperature: below 1 favours likely words, 0 is greedy [default: auto, the one that the judge "
+        "chose for the model]",
     )
     add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
     add(

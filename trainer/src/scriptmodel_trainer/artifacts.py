@@ -27,6 +27,7 @@ from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
@@ -74,7 +75,7 @@ class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
     `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from, and
-    `contractions` those of the corpus.
+    `contractions` those of the corpus. `temperature` is the one that the judge chose for its scripts.
     """
 
     origin: Origin
@@ -85,11 +86,18 @@ class TrainedModel:
     trigrams: Trigrams | None = None
     plays: tuple[Play, ...] = ()
     contractions: Contractions = field(default_factory=Contractions)
+    temperature: float = Sampling().temperature
 
     @property
     def size(self) -> int:
         """Number of weights, a number for each n-gram included."""
         return sum(array.size for array in self.weights.values()) + (self.trigrams.size if self.trigrams else 0)
+
+    @property
+    def preset_title(self) -> str:
+        """Name of the preset, after `auto` where that chose it."""
+        name = self.origin.preset_name
+        return f"auto ({name})" if self.metrics.auto else name
 
     def network(self) -> Network:
         """Return what reads and predicts tokens."""
@@ -138,6 +146,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         plays={play.name: play.speakers for play in model.plays},
         clitics=model.contractions.after,
         bound_words=model.contractions.bound,
+        temperature=model.temperature,
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
@@ -201,7 +210,17 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
     contractions = Contractions(described.clitics, described.bound_words)
     plays = tuple(Play(name, speakers) for name, speakers in described.plays.items())
-    return TrainedModel(origin, vocabulary, weights, described.metrics, reference, trigrams, plays, contractions)
+    return TrainedModel(
+        origin,
+        vocabulary,
+        weights,
+        described.metrics,
+        reference,
+        trigrams,
+        plays,
+        contractions,
+        described.temperature,
+    )
 
 
 def layout_of(model: TrainedModel, requested: str) -> str:

@@ -156,15 +156,15 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
 
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
-    judged = options.temperature is None
-    temperature = Sampling().temperature if judged else options.temperature
+    own = options.temperature is None
+    temperature = Sampling().temperature if own else options.temperature
     chosen = _filled(
         generate.GenerateOptions,
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
         record=options.record or usual_record(options.out),
-        judged_temperature=judged,
+        own_temperature=own,
         formats=formats_for(options.format, options.out, ALL if is_output_of_pipeline(options.out) else None),
     )
     texts = generate.generate(chosen, progress_for(log))

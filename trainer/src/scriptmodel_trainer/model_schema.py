@@ -20,7 +20,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]
 class Description(Struct, frozen=True, kw_only=True):
     """`model.json`: everything about a model but its arrays.
 
-    `files` has the SHA-256 of each file of arrays; `weights` counts the weights and `vocabulary` the words.
+    `files` has the SHA-256 of each file of arrays; `weights` counts the weights and `vocabulary` the words;
+    `temperature` is the one that scripts are sampled at unless another is asked for.
     """
 
     schema: int = SCHEMA
@@ -37,6 +38,7 @@ class Description(Struct, frozen=True, kw_only=True):
     plays: Mapping[Name, tuple[Name, ...]] = {}
     clitics: Mapping[Name, tuple[Name, ...]] = {}
     bound_words: tuple[Name, ...] = ()
+    temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]

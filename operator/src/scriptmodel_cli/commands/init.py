@@ -39,8 +39,8 @@ spec:
     # overrides: {{epochs: 8, dropout: "0.3"}} # decimals are strings: quote them
   generation: # a change here writes a new script from the same model, without training again
     words: 700
-    temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution
     seed: 1
+    # temperature: "0.8" # below 1 favours likely words, above 1 flattens the distribution; else the judge chooses
     # samples: 3 # further scripts: `scriptmodel script {name} --sample 2`
     # speaker: HAMLET
     # prompt: To be

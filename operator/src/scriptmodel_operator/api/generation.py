@@ -41,9 +41,9 @@ class Generation(ApiModel):
 
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
-    temperature: Annotated[str, decimal(at_most=10, word="auto"), AS_DECIMAL] = "0.8"
-    """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy; auto leaves
-    the choice to the judge."""
+    temperature: Annotated[str, decimal(at_most=10, word="auto"), AS_DECIMAL] = "auto"
+    """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy; auto is the
+    one that the judge chose for the model when it was trained."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Nucleus sampling: sample from the smallest set of words whose total probability reaches this value."""
     top_k: Annotated[int, Field(ge=0, le=1000000)] = 0

@@ -137,7 +137,8 @@ class ScriptScore(ApiModel):
     """The judge's verdict on a script beside text that training held out; the figures lie between 0 and 1."""
 
     verdict: str | None = None
-    """The verdict: good, a copy (of the corpus), a loop, noise or foreign (words of another corpus)."""
+    """The verdict: poor, fair, good or like the corpus; else a copy (of the corpus), a loop, noise or foreign (words of
+    another corpus)."""
     overall: str | None = None
     """Product of the other figures; higher is better."""
     originality: str | None = None
@@ -166,7 +167,7 @@ class ScriptStatus(ApiModel):
     excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
     """Its first lines."""
     temperature: str | None = None
-    """Sampling temperature that the judge chose; absent where the spec has a number."""
+    """Sampling temperature that it was written at."""
     score: ScriptScore | None = None
     """The trainer's verdict on it; none if its image or its model is too old to judge."""
 

@@ -15,8 +15,8 @@ MODEL_INPUT = "model"
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
-TRAINERS_REPETITION_PENALTY = Generation().repetition_penalty
-"""Also the trainer's default: it is left out of the command."""
+DEFAULTS = Generation()
+"""Temperature and repetition penalty are also the trainer's defaults: these are left out of the command."""
 
 
 def train_command(
@@ -56,9 +56,11 @@ def generate_command(generation: Generation, continued: str = "") -> tuple[str, 
         "--continue-text": continued,
     }
     optional = [f"{option}={text}" for option, text in texts.items() if text]
+    if generation.temperature != DEFAULTS.temperature:
+        optional += ["--temperature", generation.temperature]
     if generation.top_k:
         optional += ["--top-k", str(generation.top_k)]
-    if generation.repetition_penalty != TRAINERS_REPETITION_PENALTY:
+    if generation.repetition_penalty != DEFAULTS.repetition_penalty:
         optional += ["--repetition-penalty", generation.repetition_penalty]
     if generation.samples > 1:
         optional += ["--samples", str(generation.samples)]
@@ -68,7 +70,6 @@ def generate_command(generation: Generation, continued: str = "") -> tuple[str, 
         optional.append("--only-new")
     return (
         *(PROGRAM, "generate", f"/pfs/{MODEL_INPUT}", "--out", f"/pfs/out{SCRIPT_PATH}"),
-        *("--words", str(generation.words), "--temperature", generation.temperature),
-        *("--top-p", generation.top_p, "--seed", str(generation.seed)),
+        *("--words", str(generation.words), "--top-p", generation.top_p, "--seed", str(generation.seed)),
         *optional,
     )

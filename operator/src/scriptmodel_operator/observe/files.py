@@ -13,7 +13,7 @@ from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
 from scriptmodel_operator.observe.untrusted import device_status, number, short_text, whole
 
 _LONGEST_WORD = 200
-_VERDICTS = ("good", "a copy", "a loop", "noise", "foreign")
+_VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
 _SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 
@@ -108,5 +108,5 @@ class GenerationFile(BaseModel):
     """generation.json: the scripts that were written; the first sample is the script."""
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
-    temperature: Annotated[Figure, Field(validation_alias=AliasPath("temperatures", "chosen"))] = None
-    """The temperature that the judge chose."""
+    temperature: Annotated[Figure, Field(validation_alias=AliasPath("sampling", "temperature"))] = None
+    """The temperature that the scripts were written at."""

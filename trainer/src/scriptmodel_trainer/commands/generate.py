@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.commands.temperature import TEMPERATURES, best_temperature, verdicts_on_temperatures
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.caches import CacheSettings
@@ -23,7 +22,7 @@ from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Script, Writer
-from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
+from scriptmodel_trainer.judging.reference import NO_FIGURES
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -40,8 +39,8 @@ class GenerateOptions:
 
     `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
     or BEST for the one that the judge ranks first. With `only_new` a script leaves out the text that it continues.
-    With `judged_temperature` the judge replaces that of `sampling`. Each of several `formats` has its suffix in place
-    of that of `out`.
+    With `own_temperature` that of the model replaces that of `sampling`. Each of several `formats` has its suffix in
+    place of that of `out`.
     """
 
     model: Path
@@ -55,7 +54,7 @@ class GenerateOptions:
     keep: str = FIRST
     together: bool = False
     cache: bool = False
-    judged_temperature: bool = False
+    own_temperature: bool = False
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
 
@@ -67,16 +66,14 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     """
     _check(options)
     started = time.monotonic()
-    judged = options.keep == BEST or options.record is not None or options.judged_temperature
-    model = artifacts.load_model(options.model, judged=judged)
+    model = artifacts.load_model(options.model, judged=options.keep == BEST or options.record is not None)
     _prepare(options)
     if options.cache and model.network().cache:
         raise BadInputError(f"{options.model} was trained with a cache and always uses it", "leave out --cache")
     writer = model.writer(CacheSettings() if options.cache else None)
     _note_unknown(writer, options.opening, progress)
-    tried = _temperatures(options, writer, model.reference, progress) if options.judged_temperature else {}
-    if tried:
-        sampling = dataclasses.replace(options.sampling, temperature=best_temperature(tried))
+    if options.own_temperature:
+        sampling = dataclasses.replace(options.sampling, temperature=model.temperature)
         options = dataclasses.replace(options, sampling=sampling)
     scripts = _scripts(options, writer)
     new = [script.tokens[script.given :] for script in scripts]
@@ -96,7 +93,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         if best is not None:
             entries[0] |= {"sample": best + 1, "of": options.samples}
         if options.record is not None:
-            record = _record(options, model, entries, tried, time.monotonic() - started)
+            record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
     return [FORMATS[options.formats[0]](text, title) for text, title in zip(texts, titles, strict=True)]
@@ -141,21 +138,6 @@ def _scripts(options: GenerateOptions, writer: Writer | ExactWriter) -> list[Scr
     if options.together:
         return writer.write_together(options.words, options.sampling, seeds, options.opening)
     return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]
-
-
-def _temperatures(
-    options: GenerateOptions, writer: Writer | ExactWriter, reference: Reference | None, progress: Progress
-) -> dict[float, Verdict]:
-    """Return the verdict on each temperature; none if the model cannot judge."""
-    if reference is None:
-        text = f"the temperature is {TEMPERATURES[0]:g}: {NO_FIGURES}; train again to choose a temperature"
-        progress.report(Warned("not_judged", text))
-        return {}
-    progress.note(f"trying the temperatures {', '.join(f'{each:g}' for each in TEMPERATURES)}")
-    verdicts = verdicts_on_temperatures(writer, reference, options.sampling)
-    scores = ", ".join(f"{each:g} scores {verdict.overall:.2f}" for each, verdict in verdicts.items())
-    progress.note(f"temperature {best_temperature(verdicts):g}, chosen by the judge: {scores}")
-    return verdicts
 
 
 def _best(verdicts: list[Verdict], progress: Progress) -> int:
@@ -223,17 +205,10 @@ def _store(
     return entries
 
 
-def _tried(verdicts: Mapping[float, Verdict]) -> dict[str, Any]:
-    """Return what the record says of the temperatures that the judge chose from."""
-    found = {f"{each:g}": dataclasses.asdict(verdict) for each, verdict in verdicts.items()}
-    return {"chosen": best_temperature(verdicts), "verdicts": found}
-
-
 def _record(
     options: GenerateOptions,
     model: artifacts.TrainedModel,
     entries: list[dict[str, Any]],
-    tried: Mapping[float, Verdict],
     seconds: float,
 ) -> dict[str, Any]:
     """Return what made the scripts: enough to make them again with the same model."""
@@ -242,7 +217,6 @@ def _record(
         "samples": entries,
         "words": options.words,
         "sampling": dataclasses.asdict(options.sampling),
-        **({"temperatures": _tried(tried)} if tried else {}),
         **({"cache": dataclasses.asdict(CacheSettings())} if options.cache else {}),
         "seed": options.seed,
         "prompt": options.opening.prompt,

@@ -94,7 +94,10 @@ def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Pro
             raise BadInputError(message, "judge a model of another layout")
         writer = model.writer()
         seeds = [(options.seed, sample) for sample in range(options.samples)]
-        return [script.tokens for script in writer.write_together(options.words, Sampling(), seeds, Opening())]
+        return [
+            script.tokens
+            for script in writer.write_together(options.words, Sampling(model.temperature), seeds, Opening())
+        ]
     (source,) = reading.find_sources([options.subject], progress.note)
     if is_rendered(reading.sample_lines(source)):
         return [list(rendered_tokens(reading.read_lines(source)))]

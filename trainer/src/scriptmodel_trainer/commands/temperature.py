@@ -1,40 +1,49 @@
-"""Chooses a model's temperature: the one whose scripts the judge ranks highest."""
+"""Chooses a model's temperature at the end of its training: the one whose scripts the judge ranks highest."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.judging.figures import mean_figures
-from scriptmodel_trainer.judging.reference import Reference
-from scriptmodel_trainer.judging.verdict import Verdict, judge
+from scriptmodel_trainer.judging.verdict import judge
+from scriptmodel_trainer.progress.events import TemperatureChosen
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
 
-TEMPERATURES = (Sampling().temperature, 0.9, 1.0)
-"""The candidates; the first is the default."""
-
-_SCRIPTS, _WORDS = 5, 500
+_SCRIPTS = 5  # at each temperature
 _SPREAD = 0.05  # of the score of so many scripts: less says nothing
+FEWEST_TOKENS = 50 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
+"""Tokens read in training, below which no temperature is chosen: writing so much would take too large a part of it."""
 
 
-def verdicts_on_temperatures(
-    writer: Writer | ExactWriter, reference: Reference, sampling: Sampling
-) -> dict[float, Verdict]:
-    """Return the verdict on scripts at each candidate; `sampling` has all other settings.
+def with_temperature(model: TrainedModel, progress: Progress) -> TrainedModel:
+    """Return the model with its temperature; the default if it cannot be judged, or was trained on very little.
 
-    The scripts are the same for every seed and opening of `generate`, so that a model has one temperature.
+    The scripts, and with them the choice, depend on the model alone.
     """
-    verdicts = {}
-    for temperature in TEMPERATURES:
-        settings = dataclasses.replace(sampling, temperature=temperature)
-        scripts = (writer.write(_WORDS, settings, (0, number), Opening()).tokens for number in range(_SCRIPTS))
-        verdicts[temperature] = judge(mean_figures([*map(reference.figures, scripts)]), reference.held_out)
-    return verdicts
+    reference, read = model.reference, model.metrics.tokens["train"] * len(model.metrics.epochs)
+    if reference is None or read < FEWEST_TOKENS:
+        return model
+    tried = ", ".join(f"{each:g}" for each in TEMPERATURES)
+    progress.note(f"choosing the temperature: the judge reads {_SCRIPTS} scripts at each of {tried}")
+    try:
+        scripts = sample_scripts(model, _SCRIPTS)
+    except BadInputError:  # a model of almost nothing cannot write
+        return model
+    scores = {
+        temperature: judge(mean_figures([*map(reference.figures, texts)]), reference.held_out).overall
+        for temperature, texts in scripts.items()
+    }
+    chosen = best_temperature(scores)
+    progress.report(TemperatureChosen(chosen, {f"{each:g}": score for each, score in scores.items()}))
+    return dataclasses.replace(model, temperature=chosen)
 
 
-def best_temperature(verdicts: Mapping[float, Verdict]) -> float:
+def best_temperature(scores: Mapping[float, float]) -> float:
     """Return the temperature with the highest score; the default if no other is clearly better."""
-    best, default = max(verdicts, key=lambda each: verdicts[each].overall), TEMPERATURES[0]
-    return best if verdicts[best].overall > verdicts[default].overall + _SPREAD else default
+    best, default = max(scores, key=lambda each: scores[each]), Sampling().temperature
+    return best if scores[best] > scores[default] + _SPREAD else default

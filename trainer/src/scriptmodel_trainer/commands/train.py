@@ -9,6 +9,7 @@ from contextlib import nullcontext
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.commands.temperature import with_temperature
 from scriptmodel_trainer.commands.train_assess import assess
 from scriptmodel_trainer.commands.train_fit import Attempt, fit
 from scriptmodel_trainer.commands.train_options import TrainOptions
@@ -48,7 +49,7 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         if attempt is None:
             return
         log.open(out / LOG)
-        model = assess(fit(attempt, progress, signals), progress)
+        model = with_temperature(assess(fit(attempt, progress, signals), progress), progress)
         _store(model, attempt, signals)
     progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
     progress.report(ModelStored(out, out / artifacts.REPORT))

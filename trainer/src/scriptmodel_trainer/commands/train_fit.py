@@ -9,6 +9,7 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.generation.sample_lines import sample_line
+from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import hardware
@@ -65,7 +66,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         processor=hardware.processor(),
         store=attempt.state or CheckpointFile(options.out / CHECKPOINT, run.fingerprint),
         checkpoint_seconds=options.checkpoint_seconds,
-        sample=sample_line(vocabulary, options.seed),
+        sample=sample_line(vocabulary, options.seed, Sampling(base.model.temperature) if base else Sampling()),
         resume_from=attempt.resume_from,
         start=weights_after(base.model, vocabulary, words, discount) if base else None,
         budget=options.budget,

@@ -16,7 +16,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
-from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
+from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.writer import Draft, Opening, Script, enough_of
 from scriptmodel_trainer.subwords import continues, is_word, words_of
@@ -86,11 +86,12 @@ class ExactWriter:
         return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(
-        self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
+        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
     ) -> list[Script]:
         """Return a script for each seed, written together as `Writer.write_together` does."""
-        streams = [self.stream(words, sampling, seed, opening) for seed in seeds]
-        return run_together(self._network, streams, sampling.temperature)
+        samplings = for_each(sampling, len(seeds))
+        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
+        return run_together(self._network, streams, [each.temperature for each in samplings])
 
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""

@@ -16,7 +16,7 @@ LONGEST = 120  # characters
 _WORDS = (20, 14, 9, 6)  # fewer where the words are long
 
 
-def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Floats]], str]:
+def sample_line(vocabulary: Vocabulary, seed: int, sampling: Sampling) -> Callable[[Mapping[str, Floats]], str]:
     """Return a function from weights to one well-formed speech or direction of at most LONGEST characters.
 
     The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
@@ -27,7 +27,7 @@ def sample_line(vocabulary: Vocabulary, seed: int) -> Callable[[Mapping[str, Flo
         writer = writer_of(Network(weights, vocabulary.document), vocabulary)
         for words in _WORDS:
             try:
-                script = writer.write(words, Sampling(), (seed, 0), Opening())
+                script = writer.write(words, sampling, (seed, 0), Opening())
             except BadInputError:
                 return ""
             lines = [line for line in writer.text(script.tokens).splitlines() if 0 < len(line) <= LONGEST]

@@ -33,17 +33,20 @@ def run_alone(reader: Reader, stream: Stream[T]) -> T:
         return result
 
 
-def run_together(network: Network, streams: Sequence[Stream[T]], temperature: float) -> list[T]:
-    """Run streams to their end, ROWS of them at once; returns what each returns, in their order."""
+def run_together(network: Network, streams: Sequence[Stream[T]], temperatures: Sequence[float]) -> list[T]:
+    """Run streams to their end, ROWS of them at once; returns what each returns, in their order.
+
+    `temperatures` are those of each stream's sampling.
+    """
     results: list[T] = []
     for start in range(0, len(streams), ROWS):
-        results += _run_rows(network, streams[start : start + ROWS], temperature)
+        results += _run_rows(network, streams[start : start + ROWS], temperatures[start : start + ROWS])
     return results
 
 
-def _run_rows(network: Network, streams: Sequence[Stream[T]], temperature: float) -> list[T]:
+def _run_rows(network: Network, streams: Sequence[Stream[T]], temperatures: Sequence[float]) -> list[T]:
     state = network.initial_state(ROWS)
-    mixers = [Mixers(network, network.cache, temperature) for _ in streams]
+    mixers = [Mixers(network, network.cache, temperature) for temperature in temperatures]
     tokens = np.zeros(ROWS, np.int32)
     results: dict[int, T] = {}
     for row, stream in enumerate(streams):

@@ -31,7 +31,7 @@ from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, c
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
+from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -135,15 +135,17 @@ class Writer:
         return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(
-        self, words: int, sampling: Sampling, seeds: Sequence[Sequence[int]], opening: Opening
+        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
     ) -> list[Script]:
         """Return a script for each seed, written together: much faster than one after another.
 
-        The script of a seed does not depend on the others, but sums are rounded in another order than in `write`, so
-        it may differ from the one written alone where two words are all but equally likely. A trained cache takes part.
+        `sampling` has the settings of all scripts, or of each. The script of a seed does not depend on the others, but
+        sums are rounded in another order than in `write`, so it may differ from the one written alone where two words
+        are all but equally likely. A trained cache takes part.
         """
-        streams = [self.stream(words, sampling, seed, opening) for seed in seeds]
-        return run_together(self._network, streams, sampling.temperature)
+        samplings = for_each(sampling, len(seeds))
+        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
+        return run_together(self._network, streams, [each.temperature for each in samplings])
 
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None

@@ -116,6 +116,15 @@ class TrigramsMixed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TemperatureChosen(Event):
+    """The judge chose the temperature of the model's scripts; `scores` has the score of each that it tried."""
+
+    kind: ClassVar[str | None] = "temperature"
+    temperature: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Done(Event):
     """Training is complete; `perplexity` is that of the test split."""
 

@@ -26,12 +26,13 @@ from scriptmodel_trainer.progress.events import (
     Progressed,
     Resumed,
     Started,
+    TemperatureChosen,
     TrigramsMixed,
     Warned,
 )
 
 _DIGITS = {
-    **dict.fromkeys(("fraction", "share"), 4),
+    **dict.fromkeys(("fraction", "share", "temperature"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
     **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "recomputed_seconds"), 1),
 }
@@ -151,17 +152,26 @@ def _lines(event: Event) -> Iterator[str]:
             yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"
         case EpochEnded():
             yield from _epoch_lines(event)
+        case TrigramsMixed() | TemperatureChosen() | Done() | ModelStored():
+            yield from _lines_after_training(event)
+        case FileWritten():
+            yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
+
+
+def _lines_after_training(event: TrigramsMixed | TemperatureChosen | Done | ModelStored) -> Iterator[str]:
+    match event:
         case TrigramsMixed():
             valid, network = event.valid_perplexity, event.network_perplexity
             yield f"Valid Perplexity: {valid:.3f} with trigrams ({event.share:.0%}), {network:.3f} without"
+        case TemperatureChosen():
+            scores = ", ".join(f"{each} scores {score:.2f}" for each, score in event.scores.items())
+            yield f"Temperature: {event.temperature:g} ({scores})"
         case Done():
             yield f"Test Perplexity: {event.perplexity:.3f}"
         case ModelStored():
             yield f"Model: {event.folder}"
             yield f"Report: {event.report}"
             yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
-        case FileWritten():
-            yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
 
 
 def _epoch_lines(event: EpochEnded) -> Iterator[str]:

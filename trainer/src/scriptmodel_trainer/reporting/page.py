@@ -10,18 +10,15 @@ from typing import Any
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.reference import NO_FIGURES
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.judge_section import judged_table
+from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
 from scriptmodel_trainer.splitting import SCENES
 
-_TEMPERATURES = (0.5, 0.8, 1.0)
-_SAMPLE_WORDS = 160
 _CLASSES = {
     "word": "words",
     "name": "who speaks",
@@ -38,7 +35,7 @@ def render_report(model: TrainedModel) -> str:
     metrics, origin = model.metrics, model.origin
     page = render(
         "report.html",
-        title=f"Script model “{origin.preset_name}”",
+        title=f"Script model “{model.preset_title}”",
         model=model,
         cards=_cards(model),
         training=training_section(metrics.epochs, metrics.best_epoch, origin.preset, circumstances(metrics)),
@@ -95,19 +92,22 @@ def _corpus(model: TrainedModel) -> Iterator[tuple[str, str]]:
 
 def _written(model: TrainedModel) -> dict[str, Any]:
     """Return the values of `scripts.html`: scripts at some temperatures, and what the judge finds."""
-    writer = model.writer()
-    scripts: dict[str, list[str]] = {}
-    for temperature in _TEMPERATURES:
-        try:
-            script = writer.write(_SAMPLE_WORDS, Sampling(temperature), (model.origin.seed, 0), Opening())
-        except BadInputError as error:  # a model of almost nothing cannot write; the page says so
-            return {"scripts": {}, "judged": [], "note": error.line()}
-        scripts[f"Temperature {temperature:g}"] = script.tokens
+    try:
+        written = sample_scripts(model, 1)
+    except BadInputError as error:  # a model of almost nothing cannot write; the page says so
+        return {"scripts": {}, "judged": [], "note": error.line()}
+    scripts = {_title(temperature, model): tokens for temperature, (tokens,) in written.items()}
+    text = model.writer().text
     return {
-        "scripts": {title: map(_script_line, writer.text(script).splitlines()) for title, script in scripts.items()},
+        "scripts": {title: map(_script_line, text(script).splitlines()) for title, script in scripts.items()},
         "judged": judged_table(model.reference, scripts) if model.reference else [],
         "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
     }
+
+
+def _title(temperature: float, model: TrainedModel) -> str:
+    """Return the title of a script at a temperature."""
+    return f"Temperature {temperature:g}{', the model’s' if temperature == model.temperature else ''}"
 
 
 def _script_line(line: str) -> tuple[str, str, str]:

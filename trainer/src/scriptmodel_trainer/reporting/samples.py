@@ -1,0 +1,26 @@
+"""Scripts of a model at some temperatures: the judge chooses from them, and the report shows the first of each."""
+
+from __future__ import annotations
+
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening
+
+TEMPERATURES = (Sampling().temperature, 0.9, 1.0)
+SAMPLE_WORDS = 250
+
+
+def sample_scripts(model: TrainedModel, count: int) -> dict[float, list[list[str]]]:
+    """Return the tokens of `count` scripts at each temperature, all written together.
+
+    The first script does not depend on `count`. Raises BadInputError if the model cannot write.
+    """
+    rows = [(temperature, number) for temperature in TEMPERATURES for number in range(count)]
+    samplings = [Sampling(temperature) for temperature, _ in rows]
+    seeds = [(model.origin.seed, number) for _, number in rows]
+    scripts: dict[float, list[list[str]]] = {temperature: [] for temperature in TEMPERATURES}
+    for (temperature, _), script in zip(
+        rows, model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()), strict=True
+    ):
+        scripts[temperature].append(script.tokens)
+    return scripts
