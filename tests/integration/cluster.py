@@ -19,7 +19,9 @@ Object = dict[str, Any]
 MANIFESTS = Path("manifests")
 SCRIPTMODELS = "/apis/scriptmodel.dev/v1alpha1/namespaces/{}/scriptmodels"
 QUICK_TRAINER = Path("tests/chaos/trainer")
-"""A ScriptModel that trains nothing, for tests that need only the object."""
+"""A trainer that learns nothing, for tests whose subject is what the operator does."""
+QUICK_IMAGE = "quick-trainer:dev"
+"""The image of that trainer in the shared localpach, which the shared operator allows."""
 
 
 class Cluster:

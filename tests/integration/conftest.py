@@ -1,4 +1,5 @@
-"""A real kube-apiserver and etcd, a real localpach running the real trainer, and the operator as a process.
+"""A real kube-apiserver and etcd, a real localpach running the real trainer or one that learns nothing, and the
+operator as a process.
 
 The operator runs with a token that has exactly the rights of manifests/rbac.yaml. Every status that it writes in any
 test is checked by the conformance rules.
@@ -12,13 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from dev.stack import ControlPlane, Localpach, Operator
+from dev.paths import TRAINER_ENV
+from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.audit import OPERATOR_ACCOUNT, requests_in
-from tests.integration.cluster import Cluster, StatusWatch, account_kubeconfig, prepare
+from tests.integration.cluster import (
+    QUICK_IMAGE,
+    QUICK_TRAINER,
+    Cluster,
+    StatusWatch,
+    account_kubeconfig,
+    prepare,
+)
 from tests.integration.pachyderm import Pachyderm
 
 POLL = "--poll-interval=0.5"
-SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1")
+SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1", f"--allow-image={QUICK_IMAGE}")
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +48,8 @@ def operator_kubeconfig(control_plane: ControlPlane) -> Path:
 
 @pytest.fixture(scope="session")
 def localpach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
-    with Localpach(tmp_path_factory.mktemp("localpach")) as running:
+    images = {TRAINER_IMAGE: TRAINER_ENV, QUICK_IMAGE: QUICK_TRAINER}
+    with Localpach(tmp_path_factory.mktemp("localpach"), images) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.integration.audit import WRITES, Request, requests_in
-from tests.integration.cluster import Cluster, account_kubeconfig, condition
+from tests.integration.cluster import QUICK_IMAGE, Cluster, account_kubeconfig, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 from tests.lease import Lease
@@ -36,7 +36,11 @@ class Replicas:
         config = account_kubeconfig(self._cluster.control_plane, f"{self._cluster.namespace}-{name}")
         options = ["--poll-interval=0.3", f"--namespace={self._cluster.namespace}", "--leader-elect"]
         return Operator(
-            self._root / name, config, self._pachd, options=[*options, "--lease-namespace=scriptmodel-system"]
+            self._root / name,
+            config,
+            self._pachd,
+            trainer_image=QUICK_IMAGE,
+            options=[*options, "--lease-namespace=scriptmodel-system"],
         )
 
     def writes(self, name: str, since: str = "") -> list[Request]:
@@ -106,7 +110,6 @@ def test_an_upload_whose_lease_ends_meanwhile_is_not_committed(localpach: Localp
     assert pachyderm.head(repo) == head
 
 
-@pytest.mark.timeout(900)  # ends with a training, on whatever machine
 def test_a_paused_leader_is_replaced_and_writes_nothing_once_it_wakes(
     cluster: Cluster, replicas: Replicas, pachyderm: Pachyderm
 ) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from scriptmodel_cli.main import main
+from tests.integration.cluster import QUICK_TRAINER
 from tests.integration.texts import play
 from tests.unit.operator.conformance import check_status
 
@@ -20,6 +23,9 @@ pytestmark = pytest.mark.timeout(900)  # each run starts localpach and the train
 SAMPLE: dict[str, Any] = yaml.safe_load(Path("manifests/samples/shakespeare.yaml").read_text())
 SMALL = {"model": {"preset": "test"}, "generation": {**SAMPLE["spec"]["generation"], "words": 30}}
 COMMAND = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "local", f"--trainer={TRAINER_ENV}"]
+QUICKLY = f"--trainer={QUICK_TRAINER}"
+FOR_EVER = {"preset": "test", "overrides": {"epochs": 5000}}
+"""A model that this trainer never finishes."""
 ENV = {**os.environ, "KUBECONFIG": "/nonexistent", "SCRIPTMODEL_PACHD": ""}
 
 
@@ -56,7 +62,7 @@ def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     # So many words take a fast machine longer than the time between two polls, so that Generating is shown.
-    long = {**SMALL["generation"], "words": 20_000}
+    long = {**SMALL["generation"], "words": 8_000}
     first = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
     assert first.returncode == 0, first.stderr
     assert reasons(first)[-2:] == ["Generating", "Generated"]
@@ -83,7 +89,7 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
 def test_a_config_map_in_the_same_file_is_the_corpus_in_any_project(tmp_path: Path) -> None:
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": play()}}
     spec = {"corpus": {"configMap": {"name": "plays"}}, "pachyderm": {"project": "stage"}}
-    done = local("-f", write(tmp_path, config_map, **spec))
+    done = local("-f", write(tmp_path, config_map, **spec), QUICKLY)
     assert done.returncode == 0, done.stderr
     assert "No state was kept" in done.stderr
     assert done.stdout
@@ -114,8 +120,9 @@ def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus
         ({}, ["--out", tmp_path / "none" / "script.txt"], "name a file in a writable folder"),
         ({}, ["--keep", corpus / "hamlet.txt" / "state"], "cannot create"),
     ):
-        done = local("-f", write(tmp_path, **spec), *args)
-        assert done.returncode == 2
+        options = [f"--trainer={TRAINER_ENV}", "-f", str(write(tmp_path, **spec)), *map(str, args)]
+        done = CliRunner().invoke(main, ["local", *options], env=ENV)
+        assert done.exit_code == 2
         assert words in done.stderr
         assert len(done.stderr.splitlines()) == 1
     done = local("-f", write(tmp_path))
@@ -124,8 +131,8 @@ def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus
 
 def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
-    file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
-    command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
+    file = write(tmp_path, model=FOR_EVER)
+    command = [*COMMAND, QUICKLY, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
     with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -139,8 +146,8 @@ def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> No
 
 def test_an_interrupt_stops_everything_and_the_same_command_continues(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
-    file = write(tmp_path, model={"preset": "test", "overrides": {"epochs": 5000}})
-    command = [*COMMAND, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
+    file = write(tmp_path, model=FOR_EVER)
+    command = [*COMMAND, QUICKLY, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
     with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -153,6 +160,6 @@ def test_an_interrupt_stops_everything_and_the_same_command_continues(tmp_path: 
     assert "Traceback" not in errors
     # localpach is gone, so its root is free; a shorter training ends.
     file = write(tmp_path, model={"preset": "test"})
-    done = local("-f", file, "--keep", state)
+    done = local("-f", file, "--keep", state, QUICKLY)
     assert done.returncode == 0, done.stderr
     assert kept(state)["metadata"]["generation"] == 2

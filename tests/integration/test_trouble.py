@@ -8,11 +8,11 @@ import pytest
 
 from dev.processes import free_port
 from dev.stack import Localpach, Operator
-from tests.integration.cluster import Cluster, condition
+from tests.integration.cluster import QUICK_IMAGE, Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
-pytestmark = pytest.mark.timeout(900)  # one of them trains twice, on whatever machine
+pytestmark = pytest.mark.timeout(900)  # one of them trains, on whatever machine
 TRAINING = 400
 SECONDS = 30
 
@@ -21,7 +21,7 @@ def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
     cluster: Cluster, operator: Operator, pachyderm: Pachyderm
 ) -> None:
     name = f"late-{cluster.namespace}"
-    cluster.apply("early", {"corpus": {"repo": {"name": name}}, "model": {"preset": "test"}})
+    cluster.apply("early", {"corpus": {"repo": {"name": name}}, "training": {"image": QUICK_IMAGE}})
     found = cluster.reason("early", "CorpusNotFound", SECONDS)
     assert f"pachctl create repo {name}" in condition(found)["message"]
     assert condition(found, "Stalled")["status"] == "True"
@@ -49,7 +49,8 @@ def test_a_corpus_without_words_is_reported_with_the_trainers_message(
     assert condition(found, "Trained")["status"] == "False"
     # A commit with words trains again, without any change of the object.
     pachyderm.put(corpus, {"/hamlet.txt": play()})
-    cluster.ready("wordless", TRAINING)
+    cluster.wait_for("wordless", lambda each: condition(each)["reason"] == "Training", TRAINING)
+    cluster.kubectl("delete", "sm", "wordless", "--wait=false")
 
 
 @pytest.mark.parametrize(
