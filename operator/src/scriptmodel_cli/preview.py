@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.text import short_id
@@ -35,16 +36,7 @@ from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
 from scriptmodel_operator.reconcile.restarts import state_is_kept
-from scriptmodel_operator.reconcile.state import (
-    Applied,
-    Applying,
-    Blocked,
-    Early,
-    Ingesting,
-    ModelState,
-    Problem,
-    Suspended,
-)
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Early, Ingesting, ModelState, Suspended
 
 
 def preview(

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from scriptmodel_cli.preview import preview
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.corpus_sources import fetch_continued
 from scriptmodel_operator.desired.commands import generate_command
-from scriptmodel_operator.ingest.source import LONGEST_TEXT
+from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text
 from scriptmodel_operator.kube.errors import KubeNotFoundError
-from scriptmodel_operator.reconcile.state import Problem
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.test_preview import reported
@@ -130,7 +129,7 @@ async def test_a_text_is_read_or_refused_with_what_to_do(
                 raise KubeNotFoundError("reading", 404, "none")
             return raw
 
-    found = await fetch_continued(Client(), scriptmodel(continuing()))
+    found = await continued_text(Client().get_config_map, scriptmodel(continuing()))
     if isinstance(expected, str):
         assert found == expected
     else:
@@ -140,8 +139,8 @@ async def test_a_text_is_read_or_refused_with_what_to_do(
 
 
 async def test_nothing_is_read_without_a_text_or_while_suspended() -> None:
-    assert await fetch_continued(UnexpectedKube(), scriptmodel()) == ""
-    assert await fetch_continued(UnexpectedKube(), scriptmodel({**continuing(), "suspend": True})) == ""
+    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel()) == ""
+    assert await continued_text(UnexpectedKube().get_config_map, scriptmodel({**continuing(), "suspend": True})) == ""
 
 
 def test_an_error_of_the_trainer_is_worded_with_the_field() -> None:

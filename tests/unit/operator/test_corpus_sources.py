@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import scriptmodel
 

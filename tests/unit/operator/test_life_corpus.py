@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.source import from_config_map
 from scriptmodel_operator.ingest.values import SourceError
@@ -16,7 +17,6 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     RepoRef,
 )
-from scriptmodel_operator.reconcile.state import Problem
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.view import QueueView
 from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
-from scriptmodel_operator.reconcile.state import Blocked, Problem
+from scriptmodel_operator.reconcile.state import Blocked
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}

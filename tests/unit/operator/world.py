@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
@@ -22,7 +23,7 @@ from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.state import ModelState, Problem, stops_jobs
+from scriptmodel_operator.reconcile.state import ModelState, stops_jobs
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,16 +21,17 @@ from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.schema import admitted
 from scriptmodel_cli.session import Session, parsed
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
-from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import from_config_map, text_from_config_map
-from scriptmodel_operator.ingest.values import Attempt, SourceError
-from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
+from scriptmodel_operator.ingest.source import continued_text, corpus_files
+from scriptmodel_operator.ingest.values import Attempt
+from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError
 from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.state import Problem
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from scriptmodel_operator.kube.client import KubeClient
+
 CHANGES, FAILED = 1, 2
 """Exit statuses, as of diff and kubectl diff."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -107,7 +107,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parsed(raw)
     cluster = cluster_id or _cluster(session)
-    source, continued = _source(session, model, documents), _continued(session, model, documents)
+    source, continued = _sources(session, model, documents)
     base = model.spec.model.base
     promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
     with session.pachyderm("the current state for the plan") as gateway:
@@ -149,36 +149,18 @@ def _dry_run(session: Session, method: str, path: str, body: dict[str, Any], old
         raise
 
 
-def _source(session: Session, model: ScriptModel, documents: Documents | None) -> Sourced:
-    """Return the files of a ConfigMap, from the manifest or the cluster; a plan downloads nothing."""
-    reference = model.spec.corpus.config_map
-    if reference is None:
-        return Attempt() if model.spec.corpus.http else None
-    return _config_map(session, model, documents, reference.name, from_config_map)
+def _sources(session: Session, model: ScriptModel, documents: Documents | None) -> tuple[Sourced, str | Problem]:
+    """Return the corpus in a ConfigMap, and the text that the script continues; a plan downloads nothing."""
+    given = documents.config_maps if documents else {}
 
+    async def read(client: KubeClient) -> tuple[Sourced, str | Problem]:
+        async def config_map(namespace: str, name: str) -> Mapping[str, Any]:
+            try:
+                return given.get(name) or await client.get_config_map(namespace, name)
+            except KubeForbiddenError as error:  # the user may not read it; whether the operator may is not known
+                raise click.ClickException(str(error)) from error
 
-def _continued(session: Session, model: ScriptModel, documents: Documents | None) -> str | Problem:
-    """Return the text that the script continues, from the manifest or the cluster; empty without one."""
-    continuation = model.spec.generation.continuation
-    if continuation is None:
-        return ""
-    read = partial(text_from_config_map, key=continuation.config_map.key)
-    return _config_map(session, model, documents, continuation.config_map.name, read)
+        files = Attempt() if model.spec.corpus.http else await corpus_files(config_map, model)
+        return files, await continued_text(config_map, model)
 
-
-def _config_map(
-    session: Session,
-    model: ScriptModel,
-    documents: Documents | None,
-    name: str,
-    read: Callable[[Mapping[str, Any]], T],
-) -> T | Problem:
-    given = (documents.config_maps if documents else {}).get(name)
-    try:
-        return read(given or session.call(lambda client: client.get_config_map(model.namespace, name)))
-    except SourceError as error:
-        return Problem(error.reason, f"ConfigMap {name!r}: {error}")
-    except click.ClickException as error:
-        if isinstance(error.__cause__, KubeNotFoundError):
-            return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {name!r} does not exist")
-        raise
+    return session.call(read)

@@ -46,6 +46,13 @@ class Condition:
         return self.status is ConditionStatus.TRUE
 
 
+@dataclass(frozen=True, slots=True)
+class Problem(Condition):
+    """What keeps the operator from doing what the spec requests; the condition of the stage that it prevents."""
+
+    stalled: bool = True
+
+
 def timestamp(moment: datetime) -> str:
     """Format a time as Kubernetes does: RFC 3339 in UTC with whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.api.conditions import Condition, ConditionType
+from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.corpus_sources import fetch_continued, fetch_corpus, next_check
+from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
@@ -23,6 +23,7 @@ from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.source import continued_text
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -44,16 +45,7 @@ from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_del
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
-from scriptmodel_operator.reconcile.state import (
-    Applying,
-    Blocked,
-    Early,
-    ModelState,
-    Problem,
-    Refused,
-    Unread,
-    stops_jobs,
-)
+from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Refused, Unread, stops_jobs
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -194,7 +186,7 @@ class Controller:
         source = await fetch_corpus(self.kube, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
-        given = replace(given, source=source, continued=await fetch_continued(self.kube, model))
+        given = replace(given, source=source, continued=await continued_text(self.kube.get_config_map, model))
         snapshot, given = await self._observe_since(given, after)
         state = assess(given)
         if isinstance(state, Blocked) and snapshot.started < requested:

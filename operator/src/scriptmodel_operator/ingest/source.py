@@ -1,21 +1,60 @@
-"""The files of a corpus, or a single text, in a ConfigMap. Pure."""
+"""Reads the files of a corpus, or a single text, from a ConfigMap."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.ingest.values import SourceError
+from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 
+T = TypeVar("T")
+Read = Callable[[str, str], Awaitable[Mapping[str, Any]]]
+"""Returns the ConfigMap of a namespace and a name. Raises KubeError."""
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""
 
 LONGEST_TEXT = 64 * 1024
 """Bytes of a text: it becomes one word of a command, and Linux takes 128 KiB. The trainer has the same limit."""
+
+
+async def corpus_files(read: Read, model: ScriptModel) -> Files | Problem | None:
+    """Return the corpus in a ConfigMap; None if it is elsewhere or not needed. Raises KubeError."""
+    reference = model.spec.corpus.config_map
+    if reference is None or model.spec.suspend:
+        return None
+    return await _config_map(read, model.namespace, reference.name, "DIR", from_config_map)
+
+
+async def continued_text(read: Read, model: ScriptModel) -> str | Problem:
+    """Return the text that the script continues; empty without one. Raises KubeError."""
+    continuation = model.spec.generation.continuation
+    if continuation is None or model.spec.suspend:
+        return ""
+    name, key = continuation.config_map.name, continuation.config_map.key
+    return await _config_map(read, model.namespace, name, f"{key}=FILE", partial(text_from_config_map, key=key))
+
+
+async def _config_map(
+    read: Read, namespace: str, name: str, files: str, parse: Callable[[Mapping[str, Any]], T]
+) -> T | Problem:
+    """Return what `parse` makes of a ConfigMap; `files` is what to create a missing one from."""
+    try:
+        return parse(await read(namespace, name))
+    except KubeNotFoundError:
+        create = f"`kubectl create configmap {name} --from-file {files}`"
+        return Problem(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {name!r} does not exist: create it with {create}")
+    except KubeForbiddenError as error:
+        return Problem(Reason.NOT_ALLOWED, f"{error}: let the operator's role get configmaps in this namespace")
+    except SourceError as error:
+        return Problem(error.reason, f"ConfigMap {name!r}: {error}")
 
 
 def digests_of(files: Files) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -29,7 +29,6 @@ from scriptmodel_operator.reconcile.state import (
     Ingesting,
     KnownSource,
     ModelState,
-    Problem,
     Refused,
     Stages,
     Stopping,

@@ -5,6 +5,7 @@ Once training has a copy, nothing that becomes of its source stops the object.
 
 from __future__ import annotations
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -14,7 +15,6 @@ from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from scriptmodel_operator.reconcile.actions import Action, CopyFiles, CreateRepo, DeleteRepo
 from scriptmodel_operator.reconcile.blockers import own_repo
-from scriptmodel_operator.reconcile.state import Problem
 
 COPYING = "the base model is being copied"
 _NEEDED = ("/model.json", "/metrics.json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -10,7 +10,6 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo
 from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo
-from scriptmodel_operator.reconcile.state import Problem
 
 
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:

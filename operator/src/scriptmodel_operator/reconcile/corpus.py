@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
@@ -17,7 +18,7 @@ from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
-from scriptmodel_operator.reconcile.state import KnownSource, Problem
+from scriptmodel_operator.reconcile.state import KnownSource
 
 Sourced = Files | Attempt | Problem | None
 """The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""

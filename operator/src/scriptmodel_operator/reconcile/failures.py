@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 from scriptmodel_operator.pachyderm.errors import (
@@ -11,7 +12,6 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.reconcile.state import Problem
 
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scriptmodel_operator.api.conditions import Condition, ConditionStatus
+from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.values import Download
@@ -36,13 +36,6 @@ class Stages:
         if self.corpus.status is ConditionStatus.FALSE and not self.trained.stalled:
             return self.corpus
         return next((stage for stage in (self.trained, self.generated) if not stage.done), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem(Condition):
-    """What keeps the operator from doing what the spec requests; the condition of the stage that it prevents."""
-
-    stalled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

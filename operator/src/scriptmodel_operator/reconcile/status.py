@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from scriptmodel_operator.api.conditions import Condition
+from scriptmodel_operator.api.conditions import Condition, Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
-from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Problem, Suspended
+from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 

@@ -10,20 +10,13 @@ from scriptmodel_operator.api.conditions import (
     Condition,
     ConditionStatus,
     ConditionType,
+    Problem,
     conditions_of,
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.reconcile.difference import ChangeKind, Difference
-from scriptmodel_operator.reconcile.state import (
-    Applied,
-    Applying,
-    Blocked,
-    Ingesting,
-    ModelState,
-    Problem,
-    Suspended,
-)
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 
 _STAGES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
 
