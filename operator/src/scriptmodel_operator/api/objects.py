@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.api.names import PachydermNames, pachyderm_names
+from scriptmodel_operator.api.names import Key, PachydermNames, pachyderm_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
 
@@ -37,6 +37,10 @@ class ScriptModel:
     """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     status: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        return self.namespace, self.name
 
     @cached_property
     def names(self) -> PachydermNames:

@@ -127,7 +127,7 @@ class Controller:
 
     async def _settle(self, model: ScriptModel, requested: float) -> Next:
         """Act, and continue with the snapshot that shows the outcome; write the status once no action is left."""
-        key = _key(model)
+        key = model.key
         given, state = await self._observe(model, requested)
         actions = state.actions
         rounds = self._rounds.pop(key, 0)
@@ -180,7 +180,7 @@ class Controller:
         """Assess the object, with a snapshot that may be a little older than the object at first."""
         model = given.model
         age = max(2 * self.config.poll_interval, self.snapshots.pace)
-        after = max(time.monotonic() - age, self._acted.get(_key(model), 0.0))
+        after = max(time.monotonic() - age, self._acted.get(model.key, 0.0))
         if model.reconcile_requested:
             after = max(after, requested)
         source = await fetch_corpus(self.kube, self.downloads, model)
@@ -204,7 +204,7 @@ class Controller:
         snapshot = await self.snapshots.latest(after)
         if self.clock.due:
             await self.calls.run(self.clock.measure_if_due)
-        self.ticker.on_snapshot(_key(model), snapshot)
+        self.ticker.on_snapshot(model.key, snapshot)
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
@@ -214,13 +214,13 @@ class Controller:
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         summary_line = "; ".join(action.describe() for action in actions)
-        log.info("%s: %s", model, summary_line, extra={"object": _key(model)})
+        log.info("%s: %s", model, summary_line, extra={"object": model.key})
         record_actions(self.events, model, actions)
         try:
             await self.calls.run(execute, self.gateway, actions)
         finally:
             # A failed call may have taken effect: no older snapshot is trusted.
-            self._acted[_key(model)] = time.monotonic()
+            self._acted[model.key] = time.monotonic()
 
     async def _report_changes(self, model: ScriptModel, state: ModelState | Early) -> None:
         """Report at once that pipelines were changed; the snapshot that shows the outcome may take a while.
@@ -246,7 +246,7 @@ class Controller:
                 await self._report_problem(model, blocked)
                 return Next(self.config.poll_interval)
         await remove_finalizer(self.kube, raw)
-        log.info("%s: released", model, extra={"object": _key(model)})
+        log.info("%s: released", model, extra={"object": model.key})
         return ON_CHANGE
 
     async def _remove(self, model: ScriptModel, requested: float) -> Problem | None:
@@ -262,13 +262,13 @@ class Controller:
 
     async def _owned(self, model: ScriptModel, requested: float) -> ModelView:
         """Return what the object owns, with a snapshot newer than its last change and the last action on it."""
-        key = _key(model)
+        key = model.key
         snapshot = await self.snapshots.latest(max(requested, self._acted.get(key, 0.0)))
         self.ticker.on_snapshot(key, snapshot)
         return await self.calls.run(self.observer.owned, model, snapshot)
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
-        failures = self.queue.failures(_key(model)) + 1
+        failures = self.queue.failures(model.key) + 1
         return problem_of(error, deleting=model.deleting, observing=observing, failures=failures)
 
     async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
@@ -284,11 +284,7 @@ class Controller:
         written = await write_status(self.kube, model, status)
         if written is not None and self.store.refresh(written) is News.REQUESTED:
             # A user has changed the object meanwhile. The watch event of that change is older than this answer.
-            self.queue.add(_key(model))
-
-
-def _key(model: ScriptModel) -> Key:
-    return model.namespace, model.name
+            self.queue.add(model.key)
 
 
 def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def _from_http(
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download((model.namespace, model.name), http, refs.own_branch, record, requested)
+    download = Download(model.key, http, refs.own_branch, record, requested)
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)

@@ -94,19 +94,9 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]:
-    epochs, perplexity = len(metrics.epochs), metrics.perplexity
+    epochs = len(metrics.epochs)
     return {
-        "epoch": epochs,
-        "epochs": epochs,
-        "epoch_progress": f"{epochs}/{epochs}",
-        "progress_percent": 100,
-        "perplexity": Perplexity(
-            train=_figure(perplexity.train),
-            valid=_figure(perplexity.valid),
-            test=_figure(perplexity.test),
-            best=_figure(metrics.best),
-        ),
-        "words_per_second": _rounded(metrics.words_per_second),
+        **_progress(epochs, epochs, 100, metrics.words_per_second, best=metrics.best, **dict(metrics.perplexity)),
         "stopped_by": _STOPPED_BY.get(metrics.stopped_by),
         **({"device": metrics.device} if metrics.device else {}),
         **({"preset": metrics.chosen_preset} if metrics.chosen_preset else {}),
@@ -117,24 +107,27 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
 def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
     if not log.epochs:
         return {}
-    found: dict[str, object] = {
-        "epoch": log.epoch,
-        "epochs": log.epochs,
-        "epoch_progress": f"{log.epoch}/{log.epochs}",
-        "progress_percent": log.percent or 0,
-        "words_per_second": _rounded(log.words_per_second),
-    }
-    found["perplexity"] = Perplexity(
-        train=_figure(log.train_perplexity),
-        valid=_figure(log.valid_perplexity),
-        running=_figure(log.running_perplexity) if running else None,
-        best=_figure(log.best_perplexity),
-    )
+    perplexity = {"train": log.train_perplexity, "valid": log.valid_perplexity, "best": log.best_perplexity}
+    perplexity |= {"running": log.running_perplexity} if running else {}
+    found = _progress(log.epoch, log.epochs, log.percent or 0, log.words_per_second, **perplexity)
     found["sample"] = log.sample or None
     if running and log.eta_seconds is not None:
         found["eta"] = format_duration(log.eta_seconds)
         found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
     return found
+
+
+def _progress(
+    epoch: int, epochs: int, percent: int, words_per_second: float | None, **perplexity: float | None
+) -> dict[str, object]:
+    return {
+        "epoch": epoch,
+        "epochs": epochs,
+        "epoch_progress": f"{epoch}/{epochs}",
+        "progress_percent": percent,
+        "words_per_second": None if words_per_second is None else round(words_per_second),
+        "perplexity": Perplexity(**{name: _figure(value) for name, value in perplexity.items()}),
+    }
 
 
 def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed: Elapsed) -> int | None:
@@ -253,7 +246,3 @@ def _history_entry(
 
 def _figure(value: float | None) -> str | None:
     return None if value is None else f"{value:.1f}"
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
