@@ -30,11 +30,12 @@ _FIGURES = (
 def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
     """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
     status = found.get("status") or {}
+    training = status.get("training") or {}
     lines = [*_head(found, now)]
     facts = [
-        *_training(status.get("training") or {}, now, glyphs),
-        *_perplexity((status.get("training") or {}).get("perplexity") or {}, epochs, glyphs),
-        *_sample(status.get("training") or {}),
+        *_training(training, now, glyphs),
+        *_perplexity(training.get("perplexity") or {}, epochs, glyphs),
+        *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
         *_lineage(status.get("lineage") or {}),
         *_promotion(status.get("promotion") or {}),
     ]
@@ -112,11 +113,6 @@ def _wrapped(title: str, parts: Sequence[str]) -> list[tuple[str, str]]:
         else:
             rows.append(("" if rows else title, part))
     return rows
-
-
-def _sample(training: Object) -> list[tuple[str, str]]:
-    """Return the row of the line that the model wrote after its newest epoch."""
-    return [("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []
 
 
 def _lineage(lineage: Object) -> list[tuple[str, str]]:

@@ -25,8 +25,10 @@ def _structural(node: Any, definitions: dict[str, Any]) -> Any:
     node = _resolved(node, definitions)
     result: dict[str, Any] = {}
     for key, value in node.items():
-        if key in _DROPPED or value is None or (key == "pattern" and _has_rules(node)):
+        if key in _DROPPED or value is None:
             continue
+        if key == "pattern" and "x-kubernetes-validations" in node:
+            continue  # the rules repeat it in words
         if key == "properties":
             result[key] = {
                 name: _with_default(child, node, name, _structural(child, definitions)) for name, child in value.items()
@@ -40,11 +42,6 @@ def _structural(node: Any, definitions: dict[str, Any]) -> Any:
     if result.get("type") == "integer":
         result.setdefault("format", _INTEGER_FORMAT)
     return result
-
-
-def _has_rules(node: dict[str, Any]) -> bool:
-    """Return whether the node has rules, which repeat its pattern in words."""
-    return "x-kubernetes-validations" in node
 
 
 def _with_default(child: Any, parent: dict[str, Any], name: str, schema: dict[str, Any]) -> dict[str, Any]:

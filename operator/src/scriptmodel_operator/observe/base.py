@@ -49,7 +49,7 @@ class Bases:
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
         """Return the base model of an object observed without it. Raises PachydermError where a read fails."""
         refs, train = observed.refs, observed.train
-        origin, owned = base_origin(model), owned_repo(refs.own_base, owner, snapshot)
+        origin, owned = base_origin(model), observed.base.owned
         if not origin:
             return BaseView("", owned) if owned else NO_BASE
         copies = _copies(refs.own_base, origin, snapshot) if owned and owned.ownership.ours else ()

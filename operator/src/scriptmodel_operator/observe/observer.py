@@ -97,29 +97,30 @@ class Observer:
 
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what Pachyderm has for `model`. Raises PachydermError where a read fails."""
-        owner, refs = model.owner(self._cluster), references(model)
+        found = self.owned(model, snapshot)
+        refs = found.refs
         repos = snapshot.repos_of(refs.train), snapshot.repos_of(refs.generate), model.reconcile_at
-        train = self._pipeline(refs.train, owner, snapshot, repos)
-        generate = self._pipeline(refs.generate, owner, snapshot, repos)
+        train = self._with_jobs(found.train, snapshot, repos)
+        generate = self._with_jobs(found.generate, snapshot, repos)
         reported = train.reported if train else None
         good = train.last_good if train else None
-        owned = self._owned_corpus(model, refs, owner, snapshot)
+        owned = self._owned_corpus(model, refs, found.owned_corpus)
         written = generate.last_good if generate else None
-        writer = generate.newest if generate and train and _has_model(train) else None
-        observed = ModelView(
-            refs=refs,
-            project_exists=model.spec.pachyderm.project in snapshot.projects,
+        # Before the newest train job has made a model, it does not matter what the generate job reads.
+        trained = train.newest is not None and train.newest.state is JobState.SUCCESS if train else False
+        writer = generate.newest if generate and trained else None
+        observed = replace(
+            found,
             train=train,
             generate=generate,
             queue=_queue(train),
             retained=tuple(
                 ref.output
-                for ref, found in ((refs.train, train), (refs.generate, generate))
-                if found is None and ref.output in snapshot.repos
+                for ref, seen in ((refs.train, train), (refs.generate, generate))
+                if seen is None and ref.output in snapshot.repos
             ),
             corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
-            readers=self._readers(refs, snapshot),
             training_log=self._log(reported),
             generation_log=self._log(writer),
             reported_commits=self._commits(refs, reported, snapshot),
@@ -129,7 +130,7 @@ class Observer:
             newest_script=self._script(refs, written.ref.id, snapshot) if written else None,
             kept_script=self._kept_script(model, refs, written, snapshot, repos),
         )
-        base = self._bases.view(model, owner, observed, snapshot)
+        base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         return replace(observed, refs=refs, base=base)
@@ -138,19 +139,20 @@ class Observer:
         """Return the train pipeline of another ScriptModel, whose model is a base."""
         info = snapshot.pipelines.get(ref)
         mark = mark_of(info.spec.annotations) if info else None
-        return self._pipeline(ref, mark.owner, snapshot, snapshot.repos_of(ref)) if mark else None
+        seen = self._owned_pipeline(ref, mark.owner, snapshot) if mark else None
+        return self._with_jobs(seen, snapshot, snapshot.repos_of(ref))
 
-    def _pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot, as_of: object) -> PipelineView | None:
-        info = snapshot.pipelines.get(ref)
-        if info is None:
+    def _with_jobs(self, seen: PipelineView | None, snapshot: Snapshot, as_of: object) -> PipelineView | None:
+        """Return a pipeline with the jobs that matter, whose commits exist; reads those missing from the snapshot."""
+        if seen is None:
             return None
-        mark = self._mark(info)
-        jobs, complete = snapshot.jobs.get(ref, ()), ref.project in snapshot.complete_projects
-        listed = complete or any(job.version == info.version for job in jobs)
+        ref, jobs = seen.info.ref, seen.jobs
+        complete = ref.project in snapshot.complete_projects
+        listed = complete or any(job.version == seen.info.version for job in jobs)
         if not complete and not any(job.good for job in jobs):  # the last good one may be missing from the list
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        return PipelineView(info, mark, ownership(mark, owner), tuple(self._existing(jobs, as_of)), listed)
+        return replace(seen, jobs=tuple(self._existing(jobs, as_of)), listed=listed)
 
     def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
@@ -208,8 +210,7 @@ class Observer:
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 
-    def _owned_corpus(self, model: ScriptModel, refs: References, owner: Owner, snapshot: Snapshot) -> OwnedRepo | None:
-        found = owned_repo(refs.own_corpus, owner, snapshot)
+    def _owned_corpus(self, model: ScriptModel, refs: References, found: OwnedRepo | None) -> OwnedRepo | None:
         if found is None or model.spec.corpus.repo is not None:
             return found
         head = self._head(refs.own_branch)
@@ -307,11 +308,6 @@ def _queue(train: PipelineView | None) -> QueueView | None:
     if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
     return QueueView(name)
-
-
-def _has_model(train: PipelineView) -> bool:
-    """Return whether the newest train job made a model; before, it does not matter what the generate job reads."""
-    return train.newest is not None and train.newest.state is JobState.SUCCESS
 
 
 def _preferred(provenance: Provenance, repo: RepoRef) -> tuple[RepoRef, str] | None:

@@ -33,9 +33,10 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
             reason = Reason.NOT_ALLOWED if lacks_permission(error) else Reason.REFUSED
             return Problem(reason, f"{advice(error)} ({error}){hint}")
         case PipelineLimitError():
+            first_line = error.detail.strip().partition("\n")[0].strip()  # without those about licences for sale
             return Problem(
                 Reason.PIPELINE_LIMIT,
-                f"the Pachyderm server has no room for two more pipelines ({_first_line(error.detail)}): "
+                f"the Pachyderm server has no room for two more pipelines ({first_line}): "
                 "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
             )
         case RefusedError():
@@ -61,8 +62,3 @@ def _refused(error: RefusedError, hint: str, *, observing: bool) -> Problem:
         )
         return Problem(Reason.PACHYDERM_UNAVAILABLE, text, stalled=False)
     return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}")
-
-
-def _first_line(text: str) -> str:
-    """Drop the lines about licences for sale."""
-    return text.strip().partition("\n")[0].strip()
