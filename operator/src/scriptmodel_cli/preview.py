@@ -21,7 +21,7 @@ from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineApply, PipelineRef
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -29,6 +29,7 @@ from scriptmodel_operator.reconcile.actions import (
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
+    PipelineChange,
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import Situation, assess
@@ -93,11 +94,11 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
                 yield Change("~", f"have Pachyderm fetch {what}, as one commit")
             yield from _after_ingest(given, view)
         case Applying(difference=difference):
-            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+            yield from (_later(deferred, view) for deferred in difference.deferred)
             # an update leaves a pipeline stopped; the next reconcile starts it
             yield from (Change(">", f"start pipeline {observed.info.ref}") for observed in view.stopped)
         case Applied(difference=difference):
-            yield from (_later(deferred.apply, deferred.why, view) for deferred in difference.deferred)
+            yield from (_later(deferred, view) for deferred in difference.deferred)
         case _:
             assert_never(state)
 
@@ -140,9 +141,8 @@ def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[
 
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
     match action:
-        case ApplyPipelines(pipelines, reasons):
-            for each, why in zip(pipelines, reasons, strict=True):
-                yield _pipeline(each, why, view)
+        case ApplyPipelines(changes):
+            yield from (_pipeline(each, view) for each in changes)
         case CreateRepo(ref, adopt=adopt):
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case CopyFiles():
@@ -161,8 +161,8 @@ def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
     return next((observed for observed in (view.train, view.generate) if observed and observed.info.ref == ref), None)
 
 
-def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
-    observed = _observed(apply.spec.ref, view)
+def _pipeline(change: PipelineChange, view: ModelView) -> Change:
+    apply, why, observed = change.apply, change.why, _observed(change.ref, view)
     fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
@@ -179,11 +179,12 @@ def _pipeline(apply: PipelineApply, why: str, view: ModelView) -> Change:
     return Change("~", f"update pipeline {apply.spec.ref} to version {observed.info.version + 1}", why, effect, fields)
 
 
-def _later(apply: PipelineApply, why: str, view: ModelView) -> Change:
-    change = _pipeline(apply, why, view)
-    observed = _observed(apply.spec.ref, view)
+def _later(change: PipelineChange, view: ModelView) -> Change:
+    observed = _observed(change.ref, view)
     job = short_id(observed.running.ref.id) if observed and observed.running else ""
-    return replace(change, effect=f"waits until the running job {job} has ended; computes nothing again")
+    return replace(
+        _pipeline(change, view), effect=f"waits until the running job {job} has ended; computes nothing again"
+    )
 
 
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:

@@ -89,7 +89,7 @@ def record_actions(events: EventRecorder, model: ScriptModel, actions: Sequence[
     """Record the events of `actions`, which are about to be executed for `model`."""
     for action in actions:
         if isinstance(action, ApplyPipelines):
-            updates = any(each.update for each in action.pipelines)
+            updates = any(each.apply.update for each in action.changes)
             reason = Reason.UPDATING if updates else Reason.CREATING
             events.record(model, reason, action.describe(), warning=False, occasion=_annotations(action))
         elif isinstance(action, StartPipeline) and action.stopped_after:
@@ -123,4 +123,4 @@ def _previous_state(model: ScriptModel) -> str:
 
 
 def _annotations(action: ApplyPipelines) -> str:
-    return " ".join(str(sorted(each.spec.annotations.items())) for each in action.pipelines)
+    return " ".join(str(sorted(each.apply.spec.annotations.items())) for each in action.changes)

@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApply, PipelineRef, RepoRef
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyPipelines:
-    """Creates or updates pipelines in one transaction; `why` has a reason for each."""
+class ChangeKind(Enum):
+    """Why a pipeline is written."""
 
-    pipelines: tuple[PipelineApply, ...]
-    why: tuple[str, ...]
+    CREATE = "create"
+    RECOMPUTE = "recompute"
+    RESHAPE = "reshape"
+    """A change that needs no new computation."""
+    ADOPT = "adopt"
+    CORRECT = "correct"
+    """Drift."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineChange:
+    """A pipeline to write, and why."""
+
+    kind: ChangeKind
+    apply: PipelineApply
+    why: str
+
+    @property
+    def ref(self) -> PipelineRef:
+        return self.apply.spec.ref
 
     def describe(self) -> str:
-        return "asking Pachyderm to " + "; ".join(map(_describe, self.pipelines, self.why))
+        if not self.apply.update:
+            return f"create pipeline {self.ref}"
+        how = "computing everything again" if self.apply.reprocess else "computing nothing again"
+        return f"update pipeline {self.ref} ({self.why}), {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPipelines:
+    """Creates or updates pipelines in one transaction."""
+
+    changes: tuple[PipelineChange, ...]
+
+    def describe(self) -> str:
+        return "asking Pachyderm to " + "; ".join(change.describe() for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +144,3 @@ Action = (
     | DeletePipeline
     | DeleteRepo
 )
-
-
-def _describe(desired: PipelineApply, why: str) -> str:
-    if not desired.update:
-        return f"create pipeline {desired.spec.ref}"
-    how = "computing everything again" if desired.reprocess else "computing nothing again"
-    return f"update pipeline {desired.spec.ref} ({why}), {how}"

@@ -107,8 +107,8 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=source, problem=problem, difference=differs)
     if differs.now:
-        apply = ApplyPipelines(tuple(each.apply for each in differs.now), tuple(each.why for each in differs.now))
-        return Applying(stages=stages, source=source, difference=differs, actions=(apply,))
+        actions = (ApplyPipelines(differs.now),)
+        return Applying(stages=stages, source=source, difference=differs, actions=actions)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 

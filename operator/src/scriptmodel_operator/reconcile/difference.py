@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
@@ -12,34 +11,10 @@ from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineRef, PipelineState
+from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineState
+from scriptmodel_operator.reconcile.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
 from scriptmodel_operator.reconcile.restarts import state_is_kept
-
-
-class ChangeKind(Enum):
-    """Why a pipeline is written."""
-
-    CREATE = "create"
-    RECOMPUTE = "recompute"
-    RESHAPE = "reshape"
-    """A change that needs no new computation."""
-    ADOPT = "adopt"
-    CORRECT = "correct"
-    """Drift."""
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineChange:
-    """A pipeline to write, and why."""
-
-    kind: ChangeKind
-    apply: PipelineApply
-    why: str
-
-    @property
-    def ref(self) -> PipelineRef:
-        return self.apply.spec.ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
 
 def _execute(gateway: Gateway, action: Action) -> None:
     match action:
-        case ApplyPipelines(pipelines, _why):
-            gateway.apply_pipelines(pipelines)
+        case ApplyPipelines(changes):
+            gateway.apply_pipelines([change.apply for change in changes])
         case StartPipeline(ref):
             gateway.start_pipeline(ref)
         case StopPipeline(ref):

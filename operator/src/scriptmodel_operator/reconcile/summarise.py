@@ -15,7 +15,8 @@ from scriptmodel_operator.api.conditions import (
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.reconcile.difference import ChangeKind, Difference
+from scriptmodel_operator.reconcile.actions import ChangeKind
+from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 
 _STAGES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
