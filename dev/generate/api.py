@@ -1,4 +1,4 @@
-"""Generates files from the operator's classes and commands: the CRD, and the tables of the reference.
+"""Generates files from classes and commands of operator and trainer: the CRD, and the tables of the reference.
 
 `python -m dev.generate.api` writes them; with `--check` it only names those that are out of date.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dev.generate import crd, options, reference
+from dev.generate import crd, knobs, options, reference
 from dev.paths import ROOT
 from dev.programs.gobuild import say
 
@@ -16,11 +16,12 @@ from dev.programs.gobuild import say
 def wanted() -> dict[Path, str]:
     """Return the text of each file."""
     definition = crd.render()
-    pages = ((ROOT / "docs/reference/api.md", reference), (ROOT / "docs/reference/configuration.md", options))
+    tables = {"api": reference, "configuration": options, "options": knobs}
+    pages = [(ROOT / f"docs/reference/{name}.md", made_by) for name, made_by in tables.items()]
     return {
         ROOT / "manifests/crd.yaml": definition,
         ROOT / "charts/scriptmodel-operator/files/crd.yaml": definition,
-        **{page: tables.filled(page.read_text()) for page, tables in pages},
+        **{page: made_by.filled(page.read_text()) for page, made_by in pages},
     }
 
 

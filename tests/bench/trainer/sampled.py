@@ -8,7 +8,6 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import layouts, reading, stream
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.figures import mean_figures
@@ -26,7 +25,6 @@ SETTINGS = {
     "repetition penalty 1.5": Sampling(repetition_penalty=1.5),
     "greedy": Sampling(temperature=0.0, repetition_penalty=1.0),
 }
-CACHED = {"defaults, cache": Sampling(), "temperature 1, top-p 1, cache": Sampling(temperature=1.0, top_p=1.0)}
 _ASPECTS = ("originality", "variety", "order", "vocabulary", "form")
 
 
@@ -58,11 +56,9 @@ def bench_settings(models: list[Path], data: Path, layout: str, trial: Trial) ->
 def _scripts(path: Path, trial: Trial) -> Iterator[tuple[str, list[list[str]]]]:
     model = artifacts.load_model(path)
     seeds = [(0, sample) for sample in range(trial.samples)]
-    together, cached = model.writer(), model.writer(CacheSettings())
+    writer = model.writer()
     for name, sampling in SETTINGS.items():
-        yield name, [script.tokens for script in together.write_together(trial.words, sampling, seeds, Opening())]
-    for name, sampling in CACHED.items():
-        yield name, [cached.write(trial.words, sampling, seed, Opening()).tokens for seed in seeds]
+        yield name, [script.tokens for script in writer.write_together(trial.words, sampling, seeds, Opening())]
 
 
 def _print(model: str, settings: str, reference: Reference, scripts: list[list[str]]) -> None:

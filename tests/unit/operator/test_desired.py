@@ -53,7 +53,7 @@ def test_the_train_command_is_the_contracts() -> None:
 
 
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
-    assert "--patience 3 --seed" in " ".join(train_command("auto", Model(), 3))
+    assert "--set patience=3 --seed" in " ".join(train_command("auto", Model(), 3))
     budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
     train = expected({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
     assert variables_of(train.pod_patch) == {

@@ -14,9 +14,8 @@ from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.hardware import load_tensorflow
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Budget, Effort
 
 load_tensorflow(0)
 
@@ -92,7 +91,7 @@ def test_validation_and_model_have_the_averaged_weights_and_training_goes_on_fro
 
 def task(chosen: Preset, store: CheckpointFile, *resume_from: CheckpointFile) -> TrainingTask:
     return TrainingTask(
-        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
+        *("demo", chosen, 50, STREAM, STREAM, {}, 0, 1, "run", "", "", store, 3600.0, lambda _: ""),
         resume_from=resume_from,
     )
 

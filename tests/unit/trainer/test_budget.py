@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from scriptmodel_trainer.training.budget import Budget
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Budget, Effort
 
 SPENT = Effort(seconds=50.0, gpu_seconds=40.0)
 

@@ -44,12 +44,13 @@ def test_a_restart_is_counted_if_its_attempt_is_killed_before_the_next_heartbeat
         with StateFolder.opened(tmp_path, run, effort, progress) as state:
             assert state is not None
             if restarts == 1:
-                state.save(Checkpoint("this run", Position(), 0, (), {}, "", Effort()))
+                state.save(Checkpoint("this run", Position(), 0, (), {}, "", "", Effort()))
             task = SimpleNamespace(
                 effort=effort,
                 store=state,
                 resume_from=(state,),
                 processor="",
+                tensorflow="",
                 preset=SimpleNamespace(epochs=1),
                 fingerprint=run,
             )

@@ -178,7 +178,9 @@ DESCRIBED: dict[str, Any] = {
 @pytest.mark.parametrize("key", DESCRIBED)
 def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
-    save_checkpoint(path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}, "", Effort()))
+    save_checkpoint(
+        path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}, "", "", Effort())
+    )
     found = read_arrays(path)
     forged = {**json.loads(found["described"].tobytes()), key: DESCRIBED[key]}
     found["described"] = np.frombuffer(json.dumps(forged).encode(), np.uint8)

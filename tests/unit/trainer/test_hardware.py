@@ -43,14 +43,12 @@ def test_a_requested_but_missing_gpu_is_the_first_event(
     assert (device["device"], device["gpu_requested"], device["precision"]) == ("cpu", True, "float32")
 
 
-@pytest.mark.parametrize("by", ["flag", "variable"])
 def test_a_required_but_missing_gpu_ends_with_code_2_before_the_corpus_is_read(
-    by: str, tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, without_gpu: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if by == "variable":
-        monkeypatch.setenv("SCRIPTMODEL_GPU_REQUIRED", "1")
+    monkeypatch.setenv("SCRIPTMODEL_GPU_REQUIRED", "1")
     missing = tmp_path / "no such corpus"
-    assert train(missing, tmp_path / "m", *(["--require-gpu"] if by == "flag" else [])) == 2
+    assert train(missing, tmp_path / "m") == 2
     (error,) = events(capsys)
     assert (error["code"], error["message"]) == (2, "a GPU was requested, but TensorFlow sees none")
     assert "driver" in error["hint"]

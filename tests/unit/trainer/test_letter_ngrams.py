@@ -20,9 +20,8 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel, vectors_of_words  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.sharing import vectors_of_words  # noqa: E402  # as above
 
 WORDS = ("<eos>", "The", "the", "then", "lathe", "ox", *(f"word{number}ing" for number in range(44)))
 STREAM = np.random.default_rng(5).integers(0, 50, 1500).astype(np.int32)

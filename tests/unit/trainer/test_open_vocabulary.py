@@ -19,6 +19,7 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.characters import nats_per_character
+from scriptmodel_trainer.commands.train_prepare import run_fingerprint
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.exact import BYTES
 from scriptmodel_trainer.corpus.layouts import EXACT
@@ -33,7 +34,6 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.subwords import continues, words_of
-from scriptmodel_trainer.training.fingerprints import run_fingerprint
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary
 
 SMALL = ["hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8", "steps=5"]

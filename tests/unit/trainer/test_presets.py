@@ -80,8 +80,10 @@ def test_warm_up_is_the_share_of_one_cycle_in_which_the_rate_rises() -> None:
 
 
 def test_settings_replace_fields_of_their_kind() -> None:
+    used = {"schedule": "one-cycle", "warm_up": "0.1"}
     changed = with_overrides(
-        PRESETS["small"], {"hidden_units": "64", "dropout": "0.25", "tied_embeddings": "true", "optimizer": "adam"}
+        PRESETS["small"],
+        used | {"hidden_units": "64", "dropout": "0.25", "tied_embeddings": "true", "optimizer": "adam"},
     )
     assert (changed.hidden_units, changed.dropout, changed.tied_embeddings) == (64, 0.25, True)
     assert changed.optimizer == "adam"
@@ -98,6 +100,9 @@ def test_settings_replace_fields_of_their_kind() -> None:
         ("dropout", "high", "not a number"),
         ("tied_embeddings", "maybe", "true or false"),
         ("optimizer", "magic", "sgd, adam"),
+        ("warm_up", "0.1", "has no effect with schedule=step-decay"),
+        ("adam_beta2", "0.9", "has no effect with optimizer=sgd"),
+        ("weight_decay", "0.1", "set optimizer=adam"),
     ],
 )
 def test_an_invalid_setting_is_refused_with_a_valid_one(key: str, value: str, part: str) -> None:

@@ -225,11 +225,6 @@ def test_a_direction_between_lines_of_verse_of_any_length_is_separate(read: Read
     ]
 
 
-def test_a_character_shown_as_the_curtain_falls_has_no_speech(read: Read) -> None:
-    picture = "(_Tableau._)\n\n    ANNA.   BEN.\n    GULL.   ANNA.\n\nCURTAIN.\n"
-    assert read(BEGINNING + picture)[-3:] == [("", "Tableau."), ("", "ANNA. BEN. GULL. ANNA."), ("", "CURTAIN.")]
-
-
 def test_sections_of_a_screenplay_may_follow_each_other_at_once(read: Read) -> None:
     script = "INT. PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\n# ACT II\n## The boat\n\nANNA\nSo.\n"
     assert read(script)[3:5] == [("", "ACT II"), ("", "The boat")]
@@ -269,13 +264,6 @@ def test_a_line_of_verse_is_never_a_full_one(line: str, apart: bool, read: Read)
     verse = f"_Anna._ The tide that goes is early and cold and old{end}\n{line}\nAnd comes before the day is told.\n\n"
     events = read("ACT I\n\n" + (verse + "_Ben._ So it is.\n\n") * 4)
     assert (("", line.strip("[]").replace("_", "")) in events) is apart
-
-
-def test_positions_on_stage_may_name_more_people_than_the_cues(read: Read) -> None:
-    talk = "ACT I\n" + TALK.replace("ANNA", "ANN").replace("BEN", "BENJ") * 6 + "\n"
-    last = "  BENJAMIN.   ANNABEL.   CARL.\n  RIGHT.                  LEFT.\n\n  Curtain.\n"
-    shown = ("", "BENJAMIN. ANNABEL. CARL. RIGHT. LEFT.")
-    assert read(talk + last + "\n" + talk.replace("ACT I", "ACT II") + last)[-2] == shown
 
 
 def test_a_sentence_of_verse_continues_through_parentheses(read: Read) -> None:

@@ -44,7 +44,7 @@ def reporter(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Reporter:
     nothing: Any = None
     preset = dataclasses.replace(PRESETS["small"], epochs=2)
     stream = np.zeros(10_001, np.int32)
-    task = TrainingTask(*("small", preset, 50, stream, stream, {}, 0, 1, "run", "", nothing, 60.0, lambda _: ""))
+    task = TrainingTask(*("small", preset, 50, stream, stream, {}, 0, 1, "run", "", "", nothing, 60.0, lambda _: ""))
     return Reporter(recording, task, ROWS)
 
 

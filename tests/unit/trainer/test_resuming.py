@@ -58,7 +58,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, mon
     def fit(file: str, progress: TextProgress, signals: StopSignals, *, resume: bool = False) -> TrainingResult:
         store = CheckpointFile(tmp_path / file, "run")
         task = TrainingTask(
-            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", "", store, 3600.0, lambda _: ""),
+            *(name, preset, 50, STREAM, STREAM, {}, 0, 1, "run", "", "", store, 3600.0, lambda _: ""),
             resume_from=[store] if resume else [],
             **parts,
         )

@@ -154,7 +154,7 @@ def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp
         with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
             assert state is not None
             for epoch in range(1, 4):
-                saved = Checkpoint(run, Position(10 * owner + epoch), 0, (), {}, "", Effort())
+                saved = Checkpoint(run, Position(10 * owner + epoch), 0, (), {}, "", "", Effort())
                 assert state.save(saved)
     assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
@@ -170,7 +170,7 @@ def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
         assert state is not None
         for epoch in (1, 2):
-            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}, "", Effort()))
+            assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}, "", "", Effort()))
         newest = max(tmp_path.glob("checkpoint-*.npz"))
         content = bytearray(newest.read_bytes())
         if damage == "changed":
@@ -305,7 +305,9 @@ def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
     corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(corpus, tmp_path)
-    events = training.finish("--budget-epochs", "2")
+    monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", "2")
+    events = training.finish()
+    monkeypatch.delenv("SCRIPTMODEL_BUDGET_EPOCHS")
     assert of_kind(events, "progress")[-1]["eta_seconds"] == 0
     metrics = training.metrics
     assert (metrics["stopped_by"], metrics["budget"], len(metrics["epochs"])) == ("budget", "epochs", 2)
@@ -350,7 +352,7 @@ def test_a_budget_counts_what_earlier_attempts_took(killed: Path, corpus: Path, 
     ("words", "variable", "reason"),
     [
         (["--budget-seconds", "0"], {}, "--budget-seconds=0 is not a number of seconds above 0"),
-        (["--budget-epochs", "1.5"], {}, "--budget-epochs=1.5 is not a whole number above 0"),
+        ([], {"SCRIPTMODEL_BUDGET_EPOCHS": "1.5"}, "SCRIPTMODEL_BUDGET_EPOCHS=1.5 is not a whole number above 0"),
         ([], {"SCRIPTMODEL_BUDGET_GPU_SECONDS": "soon"}, "SCRIPTMODEL_BUDGET_GPU_SECONDS=soon is not a number"),
     ],
 )
@@ -369,9 +371,10 @@ def test_a_wrong_budget_is_an_error(
     assert reason in capsys.readouterr().out
 
 
-def test_seconds_on_a_gpu_are_not_spent_on_a_cpu(corpus: Path, tmp_path: Path) -> None:
+def test_seconds_on_a_gpu_are_not_spent_on_a_cpu(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIPTMODEL_BUDGET_GPU_SECONDS", "0.001")
     training = Training(corpus, tmp_path)
-    training.finish("--epochs", "2", "--budget-gpu-seconds", "0.001")
+    training.finish("--epochs", "2")
     assert training.metrics["stopped_by"] == "epochs"
 
 
@@ -383,7 +386,7 @@ def test_training_stops_early_after_so_many_epochs_without_a_better_validation(
     figures = iter([3.0, 2.0, 2.5, 1.9, 2.1, 2.0, 1.0])
     monkeypatch.setattr(graph.ValidationGraph, "run", lambda *_: next(figures))
     training = Training(corpus, tmp_path)
-    training.finish("--patience", "2")
+    training.finish("--set", "patience=2")
     metrics = training.metrics
     assert (metrics["stopped_by"], metrics["best_epoch"], len(metrics["epochs"])) == ("early-stopping", 4, 6)
     assert load_model(training.out).origin.preset.patience == 2

@@ -182,7 +182,7 @@ def test_arrays_with_any_byte_changed_are_read_as_they_were_or_refused(seed: int
 def test_a_checkpoint_that_lost_an_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.npz"
     arrays = {"weights/lstm0/kernel": np.ones(3), "best/output/bias": np.ones(3)}
-    save_checkpoint(path, Checkpoint("print", Position(), 0, (), arrays, "", Effort()))
+    save_checkpoint(path, Checkpoint("print", Position(), 0, (), arrays, "", "", Effort()))
     assert_identical(load_checkpoint(path, "print").arrays, arrays)
     write_arrays(path, {name: array for name, array in read_arrays(path).items() if name != "best/output/bias"})
     with pytest.raises(BadInputError, match="damaged"):

@@ -102,7 +102,7 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     task = TrainingTask(
         *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
-        *("", "", CheckpointFile(tmp_path / "c.npz", ""), 30.0, lambda _: ""),
+        *("", "", "", CheckpointFile(tmp_path / "c.npz", ""), 30.0, lambda _: ""),
     )
     with pytest.raises(MemoryError):
         loop.fit(task, TextProgress(sys.stdout), StopSignals())

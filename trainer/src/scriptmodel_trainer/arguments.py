@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
@@ -35,23 +33,19 @@ _EXIT_CODES = """\
 exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 130/143 stopped by a signal
 (the state is saved: repeat train with --resume)
 """
-_LAYOUT_HELP = (
-    "layout of the scripts; auto detects it per file; others are normalized, plain, exact, markdown, fountain, fdx, "
-    "tei, caps-period, title-period, caps-colon, title-colon, dash, column and name-alone [default: auto]"
+_LAYOUTS = (
+    "auto detects it per file; others are normalized, plain, exact, markdown, fountain, fdx, tei, caps-period, "
+    "title-period, caps-colon, title-colon, dash, column and name-alone"
 )
-_SPLIT_HELP = (
-    "what stays together in a split: scenes, or whole files, so that no play is in two splits [default: scenes"
-)
-_MODEL_HELP = "model directory written by train"
+_SPLIT_HELP = "keep scenes or whole files together in a split [default: scenes"
 _PRESETS = """\
 presets:
-  auto                    tuned-long, tuned, tuned-few or demo, by the size of the corpus and --minutes
-  demo                    first model, trained in minutes
-  small, medium, large    as published for the Penn Treebank (Zaremba et al. 2014)
-  tuned, tuned-long       better models of small's size, for 250,000 tokens and more
-  tuned-few               the same for a few plays
-  tuned-subwords          spells unknown words and names; for about a million characters, any layout
-  test                    tiny, to check the installation
+  auto                  network and settings for the corpus and --minutes
+  demo                  first model, trained in minutes
+  small, medium, large  as published for the Penn Treebank (Zaremba et al. 2014)
+  tuned                 better model of small's size, to compare
+  tuned-subwords        spells unknown words and names
+  test                  tiny, to check the installation
 
 example: scriptmodel-trainer train --data plays/ --out model/ --minutes 10
 
@@ -154,114 +148,68 @@ def parser() -> argparse.ArgumentParser:
 
 
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
+_N: dict[str, Any] = {"type": int, "metavar": "N"}
+_PATHS: dict[str, Any] = {"nargs": "+", "type": pfs_path, "metavar": "PATH"}
+_FILE: dict[str, Any] = {"type": pfs_path, "metavar": "FILE"}
+_FOLDER: dict[str, Any] = {"type": pfs_path, "metavar": "MODEL_DIR"}
+_MODEL: dict[str, Any] = {**_FOLDER, "help": "model directory written by train"}
+_LAYOUT: dict[str, Any] = {
+    "default": "auto",
+    "metavar": "NAME",
+    "help": "layout of the scripts; `normalize --help` lists all [default: auto]",
+}
 
 
 def _add_normalize(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "normalize",
         help="convert scripts into the token stream that training reads",
-        description="Convert scripts of any layout into one token stream with a speech or direction on each line.",
+        description="Convert scripts of any layout into one token stream with a speech or direction on each line. "
+        f"Layouts: {_LAYOUTS}.",
         epilog="example: scriptmodel-trainer normalize plays/ --out tokens.txt --stats stats.json",
     )
     add = command.add_argument
-    add("data", nargs="+", type=pfs_path, metavar="PATH", help="script files, or folders to search for them")
-    add("--out", type=pfs_path, metavar="FILE", help="write the stream to this file [default: standard output]")
-    add("--layout", default="auto", help=_LAYOUT_HELP)
-    add("--stats", type=pfs_path, metavar="FILE", help="write statistics of each file to this file, as JSON")
-    add(
-        "--explain",
-        action="store_true",
-        help="write each line of the scripts with its label and the rule that gave it, instead of the stream",
-    )
+    add("data", **_PATHS, help="script files, or folders to search for them")
+    add("--out", **_FILE, help="write the stream to this file [default: standard output]")
+    add("--layout", **_LAYOUT)
+    add("--stats", **_FILE, help="write statistics of each file to this file, as JSON")
+    explained = "write each line of the scripts with its label and the rule that gave it, instead of the stream"
+    add("--explain", action="store_true", help=explained)
 
 
 def _add_train(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "train",
         help="train a model on scripts",
+        usage="%(prog)s --data PATH [PATH ...] --out MODEL_DIR [options]",
         description="Train a model and store it in a directory with metrics and a report.",
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=27),
     )
     add = command.add_argument
-    add(
-        "--data",
-        nargs="+",
-        action="extend",
-        required=True,
-        type=pfs_path,
-        metavar="PATH",
-        help="script files, or folders to search for them; *.train.txt, *.valid.txt, *.test.txt define the splits",
-    )
-    add("--out", required=True, type=pfs_path, metavar="MODEL_DIR", help="write the model to this directory")
-    add("--preset", metavar="NAME", help="named hyperparameters [default: auto; with --from those of its model]")
-    add(
-        "--minutes",
-        metavar="N",
-        help="minutes of training on two cores that auto chooses for; no effect with --from [default: any]",
-    )
-    add(
-        "--from",
-        dest="base",
-        type=pfs_path,
-        metavar="MODEL_DIR",
-        help="start from the weights and words of this model; a quarter of the preset's epochs unless these are set",
-    )
-    add("--layout", default="auto", help=_LAYOUT_HELP)
-    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with auto files for 20 or more]")
-    add(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="settings",
-        help="override settings of the preset, for example hidden_units=300 dropout=0.2",
-    )
+    data = "script files or folders; *.train.txt, *.valid.txt and *.test.txt define the splits"
+    add("--data", **_PATHS, action="extend", required=True, help=data)
+    add("--out", **_FOLDER, required=True, help="write the model to this directory")
+    minutes = "minutes of training on two cores that auto chooses for; no effect with --from [default: any]"
+    add("--minutes", metavar="N", help=minutes)
+    add("--preset", metavar="NAME", help="named settings, see below [default: auto; with --from those of its model]")
+    settings = "override settings of the preset, for example hidden_units=300 dropout=0.2"
+    add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings", help=settings)
     add("--epochs", metavar="N", help="short for --set epochs=N")
-    add(
-        "--patience",
-        metavar="N",
-        help="short for --set patience=N: stop after N epochs without a better validation perplexity [default: never]",
-    )
-    add("--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the model [default: 0]")
+    base = "start from weights and words of this model; a quarter of the preset's epochs, unless set"
+    add("--from", **_FOLDER, dest="base", help=base)
+    add("--layout", **_LAYOUT)
+    add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with auto files for 20 or more]")
+    add("--seed", **_N, default=0, help="random seed; the same seed reproduces the model [default: 0]")
     add("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
-    _add_training_limits(command)
-    add(
-        "--log",
-        choices=("text", "json"),
-        default="text",
-        help="text: readable lines, or a progress bar on a terminal; json: one object per line [default: text]",
-    )
-
-
-def _add_training_limits(command: _Parser) -> None:
-    """Add where a training keeps its state, when it stops, and what it must run on."""
-    add = command.add_argument
-    add(
-        "--state",
-        type=pfs_path,
-        metavar="DIR",
-        help="folder that outlives this process: continue what it holds of this training, replace anything else "
-        "[default: $SCRIPTMODEL_STATE_DIR]",
-    )
-    add(
-        "--checkpoint-seconds",
-        type=float,
-        default=30.0,
-        metavar="S",
-        help="save the state for --state or --resume every S seconds [default: 30]",
-    )
-    for name, unit in (("seconds", "seconds of training"), ("epochs", "epochs"), ("gpu-seconds", "seconds on a GPU")):
-        add(
-            f"--budget-{name}",
-            metavar="N",
-            help=f"stop after N {unit} over all restarts and keep the best weights "
-            f"[default: $SCRIPTMODEL_BUDGET_{name.replace('-', '_').upper()}, else no limit]",
-        )
-    add(
-        "--require-gpu", action="store_true", help="fail if TensorFlow sees no GPU [default: $SCRIPTMODEL_GPU_REQUIRED]"
-    )
+    state = "folder that outlives this process and holds the state [default: $SCRIPTMODEL_STATE_DIR]"
+    add("--state", type=pfs_path, metavar="DIR", help=state)
+    interval = "save the state for --state or --resume every S seconds [default: 30]"
+    add("--checkpoint-seconds", type=float, default=30.0, metavar="S", help=interval)
+    limit = "stop after N seconds of training over all restarts, with the best weights [default: no limit]"
+    add("--budget-seconds", metavar="N", help=limit)
+    log = "text, a progress bar on a terminal, or an object per line [default: text]"
+    add("--log", choices=("text", "json"), default="text", help=log)
 
 
 def _add_evaluate(commands: _Commands[_Parser]) -> None:
@@ -272,9 +220,9 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer evaluate model/ --data another_play.txt --json",
     )
     add = command.add_argument
-    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="script files or folders")
-    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("model", **_MODEL)
+    add("--data", **_PATHS, required=True, help="script files or folders")
+    add("--layout", **_LAYOUT)
     add("--json", action="store_true", dest="as_json", help="print one JSON object, with token classes")
     add("--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long")
 
@@ -287,8 +235,8 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer generate model/ --words 300 --speaker HAMLET --seed 7",
     )
     add = command.add_argument
-    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    add("--words", type=int, default=500, metavar="N", help="length limit in words, as counted by wc -w [default: 500]")
+    add("model", **_MODEL)
+    add("--words", **_N, default=500, help="length limit in words, as counted by wc -w [default: 500]")
     add(
         "--temperature",
         type=_temperature,
@@ -297,23 +245,11 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         "chose for the model]",
     )
     add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
-    add(
-        "--top-p",
-        type=float,
-        default=0.95,
-        metavar="P",
-        help="sample from the smallest set of words whose total probability reaches P [default: 0.95]",
-    )
-    add(
-        "--repetition-penalty",
-        type=float,
-        default=1.2,
-        metavar="R",
-        help="penalty on recent words, 1 disables it [default: 1.2]",
-    )
-    add(
-        "--seed", type=int, default=0, metavar="N", help="random seed; the same seed reproduces the script [default: 0]"
-    )
+    nucleus = "sample from the smallest set of words whose total probability reaches P [default: 0.95]"
+    add("--top-p", type=float, default=0.95, metavar="P", help=nucleus)
+    penalty = "penalty on recent words, 1 disables it [default: 1.2]"
+    add("--repetition-penalty", type=float, default=1.2, metavar="R", help=penalty)
+    add("--seed", **_N, default=0, help="random seed; the same seed reproduces the script [default: 0]")
     add("--prompt", default="", metavar="TEXT", help="words, or speeches (`NAME: words`), that the script starts with")
     add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
     add(
@@ -333,14 +269,7 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     )
     text.add_argument("--continue-text", dest="text", metavar="TEXT", help="continue this text")
     add("--only-new", action="store_true", help="write only what follows the text that is continued")
-    add(
-        "--samples",
-        type=int,
-        default=1,
-        metavar="N",
-        help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]",
-    )
-    add("--cache", action="store_true", help="favour words that the script has used in like places [default: off]")
+    add("--samples", **_N, default=1, help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]")
     add(
         "--together",
         action="store_true",
@@ -352,25 +281,16 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
         default="first",
         help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
     )
-    add(
-        "--out",
-        type=pfs_path,
-        metavar="FILE",
-        help=f"write the script to this file, in the format of its suffix {', '.join(SUFFIXES.values())} "
-        "[default: standard output]",
-    )
+    out = f"write the script to this file, in the format of its suffix {', '.join(SUFFIXES.values())}"
+    add("--out", **_FILE, help=f"{out} [default: standard output]")
     add(
         "--format",
         choices=(*SUFFIXES, ALL),
         help="format of the script; all: each of them beside --out [default: that of the suffix of --out, else text; "
         "all if --out is in /pfs/out]",
     )
-    add(
-        "--record",
-        type=pfs_path,
-        metavar="FILE",
-        help="write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]",
-    )
+    record = "write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]"
+    add("--record", **_FILE, help=record)
     add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
 
 
@@ -383,13 +303,13 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
     )
     add = command.add_argument
-    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL_HELP}, or a script")
-    add("--data", nargs="+", required=True, type=pfs_path, metavar="PATH", help="the corpus: script files or folders")
-    add("--layout", default="auto", help=_LAYOUT_HELP)
+    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL['help']}, or a script")
+    add("--data", **_PATHS, required=True, help="the corpus: script files or folders")
+    add("--layout", **_LAYOUT)
     add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}, or the model's]")
-    add("--samples", type=int, default=8, metavar="N", help="scripts that the model writes [default: 8]")
-    add("--words", type=int, default=500, metavar="N", help="length limit of each in words [default: 500]")
-    add("--seed", type=int, default=0, metavar="N", help="random seed of the scripts [default: 0]")
+    add("--samples", **_N, default=8, help="scripts that the model writes [default: 8]")
+    add("--words", **_N, default=500, help="length limit of each in words [default: 500]")
+    add("--seed", **_N, default=0, help="random seed of the scripts [default: 0]")
     add("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 
@@ -401,14 +321,8 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer report model/ --out report.html",
     )
     add = command.add_argument
-    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    add(
-        "--out",
-        type=pfs_path,
-        default=Path("report.html"),
-        metavar="FILE",
-        help="write the page to this file [default: report.html]",
-    )
+    add("model", **_MODEL)
+    add("--out", **_FILE, default=Path("report.html"), help="write the page to this file [default: report.html]")
 
 
 def _add_export(commands: _Commands[_Parser]) -> None:
@@ -419,8 +333,8 @@ def _add_export(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
     )
     add = command.add_argument
-    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
-    add("--out", required=True, type=pfs_path, metavar="FILE", help="write to this file")
+    add("model", **_MODEL)
+    add("--out", **_FILE, required=True, help="write to this file")
 
 
 def _add_serve(commands: _Commands[_Parser]) -> None:
@@ -432,10 +346,10 @@ def _add_serve(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer serve model/ --port 8000",
     )
     add = command.add_argument
-    add("model", type=pfs_path, metavar="MODEL_DIR", help=_MODEL_HELP)
+    add("model", **_MODEL)
     _add_address(command, 8000)
-    add("--max-tokens", type=int, default=2000, metavar="N", help="most words of a completion [default: 2000]")
-    add("--queue", type=int, default=64, metavar="N", help="most completions in progress or waiting [default: 64]")
+    add("--max-tokens", **_N, default=2000, help="most words of a completion [default: 2000]")
+    add("--queue", **_N, default=64, help="most completions in progress or waiting [default: 64]")
 
 
 def _add_address(command: _Parser, port: int) -> None:
@@ -450,7 +364,7 @@ def _add_address(command: _Parser, port: int) -> None:
     add(
         "--port", type=_port, default=port, metavar="N", help=f"listen at this port, 0 for a free one [default: {port}]"
     )
-    add("--token-file", type=pfs_path, metavar="FILE", help="answer only requests with the bearer token in this file")
+    add("--token-file", **_FILE, help="answer only requests with the bearer token in this file")
     add(
         "--base-path",
         type=_base_path,
@@ -459,28 +373,3 @@ def _add_address(command: _Parser, port: int) -> None:
         help="serve below this path, as behind a proxy, for example /models/a",
     )
     add("--until-eof", action="store_true", help="end when standard input is closed, as the child of a program")
-
-
-def is_output_of_pipeline(path: Path | None) -> bool:
-    """True for a file in the output of a Pachyderm job, whose commands end with its files in /pfs/out."""
-    return path is not None and path.parent == Path(os.environ.get("PFS_ROOT") or "/pfs") / "out"
-
-
-def usual_record(out: Path | None) -> Path | None:
-    """Return the record that a pipeline's consumer reads beside its script; elsewhere none is written."""
-    return out.with_name("generation.json") if out and is_output_of_pipeline(out) else None
-
-
-def log_kind(words: Sequence[str]) -> str:
-    """`json` or `text`, known before the words are parsed, because a usage error is reported the same way.
-
-    A generate job of a pipeline is read by a program, which its command line does not say.
-    """
-    chosen = [value for option, value in itertools.pairwise(words) if option == "--log"]
-    chosen += [word.removeprefix("--log=") for word in words if word.startswith("--log=")]
-    if not chosen and words[:1] == ["generate"]:
-        outs = [value for option, value in itertools.pairwise(words) if option == "--out"]
-        outs += [word.removeprefix("--out=") for word in words if word.startswith("--out=")]
-        out = outs[0] if outs else ""
-        return "json" if out and is_output_of_pipeline(pfs_path(out)) else "text"
-    return "json" if "json" in chosen else "text"

@@ -22,7 +22,6 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
@@ -103,9 +102,9 @@ class TrainedModel:
         """Return what reads and predicts tokens."""
         return Network(self.weights, self.vocabulary.document, self.trigrams)
 
-    def writer(self, cache: CacheSettings | None = None) -> Writer | ExactWriter:
-        """Return what writes scripts, with a neural cache of what it has written if `cache` is given."""
-        return writer_of(self.network(), self.vocabulary, cache, self.plays, self.contractions)
+    def writer(self) -> Writer | ExactWriter:
+        """Return what writes scripts."""
+        return writer_of(self.network(), self.vocabulary, self.plays, self.contractions)
 
 
 def versions(**more: str) -> dict[str, str]:

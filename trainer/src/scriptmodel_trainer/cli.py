@@ -6,13 +6,14 @@ import argparse
 import contextlib
 import dataclasses
 import io
+import itertools
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from scriptmodel_trainer.arguments import is_output_of_pipeline, log_kind, parser, usual_record
+from scriptmodel_trainer.arguments import parser, pfs_path
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _require_working_directory()
         try:
             with StopSignals() as signals:
-                _run(parser().parse_args(words), log_kind(words), signals)
+                _run(parser().parse_args(words), _log_kind(words), signals)
         finally:
             sys.stdout.flush()  # what Python does at exit, where a failure could not be reported
     except (TrainerError, StoppedError, MemoryError, OSError) as error:
@@ -48,7 +49,7 @@ def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int
         return ExitCode.DONE  # the reader closed the pipe (`... | head`) and needs no more
     failure = _failure(error, training)
     try:
-        (TextProgress(sys.stdout) if lost else progress_for(log_kind(words))).report(Failed(failure))
+        (TextProgress(sys.stdout) if lost else progress_for(_log_kind(words))).report(Failed(failure))
     except OSError:
         _discard(sys.stdout)
         with contextlib.suppress(OSError):
@@ -116,19 +117,14 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
 
             train.train(options_from(options), progress, signals)
-        case "report":
-            from scriptmodel_trainer.commands import report  # noqa: PLC0415
-
-            report.report(options.model, options.out)
-            progress.report(FileWritten(options.out, None))
         case "judge":
             from scriptmodel_trainer.commands import judge  # noqa: PLC0415
 
             print(judge.judge_subject(_filled(judge.JudgeOptions, options), progress))
-        case "export":
+        case "export" | "report":
             from scriptmodel_trainer.commands import export  # noqa: PLC0415
 
-            export.export(options.model, options.out)
+            getattr(export, options.command)(options.model, options.out)
             progress.report(FileWritten(options.out, None))
         case "serve":
             from scriptmodel_trainer.commands import serve  # noqa: PLC0415
@@ -163,13 +159,38 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
-        record=options.record or usual_record(options.out),
+        record=options.record or _usual_record(options.out),
         own_temperature=own,
-        formats=formats_for(options.format, options.out, ALL if is_output_of_pipeline(options.out) else None),
+        formats=formats_for(options.format, options.out, ALL if _is_output_of_pipeline(options.out) else None),
     )
     texts = generate.generate(chosen, progress_for(log))
     if options.out is None:
         print("\n".join(texts), end="")
+
+
+def _is_output_of_pipeline(path: Path | None) -> bool:
+    """True for a file in the output of a Pachyderm job, whose commands end with its files in /pfs/out."""
+    return path is not None and path.parent == Path(os.environ.get("PFS_ROOT") or "/pfs") / "out"
+
+
+def _usual_record(out: Path | None) -> Path | None:
+    """Return the record that a pipeline's consumer reads beside its script; elsewhere none is written."""
+    return out.with_name("generation.json") if out and _is_output_of_pipeline(out) else None
+
+
+def _log_kind(words: Sequence[str]) -> str:
+    """`json` or `text`, known before the words are parsed, because a usage error is reported the same way.
+
+    A generate job of a pipeline is read by a program, which its command line does not say.
+    """
+    chosen = [value for option, value in itertools.pairwise(words) if option == "--log"]
+    chosen += [word.removeprefix("--log=") for word in words if word.startswith("--log=")]
+    if not chosen and words[:1] == ["generate"]:
+        outs = [value for option, value in itertools.pairwise(words) if option == "--out"]
+        outs += [word.removeprefix("--out=") for word in words if word.startswith("--out=")]
+        out = outs[0] if outs else ""
+        return "json" if out and _is_output_of_pipeline(pfs_path(out)) else "text"
+    return "json" if "json" in chosen else "text"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from scriptmodel_trainer.errors import BadInputError
 LSTM_WEIGHTS = ("kernel", "recurrent", "bias")  # of each layer, as the model directory names them
 
 
-def _limited(default: float, low: float, high: float) -> Any:
-    """Define a number with its limits."""
-    return dataclasses.field(default=default, metadata={"limits": (low, high)})
+def _limited(default: float, low: float, high: float, **only: str) -> Any:
+    """Define a number with its limits; `only` names the setting, and its value, without which it has no effect."""
+    return dataclasses.field(default=default, metadata={"limits": (low, high), "only": only})
 
 
 def _one_of(*choices: str) -> Any:
@@ -38,24 +39,23 @@ class Preset:
     steps: int = _limited(20, 1, 1000)
     batch_size: int = _limited(20, 1, 4096)
     epochs: int = _limited(13, 1, 10_000)
-    full_rate_epochs: int = _limited(4, 0, 10_000)
+    full_rate_epochs: int = _limited(4, 0, 10_000, schedule="step-decay")
     learning_rate: float = _limited(1.0, 1e-8, 1e6)
-    learning_rate_decay: float = _limited(0.5, 1e-6, 1.0)
+    learning_rate_decay: float = _limited(0.5, 1e-6, 1.0, schedule="step-decay")
     dropout: float = _limited(0.0, 0.0, 0.95)  # of word vectors and of each layer's outputs
     word_dropout: float = _limited(0.0, 0.0, 0.95)  # of whole words of the vocabulary
     output_dropout: float = _limited(0.0, 0.0, 0.95)  # of what the softmax reads, after the projection
     initial_range: float = _limited(0.1, 1e-6, 10.0)
     lstm_initial_range: float = _limited(0.0, 0.0, 10.0)  # of the LSTM layers and the projection; 0: initial_range
-    forget_bias: float = _limited(0.0, -10.0, 10.0)
     clip_norm: float = _limited(5.0, 1e-6, 1e6)
     vocabulary_size: int = _limited(10_000, 16, 1_000_000)
     tied_embeddings: bool = False
     variational_dropout: bool = False
-    weight_decay: float = _limited(0.0, 0.0, 1.0)
+    weight_decay: float = _limited(0.0, 0.0, 1.0, optimizer="adam")
     optimizer: str = _one_of("sgd", "adam")
-    adam_beta2: float = _limited(0.999, 0.5, 0.999999)
+    adam_beta2: float = _limited(0.999, 0.5, 0.999999, optimizer="adam")
     schedule: str = _one_of("step-decay", "one-cycle")
-    warm_up: float = _limited(0.2, 0.0, 0.9)  # share of one-cycle's steps that raise the rate
+    warm_up: float = _limited(0.2, 0.0, 0.9, schedule="one-cycle")  # share of the steps that raise the rate
     precision: str = _one_of("float32", "bfloat16", "auto")  # of matrix products; weights and sums are float32
     recurrent_dropout: float = _limited(0.0, 0.0, 0.95)  # of the weights between the steps of a layer (DropConnect)
     patience: int = _limited(0, 0, 10_000)  # epochs without a better validation perplexity that end training; 0: never
@@ -220,9 +220,15 @@ def override_keys() -> list[str]:
 def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
     """Return a copy of `preset` with the given fields replaced; values are text as typed on the command line.
 
-    Raises BadInputError for an unknown key, a value of the wrong kind, or one outside its limits.
+    Raises BadInputError for an unknown key, a value of the wrong kind, one outside its limits, or one without effect.
     """
-    return dataclasses.replace(preset, **{key: _parse(key, text) for key, text in settings.items()})
+    changed = dataclasses.replace(preset, **{key: _parse(key, text) for key, text in settings.items()})
+    for key in settings:
+        for other, needed in _FIELDS[key].metadata.get("only", {}).items():
+            if (value := getattr(changed, other)) != needed:
+                hint = f"leave it out, or set {other}={needed}"
+                raise BadInputError(f"{key} has no effect with {other}={value}", hint, parameter=key)
+    return changed
 
 
 def preset_from(parameters: Mapping[str, object]) -> Preset:
@@ -230,16 +236,15 @@ def preset_from(parameters: Mapping[str, object]) -> Preset:
 
     Raises ValueError for a value of the wrong kind, or one outside its limits.
     """
-    known: dict[str, Any] = {key: value for key, value in parameters.items() if key in _FIELDS}
-    for key, value in known.items():
-        kind = _KINDS[key]
-        if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{key}={str(value)[:40]!r} is not of type {kind.__name__}")
-        try:
-            _require_allowed(key, value, str(value)[:40])
-        except BadInputError as error:
-            raise ValueError(error.message) from error
-    return Preset(**known)
+    known = {key: value for key, value in parameters.items() if key in _FIELDS}
+    texts = {
+        key: value if isinstance(value, str) and _KINDS[key] is str else json.dumps(value)
+        for key, value in known.items()
+    }
+    try:
+        return Preset(**{key: _parse(key, text) for key, text in texts.items()})
+    except BadInputError as error:
+        raise ValueError(error.message) from error
 
 
 def _parse(key: str, text: str) -> Any:
@@ -259,17 +264,12 @@ def _parse(key: str, text: str) -> Any:
         value = text if kind is str else float(text)
     except ValueError:
         raise BadInputError(f"{key}={text!r} is not {whole}", parameter=key) from None
-    _require_allowed(key, value, text)
-    if kind is int and value != int(value):
-        raise BadInputError(f"{key}={text!r} is not {whole}", parameter=key)
-    return kind(value)
-
-
-def _require_allowed(key: str, value: Any, text: str) -> None:
-    """Raise BadInputError unless a value is one of its field's choices or within its limits; NaN is not."""
     choices, limits = (_FIELDS[key].metadata.get(name) for name in ("choices", "limits"))
     if choices and value not in choices:
         raise BadInputError(f"{key}={text!r} is not one of {', '.join(choices)}", parameter=key)
-    if limits and not limits[0] <= value <= limits[1]:
+    if limits and not limits[0] <= value <= limits[1]:  # NaN is not either
         hint = f"it must lie between {limits[0]:g} and {limits[1]:g}"
         raise BadInputError(f"{key}={text} is out of range", hint, parameter=key)
+    if kind is int and value != int(value):
+        raise BadInputError(f"{key}={text!r} is not {whole}", parameter=key)
+    return kind(value)

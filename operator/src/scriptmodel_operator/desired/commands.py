@@ -24,7 +24,7 @@ def train_command(
 ) -> tuple[str, ...]:
     """Return `scriptmodel-trainer train ...`; overrides are `--set` words with names in snake case."""
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
-    stopping = () if patience is None else ("--patience", str(patience))
+    stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={_text(overrides[key])}")]

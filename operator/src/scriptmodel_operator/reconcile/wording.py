@@ -37,8 +37,7 @@ _TRAIN = {
     "--layout": "corpus.layout",
     "--seed": "model.seed",
     "--from": "model.from",
-    "--require-gpu": "training.gpu.required",
-    "--patience": "training.earlyStopping.patience",
+    "patience": "training.earlyStopping.patience",
 }
 
 

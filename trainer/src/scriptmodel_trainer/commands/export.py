@@ -1,4 +1,4 @@
-"""The export command: the weights of a model in a format that other programs read."""
+"""The commands export and report: a stored model in a format that other programs, or people, read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.storage import atomic_writer
+from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.storage import atomic_writer, write_file
 
 _ALIGNMENT = 8
 _KINDS = {"float32": "F32", "int32": "I32"}
+
+
+def report(folder: Path, out: Path) -> None:
+    """Write the report page of a model anew."""
+    artifacts.protect(out, but=(artifacts.REPORT,))
+    page = render_report(artifacts.load_model(folder, judged=True))
+    write_file(out, page.encode("utf-8", errors="replace"))
 
 
 def export(folder: Path, out: Path) -> None:

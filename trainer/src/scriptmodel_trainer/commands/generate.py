@@ -17,7 +17,6 @@ import msgspec
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import FORMATS, TitlePage
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -53,7 +52,6 @@ class GenerateOptions:
     record: Path | None = None
     keep: str = FIRST
     together: bool = False
-    cache: bool = False
     own_temperature: bool = False
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
@@ -68,9 +66,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     started = time.monotonic()
     model = artifacts.load_model(options.model, judged=options.keep == BEST or options.record is not None)
     _prepare(options)
-    if options.cache and model.network().cache:
-        raise BadInputError(f"{options.model} was trained with a cache and always uses it", "leave out --cache")
-    writer = model.writer(CacheSettings() if options.cache else None)
+    writer = model.writer()
     _note_unknown(writer, options.opening, progress)
     if options.own_temperature:
         sampling = dataclasses.replace(options.sampling, temperature=model.temperature)
@@ -108,8 +104,6 @@ def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number:
 
 
 def _check(options: GenerateOptions) -> None:
-    if options.cache and options.together:
-        raise BadInputError("--cache and --together are mutually exclusive", "leave out one of them")
     if options.words < 1:
         raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
     if not 1 <= options.samples <= 1000:
@@ -217,7 +211,6 @@ def _record(
         "samples": entries,
         "words": options.words,
         "sampling": dataclasses.asdict(options.sampling),
-        **({"cache": dataclasses.asdict(CacheSettings())} if options.cache else {}),
         "seed": options.seed,
         "prompt": options.opening.prompt,
         "speaker": options.opening.speaker,

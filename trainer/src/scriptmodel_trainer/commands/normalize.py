@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import explaining, layouts, normalizing, reading
-from scriptmodel_trainer.corpus.statistics_table import table
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import json_bytes, require_file, write_file
+
+_HEAD = ("FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "DROPPED", "UNDERSTOOD")
+_WIDEST = 48  # characters of a file's name; a longer one keeps its end
 
 
 def normalize(
@@ -37,7 +40,7 @@ def normalize(
     if report["doubt"]:
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
-        print(*table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
+        print(*_table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
 
 
 def _check(out: Path | None, stats: Path | None) -> None:
@@ -50,3 +53,29 @@ def _check(out: Path | None, stats: Path | None) -> None:
     artifacts.protect(out)
     if stats is not None and os.path.realpath(out) == os.path.realpath(stats):
         raise BadInputError(f"{stats} is the name of the tokens and of the statistics", "give another name")
+
+
+def _table(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the lines of a table with a row a file, given the statistics of `normalize`."""
+    rows = [_HEAD, *map(_row, files)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    lines = []
+    for row in rows:
+        name, layout, *figures = (
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join((name, layout, *figures)).rstrip())
+    return lines
+
+
+def _row(file: Mapping[str, Any]) -> tuple[str, ...]:
+    name = " ".join(str(file["file"]).split())
+    shown = name if len(name) <= _WIDEST else f"...{name[3 - _WIDEST :]}"
+    counts = (file["lines"], len(file["speakers"]), file["speeches"], file["expositions"])
+    return (
+        shown,
+        file["layout"],
+        *(f"{count:,}" for count in counts),
+        *(f"{file[key]:.0%}" for key in ("dropped", "understood")),
+    )

@@ -85,7 +85,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         summary=_summary(run),
         split=corpus.split,
     )
-    versions = artifacts.versions(tensorflow=fitted.tensorflow)
+    versions = artifacts.versions(tensorflow=task.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train = (corpus.splits["train"], corpus.lexicon, corpus.starts["train"], corpus.documents["train"])
     plays = plays_of(*train, vocabulary.names)

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
-from scriptmodel_trainer.generation.sample_lines import sample_line
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import weights_after
-from scriptmodel_trainer.training.discounting import discount_of
+from scriptmodel_trainer.training.discounting import discount_of, without_unseen
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
-from scriptmodel_trainer.training.unseen import without_unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A run and the network that it trained; `tensorflow` is the version that trained it."""
+    """A run and the network that it trained."""
 
     run: Run
     task: TrainingTask
     result: TrainingResult
-    tensorflow: str
 
 
 def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
@@ -64,6 +62,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         seed=options.seed,
         fingerprint=run.fingerprint,
         processor=hardware.processor(),
+        tensorflow=tensorflow,
         store=attempt.state or CheckpointFile(options.out / CHECKPOINT, run.fingerprint),
         checkpoint_seconds=options.checkpoint_seconds,
         sample=sample_line(vocabulary, options.seed, Sampling(base.model.temperature) if base else Sampling()),
@@ -80,7 +79,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     if vocabulary.spells:
         read = base.model.weights["embedding"] if base else None
         result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
-    return Fitted(run, task, result, tensorflow)
+    return Fitted(run, task, result)
 
 
 def _advise(run: Run, progress: Progress) -> None:
@@ -88,7 +87,5 @@ def _advise(run: Run, progress: Progress) -> None:
     name, preset, tokens = run.options.preset_name, run.options.preset, len(run.splits["train"])
     if name in presets.FOR_MUCH and tokens < presets.MUCH:
         progress.note(f"{name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
-    if preset.weight_decay and preset.optimizer == "sgd":
-        progress.note("weight_decay has no effect with optimizer=sgd")
     if preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
         progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")

@@ -19,7 +19,7 @@ from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
-from scriptmodel_trainer.training.budget import Budget
+from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
@@ -66,7 +66,8 @@ class TrainOptions:
             return self
         choice = choose(tokens, self.minutes, self.layout == EXACT)
         settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
-        preset = presets.with_overrides(presets.preset_named(choice.preset), {**settings, **self.overrides})
+        preset = presets.with_overrides(presets.preset_named(choice.preset), settings)
+        preset = presets.with_overrides(preset, self.overrides)
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 
@@ -85,23 +86,18 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         name, preset = preset_after(base, None if parsed.preset == AUTO else parsed.preset, overrides)
     else:
         name = parsed.preset or AUTO
-        # Until the corpus is read, small stands for what auto will choose: overrides are checked at once.
-        preset = presets.with_overrides(presets.preset_named("small" if name == AUTO else name), overrides)
+        # Until the corpus is read, tuned stands for what auto will choose: overrides are checked at once.
+        preset = presets.with_overrides(presets.preset_named("tuned" if name == AUTO else name), overrides)
     if preset.subword_discount and not preset.subwords and parsed.layout != EXACT:
         message, hint = "subword_discount needs sub-words", "set subwords=true as well"
         raise BadInputError(message, hint, parameter="subword_discount")
-    required = parsed.require_gpu or environment.get(_GPU_REQUIRED) == "1"
+    required = environment.get(_GPU_REQUIRED) == "1"
     return TrainOptions(
-        data=parsed.data,
-        out=parsed.out,
-        layout=parsed.layout,
+        **{same: getattr(parsed, same) for same in ("data", "out", "layout", "seed", "resume", "checkpoint_seconds")},
         preset_name=name,
         preset=preset,
-        seed=parsed.seed,
-        resume=parsed.resume,
-        checkpoint_seconds=parsed.checkpoint_seconds,
         state=state,
-        budget=_budget(parsed, environment),
+        budget=_budget(parsed.budget_seconds, environment),
         gpu_requested=required or environment.get(_GPU_REQUESTED) == "1",
         gpu_required=required,
         base=base,
@@ -119,27 +115,22 @@ def _split(preset: str, base: BaseModel | None) -> str | None:
 
 
 def _overrides(parsed: argparse.Namespace) -> dict[str, str]:
-    """Return the values of `--set key=value ...`, `--epochs` and `--patience` by their keys."""
+    """Return the values of `--set key=value ...` and `--epochs` by their keys."""
     overrides = {}
     for setting in parsed.settings:
         key, separator, value = setting.partition("=")
         if not separator:
             raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
         overrides[key.strip()] = value.strip()
-    shorter = {"epochs": parsed.epochs, "patience": parsed.patience}
-    return overrides | {key: value for key, value in shorter.items() if value is not None}
+    return overrides if parsed.epochs is None else overrides | {"epochs": parsed.epochs}
 
 
-def _budget(parsed: argparse.Namespace, environment: Mapping[str, str]) -> Budget:
-    limits: dict[str, float] = {}
-    for name, variable in _LIMITS.items():
-        flag = f"--budget-{name.replace('_', '-')}"
-        text = getattr(parsed, f"budget_{name}")
-        origin = flag if text is not None else variable
-        text = environment.get(variable) if text is None else text
-        if text:
-            limits[name] = _limit(text, origin, whole=name == "epochs")
-    return Budget(**limits)
+def _budget(seconds: str | None, environment: Mapping[str, str]) -> Budget:
+    """Return the limits of the environment, that of the training's seconds replaced by the flag's."""
+    given = {name: (environment.get(variable), variable) for name, variable in _LIMITS.items()}
+    if seconds is not None:
+        given["seconds"] = (seconds, "--budget-seconds")
+    return Budget(**{name: _limit(text, origin, name == "epochs") for name, (text, origin) in given.items() if text})
 
 
 def _limit(text: str, origin: str, whole: bool) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -17,10 +18,10 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import vocabulary_after
 from scriptmodel_trainer.training.discounting import spelled_out
-from scriptmodel_trainer.training.fingerprints import run_fingerprint
 from scriptmodel_trainer.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
@@ -115,3 +116,23 @@ def _for_this_machine(preset: Preset, seed: int) -> Preset:
         return preset
     hardware.load_tensorflow(seed)
     return dataclasses.replace(preset, precision="bfloat16" if hardware.multiplies_bfloat16() else "float32")
+
+
+def run_fingerprint(
+    preset: Preset, seed: int, layout: str, corpus: str, base: str | None = None, split: str = SCENES
+) -> str:
+    """Return the fingerprint of a run on the corpus with that digest, from the base model with that digest if any.
+
+    It says which saved state and which finished model belong to the same run. The precision of `preset` is the one that
+    this machine uses. Settings at their defaults are left out, so that a setting added later changes no fingerprint.
+    """
+    settings = {
+        field.name: value
+        for field in dataclasses.fields(Preset)
+        if (value := getattr(preset, field.name)) != field.default
+    }
+    if layout == EXACT:  # which spells all words, whatever is set
+        settings.pop("subwords", None)
+    settings |= {"seed": seed, "layout": layout}
+    settings |= ({"from": base} if base else {}) | ({"split": split} if split != SCENES else {})
+    return hashlib.sha256(json.dumps([settings, corpus], sort_keys=True).encode()).hexdigest()

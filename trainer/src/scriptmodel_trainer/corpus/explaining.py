@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import layouts, reading
@@ -24,18 +24,9 @@ def write_explained(sources: Sequence[Source], layout: Layout | None, out: Path 
 
     Raises WriteError if `out` cannot be written.
     """
-    if out is None:
-        _write(sources, layout, sys.stdout)
-        return
-    with atomic_writer(out) as file:
+    with contextlib.nullcontext(sys.stdout.buffer) if out is None else atomic_writer(out) as file:
         for source in sources:
             file.writelines(f"{line}\n".encode(errors="replace") for line in explained(source, layout))
-
-
-def _write(sources: Sequence[Source], layout: Layout | None, file: TextIO) -> None:
-    for source in sources:
-        for line in explained(source, layout):
-            print(line.encode(errors="replace").decode(), file=file)
 
 
 def explained(source: Source, layout: Layout | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,9 +33,7 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
 
     Raises BadInputError if there are no words at all, WriteError if `out` cannot be written.
     """
-    if out is None:
-        return _write_all(sources, layout, sys.stdout.buffer)
-    with atomic_writer(out) as file:
+    with contextlib.nullcontext(sys.stdout.buffer) if out is None else atomic_writer(out) as file:
         return _write_all(sources, layout, file)
 
 

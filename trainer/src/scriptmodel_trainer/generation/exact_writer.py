@@ -13,7 +13,6 @@ from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
@@ -69,11 +68,10 @@ def _kind_of(token: str) -> _Kind:
 
 
 class ExactWriter:
-    """Writes scripts with one model, and a neural cache of what it has written if `cache` is given."""
+    """Writes scripts with one model."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, cache: CacheSettings | None = None) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
         self._network = network
-        self._cache = cache
         self._vocabulary = vocabulary
         self._kinds = [_kind_of(word) for word in vocabulary.words]
         self._penalised = np.array([kind is _Kind.WORD for kind in self._kinds])
@@ -82,7 +80,7 @@ class ExactWriter:
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
         """Return tokens of a script of at most `words` words as `wc -w` counts its text, which ends with a line."""
-        reader = reader_of(self._network, self._cache, sampling.temperature)
+        reader = reader_of(self._network, sampling.temperature)
         return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(

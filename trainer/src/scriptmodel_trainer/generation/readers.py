@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from scriptmodel_trainer.arrays import SMALLEST, Floats
-from scriptmodel_trainer.generation.caches import Cache, CacheSettings, RecentTokens
+from scriptmodel_trainer.generation.caches import Cache, RecentTokens
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.trigrams import Trigrams
 
@@ -75,9 +75,9 @@ class Reader:
         return self._mixers.mixed(token, features, self._network.logits(features))
 
 
-def reader_of(network: Network, settings: CacheSettings | None = None, temperature: float = 1.0) -> Reader:
-    """Return a reader that starts afresh: with the network's own cache, or else with one of the given settings.
+def reader_of(network: Network, temperature: float = 1.0) -> Reader:
+    """Return a reader that starts afresh, with the network's own cache if it has one.
 
     `temperature` is that of the sampling from what it returns.
     """
-    return Reader(network, network.cache or settings, temperature)
+    return Reader(network, network.cache, temperature)

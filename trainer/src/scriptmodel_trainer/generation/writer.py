@@ -24,7 +24,6 @@ from scriptmodel_trainer.corpus.tokens import (
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
@@ -91,18 +90,16 @@ def enough_of(words: int) -> int:
 
 
 class Writer:
-    """Writes scripts with one model, and a neural cache of what it has written if `cache` is given."""
+    """Writes scripts with one model."""
 
     def __init__(
         self,
         network: Network,
         vocabulary: Vocabulary,
-        cache: CacheSettings | None = None,
         plays: Sequence[Play] = (),
         contractions: Contractions | None = None,
     ) -> None:
         self._network = network
-        self._cache = cache
         self._vocabulary = vocabulary
         self._casting = Casting(vocabulary, plays)
         kinds = list(map(kind_of_piece if vocabulary.spells else kind_of, vocabulary.words))
@@ -131,7 +128,7 @@ class Writer:
         The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
         hold a script, or the opening does not fit.
         """
-        reader = reader_of(self._network, self._cache, sampling.temperature)
+        reader = reader_of(self._network, sampling.temperature)
         return run_alone(reader, self.stream(words, sampling, seed, opening))
 
     def write_together(

@@ -1,26 +1,52 @@
-"""The writer that fits a model: speeches and directions, or text byte for byte."""
+"""The writer that fits a model: speeches and directions, or text byte for byte; and lines for the log of a training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Opening, Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
+
+LONGEST = 120  # characters
+_WORDS = (20, 14, 9, 6)  # fewer where the words are long
 
 
 def writer_of(
     network: Network,
     vocabulary: Vocabulary,
-    cache: CacheSettings | None = None,
     plays: Sequence[Play] = (),
     contractions: Contractions | None = None,
 ) -> Writer | ExactWriter:
     """Return a writer for a network with that vocabulary, trained on a corpus with these plays and contractions."""
     if vocabulary.exact:
-        return ExactWriter(network, vocabulary, cache)
-    return Writer(network, vocabulary, cache, plays, contractions)
+        return ExactWriter(network, vocabulary)
+    return Writer(network, vocabulary, plays, contractions)
+
+
+def sample_line(vocabulary: Vocabulary, seed: int, sampling: Sampling) -> Callable[[Mapping[str, Floats]], str]:
+    """Return a function from weights to one well-formed speech or direction of at most LONGEST characters.
+
+    The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
+    cannot write such a line gives an empty text.
+    """
+
+    def write(weights: Mapping[str, Floats]) -> str:
+        writer = writer_of(Network(weights, vocabulary.document), vocabulary)
+        for words in _WORDS:
+            try:
+                script = writer.write(words, sampling, (seed, 0), Opening())
+            except BadInputError:
+                return ""
+            lines = [line for line in writer.text(script.tokens).splitlines() if 0 < len(line) <= LONGEST]
+            if lines:
+                return next((line for line in lines if line.startswith("[ ")), lines[0])
+        return ""
+
+    return write

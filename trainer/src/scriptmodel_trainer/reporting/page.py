@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.controls import escaped
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.judging.reference import NO_FIGURES
+from scriptmodel_trainer.judging.figures import MEANING, shown
+from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
+from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
-from scriptmodel_trainer.reporting.judge_section import judged_table
 from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
@@ -27,6 +28,7 @@ _CLASSES = {
     "unknown": "rare words, as one",
 }
 _SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
+_NOT_JUDGED = ("longest_copy", "self_bleu")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
@@ -100,7 +102,7 @@ def _written(model: TrainedModel) -> dict[str, Any]:
     text = model.writer().text
     return {
         "scripts": {title: map(_script_line, text(script).splitlines()) for title, script in scripts.items()},
-        "judged": judged_table(model.reference, scripts) if model.reference else [],
+        "judged": _judged(model.reference, scripts) if model.reference else [],
         "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
     }
 
@@ -108,6 +110,26 @@ def _written(model: TrainedModel) -> dict[str, Any]:
 def _title(temperature: float, model: TrainedModel) -> str:
     """Return the title of a script at a temperature."""
     return f"Temperature {temperature:g}{', the model’s' if temperature == model.temperature else ''}"
+
+
+def _judged(reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return the rows of a table: titles, a verdict on each script (title to tokens), and each figure."""
+    figures = {title: reference.figures(tokens) for title, tokens in scripts.items()}
+    verdicts = [judge(each, reference.held_out) for each in figures.values()]
+    columns = [*figures.values(), reference.held_out]
+    return [
+        ("", *figures, "Held-out text"),
+        (
+            "verdict, and how near to held-out text (0 to 1)",
+            *(f"{verdict.verdict}, {verdict.overall:.2f}" for verdict in verdicts),
+            "",
+        ),
+        *(
+            (meaning, *(shown(getattr(column, name)) for column in columns))
+            for name, meaning in MEANING.items()
+            if name not in _NOT_JUDGED
+        ),
+    ]
 
 
 def _script_line(line: str) -> tuple[str, str, str]:

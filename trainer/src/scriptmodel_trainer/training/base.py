@@ -60,11 +60,10 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
 
 def _shortened(preset: Preset, overrides: Mapping[str, str]) -> Preset:
     """Run the schedule of the learning rate in a quarter of the epochs, at least one; keeps what is overridden."""
-    changes = {
-        "epochs": max(1, preset.epochs // _FEWER),
-        "full_rate_epochs": preset.full_rate_epochs // _FEWER,
-        "learning_rate_decay": max(1e-6, preset.learning_rate_decay**_FEWER),
-    }
+    changes: dict[str, float] = {"epochs": max(1, preset.epochs // _FEWER)}
+    if preset.schedule == "step-decay":
+        changes["full_rate_epochs"] = preset.full_rate_epochs // _FEWER
+        changes["learning_rate_decay"] = max(1e-6, preset.learning_rate_decay**_FEWER)
     kept = {key: value for key, value in changes.items() if key not in overrides}
     return dataclasses.replace(preset, **kept)  # type: ignore[arg-type]  # each is of its field's kind
 

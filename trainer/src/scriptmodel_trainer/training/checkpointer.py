@@ -14,9 +14,8 @@ from scriptmodel_trainer.training.checkpoints import Checkpoint, check_arrays, d
 from scriptmodel_trainer.training.state import Effort, Outcome, Position, Variables
 from scriptmodel_trainer.training.task import TrainingTask
 
-OTHER_PROCESSOR = (
-    "the state was saved on another kind of processor, which rounds sums differently: the weights will not be "
-    "bit-identical to those of an uninterrupted run"
+_NOT_IDENTICAL = (
+    "which may round sums differently: the weights will not be bit-identical to those of an uninterrupted run"
 )
 _SAVE_RATIO = 20  # at most this share (1/20) of the time goes into saving
 _BEST = "best/"
@@ -59,6 +58,7 @@ class Checkpointer:
             history=tuple(self._outcome.history),
             arrays=self._variables.arrays() | best,
             processor=self._task.processor,
+            tensorflow=self._task.tensorflow,
             effort=self._task.effort,
         )
         if self._task.store.save(checkpoint):
@@ -88,7 +88,11 @@ class Checkpointer:
 
     def _assign(self, checkpoint: Checkpoint, progress: Progress) -> None:
         if checkpoint.processor != self._task.processor:
-            progress.report(Warned("other_processor", OTHER_PROCESSOR))
+            text = f"the state was saved on another kind of processor, {_NOT_IDENTICAL}"
+            progress.report(Warned("other_processor", text))
+        if checkpoint.tensorflow != self._task.tensorflow:
+            text = f"the state was saved with TensorFlow {checkpoint.tensorflow}, and this is {self._task.tensorflow}"
+            progress.report(Warned("other_tensorflow", f"{text}, {_NOT_IDENTICAL}"))
         self._variables.assign(checkpoint.arrays)
         self._position.restore(checkpoint.position)
         self._outcome.history = list(checkpoint.history)

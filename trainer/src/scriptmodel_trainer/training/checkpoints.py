@@ -21,7 +21,7 @@ from scriptmodel_trainer.training.state import Effort, Position
 class Checkpoint:
     """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/...
 
-    `processor` is what computed it.
+    `processor` and the version of `tensorflow` are what computed it.
     """
 
     fingerprint: Text
@@ -30,6 +30,7 @@ class Checkpoint:
     history: tuple[EpochRecord, ...]
     arrays: dict[str, Any]
     processor: Text
+    tensorflow: Text
     effort: Effort
 
     def __post_init__(self) -> None:

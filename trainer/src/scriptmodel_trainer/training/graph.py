@@ -106,9 +106,7 @@ class TrainingGraph:
             features, after = model.features(inputs, self.state, dropout, precision, vectors)
             flat = tf.reshape(dropout.of_output(features), (-1, features.shape[-1]))
             kernel, flat_targets = model.kernel(vectors), tf.reshape(targets, (-1,))
-            losses = cross_entropies(
-                flat, kernel, model.output_bias, flat_targets, precision, weighted=bool(model.cache)
-            )
+            losses = cross_entropies(flat, kernel, model.output_bias, flat_targets, precision, equal=not model.cache)
             losses, cache = model.with_cache(losses, features, inputs, targets, self.state)
             mean = tf.reduce_mean(losses)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.

@@ -74,11 +74,8 @@ def multiplies_bfloat16() -> bool:
 
 def processor() -> str:
     """Return the kind of processor that training uses; between two kinds the same sums may be rounded another way."""
-    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
-
-    found = gpus()
-    if found:
-        return str(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"))
+    if gpus():
+        return device().name
     wide = (flag for flag in _cpu_flags() or () if flag.startswith(("avx", "amx", "fma", "sve", "bf16")))
     return " ".join([platform.machine(), *sorted(wide)])
 

@@ -26,15 +26,14 @@ from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
 
 
 def cross_entropies(
-    features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32, weighted: bool = False
+    features: Any, kernel: Any, bias: Any, targets: Any, precision: str = FLOAT32, equal: bool = False
 ) -> Any:
     """Return -ln softmax(features @ kernel.T + bias)[target] of each row, (N,) in nats.
 
-    The gradients are right for a sum of losses with different weights only if `weighted`, which costs a product more.
+    The gradients are right for a sum of losses with any weights; if these are `equal`, a product less is needed.
 
     features (N, D), kernel (V, D), bias (V,), targets (N,) int32; `precision` is that of the matrix products.
     """
-    gradients = _rounded_gradients if precision != FLOAT32 else _weighted_gradients if weighted else _gradients
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def loss(features: Any, kernel: Any, bias: Any) -> Any:
@@ -47,26 +46,23 @@ def cross_entropies(
         value = -tf.math.log(tf.maximum(target_probabilities, SMALLEST))
 
         def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-            return gradients(likely, features, rounded, targets, upstream[:, tf.newaxis])
+            scale = upstream[:, tf.newaxis]
+            if precision != FLOAT32:
+                return _rounded_gradients(likely, features, rounded, targets, scale)
+            return _gradients(likely, features, rounded, targets, scale, equal)
 
         return value, gradient
 
     return loss(features, kernel, bias)
 
 
-def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
+def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any, equal: bool) -> tuple[Any, Any, Any]:
     at, scaled = targets[:, tf.newaxis], features * scale
     to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = tf.tensor_scatter_nd_sub(tf.matmul(likely, scaled, transpose_a=True), at, scaled)
-        to_bias = tf.reduce_sum(likely, axis=0) * scale[0]
+        to_bias = tf.reduce_sum(likely, axis=0) * scale[0] if equal else tf.matmul(scale, likely, transpose_a=True)[0]
     return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, at, scale[:, 0])
-
-
-def _weighted_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:
-    to_features, to_kernel, _ = _gradients(likely, features, kernel, targets, scale)
-    to_bias = tf.matmul(scale, likely, transpose_a=True)[0]
-    return to_features, to_kernel, tf.tensor_scatter_nd_sub(to_bias, targets[:, tf.newaxis], scale[:, 0])
 
 
 def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any) -> tuple[Any, Any, Any]:

@@ -1,7 +1,8 @@
-"""The state of a training run: its position, its best weights so far, and the variables that training changes."""
+"""The state of a training run: position, effort and its limits, best weights so far, and the variables that change."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.records import Amount, Count, EpochRecord
+
+_KEPT, _MOST_KEPT = 0.05, 10.0  # share of the seconds of a budget, and seconds
 
 
 @dataclass(slots=True)
@@ -67,6 +70,37 @@ class Effort:
         self.gpu_seconds = max(saved.gpu_seconds, last.gpu_seconds)
         self.restarts = max(saved.restarts, last.restarts) + 1
         self.recomputed_seconds = max(saved.recomputed_seconds, last.recomputed_seconds) + lost
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds of training, finished epochs, and seconds of training on a GPU that a run may take over all restarts."""
+
+    seconds: float = math.inf
+    epochs: float = math.inf
+    gpu_seconds: float = math.inf
+
+    @property
+    def training_seconds(self) -> float:
+        """The seconds less what is kept for the test and for choosing a temperature afterwards."""
+        return self.seconds - min(_MOST_KEPT, _KEPT * self.seconds) if math.isfinite(self.seconds) else math.inf
+
+    def exhausted(self, effort: Effort, epochs: int) -> str | None:
+        """Return which limit is reached: `seconds`, `epochs`, `gpuSeconds` or None."""
+        if effort.seconds >= self.training_seconds:
+            return "seconds"
+        if epochs >= self.epochs:
+            return "epochs"
+        return "gpuSeconds" if effort.gpu_seconds >= self.gpu_seconds else None
+
+    def seconds_left(self, effort: Effort, epochs: float, epoch_seconds: float, *, on_gpu: bool) -> float:
+        """Return the expected seconds until a limit is reached, infinite without one.
+
+        `epochs` are done, the last one in part, and each takes `epoch_seconds`.
+        """
+        gpu_seconds = self.gpu_seconds - effort.gpu_seconds if on_gpu else math.inf
+        left = min(self.training_seconds - effort.seconds, (self.epochs - epochs) * epoch_seconds, gpu_seconds)
+        return max(0.0, left)
 
 
 @dataclass(slots=True)

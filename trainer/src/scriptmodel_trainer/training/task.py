@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord
-from scriptmodel_trainer.training.budget import Budget
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Budget, Effort
 from scriptmodel_trainer.training.stores import Store
 
 
@@ -32,6 +31,7 @@ class TrainingTask:
     seed: int
     fingerprint: str
     processor: str
+    tensorflow: str
     store: Store
     checkpoint_seconds: float
     sample: Callable[[dict[str, Floats]], str]

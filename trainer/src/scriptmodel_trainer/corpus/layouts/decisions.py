@@ -17,16 +17,13 @@ from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
 from scriptmodel_trainer.corpus.layouts.directions import addresses_nobody, closes_at, ends_open, is_verse
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
-from scriptmodel_trainer.corpus.layouts.names import could_be_name
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.place import Place
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
 from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition
 
-_LONGEST_PICTURE = 1000  # characters that say who stands where
 _NEAR = 12  # paragraphs in which brackets and italics close
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
-_APART = re.compile(r"\.?\s*\n\s*|\.?\s{2,}|\.\s+|\.\Z")
 _VOICES = re.compile(
     r"\s*[\[(]_?(?P<who>(?:An? |The )?(?:[A-Z]?\w+ )?(?:[Vv]oices?|[Ss]houts|[Cc]ries)\b[^\])_]{0,40})_?[\])]"
     r"[.:]?\s+(?=\S)"
@@ -101,7 +98,7 @@ def _said_in_italics(place: Place) -> bool:
     return said or body.recognizer.knows(place.paragraph)
 
 
-# Songs, tableaux
+# Songs
 
 
 def _song(place: Place) -> tuple[str] | None:
@@ -118,22 +115,6 @@ def _begin_song(place: Place, found: tuple[str]) -> Iterator[Event]:
 def _begin_speech(place: Place, speaker: str) -> Iterator[Event]:
     yield from place.exposition()
     yield from place.body.sing(speaker)
-
-
-def _is_tableau(place: Place) -> bool:
-    """Return whether these are only names: who stands where as the curtain falls."""
-    text, body = place.text, place.body
-    if len(text) > _LONGEST_PICTURE or not text.isupper() or "!" in text or "?" in text:
-        return False
-    apart = (True, Kind.DASH) not in body.cast.main and "--" in text
-    if apart and body.speakers.issuperset(text.strip(" \n.").split("--")):
-        return True
-    names = [name for name in _APART.split(text.strip(" \n.")) if name]
-    return (
-        len(names) > 2
-        and all(map(could_be_name, names))
-        and sum(any(map(body.speakers.begin, name.split())) for name in names) > len(names) // 2
-    )
 
 
 # Names, and words right after them
@@ -190,7 +171,6 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         lambda place: centred_name(place.text) if place.body.songs else None,
         lambda place, singer: place.body.sing(singer),
     ),
-    Rule("tableau", "exposition", _is_tableau, exposition),
     Rule("name", "speech", lambda place: place.cues or None, _speeches),
     Rule("voices", "speech", _voices, _speeches),
     *UNNAMED,

@@ -1,0 +1,252 @@
+"""The tables of docs/reference/options.md: flags, settings and presets of the trainer, and who would miss each.
+
+What has no entry below is an error: a flag, a setting or a preset that nobody would miss goes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from dev.paths import TRAINER_ENV
+from scriptmodel_operator.api.network import Overrides, Preset
+
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PROGRAM = """
+import argparse, dataclasses, json
+from scriptmodel_trainer.arguments import parser
+from scriptmodel_trainer.presets import PRESETS, Preset
+sub = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
+flags = {
+    name: {
+        (action.option_strings or [action.metavar])[-1]: [action.metavar or action.choices, action.help]
+        for action in command._actions
+        if action.dest != "help"
+    }
+    for name, command in sub.choices.items()
+}
+settings = {
+    field.name: [field.default, field.metadata.get("limits") or field.metadata.get("choices")]
+    for field in dataclasses.fields(Preset)
+}
+presets = {name: [preset.parameter_count(10_000), preset.epochs] for name, preset in PRESETS.items()}
+print(json.dumps([flags, settings, presets]))
+"""
+
+_MODELS = "everyone: it is the model"
+_SCRIPTED = "who compares models in a script"
+_LAYOUT = "who knows better than the detection"
+FLAGS: dict[str, dict[str, str]] = {
+    "normalize": {
+        "PATH": "everyone: it is the corpus",
+        "--out": "who trains on the stream again",
+        "--layout": _LAYOUT,
+        "--stats": "who looks for text that is lost",
+        "--explain": "who wants to know why a line was read as it was",
+    },
+    "train": {
+        "--data": "everyone: it is the corpus",
+        "--out": _MODELS,
+        "--minutes": "who has so much time",
+        "--preset": "who compares with published figures",
+        "--set": "who searches for a better network",
+        "--epochs": "who wants a first look",
+        "--from": "whose corpus grows",
+        "--layout": _LAYOUT,
+        "--split": "who wants figures for plays that no part of was seen",
+        "--seed": "who repeats a figure, or wants its spread",
+        "--resume": "whose machine was needed in between",
+        "--state": "whose jobs are killed: pods, queues",
+        "--checkpoint-seconds": "whose file server is slow",
+        "--budget-seconds": "who pays for the time",
+        "--log": "whose program reads the progress",
+    },
+    "evaluate": {
+        "MODEL_DIR": _MODELS,
+        "--data": "everyone: it is the text",
+        "--layout": _LAYOUT,
+        "--json": _SCRIPTED,
+        "--cache": "who compares with figures of papers that have a cache",
+    },
+    "generate": {
+        "MODEL_DIR": _MODELS,
+        "--words": "everyone: it is the length",
+        "--temperature": "who wants tamer or bolder scripts",
+        "--top-k": "who compares with programs that have no top-p",
+        "--top-p": "who compares with programs that have it",
+        "--repetition-penalty": "whose scripts have refrains, which a penalty suppresses",
+        "--seed": "who wants another script, or the same one again",
+        "--prompt": "who has the first line",
+        "--speaker": "who has the first speaker",
+        "--cast": "who writes for these actors",
+        "--scene": "who has the place",
+        "--continue": "who has written a scene",
+        "--continue-text": "pipelines, whose jobs have no such file",
+        "--only-new": "who appends to a file of their own",
+        "--samples": "who picks one of several",
+        "--together": "who writes many samples",
+        "--keep": "who wants the judge to pick",
+        "--out": "who keeps the script",
+        "--format": "who goes on in a screenplay program",
+        "--record": "who has to know later what made a script",
+        "--log": "whose program reads what was written",
+    },
+    "judge": {
+        "MODEL_DIR|SCRIPT": "everyone: it is what is judged",
+        "--data": "everyone: it is what a script is compared with",
+        "--layout": _LAYOUT,
+        "--split": "who judges a script of a model that was trained with it",
+        "--samples": "who compares models that are close",
+        "--words": "who writes longer scripts than 500 words",
+        "--seed": "who repeats a figure, or wants its spread",
+        "--json": _SCRIPTED,
+    },
+    "report": {"MODEL_DIR": _MODELS, "--out": "who has several models"},
+    "serve": {
+        "MODEL_DIR": _MODELS,
+        "--host": "who serves other machines",
+        "--port": "who has another server on that port",
+        "--token-file": "who does not want to serve everybody",
+        "--base-path": "whose proxy has several servers",
+        "--until-eof": "programs that start it as a child",
+        "--max-tokens": "who shares the server",
+        "--queue": "who shares the server",
+    },
+    "export": {"MODEL_DIR": _MODELS, "--out": "everyone: it is the file"},
+}
+"""Who would miss a flag, by command."""
+
+_NOT_MEASURED = "not measured"
+_TUNED = "`small` 99.7 → `tuned` 89.1, all together"
+_FEW = "`tuned` 89.1 → `tuned-few` 80.7, all together"
+SETTINGS: dict[str, tuple[str, str, str]] = {
+    "layers": ("LSTM layers", _NOT_MEASURED, "who searches for a better network"),
+    "hidden_units": ("Units per layer", _NOT_MEASURED, "who searches for a better network"),
+    "embedding_units": ("Width of the word vectors; 0: hidden_units", _TUNED, "`tuned`, `demo`"),
+    "steps": ("Truncated BPTT length, in tokens", _NOT_MEASURED, "the published presets"),
+    "batch_size": ("Parallel streams of tokens", _FEW, "who searches for a better network"),
+    "epochs": ("Passes over the corpus, and the length of the schedule", _NOT_MEASURED, "who has more or less time"),
+    "full_rate_epochs": ("Epochs before the rate decays; step-decay only", _NOT_MEASURED, "the published presets"),
+    "learning_rate": ("Highest learning rate", _FEW, "whose training diverges"),
+    "learning_rate_decay": ("Factor of an epoch; step-decay only", _NOT_MEASURED, "the published presets"),
+    "dropout": ("Dropout of word vectors and of layers' outputs", _TUNED, "whose model overfits"),
+    "word_dropout": ("Dropout of whole words", _TUNED, "whose model overfits"),
+    "output_dropout": ("Dropout of what the softmax reads", _TUNED, "whose model overfits"),
+    "initial_range": ("Initial weights lie within it", _NOT_MEASURED, "the published presets"),
+    "lstm_initial_range": ("The same of LSTM layers and projection; 0: initial_range", _FEW, "`tuned`"),
+    "clip_norm": ("Largest gradient norm", _FEW, "whose training diverges"),
+    "vocabulary_size": ("Words; others are unknown, or spelled", _NOT_MEASURED, "who compares with another figure"),
+    "tied_embeddings": ("One matrix for word vectors and softmax", _TUNED, "`tuned`, `demo`"),
+    "variational_dropout": ("One dropout mask for a window", _TUNED, "`tuned`"),
+    "weight_decay": (
+        "Decoupled weight decay; adam only",
+        _NOT_MEASURED,
+        "the record on tiny Shakespeare",
+    ),
+    "optimizer": ("sgd or adam", _FEW, "`tuned-few`, which has other rates than `tuned`"),
+    "adam_beta2": ("Decay of Adam's second moment; adam only", _NOT_MEASURED, "`tuned`"),
+    "schedule": ("step-decay or one-cycle", _TUNED, "the published presets"),
+    "warm_up": ("Share of the steps in which the rate rises; one-cycle only", _FEW, "`tuned-few`, `tuned-long`"),
+    "precision": ("Of matrix products", _NOT_MEASURED, "who repeats a figure in float32"),
+    "recurrent_dropout": ("Dropout of weights between steps", _NOT_MEASURED, "`tuned-subwords`"),
+    "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
+    "document_starts": ("A token starts each file and clears the state", _NOT_MEASURED, "`auto`"),
+    "subwords": (
+        "Spell words outside the vocabulary",
+        "1.081 → 1.088 nats per character, beside `unknown_discount`",
+        "who needs every name and word",
+    ),
+    "ema_decay": ("Decay of the average of the weights that is kept; 0: none", _NOT_MEASURED, "the same record"),
+    "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto` on a few plays"),
+    "subword_discount": (
+        "Occurrences of a word that are read spelled; needs sub-words",
+        "1.088 → 1.087 nats per character, scripts 0.67 → 0.45",
+        "the record on tiny Shakespeare",
+    ),
+    "cache_window": ("Tokens in the neural cache; 0: none", "72.5 → 55.0, both together", "`auto`"),
+    "letter_ngrams": ("Character n-grams that words share; 0: none", "72.5 → 55.0, both together", "`auto`"),
+    "trigrams": ("Mix with a trigram model", "72.4 → 70.1", "`auto`"),
+}
+"""What a setting means, what it did to the validation perplexity of eight plays, and who would miss it."""
+
+PRESETS = {
+    "auto": ("network and settings for the corpus and the minutes: the default", "everyone"),
+    "demo": ("one small layer", "who wants to see a script in minutes"),
+    "small": ("as published (Zaremba et al. 2014)", "who compares with published figures"),
+    "medium": ("as published", "who compares with published figures"),
+    "large": ("as published", "who compares with published figures"),
+    "tuned": (
+        "`small`'s size with tied embeddings, variational dropout, Adam and one cycle",
+        "who compares at that size",
+    ),
+    "tuned-long": ("the same with more epochs and dropout", "`auto`, for much text and time"),
+    "tuned-few": ("the same with SGD and half the batch", "`auto`, for a few plays"),
+    "tuned-subwords": (
+        "open vocabulary, for about a million characters",
+        "`auto` with layout `exact`; who needs every name",
+    ),
+    "test": ("two units", "who checks an installation"),
+}
+"""What a preset is, and who would miss it."""
+
+
+def filled(page: str) -> str:
+    """Return `page` with each table as the trainer is now. Raises SystemExit for a knob without a person."""
+    done = subprocess.run([TRAINER_ENV / "bin/python", "-c", _PROGRAM], capture_output=True, text=True, check=True)
+    flags, settings, presets = json.loads(done.stdout)
+    tables = {name: _flags(name, found) for name, found in flags.items()}
+    tables |= {"settings": _settings(settings), "presets": _presets(presets)}
+    return _BLOCK.sub(lambda found: found[1] + tables[found[2]] + found[3], page)
+
+
+def _flags(command: str, found: dict[str, list[Any]]) -> str:
+    persons = FLAGS.get(command, {})
+    _require_same(f"flags of {command}", persons, found)
+    rows = []
+    for name, (metavar, text) in found.items():
+        value = "\\|".join(metavar) if isinstance(metavar, list) else (metavar or "").replace("|", "\\|")
+        shown = name.replace("|", "\\|") if value == name.replace("|", "\\|") else f"{name} {value}".strip()
+        rows.append((f"`{shown}`", text.replace("|", "\\|"), persons[name]))
+    return _table(("option", "meaning", "who would miss it"), rows)
+
+
+def _settings(found: dict[str, list[Any]]) -> str:
+    _require_same("settings", SETTINGS, found)
+    rows = []
+    for name, (default, limits) in found.items():
+        meaning, measured, person = SETTINGS[name]
+        values = "true, false" if isinstance(default, bool) else ", ".join(map(str, limits))
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            values = f"{limits[0]:g} to {limits[1]:g}"
+        override = f"`{to_camel(name)}`" if name in Overrides.model_fields else ""
+        rows.append((f"`{name}`", override, json.dumps(default).strip('"'), values, meaning, measured, person))
+    heads = ("setting", "override", "`small`", "values", "meaning", "on eight plays", "who would miss it")
+    return _table(heads, rows)
+
+
+def _presets(found: dict[str, list[Any]]) -> str:
+    _require_same("presets", PRESETS, {"auto": None, **found})
+    rows = []
+    for name, (meaning, person) in PRESETS.items():
+        weights, epochs = found.get(name, ("", ""))
+        figures = f"{weights:,}" if weights else ""
+        in_api = "yes" if name in Preset.__args__ else ""  # type: ignore[attr-defined]
+        rows.append((f"`{name}`", in_api, figures, str(epochs), meaning, person))
+    heads = ("preset", "in the API", "weights at 10,000 words", "epochs", "what it is", "who would miss it")
+    return _table(heads, rows)
+
+
+def _require_same(what: str, known: Any, found: Any) -> None:
+    if odd := sorted(set(known) ^ set(found)):
+        sys.exit(f"{what}: {', '.join(odd)}: name who would miss each in dev/generate/knobs.py, or remove it")
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
