@@ -1,28 +1,20 @@
 """Validates a ScriptModel as the API server does, by the same schema: defaults, types, limits and rules. Pure.
 
-The rules of the API server are CEL, which cannot run here: `RULES` has each of them in Python, and a test ensures that
-none is missing.
+The rules of the API server are CEL, which cannot run here, so each has a form in Python, too.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-import operator
-import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_operator.api.corpus import DISTINCT_NAMES
-from scriptmodel_operator.api.durations import parse_quantity
-from scriptmodel_operator.api.generation import ANYBODY
-from scriptmodel_operator.api.network import AUTO_PRESET, FOR_AUTO, ONE_BASE
+from scriptmodel_operator.api.fields import IN_PYTHON, matches
 from scriptmodel_operator.api.schema import structural_schema
-from scriptmodel_operator.api.spec import ONE_START, ScriptModelSpec
-from scriptmodel_operator.api.training import AT_MOST
-from scriptmodel_operator.api.urls import file_name
+from scriptmodel_operator.api.spec import ScriptModelSpec
 
 _TYPES: dict[str, tuple[type, ...]] = {"object": (dict,), "array": (list,), "string": (str,), "integer": (int,)}
 _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
@@ -33,74 +25,9 @@ _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
     ("minItems", lambda value, limit: len(value) >= limit, "must have at least {} items"),
     ("maxItems", lambda value, limit: len(value) <= limit, "must have at most {} items"),
     ("maxProperties", lambda value, limit: len(value) <= limit, "must have at most {} entries"),
-    ("pattern", lambda value, limit: _matches(limit, str(value)), "must match {}"),
+    ("pattern", lambda value, limit: matches(limit, str(value)), "must match {}"),
     ("enum", lambda value, limit: value in limit, "must be one of {}"),
 )
-
-Rule = Callable[[Any, Any], bool]
-"""Return whether a value satisfies a rule; the second argument is the previous value, None for a new object."""
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Match as the API server does: `$` is the end of the text, not of a line."""
-    return re.search(pattern.replace("$", r"\Z"), text) is not None
-
-
-def _at_most(amount: str) -> Rule:
-    """Return a rule that a request is at most its limit; values that are not quantities pass."""
-
-    def holds(value: Any, _old: Any) -> bool:
-        try:
-            request, limit = (parse_quantity(str(value[part][amount])) for part in ("requests", "limits"))
-        except (KeyError, ValueError):
-            return True
-        return request <= limit
-
-    return holds
-
-
-RULES: dict[str, Rule] = {
-    "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1": (
-        lambda value, _old: len({"repo", "http", "configMap"} & set(value)) == 1
-    ),
-    "!self.matches('^https?://[^/?#]*@')": lambda value, _old: not re.match("https?://[^/?#]*@", value),
-    DISTINCT_NAMES: lambda value, _old: len({file_name(url) for url in value}) == len(value),
-    AT_MOST.format("cpu"): _at_most("cpu"),
-    AT_MOST.format("memory"): _at_most("memory"),
-    "self.key != '' || self.operator == 'Exists'": (
-        lambda value, _old: value["key"] != "" or value["operator"] == "Exists"
-    ),
-    "self.value == '' || self.operator == 'Equal'": (
-        lambda value, _old: value["value"] == "" or value["operator"] == "Equal"
-    ),
-    "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'": (
-        lambda value, _old: "tolerationSeconds" not in value or value.get("effect") == "NoExecute"
-    ),
-    FOR_AUTO: lambda value, _old: "minutes" not in value or value["preset"] == AUTO_PRESET,
-    ONE_BASE: lambda value, _old: ("scriptModel" in value) != ("repo" in value),
-    ONE_START: lambda value, _old: "from" not in value["model"] or not value["training"]["warmStart"],
-    ANYBODY: lambda value, _old: len(value) == 1 or "any" not in value,
-    "self == oldSelf": lambda value, old: old is None or value == old,
-}
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {">": operator.gt, ">=": operator.ge, "<=": operator.le}
-_FORM = re.compile(r"(?:self|string\(self\))\.matches\(r'(.*)'\)")
-_KEYS = re.compile(r"self\.all\(key, key\.matches\(r'(.*)'\)\)")
-_POSITIVE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| self\.matches\(r'(.*)'\)")
-_RANGE = re.compile(r"!self\.matches\(r'(.*)'\) \|\| double\(self\) (>=?|<=) ([0-9.]+)")
-
-
-def rule_of(expression: str) -> Rule:
-    """Return the Python form of a CEL rule. Raises KeyError for an unknown rule."""
-    if form := _FORM.fullmatch(expression):
-        return lambda value, _old: _matches(form[1], str(value))
-    if keys := _KEYS.fullmatch(expression):
-        return lambda value, _old: all(_matches(keys[1], key) for key in value)
-    if positive := _POSITIVE.fullmatch(expression):
-        return lambda value, _old: not _matches(positive[1], value) or _matches(positive[2], value)
-    if within := _RANGE.fullmatch(expression):
-        holds, limit = _COMPARISONS[within[2]], float(within[3])
-        return lambda value, _old: not _matches(within[1], value) or holds(float(value), limit)
-    return RULES[expression]
 
 
 def spec_schema() -> dict[str, Any]:
@@ -187,7 +114,8 @@ def _broken_rules(schema: Mapping[str, Any], value: Any, old: Any, path: str) ->
     if old is not None and value == old:
         return
     for rule in schema.get("x-kubernetes-validations", []):
-        if not rule_of(rule["rule"])(value, old):
+        compared = [old] if "oldSelf" in rule["rule"] else []
+        if compared != [None] and not IN_PYTHON[rule["rule"]](value, *compared):
             yield f"{path}: {rule['message']}" + (f", not {value}" if "messageExpression" in rule else "")
     if isinstance(value, list):
         for index, item in enumerate(value):

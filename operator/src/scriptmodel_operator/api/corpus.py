@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -19,7 +20,7 @@ from scriptmodel_operator.api.fields import (
     must_match,
     rules,
 )
-from scriptmodel_operator.api.urls import URL_PATTERN
+from scriptmodel_operator.api.urls import URL_PATTERN, file_name
 
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
 ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]
@@ -30,16 +31,19 @@ Url = Annotated[
         pattern=URL_PATTERN,
         max_length=1024,
         json_schema_extra=rules(
-            (must_match(URL_PATTERN), "must be the address of a file, such as https://example.com/plays/hamlet.txt"),
+            must_match(URL_PATTERN, "must be the address of a file, such as https://example.com/plays/hamlet.txt"),
             (
                 "!self.matches('^https?://[^/?#]*@')",
                 "must not have a user or password in it: whoever may read the object could read them",
+                lambda url: not re.match("https?://[^/?#]*@", url),
             ),
         ),
     ),
 ]
-DISTINCT_NAMES = (
-    "[self.map(url, url.find('^[^?]*').find('[^/]*$'))].all(names, names.all(a, names.exists_one(b, a == b)))"
+_DISTINCT_NAMES = (
+    "[self.map(url, url.find('^[^?]*').find('[^/]*$'))].all(names, names.all(a, names.exists_one(b, a == b)))",
+    "two URLs have the same file name, the last part of their path",
+    lambda urls: len({file_name(url) for url in urls}) == len(urls),
 )
 """The list around the names gives them a name of their own, so that they are computed once; else it costs too much."""
 _DIGEST_DIGITS = 16
@@ -85,7 +89,7 @@ class CorpusHttp(ApiModel):
         Field(
             min_length=1,
             max_length=100,
-            json_schema_extra=rules((DISTINCT_NAMES, "two URLs have the same file name, the last part of their path")),
+            json_schema_extra=rules(_DISTINCT_NAMES),
         ),
     ]
     """Addresses of the files: texts or archives (.zip, .tar, .tar.gz). Each file has the last part of the path as its
@@ -119,6 +123,7 @@ class Corpus(ApiModel):
             (
                 "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1",
                 "name exactly one source of the corpus: repo, http or configMap",
+                lambda corpus: len({"repo", "http", "configMap"} & set(corpus)) == 1,
             ),
         )
     )

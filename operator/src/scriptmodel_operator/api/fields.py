@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -22,25 +25,41 @@ MAX_LABEL_KEY = 317
 _ITSELF = "self"
 
 
-def rules(*pairs: tuple[str, str], shown: str = "") -> dict[str, Any]:
-    """Return CEL rules for a class or a field, from pairs of expression and message.
+Rule = tuple[str, str, Callable[..., bool]]
+"""A rule in CEL, what the API server says of a value that breaks it, and the rule in Python, for validation without an
+API server. The latter takes the value and, if the rule compares it with `oldSelf`, the previous value."""
+IN_PYTHON: dict[str, Callable[..., bool]] = {}
+"""The Python form of each rule by its CEL."""
+
+
+def rules(*found: Rule, shown: str = "") -> dict[str, Any]:
+    """Return rules for a class or a field.
 
     `shown` is an expression for the value in messages; without it, the API server shows the type only.
     """
-    found = [{"rule": rule, "message": message} for rule, message in pairs]
+    IN_PYTHON.update({cel: holds for cel, _message, holds in found})
+    made = [{"rule": cel, "message": message} for cel, message, _holds in found]
     if shown:
-        found = [{**each, "messageExpression": f"'{each['message']}, not ' + {shown}"} for each in found]
-    return {"x-kubernetes-validations": found}
+        made = [{**each, "messageExpression": f"'{each['message']}, not ' + {shown}"} for each in made]
+    return {"x-kubernetes-validations": made}
 
 
-def must_match(pattern: str) -> str:
-    """Return the CEL rule that a string matches `pattern`."""
-    return f"self.matches(r'{pattern}')"
+def matches(pattern: str, text: str) -> bool:
+    """Match as the API server does: `$` is the end of the text, not of a line."""
+    return re.search(pattern.replace("$", r"\Z"), text) is not None
+
+
+def must_match(pattern: str, message: str, form: str = "") -> Rule:
+    """Return the rule that a string matches `pattern`. One that does not match `form` is left to another rule."""
+    cel = f"self.matches(r'{pattern}')"
+    if form:
+        cel = f"!self.matches(r'{form}') || {cel}"
+    return cel, message, lambda text: not matches(form, text) or matches(pattern, text)
 
 
 def formatted(pattern: str, expected: str, **limits: Any) -> Any:
     """Return a string field with a pattern; the API server reports what was `expected` instead of the pattern."""
-    rule = (must_match(pattern), f"must be {expected}")
+    rule = must_match(pattern, f"must be {expected}")
     return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
@@ -74,7 +93,7 @@ def _text(value: Any) -> Any:
 
 def _quantity(pattern: str, expected: str) -> Any:
     """Return a field for a quantity, which may also be a number, as in Kubernetes."""
-    rule = f"string(self).matches(r'{pattern}')"
+    rule = f"string(self).matches(r'{pattern}')", f"must be {expected}", lambda value: matches(pattern, str(value))
     return Field(
         pattern=pattern,
         max_length=20,
@@ -82,7 +101,7 @@ def _quantity(pattern: str, expected: str) -> Any:
             "x-kubernetes-int-or-string": True,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "type": None,
-            **rules((rule, f"must be {expected}"), shown="string(self)"),
+            **rules(rule, shown="string(self)"),
         },
     )
 
@@ -93,10 +112,9 @@ Memory = Annotated[str, BeforeValidator(_text), _quantity(MEMORY_PATTERN, "an am
 
 def duration(*more: tuple[str, str]) -> Any:
     """Return a field for a duration; `more` has patterns that it must match as well, each with its message."""
-    form = (must_match(DURATION_PATTERN), "must be a duration such as 90s, 30m, 6h or 1h30m")
+    form = must_match(DURATION_PATTERN, "must be a duration such as 90s, 30m, 6h or 1h30m")
     ranges = [
-        (f"!{must_match(DURATION_PATTERN)} || {must_match(pattern)}", message)
-        for pattern, message in (("[1-9]", "must be more than 0"), *more)
+        must_match(pattern, message, DURATION_PATTERN) for pattern, message in (("[1-9]", "must be more than 0"), *more)
     ]
     return Field(
         pattern=DURATION_PATTERN, min_length=2, max_length=24, json_schema_extra=rules(form, *ranges, shown=_ITSELF)
@@ -113,16 +131,23 @@ def decimal(
 
     `word` is a value that is no number.
     """
-    no_number = f"!{must_match(DECIMAL_PATTERN)}"
-    ranges = [
-        (f"{no_number} || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}")
-        for sign, limit, words in ((">", above, "above"), (">=", at_least, "at least"), ("<=", at_most, "at most"))
-        if limit is not None
-    ]
+    limits = ((">", above, "above"), (">=", at_least, "at least"), ("<=", at_most, "at most"))
+    ranges = [_compared(sign, limit, words) for sign, limit, words in limits if limit is not None]
     pattern = f"^{word}$|{DECIMAL_PATTERN}" if word else DECIMAL_PATTERN
     expected = f"must be {word and f'{word} or '}a number in quotes such as"
-    form = (must_match(pattern), f'{expected} "0.8" or "1e-3"')
+    form = must_match(pattern, f'{expected} "0.8" or "1e-3"')
     return Field(pattern=pattern, max_length=12, json_schema_extra=rules(form, *ranges, shown=_ITSELF))
+
+
+def _compared(sign: str, limit: float, words: str) -> Rule:
+    """Return the rule that a number is on one side of a limit; anything else is left to another rule."""
+    compare = {">": operator.gt, ">=": operator.ge, "<=": operator.le}[sign]
+    cel = f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) {sign} {limit:.2f}"
+    return (
+        cel,
+        f"must be {words} {limit:g}",
+        lambda text: not matches(DECIMAL_PATTERN, text) or compare(float(text), limit),
+    )
 
 
 DnsName = Annotated[str, formatted(DNS_NAME_PATTERN, "a name of lower case letters, digits, - and .", max_length=253)]

@@ -11,7 +11,11 @@ from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed,
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 _NAME = r"^[^,\x00-\x20\x7f]([^,\x00-\x1f\x7f]*[^,\x00-\x20\x7f])?$"
-ANYBODY = "self.size() == 1 || !('any' in self)"
+_ANYBODY = (
+    "self.size() == 1 || !('any' in self)",
+    "any stands for all speakers: it cannot be combined with names",
+    lambda names: len(names) == 1 or "any" not in names,
+)
 
 SpeakerName = Annotated[
     str, formatted(_NAME, "a name without commas, control characters, or spaces around it", max_length=64)
@@ -62,7 +66,7 @@ class Generation(ApiModel):
             Field(
                 min_length=1,
                 max_length=20,
-                json_schema_extra=rules((ANYBODY, "any stands for all speakers: it cannot be combined with names")),
+                json_schema_extra=rules(_ANYBODY),
             ),
         ]
         | None

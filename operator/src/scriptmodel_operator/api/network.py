@@ -10,8 +10,16 @@ from scriptmodel_operator.api.corpus import BranchName, ProjectName, RepoName
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, DnsName, Seed, decimal, rules
 
 AUTO_PRESET = "auto"
-FOR_AUTO = f"!has(self.minutes) || self.preset == '{AUTO_PRESET}'"
-ONE_BASE = "has(self.scriptModel) != has(self.repo)"
+_FOR_AUTO = (
+    f"!has(self.minutes) || self.preset == '{AUTO_PRESET}'",
+    "minutes needs preset: auto",
+    lambda model: "minutes" not in model or model["preset"] == AUTO_PRESET,
+)
+_ONE_BASE = (
+    "has(self.scriptModel) != has(self.repo)",
+    "name exactly one source of the base model: scriptModel or repo",
+    lambda base: ("scriptModel" in base) != ("repo" in base),
+)
 
 
 Preset = Literal["auto", "demo", "test", "small", "medium", "large", "tuned", "tuned-subwords"]
@@ -57,9 +65,7 @@ class ModelRepo(ApiModel):
 class Base(ApiModel):
     """The model to start from: exactly one source, of which the operator copies a commit into a repo of the object."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules((ONE_BASE, "name exactly one source of the base model: scriptModel or repo"))
-    )
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_BASE))
 
     script_model: DnsName | None = None
     """Another ScriptModel of the namespace and of the same Pachyderm project; its promoted model is copied."""
@@ -72,7 +78,7 @@ class Base(ApiModel):
 class Model(ApiModel):
     """The network to train."""
 
-    model_config = ConfigDict(json_schema_extra=rules((FOR_AUTO, "minutes needs preset: auto")))
+    model_config = ConfigDict(json_schema_extra=rules(_FOR_AUTO))
 
     preset: Preset = "auto"
     """auto chooses network and settings by corpus and minutes. To compare: test, small, medium and large as published;

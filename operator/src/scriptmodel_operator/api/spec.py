@@ -22,7 +22,16 @@ from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.api.training import Training
 
-ONE_START = "!has(self.model.from) || !self.training.warmStart"
+_ONE_START = (
+    "!has(self.model.from) || !self.training.warmStart",
+    "model.from and training.warmStart cannot be combined: keep one of them",
+    lambda spec: "from" not in spec["model"] or not spec["training"]["warmStart"],
+)
+_UNCHANGED = (
+    "self == oldSelf",
+    "pachyderm.project cannot be changed: create another ScriptModel",
+    lambda project, old: project == old,
+)
 
 
 class Measure(StrEnum):
@@ -49,10 +58,7 @@ class Pachyderm(ApiModel):
         Field(
             pattern=PROJECT_PATTERN,
             max_length=MAX_PROJECT_NAME,
-            json_schema_extra=rules(
-                (must_match(PROJECT_PATTERN), f"must be {PROJECT_WORDS}"),
-                ("self == oldSelf", "pachyderm.project cannot be changed: create another ScriptModel"),
-            ),
+            json_schema_extra=rules(must_match(PROJECT_PATTERN, f"must be {PROJECT_WORDS}"), _UNCHANGED),
         ),
     ] = "default"
     """Project of the pipelines; it must exist, has at most 20 characters, and cannot be changed."""
@@ -61,9 +67,7 @@ class Pachyderm(ApiModel):
 class ScriptModelSpec(ApiModel):
     """Corpus, model, training and generation."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules((ONE_START, "model.from and training.warmStart cannot be combined: keep one of them"))
-    )
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_START))
 
     corpus: Corpus
     """The scripts to train on."""

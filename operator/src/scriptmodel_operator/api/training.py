@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.fields import (
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
@@ -17,7 +19,9 @@ from scriptmodel_operator.api.fields import (
     Duration,
     Memory,
     OptionalDnsName,
+    Rule,
     formatted,
+    matches,
     rules,
 )
 
@@ -36,12 +40,24 @@ LabelValue = Annotated[
         max_length=63,
     ),
 ]
-AT_MOST = (
-    "!has(self.requests) || !has(self.limits) || !has(self.requests.{0}) || !has(self.limits.{0}) || "
-    "!isQuantity(string(self.requests.{0})) || !isQuantity(string(self.limits.{0})) || "
-    "quantity(string(self.requests.{0})).compareTo(quantity(string(self.limits.{0}))) <= 0"
-)
-"""Anything but a quantity is rejected by another rule."""
+
+
+def _at_most(amount: str) -> Rule:
+    """Return the rule that a request is at most its limit; anything but a quantity is left to another rule."""
+    cel = (
+        "!has(self.requests) || !has(self.limits) || !has(self.requests.{0}) || !has(self.limits.{0}) || "
+        "!isQuantity(string(self.requests.{0})) || !isQuantity(string(self.limits.{0})) || "
+        "quantity(string(self.requests.{0})).compareTo(quantity(string(self.limits.{0}))) <= 0"
+    )
+
+    def holds(value: Mapping[str, Mapping[str, object]]) -> bool:
+        try:
+            request, limit = (parse_quantity(str(value[part][amount])) for part in ("requests", "limits"))
+        except (KeyError, ValueError):
+            return True
+        return request <= limit
+
+    return cel.format(amount), f"requests.{amount} must not be more than limits.{amount}", holds
 
 
 class Gpu(ApiModel):
@@ -69,12 +85,7 @@ class ResourceList(ApiModel):
 class Resources(ApiModel):
     """CPU and memory of the training container."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (AT_MOST.format("cpu"), "requests.cpu must not be more than limits.cpu"),
-            (AT_MOST.format("memory"), "requests.memory must not be more than limits.memory"),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(_at_most("cpu"), _at_most("memory")))
 
     requests: ResourceList = Field(default_factory=ResourceList)
     """Amounts that a node must have available."""
@@ -87,11 +98,20 @@ class Toleration(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("self.key != '' || self.operator == 'Exists'", "without a key, operator must be Exists"),
-            ("self.value == '' || self.operator == 'Equal'", "value goes with operator Equal only"),
+            (
+                "self.key != '' || self.operator == 'Exists'",
+                "without a key, operator must be Exists",
+                lambda taint: taint["key"] != "" or taint["operator"] == "Exists",
+            ),
+            (
+                "self.value == '' || self.operator == 'Equal'",
+                "value goes with operator Equal only",
+                lambda taint: taint["value"] == "" or taint["operator"] == "Equal",
+            ),
             (
                 "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
                 "tolerationSeconds goes with effect NoExecute only",
+                lambda taint: "tolerationSeconds" not in taint or taint.get("effect") == "NoExecute",
             ),
         )
     )
@@ -162,6 +182,7 @@ class Training(ApiModel):
                 (
                     f"self.all(key, key.matches(r'{LABEL_KEY_PATTERN}'))",
                     "each key must be that of a label such as disk or cloud.example.com/gpu-type",
+                    lambda labels: all(matches(LABEL_KEY_PATTERN, key) for key in labels),
                 ),
             ),
         ),
