@@ -144,7 +144,7 @@ class Bases:
     def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
         ref = RepoRef(repo.project, repo.name)
         seen = self.head(BranchRef(ref, repo.branch), snapshot)
-        if not (seen.project_exists and seen.repo_exists and seen.branch_exists):
+        if seen.missing:
             return BaseSource(None)
         usable = seen.head is not None and seen.head.finished and not seen.head.error
         return BaseSource(ref, seen.head.id if seen.head and usable else None)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.base import Bases, owned_repo
@@ -184,7 +185,7 @@ class Observer:
         if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
         if owned is not None and owned.ref == branch.repo:
-            found = CorpusView(branch, branch_exists=owned.head is not None, head=owned.head)
+            found = CorpusView(branch, None if owned.head else Reason.CORPUS_BRANCH_NOT_FOUND, owned.head)
         else:
             found = self._cached_corpus(branch, snapshot)
         return replace(found, untied=reader is not None)
@@ -199,14 +200,14 @@ class Observer:
 
     def _read_corpus(self, branch: BranchRef, snapshot: Snapshot) -> CorpusView:
         if branch.repo.project not in snapshot.projects:
-            return CorpusView(branch, project_exists=False, repo_exists=False, branch_exists=False)
+            return CorpusView(branch, Reason.PROJECT_NOT_FOUND)
         repo = snapshot.repos.get(branch.repo)
         if repo is None:
-            return CorpusView(branch, repo_exists=False, branch_exists=False)
+            return CorpusView(branch, Reason.CORPUS_NOT_FOUND)
         try:
             head = self._gateway.branch_head(branch)
         except NotFoundError:
-            return CorpusView(branch, branch_exists=False)
+            return CorpusView(branch, Reason.CORPUS_BRANCH_NOT_FOUND)
         pipeline = PipelineRef(branch.repo.project, branch.repo.name)
         return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
@@ -89,9 +90,8 @@ class CorpusView:
     """The branch that training reads. Observed only where pipelines have to be created, or connected to it again."""
 
     branch: BranchRef
-    project_exists: bool = True
-    repo_exists: bool = True
-    branch_exists: bool = True
+    missing: Reason | None = None
+    """Whether its project, its repo or the branch itself does not exist, as the reason that this is."""
     head: CommitInfo | None = None
     maker: PipelineRef | None = None
     """The pipeline that writes it, if any; most corpora are put by people."""

@@ -11,6 +11,16 @@ from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo
 from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo
 
+_MISSING = {
+    Reason.PROJECT_NOT_FOUND: "Pachyderm project {repo.project!r} of the corpus does not exist: create it, or correct "
+    "spec.corpus.repo.project",
+    Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} "
+    "--project {repo.project}` and put scripts into it, or correct spec.corpus.repo",
+    Reason.CORPUS_BRANCH_NOT_FOUND: "corpus repo {repo} has no branch {branch!r}: {put}, or correct "
+    "spec.corpus.repo.branch",
+}
+"""What to say of a corpus that does not exist."""
+
 
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
@@ -69,35 +79,10 @@ def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None
 
 def corpus_stage(corpus: CorpusView) -> Condition:
     """Return the stage of a corpus that the train pipeline has yet to read."""
-    branch = corpus.branch
-    repo = branch.repo
-    if not corpus.project_exists:
-        return Problem(
-            Reason.PROJECT_NOT_FOUND,
-            f"Pachyderm project {repo.project!r} of the corpus does not exist: "
-            "create it, or correct spec.corpus.repo.project",
-        )
-    if not corpus.repo_exists:
-        return Problem(
-            Reason.CORPUS_NOT_FOUND,
-            f"corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} --project "
-            f"{repo.project}` and put scripts into it, or correct spec.corpus.repo",
-        )
-    if not corpus.branch_exists:
-        return Problem(
-            Reason.CORPUS_BRANCH_NOT_FOUND,
-            f"corpus repo {repo} has no branch {branch.name!r}: put scripts into it with `pachctl put file "
-            f"{repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`, or correct spec.corpus.repo.branch",
-        )
-    return _head_stage(corpus)
-
-
-def _head_stage(corpus: CorpusView) -> Condition:
-    branch, head = corpus.branch, corpus.head
-    put = (
-        f"put scripts into it with `pachctl put file {branch.repo.name}@{branch.name}:/ -r -f DIR "
-        f"--project {branch.repo.project}`"
-    )
+    branch, repo, head = corpus.branch, corpus.branch.repo, corpus.head
+    put = f"put scripts into it with `pachctl put file {repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`"
+    if corpus.missing is not None:
+        return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch.name, put=put))
     if corpus.maker is not None:
         put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:
