@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Ids
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.network import Network
@@ -30,8 +30,6 @@ def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.N
         return stepwise_negative_log_likelihoods(reader_of(network), stream, first)
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
-    trigrams = network.trigrams
-    expected = trigrams.probabilities(stream, first) if trigrams else None
     result = np.empty(len(stream), np.float64)
     for start in range(0, len(stream), _CHUNK):
         chunk = slice(start, start + _CHUNK)
@@ -40,9 +38,7 @@ def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.N
         target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
         np.exp(logits, out=logits)
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
-        if trigrams and expected is not None:
-            result[chunk] = -np.log(np.maximum(trigrams.mixed(np.exp(-result[chunk]), expected[chunk]), SMALLEST))
-    return result
+    return network.trigrams.losses(result, stream, first) if network.trigrams else result
 
 
 def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +15,6 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.generation.sampling import COLD
 
 _MOST = 1 - 1e-9  # of the next token's probability, so that every word stays possible
-
-
-class Cache(Protocol):
-    """Computes the probability that the next token is a copy of a remembered one."""
-
-    @property
-    def window(self) -> int:
-        """Number of tokens that are remembered."""
-        ...
-
-    def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return the probability of copying each remembered token; the remainder is the network's.
-
-        `features` (D,) are the current ones, `cosines` (N,) those between them and the features before each token.
-        `ages` (N,) are 0 for the last token.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +31,7 @@ class CacheSettings:
     sharpness: float = 12.0
 
     def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return weights that depend on the cosines only."""
+        """Return the probability of copying each remembered token, which depends on the cosines only."""
         del features, ages
         weights: Floats = np.exp(np.float32(self.sharpness) * (cosines - 1))
         weights *= self.share / weights.sum()
@@ -71,13 +53,20 @@ class TrainedCache:
         return len(self.age)
 
     def weights(self, features: Floats, cosines: Floats, ages: npt.NDArray[np.int64]) -> Floats:
-        """Return the softmax over the remembered tokens and the network's sentinel, without the sentinel."""
+        """Return the probability of copying each remembered token; the remainder is the network's.
+
+        It is the softmax over these tokens and the network's sentinel. `features` (D,) are the current ones, `cosines`
+        (N,) those between them and the features before each token. `ages` (N,) are 0 for the last token.
+        """
         scores: Floats = np.float32(self.sharpness) * (cosines - 1) + self.age[ages]
         sentinel = float(features @ self.gate) + self.bias
         highest = max(float(scores.max()), sentinel)
         weights: Floats = np.exp(scores - np.float32(highest))
         weights /= weights.sum() + np.float32(np.exp(sentinel - highest))
         return weights
+
+
+Cache = CacheSettings | TrainedCache
 
 
 def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:

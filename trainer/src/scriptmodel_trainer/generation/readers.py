@@ -5,22 +5,12 @@ Both generation and `evaluate --cache` go through the same reader, so that what 
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from scriptmodel_trainer.arrays import SMALLEST, Floats
 from scriptmodel_trainer.generation.caches import Cache, RecentTokens
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.trigrams import Trigrams
-
-
-class Mixer(Protocol):
-    """Mixes the prediction of one script's network with another."""
-
-    def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
-        """Return the logits (V,) of the mixture after `token`, whose `features` are (D,) and `logits` (V,)."""
-        ...
 
 
 class LastTokens:
@@ -48,14 +38,14 @@ class Mixers:
     """
 
     def __init__(self, network: Network, cache: Cache | None = None, temperature: float = 1.0) -> None:
-        self._mixers: list[Mixer] = []
+        self._mixers: list[LastTokens | RecentTokens] = []
         if network.trigrams:
             self._mixers.append(LastTokens(network.trigrams))
         if cache:
             self._mixers.append(RecentTokens(cache, network.document, temperature))
 
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
-        """Return the logits of the mixture, (V,), as each Mixer does."""
+        """Return the logits (V,) of the mixture after `token`, whose `features` are (D,) and `logits` (V,)."""
         for mixer in self._mixers:
             logits = mixer.mixed(token, features, logits)
         return logits

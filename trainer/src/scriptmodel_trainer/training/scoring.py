@@ -52,10 +52,9 @@ class Scored:
         """Return -ln p of each token in nats under the mixture with cache and trigrams, as far as there are any."""
         if trigrams is None and (self.kept == 1).all():
             return self.network
-        likely = np.exp(-self.network)
         if trigrams:
-            likely = trigrams.mixed(likely, trigrams.probabilities(self.stream, self.first))
-        losses: _Numbers = -np.log(np.maximum(self.kept * likely + self.copied, SMALLEST))
+            return trigrams.losses(self.network, self.stream, self.first, self.kept, self.copied)
+        losses: _Numbers = -np.log(np.maximum(self.kept * np.exp(-self.network) + self.copied, SMALLEST))
         return losses
 
 

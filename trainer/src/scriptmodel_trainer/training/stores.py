@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from scriptmodel_trainer.artifacts import LOG
 from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
@@ -28,24 +28,6 @@ _OWNED = 1_000_000  # numbers of checkpoints that one owner may use
 _NAME = re.compile(r"checkpoint-(\d{15})\.npz")
 
 
-class Store(Protocol):
-    """Keeps checkpoints; `hint` says how to continue from what is stored."""
-
-    hint: str
-
-    def save(self, checkpoint: Checkpoint) -> bool:
-        """Store a checkpoint; returns whether it is stored."""
-
-    def newest(self, check: Check) -> Checkpoint | None:
-        """Return the newest usable checkpoint of this run, None if there is none."""
-
-    def last_effort(self) -> Effort | None:
-        """Return what the previous attempt had reached if it was killed and recorded that."""
-
-    def record_effort(self) -> None:
-        """Record the effort so far, which `last_effort` of the next attempt returns."""
-
-
 class CheckpointFile:
     """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
 
@@ -56,15 +38,18 @@ class CheckpointFile:
         self._fingerprint = fingerprint
 
     def save(self, checkpoint: Checkpoint) -> bool:
+        """Store a checkpoint; returns whether it is stored."""
         save_checkpoint(self._path, checkpoint)
         return True
 
     def newest(self, check: Check) -> Checkpoint | None:
+        """Return the checkpoint, which must be usable."""
         checkpoint = load_checkpoint(self._path, self._fingerprint)
         check(self._path, checkpoint)
         return checkpoint
 
     def last_effort(self) -> Effort | None:
+        """Return None: a file does not say what its run did after it was stored."""
         return None
 
     def record_effort(self) -> None:
@@ -148,6 +133,7 @@ class StateFolder:
             return None
 
     def record_effort(self) -> None:
+        """Record the effort so far, which `last_effort` of the next attempt returns."""
         self._lease.require()
         with contextlib.suppress(OSError):  # a save that fails for the same reason warns
             self._lease.renew()
@@ -220,6 +206,10 @@ class StateFolder:
     def _delete(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+Store = CheckpointFile | StateFolder
+"""Keeps checkpoints; `hint` says how to continue from what is stored."""
 
 
 def _number(path: Path) -> int:
