@@ -22,10 +22,9 @@ load_tensorflow(0)
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
-from scriptmodel_trainer.training.averaging import WeightAverage  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
-from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage  # noqa: E402  # as above
 from scriptmodel_trainer.training.scoring import scored  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above

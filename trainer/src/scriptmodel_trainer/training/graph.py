@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from scriptmodel_trainer.training.averaging import WeightAverage
 from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
-from scriptmodel_trainer.training.optimizers import Optimizer
+from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage
 from scriptmodel_trainer.training.softmax import cross_entropies
 
 

@@ -10,12 +10,11 @@ from scriptmodel_trainer.errors import DivergedError
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.training.averaging import WeightAverage
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.model import LanguageModel
-from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
+from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Outcome, Position, Variables
 from scriptmodel_trainer.training.task import Ending, TrainingResult, TrainingTask

@@ -18,9 +18,8 @@ from scriptmodel_trainer.corpus.layouts.directions import addresses_nobody, clos
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
-from scriptmodel_trainer.corpus.layouts.place import Place
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
-from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, exposition
+from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, Place, exposition
 
 _NEAR = 12  # paragraphs in which brackets and italics close
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number

@@ -7,7 +7,7 @@ import itertools
 import operator
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
@@ -27,7 +27,6 @@ from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import has_columns
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful
-from scriptmodel_trainer.corpus.layouts.speakers import Speakers
 
 _ENDS_SENTENCE = re.compile(r"[.?!:;)\]\"”’'_*…|-]\s*\Z")
 _SMALL_WORDS = frozenset(("of", "the", "and"))
@@ -37,6 +36,28 @@ _start = operator.attrgetter("start")
 _SHOUT = 8  # characters; more words in capitals after a name are a heading
 _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 _MOST_KEPT = 200  # paragraphs whose first cue is kept, more than any test looks ahead
+
+
+class Speakers(set[str]):
+    """Names of speakers, indexed by their capitals; grows by `add` alone, which keeps the index."""
+
+    __slots__ = ("_by_capitals",)
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__()
+        self._by_capitals: dict[str, str] = {}
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        """Add a name."""
+        super().add(name)
+        capitals = name.upper()
+        self._by_capitals[capitals] = min(name, self._by_capitals.get(capitals, name))
+
+    def spelled(self, name: str) -> str:
+        """Return the first name, in order, that differs from `name` in capitals at most; "" if there is none."""
+        return self._by_capitals.get(name.upper(), "")
 
 
 class Recognizer:

@@ -1,21 +1,56 @@
-"""Decides whether words without a name before them continue the speech or are a direction without brackets."""
+"""A paragraph in its context; whether words without a name continue the speech or are a direction without brackets."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from scriptmodel_trainer.corpus.events import Event
+from scriptmodel_trainer.corpus.layouts.body import Body
+from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, narrates, without_angles
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence, fact
 from scriptmodel_trainer.corpus.layouts.names import WHOLE_CAPS_NAME
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
-from scriptmodel_trainer.corpus.layouts.place import Place
 from scriptmodel_trainer.corpus.layouts.rules import Rule
 
 _LONGEST_SINGING = 240  # characters that end with who sings
 _CENTRED = " " * 24
 _SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A paragraph in its context: the play so far, and the paragraphs that follow."""
+
+    body: Body
+    paragraph: Evidence
+    ahead: Iterable[Evidence]
+
+    @property
+    def text(self) -> str:
+        """The text of the paragraph."""
+        return self.paragraph.text
+
+    @fact
+    def cues(self) -> list[Cue]:
+        """Who speaks in the paragraph."""
+        return self.body.recognizer.meet(self.paragraph)
+
+    def next(self, count: int) -> Iterator[Evidence]:
+        """Yield the next paragraphs, at most so many."""
+        return itertools.islice(self.ahead, count)
+
+    def exposition(self, doubtful: bool = False) -> Iterator[Event]:
+        """Give all of it as a direction."""
+        return self.body.exposition(self.text, self.paragraph.line, doubtful)
+
+    def words(self) -> Iterator[Event]:
+        """Give all of it as words of the one who speaks."""
+        return self.body.lines(self.text, self.paragraph.line)
 
 
 def exposition(place: Place, _: Any) -> Iterator[Event]:
