@@ -108,4 +108,4 @@ def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little
     begun = task(preset(), CheckpointFile(tmp_path / "a.npz", "run"))
     begun = dataclasses.replace(begun, budget=Budget(seconds=3), effort=Effort(seconds=24))
     result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
-    assert (len(result.history), result.ending.by) == (1, "budget")
+    assert (len(result.history), result.stopped_by) == (1, "budget")

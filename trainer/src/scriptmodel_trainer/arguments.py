@@ -1,18 +1,15 @@
-"""Parses the command line: commands, options, and paths below /pfs."""
+"""Parses the command line: commands and options."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import sys
 import textwrap
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import scriptmodel_trainer
-from scriptmodel_trainer import presets
+from scriptmodel_trainer import option_values, presets
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.splitting import FILES, SCENES
 from scriptmodel_trainer.suffixes import ALL, SUFFIXES
@@ -20,13 +17,10 @@ from scriptmodel_trainer.suffixes import ALL, SUFFIXES
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-LONGEST_GIVEN = 64 * 1024
-"""Bytes of a text that a script may continue."""
-
 _DESCRIPTION = """\
 Train a word-level LSTM on plays or screenplays and write new scripts with it.
 
-  scriptmodel-trainer train --data plays/ --out model/ --preset demo
+  scriptmodel-trainer train --data plays/ --out model/ --minutes 10
   scriptmodel-trainer generate model/ --words 300
 """
 _EXIT_CODES = """\
@@ -63,69 +57,6 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
-def pfs_path(text: str) -> Path:
-    """Return a path; one below /pfs is taken below $PFS_ROOT if that is set (jobs without a /pfs of their own)."""
-    if not text:
-        raise BadInputError("an empty path", "name a file or folder")
-    root = os.environ.get("PFS_ROOT")
-    path = Path(text)
-    if root and (path == Path("/pfs") or Path("/pfs") in path.parents) and Path(root) not in path.parents:
-        return Path(root) / path.relative_to("/pfs")
-    return path
-
-
-def _temperature(text: str) -> float | None:
-    """Return the number; None for `auto`."""
-    if text == presets.AUTO:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
-
-
-def _cast(text: str) -> tuple[str, ...]:
-    """Return names that are separated by commas; none for `any`."""
-    if text == "any":
-        return ()
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise argparse.ArgumentTypeError("names of speakers are needed, separated by commas, or any")
-    return names
-
-
-def _port(text: str) -> int:
-    """Return the number of a port; 0 is a free one."""
-    if not text.isdecimal() or int(text) > 65535:
-        raise BadInputError(f"--port {text[:40]} is no port", "give a number up to 65535, 0 for a free port")
-    return int(text)
-
-
-def _base_path(text: str) -> str:
-    """Return a path without a slash at its end."""
-    path = text.rstrip("/")
-    if path and not re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII):
-        raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
-    return path
-
-
-def _given_text(path: str) -> str:
-    """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
-    try:
-        with nullcontext(sys.stdin.buffer) if path == "-" else pfs_path(path).open("rb") as file:
-            content = file.read(LONGEST_GIVEN + 1)
-    except OSError as error:
-        raise BadInputError(
-            f"cannot read {path}: {error.strerror}", "give a text file, or - for standard input"
-        ) from error
-    if len(content) > LONGEST_GIVEN:
-        raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
-    text = content.decode("utf-8-sig", errors="replace")
-    if not text.strip():
-        raise BadInputError(f"{path} is empty", "give a text with at least one line")
-    return text
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; wrong usage raises BadInputError."""
     program = _Parser(
@@ -149,9 +80,9 @@ def parser() -> argparse.ArgumentParser:
 
 _Commands = argparse._SubParsersAction  # argparse has no public name for it
 _N: dict[str, Any] = {"type": int, "metavar": "N"}
-_PATHS: dict[str, Any] = {"nargs": "+", "type": pfs_path, "metavar": "PATH"}
-_FILE: dict[str, Any] = {"type": pfs_path, "metavar": "FILE"}
-_FOLDER: dict[str, Any] = {"type": pfs_path, "metavar": "MODEL_DIR"}
+_PATHS: dict[str, Any] = {"nargs": "+", "type": option_values.pfs_path, "metavar": "PATH"}
+_FILE: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "FILE"}
+_FOLDER: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "MODEL_DIR"}
 _MODEL: dict[str, Any] = {**_FOLDER, "help": "model directory written by train"}
 _LAYOUT: dict[str, Any] = {
     "default": "auto",
@@ -203,7 +134,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     add("--seed", **_N, default=0, help="random seed; the same seed reproduces the model [default: 0]")
     add("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
     state = "folder that outlives this process and holds the state [default: $SCRIPTMODEL_STATE_DIR]"
-    add("--state", type=pfs_path, metavar="DIR", help=state)
+    add("--state", type=option_values.pfs_path, metavar="DIR", help=state)
     interval = "save the state for --state or --resume every S seconds [default: 30]"
     add("--checkpoint-seconds", type=float, default=30.0, metavar="S", help=interval)
     limit = "stop after N seconds of training over all restarts, with the best weights [default: no limit]"
@@ -239,7 +170,7 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add("--words", **_N, default=500, help="length limit in words, as counted by wc -w [default: 500]")
     add(
         "--temperature",
-        type=_temperature,
+        type=option_values.temperature,
         metavar="T|auto",
         help="sampling temperature: below 1 favours likely words, 0 is greedy [default: auto, the one that the judge "
         "chose for the model]",
@@ -254,7 +185,7 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
     add(
         "--cast",
-        type=_cast,
+        type=option_values.cast,
         metavar="NAMES|any",
         help="only these speak, separated by commas; any: all speakers of the corpus [default: those of one play]",
     )
@@ -263,7 +194,7 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     text.add_argument(
         "--continue",
         dest="text",
-        type=_given_text,
+        type=option_values.given_text,
         metavar="FILE|-",
         help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
     )
@@ -303,7 +234,7 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
     )
     add = command.add_argument
-    add("subject", type=pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL['help']}, or a script")
+    add("subject", type=option_values.pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL['help']}, or a script")
     add("--data", **_PATHS, required=True, help="the corpus: script files or folders")
     add("--layout", **_LAYOUT)
     add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}, or the model's]")
@@ -361,13 +292,12 @@ def _add_address(command: _Parser, port: int) -> None:
         metavar="ADDRESS",
         help="listen at this address; another than this machine's own needs --token-file [default: 127.0.0.1]",
     )
-    add(
-        "--port", type=_port, default=port, metavar="N", help=f"listen at this port, 0 for a free one [default: {port}]"
-    )
+    listen = f"listen at this port, 0 for a free one [default: {port}]"
+    add("--port", type=option_values.port, default=port, metavar="N", help=listen)
     add("--token-file", **_FILE, help="answer only requests with the bearer token in this file")
     add(
         "--base-path",
-        type=_base_path,
+        type=option_values.base_path,
         default="",
         metavar="PATH",
         help="serve below this path, as behind a proxy, for example /models/a",

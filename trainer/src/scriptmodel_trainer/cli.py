@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from scriptmodel_trainer.arguments import parser, pfs_path
+from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
+from scriptmodel_trainer.option_values import pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals

@@ -17,7 +17,7 @@ from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Outcome, Position, Variables
-from scriptmodel_trainer.training.task import Ending, TrainingResult, TrainingTask
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
 
@@ -83,19 +83,18 @@ class _Loop:
         self._checkpointer.save()  # scoring the test split may take long, too
         if position.window:  # a budget ended the run within an epoch, which the saved state continues
             self._validate()
-        return TrainingResult(
-            outcome.best_weights, tuple(outcome.history), outcome.best_epoch, position.seconds, ending
-        )
+        history, best = tuple(outcome.history), outcome.best_epoch
+        return TrainingResult(outcome.best_weights, history, best, position.seconds, *ending)
 
-    def _ending(self) -> Ending | None:
-        """Return why the run ends here; None if it continues."""
+    def _ending(self) -> tuple[str, str | None] | None:
+        """Return why the run ends here, and which limit is exhausted; None if it continues."""
         preset, outcome = self._task.preset, self._outcome
         if self._position.epoch > preset.epochs:
-            return Ending("epochs")
+            return "epochs", None
         if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
-            return Ending("early-stopping")
+            return "early-stopping", None
         limit = self._exhausted()
-        return Ending("budget", limit) if limit else None
+        return ("budget", limit) if limit else None
 
     def _exhausted(self) -> str | None:
         """Return the budget that is used up; None before this run has trained anything, without which it has no end."""

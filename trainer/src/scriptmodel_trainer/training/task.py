@@ -54,19 +54,15 @@ class TrainingTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a run ended: `by` is `epochs`, `early-stopping` or `budget`; `budget` names the exhausted limit."""
-
-    by: str
-    budget: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """Weights of the epoch with the best validation perplexity, and the records of all epochs."""
+    """Weights of the epoch with the best validation perplexity, and the records of all epochs.
+
+    `stopped_by` is `epochs`, `early-stopping` or `budget`; `budget` names the exhausted limit.
+    """
 
     weights: dict[str, Floats]
     history: tuple[EpochRecord, ...]
     best_epoch: int
     seconds: float
-    ending: Ending
+    stopped_by: str
+    budget: str | None

@@ -1,0 +1,79 @@
+"""Values of options: paths below /pfs, names, numbers, and texts in files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.presets import AUTO
+
+LONGEST_GIVEN = 64 * 1024
+"""Bytes of a text that a script may continue."""
+
+
+def pfs_path(text: str) -> Path:
+    """Return a path; one below /pfs is taken below $PFS_ROOT if that is set (jobs without a /pfs of their own)."""
+    if not text:
+        raise BadInputError("an empty path", "name a file or folder")
+    root = os.environ.get("PFS_ROOT")
+    path = Path(text)
+    if root and (path == Path("/pfs") or Path("/pfs") in path.parents) and Path(root) not in path.parents:
+        return Path(root) / path.relative_to("/pfs")
+    return path
+
+
+def temperature(text: str) -> float | None:
+    """Return the number; None for `auto`."""
+    if text == AUTO:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
+
+
+def cast(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas; none for `any`."""
+    if text == "any":
+        return ()
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError("names of speakers are needed, separated by commas, or any")
+    return names
+
+
+def port(text: str) -> int:
+    """Return the number of a port; 0 is a free one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise BadInputError(f"--port {text[:40]} is no port", "give a number up to 65535, 0 for a free port")
+    return int(text)
+
+
+def base_path(text: str) -> str:
+    """Return a path without a slash at its end."""
+    path = text.rstrip("/")
+    if path and not re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII):
+        raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
+    return path
+
+
+def given_text(path: str) -> str:
+    """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else pfs_path(path).open("rb") as file:
+            content = file.read(LONGEST_GIVEN + 1)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot read {path}: {error.strerror}", "give a text file, or - for standard input"
+        ) from error
+    if len(content) > LONGEST_GIVEN:
+        raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
+    text = content.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise BadInputError(f"{path} is empty", "give a text with at least one line")
+    return text
