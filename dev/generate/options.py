@@ -1,11 +1,13 @@
-"""Makes the tables of options in docs/reference/configuration.md from the commands.
+"""Makes the tables of options in docs/reference/configuration.md from the commands, with who would miss each option.
 
-Each stands between `<!-- generated: COMMAND -->` and `<!-- end -->`.
+Each stands between `<!-- generated: COMMAND -->` and `<!-- end -->`. An option without an entry below is an error: one
+that nobody would miss goes.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 
 import click
@@ -13,6 +15,37 @@ import click
 from scriptmodel_operator.cli import main
 
 _BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+_TENANTS = "who runs it for people that are not allowed everything"
+_PERSONS = {
+    "pachd": "everyone: it is the server",
+    "pachd_token_file": "whose pachd has authentication",
+    "pachd_ca_file": "whose pachd has TLS",
+    "kubeconfig": "who runs it outside the cluster",
+    "trainer_image": "everyone: it is the image",
+    "checkpoint_claim": "whose workers are lost",
+    "namespaces": "who has rights in some namespaces only",
+    "poll_interval": "who has thousands of objects",
+    "source_interval": "who edits a corpus in a ConfigMap",
+    "workers": "whose API server or pachd is slow",
+    "cluster_id": "whose clusters share a pachd",
+    "worker_namespace": "who has queues of Kueue",
+    "download_timeout": "whose web server is slow",
+    "leader_elect": "who runs replicas",
+    "lease_namespace": "who runs replicas outside the cluster",
+    "health_listen": "who has probes or Prometheus",
+    **dict.fromkeys(("images", "priority_classes", "runtime_classes", "queues", "pull_secrets"), _TENANTS),
+    **dict.fromkeys(("checkpoint_claims", "projects", "repos", "downloads"), _TENANTS),
+    "log_format": "who collects logs",
+    "log_level": "who looks for a cause",
+    "namespace": "who runs it in another namespace",
+    "sample": "`helm test`",
+    "policy": "who keeps the pipelines",
+    "deployment": "`helm uninstall`",
+    "timeout": "whose operator takes long to end",
+    "older_than": "everyone: it is the age",
+}
+"""Who would miss an option, by the name of its parameter."""
 
 
 def filled(page: str) -> str:
@@ -26,14 +59,15 @@ def table(command: click.Command) -> str:
 
 
 def _rows(command: click.Command) -> Iterator[tuple[str, ...]]:
-    yield "option", "environment variable", "default", "meaning"
-    yield ("---",) * 4
+    yield "option", "environment variable", "default", "meaning", "who would miss it"
+    yield ("---",) * 5
     context = click.Context(command, info_name=command.name, parent=click.Context(main, auto_envvar_prefix=_prefix()))
     for option in command.get_params(context):
         usage, text = option.get_help_record(context) or ("", "")
         if isinstance(option, click.Option) and "--help" not in option.opts:
             name = usage.replace("INTEGER RANGE", "N").replace("|", r"\|")
-            yield f"`{name}`", f"`{_variable(option, context)}`", _default(option), _meaning(text)
+            person = _PERSONS.get(option.name or "") or sys.exit(f"{option.name}: who would miss it? See {__file__}")
+            yield f"`{name}`", f"`{_variable(option, context)}`", _default(option), _meaning(text), person
 
 
 def _prefix() -> str | None:
