@@ -157,8 +157,8 @@ class Training:
         with suppress(PachydermError):
             for line in self.world.gateway.read_log(job.ref, follow=False, seconds=10.0) if job else ():
                 digest = read_line(digest, line)
-        if digest.resumed:
-            where = f"{digest.resumed.epoch}:{digest.resumed.share:.2f}"
+        if digest.resumed and (at := digest.resumed.resumed_at):
+            where = f"{at.epoch}:{at.share}"
             self.resumed += [where] if where not in self.resumed[-1:] else []
         return digest
 

@@ -14,11 +14,12 @@ from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.text import line_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.progress import LogDigest, Resumed, read_line
+from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
@@ -28,6 +29,11 @@ START = {"event": "start", "epochs": 40, "state": True}
 RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2, "recomputed_seconds": 61.4}
 UNWRITABLE = {"event": "warning", "code": "state-unwritable", "message": "the state folder is full"}
 RESOURCES = {"training": {"resources": {"requests": {"memory": "8Gi"}}}}
+
+
+def resumed(epoch: int, share: str, restarts: int, cost: int) -> TrainingStatus:
+    at = ResumedAt(epoch=epoch, share=share)
+    return TrainingStatus(restarts=restarts, resumed_at=at, recomputed_seconds=cost)
 
 
 def lines(*events: Mapping[str, object]) -> list[str]:
@@ -67,7 +73,7 @@ def shown(world: World) -> dict[str, Any]:
 
 def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
-    assert found.resumed == Resumed(3, 0.42, 2, 61.4)
+    assert found.resumed == resumed(3, "0.42", 2, 61)
     assert (found.epoch, found.percent, found.keeps_state) == (3, 6, True)
     assert digest(START, RESUMED, START).resumed == found.resumed, "an attempt that has just started"
 
@@ -83,8 +89,8 @@ def test_a_restart_continues_the_progress_in_the_log() -> None:
 )
 def test_a_restart_that_another_image_invents_is_ignored(event: dict[str, object]) -> None:
     assert digest(START, event).resumed is None
-    assert digest(START, {**RESUMED, "share": 7}).resumed == Resumed(3, 1.0, 2, 61.4)
-    assert digest(START, {**RESUMED, "share": "x", "recomputed_seconds": -1}).resumed == Resumed(3, 0.0, 2, 0.0)
+    assert digest(START, {**RESUMED, "share": 7}).resumed == resumed(3, "1.00", 2, 61)
+    assert digest(START, {**RESUMED, "share": "x", "recomputed_seconds": -1}).resumed == resumed(3, "0.00", 2, 0)
 
 
 def test_status_and_message_report_a_restart() -> None:
@@ -113,7 +119,7 @@ def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_li
     assert read(first, *progress[:2]).epoch == 5, "the same log, read again"
     assert read().epoch == 5, "no pod yet"
     found = read(second, RESUMED)
-    assert (found.epoch, found.resumed) == (3, Resumed(3, 0.42, 2, 61.4))
+    assert (found.epoch, found.resumed) == (3, resumed(3, "0.42", 2, 61))
     assert read(second, RESUMED, progress[3]).epoch == 4
     assert read(second, RESUMED, progress[3]).best_perplexity == 91, "the best of the training, not of the pod"
     assert read({**START, "time": 3}).best_perplexity is None, "from the first epoch again"

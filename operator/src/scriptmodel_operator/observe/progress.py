@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from scriptmodel_operator.api.status import DeviceStatus
+from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
 from scriptmodel_operator.observe.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.pachyderm.values import LogLine
 
@@ -21,17 +21,6 @@ NO_GPU = "no-gpu"
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """Where the newest restart of a training continued, and what all restarts have cost so far."""
-
-    epoch: int
-    share: float
-    """The part of that epoch that was done, from 0 to 1."""
-    restarts: int
-    recomputed_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,8 @@ class LogDigest:
     device: DeviceStatus | None = None
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
-    resumed: Resumed | None = None
+    resumed: TrainingStatus | None = None
+    """The newest restart, and what all restarts have cost so far, in the fields of the status."""
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: str = ""
@@ -124,7 +114,8 @@ def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     if not epoch or not restarts:
         return digest
     share = min(1.0, max(0.0, number(event.get("share")) or 0.0))
-    resumed = Resumed(epoch, share, restarts, max(0.0, number(event.get("recomputed_seconds")) or 0.0))
+    cost, at = round(number(event.get("recomputed_seconds")) or 0.0), ResumedAt(epoch=epoch, share=f"{share:.2f}")
+    resumed = TrainingStatus(restarts=restarts, resumed_at=at, recomputed_seconds=cost)
     return replace(digest, resumed=resumed, epoch=epoch, fraction=share)
 
 

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
+from scriptmodel_operator.api.status import TrainingStatus
 from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import LogDigest, Resumed
+from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
 def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
     """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone."""
-    resumed = log.resumed
-    if resumed is None:
-        return {
-            "restarts": previous.restarts,
-            "resumed_at": previous.resumed_at,
-            "recomputed_seconds": previous.recomputed_seconds,
-        }
-    return {
-        "restarts": resumed.restarts,
-        "resumed_at": ResumedAt(epoch=resumed.epoch, share=f"{resumed.share:.2f}"),
-        "recomputed_seconds": round(resumed.recomputed_seconds),
-    }
+    known = log.resumed or previous
+    return {name: getattr(known, name) for name in ("restarts", "resumed_at", "recomputed_seconds")}
 
 
 def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, Any]:
@@ -37,11 +27,12 @@ def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[st
     return {"restarts": metrics.restarts, "resumed_at": resumed_at, "recomputed_seconds": seconds}
 
 
-def as_text(resumed: Resumed | None) -> str:
+def as_text(resumed: TrainingStatus | None) -> str:
     """Return the newest restart as the end of a message."""
-    if resumed is None:
+    if resumed is None or resumed.resumed_at is None:
         return ""
-    return f"; resumed at {round(100 * resumed.share)}% of epoch {resumed.epoch} (restart {resumed.restarts})"
+    at = resumed.resumed_at
+    return f"; resumed at {float(at.share or 0):.0%} of epoch {at.epoch} (restart {resumed.restarts})"
 
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
