@@ -13,7 +13,7 @@ from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
-from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker
+from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
 from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
@@ -64,7 +64,8 @@ def assess(given: Situation) -> ModelState | Early:
     if model.spec.suspend and view is not None and (stop := pipelines_to_stop(view)):
         return Stopping(stop)
     if given.refused:
-        return Refused(Problem(Reason.NOT_ALLOWED, given.refused + _missing_project(model, view)))
+        missing = f". {missing_project(model)}" if view is not None and not view.project_exists else ""
+        return Refused(Problem(Reason.NOT_ALLOWED, given.refused + missing))
     if view is None or desired is None:
         return Unread()
     return replace(_observed(given, view, desired), promotion=promotion(model, view))
@@ -111,14 +112,6 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
-
-
-def _missing_project(model: ScriptModel, view: ModelView | None) -> str:
-    """Return what to add to a refusal if the project of the pipelines does not exist either."""
-    if view is None or view.project_exists:
-        return ""
-    project = model.spec.pachyderm.project
-    return f". Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`"
 
 
 def _with_unchecked(stages: Stages, unchecked: str) -> Stages:

@@ -24,12 +24,8 @@ _MISSING = {
 
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
-    project = model.spec.pachyderm.project
     if not view.project_exists:
-        return Problem(
-            Reason.PROJECT_NOT_FOUND,
-            f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`",
-        )
+        return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model))
     for seen in (view.train, view.generate):
         if seen and not may_write(model, seen.ownership):
             return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
@@ -42,6 +38,12 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
             f"save what you need from them, then run `{commands}`",
         )
     return None
+
+
+def missing_project(model: ScriptModel) -> str:
+    """Return what to say if the project of the pipelines does not exist."""
+    project = model.spec.pachyderm.project
+    return f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`"
 
 
 def may_write(model: ScriptModel, found: Ownership) -> bool:

@@ -117,16 +117,11 @@ def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tu
     texts = [each.metrics.validation_digest if each.metrics else "" for each in (newest, kept)]
     if not texts[0] or texts[0] != texts[1]:
         return None, None
-    figure = _score if measure is Measure.JUDGE else _nats
-    return figure(newest), figure(kept)
-
-
-def _score(written: WrittenScript) -> float | None:
-    return written.script.score if written.script else None
-
-
-def _nats(written: WrittenScript) -> float | None:
-    return written.metrics.nats_per_character if written.metrics else None
+    if measure is Measure.JUDGE:
+        figures = [each.script.score if each.script else None for each in (newest, kept)]
+    else:
+        figures = [each.metrics.nats_per_character if each.metrics else None for each in (newest, kept)]
+    return figures[0], figures[1]
 
 
 def _rendered(value: float | None) -> str | None:
