@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,6 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.inbox import arrived, deleted
 from scriptmodel_operator.controller.queue import WorkQueue
-from scriptmodel_operator.controller.server_version import version_reporter
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
@@ -43,9 +42,11 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 CALL_THREADS = 12
 _WAIT_FOR_CRD_SECONDS = 2.0
+_LEVELS = {Support.CERTIFIED: logging.INFO, Support.TOO_OLD: logging.ERROR}
 
 log = logging.getLogger(__name__)
 
@@ -173,8 +174,7 @@ async def working(
     config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
 ) -> AsyncIterator[None]:
     """Run everything but the watch: the operator reconciles each object that the queue receives."""
-    reporter = version_reporter(process.metrics.pachyderm_version)
-    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, reporter)
+    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, version_reporter(process.metrics))
     calls = Calls(CALL_THREADS)
     controller = compose(config, kube, gateway, calls, cluster, process)
     queue, ticker = process.queue, controller.ticker
@@ -200,6 +200,24 @@ async def working(
         gateway.close()
         controller.snapshots.close()
         calls.close()
+
+
+def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:
+    """Return a function that receives the version of pachd each time that the gateway reads it, in any thread.
+
+    It logs a changed version, and sets the metric.
+    """
+    reported: ServerVersion | None = None
+
+    def report(version: ServerVersion) -> None:
+        nonlocal reported
+        if version == reported:
+            return
+        reported = version
+        log.log(_LEVELS.get(version.support, logging.WARNING), "%s", version.verdict)
+        metrics.pachyderm_version(str(version), version.support.value)
+
+    return report
 
 
 def compose(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.controller.server_version import version_reporter
+from scriptmodel_operator.app import version_reporter
 from scriptmodel_operator.controller.sweeper import _owners
 from scriptmodel_operator.installation.check import check_pachyderm
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
@@ -155,7 +155,7 @@ def _transaction(name: str, *requests: Any) -> Any:
 def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = Metrics(Store(EchoFilter()))
-    report = version_reporter(metrics.pachyderm_version)
+    report = version_reporter(metrics)
     for version in ("2.7.8", "2.7.8", "2.9.1", "2.13.0", "2.4.0"):
         report(ServerVersion.parse(version))
     levels = [record.levelname for record in caplog.records]

@@ -1,13 +1,20 @@
-"""Reads the current context of kubeconfigs, merged as kubectl merges them: the first entry of a name wins."""
+"""Reads the current context of kubeconfigs, and finds the proxy for its API server in the environment, as kubectl does.
+
+Kubeconfigs are merged: the first entry of a name wins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import yaml
+from yarl import URL
 
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
@@ -78,3 +85,26 @@ def _entry(documents: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapp
     if found is None:
         raise KeyError(name)
     return found.get(kind) or {}
+
+
+def proxy_of_environment(server: str) -> str | None:
+    """Return the proxy that HTTPS_PROXY or HTTP_PROXY names for a server, None if it is reached directly.
+
+    Hosts, domains and networks of NO_PROXY are reached directly, and so is loopback.
+    """
+    url, proxies = URL(server), getproxies()
+    address, host = proxies.get(url.scheme), url.host or ""
+    if not address or host == "localhost" or _is_in(host, "127.0.0.0/8,::1"):
+        return None
+    if proxy_bypass(f"{host}:{url.port}") or _is_in(host, proxies.get("no", "")):
+        return None
+    return address if "://" in address else f"http://{address}"
+
+
+def _is_in(host: str, networks: str) -> bool:
+    """Return whether a host is an IP address in one of the networks; other entries of the list are ignored."""
+    for network in networks.split(","):
+        with suppress(ValueError):
+            if ip_address(host) in ip_network(network.strip(), strict=False):
+                return True
+    return False

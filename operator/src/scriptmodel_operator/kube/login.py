@@ -11,8 +11,7 @@ from pathlib import Path
 from yarl import URL
 
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.kube.kubeconfig import Connection, Context, current_context
-from scriptmodel_operator.kube.proxies import proxy_of_environment
+from scriptmodel_operator.kube.kubeconfig import Connection, Context, current_context, proxy_of_environment
 
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
 _NO_PROXY = "not an address such as http://proxy.example.com:3128"
