@@ -23,6 +23,7 @@ from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
 from localpach.pps import jobs, lifecycle, pipelines, secrets
+from localpach.pps.execution import Workers
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.states import JobState
@@ -45,6 +46,8 @@ class Backend:
     master: Master
     limits: Limits
     transactions: Transactions
+    workers: Workers
+    downloads: frozenset[str] | None
 
     def perform(
         self,
@@ -61,6 +64,7 @@ class Backend:
 
     def check_new_pipeline(self, request: pps.CreatePipelineRequest) -> None:
         """Raise PachError for a pipeline that exceeds the limits or uses a missing secret."""
+        self.workers.check(request)
         with self.db.read() as txn:
             try:
                 pipelines.inspect(txn, pipeline_ref(request.pipeline))

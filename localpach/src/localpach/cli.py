@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from localpach import __version__
-from localpach.config import Settings
+from localpach.config import PodSettings, Settings
 from localpach.run.environment import parse_images
 from localpach.run.isolation import Isolation
 
@@ -95,9 +95,42 @@ def main() -> None:
     help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
 @click.option("--fsync/--no-fsync", help="Survive power cuts too, not only a kill of the process. Slower.")
+@click.option(
+    "--workers",
+    type=click.Choice(["processes", "kubernetes"]),
+    default="processes",
+    help="Where commands run. processes: on this machine; kubernetes: in pods of --worker-namespace, each attempt at a "
+    "datum as a Job.",
+)
+@click.option("--worker-namespace", default="", metavar="NAMESPACE", help="Namespace of the pods.")
+@click.option(
+    "--step-image", default="", metavar="IMAGE", help="Image with localpach, whose containers fetch and upload files."
+)
+@click.option(
+    "--transfer-listen",
+    default="0.0.0.0:30651",  # in a pod, where NetworkPolicy and tokens guard it
+    metavar="HOST:PORT",
+    help="Address for the files of pods. A token for each attempt guards it.",
+)
+@click.option("--transfer", default="", metavar="HOST:PORT", help="The same address, as pods reach it.")
+@click.option("--scratch", default="", metavar="QUANTITY", help="Size limit of /pfs in a pod, such as 20Gi.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with a token that clients need, except those of this machine. It is read at each call.",
+)
+@click.option(
+    "--allow-download",
+    "downloads",
+    multiple=True,
+    default=("*",),
+    metavar="HOST",
+    help='Host from which URLs may be fetched, also after a redirect; repeatable. "*" allows any, an empty one none.',
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print only warnings, errors and the ready line.")
 @click.option("--verbose", "-v", is_flag=True, help="Log every call.")
 def serve(
+    *,
     root: Path,
     listen: str,
     images: tuple[str, ...],
@@ -105,6 +138,14 @@ def serve(
     isolation: str,
     settle: float,
     fsync: bool,
+    workers: str,
+    worker_namespace: str,
+    step_image: str,
+    transfer_listen: str,
+    transfer: str,
+    scratch: str,
+    token_file: Path | None,
+    downloads: tuple[str, ...],
     quiet: bool,
     verbose: bool,
 ) -> None:
@@ -128,6 +169,12 @@ def serve(
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > LARGEST_PORT:
         raise click.UsageError(f"--listen: {listen!r} is not HOST:PORT")
+    pods = None
+    if workers == "kubernetes":
+        given = {"--worker-namespace": worker_namespace, "--step-image": step_image, "--transfer": transfer}
+        if missing := [name for name, value in given.items() if not value]:
+            raise click.UsageError(f"--workers kubernetes needs {', '.join(missing)}")
+        pods = PodSettings(worker_namespace, step_image, transfer, transfer_listen, scratch)
     settings = Settings(
         root=root.expanduser().absolute(),
         listen=listen,
@@ -136,6 +183,9 @@ def serve(
         isolation=None if isolation == "auto" else Isolation(isolation),
         settle=settle,
         fsync=fsync,
+        pods=pods,
+        token_file=token_file,
+        downloads=None if "*" in downloads else frozenset(downloads),
     )
     _serve(settings, quiet=quiet)
 

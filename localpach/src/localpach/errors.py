@@ -43,6 +43,12 @@ class InvalidArgumentError(PachError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class UnauthenticatedError(PachError):
+    """An error because a client has no token, or a wrong one."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
 class UnavailableError(PachError):
     """An error after which the client can retry."""
 

@@ -10,7 +10,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import grpc
 from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
@@ -22,7 +22,7 @@ from localpach.api.interceptor import ErrorTranslation
 from localpach.api.services import UNSUPPORTED, PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.backend import Backend, apply_request, register_end_hooks
-from localpach.config import Settings
+from localpach.config import PodSettings, Settings
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
@@ -31,12 +31,15 @@ from localpach.pfs.reading import Reader
 from localpach.pps.context import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
-from localpach.pps.runner import Machine
-from localpach.pps.validation import Limits
-from localpach.run.isolation import detect
+from localpach.pps.runner import Machine, ProcessWorkers
+from localpach.pps.validation import MAX_PARALLELISM, Limits
+from localpach.run.isolation import Isolation, detect
 from localpach.store.checking import require_intact
 from localpach.store.opening import open_store
 from localpach.transactions import Transactions
+
+if TYPE_CHECKING:
+    from localpach.pods.workers import PodWorkers
 
 log = logging.getLogger(__name__)
 
@@ -65,23 +68,28 @@ class Server:
         self._lock = lock_root(settings.root)
         self.db, self.contents = open_store(settings.root, fsync=settings.fsync)
         require_intact(self.db, self.contents)
-        self.isolation = settings.isolation or detect()
+        self.isolation = settings.isolation or (Isolation.REPLACE if settings.pods else detect())
         content = CommitContent()
         register_end_hooks(self.db, content)
         reader = Reader(self.db, content, self.contents)
         work = settings.root / "work"
+        claims = settings.root / "claims"
+        claims.mkdir(exist_ok=True)
+        logs = Logs(settings.root / "logs")
+        restrict_permissions(settings.root)
+        cluster_id = self._load_cluster_id()
+        self._pods = None if settings.pods is None else self._pod_workers(settings.pods, cluster_id)
         machine = Machine(
             contents=self.contents,
             images=settings.images,
             isolation=self.isolation,
             folder=work,
-            claims=settings.root / "claims",
+            claims=claims,
             slots=threading.Semaphore(PROCESSES),
         )
-        machine.claims.mkdir(exist_ok=True)
-        logs = Logs(settings.root / "logs")
-        restrict_permissions(settings.root)
-        self._master = Master(WorkerContext(self.db, content, reader, machine, settings.settle), logs, work)
+        workers = self._pods or ProcessWorkers(machine)
+        shared = WorkerContext(self.db, self.contents, content, reader, workers, settings.settle)
+        self._master = Master(shared, logs, work)
         transactions = Transactions(self.db, apply_request(content))
         backend = Backend(
             db=self.db,
@@ -90,14 +98,15 @@ class Server:
             reader=reader,
             logs=logs,
             master=self._master,
-            limits=Limits(pipelines=settings.pipeline_limit),
+            limits=Limits(settings.pipeline_limit, 0 if self._pods else MAX_PARALLELISM),
             transactions=transactions,
+            workers=workers,
+            downloads=settings.downloads,
         )
         self._garbage = GarbageCollector(self.db, self.contents)
-        cluster_id = self._load_cluster_id()
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(UNSUPPORTED)],
+            interceptors=[ErrorTranslation(UNSUPPORTED, settings.token_file)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -111,6 +120,8 @@ class Server:
         self.address = _bind(self._grpc, settings.listen)
 
     def __enter__(self) -> Server:
+        if self._pods is not None:
+            self._pods.start()
         self._master.start()
         self._garbage.start()
         self._grpc.start()
@@ -126,11 +137,22 @@ class Server:
         stopped = self._grpc.stop(GRACE_SECONDS)
         self.db.notifier.close()
         self._master.stop()
+        if self._pods is not None:
+            self._pods.stop()
         self._garbage.stop()
         stopped.wait()
         self.db.close()
         self.contents.close()
         self._lock.close()
+
+    def _pod_workers(self, pods: PodSettings, engine: str) -> PodWorkers:
+        from localpach.pods.api import KubernetesApi  # noqa: PLC0415  # importing it takes a second
+        from localpach.pods.manifest import StepSettings  # noqa: PLC0415  # likewise
+        from localpach.pods.workers import PodWorkers  # noqa: PLC0415  # likewise
+
+        steps = StepSettings(pods.image, pods.transfer, pods.scratch, pull_secrets=pods.pull_secrets)
+        api = KubernetesApi(pods.namespace)
+        return PodWorkers(self.db, self.contents, api, steps, pods.transfer_listen, engine)
 
     def _load_cluster_id(self) -> str:
         with self.db.write() as txn:

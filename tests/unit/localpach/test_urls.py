@@ -11,6 +11,8 @@ import grpc
 import pytest
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 
+from localpach.errors import FailedPreconditionError
+from localpach.pfs.urls import read_url
 from tests.unit.localpach.client import Client, commit
 
 PIECE = b"to be or not to be\n"
@@ -88,6 +90,20 @@ def test_errors_of_the_web_server_are_those_of_the_real_server(client: Client, n
     with serving(0, status=404) as (url, _started, _closed):
         assert refusal(client, repo, url) == f'error retrieving content from "{url}": 404 Not Found'
     assert refusal(client, repo, url).startswith(f'Get "{url}": Connection refused')
+
+
+def test_only_allowed_hosts_are_fetched_from_also_after_a_redirect() -> None:
+    def read(url: str, *hosts: str) -> bytes:
+        return b"".join(read_url(url, lambda _cancel: True, frozenset(hosts)))
+
+    with serving(1) as (url, _started, _closed):
+        elsewhere = url.replace("127.0.0.1", "localhost")
+        assert read(url, "127.0.0.1") == PIECE
+        with serving(0, {"Location": elsewhere}, status=302) as (redirect, _first, _second):
+            assert read(redirect, "127.0.0.1", "localhost") == PIECE
+            for given, hosts in ((url, ("example.com",)), (url, ()), (redirect, ("127.0.0.1",))):
+                with pytest.raises(FailedPreconditionError, match="is not among the hosts of its --allow-download"):
+                    read(given, *hosts)
 
 
 def refusal(client: Client, repo: str, url: str) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 
-from localpach.errors import PachError
+from localpach.errors import PachError, UnauthenticatedError
 from localpach.required import check_call
 from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 TRANSACTION_HEADER = "pach-transaction"
+AUTHN_HEADER = "authn-token"
+_LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 
 def active_transaction(context: grpc.ServicerContext) -> str | None:
@@ -27,10 +31,11 @@ def active_transaction(context: grpc.ServicerContext) -> str | None:
 
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
-    """A gRPC interceptor that converts errors to statuses and logs each call."""
+    """A gRPC interceptor that checks tokens, converts errors to statuses and logs each call."""
 
-    def __init__(self, unsupported: dict[str, str]) -> None:
+    def __init__(self, unsupported: dict[str, str], token_file: Path | None = None) -> None:
         self._unsupported = unsupported
+        self._token_file = token_file
 
     def intercept_service(
         self,
@@ -48,7 +53,18 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
             return grpc.unary_unary_rpc_method_handler(
                 _abort_unsupported(f"localpach does not support {name or method}")
             )
-        return _wrapped(handler, method)
+        return _wrapped(handler, method, self._check_access)
+
+    def _check_access(self, context: grpc.ServicerContext) -> None:
+        """Raise UnauthenticatedError for a client of another machine that has no valid token."""
+        if self._token_file is None or context.peer().startswith(_LOOPBACK):
+            return
+        given = next((str(value) for name, value in context.invocation_metadata() if name == AUTHN_HEADER), "")
+        if not given:
+            raise UnauthenticatedError("no authentication token (localpach has a --token-file)")
+        expected = self._token_file.read_text(encoding="utf-8").strip()
+        if not hmac.compare_digest(given.encode(), expected.encode()):
+            raise UnauthenticatedError("provided auth token is corrupted or has expired (see localpach's --token-file)")
 
 
 def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], Any]:
@@ -58,31 +74,39 @@ def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], An
     return answer
 
 
-def _wrapped(handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
+def _wrapped(
+    handler: grpc.RpcMethodHandler[Any, Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
+) -> grpc.RpcMethodHandler[Any, Any]:
     kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
     inner = getattr(handler, "_".join(kind))
     wrap = _streaming if handler.response_streaming else _single
     make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
     wrapped: grpc.RpcMethodHandler[Any, Any] = make(
-        wrap(inner, method),
+        wrap(inner, method, check_access),
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )
     return wrapped
 
 
-def _single(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
+def _single(
+    inner: Callable[..., Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
+) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
+            check_access(context)
             check_call(request)
             return inner(request, context)
 
     return call
 
 
-def _streaming(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
+def _streaming(
+    inner: Callable[..., Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
+) -> Callable[..., Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _reporting(method, context):
+            check_access(context)
             check_call(request)
             yield from inner(request, context)
 

@@ -41,6 +41,19 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -> tuple[PipelineState, str] | None:
     """Return the state and the reason that a pipeline version reports if its pods do not run; None if they run."""
+    refused = predict_creation(ref, version, details)
+    if refused is not None:
+        return refused
+    if details.scheduling_spec.priority_class_name not in _PRIORITY_CLASSES:
+        return PipelineState.RUNNING, ""  # although no pod is ever created
+    crash = _image_problem(details.transform.image) or _placement_problem(details)
+    return (PipelineState.CRASHING, crash) if crash else None
+
+
+def predict_creation(
+    ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
+) -> tuple[PipelineState, str] | None:
+    """Return the state and the reason of a pipeline version whose pods cannot be created; None if they can."""
     patch = _missing_field(details.pod_patch)
     problems = [*_metadata_problems(details.metadata), *_resource_problems(details)]
     if patch or problems:
@@ -53,10 +66,7 @@ def predict(ref: PipelineRef, version: int, details: pps.PipelineInfo.Details) -
         )
     if not details.transform.cmd:
         return PipelineState.FAILURE, "nothing to run: no transform.cmd"
-    if details.scheduling_spec.priority_class_name not in _PRIORITY_CLASSES:
-        return PipelineState.RUNNING, ""  # although no pod is ever created
-    crash = _image_problem(details.transform.image) or _placement_problem(details)
-    return (PipelineState.CRASHING, crash) if crash else None
+    return None
 
 
 def _metadata_problems(metadata: pps.Metadata) -> list[str]:

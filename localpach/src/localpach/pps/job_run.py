@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,11 @@ from localpach.pfs.listing import Tree
 from localpach.pps import datums, inputs, jobs, secrets
 from localpach.pps.context import WorkerContext
 from localpach.pps.datums import Datum, DatumInput, DatumRecord
+from localpach.pps.execution import Cancellation, CancelledError, DatumRunner, Execution, Outcome
 from localpach.pps.jobs import Counts, Job
 from localpach.pps.logs import Writer
 from localpach.pps.pipelines import Pipeline, expected_workers
 from localpach.pps.reuse import Base, find_base, paths_by_datum
-from localpach.pps.runner import Cancellation, CancelledError, DatumRunner, Outcome
 from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
@@ -31,12 +32,23 @@ TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missin
 
 
 class JobRun:
-    """The execution of one job."""
+    """The execution of one job. ``blocked`` is told why no command can run, or by an empty text that one can."""
 
-    def __init__(self, shared: WorkerContext, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
+    def __init__(
+        self,
+        shared: WorkerContext,
+        pipeline: Pipeline,
+        job: Job,
+        tmp: Path,
+        log: Writer,
+        blocked: Callable[[str], None],
+    ) -> None:
         self._shared = shared
         self._job = job
+        self._version = pipeline.version
         self._details = pipeline.message().details
+        self._blocked = blocked
+        self._begun = threading.Event()
         self._tmp = tmp
         self._log = log
         self._counts = Counts()
@@ -79,6 +91,9 @@ class JobRun:
             job = self._current_job(txn)
             if job.state == JobState.CREATED:
                 jobs.set_state(txn, job, JobState.STARTING)
+            elif self._shared.workers.outlive_server:
+                self._counts, self._has_stats = job.counts, bool(job.stats)
+                self._stats.ParseFromString(job.stats)
             elif job.state in (JobState.RUNNING, JobState.FINISHING):
                 jobs.restart(txn, job)
                 for commit in (jobs.output_commit(txn, job), jobs.meta_commit(txn, job)):
@@ -101,10 +116,19 @@ class JobRun:
                 reason = f"unrunnable because the following upstream pipelines failed: {names}"
                 jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
                 self._log.system(reason)
-            elif job.state == JobState.STARTING:
-                jobs.set_state(txn, job, JobState.RUNNING)
         if failed:
             raise CancelledError
+        if not self._shared.workers.outlive_server:
+            self._begin()  # a pod begins when it has found a node
+
+    def _begin(self) -> None:
+        """Report that the job runs, from which moment on its timeout counts."""
+        if not self._begun.is_set():
+            with self._shared.db.write() as txn:
+                job = self._current_job(txn)
+                if job.state == JobState.STARTING:
+                    jobs.set_state(txn, job, JobState.RUNNING)
+            self._begun.set()
 
     def _await_commit(self, ref: CommitRef) -> Commit:
         while True:
@@ -124,29 +148,34 @@ class JobRun:
 
     def _process_within_timeout(self) -> None:
         started = time.monotonic()
-        with self._shared.db.read() as txn:
-            job = self._current_job(txn)
-        limit = None
-        if self._details.HasField("job_timeout"):
-            spent = time.time_ns() - (job.started or job.created)
-            limit = (nanoseconds(self._details.job_timeout) - spent) / SECOND
-        if limit is not None and limit <= 0:
+        limited = self._details.HasField("job_timeout")
+        if limited and self._begun.is_set() and self._seconds_left() <= 0:
             self._time_out()
             raise CancelledError
         with ThreadPoolExecutor(max_workers=1) as clock:
             finished = Cancellation()
-            if limit is not None:
-                clock.submit(self._kill_after, limit, finished)
+            if limited:
+                clock.submit(self._enforce_timeout, finished)
             try:
                 self._process()
+                self._begin()
                 self.cancelled.wait(started + self._shared.settle - time.monotonic())
                 self._end()
             finally:
                 finished.set()
+                self._begun.set()
 
-    def _kill_after(self, seconds: float, finished: Cancellation) -> None:
-        if not finished.wait(seconds):
+    def _enforce_timeout(self, finished: Cancellation) -> None:
+        self._begun.wait()
+        if not finished.is_set and not finished.wait(self._seconds_left()):
             self._time_out()
+
+    def _seconds_left(self) -> float:
+        """Return the rest of the job's timeout, which counts from its start, also across a restart of the server."""
+        with self._shared.db.read() as txn:
+            job = self._current_job(txn)
+        spent = time.time_ns() - (job.started or job.created)
+        return (nanoseconds(self._details.job_timeout) - spent) / SECOND
 
     def _time_out(self) -> None:
         with self._shared.db.write() as txn:
@@ -155,8 +184,8 @@ class JobRun:
 
     def _process(self) -> None:
         self._log.system("the job started")
-        if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
-            self._log.system("GPU limits are ignored: the command can use all GPUs of this machine")
+        if note := self._shared.workers.note(self._details):
+            self._log.system(note)
         try:
             found = datums.of_input(self._input(), self._job.ref.id, self._open)
         except PachError as error:
@@ -166,16 +195,20 @@ class JobRun:
                 pass
             raise CancelledError from None
         with self._shared.db.read() as txn:
-            base = find_base(txn, self._job.ref.pipeline, *self._commits(txn))
-        new = [datum for datum in found if datum.id not in base.records]
-        known = [datum for datum in found if datum.id in base.records]
+            meta, output = self._commits(txn)
+            base = find_base(txn, self._job.ref.pipeline, meta, output)
+            done = {each.id: each for each in datums.of_commit(txn, meta) if each.job == self._job.ref.id}
+        self._failed = [each.id for each in done.values() if each.state == DatumState.FAILED]
+        todo = [datum for datum in found if datum.id not in done]
+        new = [datum for datum in todo if datum.id not in base.records]
+        known = [datum for datum in todo if datum.id in base.records]
         self._set_counts(replace(self._counts, total=len(found)))
         self._run_datums(new, {})
         if self._failed:
             return
-        self._process_known(known, base)
+        self._process_known(known, base, base.records.keys() - {datum.id for datum in found})
 
-    def _process_known(self, known: list[Datum], base: Base) -> None:
+    def _process_known(self, known: list[Datum], base: Base, removed: Set[str]) -> None:
         salt = self._details.salt
         every = self._details.reprocess_spec == EVERY_JOB
         before = base.records
@@ -190,7 +223,6 @@ class JobRun:
         if base.output is not None:
             with self._shared.db.read() as txn:
                 stale = paths_by_datum(txn, self._shared.content, base.output, before.keys() - kept)
-        removed = before.keys() - {datum.id for datum in known}
         with self._shared.db.write() as txn:
             meta, output = self._commits(txn)
             for record in skipped:
@@ -212,9 +244,17 @@ class JobRun:
             self._has_stats = True
         with self._shared.db.read() as txn:
             secret_variables = secrets.variables(txn, self._details.transform)
-        runner = DatumRunner(
-            self._shared.machine, self._details, secret_variables, self._job.ref, self._tmp, self.cancelled
+        execution = Execution(
+            job=self._job,
+            version=self._version,
+            details=self._details,
+            secrets=secret_variables,
+            tmp=self._tmp,
+            cancelled=self.cancelled,
+            begin=self._begin,
+            blocked=self._blocked,
         )
+        runner = self._shared.workers.runner(execution)
         with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
             for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
                 try:
@@ -227,11 +267,12 @@ class JobRun:
         self.cancelled.check()
         data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
         log = self._log.for_datum(datum.id, data)
-        with self._shared.machine.contents.session() as session:
+        with self._shared.contents.session() as session:
             outcome = runner.run(datum, session, self._tree, log)
             session.flush()
             with self._shared.db.write() as txn:
                 self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
+            outcome.stored()
 
     def _store_result(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
         meta, output = self._commits(txn)

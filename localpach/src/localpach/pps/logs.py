@@ -118,6 +118,15 @@ class Logs:
                 _append(log, text)
                 log.changed.notify_all()
 
+    def last_user_time(self, version: int, job: str, datum: str) -> int:
+        """Return the time of the last line that the command of a datum has written; 0 if it has written none."""
+        log = self._open.get(version)
+        if log is None:
+            return 0
+        with log.path.open(encoding="utf-8", errors="replace") as file:
+            lines = [line for text in file if (line := _parsed(text)) and line.get("user")]
+        return max((line["ts"] for line in lines if (line["job"], line.get("datum")) == (job, datum)), default=0)
+
     def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
         """Yield the lines written so far that pass a filter."""
         log = self._open.get(version)
@@ -173,14 +182,18 @@ def _append(log: _Log, text: str) -> None:
 
 def _messages(lines: Iterable[str], log_filter: LogFilter) -> Iterator[pps.LogMessage]:
     for text in lines:
-        if not text.endswith("\n"):
-            continue  # truncated by a kill
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue  # truncated by an earlier kill or a full disk
-        if log_filter.accepts(line):
+        line = _parsed(text)
+        if line is not None and log_filter.accepts(line):
             yield _message(line)
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """Return a line; None for one that a kill or a full disk has truncated."""
+    try:
+        line: dict[str, Any] | None = json.loads(text) if text.endswith("\n") else None
+    except ValueError:
+        return None
+    return line
 
 
 def _message(line: dict[str, Any]) -> pps.LogMessage:
@@ -218,17 +231,21 @@ class Writer:
         """Write a line of the worker."""
         self._write(text, user=False)
 
-    def user(self, text: str) -> None:
-        """Write a line of the user's command."""
-        self._write(text, user=True)
+    def user(self, text: str, moment: int = 0) -> None:
+        """Write a line of the user's command; ``moment`` is its time in nanoseconds, now if it is 0."""
+        self._write(text, user=True, moment=moment)
+
+    def last_user_time(self) -> int:
+        """Return the time of the last line of the datum's command; 0 if there is none."""
+        return self.logs.last_user_time(self.version, self.job.id, self.datum)
 
     def for_datum(self, datum: str, data: tuple[tuple[str, str], ...]) -> Writer:
         """Return a writer for a datum of this job."""
         return Writer(self.logs, self.version, self.worker, self.job, datum, data)
 
-    def _write(self, text: str, *, user: bool) -> None:
+    def _write(self, text: str, *, user: bool, moment: int = 0) -> None:
         line: dict[str, Any] = {
-            "ts": time.time_ns(),
+            "ts": moment or time.time_ns(),
             "project": self.job.pipeline.project,
             "pipeline": self.job.pipeline.name,
             "job": self.job.id,

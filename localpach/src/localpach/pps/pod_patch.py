@@ -51,6 +51,14 @@ def parse_pod_patch(text: str) -> PodPatch:
     return PodPatch(mounts, variables)
 
 
+def check_mounts(patch: PodPatch) -> None:
+    """Raise UnimplementedError for a mount at a path that this machine has already."""
+    for path in patch.mounts:
+        top = PurePosixPath(path).parts[1]
+        if Path("/", top).exists():
+            raise _unsupported(f"mountPath {path!r} cannot be used, because /{top} exists on this machine")
+
+
 def _unsupported(why: str) -> UnimplementedError:
     return UnimplementedError(f"localpach does not support this pod_patch: {why}")
 
@@ -91,8 +99,8 @@ def _mount(value: Any, claims: Mapping[str, str]) -> dict[str, PurePosixPath]:
     parts = PurePosixPath(path).parts
     if parts[:1] != ("/",) or len(parts) < 2 or ".." in parts:
         raise _unsupported(f"mountPath {path!r} must be absolute and below the root, without '..'")
-    if parts[1] == "pfs" or Path("/", parts[1]).exists():
-        raise _unsupported(f"mountPath {path!r} cannot be used, because /{parts[1]} exists on this machine")
+    if parts[1] == "pfs":
+        raise _unsupported(f"mountPath {path!r} cannot be used, because the datum's files are there")
     return {str(PurePosixPath(path)): PurePosixPath(claims[name], folder)}
 
 

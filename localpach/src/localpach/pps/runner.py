@@ -1,4 +1,4 @@
-"""Execution of one datum: its input files, its command, its retries and its output."""
+"""Execution of a datum by a process of this machine: its input files, its command, its retries and its output."""
 
 from __future__ import annotations
 
@@ -16,11 +16,21 @@ from localpach.errors import PachError
 from localpach.messages import SECOND, duration, nanoseconds, pps
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
+from localpach.pps.admission import predict
 from localpach.pps.datums import Datum, DatumInput
+from localpach.pps.execution import (
+    CancelledError,
+    Execution,
+    FailedAttemptError,
+    Outcome,
+    TransferError,
+    datum_variables,
+    top,
+)
 from localpach.pps.logs import Writer
-from localpach.pps.pod_patch import parse_pod_patch
-from localpach.pps.states import DatumState
-from localpach.refs import JobRef
+from localpach.pps.pod_patch import check_mounts, parse_pod_patch
+from localpach.pps.states import DatumState, PipelineState
+from localpach.refs import PipelineRef
 from localpach.run.environment import kept_in_tmp, variables_in
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
@@ -28,62 +38,8 @@ from localpach.run.quantity import parse_quantity
 from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
 from localpach.store.contents import Contents, Session
 
-DEFAULT_RETRIES = 3
 SLOT_RECHECK_SECONDS = 0.5
 FROM_SIGNAL = 128
-
-
-class CancelledError(Exception):
-    """An error because the job was stopped or deleted while it was running."""
-
-
-class FailedAttemptError(Exception):
-    """An error because an attempt to process a datum failed."""
-
-
-class TransferError(FailedAttemptError):
-    """An error because input files could not be written or output files could not be stored."""
-
-
-class Cancellation:
-    """A cancellation flag that wakes the threads that wait for an event of the job."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._events: set[threading.Event] = set()
-        self.is_set = False
-
-    def set(self) -> None:
-        """Request cancellation."""
-        with self._lock:
-            self.is_set = True
-            for event in self._events:
-                event.set()
-
-    def subscribe(self, event: threading.Event) -> None:
-        """Subscribe an event, which is set on cancellation."""
-        with self._lock:
-            self._events.add(event)
-            if self.is_set:
-                event.set()
-
-    def unsubscribe(self, event: threading.Event) -> None:
-        """Unsubscribe an event."""
-        with self._lock:
-            self._events.discard(event)
-
-    def check(self) -> None:
-        """Raise CancelledError if cancellation was requested."""
-        if self.is_set:
-            raise CancelledError
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for some seconds; return True as soon as cancellation is requested."""
-        event = threading.Event()
-        self.subscribe(event)
-        event.wait(max(0.0, seconds))
-        self.unsubscribe(event)
-        return self.is_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,40 +56,49 @@ class Machine:
     slots: threading.Semaphore
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of a datum, and the changes that its output makes to the output commit."""
+class ProcessWorkers:
+    """Workers that are processes of this machine, which end with the server."""
 
-    state: DatumState
-    reason: str
-    stats: pps.ProcessStats
-    output: Changes
+    outlive_server = False
 
-
-class DatumRunner:
-    """Runs the datums of one job."""
-
-    def __init__(
-        self,
-        machine: Machine,
-        details: pps.PipelineInfo.Details,
-        secrets: dict[str, str],
-        job: JobRef,
-        tmp: Path,
-        cancelled: Cancellation,
-    ) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._details = details
-        self._patch = parse_pod_patch(details.pod_patch)
-        self._secrets = secrets
-        self._job = job
-        self._tmp = tmp
-        self._cancelled = cancelled
+
+    def check(self, request: pps.CreatePipelineRequest) -> None:
+        """Raise UnimplementedError for a patch that this machine cannot follow."""
+        check_mounts(parse_pod_patch(request.pod_patch))
+
+    def predict(
+        self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
+    ) -> tuple[PipelineState, str] | None:
+        """Return the state that Kubernetes would report of pods that do not run; None if they would run."""
+        return predict(ref, version, details)
+
+    def note(self, details: pps.PipelineInfo.Details) -> str:
+        """Return what the log says about GPUs."""
+        if details.resource_limits.HasField("gpu") or details.resource_requests.HasField("gpu"):
+            return "GPU limits are ignored: the command can use all GPUs of this machine"
+        return ""
+
+    def runner(self, execution: Execution) -> ProcessRunner:
+        """Return the runner of a job's datums."""
+        return ProcessRunner(self._machine, execution)
+
+
+class ProcessRunner:
+    """Runs the datums of one job as processes."""
+
+    def __init__(self, machine: Machine, execution: Execution) -> None:
+        self._machine = machine
+        self._execution = execution
+        self._details = execution.details
+        self._patch = parse_pod_patch(execution.details.pod_patch)
+        self._cancelled = execution.cancelled
 
     def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
         """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
         stats = pps.ProcessStats()
-        tries = self._details.datum_tries if self._details.datum_tries > 0 else DEFAULT_RETRIES + 1
+        tries = self._execution.tries
         state, reason = DatumState.FAILED, ""
         for attempt in range(1, tries + 1):
             stats = pps.ProcessStats()
@@ -195,7 +160,7 @@ class DatumRunner:
 
     def _download(self, each: DatumInput, tree: Tree, pfs: Path) -> int:
         """Write the files of an input; return the number of bytes written."""
-        files = ((e.path, e.parts) for e in tree.walk(_top(each.path)) if not e.is_dir)
+        files = ((e.path, e.parts) for e in tree.walk(top(each.path)) if not e.is_dir)
         try:
             return write_input(
                 self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
@@ -227,7 +192,7 @@ class DatumRunner:
             stdin="".join(f"{line}\n" for line in stdin).encode(),
             pfs=work / "pfs",
             scratch=scratch,
-            tmp=self._tmp,
+            tmp=self._execution.tmp,
             tmp_keeps=kept_in_tmp(self._machine.images.values()),
             store=self._machine.folder.parent,
             mounts=self._mounts(),
@@ -281,20 +246,8 @@ class DatumRunner:
         variables = variables_in(self._machine.images.get(transform.image))
         variables |= dict(transform.env)
         variables |= self._patch.variables
-        variables |= self._secrets
-        variables["PPS_PIPELINE_NAME"] = self._job.pipeline.name
-        variables["PPS_PROJECT_NAME"] = self._job.pipeline.project
-        for each in datum.inputs:
-            variables[each.name] = f"/pfs/{each.name}{each.path}".rstrip("/")
-            variables[f"{each.name}_COMMIT"] = each.commit
-            if each.join_on:
-                variables[f"PACH_DATUM_{each.name}_JOIN_ON"] = each.join_on
-            if each.group_by:
-                variables[f"PACH_DATUM_{each.name}_GROUP_BY"] = each.group_by
-        variables["PACH_DATUM_ID"] = datum.id
-        variables["PACH_JOB_ID"] = self._job.id
-        variables["PACH_OUTPUT_COMMIT_ID"] = self._job.id
-        return variables
+        variables |= self._execution.secrets
+        return variables | datum_variables(self._execution.job.ref, datum)
 
 
 def _since(start: int) -> str:
@@ -305,10 +258,6 @@ def _format_status(status: int) -> str:
     """Format an exit status of a shell in the words of Go."""
     name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
     return f"signal: {name.lower()}" if name else f"exit status {status}"
-
-
-def _top(path: str) -> str:
-    return path if path == "/" else path.rstrip("/")
 
 
 def _resolve_link(link: Path, pfs: Path) -> Path:

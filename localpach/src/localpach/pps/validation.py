@@ -29,7 +29,7 @@ _CALL_TO_ACTION = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of an unlicensed server. 0 pipelines means no limit."""
+    """The limits of an unlicensed server. 0 means no limit."""
 
     pipelines: int = 16
     parallelism: int = MAX_PARALLELISM
@@ -41,7 +41,7 @@ class Limits:
                 f"{_PRODUCT} requires an activation key to create more than {self.pipelines} total pipelines "
                 f"(you have {existing}). {_CALL_TO_ACTION}"
             )
-        if request.parallelism_spec.constant > self.parallelism:
+        if self.parallelism and request.parallelism_spec.constant > self.parallelism:
             raise PachError(
                 f"{_PRODUCT} requires an activation key to create pipelines with parallelism more than "
                 f"{self.parallelism}. {_CALL_TO_ACTION}"

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from localpach.errors import JobFinishedError, NotFoundError
 from localpach.pps import jobs, pipelines
-from localpach.pps.admission import predict
 from localpach.pps.context import WorkerContext
+from localpach.pps.execution import Cancellation
 from localpach.pps.job_run import JobRun
 from localpach.pps.logs import Logs, Writer
 from localpach.pps.pipelines import Pipeline
-from localpach.pps.runner import Cancellation
 from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.run.tree import remove_tree
@@ -77,12 +76,12 @@ class Worker(threading.Thread):
         if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._stopping.wait(STARTUP_SECONDS):
             return
         details = self.pipeline.message().details
-        failure = predict(self.pipeline.ref, self.pipeline.version, details)
+        failure = self._shared.workers.predict(self.pipeline.ref, self.pipeline.version, details)
         if failure is not None:
             self._set_state(*failure)
             return
-        if details.autoscaling:
-            self._enter_standby()
+        if details.autoscaling and not (self._shared.workers.outlive_server and self._next_job()):
+            self._enter_standby()  # which deletes the log, that a job in progress goes on to write
         else:
             self._enter_running()
         self._serve(autoscaling=details.autoscaling)
@@ -105,7 +104,7 @@ class Worker(threading.Thread):
 
     def _run_job(self, job: jobs.Job) -> None:
         writer = Writer(self._logs, self.pipeline.id, self.pod_name, job.ref)
-        run = JobRun(self._shared, self.pipeline, job, self._tmp, writer)
+        run = JobRun(self._shared, self.pipeline, job, self._tmp, writer, self._report_blocked)
         self._current = run
         self._cancel_if_stopping(run)
         with self._shared.db.notifier.subscribe(("job", job.ref)) as changed:
@@ -174,6 +173,10 @@ class Worker(threading.Thread):
         self._set_state(PipelineState.STANDBY, workers=0)
         self._logs.discard(self.pipeline.id)
 
+    def _report_blocked(self, reason: str) -> None:
+        """Report why no pod of the pipeline can start; with an empty reason, that one can."""
+        self._set_state(PipelineState.CRASHING if reason else PipelineState.RUNNING, reason)
+
     def _state(self) -> PipelineState:
         with self._shared.db.read() as txn:
             found = pipelines.find_latest(txn, self.pipeline.ref)
@@ -182,7 +185,9 @@ class Worker(threading.Thread):
     def _set_state(self, state: PipelineState, reason: str = "", workers: int | None = None) -> None:
         with self._shared.db.write() as txn:
             found = pipelines.find_latest(txn, self.pipeline.ref)
-            if found is None or found.id != self.pipeline.id or found.stopped or found.state == state:
+            if found is None or found.id != self.pipeline.id or found.stopped:
+                return
+            if (found.state, found.reason) == (state, reason):
                 return
             pipelines.set_state(txn, found, state, reason)
             if workers is not None:

@@ -1,0 +1,106 @@
+"""Workers that are pods: what jobs ask of them, and the thread that deletes the Jobs that are no longer needed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from localpach.errors import UnimplementedError
+from localpach.messages import pps
+from localpach.pods import attempts
+from localpach.pods.api import UNREACHABLE, KubernetesApi
+from localpach.pods.manifest import ENGINE_LABEL, StepSettings
+from localpach.pods.patch import pod_settings
+from localpach.pods.runner import Cluster, PodRunner
+from localpach.pods.transfer import Transfer
+from localpach.pods.watch import Watch
+from localpach.pps.admission import predict_creation
+from localpach.pps.execution import DatumRunner, Execution
+from localpach.pps.states import PipelineState
+from localpach.refs import PipelineRef
+from localpach.store.contents import Contents
+from localpach.store.database import Database
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 5.0
+
+
+class PodWorkers:
+    """Workers that are pods of one namespace. They go on while the server is away."""
+
+    outlive_server = True
+
+    def __init__(
+        self, db: Database, contents: Contents, api: KubernetesApi, steps: StepSettings, listen: str, engine: str
+    ) -> None:
+        self._db = db
+        watch = Watch(api, f"{ENGINE_LABEL}={engine}")
+        self._cluster = Cluster(db, contents, api, watch, Transfer(listen, self._is_open), steps, engine)
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep_always, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        """Watch the cluster and serve the pods' steps."""
+        self._cluster.watch.start()
+        self._cluster.transfer.start()
+        self._sweeper.start()
+
+    def stop(self) -> None:
+        """Stop serving; the pods go on."""
+        self._stopping.set()
+        self._cluster.watch.stop()
+        self._cluster.transfer.stop()
+        self._sweeper.join()
+
+    def check(self, request: pps.CreatePipelineRequest) -> None:
+        """Raise UnimplementedError for what would need a wrapper in the user's image."""
+        transform = request.transform
+        for name in ("stdin", "err_cmd", "err_stdin", "accept_return_code"):
+            if getattr(transform, name):
+                raise UnimplementedError(
+                    f"localpach does not support transform.{name} in pods: run a shell as the command, "
+                    '["sh", "-c", "..."]'
+                )
+        pod_settings(request.pod_patch)
+
+    def predict(
+        self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
+    ) -> tuple[PipelineState, str] | None:
+        """Return the state of a pipeline whose pods Kubernetes would refuse. Where they find room, it says itself."""
+        return predict_creation(ref, version, details)
+
+    def note(self, details: pps.PipelineInfo.Details) -> str:
+        """Return nothing: Kubernetes keeps to the resources of a pod."""
+        del details
+        return ""
+
+    def runner(self, execution: Execution) -> DatumRunner:
+        """Return the runner of a job's datums."""
+        return PodRunner(self._cluster, execution)
+
+    def _is_open(self, token: bytes) -> bool:
+        with self._db.read() as txn:
+            return attempts.is_open(txn, token)
+
+    def _sweep_always(self) -> None:
+        with self._db.notifier.subscribe("attempts") as changed:
+            while not self._stopping.is_set():
+                changed.clear()
+                if self._cluster.watch.synced.is_set():
+                    self._sweep()
+                changed.wait(SWEEP_SECONDS)
+
+    def _sweep(self) -> None:
+        """Delete the Jobs that belong to no unfinished attempt: of stopped jobs, and those that a kill has left."""
+        names = self._cluster.watch.job_names()  # before the rows: a Job is created after its row
+        with self._db.write() as txn:
+            attempts.forget_finished(txn)
+            needed = attempts.open_names(txn)
+        for name in names:
+            if name not in needed:
+                try:
+                    self._cluster.api.delete_job(name)
+                except UNREACHABLE as error:
+                    log.warning("cannot delete Job %s, trying again: %s", name, error)
+                    return

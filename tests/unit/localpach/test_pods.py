@@ -1,0 +1,248 @@
+"""Workers that are pods, in a cluster that runs them as processes: retries, disruptions, restarts, borders."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
+
+from localpach.config import PodSettings, Settings
+from localpach.pods import api, frames, steps
+from localpach.server import Server
+from tests.unit.localpach.client import Client, Name, sh, until
+from tests.unit.localpach.pods import Cluster
+
+COPY = sh("cp /pfs/in/* /pfs/out/; echo copied; echo secret is $WORD >&2")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Return a cluster that localpach uses in place of a real one."""
+    found = Cluster()
+    monkeypatch.setattr(api, "KubernetesApi", lambda _namespace: found)
+    yield found
+    found.unschedulable = ""
+    for name in list(found.objects["jobs"]):
+        found.delete_job(name)
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(root: Path, port: int) -> Iterator[Client]:
+    """Serve a root folder with workers that are pods."""
+    address = f"127.0.0.1:{port}"
+    pods = PodSettings(Cluster.namespace, image="localpach", transfer=address, transfer_listen=address)
+    with Server(Settings(root, "127.0.0.1:0", pipeline_limit=0, settle=0.0, pods=pods)) as server:
+        client = Client(server.address)
+        yield client
+        client.channel.close()
+
+
+@pytest.fixture
+def client(cluster: Cluster, tmp_path: Path, port: int) -> Iterator[Client]:
+    """Return a client of a server whose workers are pods."""
+    with serving(tmp_path / "root", port) as found:
+        yield found
+
+
+def running(cluster: Cluster) -> list[str]:
+    """Return the names of the pods whose command runs."""
+    return [job for job in list(cluster.objects["jobs"]) if cluster.state(job).get("running")]
+
+
+def test_a_datum_goes_through_a_pod_and_leaves_nothing_behind(
+    client: Client, cluster: Cluster, name: Name, corpus: str
+) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, COPY, corpus)
+    info = client.finished_job(train, uuid)
+    assert (info.state, info.data_processed, info.restart) == (pps.JOB_SUCCESS, 1, 0)
+    assert client.read(train, "/a.txt", uuid) == b"alpha\n"
+    assert client.lines(train, uuid)[0] == "copied"
+    until(lambda: not cluster.objects["jobs"] and not cluster.objects["secrets"])
+
+
+def test_an_output_file_of_several_parts_arrives_whole(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    script = sh("head -c 9000000 /dev/zero >/pfs/out/zeros; mkdir /pfs/out/d; touch /pfs/out/d/empty")
+    uuid = client.create_pipeline(train, script, corpus)
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert client.read(train, "/zeros", uuid) == bytes(9_000_000)
+    assert client.paths(train, uuid) == ["/d/empty", "/zeros"]
+
+
+def test_a_failing_command_uses_up_its_tries_with_one_job_each(
+    client: Client, cluster: Cluster, name: Name, corpus: str
+) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("echo no; exit 3"), corpus, datum_tries=2)
+    info = client.finished_job(train, uuid)
+    assert (info.state, info.data_failed, len(cluster.created)) == (pps.JOB_FAILURE, 1, 2)
+    assert client.lines(train, uuid) == ["no", "no"]
+    assert "try 2 of 2 failed: exit status 3" in client.lines(train, uuid, user=False)
+
+
+def test_a_disruption_costs_no_try(client: Client, cluster: Cluster, name: Name, corpus: str, tmp_path: Path) -> None:
+    train, flag = name("train"), tmp_path / "go"
+    script = sh(f"until [ -e {flag} ]; do sleep 0.02; done; touch /pfs/out/done")
+    uuid = client.create_pipeline(train, script, corpus, datum_tries=1)
+    (first,) = until(lambda: running(cluster))
+    cluster.disrupt(first)
+    until(lambda: set(running(cluster)) - {first})
+    flag.touch()
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert len(cluster.created) == 2
+
+
+def test_a_pod_that_finds_no_node_makes_the_pipeline_say_so(
+    client: Client, cluster: Cluster, name: Name, corpus: str
+) -> None:
+    train, words = name("train"), "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    cluster.unschedulable = words
+    uuid = client.create_pipeline(train, COPY, corpus)
+
+    def pipeline() -> pps.PipelineInfo:
+        return client.pps.InspectPipeline(pps.InspectPipelineRequest(pipeline=pps.Pipeline(name=train)))
+
+    until(lambda: (pipeline().state, pipeline().reason) == (pps.PIPELINE_CRASHING, words))
+    assert client.job(train, uuid).state == pps.JOB_STARTING
+    cluster.unschedulable = ""
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert pipeline().state == pps.PIPELINE_RUNNING
+
+
+def test_a_stopped_job_has_its_pod_deleted(client: Client, cluster: Cluster, name: Name, corpus: str) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("sleep 100"), corpus)
+    until(lambda: running(cluster))
+    client.pps.StopJob(pps.StopJobRequest(job=client.job(train, uuid).job))
+    until(lambda: not cluster.objects["jobs"])
+
+
+def test_a_restarted_server_adopts_the_pod_that_runs(cluster: Cluster, name: Name, tmp_path: Path, port: int) -> None:
+    train, flag = name("train"), tmp_path / "go"
+    script = sh(f"echo before; until [ -e {flag} ]; do sleep 0.02; done; echo after; touch /pfs/out/done")
+    with serving(tmp_path / "root", port) as client:
+        client.create_repo("plays")
+        client.put("plays", {"/a.txt": b"a"})
+        uuid = client.create_pipeline(train, script, "plays", autoscaling=True)
+        until(lambda: running(cluster))
+        until(lambda: client.lines(train, uuid) == ["before"])
+    with serving(tmp_path / "root", port) as client:
+        flag.touch()
+        info = client.finished_job(train, uuid)
+        assert (info.state, info.data_processed, len(cluster.created)) == (pps.JOB_SUCCESS, 1, 1)
+        assert client.paths(train, uuid) == ["/done"]
+
+
+def test_a_command_may_end_while_the_server_is_away(cluster: Cluster, name: Name, tmp_path: Path, port: int) -> None:
+    train, flag = name("train"), tmp_path / "go"
+    script = sh(f"until [ -e {flag} ]; do sleep 0.02; done; echo after; touch /pfs/out/done")
+    with serving(tmp_path / "root", port) as client:
+        client.create_repo("plays")
+        client.put("plays", {"/a.txt": b"a"})
+        uuid = client.create_pipeline(train, script, "plays")
+        until(lambda: running(cluster))
+    flag.touch()
+    until(lambda: [job for job in cluster.objects["jobs"] if cluster.state(job).get("terminated")])
+    with serving(tmp_path / "root", port) as client:
+        assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+        assert (client.lines(train, uuid), len(cluster.created)) == (["after"], 1)
+
+
+def test_jobs_go_on_while_the_api_server_is_away(
+    client: Client, cluster: Cluster, name: Name, corpus: str, tmp_path: Path
+) -> None:
+    train, flag = name("train"), tmp_path / "go"
+    script = sh(f"echo one; until [ -e {flag} ]; do sleep 0.02; done; echo two; touch /pfs/out/done")
+    uuid = client.create_pipeline(train, script, corpus)
+    until(lambda: running(cluster))
+    until(lambda: client.lines(train, uuid) == ["one"])
+    cluster.away.set()
+    flag.touch()
+    job = until(lambda: next(iter(cluster.objects["jobs"]), None))
+    until(lambda: cluster.state(job).get("terminated"))
+    cluster.away.clear()
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert (client.lines(train, uuid), len(cluster.created)) == (["one", "two"], 1)
+
+
+def test_a_job_that_kubernetes_refuses_fails_with_its_words(
+    client: Client, cluster: Cluster, name: Name, corpus: str
+) -> None:
+    train = name("train")
+    cluster.refuses = "spec.template.spec.runtimeClassName: Invalid value"
+    uuid = client.create_pipeline(train, COPY, corpus, datum_tries=1)
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    assert client.lines(train, uuid) == [f"Kubernetes refuses the Job: {cluster.refuses}"]
+
+
+def test_a_datum_that_takes_too_long_is_killed(client: Client, name: Name, corpus: str) -> None:
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("sleep 100"), corpus, datum_tries=1, datum_timeout=Duration(seconds=1))
+    assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
+    assert "try 1 of 1 failed: the datum timed out" in client.lines(train, uuid, user=False)
+
+
+@pytest.mark.parametrize(("field", "value"), [("stdin", ["true"]), ("err_cmd", ["true"]), ("accept_return_code", [3])])
+def test_what_would_need_a_wrapper_in_the_image_is_refused(
+    client: Client, name: Name, corpus: str, field: str, value: list[object]
+) -> None:
+    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name("train")))
+    request.transform.cmd.append("true")
+    getattr(request.transform, field).extend(value)
+    request.input.pfs.repo, request.input.pfs.glob = corpus, "/"
+    with pytest.raises(grpc.RpcError) as caught:
+        client.pps.CreatePipeline(request)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert f"transform.{field} in pods" in caught.value.details()
+
+
+def test_links_out_of_pfs_fail_the_datum_and_links_within_are_resolved(client: Client, name: Name, corpus: str) -> None:
+    within, outside = name("within"), name("outside")
+    uuid = client.create_pipeline(within, sh("ln -s /pfs/in/a.txt /pfs/out/link"), corpus)
+    assert client.finished_job(within, uuid).state == pps.JOB_SUCCESS
+    assert client.read(within, "/link", uuid) == b"alpha\n"
+    uuid = client.create_pipeline(outside, sh("ln -s /etc/hostname /pfs/out/link"), corpus, datum_tries=1)
+    assert client.finished_job(outside, uuid).state == pps.JOB_FAILURE
+    assert "the link leads to /etc/hostname, out of /pfs" in client.lines(outside, uuid)[0]
+
+
+def test_a_token_is_good_for_its_attempt_alone(
+    client: Client, cluster: Cluster, name: Name, corpus: str, port: int, tmp_path: Path
+) -> None:
+    del cluster
+    train = name("train")
+    uuid = client.create_pipeline(train, sh("true"), corpus)
+    client.finished_job(train, uuid)
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        for token in ("", "another"):
+            with pytest.raises(grpc.RpcError) as caught:
+                steps.fetch(channel, token, tmp_path)
+            assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_stream_of_files_that_breaks_off_or_was_changed_is_noticed() -> None:
+    whole = list(frames.send([("/a", [b"text"])]))
+
+    @contextmanager
+    def sink(_path: str) -> Iterator[Callable[[bytes], object]]:
+        yield lambda _piece: None
+
+    assert frames.receive(iter(whole), sink) == 4
+    for damaged in (whole[:-1], whole[:1], [whole[0], b"dtexT", *whole[2:]]):
+        with pytest.raises(frames.BrokenTransferError):
+            frames.receive(iter(damaged), sink)
