@@ -69,3 +69,6 @@ class Namespace(Cluster):
 
     def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
         return self.running.kubectl(f"--namespace={self.namespace}", *args, stdin=stdin, check=check)
+
+    def get(self, name: str) -> Object:
+        return self.running.get("scriptmodel", name, f"--namespace={self.namespace}")
