@@ -24,6 +24,8 @@ SCHEMA = CHART / "values.schema.json"
 MANIFESTS = ROOT / "manifests"
 NAMESPACE = "scriptmodel-system"
 RELEASE = "scriptmodel-operator"
+PACHD = "--set=pachd.address=pachd.default.svc:30650"
+"""Plain manifests are for a Pachyderm; what runs without one needs names of its own for each release."""
 TEMPLATES = {
     "rbac.yaml": ("serviceaccount", "rbac", "rbac-people"),
     "deployment.yaml": ("deployment",),
@@ -38,13 +40,13 @@ _OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n
 
 
 def manifests() -> dict[Path, str]:
-    """Return the text of each plain manifest, rendered from the chart with its default values."""
+    """Return the text of each plain manifest, rendered from the chart for a Pachyderm."""
     return {MANIFESTS / name: HEADER + _rendered(templates) for name, templates in TEMPLATES.items()}
 
 
 def _rendered(templates: tuple[str, ...]) -> str:
     shown = [f"--show-only=templates/{name}.yaml" for name in templates]
-    command = [str(helm()), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", *shown]
+    command = [str(helm()), "template", RELEASE, str(CHART), f"--namespace={NAMESPACE}", PACHD, *shown]
     text = _OF_HELM.sub("", subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return text.removeprefix("---\n")
 

@@ -13,6 +13,7 @@ from dev.stack import ControlPlane
 from tests.chart.monitoring import CUSTOM_RESOURCES
 
 WATCHED = ("team-a", "team-b")
+WORKERS = f"{NAMESPACE}-workers"
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,9 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
             running.kubectl("apply", "--server-side", "-f", f"manifests/{name}.yaml")
         for name in WATCHED:
             running.kubectl("create", "namespace", name)
+        restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+        workers = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WORKERS, "labels": restricted}}
+        running.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(workers))
         running.wait_for_definitions()
         yield running
 

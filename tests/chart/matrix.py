@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.chart.rendering import Object, merged, nested
+from tests.chart.rendering import OWN_PACHD, Object, merged, nested
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
@@ -42,6 +42,14 @@ CHANGES: dict[str, Any] = {
     "pachd.secret.addressKey": ("address", SECRET),
     "pachd.secret.tokenKey": ("token", SECRET),
     "pachd.secret.caKey": ("ca.pem", SECRET),
+    "localpach.storage.size": ("1Ti", OWN_PACHD),
+    "localpach.storage.className": ("fast", OWN_PACHD),
+    "localpach.scratch": ("", OWN_PACHD),
+    "localpach.workerNamespace": ("workers", OWN_PACHD),
+    "localpach.createWorkerNamespace": (False, OWN_PACHD),
+    "localpach.tokenSecret": ("theirs", OWN_PACHD),
+    "localpach.clusterIP": ("10.96.0.50", OWN_PACHD),
+    "localpach.resources": ({"requests": {"memory": "2Gi"}}, OWN_PACHD),
     "publicConfig.create": False,
     "publicConfig.address": "grpcs://pachd.team-a.svc:30650",
     "publicConfig.certificates": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
@@ -107,6 +115,7 @@ CHANGES: dict[str, Any] = {
     "networkPolicy.metricsFrom": ([{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}], POLICY),
     "networkPolicy.apiServerPorts": ([16443], POLICY),
     "networkPolicy.pachdPorts": ([1651], POLICY),
+    "networkPolicy.corpusPorts": ([8080], POLICY | OWN_PACHD),
     "networkPolicy.egress": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], POLICY),
     "serviceMonitor.enabled": True,
     "serviceMonitor.labels": ({"release": "prometheus"}, MONITORED),
@@ -144,7 +153,8 @@ for _path in sorted(set(CHANGES) - _SWITCHES_OFF):
     ALL_AT_ONCE = merged(ALL_AT_ONCE, change(_path)[1])
 
 COMBINATIONS: dict[str, Object] = {
-    "defaults": {},
+    "a pachd": {},
+    "no pachd": {**OWN_PACHD, **POLICY},
     "everything": ALL_AT_ONCE,
     "one replica without a lease": {"replicas": 1, "leaderElection": {"enabled": False}},
     "some namespaces": {"watchNamespaces": ["team-a", "team-b"], "uninstall": {"policy": "orphan"}},

@@ -67,7 +67,9 @@ def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
     mappings = keys_of(DEFAULTS)
     open_ones = mappings - set(closed_mappings(SCHEMA))
     free = {"podSecurityContext.seccompProfile", "securityContext.capabilities", "dashboard.labels"}
-    assert open_ones <= OPEN | free | {"resources.requests", "resources.limits"}
+    assert open_ones <= OPEN | free | {
+        f"{of}resources.{name}" for of in ("", "localpach.") for name in ("requests", "limits")
+    }
 
 
 @pytest.mark.parametrize(

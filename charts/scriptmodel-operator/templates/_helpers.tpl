@@ -54,22 +54,63 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* "true" if no pachd is named, so that the release runs localpach in its place. */}}
+{{- define "scriptmodel-operator.ownPachd" -}}
+{{- $secret := .Values.pachd.secret }}
+{{- if not (or .Values.pachd.address (and $secret.name $secret.addressKey)) }}true{{ end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.pachdName" -}}
+{{- include "scriptmodel-operator.serviceName" . | trunc 41 | trimSuffix "-" }}-localpach
+{{- end }}
+
+{{- define "scriptmodel-operator.pachdHost" -}}
+{{- default (printf "%s.%s.svc" (include "scriptmodel-operator.pachdName" .) .Release.Namespace) .Values.localpach.clusterIP }}
+{{- end }}
+
+{{/* HOST:PORT of the pachd that is named, or of localpach. */}}
+{{- define "scriptmodel-operator.pachdAddress" -}}
+{{- if include "scriptmodel-operator.ownPachd" . }}
+{{- include "scriptmodel-operator.pachdHost" . }}:30650
+{{- else }}
+{{- .Values.pachd.address }}
+{{- end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.localpachNamespace" -}}
+{{- default (printf "%s-workers" .Release.Namespace) .Values.localpach.workerNamespace }}
+{{- end }}
+
+{{- define "scriptmodel-operator.tokenSecret" -}}
+{{- default (printf "%s-token" (include "scriptmodel-operator.pachdName" .)) .Values.localpach.tokenSecret }}
+{{- end }}
+
+{{/* pachd.secret, or the Secret with localpach's token. */}}
+{{- define "scriptmodel-operator.pachdSecret" -}}
+{{- if include "scriptmodel-operator.ownPachd" . }}
+{{- dict "name" (include "scriptmodel-operator.tokenSecret" .) "tokenKey" "token" "addressKey" "" "caKey" "" | toYaml }}
+{{- else }}
+{{- .Values.pachd.secret | toYaml }}
+{{- end }}
+{{- end }}
+
 {{- define "scriptmodel-operator.pachdEnv" -}}
+{{- $secret := include "scriptmodel-operator.pachdSecret" . | fromYaml -}}
 - name: SCRIPTMODEL_PACHD
-{{- if and .Values.pachd.secret.name .Values.pachd.secret.addressKey }}
+{{- if and $secret.name $secret.addressKey }}
   valueFrom:
     secretKeyRef:
-      name: {{ .Values.pachd.secret.name | quote }}
-      key: {{ .Values.pachd.secret.addressKey | quote }}
+      name: {{ $secret.name | quote }}
+      key: {{ $secret.addressKey | quote }}
 {{- else }}
-  value: {{ .Values.pachd.address | quote }} # HOST:PORT of pachd
+  value: {{ include "scriptmodel-operator.pachdAddress" . | quote }} # HOST:PORT of pachd
 {{- end }}
-{{- if .Values.pachd.secret.name }}
-{{- if .Values.pachd.secret.tokenKey }}
+{{- if $secret.name }}
+{{- if $secret.tokenKey }}
 - name: SCRIPTMODEL_PACHD_TOKEN_FILE
   value: /etc/scriptmodel/pachd/token
 {{- end }}
-{{- if .Values.pachd.secret.caKey }}
+{{- if $secret.caKey }}
 - name: SCRIPTMODEL_PACHD_CA_FILE
   value: /etc/scriptmodel/pachd/ca.crt
 {{- end }}
@@ -78,7 +119,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Token and certificates of pachd, if a Secret has them. */}}
 {{- define "scriptmodel-operator.pachdVolume" -}}
-{{- with .Values.pachd.secret }}
+{{- with include "scriptmodel-operator.pachdSecret" . | fromYaml }}
 {{- if and .name (or .tokenKey .caKey) }}
 - name: pachd
   secret:
@@ -146,8 +187,9 @@ tolerations:
 {{- if .Values.publicConfig.address }}
 {{- .Values.publicConfig.address }}
 {{- else if not (and $secret.name $secret.addressKey) }}
-{{- if and $secret.name $secret.caKey (not (hasPrefix "grpcs://" .Values.pachd.address)) }}grpcs://{{ end }}
-{{- trimPrefix "grpc://" .Values.pachd.address }}
+{{- $address := include "scriptmodel-operator.pachdAddress" . }}
+{{- if and $secret.name $secret.caKey (not (hasPrefix "grpcs://" $address)) }}grpcs://{{ end }}
+{{- trimPrefix "grpc://" $address }}
 {{- end }}
 {{- end }}
 
@@ -164,9 +206,10 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{/* The same for the operator, which lists the pods there; refuses an address without a namespace. */}}
+{{/* Where workers' pods run: localpach's workers, or pachd's namespace; refuses an address without a namespace. */}}
 {{- define "scriptmodel-operator.workerNamespace" -}}
-{{- $namespace := include "scriptmodel-operator.pachdNamespace" . }}
+{{- $own := include "scriptmodel-operator.ownPachd" . }}
+{{- $namespace := ternary (include "scriptmodel-operator.localpachNamespace" .) (include "scriptmodel-operator.pachdNamespace" .) (eq $own "true") }}
 {{- if not $namespace }}
 {{- fail "rbac.workerPods.list needs pachd's address as NAME.NAMESPACE.svc:PORT, in publicConfig.address or pachd.address" }}
 {{- end }}
