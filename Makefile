@@ -120,8 +120,12 @@ test-slow-trainer: env ## Run the slow tests of the trainer
 	$(TRAINER)/$(PYTEST) -m slow tests/unit/trainer
 
 .PHONY: test-slow-integration
-test-slow-integration: env ## Run the slow tests of operator and localpach with a real API server
-	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration
+test-slow-integration: env ## Run the slow tests of operator, localpach and pages with a real API server
+	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration tests/browser
+
+.PHONY: test-browser
+test-browser: env ## Test the pages of `scriptmodel ui` in Chromium (a part of test-slow)
+	$(OPERATOR)/$(PYTEST) -m slow tests/browser
 
 .PHONY: test-slow-chart
 test-slow-chart: env ## Run the slow tests of the chart
@@ -187,6 +191,10 @@ bench-localpach: env ## Measure the speed of localpach, and of the server at PAC
 .PHONY: bench-operator
 bench-operator: env ## Compare the operator with a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
 	$(OPERATOR)/bin/python -m tests.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
+
+.PHONY: bench-pages
+bench-pages: env ## Time the first paint of 500 objects beside 5, and watch memory under changes (OBJECTS=500, SECONDS=60)
+	$(OPERATOR)/bin/python -m tests.bench.pages --objects $(or $(OBJECTS),500) --seconds $(or $(SECONDS),60)
 
 .PHONY: bench-trainer
 bench-trainer: PYTORCH ?= yes

@@ -23,7 +23,9 @@ Everything that the demo started has ended. Three things to try next, in this fo
 """
 
 KEPT = """
-Everything keeps running; `make demo-stop` stops it. First, in this folder:
+Everything keeps running; `make demo-stop` stops it. To see it in the browser, open
+    {page}
+Or in a terminal. First, in this folder:
     export KUBECONFIG={kubeconfig} SCRIPTMODEL_PACHD={pachd}
     export PATH={binaries}:{commands}:$PATH
 Three things to try next:
@@ -50,6 +52,8 @@ class Left:
     commands: Path
     log: Path
     metrics: str
+    page: str
+    """Address of `scriptmodel ui`."""
 
 
 def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:
@@ -58,4 +62,4 @@ def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:
     if left is None:
         return text + ENDED.format(sample=sample)
     quoted = {key: shlex.quote(str(value)) for key, value in vars(left).items()}
-    return text + KEPT.format(name=name, sample=sample, **quoted)
+    return text + KEPT.format(name=name, sample=sample, **quoted | {"page": left.page})

@@ -15,7 +15,7 @@ from typing import Any
 from dev.demo.ending import Left
 from dev.demo.failure import Stage, StageError, last_words
 from dev.demo.table import Display, ready_condition
-from dev.paths import OPERATOR_ENV, ROOT
+from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
 from dev.processes import Program, free_port, start_time
 from dev.stack import ControlPlane, Localpach, Operator
 
@@ -49,6 +49,7 @@ class Demo:
     control_plane: ControlPlane = field(init=False)
     localpach: Localpach = field(init=False)
     operator: Operator = field(init=False)
+    pages: Program = field(init=False)
     health: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
     """Where the operator serves its metrics."""
 
@@ -123,11 +124,18 @@ class Demo:
         return self.folder / "report.html"
 
     def keep(self) -> None:
-        """Write down what runs, for `make demo-stop`, and let it run on when this process ends."""
-        programs = [self.operator, self.localpach, *reversed(self.control_plane.programs)]
+        """Start the pages, write down what runs, for `make demo-stop`, and let it run on when this process ends."""
+        options = ["ui", "--no-browser", f"--trainer={TRAINER_ENV}"]
+        self.pages = self.stack.enter_context(self._program("ui", [*self._command, *options]))
+        self.pages.wait_until(lambda: bool(self._page()))
+        programs = [self.pages, self.operator, self.localpach, *reversed(self.control_plane.programs)]
         record = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in programs]
         (self.folder / RECORD).write_text(json.dumps(record, indent=2))
         self.stack.pop_all()
+
+    def _page(self) -> str:
+        """Return the address that `scriptmodel ui` prints; empty before that."""
+        return next((line for line in self.pages.log.read_text().splitlines() if line.startswith("http://")), "")
 
     @property
     def left(self) -> Left:
@@ -139,6 +147,7 @@ class Demo:
             commands=OPERATOR_ENV / "bin",
             log=self.operator.log,
             metrics=f"http://{self.health}/metrics",
+            page=self._page(),
         )
 
     def _model(self) -> dict[str, Any]:
@@ -171,8 +180,13 @@ class Demo:
     def _scriptmodel(self, *args: str) -> None:
         """Run the command `scriptmodel`, as a person would with the environment that the demo's ending names."""
         say(f"$ scriptmodel {shlex.join(args)}")
+        self._run(args[0], [*self._command, *args])
+
+    @property
+    def _command(self) -> list[str]:
+        """The command `scriptmodel` with its connection options."""
         where = [f"--kubeconfig={self.control_plane.kubeconfig}", f"--pachd={self.localpach.address}"]
-        self._run(args[0], [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where, *args])
+        return [str(OPERATOR_ENV / "bin" / "scriptmodel"), *where]
 
     def _run(self, name: str, command: list[str]) -> None:
         """Run a command of ours, its output both shown and kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +12,10 @@ from typing import Self
 class Relay:
     """Listens on `address` and passes everything on to `target`, until `swallows` is set."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, own_port: int = 0) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", own_port))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.swallows = threading.Event()
         self._open: list[socket.socket] = []
@@ -49,4 +50,6 @@ class Relay:
     ) -> None:
         self._listener.close()
         for each in self._open:
+            with suppress(OSError):  # it has ended
+                each.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it
             each.close()

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 README = ROOT / "README.md"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
-    r"(\.ci/run|make|git|ssh|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
+    r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
 )
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
@@ -291,6 +291,7 @@ def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> st
         commands=OPERATOR_ENV / "bin",
         log=world.folder / "operator.log",
         metrics="",
+        page="",
     )
     return ending("shakespeare", Path("manifests/samples/shakespeare.yaml"), Path("report.html"), left)
 
@@ -305,6 +306,6 @@ def test_where_the_demo_leaves_nothing_running_it_prints_commands_of_readme() ->
 
 def test_every_rule_is_of_a_command_that_is_shown() -> None:
     used = {command.rule.pattern for page in (README, *PAGES) for command in documented(page)}
-    text = ending("shakespeare", README, README, Left(README, "", README, README, README, ""))
+    text = ending("shakespeare", README, README, Left(README, "", README, README, README, "", ""))
     used |= {command.rule.pattern for command in documented(DEMO, text)}
     assert [rule.pattern for rule in [*FROM_NOTHING, *RULES] if rule.pattern not in used] == []

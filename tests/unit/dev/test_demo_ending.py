@@ -10,7 +10,7 @@ from dev.demo.ending import Left, ending
 
 def test_paths_with_spaces_are_quoted() -> None:
     folder = Path("/a b")
-    left = Left(folder / "kubeconfig", "127.0.0.1:1", folder, folder / "bin", folder, "http://127.0.0.1:2/metrics")
+    left = Left(folder / "kubeconfig", "127.0.0.1:1", folder, folder / "bin", folder, "http://127.0.0.1:2/metrics", "")
     text = ending("plays", folder, folder, left)
     exports = "\n".join(line for line in text.splitlines() if line.lstrip().startswith("export "))
     script = f'PATH=/bin\n{exports}\necho "$KUBECONFIG $SCRIPTMODEL_PACHD $PATH"'

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui import trainers
@@ -166,6 +167,8 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
         assert saved.headers["Content-Disposition"] == 'attachment; filename="report.html"'
         assert (await browser.get(f"{commit}/file?path=/nowhere")).status == 404
         assert "There is no page" in await (await browser.get("/nowhere")).text()
+        for odd in ("/commits/a/b/..%2f..%2f/file?path=/x", "/write/%2e%2e/b/c", "/write/a%2fb/c/d"):
+            assert (await browser.client.get(URL(odd, encoded=True))).status == 404, odd
 
 
 async def test_a_script_has_its_samples_formats_and_cast() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -32,6 +33,8 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 _STATIC = Path(__file__).parent / "static"
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+"""Names that Pachyderm accepts."""
 _MAX_DOWNLOAD = 64 << 20
 _FIRST_LIST_SECONDS = 10.0
 _WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -172,8 +175,11 @@ class Pages:
 
 
 def _place_of(request: web.Request) -> Place:
-    where = request.match_info
-    return Place(RepoRef(where["project"], where["repo"]), where["commit"])
+    """Return the commit of an address, whose parts become those of a path on this machine. Raises HTTPNotFound."""
+    project, repo, commit = (request.match_info[part] for part in ("project", "repo", "commit"))
+    if not all(map(_NAME.fullmatch, (project, repo, commit))):
+        raise web.HTTPNotFound(text=f"{project}/{repo}@{commit} is not the name of a commit.")
+    return Place(RepoRef(project, repo), commit)
 
 
 def _plain(name: str) -> str:

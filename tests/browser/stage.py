@@ -1,0 +1,164 @@
+"""What browser tests look at: a control plane, localpach, an operator, objects, and `scriptmodel ui` beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dev.paths import OPERATOR_ENV
+from dev.stack import ControlPlane, Localpach, Operator
+from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.login import login
+from scriptmodel_operator.leadership import UNLIMITED
+from tests.integration.cluster import condition, manifest, prepare
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.relay import Relay
+from tests.integration.texts import play
+
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> \u202e \"'&"
+WORDS = 10_000
+EPOCHS = 40
+_SPEAKERS = ("HAMLET", "OPHELIA", "FIRST_CLOWN", "HORATIO")
+
+
+def long_script() -> str:
+    """Return a script of 10,000 words, whose last line is hostile."""
+    line = "to be or not to be that is the question ."  # eleven words, with the speaker twelve
+    lines = [f"[ {_SPEAKERS[number % 4]} ]: {line}" for number in range(WORDS // 11)]
+    return "\n".join(["{{ ACT I }}", *lines, f"[ {HOSTILE.replace(' ', '_')} ]: {HOSTILE}"]) + "\n"
+
+
+@dataclass
+class Stage:
+    """Everything that runs. Only namespace `live` has an operator, so a status elsewhere stays as it is written."""
+
+    control_plane: ControlPlane
+    localpach: Localpach
+    folder: Path
+    stack: ExitStack
+    relay: Relay = field(init=False)
+    address: str = ""
+    """The address that lets a browser in."""
+
+    @property
+    def base(self) -> str:
+        return self.address.partition("/?")[0]
+
+    def create(self, *objects: dict[str, Any]) -> None:
+        """Create objects with their statuses."""
+        with ThreadPoolExecutor(1) as thread:  # Playwright has a loop in this one
+            thread.submit(asyncio.run, self._create(objects)).result()
+
+    async def _create(self, objects: tuple[dict[str, Any], ...]) -> None:
+        client = KubeClient(lambda: login(self.control_plane.kubeconfig), UNLIMITED)
+
+        async def create(found: dict[str, Any]) -> None:
+            name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
+            path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
+            made = await client.request("POST", path, "creating", found)
+            if "status" in found:
+                body = made | {"status": found["status"]}
+                await client.request("PUT", f"{path}/{name}/status", "writing the status", body)
+
+        await asyncio.gather(*map(create, objects))
+        await client.close()
+
+    def reason(self, namespace: str, name: str) -> str:
+        """Return the reason of an object's condition Ready."""
+        found = self.control_plane.kubectl("-n", namespace, "get", "sm", name, "-o", "json").stdout
+        return str(condition(json.loads(found)).get("reason"))
+
+    def cut(self) -> None:
+        """Take the API server away from `scriptmodel ui`."""
+        self.relay.__exit__(None, None, None)
+
+    def restore(self) -> None:
+        """Bring it back at its address."""
+        port = int(self.relay.address.rpartition(":")[2])
+        self.relay = self.stack.enter_context(Relay(self.control_plane.address, port))
+
+
+def scriptmodel(
+    namespace: str, name: str, spec: dict[str, Any], status: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    found = manifest(name, spec)
+    found["metadata"]["namespace"] = namespace
+    return found | ({"status": status} if status else {})
+
+
+def conditions(reason: str, message: str, ready: str) -> list[dict[str, Any]]:
+    at = "2026-01-01T00:00:00Z"
+    kinds = {"Ready": ready, "Stalled": "False" if ready == "True" else "True"}
+    return [
+        {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": at}
+        for kind, status in kinds.items()
+    ]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Stage]:
+    """Start everything; a training begins in `live`, and `shown` has what no training would write."""
+    with ExitStack() as stack:
+        control_plane = stack.enter_context(ControlPlane(folder / "control-plane"))
+        prepare(control_plane)
+        localpach = stack.enter_context(Localpach(folder / "localpach"))
+        stage = Stage(control_plane, localpach, folder, stack)
+        for namespace in ("live", "shown"):
+            control_plane.kubectl("create", "namespace", namespace)
+        options = ["--poll-interval=0.5", "--namespace=live"]
+        stack.enter_context(Operator(folder, control_plane.kubeconfig, localpach.address, options=options))
+        with Pachyderm(localpach.address) as pachyderm:
+            corpus = {"repo": {"name": pachyderm.corpus({"/play.txt": play()})}}
+            repo = pachyderm.corpus({"/new_script.txt": long_script(), "/new_script.fountain": "HAMLET"})
+            script = {"project": "default", "repo": repo, "branch": "master", "commit": pachyderm.head(repo)}
+        model = {"preset": "test", "overrides": {"epochs": EPOCHS}}
+        generation = {"words": 60, "samples": 2}
+        status = {
+            "conditions": conditions("Generated", HOSTILE, "True"),
+            "observedGeneration": 1,
+            "lineage": {"script": script},
+            "script": {"path": "/new_script.txt", "sizeBytes": len(long_script()), "words": WORDS, "excerpt": HOSTILE},
+        }
+        stage.create(
+            scriptmodel("live", "hamlet", {"corpus": corpus, "model": model, "generation": generation}),
+            scriptmodel("shown", "long", {"corpus": corpus, "generation": {"prompt": HOSTILE}}, status),
+        )
+        stage.relay = stack.enter_context(Relay(control_plane.address))
+        config = json.loads(control_plane.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://{stage.relay.address}"
+        kubeconfig = folder / "relayed.kubeconfig"
+        kubeconfig.write_text(json.dumps(config))
+        command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "ui", "--no-browser"]
+        env = {
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig),
+            "SCRIPTMODEL_PACHD": localpach.address,
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+        log = stack.enter_context((folder / "ui.log").open("w"))
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
+        stack.callback(end, process)
+        assert process.stdout
+        stage.address = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=\S+", stage.address), (folder / "ui.log").read_text()
+        yield stage
+        assert "Traceback" not in (folder / "ui.log").read_text()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C, which ends it in order and at once."""
+    started = time.monotonic()
+    process.send_signal(2)
+    assert process.wait(20) == 0
+    assert time.monotonic() - started < 15

@@ -1,0 +1,168 @@
+"""`scriptmodel ui` in a real Chromium: a training as it runs, hostile text, outages, many objects, accessibility."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.browser.stage import EPOCHS, HOSTILE, Stage, conditions, running, scriptmodel
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: `python3 -m dev.programs.debian chromium` installs one"),
+]
+SOON = 60_000
+TRAINED = 300_000
+"""Milliseconds on a busy machine; a training starts TensorFlow."""
+expect.set_options(timeout=SOON)
+LIVE, LONG = "/models/live/hamlet", "/models/shown/long"
+MANY = 500
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with running(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # As root, as in a container of CI, Chromium starts without its sandbox only.
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def context(stage: Stage, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that was let in. Whatever its pages show, they run nothing foreign and nothing of them fails."""
+    problems: list[str] = []
+    found = browser.new_context(base_url=stage.base)
+    found.grant_permissions(["clipboard-read", "clipboard-write"])
+    found.set_default_timeout(SOON)
+    found.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    found.on("weberror", lambda error: problems.append(str(error.error)))
+    found.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    found.new_page().goto(stage.address)
+    yield found
+    found.close()
+    assert not [each for each in problems if "ERR_" not in each], problems
+
+
+def fits(page: Page) -> bool:
+    """Return whether nothing has to be scrolled sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def opened(context: BrowserContext, path: str) -> Page:
+    page = context.new_page()
+    page.goto(path)
+    return page
+
+
+def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: BrowserContext) -> None:
+    everything, one = opened(context, "/"), opened(context, LIVE)
+    row = everything.locator("li", has=everything.get_by_role("link", name="hamlet"))
+    expect(one.locator("#curve .live")).to_contain_text("epoch", timeout=TRAINED)
+    expect(row.locator(".state")).to_contain_text(f"/{EPOCHS}")
+    first = one.locator("#curve .live").inner_text()
+    expect(one.locator("#curve .live")).not_to_have_text(first)
+    expect(one.locator("#log")).to_contain_text("epoch 2 done: train")
+    expect(one.locator("#curve polyline.valid")).to_have_attribute("points", re.compile(r"\d \d"))
+    one.get_by_text("Table of the curve").click()
+    expect(one.locator("#head .badge")).to_have_text("Generated", timeout=TRAINED)
+    expect(row.locator(".badge")).to_have_text("Generated")
+    expect(row.locator("svg polyline")).to_be_visible()
+    expect(one.locator("#figures")).to_have_attribute("open", "")  # what was opened stays open
+    expect(one.locator("#figures tbody tr")).to_have_count(EPOCHS)
+
+
+def test_lineage_script_samples_and_report_can_be_opened(stage: Stage, context: BrowserContext) -> None:
+    page = opened(context, LIVE)
+    page.locator("#lineage").get_by_role("link", name="test").click()
+    page.get_by_role("link", name="Its report").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Script model")
+    page.goto(LIVE)
+    page.get_by_role("link", name="Read the script").click()
+    expect(page.locator(".speech").first).to_be_visible()
+    page.get_by_role("link", name="Side by side").click()
+    expect(page.locator("article")).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="fountain").first.click()
+    assert download.value.suggested_filename == "new_script.fountain"
+    assert Path(download.value.path()).read_text()
+    page.goto("/compare?a=live/hamlet&b=shown/long")
+    expect(page.locator("#curves polyline.a.valid")).to_be_visible()
+    expect(page.locator("#diff .differs").first).to_be_visible()
+
+
+def test_a_script_of_ten_thousand_words_is_read_copied_and_hostile(stage: Stage, context: BrowserContext) -> None:
+    page = opened(context, f"{LONG}/script")
+    expect(page.locator(".speech").last).to_contain_text("<script>alert(2)</script>")
+    assert page.locator(".speech").count() == 910
+    page.get_by_role("button", name="Copy").click()
+    page.wait_for_function("end => navigator.clipboard.readText().then(text => text.includes(end))", arg=HOSTILE)
+    for path in ("/", LONG, "/compare?a=shown/long&b=live/hamlet"):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text("<script>alert(2)</script>")
+
+
+def test_an_outage_of_the_api_server_is_shown_and_ends(stage: Stage, context: BrowserContext) -> None:
+    page = opened(context, "/")
+    expect(page.get_by_role("link", name="hamlet")).to_be_visible()
+    stage.cut()
+    expect(page.get_by_role("status")).to_contain_text("The API server does not answer")
+    expect(page.get_by_role("link", name="hamlet")).to_be_visible()
+    stage.restore()
+    expect(page.get_by_role("status")).to_be_empty()
+    stage.create(scriptmodel("shown", "new", {"corpus": {"repo": {"name": "plays"}}}))
+    expect(page.get_by_role("link", name="new", exact=True)).to_be_visible()
+    stage.control_plane.kubectl("-n", "shown", "delete", "sm", "new")
+    expect(page.get_by_role("link", name="new", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_a_telephone(stage: Stage, context: BrowserContext, scheme: str) -> None:
+    page = context.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.set_viewport_size({"width": 390, "height": 844} if scheme == "dark" else {"width": 1400, "height": 900})
+    commit = "/commits/default/x/y"
+    for path in ("/", LIVE, f"{LIVE}/script?sample=0", LONG, "/compare?a=live/hamlet&b=shown/long", commit):
+        page.goto(path)
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(300)  # what is read in the background
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")
+        ]
+        assert not serious, (path, serious)
+        assert fits(page), path
+    page.goto(f"{LONG}/script")
+    expect(page.locator(".speech").last).to_contain_text("<script>")
+    assert fits(page)
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+
+
+def test_five_hundred_objects_are_quick_and_can_be_filtered(stage: Stage, context: BrowserContext) -> None:
+    status = {"conditions": conditions("CorpusNotFound", "there is no corpus", "False"), "observedGeneration": 1}
+    spec = {"corpus": {"repo": {"name": "plays"}}}
+    page = opened(context, "/")
+    stage.create(*(scriptmodel("shown", f"many-{number:03}", spec, status) for number in range(MANY)))
+    expect(page.locator("#rows > li")).to_have_count(MANY + 2)
+    expect(page.locator("#counts")).to_contain_text(f"{MANY} stalled")
+    page.reload()
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert painted < 5_000
+    page.get_by_role("searchbox").fill("many-123")
+    expect(page.locator("#rows > li:visible")).to_have_count(1)
+    names = page.locator("#rows > li h2").all_inner_texts()
+    assert names == sorted(names, key=lambda name: ("live" if name == "hamlet" else "shown", name))
