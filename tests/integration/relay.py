@@ -48,8 +48,7 @@ class Relay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.close()
-        for each in self._open:
+        for each in (self._listener, *self._open):
             with suppress(OSError):  # it has ended
                 each.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads it
             each.close()

@@ -39,10 +39,10 @@ class Live:
     async def stream(self, request: web.Request, page: Page, feed: Feed) -> web.StreamResponse:
         """Send changes until the browser leaves."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        await response.prepare(request)
         sent = self._sent.pop(request.query.get("id", ""), {})
         silent = 0.0
         with feed.subscribed() as changed, suppress(ConnectionError):
+            await response.prepare(request)
             while True:
                 changed.clear()
                 messages = _messages(sent, page.parts())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ _MOST_MODELS = 8
 _MOST_CHILDREN = 3
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 5.0
+_OWN_NAME = re.compile(r"-[0-9a-f]{16}-train$")
+"""What the operator adds to the name of an object."""
 _NO_START = f"{TRAINER} did not start within {_START_SECONDS:.0f} s"
 _PASSED_ON = ("Content-Type", "Accept", "Last-Event-ID")
 _PASSED_BACK = ("Content-Type", "Content-Disposition", "Content-Security-Policy", "Cache-Control", "Location")
@@ -117,9 +120,10 @@ class Trainers:
             ) as answer:
                 passed = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
                 response = web.StreamResponse(status=answer.status, headers=passed)
-                await response.prepare(request)
-                async for piece in answer.content.iter_any():
-                    await response.write(piece)
+                with suppress(ConnectionResetError):  # the browser has left
+                    await response.prepare(request)
+                    async for piece in answer.content.iter_any():
+                        await response.write(piece)
                 return response
         except aiohttp.ClientConnectionError as error:
             raise web.HTTPBadGateway(text=f"The trainer does not answer: {error}") from error
@@ -132,13 +136,15 @@ class Trainers:
 
     async def _start(self, base: str, place: Place) -> _Child:
         program = find_trainer(self._named) / "bin" / TRAINER
-        folder = cache_folder() / place.repo.project / place.repo.name / place.commit
+        # The trainer shows the name of the folder, and looks for scripts in the one above.
+        title = _OWN_NAME.sub("", place.repo.name)
+        folder = cache_folder() / place.repo.project / place.repo.name / place.commit / title
         if not folder.exists():
             await self._reads.now(lambda: self._fetch(base, place, folder))
-        folder.touch()
+        folder.parent.touch()
         self._fetched[base] = ""
         child = _Child(secrets.token_urlsafe(24))
-        log = folder.with_name(f"{place.commit}.log")
+        log = folder.with_name("trainer.log")
         with tempfile.NamedTemporaryFile("w", prefix="scriptmodel-") as file, log.open("w") as errors:
             file.write(child.token)
             file.flush()
@@ -190,7 +196,5 @@ async def _end(task: asyncio.Task[_Child]) -> None:
 
 def _prune(cache: Path) -> None:
     """Keep the models that were used last."""
-    models = sorted((path for path in cache.glob("*/*/*") if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    for old in models[:-_MOST_MODELS]:
+    for old in sorted(cache.glob("*/*/*"), key=lambda path: path.stat().st_mtime)[:-_MOST_MODELS]:
         shutil.rmtree(old, ignore_errors=True)
-        old.with_name(f"{old.name}.log").unlink(missing_ok=True)

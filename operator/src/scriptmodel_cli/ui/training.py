@@ -46,7 +46,10 @@ class Training:
     job: str = ""
     epochs: tuple[Epoch, ...] = ()
     running: tuple[tuple[float, float], ...] = ()
-    """Epochs done, with a fraction, and the training perplexity of the epoch in progress so far."""
+    """Epochs done, with a fraction, and the mean training perplexity of the epoch in progress so far.
+
+    Of the first epoch all values; later only the newest, since each mean starts anew.
+    """
     lines: tuple[str, ...] = ()
     """The last lines of its log, events in words."""
 
@@ -84,6 +87,7 @@ def digest(job: str, lines: Iterable[str]) -> Training:
         elif event.get("event") == "progress":
             at, figure = (number(event.get(key)) for key in ("epoch", "perplexity"))
             if at and figure:
+                running = [] if done else running
                 running.append((at - 1 + (number(event.get("fraction")) or 0.0), figure))
     return Training(job, tuple(done), tuple(running), tuple(shown))
 

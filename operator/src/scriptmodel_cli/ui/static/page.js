@@ -12,9 +12,22 @@ function morph(old, fresh) {
   for (const { name, value } of fresh.attributes) {
     if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  const before = [...old.childNodes], after = [...fresh.childNodes];
-  after.forEach((node, at) => (before[at] ? morph(before[at], node) : old.append(node)));
-  before.slice(after.length).forEach((node) => node.remove());
+  let at = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    const same = node.id ? [...old.children].find((child) => child.id === node.id) : at?.id ? null : at;
+    if (!same) {
+      old.insertBefore(node, at);
+      continue;
+    }
+    if (same === at) at = at.nextSibling;
+    else old.insertBefore(same, at);
+    morph(same, node);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
 }
 
 function take({ id, html, before }) {
