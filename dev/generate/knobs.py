@@ -118,6 +118,17 @@ FLAGS: dict[str, dict[str, str]] = {
         "--max-tokens": "who shares the server",
         "--queue": "who shares the server",
     },
+    "ui": {
+        "MODEL_DIR": _MODELS,
+        "--host": "who looks from another machine",
+        "--port": "who keeps the address",
+        "--token-file": "programs that start it as a child",
+        "--base-path": "programs that show its pages as theirs",
+        "--until-eof": "programs that start it as a child",
+        "--name": "programs whose folders are called as commits",
+        "--home": "programs that show its pages as theirs",
+        "--no-browser": "who works on another machine",
+    },
     "export": {"MODEL_DIR": _MODELS, "--out": "everyone: it is the file"},
 }
 """Who would miss a flag, by command."""

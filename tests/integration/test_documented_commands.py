@@ -110,7 +110,7 @@ RULES = [
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
-    Here(r"scriptmodel-trainer serve .*", lasts=True),
+    Here(r"scriptmodel-trainer (serve|ui) .*", lasts=True),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
 ]
 

@@ -2,69 +2,34 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from random_models import SCRIPT, network
-from running import COMMAND, run_trainer
+from running import run_trainer
+from serving import TOKEN, Server, started
 
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
 from scriptmodel_trainer.serving.batch import Batch, Job
 
-TOKEN = "0123456789abcdef"  # noqa: S105
 SCENE = "OLD BEN: The lamp waits.\n\nANNA: Is it"
 SCRIPTS = 4  # that the server takes on
-
-
-@dataclass
-class Server:
-    """The command, and its address."""
-
-    process: subprocess.Popen[str]
-    url: str
-
-    def client(self, token: str = TOKEN) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=30)
-
-    def answer(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, dict[str, Any]]:
-        """Return status and JSON of an answer, as a client without any library gets them."""
-        connection = http.client.HTTPConnection(self.url.split("/")[2], timeout=30)
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-
-
-def started(*arguments: str | Path) -> Server:
-    process = subprocess.Popen(
-        [COMMAND, "serve", *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    return Server(process, process.stdout.readline().strip())
 
 
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     token = tmp_path_factory.mktemp("token") / "token"
     token.write_text(f"{TOKEN}\n")
-    running = started(
-        model, "--port", "0", "--token-file", token, "--base-path", "/a", "--until-eof", "--queue", f"{SCRIPTS}"
-    )
-    with running.process:
+    options = ["--port", "0", "--token-file", token, "--base-path", "/a", "--until-eof", "--queue", str(SCRIPTS)]
+    with started("serve", model, *options) as running:
         yield running
-        assert running.process.stdin is not None
-        running.process.stdin.close()
-        assert running.process.wait(30) == 0, "the end of standard input ends the server"
 
 
 def test_a_completion_is_what_generate_continues_the_text_with(server: Server, model: Path) -> None:
@@ -134,15 +99,14 @@ def test_only_those_with_the_token_may_ask(server: Server) -> None:
     with pytest.raises(openai.AuthenticationError):
         server.client("0123456789abcdeg").models.list()
     for headers, status in (({}, 401), ({"Host": "elsewhere.example"}, 403), ({"Origin": "http://a.example"}, 403)):
-        found, answer = server.answer("GET", "/a/v1/models", **headers)
+        found, answer = server.json("/a/v1/models", token="", headers=headers)
         assert (found, answer["error"]["param"]) == (status, None)
-    assert server.answer("GET", "/a/healthz") == (200, {"status": "ok"})
+    assert server.json("/a/healthz", token="") == (200, {"status": "ok"})
 
 
 def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> None:
-    bearer = {"Authorization": f"Bearer {TOKEN}"}
-    for method, path, size, status in (("POST", "completions", 300_000, 413), ("GET", "x", 0, 404)):
-        found, answer = server.answer(method, f"/a/v1/{path}", b" " * size, **bearer)
+    for path, body, status in (("completions", b" " * 300_000, 413), ("x", None, 404)):
+        found, answer = server.json(f"/a/v1/{path}", body)
         assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
 
 
@@ -189,9 +153,8 @@ def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> N
 
 
 def test_a_signal_ends_the_server(model: Path) -> None:
-    running = started(model, "--port", "0")
-    with running.process:
-        assert running.answer("GET", "/v1/models")[0] == 200
+    with started("serve", model, "--port", "0") as running:
+        assert running.get("/v1/models")[0] == 200
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(30) == 0
 

@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_export(commands)
     _add_serve(commands)
+    _add_ui(commands)
     return program
 
 
@@ -281,6 +282,22 @@ def _add_serve(commands: _Commands[_Parser]) -> None:
     _add_address(command, 8000)
     add("--max-tokens", **_N, default=2000, help="most words of a completion [default: 2000]")
     add("--queue", **_N, default=64, help="most completions in progress or waiting [default: 64]")
+
+
+def _add_ui(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "ui",
+        help="look at models and write with them in the browser",
+        description="Show models, trainings that run and scripts in the browser, and write with a model. It changes no "
+        "file. Ends with Ctrl-C.",
+        epilog="example: scriptmodel-trainer ui model/",
+    )
+    add = command.add_argument
+    add("models", **_FOLDER, nargs="+", help="model directory, also while it is trained")
+    _add_address(command, 0)
+    add("--name", default="", metavar="NAME", help="call the model so [default: as its folder]")
+    add("--home", default="", metavar="URL", help="link to a list of more models")
+    add("--no-browser", action="store_true", help="print the address only [default: open it, on a terminal]")
 
 
 def _add_address(command: _Parser, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export, serve."""
+"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export, serve, ui."""
 
 from __future__ import annotations
 
@@ -127,10 +127,8 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
 
             getattr(export, options.command)(options.model, options.out)
             progress.report(FileWritten(options.out, None))
-        case "serve":
-            from scriptmodel_trainer.commands import serve  # noqa: PLC0415
-
-            serve.serve(_filled(serve.ServeOptions, options))
+        case "serve" | "ui":
+            _run_server(options)
         case "evaluate":
             from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 
@@ -138,6 +136,17 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
                 options.model, options.data, options.layout, options.as_json, progress, options.cache
             )
             print(found)
+
+
+def _run_server(options: argparse.Namespace) -> None:
+    if options.command == "serve":
+        from scriptmodel_trainer.commands import serve  # noqa: PLC0415
+
+        serve.serve(_filled(serve.ServeOptions, options))
+    else:
+        from scriptmodel_trainer.commands import ui  # noqa: PLC0415
+
+        ui.ui(_filled(ui.UiOptions, options))
 
 
 def _filled(kind: type[T], parsed: argparse.Namespace, **given: Any) -> T:

@@ -14,6 +14,7 @@ try:
 
     from scriptmodel_trainer.serving import server
     from scriptmodel_trainer.serving.completions import LARGEST_BODY, Completions, Limits
+    from scriptmodel_trainer.serving.folders import name_of
 except ModuleNotFoundError as error:
     if error.name != "aiohttp":
         raise
@@ -43,18 +44,13 @@ def serve(options: ServeOptions) -> None:
             raise BadInputError(f"--{name} {value} must be at least 1")
     limits = Limits(words=options.max_tokens, scripts=options.queue)
     model = artifacts.load_model(options.model)
-    completions = Completions(model_name(options.model), artifacts.content_digest(options.model), model, limits)
+    completions = Completions(name_of(options.model), artifacts.content_digest(options.model), model, limits)
     app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes(completions.routes(address.base))
     try:
         server.run(address, app, token, ready)
     finally:
         completions.close()
-
-
-def model_name(folder: Path) -> str:
-    """Return the name of a model: that of its folder."""
-    return folder.resolve().name or "model"
 
 
 def ready(url: str) -> None:

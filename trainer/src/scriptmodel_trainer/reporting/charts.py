@@ -13,16 +13,18 @@ _APART = 18  # units between two values at the ends of lines
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named line: y values for epochs 1, 2, ...; `style` is a CSS class of the page."""
+    """A named line: y values for epochs 1, 2, ..., or for `places` between them; `style` is a CSS class of the page."""
 
     name: str
     style: str
     values: Sequence[float]
+    places: Sequence[float] = ()
 
 
 class Chart:
     """A line for each series over epochs, and a dashed one at the epoch `marked`; without values there are no ticks.
 
+    With `epochs` the axis leads from the start of the first to the end of so many, else from one epoch to the last.
     Values must be finite and, for a logarithmic axis, positive; others are left out.
     """
 
@@ -36,12 +38,14 @@ class Chart:
         size: tuple[int, int] = (560, 260),
         logarithmic: bool = False,
         marked: int | None = None,
+        epochs: int | None = None,
     ) -> None:
         self.title, self.series, self.marked = title, series, marked
         self.width, self.height = size
         self.right, self.bottom = self.width - _RIGHT, self.height - _BOTTOM
         self._logarithmic = logarithmic
-        self._epochs = max(len(line.values) for line in series)
+        self._first = 0 if epochs else 1
+        self._epochs = epochs or max(len(line.values) for line in series)
         values = [value for line in series for _, value in self.points(line)]
         self.ticks: list[float] = []
         if values:
@@ -52,14 +56,14 @@ class Chart:
         """Epochs that are written at the axis."""
         return range(1, self._epochs + 1, 1 if self._epochs <= 13 else math.ceil(self._epochs / 10))
 
-    def points(self, line: Series) -> list[tuple[int, float]]:
+    def points(self, line: Series) -> list[tuple[float, float]]:
         """Return the epochs and values of a line that can be drawn."""
-        numbered = enumerate(line.values, 1)
+        numbered = zip(line.places or range(1, len(line.values) + 1), line.values, strict=True)
         return [(n, value) for n, value in numbered if abs(value) < _LARGEST and (value > 0 or not self._logarithmic)]
 
-    def x(self, epoch: int) -> float:
+    def x(self, epoch: float) -> float:
         """Return the place of an epoch."""
-        share = 0.5 if self._epochs == 1 else (epoch - 1) / (self._epochs - 1)
+        share = 0.5 if self._epochs == self._first else (epoch - self._first) / (self._epochs - self._first)
         return round(_LEFT + share * (self.right - _LEFT), 1)
 
     def y(self, value: float) -> float:

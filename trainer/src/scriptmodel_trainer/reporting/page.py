@@ -32,11 +32,11 @@ _NOT_JUDGED = ("longest_copy", "self_bleu")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
-def render_report(model: TrainedModel) -> str:
-    """Return the whole page as HTML."""
+def render_report(model: TrainedModel, template: str = "report.html") -> str:
+    """Return the whole page as HTML, or another template with its values: `sections.html` is what is in it."""
     metrics, origin = model.metrics, model.origin
     page = render(
-        "report.html",
+        template,
         title=f"Script model “{model.preset_title}”",
         model=model,
         cards=_cards(model),

@@ -37,6 +37,8 @@ def number(value: float) -> str:
 
 def shown(value: float) -> str:
     """Return a number as people write it: no powers of ten, three digits or so."""
+    if not math.isfinite(value):
+        return "–"
     if value == 0 or abs(value) >= 1e6:
         return f"{value:,.3g}"
     if abs(value) >= 100:

@@ -17,7 +17,7 @@ _BUDGETS = {"seconds": "seconds", "epochs": "epochs", "gpuSeconds": "seconds on 
 def training_section(
     epochs: Sequence[EpochRecord], best: int, preset: Preset, more: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Return the values of `training.html`: charts, notes on how to read them, and a line of script an epoch."""
+    """Return the values of `training.html`: charts, their table, how to read them, and a line of script an epoch."""
     notes = [f"The weights of epoch {best} (marked) are kept: its validation perplexity is the best."]
     if preset.dropout or preset.word_dropout or preset.output_dropout:
         notes.append(
@@ -35,6 +35,10 @@ def training_section(
         "notes": notes,
         "lines": lines if any(line for _, line in lines) else [],
         "best": best,
+        "figures": [
+            (each.epoch, each.train_perplexity, each.valid_perplexity, each.learning_rate, each.words_per_second)
+            for each in epochs
+        ],
     }
 
 

@@ -36,6 +36,10 @@ _UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
 _NAMES = {"words": "max_tokens", "repetition_penalty": "frequency_penalty"}  # ours, and the API's
 
 
+Pieces = AsyncIterator[tuple[int, str, str | None]]
+"""The number of a choice, a piece of its text, and at its end why it ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a server takes on: words of a script, scripts of a request, and scripts that are being written or wait."""
@@ -51,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     prompt: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] = ""
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] = 200
-    temperature: float = 0.8
+    temperature: float | None = None
     top_p: float = 0.95
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
     stop: str | Annotated[list[str], msgspec.Meta(max_length=4)] = ""
@@ -78,12 +82,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """The texts that end a completion."""
         return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
 
-    def sampling(self) -> Sampling:
-        """Return the sampling settings: a frequency penalty f divides probabilities by exp(f) for each occurrence."""
-        usual = Sampling(self.temperature, top_p=self.top_p)
+    def sampling(self, usual: float) -> Sampling:
+        """Return the sampling settings, with the `usual` temperature unless the request has one.
+
+        A frequency penalty f divides probabilities by exp(f) for each occurrence.
+        """
+        temperature = usual if self.temperature is None else self.temperature
         if self.frequency_penalty is None:
-            return usual
-        return Sampling(self.temperature, 0, self.top_p, math.exp(self.frequency_penalty))
+            return Sampling(temperature, top_p=self.top_p)
+        return Sampling(temperature, top_p=self.top_p, repetition_penalty=math.exp(self.frequency_penalty))
 
     def opening(self) -> Opening:
         """Return the start of the script."""
@@ -96,7 +103,7 @@ class Completions:
 
     def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
         self._name, self._digest, self._limits = name, digest, limits
-        self._writer = model.writer()
+        self._writer, self._temperature = model.writer(), model.temperature
         self._batch = Batch(model.network())
         self._scripts = 0
         self._started = int(time.time())
@@ -117,32 +124,44 @@ class Completions:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Write what follows a prompt, at once or as server-sent events."""
-        asked = self._checked(await request.read())
+        try:
+            asked = converted(parse_json(await request.read()), Asked)
+        except ValueError as error:
+            raise Refused(400, f"the request is not valid: {error}") from error
+        head = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": self._name,
+            "system_fingerprint": f"fp_{self._digest[:12]}",
+        }
+        async with self._written(asked) as pieces:
+            if asked.stream:
+                return await _streamed(request, asked, head, pieces)
+            texts, reasons = await _whole(asked, pieces)
+        choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
+        return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
+
+    async def texts(self, asked: Asked) -> list[str]:
+        """Return what follows a prompt, once for each choice. Raises Refused."""
+        async with self._written(asked) as pieces:
+            return (await _whole(asked, pieces))[0]
+
+    @contextlib.asynccontextmanager
+    async def _written(self, asked: Asked) -> AsyncIterator[Pieces]:
+        """Write the scripts of a request; a client that leaves ends them."""
+        self._check(asked)
         with self._room(asked.n):
             ended = asyncio.Event()
             jobs = await self._jobs(asked, ended)
             try:
                 self._batch.submit(jobs)
-                pieces = self._pieces(asked, jobs, ended)
-                head = {
-                    "id": f"cmpl-{secrets.token_hex(12)}",
-                    "object": "text_completion",
-                    "created": int(time.time()),
-                    "model": self._name,
-                    "system_fingerprint": f"fp_{self._digest[:12]}",
-                }
-                if asked.stream:
-                    return await _streamed(request, asked, head, pieces)
-                return await _whole(asked, head, pieces)
+                yield self._pieces(asked, jobs, ended)
             finally:
                 for job in jobs:
-                    job.left = True  # a client that leaves ends its scripts
+                    job.left = True
 
-    def _checked(self, body: bytes) -> Asked:
-        try:
-            asked = converted(parse_json(body), Asked)
-        except ValueError as error:
-            raise Refused(400, f"the request is not valid: {error}") from error
+    def _check(self, asked: Asked) -> None:
         limits = self._limits
         for name, value, most in (
             ("max_tokens", asked.max_tokens, limits.words),
@@ -156,7 +175,6 @@ class Completions:
                 raise Refused(400, f"{name} is not supported: leave it out", parameter=name)
         if asked.model not in ("", self._name):
             raise Refused(404, f'no model "{asked.model}": this is "{self._name}"', parameter="model")
-        return asked
 
     @contextlib.contextmanager
     def _room(self, scripts: int) -> Iterator[None]:
@@ -175,7 +193,7 @@ class Completions:
         seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
 
         def opened() -> list[Job]:
-            sampling, opening = asked.sampling(), asked.opening()
+            sampling, opening = asked.sampling(self._temperature), asked.opening()
             jobs = []
             for number in range(asked.n):
                 draft = Draft()
@@ -189,9 +207,7 @@ class Completions:
             name = _NAMES.get(error.parameter, error.parameter)
             raise Refused(400, error.line().replace("--words", "max_tokens"), parameter=name) from error
 
-    async def _pieces(
-        self, asked: Asked, jobs: Sequence[Job], ended: asyncio.Event
-    ) -> AsyncIterator[tuple[int, str, str | None]]:
+    async def _pieces(self, asked: Asked, jobs: Sequence[Job], ended: asyncio.Event) -> Pieces:
         """Yield the number of a script, a piece of its text, and at its end why it ends."""
         texts = {number: Continuation(self._writer, asked.given, asked.stops) for number in range(len(jobs))}
         while texts:
@@ -211,20 +227,16 @@ class Completions:
                 await asyncio.wait_for(ended.wait(), _SECONDS)
 
 
-async def _whole(
-    asked: Asked, head: dict[str, Any], pieces: AsyncIterator[tuple[int, str, str | None]]
-) -> web.Response:
+async def _whole(asked: Asked, pieces: Pieces) -> tuple[list[str], list[str]]:
+    """Return the text of each choice, and why it ends."""
     texts, reasons = [""] * asked.n, [""] * asked.n
     async for number, text, reason in pieces:
         texts[number] += text
         reasons[number] = reason or ""
-    choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
-    return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
+    return texts, reasons
 
 
-async def _streamed(
-    request: web.Request, asked: Asked, head: dict[str, Any], pieces: AsyncIterator[tuple[int, str, str | None]]
-) -> web.StreamResponse:
+async def _streamed(request: web.Request, asked: Asked, head: dict[str, Any], pieces: Pieces) -> web.StreamResponse:
     """Send each piece as an event, and `[DONE]` at the end."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)

@@ -24,7 +24,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_SIGNED_IN = """<!doctype html><html lang="en"><title>scriptmodel</title>
+_SIGNED_IN = """<!doctype html><html lang="en"><title>scriptmodel</title><link rel="icon" href="BASE/static/icon.svg">
 <meta http-equiv="refresh" content="0; url=PATH"><a href="PATH">Continue</a></html>"""
 
 
@@ -83,7 +83,7 @@ class Gate:
 
     def _signed_in(self, request: web.Request) -> web.Response:
         """Return a page that leads on without the token; a redirect after a link elsewhere would lose the cookie."""
-        page = _SIGNED_IN.replace("PATH", html.escape(request.path))
+        page = _SIGNED_IN.replace("PATH", html.escape(request.path)).replace("BASE", self.base)
         response = web.Response(text=page, content_type="text/html")
         response.set_cookie(self._cookie, str(self.token), httponly=True, samesite="Strict", path=f"{self.base}/")
         return response

@@ -1,0 +1,71 @@
+"""Starts the commands serve and ui as a person or a program would, and asks them without any library."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import openai
+from running import COMMAND
+
+TOKEN = "0123456789abcdef"  # noqa: S105
+
+
+@dataclass
+class Server:
+    """A command, and its address."""
+
+    process: subprocess.Popen[str]
+    url: str
+    folder: Path = field(default=Path())
+
+    def client(self, token: str = TOKEN) -> openai.OpenAI:
+        return openai.OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=60)
+
+    def open(
+        self, path: str, body: bytes | None = None, token: str = TOKEN, headers: Mapping[str, str] | None = None
+    ) -> http.client.HTTPResponse:
+        """Open a path of the server, with the bearer token unless it is empty."""
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        origin = "/".join(self.url.split("/")[:3])
+        request = urllib.request.Request(f"{origin}{path}", body, {**bearer, **(headers or {})})  # noqa: S310  # http
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=60)  # noqa: S310
+        return response
+
+    def get(self, *arguments: Any, **more: Any) -> tuple[int, str, http.client.HTTPMessage]:
+        """Return status, text and headers of an answer."""
+        try:
+            with self.open(*arguments, **more) as response:
+                return response.status, response.read().decode(), response.headers
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read().decode(), refused.headers
+
+    def json(self, *arguments: Any, **more: Any) -> tuple[int, Any]:
+        """Return status and JSON of an answer."""
+        status, text, _ = self.get(*arguments, **more)
+        return status, json.loads(text)
+
+
+@contextlib.contextmanager
+def started(*arguments: str | Path) -> Iterator[Server]:
+    """Run the command until its standard input ends, which it is expected to do with code 0."""
+    process = subprocess.Popen(
+        [COMMAND, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    with process:
+        try:
+            yield Server(process, process.stdout.readline().strip())
+        finally:
+            process.stdin.close()
+            code = process.wait(30)
+        assert code == 0

@@ -1,0 +1,205 @@
+"""The pages of the trainer: what they show, and that neither files nor sites that are not trusted do anything there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from running import run_trainer
+from serving import TOKEN, Server, started
+
+from scriptmodel_trainer.serving.runs import read_run
+
+HOSTILE = "<script>alert(1)</script>"
+SCRIPT = f"[ ANNA ]: {HOSTILE} [aside] The lamp.\n{{{{ {HOSTILE} }}}}\n[ OLD BEN ]: It waits.\n"
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Pages of a model with a script beside it, and of a folder that holds a training."""
+    folder = tmp_path_factory.mktemp("ui")
+    shutil.copytree(model, folder / "one")
+    (folder / "two").mkdir()
+    (folder / "token").write_text(TOKEN)
+    (folder / "new_script.txt").write_text(SCRIPT)
+    (folder / "generation.json").write_text(json.dumps({"samples": [{"file": "new_script.fountain"}]}))
+    arguments = [
+        "--port",
+        "0",
+        "--token-file",
+        folder / "token",
+        "--base-path",
+        "/a/b",
+        "--home",
+        "/all",
+        "--until-eof",
+    ]
+    with started("ui", folder / "one", folder / "two", *arguments) as running:
+        running.folder = folder
+        yield running
+
+
+def page(server: Server, path: str) -> Page:
+    return Page(server.get(path)[1])
+
+
+def test_every_page_keeps_to_its_path_and_its_policy(server: Server) -> None:
+    for path in ("/a/b/", "/a/b/1/", "/a/b/1/write", "/a/b/1/script", "/a/b/2/", "/a/b/2/write"):
+        status, text, headers = server.get(path)
+        assert status == 200, path
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'")
+        shown = Page(text)
+        assert not [tag for tag, attributes in shown.tags if "style" in attributes or "onclick" in attributes]
+        assert not shown.all("style")
+        assert [attributes["src"] for attributes in shown.all("script")] == ["/a/b/static/app.js"]
+        links = [each["href"] for tag in ("a", "link") for each in shown.all(tag)]
+        links += [each["action"] for each in shown.all("form")]
+        assert all(link and (link.startswith("/a/b/") or link in ("/all", "#main")) for link in links)
+        for link in {link for link in links if link and link.startswith("/a/b/") and not link.endswith("/file")}:
+            assert server.get(link)[0] == 200, link
+
+
+def test_the_page_of_a_model_has_its_report(server: Server) -> None:
+    shown = page(server, "/a/b/1/")
+    for words in ("Test perplexity", "The figures of each epoch as a table", "OLD BEN", "--preset demo --seed 3"):
+        assert words in shown.text
+    assert len(shown.all("svg")) > 3
+    assert server.get("/a/b/1/report")[2]["Content-Security-Policy"].startswith("sandbox;")
+
+
+def test_a_stored_script_is_set_with_a_colour_for_each_speaker_and_runs_nothing(server: Server) -> None:
+    shown = page(server, "/a/b/1/script")
+    cues = [each["class"] for each in shown.all("p") if (each.get("class") or "").startswith("cue")]
+    assert cues == ["cue s0", "cue s1"]
+    assert shown.text.count(HOSTILE) == 2
+    assert len(shown.all("script")) == 1
+
+
+def test_new_scripts_are_those_of_generate(server: Server, model: Path) -> None:
+    shown = page(server, "/a/b/1/script?seed=3&n=2&words=40&temperature=0.9&cast=ANNA")
+    texts = [each["value"] for each in shown.all("input") if each.get("name") == "text"]
+    options = ["--words", "40", "--seed", "3", "--temperature", "0.9", "--cast", "ANNA"]
+    assert texts[0] == run_trainer(["generate", model, *options]).stdout
+    assert len(texts) == 2
+    for query, words in (("words=1", "too few"), ("n=x", "cannot be read"), ("temperature=99", "between 0 and 10")):
+        assert words in page(server, f"/a/b/1/script?{query}").text
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("text", "[ ANNA ]"), ("fountain", "Title: "), ("fdx", "<?xml"), ("html", "<!")]
+)
+def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name: str, first: str) -> None:
+    body = urllib.parse.urlencode({"text": SCRIPT.replace("\n", "\r\n"), "format": name}).encode()
+    status, text, headers = server.get("/a/b/1/file", body)
+    assert status == 200
+    assert headers["Content-Disposition"].startswith("attachment")
+    assert text.startswith(first)
+    assert (text == SCRIPT) is (name == "text")
+
+
+def test_the_link_with_the_token_lets_a_browser_in_and_no_other_site(server: Server) -> None:
+    origin = server.url.removesuffix("/a/b/")
+    for path, headers, expected in (
+        ("/a/b/1/", {}, 401),
+        ("/a/b/1/?token=0123456789abcdeg", {}, 401),
+        (f"/a/b/1/?token={TOKEN}", {"Host": "elsewhere.example"}, 403),
+        ("/a/b/static/app.js", {}, 401),
+    ):
+        assert server.get(path, token="", headers=headers)[0] == expected
+    status, text, headers = server.get(f"/a/b/1/?token={TOKEN}", token="")
+    assert (status, "0; url=/a/b/1/" in text, TOKEN in text) == (200, True, False)
+    name, *flags = headers["Set-Cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Strict", "Path=/a/b/"} <= set(flags)
+    assert server.get("/a/b/1/", token="", headers={"Cookie": name})[0] == 200
+    for site, expected in ((origin, 200), ("http://evil.example", 403), ("null", 403)):
+        cookie = {"Cookie": name, "Origin": site}
+        assert server.get("/a/b/1/file", b"format=text&text=a", token="", headers=cookie)[0] == expected
+
+
+def log(folder: Path, *events: dict[str, object]) -> None:
+    with (folder / "train.log.jsonl").open("a") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+
+
+def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, model: Path) -> None:
+    """The page follows by events: first the live part of the page anew, then the news that a model is stored."""
+    folder = server.folder / "two"
+    assert "neither a model" in page(server, "/a/b/2/").text
+    heard: list[str] = []
+    begun = threading.Event()
+
+    def listen() -> None:
+        with server.open("/a/b/2/events") as answer:
+            begun.set()
+            for line in answer:
+                heard.append(line.decode())
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    assert begun.wait(10)
+    progress = {"event": "progress", "epoch": 1, "epochs": 4, "fraction": 0.5, "perplexity": 99.5}
+    log(folder, {"event": "start"}, progress)
+    figures = {"train_perplexity": 80, "valid_perplexity": 77.7, "sample": HOSTILE}
+    log(folder, {"event": "epoch", "epoch": 1, "time": time.time(), **figures})
+    while not any("77.7" in line for line in heard):
+        assert listener.is_alive()
+        listener.join(0.1)
+    shown = page(server, "/a/b/2/")
+    assert "epoch 1 of 4, perplexity 99.5" in shown.text
+    assert shown.all("progress")[0]["value"] == "0.25"
+    assert HOSTILE in shown.text
+    assert "Not yet" in page(server, "/a/b/2/write").text
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    listener.join(20)
+    assert "event: stored\n" in heard
+    assert "Test perplexity" in page(server, "/a/b/2/").text
+
+
+def test_a_log_tells_how_a_training_ended_whatever_is_in_it(tmp_path: Path) -> None:
+    assert read_run(tmp_path) is None
+    log(
+        tmp_path,
+        {"event": "start"},
+        {"event": "progress", "epoch": 1, "epochs": 2, "fraction": 0.5, "perplexity": None},
+    )
+    run = read_run(tmp_path)
+    assert run is not None
+    assert (run.state, run.share) == ("silent", 0.25)
+    (tmp_path / "train.log.jsonl").open("a").write('no JSON\n{"event": "epoch", "epoch": "x"}\n[1]\n{"event": "epo')
+    log(tmp_path, {}, {"event": "error", "message": "the loss is not finite"})
+    run = read_run(tmp_path)
+    assert run is not None
+    assert (run.state, run.epochs) == ("failed", [])
+    assert "the loss is not finite" in run.summary
+    log(tmp_path, {"event": "start"}, {"event": "done", "perplexity": 12.25, "seconds": 61})
+    run = read_run(tmp_path)
+    assert run is not None
+    assert run.summary == "Trained in 0:01:01: test perplexity 12.2."

@@ -1,0 +1,63 @@
+"""The ui command: pages to look at models and to write with them, in the browser."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptmodel_trainer.errors import BadInputError
+
+try:
+    from aiohttp import web
+
+    from scriptmodel_trainer.serving import server
+    from scriptmodel_trainer.serving.completions import LARGEST_BODY
+    from scriptmodel_trainer.serving.folders import name_of
+    from scriptmodel_trainer.serving.pages import Pages
+except ModuleNotFoundError as error:
+    if error.name != "aiohttp":
+        raise
+    raise BadInputError("aiohttp is not installed", "pip install 'scriptmodel-trainer[serve]'") from error
+
+
+@dataclass(frozen=True, slots=True)
+class UiOptions:
+    """The ui command's options."""
+
+    models: list[Path]
+    host: str
+    port: int
+    token_file: Path | None
+    base_path: str
+    until_eof: bool
+    name: str
+    home: str
+    no_browser: bool
+
+
+def ui(options: UiOptions) -> None:
+    """Show model directories until the command is stopped."""
+    missing = [folder for folder in options.models if not folder.is_dir()]
+    if missing:
+        raise BadInputError(f"no such folder: {missing[0]}", "give the --out of a train command")
+    if options.name and len(options.models) > 1:
+        raise BadInputError("--name names one model", "leave it out: several are called as their folders")
+    address = server.Address(options.host, options.port, options.base_path, options.token_file, options.until_eof)
+    given = address.token()
+    token = given or server.new_token()
+
+    def ready(url: str) -> None:
+        """Print the address, with the token if nobody has it yet."""
+        link = url if given else f"{url}?token={token}"
+        print(link, flush=True)
+        if not options.no_browser and sys.stdout.isatty() and webbrowser.open(link):
+            print("note: opened in the browser; end with Ctrl-C", file=sys.stderr, flush=True)
+
+    app = web.Application(client_max_size=LARGEST_BODY)
+    folders = [(options.name or name_of(folder), folder) for folder in options.models]
+    pages = Pages(folders, address.base, options.home)
+    app.add_routes(pages.routes())
+    app.on_cleanup.append(pages.close)
+    server.run(address, app, token, ready)

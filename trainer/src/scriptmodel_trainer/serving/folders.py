@@ -1,0 +1,80 @@
+"""A model directory that pages show: its training as it goes, and its model, loaded once it is needed and read anew
+when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import LOG, MODEL, TrainedModel
+from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.serving.completions import Completions, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in memory, what writes with it, and the sections of its report."""
+
+    model: TrainedModel
+    completions: Completions
+    sections: str
+
+
+class Folder:
+    """A model directory at a path of the server, called `name`."""
+
+    def __init__(self, folder: Path, path: str, name: str) -> None:
+        self.folder, self.path, self.name = folder, path, name
+        self._loaded: Loaded | None = None
+        self._version = ""
+        self._loading = asyncio.Lock()
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a model, which may be damaged."""
+        return (self.folder / MODEL).is_file()
+
+    def log_version(self) -> str:
+        """Return what changes when the log of a training does."""
+        return _version(self.folder / LOG)
+
+    def model_version(self) -> str:
+        """Return what changes when the model does; empty without one."""
+        return _version(self.folder / MODEL)
+
+    async def load(self) -> Loaded:
+        """Return the model as it is on the disk. Raises BadInputError if there is none, or it is damaged."""
+        async with self._loading:
+            version = self.model_version()
+            if self._loaded is None or version != self._version:
+                self.close()
+                self._loaded = await asyncio.to_thread(self._load)
+                self._version = version
+            return self._loaded
+
+    def close(self) -> None:
+        """Stop writing with the model."""
+        if self._loaded is not None:
+            self._loaded.completions.close()
+        self._loaded = None
+
+    def _load(self) -> Loaded:
+        model = artifacts.load_model(self.folder, judged=True)
+        completions = Completions(self.name, artifacts.content_digest(self.folder), model, Limits())
+        return Loaded(model, completions, render_report(model, "sections.html"))
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a model: that of its folder, or of the one above for a folder called `model`."""
+    path = folder.resolve()
+    return (path.parent.name if path.name == "model" else path.name) or "model"
+
+
+def _version(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
