@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,14 @@ from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage
 from scriptmodel_trainer.training.softmax import cross_entropies
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _as_written(function: _Function) -> _Function:
+    """Trace a function without loops or branches over tensors as it is: to look for them takes half of the tracing."""
+    traced: _Function = tf.autograph.experimental.do_not_convert(function)
+    return traced
 
 
 class Pace:
@@ -85,12 +93,14 @@ class TrainingGraph:
         return float(self._loss.numpy())
 
     def _windows(self, window: Any, step: Any, rates: Any) -> None:
-        steps = self._rows.steps
         for index in tf.range(tf.shape(rates)[0]):
-            begin = (window + index) * steps
-            tokens = self._tokens[:, begin : begin + steps + 1]
-            loss = self._train(tokens, step + index, rates[index])
-            self._loss.assign_add(tf.cast(loss, tf.float64))
+            self._window(window + index, step + index, rates[index])
+
+    @_as_written
+    def _window(self, window: Any, step: Any, rate: Any) -> None:
+        begin = window * self._rows.steps
+        loss = self._train(self._tokens[:, begin : begin + self._rows.steps + 1], step, rate)
+        self._loss.assign_add(tf.cast(loss, tf.float64))
 
     def _train(self, tokens: Any, step: Any, rate: Any) -> Any:
         steps = self._rows.steps
@@ -146,19 +156,24 @@ class ValidationGraph:
         return total / float(self._rows.counted.sum())
 
     def _windows(self, first: Any, end: Any) -> None:
-        steps, vectors = self._rows.steps, self._model.vectors
+        vectors = self._model.vectors
         for window in tf.range(first, end):
-            begin = window * steps
-            tokens = self._tokens[:, :, begin : begin + steps]
-            inputs = tf.ensure_shape(tokens[0], (None, steps))
-            features, after = self._model.features(inputs, self._state, vectors=vectors)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=tf.reshape(tokens[1], (-1,)),
-                logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1])), vectors),
-            )
-            losses, cache = self._model.with_cache(losses, features, inputs, tokens[1], self._state)
-            counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
-            self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
-            for layer, parts in zip(self._state, after + cache, strict=True):
-                for variable, part in zip(layer, parts, strict=True):
-                    variable.assign(part)
+            self._window(window, vectors)
+
+    @_as_written
+    def _window(self, window: Any, vectors: Any) -> None:
+        steps = self._rows.steps
+        begin = window * steps
+        tokens = self._tokens[:, :, begin : begin + steps]
+        inputs = tf.ensure_shape(tokens[0], (None, steps))
+        features, after = self._model.features(inputs, self._state, vectors=vectors)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            labels=tf.reshape(tokens[1], (-1,)),
+            logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1])), vectors),
+        )
+        losses, cache = self._model.with_cache(losses, features, inputs, tokens[1], self._state)
+        counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
+        self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))
+        for layer, parts in zip(self._state, after + cache, strict=True):
+            for variable, part in zip(layer, parts, strict=True):
+                variable.assign(part)

@@ -91,8 +91,8 @@ class _Rows:
         self._model, self._stream, self._first, self._rows, self._steps = model, stream, first, rows, steps
         self._tokens = tf.constant(np.stack([inputs, targets]).reshape(2, rows, -1))
         self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(rows)]
-        self._read = tf.function(self._read_window, input_signature=[tf.TensorSpec((), tf.int32)])
-        self._score = tf.function(self._losses_of)
+        self._read = tf.function(self._read_window, input_signature=[tf.TensorSpec((), tf.int32)], autograph=False)
+        self._score = tf.function(self._losses_of, autograph=False)
 
     def scored(self, on_progress: Callable[[float], None]) -> Scored:
         """Score each token of the stream."""
