@@ -93,7 +93,7 @@ docs: env ## Build the documentation into build/site; fails on broken links
 
 .PHONY: test
 test: ## Run the tests that come first; needs no container runtime and no cluster
-	@$(TWO) test-trainer test-integration test-operator test-chart
+	+@$(TWO) test-trainer test-integration test-operator test-chart
 
 .PHONY: test-trainer
 test-trainer: env ## Run the trainer's tests, in its environment
@@ -113,7 +113,7 @@ test-chart: env ## Test the chart and the manifests: values, every object with a
 
 .PHONY: test-slow
 test-slow: ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
-	@$(TWO) test-slow-trainer test-slow-integration test-slow-chart
+	+@$(TWO) test-slow-trainer test-slow-integration test-slow-chart
 
 .PHONY: test-slow-trainer
 test-slow-trainer: env ## Run the slow tests of the trainer

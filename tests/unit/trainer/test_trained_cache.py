@@ -91,7 +91,10 @@ def reference(model: LanguageModel, tokens: np.ndarray[Any, Any], first: int) ->
 
 @pytest.mark.parametrize("vocabulary", [49, 50], ids=["one document", "many documents"])
 @pytest.mark.parametrize("window", [1, 7, 20, 300])
-def test_training_test_and_generation_follow_the_formula(window: int, vocabulary: int) -> None:
+def test_training_test_and_generation_follow_the_formula(
+    window: int, vocabulary: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "_STEPS", 10)  # as cut_for_validation in all tests: each step is compiled
     model, tokens = model_of(START, cache_window=str(window)), stream(900, vocabulary)
     expected = reference(model, tokens, 3)
     written = negative_log_likelihoods(Network(model.weights(), START), tokens, 3)
