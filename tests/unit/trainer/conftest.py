@@ -56,14 +56,14 @@ def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    """Return speaker (none for a direction) and words in the detected layout, without dropped text."""
+    """Return speaker (none for a direction) and words, on one line, in the detected layout, without dropped text."""
 
     def reader(text: str) -> list[tuple[str, str]]:
         path = tmp_path / "play.txt"
         path.write_text(text, "utf-8")
         (source,) = reading.find_sources([path], lambda _: None)
         return [
-            (event.speaker if event.kind is EventKind.SPEECH else "", event.text)
+            (event.speaker if event.kind is EventKind.SPEECH else "", event.text.replace("\n", " "))
             for event in events_of(source, None)[2]
             if event.kind is not EventKind.CUT
         ]

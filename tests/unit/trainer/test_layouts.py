@@ -167,7 +167,7 @@ def test_a_direction_on_its_own_line_within_verse_is_separate(tmp_path: Path) ->
     verse = "ANNA. The water rose,\n  And nobody was told.\n      Exeunt [all but ANNA.]\n  I watched it close.\n\n"
     _, events = read(LAYOUTS["caps-period"] + verse, tmp_path)
     assert [(event.speaker, event.text) for event in events[-3:]] == [
-        ("ANNA", "The water rose, And nobody was told."),
+        ("ANNA", "The water rose,\nAnd nobody was told."),
         ("", "Exeunt [all but ANNA.]"),
         ("ANNA", "I watched it close."),
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
@@ -15,10 +16,10 @@ from scriptmodel_trainer.corpus.layouts.directions import (
     is_verse,
     narrates,
     own_lines,
+    said,
     without_brackets,
 )
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 
@@ -93,17 +94,17 @@ class Body:
         if cue.direction:
             self._say(cue.direction, self._named_line)
             self.silent = True
-        said = text[cue.end : end]
-        if cue.direction and "--" in said[:4]:
-            said = said.lstrip(" .,-")
+        words = text[cue.end : end]
+        if cue.direction and "--" in words[:4]:
+            words = words.lstrip(" .,-")
         elif cue.kind is Kind.DASH:
-            said = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", said, count=1), count=1)
-        said, below = _set_in_below(said) if self.cast.directions_below and text[0] != " " else (said, "")
-        if said.strip():
-            yield from self.lines(said, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
+            words = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", words, count=1), count=1)
+        words, below = _set_in_below(words) if self.cast.directions_below and text[0] != " " else (words, "")
+        if words.strip():
+            yield from self.lines(words, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
         if below:
-            self.explain(Decision(line + said.count("\n") + 1, "exposition", "set-in-below-words"))
-            yield from self.exposition(below, line + said.count("\n") + 1)
+            self.explain(Decision(line + words.count("\n") + 1, "exposition", "set-in-below-words"))
+            yield from self.exposition(below, line + words.count("\n") + 1)
 
     def lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
         """Add words to the speech, and give the directions between them that have lines of their own.
@@ -124,7 +125,7 @@ class Body:
         if text[done:].strip():
             if done:
                 self.explain(Decision(line + text.count("\n", 0, done) + 1, "speech", "words-continue"))
-            self._say(text[done:], line + text.count("\n", 0, done))
+            self._say(text[done:], line + text.count("\n", 0, done), 0 if done else lead)
 
     def end(self) -> Iterator[Event]:
         """End the play, or a scene of it: nobody speaks any more."""
@@ -134,12 +135,12 @@ class Body:
         yield from self._only_named()
         self.speaker = ""
 
-    def _say(self, text: str, line: int) -> None:
+    def _say(self, text: str, line: int, lead: int = 0) -> None:
         if not self._speech:
             self._speech_line = line + len(text[: len(text) - len(text.lstrip())].split("\n")) - 1
-        said = plain(text)
-        self._speech.append(said)
-        self.silent = self.silent and not said.strip()
+        words = said(text, lead)
+        self._speech.append(words)
+        self.silent = self.silent and not words.strip()
 
     def _only_named(self) -> Iterator[Event]:
         """Give a name without words as a direction: a heading that looks like a name, or who is seen."""
@@ -148,12 +149,19 @@ class Body:
         self._named_line = 0
 
     def _speech_done(self) -> Iterator[Event]:
-        text = " ".join(self._speech).strip()
+        text = _joined(self._speech).strip()
         self._speech = []
         if text:
             self._named_line = 0
             yield Event(EventKind.SPEECH, text, self.speaker, self._speech_line, self._continued)
             self._continued = True
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Return the parts of a speech as one text; if some of them are verse, each but a direction ends a line."""
+    verse = any("\n" in part for part in parts)
+    ends = ("\n" if verse and not part.endswith(("]", ")")) else " " for part in parts)
+    return "".join(itertools.chain.from_iterable(zip(parts, ends, strict=True)))
 
 
 def speaks_in_brackets(text: str) -> bool:

@@ -43,6 +43,8 @@ _CLOSED = re.compile(r"[\])]")
 _LAST_NOTE = re.compile(r"(?<=[\])])\s+\[\d{1,3}\]$")
 _ENDED = (".", "!", "?", "]", ")", '"', "”", "’", "_", "…", "'", "*")
 _PROSE = 55  # characters; lines of prose are longer
+_LONGEST_VERSE = 70  # characters
+_BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 _NESTED = 20  # brackets around a direction
 _LONG = 2000  # characters of a direction
 _HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
@@ -134,6 +136,33 @@ def is_verse(text: str) -> bool:
     """Short lines, each with a capital."""
     lines = text.split("\n")
     return len(lines) > 1 and all(line.lstrip()[:1].isupper() and len(line.strip()) < _PROSE for line in lines)
+
+
+def said(text: str, lead: int = 0) -> str:
+    """Return words as they are said, without italics: verse on its lines, prose on one.
+
+    The first line of `text` has `lead` characters before it.
+    """
+    whole = plain(text)
+    if "\n" not in text or not _is_in_lines(text, lead):
+        return whole
+    lines = "\n".join(filter(None, map(plain, text.split("\n"))))
+    return lines if lines.replace("\n", " ") == whole else whole
+
+
+def _is_in_lines(text: str, lead: int) -> bool:
+    """Return whether lines begin with a capital and end before the page does, as those of verse."""
+    lengths = [len(line.strip()) for line in text.split("\n")]
+    lengths[0] += lead if lengths[0] else 0
+    full = [length for length in lengths if length]
+    short = sum(full[:-1]) < _PROSE * (len(full) - 1) and max(full, default=0) <= _LONGEST_VERSE
+    return short and all(map(_begins_high, text.split("\n")))
+
+
+def _begins_high(line: str) -> bool:
+    """Return whether the first word, if there is any outside of brackets, begins with a capital."""
+    first = next(filter(str.isalnum, _BRACKETED.sub("", line)), "A")
+    return first.isupper()
 
 
 def addresses_nobody(text: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import drafts
-from scriptmodel_trainer.corpus.layouts.directions import without_brackets
+from scriptmodel_trainer.corpus.layouts.directions import said, without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, first_rule, read_by, silent
@@ -267,7 +267,7 @@ def dialogue(text: str) -> tuple[str, str, str] | None:
     if _MORE.search(spoken):
         dropped += [name, "MORE"] if not _MORE.sub("", spoken).strip() else ["MORE"]
         spoken = _MORE.sub("", spoken)
-    return name, (kept + plain(spoken) if spoken.strip() else ""), " ".join(dropped)
+    return name, (kept + said(spoken) if spoken.strip() else ""), " ".join(dropped)
 
 
 FIRST_LINES: tuple[Rule[Paragraph], ...] = (

@@ -17,6 +17,7 @@ _SPOKEN = frozenset(("prologue", "epilogue"))  # are read in the front and back,
 _APART = frozenset(("speaker", "stage", "head"))
 _PARTS = frozenset(("l", "p", "ab", "lg", "seg", "cell", "item", "div", "sp"))
 _BREAKS = _PARTS | {"lb", "pb", "cb"}
+_LINE = "\x1e"  # the edge of a line of verse; no character of XML
 
 
 class _Reader(markup.Reader):
@@ -44,7 +45,7 @@ class _Reader(markup.Reader):
         if not read:
             return
         if tag in _BREAKS and attributes.get("break") != "no":
-            self.data(" ")
+            self.data(_LINE if tag == "l" else " ")
         if tag == "sp":
             self._end_words()
             self._speaker, self._continued = attributes.get("who", "").partition(" ")[0].lstrip("#"), False
@@ -75,7 +76,7 @@ class _Reader(markup.Reader):
         elif tag in ("div", "text"):
             self._end_words()
         elif tag in _PARTS:
-            self.data(" ")
+            self.data(_LINE if tag == "l" else " ")
 
     def close(self) -> None:
         self._end_dropped()
@@ -99,7 +100,8 @@ class _Reader(markup.Reader):
         return "sp" in within and (beside or not within.isdisjoint(("p", "l", "ab")))
 
     def _end_words(self) -> None:
-        text, line = " ".join("".join(self._words).split()), self._words_line or self.line
+        verses = (" ".join(part.split()) for part in "".join(self._words).split(_LINE))
+        text, line = "\n".join(filter(None, verses)), self._words_line or self.line
         self._words, self._words_line = [], 0
         if self._speaker and text:
             self.give(Event(EventKind.SPEECH, text, self._speaker, line, self._continued), "sp")
