@@ -10,3 +10,4 @@ SMALLEST = 1e-37
 
 Ids = npt.NDArray[np.int32]  # token numbers
 Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.int8]  # 0 or 1 for each token

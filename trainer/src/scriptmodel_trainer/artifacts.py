@@ -25,6 +25,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
@@ -73,8 +74,8 @@ class Origin:
 class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
-    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from, and
-    `contractions` those of the corpus. `temperature` is the one that the judge chose for its scripts.
+    `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from,
+    `contractions` and `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts.
     """
 
     origin: Origin
@@ -86,6 +87,7 @@ class TrainedModel:
     plays: tuple[Play, ...] = ()
     contractions: Contractions = field(default_factory=Contractions)
     temperature: float = Sampling().temperature
+    lines: Lines = field(default_factory=Lines)
 
     @property
     def size(self) -> int:
@@ -104,7 +106,7 @@ class TrainedModel:
 
     def writer(self) -> Writer | ExactWriter:
         """Return what writes scripts."""
-        return writer_of(self.network(), self.vocabulary, self.plays, self.contractions)
+        return writer_of(self.network(), self.vocabulary, self.plays, self.contractions, self.lines)
 
 
 def versions(**more: str) -> dict[str, str]:
@@ -143,6 +145,9 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         versions=model.origin.versions,
         base=model.origin.base,
         plays={play.name: play.speakers for play in model.plays},
+        verse=frozenset(play.name for play in model.plays if play.verse),
+        openings=tuple(sorted(model.lines.openings)),
+        line_widths=model.lines.widths,
         clitics=model.contractions.after,
         bound_words=model.contractions.bound,
         temperature=model.temperature,
@@ -208,7 +213,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
     contractions = Contractions(described.clitics, described.bound_words)
-    plays = tuple(Play(name, speakers) for name, speakers in described.plays.items())
+    plays = tuple(Play(name, speakers, name in described.verse) for name, speakers in described.plays.items())
     return TrainedModel(
         origin,
         vocabulary,
@@ -219,6 +224,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         plays,
         contractions,
         described.temperature,
+        Lines(frozenset(described.openings), described.line_widths),
     )
 
 

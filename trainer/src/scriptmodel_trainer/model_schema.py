@@ -36,6 +36,9 @@ class Description(Struct, frozen=True, kw_only=True):
     versions: Mapping[Text, Text]
     base: Base | None = None
     plays: Mapping[Name, tuple[Name, ...]] = {}
+    verse: frozenset[Name] = frozenset()  # names of the plays in verse
+    openings: tuple[Name, ...] = ()
+    line_widths: Annotated[tuple[Count, ...], Meta(max_length=3)] = ()
     clitics: Mapping[Name, tuple[Name, ...]] = {}
     bound_words: tuple[Name, ...] = ()
     temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8
@@ -51,5 +54,7 @@ class Description(Struct, frozen=True, kw_only=True):
         paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
         if not (paired and {UNKNOWN, EOS} <= held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
             raise ValueError("the vocabulary lacks markers")
+        if len(self.line_widths) not in (0, 3):
+            raise ValueError("lines of verse have three widths")
         if any(number >= len(self.words) for number in self.speakers):
             raise ValueError("a speaker is not in the vocabulary")

@@ -15,6 +15,7 @@ from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.contractions import Contractions, contractions_of
+from scriptmodel_trainer.generation.lines import lines_of
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -87,12 +88,14 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     )
     versions = artifacts.versions(tensorflow=task.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
-    train = (corpus.splits["train"], corpus.lexicon, corpus.starts["train"], corpus.documents["train"])
-    plays = plays_of(*train, vocabulary.names)
-    contractions = Contractions()
-    if not vocabulary.spells:
-        contractions = contractions_of(corpus.splits["train"], corpus.lexicon, frozenset(vocabulary.words))
-    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions)
+    train, lexicon = corpus.splits["train"], corpus.lexicon
+    known = frozenset(lexicon if vocabulary.spells else vocabulary.words)
+    contractions = Contractions() if vocabulary.spells else contractions_of(train, lexicon, known)
+    lines = lines_of(train, corpus.lines, lexicon, known)
+    plays = plays_of(corpus.plays, frozenset(vocabulary.names))
+    return TrainedModel(
+        origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions, lines=lines
+    )
 
 
 def _summary(run: Run) -> CorpusSummary:

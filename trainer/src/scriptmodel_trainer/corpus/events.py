@@ -20,8 +20,11 @@ class EventKind(enum.Enum):
 class Event:
     """One speech or direction: `text` as printed, `line` its first line (1-based, 0 if unknown).
 
+    Lines of `text` are those of verse; prose is on one line.
+
     `continued` is True for a speech that continues after an exposition without its speaker's name,
-    `doubtful` for a text that was taken for a direction only because nobody spoke.
+    `doubtful` for a text that was taken for a direction only because nobody spoke. `play` is the title of the play that
+    begins here, empty for all other events.
     """
 
     kind: EventKind
@@ -30,3 +33,4 @@ class Event:
     line: int = 0
     continued: bool = False
     doubtful: bool = False
+    play: str = ""

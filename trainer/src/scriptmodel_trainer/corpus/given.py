@@ -16,6 +16,7 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, eve
 _SURE = 0.5  # a layout that explains less of a text may be chance
 _RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
 _RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
+_SET_IN = "  "  # before the second line of a speech in verse, and those below it
 _HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
 _CUE = re.compile(
     r"\**(?P<name>[^\W\d_][\w .'’&-]{0,40}?)\**\s*(?P<mark>:|(?:\.|--|—)(?=\**(?:\s|$)))\**\s*(?P<text>.*)"
@@ -77,7 +78,7 @@ def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
 
 def is_rendered(lines: Iterable[str]) -> bool:
     """Return whether most lines of a text are speeches or directions as `generate` writes them."""
-    full = [line for line in lines if line.strip()]
+    full = [line for line in lines if line.strip() and not line.startswith(_SET_IN)]
     return sum(_rendered_event(line.strip()) is not None for line in full) * 2 > len(full)
 
 
@@ -88,10 +89,17 @@ def rendered_tokens(lines: Iterable[str]) -> Iterator[str]:
 
 
 def rendered_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a script as `generate` writes it; other lines are taken for directions."""
-    for line in map(str.strip, lines):
-        if line:
-            yield _rendered_event(line) or Event(EventKind.EXPOSITION, line)
+    """Yield the events of a script as `generate` writes it: lines that are set in are verse, others directions."""
+    current: Event | None = None
+    for line in filter(str.strip, lines):
+        if current is not None and current.kind is EventKind.SPEECH and line.startswith(_SET_IN):
+            current = replace(current, text=f"{current.text}\n{line.strip()}")
+            continue
+        if current is not None:
+            yield current
+        current = _rendered_event(line.strip()) or Event(EventKind.EXPOSITION, line.strip())
+    if current is not None:
+        yield current
 
 
 def _rendered_event(line: str) -> Event | None:

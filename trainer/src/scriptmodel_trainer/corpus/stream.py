@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.arrays import Flags, Ids
 from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
+from scriptmodel_trainer.corpus.lines import PlayCounts, PlayFacts, line_starts
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
@@ -36,7 +37,8 @@ class TokenStream:
     understood: float  # share of the tokens
     doubt: str  # which files do not look like scripts, in one line; empty if all do
     starts: dict[str, Ids]
-    documents: dict[str, tuple[str, ...]]  # the file of each part of a split
+    lines: Flags  # 1 in the place of each token of the training split at which a line of verse begins
+    plays: tuple[PlayFacts, ...]  # those of files that have a part in training
     split: str  # what stayed together: SCENES or whole FILES
 
     @property
@@ -77,7 +79,8 @@ def read_corpus(
     without_words = _notes_on_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
-    splits = {name: ids for name, (ids, _) in parts.items()}
+    splits = {name: ids for name, (ids, _, _) in parts.items()}
+    _, train_owners, train_lines = parts["train"]
     notes = [*without_words, *gaps]
     for text in notes:
         note(text)
@@ -90,8 +93,9 @@ def read_corpus(
         tuple(notes),
         understood.share_understood(file.tally for file in files),
         understood.doubt((file.name, file.tally) for file in files),
-        {name: _changes(owners) for name, (_, owners) in parts.items()},
-        {name: _names(owners, files) for name, (_, owners) in parts.items()},
+        {name: _changes(owners) for name, (_, owners, _) in parts.items()},
+        train_lines,
+        tuple(play for number in np.unique(train_owners).tolist() for play in files[number].plays),
         split,
     )
 
@@ -112,7 +116,7 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     files = [_read_file(source, layout, lexicon) for source in sources]
     _require_words(lexicon, files, layout)
     doubt = understood.doubt((file.name, file.tally) for file in files)
-    ids, owners = _joined(list(enumerate(files)))
+    ids, owners, _ = _joined(list(enumerate(files)))
     return WholeStream(ids, list(lexicon), doubt, _changes(owners))
 
 
@@ -124,6 +128,8 @@ class _File:
     ids: array[int]
     lengths: array[int]  # tokens of each event
     scenes: array[int]  # 1 where a scene begins
+    lines: array[int]  # places at which a line of verse begins
+    plays: tuple[PlayFacts, ...]
     tally: Tally
 
     @property
@@ -141,18 +147,26 @@ def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layou
 def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:
     chosen, confidence, events = events_of(source, layout)
     tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
-    ids, lengths, scenes = array("i"), array("i"), array("b")
+    ids, lengths, scenes, lines = array("i"), array("i"), array("b"), array("i")
+    plays = [PlayCounts()]
     number = lexicon.__getitem__
     for event in events:
         tokens = event_tokens(event)
         tally.add(event, len(tokens))
+        if event.play:
+            plays.append(PlayCounts(event.play))
         if tokens:
+            if "\n" in event.text:
+                lines.extend(len(ids) + place for place in line_starts(event.text, tokens))
+            plays[-1].add(event, tokens)
             ids.extend(map(number, tokens))
             lengths.append(len(tokens))
             scenes.append(event.kind is EventKind.HEADING)
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before
-    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, tally)
+    spoken = [play for play in plays if play.names]
+    facts = tuple(play.facts(source.name, alone=len(spoken) == 1) for play in spoken)
+    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, lines, facts, tally)
 
 
 def _notes_on_empty(files: Iterable[_File]) -> list[str]:
@@ -186,26 +200,23 @@ def _split_for(files: Sequence[_File]) -> str:
     return FILES if full * min(SHARES) >= 1 else SCENES
 
 
-Part = tuple[Ids, Ids]
-"""Tokens of a split, and for each of them the number of its file."""
+Part = tuple[Ids, Ids, Flags]
+"""Tokens of a split, and for each of them the number of its file, and whether a line of verse begins with it."""
 
 
 def _joined(files: Sequence[tuple[int, _File]]) -> Part:
     """Return the tokens of numbered files."""
     sizes = [len(file.ids) for _, file in files]
     ids = np.concatenate([np.zeros(0, np.int32), *(_ids(file) for _, file in files)])
-    return ids, np.repeat(np.array([number for number, _ in files], np.int32), sizes)
+    lines = np.zeros(len(ids), np.int8)
+    for (_, file), end in zip(files, np.cumsum(sizes).tolist(), strict=True):
+        lines[np.frombuffer(file.lines, np.int32) + (end - len(file.ids)) if file.lines else []] = 1
+    return ids, np.repeat(np.array([number for number, _ in files], np.int32), sizes), lines
 
 
 def _changes(owners: Ids) -> Ids:
     """Return the places at which another file starts than the one before."""
     return np.flatnonzero(owners[1:] != owners[:-1]).astype(np.int32) + 1
-
-
-def _names(owners: Ids, files: Sequence[_File]) -> tuple[str, ...]:
-    """Return the names of the files in the order in which they start."""
-    starts = np.concatenate([np.zeros(min(1, len(owners)), np.int32), _changes(owners)])
-    return tuple(files[number].name for number in owners[starts].tolist())
 
 
 def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]:
@@ -217,7 +228,7 @@ def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]
         if file.split and number not in undecided:
             parts[file.split].append(_joined([(number, file)]))
     if loose:
-        ids, owners = _joined(loose)
+        ids, owners, lines = _joined(loose)
         lengths = np.concatenate([np.asarray(file.lengths, np.int64) for _, file in loose])
         scenes = np.concatenate(
             [np.asarray(file.starts if by == FILES else file.scenes, np.bool_) for _, file in loose]
@@ -226,13 +237,15 @@ def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]
         for index, name in enumerate(SPLITS):
             # If the corpus names this split itself, what was not named goes to training.
             target = "train" if name in named else name
-            parts[target].append((ids[chosen == index], owners[chosen == index]))
+            here = chosen == index
+            parts[target].append((ids[here], owners[here], lines[here]))
     return _without_gaps({name: _concatenated(arrays) for name, arrays in parts.items()})
 
 
 def _concatenated(parts: Sequence[Part]) -> Part:
     empty = np.zeros(0, np.int32)
-    return np.concatenate([empty, *(ids for ids, _ in parts)]), np.concatenate([empty, *(own for _, own in parts)])
+    ids, owners, lines = zip((empty, empty, np.zeros(0, np.int8)), *parts, strict=True)
+    return np.concatenate(ids), np.concatenate(owners), np.concatenate(lines)
 
 
 def _without_gaps(splits: dict[str, Part]) -> tuple[dict[str, Part], list[str]]:

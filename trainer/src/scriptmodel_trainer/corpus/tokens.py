@@ -26,6 +26,7 @@ OPEN_NAME = "<boname>"
 CLOSE_NAME = "<eoname>"
 OPEN_EXPOSITION = "<open-exp>"
 CLOSE_EXPOSITION = "<close-exp>"
+LINE = "<line>"  # where a line of verse begins: in scripts that are printed, never in a stream
 DOCUMENT = "<start of document>"  # in no text, whose tokens hold no spaces
 
 ENDERS = frozenset((EOS, QUESTION, EXCLAMATION, ELLIPSIS))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.given import renamed
+from scriptmodel_trainer.corpus.lines import PlayFacts
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
-from scriptmodel_trainer.vocabulary import Vocabulary, speakers_of
+from scriptmodel_trainer.vocabulary import Vocabulary
 
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
@@ -23,10 +24,11 @@ _DRAW = 0xCA57  # casts are drawn apart from words
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A play of the corpus: the name of its file, and the tokens of its speakers, most frequent first."""
+    """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, whether in verse."""
 
     name: str
     speakers: tuple[str, ...]
+    verse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,15 @@ class Cast:
     """The names that may speak in a script.
 
     `voices` maps names that the model does not know to speakers of the model, with whose words they speak. `play` is
-    the file that the cast was taken from, empty for a cast that was asked for.
+    the play that the cast was taken from, empty for a cast that was asked for. They may speak in `verse`, and of
+    those in their `company`; of anybody if that is empty.
     """
 
     names: tuple[str, ...]
     voices: Mapping[str, str] = field(default_factory=dict)
     play: str = ""
+    verse: bool = False
+    company: tuple[str, ...] = ()
 
     def voice(self, name: str) -> str:
         """Return the speaker of the model that stands for a name."""
@@ -51,20 +56,23 @@ class Cast:
         return renamed(script, lambda token: names.get(token, token))
 
 
-def plays_of(
-    train: Ids, lexicon: Sequence[str], starts: Ids, files: Sequence[str], known: Sequence[str]
-) -> tuple[Play, ...]:
-    """Return the plays of a training split whose parts start at `starts`, with those speakers that are `known`.
-
-    `train` holds numbers of `lexicon`, `files` the name of each part's file.
-    """
-    names = frozenset(known)
+def plays_of(found: Iterable[PlayFacts], known: Collection[str]) -> tuple[Play, ...]:
+    """Return plays of the corpus with those speakers that are `known`, each in the form that is most frequent."""
     plays = []
-    for file, part in zip(files[:_MOST_PLAYS], np.split(train, starts), strict=False):
-        speakers = [name for name in speakers_of(part, lexicon) if name in names]
+    for facts in itertools.islice(found, _MOST_PLAYS):
+        speakers = one_form(name for name in facts.speakers if name in known)
+        name = f"{facts.file}: {facts.title}" if facts.title else facts.file
         if speakers:
-            plays.append(Play(file.encode(errors="replace").decode(), tuple(speakers[:_MOST_SPEAKERS])))
+            plays.append(Play(name.encode(errors="replace").decode(), tuple(speakers[:_MOST_SPEAKERS]), facts.verse))
     return tuple(plays)
+
+
+def one_form(names: Iterable[str]) -> list[str]:
+    """Return names without those that another before them differs from by capitals alone."""
+    forms: dict[str, str] = {}
+    for name in names:
+        forms.setdefault(name.casefold(), name)
+    return list(forms.values())
 
 
 class Casting:
@@ -74,6 +82,7 @@ class Casting:
         self._vocabulary = vocabulary
         self.speakers = [name for name in vocabulary.names if kind_of(name) is not Kind.UNWRITTEN]
         self._plays = [play for play in plays if len(play.speakers) > 1]
+        self.verse = any(play.verse for play in plays)
 
     def find(self, name: str) -> str | None:
         """Return the speaker of that name as the model spells it, None if the model knows none."""
@@ -118,15 +127,16 @@ class Casting:
             return None
         random = np.random.default_rng((*seed, _DRAW))
         play = self._play_of([*names, *heard], random)
-        voices = self._voices([*names, *heard], play)
+        voices, verse = self._voices([*names, *heard], play), play.verse if play else self.verse
+        company = (*names, *heard, *voices.values(), *play.speakers) if play else ()
         if names:
-            return Cast(tuple(dict.fromkeys(names)), voices)
+            return Cast(tuple(dict.fromkeys(names)), voices, verse=verse, company=company)
         shared = len(set(heard).intersection(play.speakers)) if play else 0
         if len(heard) > 1 and shared * 2 < len(heard):  # a scene of other people
-            return Cast(tuple(dict.fromkeys(heard)), voices)
+            return Cast(tuple(dict.fromkeys(heard)), voices, verse=verse, company=company)
         if play is None:
             return None
-        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name)
+        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name, verse, company)
 
     def _token(self, name: str) -> str:
         token = self.find(name) or name_token(name)

@@ -11,17 +11,22 @@ _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", token
 _OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
 _CLOSERS = {tokens.CLOSE_BRACKET: "]", tokens.CLOSE_QUOTE: '"'}
 _BEGINS_LINE = {Kind.OPEN_NAME: "[", Kind.OPEN_EXPOSITION: "{{"}
+_SET_IN = "    "
 _ALONE = frozenset((tokens.OPEN_NAME, tokens.CLOSE_NAME, tokens.OPEN_EXPOSITION))  # nothing attaches to these
 _ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
 
 
 def render(script: Iterable[str]) -> str:
-    """Return the text of a script, one speech or exposition a line, ending with a newline."""
+    """Return the text of a script, ending with a newline: one speech or exposition a line, verse on more, set in."""
     lines: list[str] = []
     line = ""
     before = ""
     for token in script:
         kind = kind_of(token)
+        if token == tokens.LINE:
+            lines.append(line)
+            line = _SET_IN
+            continue
         if kind in _BEGINS_LINE:
             lines.append(line)
             line = _BEGINS_LINE[kind]
@@ -45,7 +50,7 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
     attached = kind in _ATTACHED and before not in _ALONE
-    if attached or not line or before == "--" or before in _OPENERS:
+    if attached or line in ("", _SET_IN) or before == "--" or before in _OPENERS:
         return line + text
     return f"{line} {text}"
 

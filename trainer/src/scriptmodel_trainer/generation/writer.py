@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,9 +24,10 @@ from scriptmodel_trainer.corpus.tokens import (
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Cast, Casting, Play
+from scriptmodel_trainer.generation.casting import Cast, Casting, Play, one_form
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
+from scriptmodel_trainer.generation.lines import Lines, Start, width_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
@@ -43,6 +44,7 @@ _GROUPS = {
 
 
 _LONGEST_WORD = 8  # sub-words
+_WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
 
 _MOST_READ = 3000
@@ -98,6 +100,7 @@ class Writer:
         vocabulary: Vocabulary,
         plays: Sequence[Play] = (),
         contractions: Contractions | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self._network = network
         self._vocabulary = vocabulary
@@ -107,7 +110,12 @@ class Writer:
         numbered = np.array(kinds)
         self._members = {kind: np.flatnonzero(numbered == kind) for kind in Kind}
         names = [number for number in sorted(vocabulary.name_starts) if kinds[number] is not Kind.UNWRITTEN]
+        if not vocabulary.spells:  # in ascending order the most frequent names are first
+            names = [vocabulary.id_of(name) for name in one_form(vocabulary.words[number] for number in names)]
         self._members[Kind.NAME] = np.array(names, np.int64)
+        self._lines = lines or Lines()
+        openings = () if vocabulary.spells else sorted(self._lines.openings)  # part of a word may be no opening
+        self._openings = np.array([vocabulary.id_of(word) for word in openings if word in vocabulary], np.int64)
         joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
         self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
@@ -118,9 +126,9 @@ class Writer:
         ids, contractions = vocabulary.id_of, contractions or Contractions()
         self._follows = {ids(mark): frozenset(map(ids, words)) for mark, words in contractions.after.items()}
         self._bound = frozenset(map(ids, contractions.bound)) - {vocabulary.unknown}
-        # A trained cache repeats recent names, and a script starts with one. So a speech is followed by one of another
-        # speaker, unless a direction comes between.
-        self._changes_speakers = bool(network.cache) and not vocabulary.spells and len(names) > 1
+        # A speech is followed by one of another speaker, unless a direction comes between.
+        self._changes_speakers = not vocabulary.spells and len(names) > 1
+        self._own_names = {} if vocabulary.spells else _own_names(vocabulary, self._members[Kind.WORD].tolist())
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
         """Return a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
@@ -155,7 +163,8 @@ class Writer:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._start(opening)
         cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
-        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast))
+        lines = self._lines if (cast or self._casting).verse else Lines()
+        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast))
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
@@ -183,8 +192,8 @@ class Writer:
         return Script(draft.cast.printed(tokens) if draft.cast else tokens, draft.given or 0, draft.cast)
 
     def text(self, script: Sequence[str]) -> str:
-        """Return the text of the tokens of a script."""
-        return render(script)
+        """Return the text of the tokens of a script, with verse on its lines."""
+        return render(self._lines.broken(script))
 
     def unknown_words(self, opening: Opening) -> list[str]:
         """Return the words of the opening that the model neither knows nor spells, each once."""
@@ -283,6 +292,11 @@ class Writer:
             logits = page.logits + self._only(page.names)
         else:
             logits = page.logits + self._mask(self._contracted(page, self._allowed(page)))
+            if not page.begins_line and page.position.sentence and page.position.last in _WITHIN:
+                logits[self._openings] = -np.inf
+            logits[page.strangers] = -np.inf
+            if page.addresses and page.speaker is not None:
+                logits[self._own_names.get(page.speaker, [])] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
@@ -309,6 +323,14 @@ class Writer:
         while page.position.place in (Place.NAME, Place.NAMED):
             yield from self._next(page, sampling, random)
 
+    def _strangers(self, cast: Cast | None) -> list[int]:
+        """Return the numbers of proper names of those who speak in other plays only."""
+        company = {name.casefold() for name in cast.company} if cast else set()
+        words = self._vocabulary.words
+        others = (own for number, own in self._own_names.items() if words[number].casefold() not in company)
+        proper = (word for own in others for word in own if words[word].casefold() not in self._vocabulary)
+        return list(proper) if company else []
+
     def _names_of(self, cast: Cast | None) -> _Names:
         """Return the names of a cast as the numbers that spell them and the closing marker; without a cast, none."""
         names: _Names = {}
@@ -333,6 +355,23 @@ class Writer:
                 mask[self._members[kind]] = 0
             self._masks[allowed] = mask
         return mask
+
+
+def _own_names(vocabulary: Vocabulary, spoken: Sequence[int]) -> dict[int, list[int]]:
+    """Return for each speaker the numbers of the words that name nobody else: the part of a name that is its own."""
+    parts = Counter(part for name in {name.casefold() for name in vocabulary.names} for part in set(name.split("_")))
+    spellings: dict[str, list[int]] = {}
+    for number in spoken:
+        spellings.setdefault(vocabulary.words[number].casefold(), []).append(number)
+    return {
+        number: [
+            word
+            for part in vocabulary.words[number].casefold().split("_")
+            if parts[part] == 1
+            for word in spellings.get(part, ())
+        ]
+        for number in vocabulary.speakers
+    }
 
 
 _Names = dict[int, "_Names"]
@@ -361,10 +400,13 @@ def _voiced(tokens: Sequence[str], cast: Cast | None) -> list[str]:
 class _Page:
     """The script so far, with the grammar's state and the network's logits after it.
 
-    `names` are those that may come next in the place of a name; empty without a cast.
+    `names` are those that may come next in the place of a name; empty without a cast. `strangers` are words that name
+    people of other plays.
     """
 
-    def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: _Names) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: _Names, lines: Lines, strangers: list[int]
+    ) -> None:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
@@ -372,8 +414,13 @@ class _Page:
         self.used = 0
         self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
+        self.width = 0  # characters of the present line
+        self.bracketed = False
+        self.addresses = False  # in brackets, after `to`
         self.names = names
         self._cast = names
+        self.strangers = strangers
+        self._lines = lines
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar
@@ -383,6 +430,12 @@ class _Page:
         """Words that may still be written."""
         return self._budget - self.used
 
+    @property
+    def begins_line(self) -> bool:
+        """True where a word with a capital may begin another line of verse."""
+        speaks = self.position.place is Place.SPEECH and not self.bracketed
+        return speaks and self._lines.end_at(self.width, Start.OPENING)
+
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
         number = self._vocabulary.id_of(token)
@@ -391,6 +444,11 @@ class _Page:
         self.used += cost(self.position, kind) + (token.count("_") if named else 0)
         self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
         self.position = self._grammar.advance(self.position, kind)
+        start = self._lines.start_of(self.script[-1], token) if self.script and not self.bracketed else None
+        self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
+        self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
+        ends = named or (start is not None and self._lines.end_at(self.width, start))
+        self.width = (0 if ends else self.width) + width_of(token)
         self.script.append(token)
         if kind in (Kind.WORD, Kind.CLITIC):
             self.recent.append(number)

@@ -9,6 +9,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening, Writer
@@ -23,11 +24,12 @@ def writer_of(
     vocabulary: Vocabulary,
     plays: Sequence[Play] = (),
     contractions: Contractions | None = None,
+    lines: Lines | None = None,
 ) -> Writer | ExactWriter:
-    """Return a writer for a network with that vocabulary, trained on a corpus with these plays and contractions."""
+    """Return a writer for a network with that vocabulary, and what is known of the corpus that trained it."""
     if vocabulary.exact:
         return ExactWriter(network, vocabulary)
-    return Writer(network, vocabulary, plays, contractions)
+    return Writer(network, vocabulary, plays, contractions, lines)
 
 
 def sample_line(vocabulary: Vocabulary, seed: int, sampling: Sampling) -> Callable[[Mapping[str, Floats]], str]:

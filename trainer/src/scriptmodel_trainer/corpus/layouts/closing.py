@@ -17,6 +17,7 @@ _SOLD = 3  # paragraphs from the heading of a catalogue to its first price
 _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
+_PRINTED = 4  # paragraphs from a title to what names the printer or the first performance
 _PLAYED = 2  # directions in brackets among the paragraphs ahead
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
@@ -170,6 +171,14 @@ def _is_page_edge(edge: Edge) -> bool | None:
     return edge.paragraph.is_front_heading and not any(map(edge.recognizer.begins_with_cue, edge.ahead))
 
 
+def _is_printed_title(edge: Edge) -> bool | None:
+    """After the curtain a title may be followed by who performed or printed the play, and no cast list."""
+    if not (edge.fallen and edge.text.isupper() and _may_be_title(edge.paragraph)):
+        return None
+    unnamed = itertools.takewhile(lambda other: not edge.recognizer.knows(other), edge.ahead)
+    return any(mentions_print(other.text) for other in itertools.islice(unnamed, _PRINTED)) or None
+
+
 def _is_title_page(edge: Edge) -> bool | None:
     if not (_may_be_title(edge.paragraph) and _title_page(edge.ahead, edge.recognizer)):
         return None
@@ -189,6 +198,7 @@ ENDINGS: tuple[Test[Edge], ...] = (
     Test("stranger", _is_stranger),
     Test("page-edge", _is_page_edge),
     Test("title-page", _is_title_page),
+    Test("printed-title", _is_printed_title),
     Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
     Test("played-on", _is_played_on),
     Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),

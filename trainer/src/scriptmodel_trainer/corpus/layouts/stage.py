@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
@@ -13,16 +14,18 @@ from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
 from scriptmodel_trainer.corpus.layouts.decisions import read, read_before_speech
 from scriptmodel_trainer.corpus.layouts.directions import closes_at
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.front import first_of_play
+from scriptmodel_trainer.corpus.layouts.front import TITLE, first_of_play
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_closing
 from scriptmodel_trainer.corpus.layouts.opening import begins, begins_without_names, only_lists, untitled
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 from scriptmodel_trainer.corpus.layouts.survey import Style, survey
 
 _ALMOST_ALL = 0.97  # of a sample; above it shares differ by the number of cues alone
 _BACK = 60  # paragraphs before the first cue in which the heading of its scene is looked for
+
+_NO_TITLES = ("***", "BY ", "ACT ", "SCENE ")
 
 
 def score(style: Style, sample: Sequence[str]) -> float:
@@ -36,6 +39,17 @@ def parse(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Ex
 
     Another play in the same file may have another style.
     """
+    title = ""
+    for event in _events(style, lines, sample, explain):
+        if isinstance(event, str):
+            title = event
+        else:
+            yield replace(event, play=title) if title else event
+            title = ""
+
+
+def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Explain) -> Iterator[Event | str]:
+    """Yield events, and the title of each play before its first one."""
     recognizer = Recognizer(cast_of(sample, style))
     source = _directions_apart(_closings_apart(paragraphs(lines)), recognizer)
     ahead: deque[Evidence] = deque()
@@ -64,9 +78,11 @@ def parse(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Ex
             and not only_lists(paragraph, front, ahead, played)
         ):
             body = Body(recognizer, explain)
+            yield _title(front)
             yield from _opening(front, body, ahead)
         elif body is None and begins_without_names(paragraph, ahead, recognizer):
             body = Body(recognizer, explain)
+            yield _title(front)
             yield from map(_cut, front)
             front.clear()
         if not paragraph.is_furniture:
@@ -124,6 +140,16 @@ def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iter
             yield _cut(paragraph)
         else:
             yield from read_before_speech(body, paragraph, [*held[index + 1 :], *ahead])
+
+
+def _title(front: Iterable[Evidence]) -> str:
+    """Return the title of the play below these paragraphs: the first one in capitals, "" without one."""
+    lines = (plain(seen.text.partition("\n")[0]) for seen in front if not _apart(seen))
+    return next((line for line in lines if line.isupper() and 1 < len(line) < TITLE and not is_closing(line)), "")
+
+
+def _apart(seen: Evidence) -> bool:
+    return seen.is_closing or seen.is_furniture or seen.is_front_heading or seen.text.startswith(_NO_TITLES)
 
 
 def _cut(paragraph: Paragraph) -> Event:
