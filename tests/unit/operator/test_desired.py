@@ -64,6 +64,16 @@ def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_comman
     assert train.command == expected().train.spec.command
 
 
+def test_names_are_variables_of_the_training_that_change_nothing_else_of_it() -> None:
+    named = expected({"generation": {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"]}}).train
+    assert variables_of(named.spec.pod_patch) == {
+        "SCRIPTMODEL_SPEAKER": "HAMLET",
+        "SCRIPTMODEL_CAST": "HAMLET,OPHELIA",
+    }
+    assert named.mark == expected().train.mark
+    assert not expected({"generation": {"cast": ["any"]}}).train.spec.pod_patch
+
+
 def test_the_generate_command_is_the_contracts() -> None:
     assert " ".join(generate_command(Generation())) == (
         "scriptmodel-trainer generate /pfs/model --out /pfs/out/new_script.txt --words 1000 --top-p 0.95 --seed 0"

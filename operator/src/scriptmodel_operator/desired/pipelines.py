@@ -120,7 +120,7 @@ def _train(
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
         labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
-        pod_patch=pod_patch(training, claim, refs.train),
+        pod_patch=pod_patch(training, model.spec.generation, claim, refs.train),
         base_branch=refs.base,
         description=f"Trains the model of ScriptModel {model}",
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Training
 from scriptmodel_operator.pachyderm.values import PipelineRef
 
@@ -19,6 +20,7 @@ _VOLUME = "scriptmodel-state"
 _MOUNT_PATH = "/scriptmodel-state"
 _TRAINERS_GROUP = 65532
 """The trainer's group. The kubelet creates the folder as root; fsGroup lets this group write there."""
+_NAMES = ("SCRIPTMODEL_SPEAKER", "SCRIPTMODEL_CAST")
 BUDGETS = {
     "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
     "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
@@ -27,13 +29,13 @@ BUDGETS = {
 """Variables by the name that the trainer has for the budget in metrics.json."""
 
 
-def pod_patch(training: Training, claim: str, pipeline: PipelineRef) -> str:
+def pod_patch(training: Training, generation: Generation, claim: str, pipeline: PipelineRef) -> str:
     """Return the patch; empty if there is nothing to patch. The trainer's state is in the pipeline's own folder of the
     claim, if there is one."""
     operations: list[tuple[str, Any]] = []
     if training.runtime_class_name:
         operations.append(("/runtimeClassName", training.runtime_class_name))
-    variables = dict(_variables(training))
+    variables = {**dict(_variables(training)), **_names(generation)}
     if claim:
         mount = {"name": _VOLUME, "mountPath": _MOUNT_PATH, "subPath": f"{pipeline.project}/{pipeline.name}"}
         operations += [
@@ -56,6 +58,20 @@ def _variables(training: Training) -> Iterator[tuple[str, str]]:
     seconds = int(parse_duration(budget.duration).total_seconds()) if budget.duration else None
     limits = {"seconds": seconds, "epochs": budget.epochs, "gpuSeconds": budget.gpu_seconds}
     yield from ((BUDGETS[kind], str(limit)) for kind, limit in limits.items() if limit is not None)
+
+
+def _names(generation: Generation) -> dict[str, str]:
+    """Return the variables of those who are to speak, whom the trainer looks for in the corpus before it trains.
+
+    They are in no digest: a model stays whoever is to speak. A training that failed is repeated for other names.
+    """
+    cast = "" if generation.cast == ["any"] else ",".join(generation.cast or ())
+    return {name: text for name, text in zip(_NAMES, (generation.speaker, cast), strict=True) if text}
+
+
+def names_differ(*patches: str) -> bool:
+    """Return whether the trainer looks for other names by one patch than by another."""
+    return len({tuple(variables_of(patch).get(name, "") for name in _NAMES) for patch in patches}) > 1
 
 
 def variables_of(patch: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
+_SPEAKER, _CAST = "SCRIPTMODEL_SPEAKER", "SCRIPTMODEL_CAST"
 _LIMITS = {
     "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
     "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
@@ -54,6 +55,9 @@ class TrainOptions:
     """What `auto` chooses for."""
     auto: Choice | None = None
     """What `auto` chose; known once the corpus is read."""
+    speaker: str = ""
+    cast: tuple[str, ...] = ()
+    """Who is to speak in scripts: checked once the corpus is read. They change nothing of the model."""
 
     @property
     def known_words(self) -> int:
@@ -104,6 +108,8 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         split=parsed.split or _split(name, base),
         overrides=overrides,
         minutes=minutes_from(parsed.minutes, parsed.preset),
+        speaker=environment.get(_SPEAKER, ""),
+        cast=tuple(filter(None, map(str.strip, environment.get(_CAST, "").split(",")))),
     )
 
 

@@ -14,6 +14,7 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.casting import Casting
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -62,6 +63,7 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     vocabulary = _vocabulary(options, corpus)
+    _check_names(options, vocabulary, progress)
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
@@ -86,6 +88,21 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
         message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
         raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")
     return with_documents(vocabulary) if preset.document_starts else vocabulary
+
+
+def _check_names(options: TrainOptions, vocabulary: Vocabulary, progress: Progress) -> None:
+    """Raise BadInputError if the corpus has not the speaker who is to speak first; warn of a cast that it has not."""
+    casting = Casting(vocabulary)
+    if options.speaker and not casting.speakers:
+        raise BadInputError("this corpus has no speakers", "leave out the speaker", parameter="speaker")
+    if options.speaker:
+        casting.require(options.speaker)
+    for name in options.cast:
+        if casting.find(name) is None and not vocabulary.spells:
+            near = casting.close_to(name)
+            meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+            text = f'the corpus has no speaker "{name}"{meant}, who will speak with the words of another'
+            progress.report(Warned("unknown_names", text))
 
 
 def _note_choice(choice: Choice, progress: Progress) -> None:

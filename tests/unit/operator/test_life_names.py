@@ -1,0 +1,40 @@
+"""Names of spec.generation: the trainer looks for them before it trains, and another name trains nothing again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scriptmodel_operator.desired.pod_patch import variables_of
+from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+
+
+def speaker(name: str) -> dict[str, Any]:
+    return {"generation": {"speaker": name}}
+
+
+def test_another_name_changes_only_the_script() -> None:
+    world = trained_world(speaker("HAMLET"))
+    world.want(speaker("OPHELIA"))
+    world.reconcile()
+    assert world.written() == [f"update {world.generate.name}"]
+
+
+def test_a_training_that_failed_is_repeated_with_another_name() -> None:
+    world = World(model=scriptmodel(speaker("HAMLTE")))
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    message = 'unknown speaker "HAMLTE" (did you mean HAMLET?)'
+    world.pachyderm.fail(world.train, [json.dumps({"event": "error", "code": 2, "message": message, "hint": ""})])
+    world.reconcile()
+    assert f"training failed: {message}" in world.condition("Ready")["message"]
+    world.written()
+    world.reconcile()
+    assert world.written() == []
+    world.want(speaker("HAMLET"))
+    world.reconcile()
+    assert f"update {world.train.name}" in world.written()
+    assert world.pachyderm.reprocessed[world.train]
+    patch = world.pachyderm.pipelines[world.train][-1].spec.pod_patch
+    assert variables_of(patch)["SCRIPTMODEL_SPEAKER"] == "HAMLET"
+    world.observer.logs.close()
