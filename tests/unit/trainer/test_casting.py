@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from random_models import faults, weights_of
 from running import run_trainer
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation import writer as writing
 from scriptmodel_trainer.generation.casting import ANY, Play
+from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -25,7 +30,7 @@ WORDS = (*NAMES, "the", "lamp", "waits", "'s", ",", "--", *sorted(tokens.MARKERS
 CLOSED = with_names(WORDS, NAMES)
 OPEN = with_names((*WORDS, *sorted(LETTERS)), NAMES)
 PLAYS = (Play("one.txt", ("ANNA", "BEN", "OLD_BEN")), Play("two.txt", ("MIRA", "THE_CLERK")))
-LONG = 300
+LONG, SPEECHES = 300, 1_700  # ten thousand in all cases together
 
 
 def writer(vocabulary: Vocabulary, seed: int = 1) -> Writer:
@@ -39,18 +44,47 @@ def speakers(text: str) -> list[str]:
     return re.findall(r"^\[ ([^\]]+) \]:", text, re.MULTILINE)
 
 
+class AnyNetwork:
+    """Says anything: logits drawn at random, in which speeches may be `short`."""
+
+    def __init__(self, vocabulary: Vocabulary, *, short: bool = True) -> None:
+        self._logits = np.random.default_rng(7).normal(0, 2, (997, len(vocabulary))).astype(np.float32)
+        self._logits[:, [vocabulary.id_of(token) for token in (tokens.OPEN_NAME, tokens.EOS)]] += 20 * short
+        self._rows = itertools.cycle(self._logits)
+
+    def read(self, token: int) -> Floats:
+        del token
+        return next(self._rows)
+
+
 @pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
 @pytest.mark.parametrize("cast", [("ANNA", "Old Ben"), ("Zoë", "ANNA"), ("A", "AB", "ABC")])
-def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...]) -> None:
+def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    network = AnyNetwork(vocabulary)
+    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
     heard: list[str] = []
-    speeches = 200 if vocabulary.spells else 3_400  # ten thousand in all cases together
-    network = writer(vocabulary)
     for seed in range(1000):
-        heard += speakers(render(network.write(LONG, Sampling(1.5), (seed,), Opening(cast=cast)).tokens))
-        if len(heard) > speeches:
+        heard += speakers(render(writer(vocabulary).write(LONG, Sampling(0), (seed,), Opening(cast=cast)).tokens))
+        if len(heard) > SPEECHES:
             break
-    assert len(heard) > speeches
+    assert len(heard) > SPEECHES
     assert {name.casefold() for name in heard} == {name.casefold() for name in cast}
+
+
+def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capitalises_no_word_of_prose(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vocabulary = with_names((*WORDS, "to", "The"), NAMES)
+    monkeypatch.setattr(writing, "reader_of", lambda *_: AnyNetwork(vocabulary, short=False))
+    text = ""
+    for seed in range(12):
+        page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=PLAYS, lines=Lines(frozenset(["The"])))
+        text += page.text(page.write(LONG, Sampling(0), (seed,), Opening(cast=("ANNA", "BEN"))).tokens)
+    assert "MIRA" not in text
+    assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*BEN", text, re.MULTILINE)
+    assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
+    assert re.search(r"[.?!] The\b", text)
+    assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 
 
 def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
@@ -125,3 +159,12 @@ def test_a_scene_in_a_file_is_continued(model: Path, tmp_path: Path) -> None:
         scene.write_text(text, "utf-8")
         refused = run_trainer([*command, scene])
         assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
+
+
+def test_names_are_looked_for_in_the_corpus_before_training(corpus: Path, tmp_path: Path) -> None:
+    command = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--speaker", "OLD BENN"]
+    refused = run_trainer(command, {"SCRIPTMODEL_CAST": "Anna,MIRRA"})
+    said = refused.stdout + refused.stderr
+    assert refused.returncode == 2, said
+    assert 'the corpus has no speaker "MIRRA" (did you mean Mira?)' in said
+    assert 'unknown speaker "OLD BENN" (did you mean OLD BEN?)' in said

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from samples import CAST, TALK
+from samples import BEGINNING, CAST, TALK
 
-from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.given import given_events
+from scriptmodel_trainer.corpus.lines import line_starts
 from scriptmodel_trainer.corpus.reading import find_sources
-from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.corpus.stream import events_of, read_corpus
+from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.generation.lines import lines_of
+from scriptmodel_trainer.generation.rendering import render
 
 VERSE = '[Aside] The water rose,\nAnd \'tis not told\n"Of those who watched\nIt rise."'
 PROSE = (
@@ -38,3 +43,45 @@ def test_lines_of_verse_stay_lines(head: str, words: str, read: str, tmp_path: P
     (source,) = find_sources([tmp_path], lambda _: None)
     spoken = [event.text for event in events_of(source, None)[2] if event.kind is EventKind.SPEECH]
     assert read in spoken
+
+
+SONG = (
+    "The water rose and no one came,\nAnd we were told to wait. The boat,\n"
+    "As all the boats before, was late,\nThe pier and we were still the same."
+)
+
+
+def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
+    prose = "ANNA. Wait and see: the pier, as we were told before, was all there was.\n\n"
+    verse = f"BEN. {SONG}\n\n"
+    (tmp_path / "play.txt").write_text(BEGINNING + (prose + verse) * 9, "utf-8")
+    corpus = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None)
+    (play,) = corpus.plays
+    assert (play.title, play.verse) == ("", True)
+    lines = lines_of(corpus.splits["train"], corpus.lines, corpus.lexicon, frozenset(corpus.lexicon))
+    assert {"And", "As", "The"} <= lines.openings
+    for event in (Event(EventKind.SPEECH, SONG, "BEN"), Event(EventKind.SPEECH, "Wait and see.", "ANNA")):
+        text = render(lines.broken(event_tokens(event)))
+        assert text == f"[ {event.speaker} ]: {event.text}\n".replace("\n", "\n    ").rstrip(" ")
+        (again,) = given_events(text, lambda _: True)
+        assert (again.speaker.strip(), again.text.strip()) == (event.speaker, event.text)
+
+
+def test_a_line_begins_at_a_word_whatever_its_marks() -> None:
+    event = Event(EventKind.SPEECH, 'What--\n"No," she said;\n(and went)\n\'Twas she!', "BEN")
+    tokens = event_tokens(event)
+    assert [tokens[place] for place in line_starts(event.text, tokens)] == ["<boquote>", "<open-brack>", "'Twas"]
+
+
+def test_plays_of_a_file_are_bounded_by_their_title_pages(tmp_path: Path) -> None:
+    first = BEGINNING + "[The lamp goes out.]\n\nCURTAIN\n\n\n"
+    listed = "THE BOAT\n\nOR, THE LATE TIDE\n\nDRAMATIS PERSONAE\n\nMIRA, a pilot.\n\nTOM, a boy.\n\nACT I\n"
+    printed = "\nCURTAIN\n\n\nTHE GULL\n\nA PLAY\n\nCopyright, 1920, by A. Heron.\n\nSCENE: A rock.\n"
+    second, third = (TALK.replace("ANNA", one).replace("BEN", two) * 9 for one, two in (("MIRA", "TOM"), ("EVA", "JO")))
+    (tmp_path / "plays.txt").write_text(first + listed + second + printed + third, "utf-8")
+    plays = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None).plays
+    assert [(play.title, set(play.speakers)) for play in plays] == [
+        ("THE PIER", {"ANNA", "BEN"}),
+        ("THE BOAT", {"MIRA", "TOM"}),
+        ("THE GULL", {"EVA", "JO"}),
+    ]

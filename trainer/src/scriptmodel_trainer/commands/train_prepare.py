@@ -93,16 +93,16 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
 def _check_names(options: TrainOptions, vocabulary: Vocabulary, progress: Progress) -> None:
     """Raise BadInputError if the corpus has not the speaker who is to speak first; warn of a cast that it has not."""
     casting = Casting(vocabulary)
-    if options.speaker and not casting.speakers:
-        raise BadInputError("this corpus has no speakers", "leave out the speaker", parameter="speaker")
-    if options.speaker:
-        casting.require(options.speaker)
     for name in options.cast:
         if casting.find(name) is None and not vocabulary.spells:
             near = casting.close_to(name)
             meant = f" (did you mean {' or '.join(near)}?)" if near else ""
             text = f'the corpus has no speaker "{name}"{meant}, who will speak with the words of another'
             progress.report(Warned("unknown_names", text))
+    if options.speaker and not casting.speakers:
+        raise BadInputError("this corpus has no speakers", "leave out the speaker", parameter="speaker")
+    if options.speaker:
+        casting.require(options.speaker)
 
 
 def _note_choice(choice: Choice, progress: Progress) -> None:

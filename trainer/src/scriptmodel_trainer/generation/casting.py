@@ -105,14 +105,17 @@ class Casting:
         more = " ..." if len(self.speakers) > 12 else ""
         raise BadInputError(
             f'unknown speaker "{name}"{meant}',
-            f"the model knows {', '.join(self.speakers[:12])}{more}",
+            f"the model knows {', '.join(self.speakers[:12]).replace('_', ' ')}{more}",
             parameter="speaker",
         )
 
     def close_to(self, name: str) -> list[str]:
         """Return up to three speakers with names like this one."""
         folded = {speaker.casefold(): speaker for speaker in reversed(self.speakers)}
-        return [folded[match] for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)]
+        return [
+            folded[match].replace("_", " ")
+            for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)
+        ]
 
     def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast | None:
         """Return the cast of a script; None if every speaker may speak.
