@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Budget, Gpu, Training
 from scriptmodel_operator.desired.pod_patch import pod_patch, variables_of
 from scriptmodel_operator.pachyderm.values import PipelineRef
@@ -14,9 +15,9 @@ TRAIN = PipelineRef("default", "train")
 
 
 def test_parts_are_joined_in_their_order_and_nothing_makes_no_patch() -> None:
-    assert pod_patch(Training(), "", TRAIN) == ""
+    assert pod_patch(Training(), Generation(), "", TRAIN) == ""
     training = Training(runtime_class_name="nvidia", gpu=Gpu(), budget=Budget(epochs=3))
-    patch = json.loads(pod_patch(training, "", TRAIN))
+    patch = json.loads(pod_patch(training, Generation(), "", TRAIN))
     assert patch == [
         {"op": "add", "path": "/runtimeClassName", "value": "nvidia"},
         {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_GPU_REQUESTED", "value": "1"}},
@@ -26,12 +27,12 @@ def test_parts_are_joined_in_their_order_and_nothing_makes_no_patch() -> None:
 
 def test_a_patch_is_always_written_the_same() -> None:
     """It is part of the fingerprint of existing pipelines."""
-    patch = pod_patch(Training(runtime_class_name="nvidia"), "", TRAIN)
+    patch = pod_patch(Training(runtime_class_name="nvidia"), Generation(), "", TRAIN)
     assert patch == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
 
 
 def test_variables_are_read_back_from_a_patch() -> None:
-    patch = pod_patch(Training(budget=Budget(epochs=3)), "claim", TRAIN)
+    patch = pod_patch(Training(budget=Budget(epochs=3)), Generation(), "claim", TRAIN)
     assert variables_of(patch) == {"SCRIPTMODEL_STATE_DIR": "/scriptmodel-state", "SCRIPTMODEL_BUDGET_EPOCHS": "3"}
 
 
