@@ -45,12 +45,13 @@ def speakers(text: str) -> list[str]:
 
 
 class AnyNetwork:
-    """Says anything: logits drawn at random, in which speeches may be `short`."""
+    """Says anything: logits drawn at random, with a bias for some tokens."""
 
-    def __init__(self, vocabulary: Vocabulary, *, short: bool = True) -> None:
-        self._logits = np.random.default_rng(7).normal(0, 2, (997, len(vocabulary))).astype(np.float32)
-        self._logits[:, [vocabulary.id_of(token) for token in (tokens.OPEN_NAME, tokens.EOS)]] += 20 * short
-        self._rows = itertools.cycle(self._logits)
+    def __init__(self, vocabulary: Vocabulary, bias: dict[str, float]) -> None:
+        logits = np.random.default_rng(7).normal(0, 2, (997, len(vocabulary))).astype(np.float32)
+        for token, more in bias.items():
+            logits[:, vocabulary.id_of(token)] += more
+        self._rows = itertools.cycle(logits)
 
     def read(self, token: int) -> Floats:
         del token
@@ -60,7 +61,7 @@ class AnyNetwork:
 @pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
 @pytest.mark.parametrize("cast", [("ANNA", "Old Ben"), ("Zoë", "ANNA"), ("A", "AB", "ABC")])
 def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    network = AnyNetwork(vocabulary)
+    network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 20, tokens.EOS: 20})  # short speeches
     monkeypatch.setattr(writing, "reader_of", lambda *_: network)
     heard: list[str] = []
     for seed in range(1000):
@@ -74,14 +75,14 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
 def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capitalises_no_word_of_prose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vocabulary = with_names((*WORDS, "to", "The"), NAMES)
-    monkeypatch.setattr(writing, "reader_of", lambda *_: AnyNetwork(vocabulary, short=False))
-    text = ""
-    for seed in range(12):
-        page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=PLAYS, lines=Lines(frozenset(["The"])))
-        text += page.text(page.write(LONG, Sampling(0), (seed,), Opening(cast=("ANNA", "BEN"))).tokens)
-    assert "MIRA" not in text
-    assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*BEN", text, re.MULTILINE)
+    vocabulary = with_names((*WORDS, "EVA", "to", "The"), ("ANNA", "MIRA", "EVA"))
+    network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.EOS: 2, "to": 2, "MIRA": 1})
+    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
+    plays = (Play("one.txt", ("ANNA", "MIRA")), Play("two.txt", ("EVA", "ANNA")))
+    page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=Lines(frozenset(["The"])))
+    text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
+    assert "EVA" not in text
+    assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
     assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
     assert re.search(r"[.?!] The\b", text)
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
