@@ -44,23 +44,14 @@ def letter_ngrams_of(words: Sequence[str], most: int, optimizer: str) -> LetterN
     Tokens such as `<eos>` have no n-grams, and a whole word is not an n-gram of itself.
     """
     counts = Counter(ngram for word in words for ngram in _ngrams(word))
-    numbers = {
-        ngram: number
-        for number, (ngram, _) in enumerate(
-            sorted(((ngram, count) for ngram, count in counts.items() if count >= _LEAST), key=_by_count)[:most]
-        )
-    }
+    ranked = sorted((-count, ngram) for ngram, count in counts.items() if count >= _LEAST)
+    numbers = {ngram: number for number, (_, ngram) in enumerate(ranked[:most])}
     rows = [sorted(numbers[ngram] for ngram in _ngrams(word) if ngram in numbers) for word in words]
     places = [(word, number) for word, row in enumerate(rows) for number in row]
     if not places:
         return None
     shares = [len(row) ** -_POWERS[optimizer] for row in rows for _ in row]
     return LetterNgrams(len(words), len(numbers), np.array(places, np.int64), np.array(shares, np.float32))
-
-
-def _by_count(counted: tuple[str, int]) -> tuple[int, str]:
-    ngram, count = counted
-    return -count, ngram
 
 
 def _ngrams(word: str) -> Iterator[str]:

@@ -108,12 +108,8 @@ def _song(place: Place) -> tuple[str] | None:
 
 def _begin_song(place: Place, found: tuple[str]) -> Iterator[Event]:
     place.body.songs = True
-    yield from _begin_speech(place, found[0])
-
-
-def _begin_speech(place: Place, speaker: str) -> Iterator[Event]:
     yield from place.exposition()
-    yield from place.body.sing(speaker)
+    yield from place.body.sing(found[0])
 
 
 # Names, and words right after them
