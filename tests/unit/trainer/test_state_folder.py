@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import random
 import resource
 import shutil
@@ -305,6 +306,7 @@ def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
     corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(corpus, tmp_path)
+    monkeypatch.setattr("scriptmodel_trainer.commands.train_assess.REPORT_SECONDS", math.inf)  # of a slow final test
     monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", "2")
     events = training.finish()
     monkeypatch.delenv("SCRIPTMODEL_BUDGET_EPOCHS")
