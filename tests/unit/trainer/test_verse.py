@@ -63,6 +63,9 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
     for event in (Event(EventKind.SPEECH, SONG, "BEN"), Event(EventKind.SPEECH, "Wait and see.", "ANNA")):
         text = render(lines.broken(event_tokens(event)))
         assert text == f"[ {event.speaker} ]: {event.text}\n".replace("\n", "\n    ").rstrip(" ")
+        tokens = event_tokens(event)
+        for end in range(len(tokens)):  # a script is shown while it is written
+            assert lines.broken(tokens)[: len(lines.broken(tokens[:end]))] == lines.broken(tokens[:end])
         (again,) = given_events(text, lambda _: True)
         assert (again.speaker.strip(), again.text.strip()) == (event.speaker, event.text)
 

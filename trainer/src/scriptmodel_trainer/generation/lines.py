@@ -7,7 +7,7 @@ of a line: a word that has no capital within sentences of prose begins one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -28,7 +28,7 @@ from scriptmodel_trainer.corpus.tokens import (
 
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
-_WIDEST = 200  # characters
+_LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
 
@@ -52,28 +52,27 @@ class Lines:
     widths: tuple[int, ...] = ()
 
     def broken(self, script: Sequence[str]) -> list[str]:
-        """Return the tokens of a script with LINE before each word that begins another line of a speech in verse."""
-        found: list[str] = []
-        for speech in _speeches(script):
-            starts = set(self._starts(speech))
-            for place, token in enumerate(speech):
-                found += (LINE, token) if place in starts else (token,)
-        return found
+        """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
 
-    def _starts(self, speech: Sequence[str]) -> list[int]:
-        """Return the places of a speech at which lines begin; none in prose, which has no openings in sentences."""
-        if CLOSE_NAME not in speech:
-            return []
-        starts, width, verse, before, bracketed = [], 0, False, CLOSE_NAME, False
-        for place, token in enumerate(speech[speech.index(CLOSE_NAME) + 1 :], speech.index(CLOSE_NAME) + 1):
-            start = None if bracketed else self.start_of(before, token)
-            bracketed = token == OPEN_BRACKET or (bracketed and token != CLOSE_BRACKET)
+        Verse begins at an opening within a sentence, and ends at a line that is too long for verse. What follows a
+        token does not matter, so a script may be printed while it is written.
+        """
+        found: list[str] = []
+        width, before = 0, ""
+        verse = spoken = bracketed = False
+        for token in script:
+            start = self.start_of(before, token) if spoken and not bracketed else None
             if start is not None and self.end_at(width, start):
-                starts.append(place)
-                width, verse = 0, verse or start is Start.OPENING
+                verse, width = verse or start is Start.OPENING, 0
+                found += [LINE] * verse
+            found.append(token)
             width += width_of(token)
+            verse = verse and width <= _LONGEST
+            bracketed = token == OPEN_BRACKET or (bracketed and token != CLOSE_BRACKET)
+            if token in (OPEN_NAME, OPEN_EXPOSITION, CLOSE_NAME):
+                spoken, bracketed, width = token == CLOSE_NAME, False, 0
             before = token
-        return starts if verse else []
+        return found
 
     def end_at(self, width: int, start: Start) -> bool:
         """Return whether a line of that many characters ends before what may begin another."""
@@ -132,10 +131,3 @@ def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozens
             before = token
     wrong = np.cumsum(ends, axis=1) - ends + np.cumsum(continues[:, ::-1], axis=1)[:, ::-1]
     return tuple(np.argmin(wrong, axis=1).tolist())
-
-
-def _speeches(script: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the tokens of each speech or direction."""
-    edges = [place for place, token in enumerate(script) if token in _EDGES]
-    for first, end in itertools.pairwise([0, *edges, len(script)]):
-        yield script[first:end]

@@ -138,7 +138,7 @@ def _script_line(line: str) -> tuple[str, str, str]:
         return "speech", match["name"], match["text"]
     if match := _DIRECTION.fullmatch(line):
         return "exposition", "", match["text"]
-    return "", "", line
+    return "verse" if line[:1] == " " else "", "", line
 
 
 def _command(model: TrainedModel) -> str:
