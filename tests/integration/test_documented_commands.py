@@ -154,6 +154,8 @@ class World:
     filled: dict[str, str]
     exports: list[str] = field(default_factory=list)
     """Apply commands that affect all later ones of the page."""
+    lasting: list[subprocess.Popen[str]] = field(default_factory=list)
+    """Commands that run until they are stopped, beside the later ones of the page."""
 
     def run(self, command: Documented, rule: Here) -> None:
         text = command.text
@@ -165,11 +167,20 @@ class World:
         if rule.lasts:
             lasting = "\n".join([*self.exports, f"exec {text}"])
             shell = ["timeout", "--signal=INT", "--kill-after=20", str(UNTIL_STOPPED), *shell[:-1], lasting]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            self.lasting.append(subprocess.Popen(shell, cwd=where, env=self.env, text=True, **pipes))
+            return
         if text.startswith("export "):
             self.exports.append(text)
         done = subprocess.run(shell, cwd=where, env=self.env, capture_output=True, text=True, check=False, timeout=300)
-        expected = (124, 130, 0) if rule.lasts else (rule.status,)
-        assert done.returncode in expected, f"{shlex.join(shell)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == rule.status, f"{shlex.join(shell)}: {done.returncode}\n{done.stdout}{done.stderr}"
+
+    def end(self) -> None:
+        """Wait until the lasting commands of a page are stopped; none may have failed before."""
+        while self.lasting:
+            process = self.lasting.pop()
+            output, _ = process.communicate(timeout=300)
+            assert process.returncode in (124, 130, 0), f"{process.args}: {process.returncode}\n{output}"
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +260,7 @@ def test_documented_commands_work(page: Path, world: World) -> None:
         rule = command.rule
         if isinstance(rule, Here):
             world.run(command, rule)
+    world.end()
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +283,7 @@ def test_readme_and_the_end_of_the_demo_work_from_nothing(
             nothing.run(command, command.rule)
         if command.text.endswith(" plays"):
             _leave_hamlet(nothing.folder / "plays")
+    nothing.end()
 
 
 def _leave_hamlet(folder: Path) -> None:
