@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineState
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, PipelineState
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
@@ -63,14 +63,20 @@ def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_ar
     assert "log is gone" in other.condition("Ready")["message"]
 
 
-@pytest.mark.parametrize("kind", ["train", "generate"])
-def test_a_long_cause_of_a_failure_outlasts_its_log_and_leaves_room_for_the_job(kind: str) -> None:
+def in_progress(kind: str) -> tuple[World, PipelineRef]:
+    """Return a world whose training or generation is in progress, and that pipeline."""
     world = World()
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
-    if kind == "generate":
-        world.pachyderm.succeed(world.train)
-    ref = {"train": world.train, "generate": world.generate}[kind]
+    if kind == "train":
+        return world, world.train
+    world.pachyderm.succeed(world.train)
+    return world, world.generate
+
+
+@pytest.mark.parametrize("kind", ["train", "generate"])
+def test_a_long_cause_of_a_failure_outlasts_its_log_and_leaves_room_for_the_job(kind: str) -> None:
+    world, ref = in_progress(kind)
     job = world.pachyderm.fail(ref, [f"{number} {390 * 'x'}" for number in range(12)])
     world.reconcile()
     reported = world.model.status
@@ -87,12 +93,7 @@ def test_a_long_cause_of_a_failure_outlasts_its_log_and_leaves_room_for_the_job(
 
 @pytest.mark.parametrize("kind", ["train", "generate"])
 def test_the_message_of_a_failure_outlasts_its_log_and_is_not_reused_for_another(kind: str) -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    if kind == "generate":
-        world.pachyderm.succeed(world.train)
-    ref = {"train": world.train, "generate": world.generate}[kind]
+    world, ref = in_progress(kind)
     begun = [event(event="start", epochs=4), event(event="epoch", epoch=1, train_perplexity=50, valid_perplexity=40)]
     job = world.pachyderm.fail(ref, [*begun, "Segmentation fault"])
     world.reconcile()
