@@ -25,6 +25,7 @@ TRAINED = 300_000
 expect.set_options(timeout=SOON)
 LIVE, LONG = "/models/live/hamlet", "/models/shown/long"
 MANY = 500
+SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,22 @@ def test_lineage_script_samples_and_report_can_be_opened(stage: Stage, context: 
     page.goto("/compare?a=live/hamlet&b=shown/long")
     expect(page.locator("#curves polyline.a.valid")).to_be_visible()
     expect(page.locator("#diff .differs").first).to_be_visible()
+
+
+def test_a_writer_continues_a_scene_with_the_model(stage: Stage, context: BrowserContext) -> None:
+    page = opened(context, LIVE)
+    page.get_by_role("link", name="Write with it").click()
+    page.wait_for_url("**/1/write", timeout=TRAINED)  # the trainer starts
+    script, begun = page.get_by_label("Your script"), "HAMLET: What news ?"
+    script.fill(begun)
+    page.get_by_label("Words").fill("20")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Keep").nth(2).click()
+    expect(script).not_to_have_value(begun)
+    page.get_by_role("button", name="Undo").click()
+    expect(script).to_have_value(begun)
+    serious = [each["id"] for each in Axe().run(page).response["violations"] if each["impact"] in SERIOUS]
+    assert not serious
 
 
 def test_a_script_of_ten_thousand_words_is_read_copied_and_hostile(stage: Stage, context: BrowserContext) -> None:

@@ -216,12 +216,30 @@ async def test_an_open_page_is_sent_what_changed_and_nothing_else() -> None:
         message = await next_message(stream)
         assert message["id"] == "row-uid-2"
         assert 'value="77"' in message["html"]
+        new = [json.loads(json.dumps(second)) for _ in range(2)]
+        for number, each in enumerate(new):
+            each["metadata"] |= {"name": f"new-{number}", "uid": f"uid-new-{number}"}
+            feed.objects[key_of(each)] = each
+        feed.notify()
+        places = [await next_message(stream) for _ in range(3)]
+        assert [each["id"] for each in places] == ["row-uid-new-1", "row-uid-new-0", "counts"]
+        assert [each["before"] for each in places[:2]] == ["row-uid-1", "row-uid-new-1"]
         feed._take("DELETED", first)
         assert {(await next_message(stream))["id"] for _ in range(2)} == {"counts", "row-uid-1"}
         feed._set_problem(HOSTILE)
         banner = await next_message(stream)
         assert banner["id"] == "banner"
         assert "out of date: &lt;script&gt;" in banner["html"]
+
+
+async def test_a_page_keeps_what_it_shows_until_the_next_answer() -> None:
+    found = as_object(training_world())
+    async with browsing(training_world()) as browser:
+        await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
+        found["metadata"]["resourceVersion"] = "2"
+        found["status"]["training"]["completionTime"] = "2026-01-01T00:00:00Z"
+        browser.visitor.feed._take("MODIFIED", found)
+        assert "epoch 2 done: train 300.0, valid 200.2" in await (await browser.get(MODEL)).text()
 
 
 async def next_message(stream: ClientResponse) -> dict[str, str]:

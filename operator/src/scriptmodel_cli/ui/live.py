@@ -63,13 +63,16 @@ def _hashes(parts: Mapping[str, str]) -> Sent:
 
 
 def _messages(sent: Sent, parts: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the parts that differ from what was sent, which is brought up to date; `before` is the next part's id."""
-    messages = []
-    names = list(parts)
-    for number, (name, html) in enumerate(parts.items()):
+    """Return the parts that differ from what was sent, which is brought up to date.
+
+    The last one comes first, so that each finds the part `before` which it stands.
+    """
+    messages, before = [], ""
+    for name, html in reversed(list(parts.items())):
         if sent.get(name) != hash(html):
             sent[name] = hash(html)
-            messages.append({"id": name, "html": html, "before": "".join(names[number + 1 : number + 2])})
+            messages.append({"id": name, "html": html, "before": before})
+        before = name
     for name in sent.keys() - parts.keys():
         del sent[name]
         messages.append({"id": name, "html": ""})

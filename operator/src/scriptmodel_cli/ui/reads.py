@@ -68,17 +68,28 @@ class Reads:
         self._no_way, self._no_way_until = "", 0.0
 
     def get(
-        self, key: Hashable, read: Callable[[], T], *, every: float | None = None, large: bool = False
+        self,
+        key: Hashable,
+        read: Callable[[], T],
+        *,
+        every: float | None = None,
+        large: bool = False,
+        until: Hashable = None,
     ) -> Answer[T]:
-        """Return the newest answer, and read again if it is due: once for what never changes, else `every` seconds."""
+        """Return the newest answer, and read again if it is due: once for what never changes, else `every` seconds.
+
+        `until` is the key whose answer is returned until the first one, so that a page does not empty meanwhile.
+        """
         with self._lock:
-            kept = self._kept[large].get(key)
+            store = self._kept[large]
+            kept = store.get(key)
             if kept is not None:
-                self._kept[large].move_to_end(key)
+                store.move_to_end(key)
             is_due = kept is None or (kept.due is not None and kept.due <= time.monotonic())
             if is_due and key not in self._running:
                 self._running.add(key)
                 self._pool.submit(self._read, key, read, every, large)
+            kept = kept or store.get(until)
         return kept.answer if kept else Answer()
 
     def close(self) -> None:

@@ -88,23 +88,27 @@ def training_of(found: Object, reads: Reads) -> Answer[Training]:
     trained = status_of(found).get("training") or {}
     if not trained.get("startTime"):
         return Answer(Training())
-    ended = trained.get("completionTime")
-    key = ("training", found["metadata"]["uid"], trained["startTime"], ended)
-    return reads.get(
-        key, lambda: training(reads.gateway, parsed(found)), every=None if ended else _LIVE_SECONDS, large=True
-    )
+    ended, key = trained.get("completionTime"), ("training", found["metadata"]["uid"], trained["startTime"])
+
+    def read() -> Training:
+        return training(reads.gateway, parsed(found))
+
+    if ended:
+        return reads.get((*key, ended), read, large=True, until=key)
+    return reads.get(key, read, every=_LIVE_SECONDS, large=True)
 
 
 def spark_of(found: Object, reads: Reads) -> str:
     """Return the sparkline of validation perplexity: of the training in progress, else of the model."""
+    started = (status_of(found).get("training") or {}).get("startTime")
+    key = ("curve", found["metadata"]["uid"], started)
     if is_training(found):
-        key = ("curve", found["metadata"]["uid"], status_of(found)["training"]["startTime"])
         live = reads.get(key, lambda: training(reads.gateway, parsed(found)).epochs, every=_LIST_SECONDS)
         return spark([each.valid for each in live.value or () if each.valid])
     place = place_of((status_of(found).get("lineage") or {}).get("model"))
     if place is None:
         return ""
-    known = reads.get(("epochs", place), lambda: epochs(reads.gateway, place))
+    known = reads.get(("epochs", place), lambda: epochs(reads.gateway, place), until=key)
     return spark([each.valid for each in known.value or () if each.valid])
 
 
