@@ -196,6 +196,10 @@ bench-operator: env ## Compare the operator with a plain loop and naive kopf (OB
 bench-pages: env ## Time the first paint of 500 objects beside 5, and watch memory under changes (OBJECTS=500, SECONDS=60)
 	$(OPERATOR)/bin/python -m tests.bench.pages --objects $(or $(OBJECTS),500) --seconds $(or $(SECONDS),60)
 
+.PHONY: bench-serve
+bench-serve: env ## Time `serve`: first words and words a second, for 1 and 16 clients (MODEL=folder)
+	$(TRAINER)/bin/python -m tests.bench.trainer.serving $(MODEL)
+
 .PHONY: bench-trainer
 bench-trainer: PYTORCH ?= yes
 bench-trainer: env ## Compare the trainer's speed with PyTorch's (4 GB; PYTORCH= skips it) and the machine's (PARTS=steps ...)

@@ -100,7 +100,7 @@ def _run(lines: Sequence[Line]) -> Run:
         ),
         Series("validation", "two", [line.valid_perplexity for line in epochs], [line.epoch for line in epochs]),
     ]
-    chart = Chart("Perplexity by epoch (logarithmic)", series, size=(860, 380), logarithmic=True, epochs=max(total, 1))
+    chart = Chart("Perplexity by epoch (logarithmic)", series, size=(760, 340), logarithmic=True, epochs=max(total, 1))
     return Run(state, summary, min(1.0, done / total) if total else 0.0, epochs, chart)
 
 

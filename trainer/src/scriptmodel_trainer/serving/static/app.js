@@ -53,6 +53,12 @@ function typeset(text, colours) {
   });
 }
 
+// Returns a continuation as people write plays, so that the text stays one that is easy to read and to change.
+function played(text) {
+  const direction = (_, words) => (/^(INT|EXT|ACT|SCENE)\b/i.test(words) ? `\n${words}` : `\n(${words})`);
+  return text.replace(/^\[ ([^\]]+) \]: ?/gm, "\n$1: ").replace(/^\{\{ (.*) \}\}$/gm, direction);
+}
+
 function writing(form) {
   const fields = form.elements, text = fields.text, choices = find("#choices"), say = find("#say");
   const kept = [], colours = new Map(), saved = `script ${location.pathname}`;
@@ -84,6 +90,7 @@ function writing(form) {
       return article;
     });
     choices.replaceChildren(...articles);
+    articles[0].scrollIntoView({ block: "nearest" });
     for await (const data of events(response)) {
       if (data === "[DONE]") return "Keep one of the continuations, or continue again for three others.";
       const event = JSON.parse(data);
@@ -116,7 +123,7 @@ function writing(form) {
     if (!article || button("keep", article).disabled) return;
     asking?.abort();
     kept.push(text.value);
-    text.value += article.text;
+    text.value = (text.value + played(article.text)).trimStart();
     fields.speaker.value = fields.scene.value = "";
     choices.replaceChildren();
     say.textContent = "Kept. Continue, or change the text first.";
