@@ -65,6 +65,7 @@ FROM_NOTHING = [
     # Rules for README and for what the demo prints; they are tried before the others.
     Here(r"make( env)? plays", option="PLAYS={folder}/plays"),
     Here(r"\.venv/operator/bin/scriptmodel local .*"),
+    Elsewhere(r"\.venv/operator/bin/scriptmodel write .*", "trains for minutes; the guide's commands read one play"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"\.venv/trainer/bin/scriptmodel-trainer generate .*"),
     Here(r"scriptmodel (push|script|report|status|wait) .*"),
@@ -111,6 +112,7 @@ RULES = [
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (serve|ui) .*", lasts=True),
+    Here(r"scriptmodel(-trainer)? write plays/.*", option="--minutes 0.01"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
 ]
 

@@ -69,6 +69,15 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     assert "Training" in reasons(first)
     assert len(first.stdout.split()) > 10
     before = kept(state)
+    assert (state / "script" / "new_script.txt").read_text() == first.stdout
+    assert (state / "model" / "report.html").exists()
+    exported = subprocess.run(
+        [TRAINER_ENV / "bin/scriptmodel-trainer", "export", state / "model", "--out", tmp_path / "m.safetensors"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert exported.returncode == 0, exported.stderr
     # The same again: the corpus is equal, so nothing is put and nothing is computed.
     same = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
     assert same.stdout == first.stdout

@@ -35,8 +35,9 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the pipelines of a suspended ScriptModel."),
     },
     "Without a cluster": {
+        "write": ("scriptmodel_cli.local.write:write", "Train on a folder of plays and write a script."),
         "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel manifest."),
-        "local": ("scriptmodel_cli.local.command:local", "Train and generate a script on this machine."),
+        "local": ("scriptmodel_cli.local.command:local", "Run a ScriptModel on this machine."),
         "completion": (f"{COMMANDS}.completion:completion", "Print the completion script for bash, zsh or fish."),
     },
 }
@@ -47,7 +48,8 @@ Examples:
   scriptmodel plan -f thrones.yaml                   # preview kubectl apply
   scriptmodel status thrones -w                      # watch the training
   scriptmodel script thrones --out new_script.txt
-  scriptmodel local -f thrones.yaml --corpus plays/  # without Kubernetes
+  scriptmodel write plays/                           # from plays to a script, without Kubernetes
+  scriptmodel local -f thrones.yaml --corpus plays/  # a ScriptModel, without Kubernetes
 """
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -174,6 +177,18 @@ def test_an_unchanged_value_stays_accepted_under_a_new_rule() -> None:
 def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
         find_trainer(tmp_path)
+
+
+def test_write_runs_the_trainers_command_with_the_same_words(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "scriptmodel-trainer"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "$SCRIPTMODEL_PROGRAM|$*"\nexit 3\n')
+    program.chmod(0o755)
+    words = ["write", "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
+    environment = {**os.environ, "SCRIPTMODEL_TRAINER": str(tmp_path)}
+    command = [sys.executable, "-m", "scriptmodel_cli.main", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, f"scriptmodel|{' '.join(words)}\n"), done.stderr
 
 
 def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:

@@ -41,7 +41,7 @@ def train(corpus: Path, out: Path, *more: str | Path) -> int:
 
 def run(words: Sequence[str]) -> int:
     """Run the command in this process; the test split is read in short windows, as the valid split is in all tests."""
-    if words[:1] != ["train"]:
+    if words[:1] not in (["train"], ["write"]):
         return main(words)
     from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # loads TensorFlow, which takes seconds
 

@@ -21,6 +21,7 @@ SCRIPT = (
     "[ LADY MACBETH ]: [aside] Out, spot! She went [to the cat], and [quickly] so--\n"
     "[ Nora ]: Yes & no.\n[ 1 CITIZEN ]: Speak!\n[ PROLOGUE ]: Now.\n[ JON ]: Sit down.\n"
 )
+VERSE = "[ ARIEL ]: Full fathom five thy father lies;\n    Of his bones are [aside] coral made.\n"
 
 
 def tokens_of(path: Path) -> list[str]:
@@ -32,7 +33,7 @@ def tokens_of(path: Path) -> list[str]:
 @pytest.mark.parametrize("form", ["fountain", "fdx"])
 def test_the_corpus_reader_reads_the_same_tokens_again(form: str, tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(150), "utf-8")
-    for number, text in enumerate((SCRIPT, render(tokens_of(tmp_path / "play.md")))):
+    for number, text in enumerate((SCRIPT + VERSE, render(tokens_of(tmp_path / "play.md")))):
         out = tmp_path / f"{number}{SUFFIXES[form]}"
         out.write_text(FORMATS[form](text, PAGE), "utf-8")
         assert tokens_of(out) == list(rendered_tokens(text.splitlines()))
@@ -46,6 +47,8 @@ def test_fountain_forces_only_what_would_be_read_as_something_else() -> None:
         "LADY MACBETH\n(aside)\nOut, spot! She went (to the cat), and\n(quickly)\nso--",
         *("@Nora\nYes & no.", "@1 CITIZEN\nSpeak!", "@PROLOGUE\nNow.", "JON\nSit down.\n"),
     ]
+    verse = "ARIEL\nFull fathom five thy father lies;\nOf his bones are\n(aside)\ncoral made.\n"
+    assert FORMATS["fountain"](VERSE, PAGE).endswith(verse)
     assert FORMATS["fountain"]("[ JON ]:\n", PAGE).endswith("\n\nJON\n...\n"), "a cue without words would be action"
 
 
@@ -56,6 +59,7 @@ def test_a_page_is_escaped_and_names_its_persons() -> None:
     assert "<h2>INT. HALL - NIGHT</h2>" in page
     assert '<p class="direction">Enter &lt;all&gt; .</p>' in page
     assert "<script" not in page
+    assert "lies;<br>\nOf his bones are <i>(aside)</i> coral made." in FORMATS["html"](VERSE, PAGE)
 
 
 @pytest.mark.parametrize(

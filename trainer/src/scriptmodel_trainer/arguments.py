@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Train a word-level LSTM on plays or screenplays and write new scripts with it.
 
+  scriptmodel-trainer write plays/                    # from a folder of plays to a script
   scriptmodel-trainer train --data plays/ --out model/ --minutes 10
   scriptmodel-trainer generate model/ --words 300
+"""
+_WRITE_EXAMPLES = """\
+examples:
+  scriptmodel-trainer write plays/                    # trains, which takes minutes, and writes
+  scriptmodel-trainer write plays/                    # another script of the same model, in seconds
+  scriptmodel-trainer write plays/ --seed 7 --temperature 1
+  scriptmodel-trainer write plays/ --cast NORA,HELMER --words 1000
+  scriptmodel-trainer write plays/ --continue my-scene.txt --samples 3
+  scriptmodel-trainer write plays/ --minutes 60 --out better/
+
+The folder has the model, report.html and each script as script-N.txt, .fountain (screenwriting programs), .fdx (Final
+Draft) and .html (to print). A stopped training is continued by the same command.
 """
 _EXIT_CODES = """\
 exit codes: 0 done, 2 bad input or usage, 3 could not write, 4 diverged (NaN), 130/143 stopped by a signal
@@ -67,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     )
     program.add_argument("--version", action="version", version=scriptmodel_trainer.__version__)
     commands = program.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_write(commands)
     _add_normalize(commands)
     _add_train(commands)
     _add_evaluate(commands)
@@ -90,6 +104,25 @@ _LAYOUT: dict[str, Any] = {
     "metavar": "NAME",
     "help": "layout of the scripts; `normalize --help` lists all [default: auto]",
 }
+
+
+def _add_write(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "write",
+        help="write a script in the manner of a folder of plays: trains a model, or uses the one that is there",
+        description="Write a script in the manner of some plays. The first run trains a model; later ones use it.",
+        epilog=_WRITE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = command.add_argument
+    add("plays", **_PATHS, help="script files, or folders to search for them")
+    minutes = "choose the best model that two cores train in N minutes [default: 10, or the model that is there]"
+    add("--minutes", metavar="N", help=minutes)
+    out = "folder for model, report and scripts [default: PLAYS-written in the working directory]"
+    add("--out", type=option_values.pfs_path, metavar="FOLDER", help=out)
+    force = "replace a model of other files, or of other --minutes, in that folder"
+    add("--force", action="store_true", help=force)
+    _add_request(command, 600, None)
 
 
 def _add_normalize(commands: _Commands[_Parser]) -> None:
@@ -168,40 +201,12 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     )
     add = command.add_argument
     add("model", **_MODEL)
-    add("--words", **_N, default=500, help="length limit in words, as counted by wc -w [default: 500]")
-    add(
-        "--temperature",
-        type=option_values.temperature,
-        metavar="T|auto",
-        help="sampling temperature: below 1 favours likely words, 0 is greedy [default: auto, the one that the judge "
-        "chose for the model]",
-    )
+    _add_request(command, 500, 0)
     add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
     nucleus = "sample from the smallest set of words whose total probability reaches P [default: 0.95]"
     add("--top-p", type=float, default=0.95, metavar="P", help=nucleus)
     penalty = "penalty on recent words, 1 disables it [default: 1.2]"
     add("--repetition-penalty", type=float, default=1.2, metavar="R", help=penalty)
-    add("--seed", **_N, default=0, help="random seed; the same seed reproduces the script [default: 0]")
-    add("--prompt", default="", metavar="TEXT", help="words, or speeches (`NAME: words`), that the script starts with")
-    add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
-    add(
-        "--cast",
-        type=option_values.cast,
-        metavar="NAMES|any",
-        help="only these speak, separated by commas; any: all speakers of the corpus [default: those of one play]",
-    )
-    add("--scene", default="", metavar="HEADING", help="open a scene with this heading")
-    text = command.add_mutually_exclusive_group()
-    text.add_argument(
-        "--continue",
-        dest="text",
-        type=option_values.given_text,
-        metavar="FILE|-",
-        help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
-    )
-    text.add_argument("--continue-text", dest="text", metavar="TEXT", help="continue this text")
-    add("--only-new", action="store_true", help="write only what follows the text that is continued")
-    add("--samples", **_N, default=1, help="number of scripts: new_script.txt, new_script.2.txt ... [default: 1]")
     add(
         "--together",
         action="store_true",
@@ -224,6 +229,41 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     record = "write settings and digests of the scripts, as JSON [default: generation.json if --out is in /pfs/out]"
     add("--record", **_FILE, help=record)
     add("--log", choices=("text", "json"), help="as for train [default: json if --out is in /pfs/out, else text]")
+
+
+def _add_request(command: _Parser, words: int, seed: int | None) -> None:
+    """Add what a person wants of a script, with these defaults."""
+    add = command.add_argument
+    add("--words", **_N, default=words, help=f"length limit in words, as counted by wc -w [default: {words}]")
+    add(
+        "--temperature",
+        type=option_values.temperature,
+        metavar="T|auto",
+        help="sampling temperature: below 1 favours likely words, 0 is greedy [default: auto, the one that the judge "
+        "chose for the model]",
+    )
+    usual = "the number of the script" if seed is None else seed
+    add("--seed", **_N, default=seed, help=f"random seed; the same seed reproduces the script [default: {usual}]")
+    add("--prompt", default="", metavar="TEXT", help="words, or speeches (`NAME: words`), that the script starts with")
+    add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
+    add(
+        "--cast",
+        type=option_values.cast,
+        metavar="NAMES|any",
+        help="only these speak, separated by commas; any: all speakers of the corpus [default: those of one play]",
+    )
+    add("--scene", default="", metavar="HEADING", help="open a scene with this heading")
+    text = command.add_mutually_exclusive_group()
+    text.add_argument(
+        "--continue",
+        dest="text",
+        type=option_values.given_text,
+        metavar="FILE|-",
+        help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
+    )
+    text.add_argument("--continue-text", dest="text", metavar="TEXT", help="continue this text")
+    add("--only-new", action="store_true", help="write only what follows the text that is continued")
+    add("--samples", **_N, default=1, help="number of scripts, each in a file of its own [default: 1]")
 
 
 def _add_judge(commands: _Commands[_Parser]) -> None:

@@ -42,6 +42,7 @@ _ROWS = (
     _Row(0, 0.0, "demo", _TRIGRAMS),
 )
 _UNLIMITED = 4.0
+_DEMO = 0.4  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
 
@@ -50,6 +51,20 @@ def choose(tokens: int, minutes: float | None, exact: bool = False) -> Choice:
     pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
     row = next(row for row in _ROWS if tokens >= row.tokens and pace >= row.minutes and row.exact <= exact)
     return Choice(row.preset, tokens, minutes, row.settings)
+
+
+def is_choice_for(choice: Choice | None, minutes: float) -> bool:
+    """Return whether `auto` chooses the same preset and settings for so many minutes; without a choice it does not."""
+    if choice is None:
+        return False
+    again = choose(choice.tokens, minutes)
+    return (again.preset, again.settings) == (choice.preset, choice.settings)
+
+
+def minutes_of(choice: Choice) -> float:
+    """Return how long a training that was chosen takes on two cores."""
+    rows = (row for row in _ROWS if (row.preset, row.settings) == (choice.preset, choice.settings))
+    return max(next((row.minutes for row in rows), 0.0), _DEMO) * choice.tokens / 100_000
 
 
 def minutes_from(text: str | None, preset: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: normalize, train, evaluate, generate, judge, report, export, serve, ui."""
+"""The command line `scriptmodel-trainer`: write, train, generate, judge, and the other commands."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.option_values import pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
-from scriptmodel_trainer.progress.listeners import TextProgress, progress_for
+from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.suffixes import ALL, formats_for
+
+if TYPE_CHECKING:
+    from scriptmodel_trainer.commands.generate import GenerateOptions
 
 T = TypeVar("T")
 
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int:
     """Report an error as the log's kind has it; returns the exit code, also where nothing can be written."""
-    training = words[:1] == ["train"]
+    training = words[:1] in (["train"], ["write"])
     lost = isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename is None)
     if lost:  # what has no name is a stream, and standard output is the one that is written to
         _discard(sys.stdout)
@@ -109,6 +112,8 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
         return
     progress = progress_for(log)
     match options.command:
+        case "write":
+            _run_write(options, progress, signals)
         case "normalize":
             from scriptmodel_trainer.commands import normalize  # noqa: PLC0415
 
@@ -155,17 +160,49 @@ def _filled(kind: type[T], parsed: argparse.Namespace, **given: Any) -> T:
     return kind(**given, **{name: getattr(parsed, name) for name in names})
 
 
+def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSignals) -> None:
+    from scriptmodel_trainer.commands import write  # noqa: PLC0415
+    from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
+
+    folder = write.folder_for(options.plays, options.out)
+    model, minutes = str(folder / write.MODEL), options.minutes or "10"
+    train = ["train", "--out", model, "--minutes", minutes, "--data", *map(str, options.plays)]
+    training = options_from(parser().parse_args(train))
+    usual = vars(parser().parse_args(["generate", model]))
+    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL}
+    chosen = write.WriteOptions(
+        plays=options.plays,
+        folder=folder,
+        training=training,
+        request=_request(argparse.Namespace(**usual | vars(options) | script)),
+        seed=options.seed,
+        minutes=training.minutes if options.minutes else None,
+        force=options.force,
+        repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
+    )
+    print(write.write(chosen, progress, signals))
+
+
 def _run_generate(options: argparse.Namespace, log: str) -> None:
     from scriptmodel_trainer.commands import generate  # noqa: PLC0415
-    from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
-    from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
 
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
+    texts = generate.generate(_request(options), progress_for(log))
+    if options.out is None:
+        print("\n".join(texts), end="")
+
+
+def _request(options: argparse.Namespace) -> GenerateOptions:
+    """Return the options of generate, checked."""
+    from scriptmodel_trainer.commands.generate import GenerateOptions  # noqa: PLC0415
+    from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
+    from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
+
     own = options.temperature is None
     temperature = Sampling().temperature if own else options.temperature
-    chosen = _filled(
-        generate.GenerateOptions,
+    return _filled(
+        GenerateOptions,
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
@@ -173,9 +210,6 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
         own_temperature=own,
         formats=formats_for(options.format, options.out, ALL if _is_output_of_pipeline(options.out) else None),
     )
-    texts = generate.generate(chosen, progress_for(log))
-    if options.out is None:
-        print("\n".join(texts), end="")
 
 
 def _is_output_of_pipeline(path: Path | None) -> bool:

@@ -66,7 +66,8 @@ def local(
 
     localpach replaces Pachyderm and runs the trainer as a process. Progress goes to stderr, the script to stdout. With
     --keep, a second run with a changed file updates in place, as kubectl apply would: a changed `generation` writes a
-    new script without training again. No cluster is accessed.
+    new script without training again. DIR/model is the model for the trainer's own commands, DIR/script has all samples
+    and formats. No cluster is accessed.
 
     \b
     Examples:
@@ -99,3 +100,5 @@ def local(
         write_new(out, script, force=True)
     if keep is None:
         note("No state was kept: with --keep DIR a changed file updates in place.")
+    else:
+        note(f"model and report: {keep / 'model'}, all samples and formats: {keep / 'script'}")

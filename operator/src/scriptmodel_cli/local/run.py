@@ -22,6 +22,7 @@ from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer, localpach
+from scriptmodel_cli.local.results import copy_results
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
@@ -52,7 +53,7 @@ def to_script(
 ) -> bytes:
     """Return the newest script in the format with this suffix.
 
-    `folder` holds all state: the object, localpach's root and the logs.
+    `folder` holds all state: the object, localpach's root, the logs, and the newest model and scripts.
 
     Raises ClickException if the object is stalled, InputError if `folder` is damaged, Exit on an interrupt.
     """
@@ -70,7 +71,7 @@ def to_script(
         session = Session(pachd=address)
         _put_corpus(session, spec, corpus, folder / "corpus.sha256")
         asyncio.run(_reconcile(objects, session, check))
-        return _result(objects.raw, session, suffix)
+        return _result(objects.raw, session, suffix, folder)
 
 
 def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool) -> None:
@@ -147,7 +148,7 @@ async def _watch(objects: Objects, session: Session, check: Callable[[], None]) 
         await asyncio.sleep(_REFRESH_SECONDS)
 
 
-def _result(found: dict[str, Any], session: Session, suffix: str) -> bytes:
+def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) -> bytes:
     if text.suspended(found):
         raise SuspendedError("the ScriptModel is suspended: set `suspend: false` in the file to run it")
     ready = text.condition(found)
@@ -157,6 +158,7 @@ def _result(found: dict[str, Any], session: Session, suffix: str) -> bytes:
         note(f"{ready['message']} (here: the same annotation in the file)")
     where, script = found["status"]["lineage"]["script"], found["status"]["script"]
     with session.pachyderm("the script") as gateway:
+        copy_results(gateway, found["status"]["lineage"], folder)
         return read_script(gateway, where, script["path"], suffix)
 
 

@@ -62,7 +62,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
 
     Sample i of a seed is the same whatever `samples` is.
     """
-    _check(options)
+    check(options)
     started = time.monotonic()
     model = artifacts.load_model(options.model, judged=options.keep == BEST or options.record is not None)
     _prepare(options)
@@ -103,7 +103,8 @@ def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number:
     return TitlePage("A new script", f"A model of {made}, {drawn}")
 
 
-def _check(options: GenerateOptions) -> None:
+def check(options: GenerateOptions) -> None:
+    """Raise BadInputError if options are out of range or exclude each other."""
     if options.words < 1:
         raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
     if not 1 <= options.samples <= 1000:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from scriptmodel_trainer import artifacts
@@ -25,11 +25,17 @@ from scriptmodel_trainer.training.state import Effort
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 
 
-def train(options: TrainOptions, progress: Progress, signals: StopSignals) -> None:
-    """Train on a corpus and store the model, unless the very same model is there already."""
+def train(
+    options: TrainOptions, progress: Progress, signals: StopSignals, before: Callable[[Run], Run] | None = None
+) -> None:
+    """Train on a corpus and store the model, unless the very same model is there already.
+
+    `before` may change or refuse the run once the corpus is read.
+    """
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
     run = prepare(options, logged)
+    run = before(run) if before else run
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:

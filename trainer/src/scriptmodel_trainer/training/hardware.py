@@ -9,12 +9,19 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.records import Device
+
+_PRODUCTS = 40
+_RATE = 130e9  # operations a second of one core of docs/results
+_MOST_CORES = 4  # more of them hardly train a small network faster
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
@@ -50,6 +57,20 @@ def load_tensorflow(seed: int) -> str:
         tf.config.experimental.enable_op_determinism()
     version: str = tf.__version__
     return version
+
+
+def minutes_here(minutes: float) -> float:
+    """Return how long this machine takes, as busy as it is, for what takes two cores of docs/results so many minutes.
+
+    A product of matrices is timed, which takes a tenth of a second.
+    """
+    square = np.ones((512, 512), np.float32)
+    started = time.perf_counter()
+    for _ in range(_PRODUCTS):
+        square @ square
+    rate = _PRODUCTS * 2 * 512**3 / (time.perf_counter() - started)
+    cores = min(len(os.sched_getaffinity(0)), _cpu_limit() or _MOST_CORES, _MOST_CORES)
+    return minutes * 2 * _RATE / (cores * rate)
 
 
 def gpus() -> list[Any]:

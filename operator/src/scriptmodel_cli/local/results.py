@@ -1,0 +1,36 @@
+"""Copies the newest model and scripts out of Pachyderm, for the trainer's own commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import RepoRef
+
+_WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.npz|new_script.*")
+"""Files whose names differ from commit to commit."""
+
+
+def copy_results(gateway: Gateway, lineage: Mapping[str, Any], folder: Path) -> None:
+    """Make `folder/model` and `folder/script` equal to the commits; files of others in them stay."""
+    for kind in ("model", "script"):
+        _copy(gateway, lineage[kind], folder / kind)
+
+
+def _copy(gateway: Gateway, where: Mapping[str, Any], folder: Path) -> None:
+    repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
+    files = {Path(path).name: (path, stored) for path, stored in gateway.walk_files(repo, commit).items()}
+    folder.mkdir(exist_ok=True)
+    for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others
+        target = folder / name
+        if target.suffix == ".npz" and target.exists() and target.stat().st_size == stored.size:
+            continue  # its digest is in its name
+        part = target.with_name(f".{name}.part")
+        part.write_bytes(gateway.read_file(repo, commit, path, stored.size))
+        part.replace(target)
+    for old in folder.iterdir():
+        if old.name not in files and _WRITTEN.fullmatch(old.name):
+            old.unlink()

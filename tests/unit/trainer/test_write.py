@@ -1,0 +1,110 @@
+"""The write command: a model is trained once, and found again by its files."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import run_trainer
+from samples import play
+
+from scriptmodel_trainer import auto
+
+FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_models() -> Iterator[None]:
+    """Let `auto` choose what is trained in seconds."""
+    with pytest.MonkeyPatch.context() as patched:
+        rows = (auto._Row(0, 1.0, "test", {"epochs": 1}), auto._Row(0, 0.0, "test", {"epochs": 2}))
+        patched.setattr(auto, "_ROWS", rows)
+        yield
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("write") / "plays"
+    folder.mkdir()
+    (folder / "train.md").write_text(play(120), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first(plays: Path) -> subprocess.CompletedProcess[str]:
+    """The first run, which trains."""
+    return write(plays, "--words", "60")
+
+
+def write(plays: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return run_trainer(["write", plays, "--out", plays.parent / "written", *words])
+
+
+def test_the_first_run_trains_and_says_where_everything_is(
+    first: subprocess.CompletedProcess[str], plays: Path
+) -> None:
+    folder = plays.parent / "written"
+    assert first.returncode == 0, first.stderr
+    assert "note: training takes about a minute on this machine; Ctrl-C stops it" in first.stderr
+    text = (folder / "script-1.txt").read_text("utf-8")
+    shown = first.stdout.partition("\n\n")[2]
+    assert shown.startswith("\n".join(text.splitlines()[:3]))
+    command = f"scriptmodel-trainer write {plays} --out {folder}"
+    for line in (f"Script: {folder}/script-1.txt (", f"Report: {folder}/report.html", f"Next:   {command}    #"):
+        assert f"\n{line}" in shown
+    assert f"{command} --continue scene.txt    # " in shown
+    assert (folder / "report.html").read_bytes() == (folder / "model" / "report.html").read_bytes()
+
+
+def test_another_run_writes_another_script_with_the_same_model(
+    first: subprocess.CompletedProcess[str], plays: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del first
+    monkeypatch.setattr("scriptmodel_trainer.commands.write.train", None)  # not called
+    folder = plays.parent / "written"
+    done = write(plays, "--words", "60", "--cast", "ANNA,MIRA")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html"}
+    assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
+
+
+def test_a_model_of_other_files_or_minutes_is_not_replaced(
+    first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path
+) -> None:
+    del first
+    (tmp_path / "train.md").write_text(play(30), "utf-8")
+    others = run_trainer(["write", tmp_path, "--out", plays.parent / "written"])
+    assert (others.returncode, others.stderr.count("\n")) == (2, 1)
+    assert "has a model that learned from other files; name another folder, or add --force" in others.stderr
+    assert "that --minutes 0.001 would not train" in write(plays, "--minutes", "0.001").stderr
+    assert not any(path.suffix == ".npz" and path.stem == "checkpoint" for path in plays.parent.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--minutes", "0"], "--minutes 0 is not a number above 0"),
+        (["--words", "0"], "--words 0 must be at least 1"),
+        (["--speaker", "ANNIE"], 'unknown speaker "ANNIE" (did you mean ANNA?)'),
+        (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),
+        (["--out", "{kept}"], "report.html is there already; name another folder with --out, or add --force"),
+        (["--out", "{begun}"], "has an unfinished training of other files, or for other --minutes"),
+    ],
+)
+def test_bad_input_ends_before_the_training(words: list[str], message: str, plays: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "report.html").write_text("of someone")
+    (tmp_path / "begun" / "model").mkdir(parents=True)
+    (tmp_path / "begun" / "model" / "checkpoint.npz").write_bytes(b"of another training")
+    words = [word.format(kept=tmp_path / "kept", begun=tmp_path / "begun") for word in words]
+    done = run_trainer(["write", plays, "--out", tmp_path / "new", *words])
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("# A project\n\n" + "It builds the tool: run `make`, then read the docs.\n\n" * 80)
+    done = run_trainer(["write", tmp_path, "--out", tmp_path / "new"])
+    assert (done.returncode, f"no scripts in {tmp_path}: 1 of 1 file(s)" in done.stderr) == (2, True), done.stderr

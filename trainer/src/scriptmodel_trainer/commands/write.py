@@ -1,0 +1,193 @@
+"""The write command: from plays to a script, with a model that is trained once and found again by its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts, auto
+from scriptmodel_trainer.artifacts import CHECKPOINT
+from scriptmodel_trainer.commands.generate import GenerateOptions, check, generate
+from scriptmodel_trainer.commands.train import train
+from scriptmodel_trainer.commands.train_options import TrainOptions
+from scriptmodel_trainer.commands.train_prepare import Run
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.formats import parts_of
+from scriptmodel_trainer.generation.casting import plays_of
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage import read_bounded, write_file
+from scriptmodel_trainer.suffixes import SUFFIXES
+from scriptmodel_trainer.training.checkpoints import fingerprint_of
+from scriptmodel_trainer.training.hardware import minutes_here
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+MODEL = "model"
+_PROGRAM = "SCRIPTMODEL_PROGRAM"
+_SCRIPT = re.compile(r"script-(\d{1,9})\..*")
+_FEWEST = 0.2  # share of the text that is understood where a corpus has scripts
+_SHOWN = 12  # lines
+_MOST_REPORT = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """The write command's options, checked.
+
+    `request` is what is written: its seed is None for the number of the script. `training` is what to train if no model
+    is there. `minutes` are those that were asked for. With `force` another model in the folder is replaced.
+    """
+
+    plays: Sequence[Path]
+    folder: Path
+    training: TrainOptions
+    request: GenerateOptions
+    seed: int | None
+    minutes: float | None
+    force: bool
+    repeat: Sequence[str]
+    """What a command begins with that uses the same model."""
+
+
+def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
+    """Return the folder for the model and its scripts: `out`, else one that is named after the plays."""
+    if out is None:
+        return Path(f"{plays[0].resolve().stem or 'plays'}-written")
+    if out.suffix.lower() in (*SUFFIXES.values(), ".pdf"):
+        raise BadInputError(f"--out {out} is the name of a file", "name a folder: every format is stored in it")
+    return out
+
+
+def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> str:
+    """Write scripts with the model of these plays, which is trained unless it is there; returns what to show."""
+    check(options.request)
+    model = options.folder / MODEL
+    if not _fits(options, model):
+        _train(options, model, progress, signals)
+    written = (_SCRIPT.fullmatch(path.name) for path in options.folder.iterdir())
+    number = 1 + max((int(name[1]) for name in written if name), default=0)
+    out, seed = options.folder / f"script-{number}.txt", number if options.seed is None else options.seed
+    texts = generate(dataclasses.replace(options.request, out=out, seed=seed), _Quiet(progress))
+    return "\n".join(_ending(options, out, texts[0]))
+
+
+class _Quiet(Progress):
+    """Leaves out the files that are written: the end names them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def note(self, text: str) -> None:
+        self._progress.note(text)
+
+    def report(self, event: Event) -> None:
+        if not isinstance(event, FileWritten | ModelStored):
+            self._progress.report(event)
+
+
+def _fits(options: WriteOptions, folder: Path) -> bool:
+    """Return whether the model in the folder has learned from these files; BadInputError if it is another one."""
+    report = options.folder / artifacts.REPORT
+    if not (folder / artifacts.MODEL).is_file():
+        if report.exists() and not (folder / CHECKPOINT).exists() and not options.force:
+            raise BadInputError(f"{report} is there already", "name another folder with --out, or add --force")
+        return False
+    try:
+        model = artifacts.load_model(folder)
+    except BadInputError as error:
+        if options.force:
+            return False
+        raise BadInputError(error.message, "add --force to train it again, or name another folder") from error
+    digest = reading.corpus_digest(reading.find_sources(options.plays, lambda _: None))
+    known = model.origin.corpus.digest == digest
+    if known and (options.minutes is None or auto.is_choice_for(model.metrics.auto, options.minutes)):
+        return True
+    if not options.force:
+        other = f"that --minutes {options.minutes:g} would not train" if known else "that learned from other files"
+        raise BadInputError(f"{folder} has a model {other}", "name another folder, or add --force to replace it")
+    return False
+
+
+def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
+    def before(run: Run) -> Run:
+        """Find out what is wrong with the request before an hour of training, and say how long that will take."""
+        if run.corpus.understood < _FEWEST:
+            hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
+            raise BadInputError(f"no scripts in {options.plays[0]}: {run.corpus.doubt}", hint)
+        _rehearse(run, options.request)
+        unfinished = folder / CHECKPOINT
+        if unfinished.exists() and fingerprint_of(unfinished) != run.fingerprint:
+            if not options.force:
+                message = f"{folder} has an unfinished training of other files, or for other --minutes"
+                raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
+            run = dataclasses.replace(run, options=dataclasses.replace(run.options, resume=False))
+        _note_time(run, progress)
+        return run
+
+    opening, resume = options.request.opening, (folder / CHECKPOINT).exists()
+    training = dataclasses.replace(
+        options.training, resume=resume, speaker=opening.speaker, cast=opening.cast or options.training.cast
+    )
+    try:
+        train(training, _Quiet(progress), signals, before)
+    except StoppedError as error:
+        raise StoppedError(error.code, error.message, "the same command continues") from error
+    write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
+
+
+def _rehearse(run: Run, request: GenerateOptions) -> None:
+    """Write the script with a network that has learned nothing; BadInputError if it cannot be written."""
+    vocabulary = run.vocabulary
+    plays = plays_of(run.corpus.plays, frozenset(vocabulary.names))
+    writer = writer_of(_untrained(vocabulary), vocabulary, plays)
+    writer.write(request.words, request.sampling, (request.seed, 0), request.opening)
+
+
+def _untrained(vocabulary: Vocabulary) -> Network:
+    shapes = {"embedding": (len(vocabulary), 1), "output/bias": (len(vocabulary),)}
+    shapes |= {"lstm0/kernel": (1, 4), "lstm0/recurrent": (1, 4), "lstm0/bias": (4,)}
+    return Network({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, vocabulary.document)
+
+
+def _note_time(run: Run, progress: Progress) -> None:
+    choice = run.options.auto
+    if choice is None:
+        return
+    minutes = minutes_here(auto.minutes_of(choice))
+    slow = choice.minutes is not None and auto.minutes_of(choice) > choice.minutes
+    more = ", although it is the shortest one" if slow else ""
+    about = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"
+    progress.note(f"training takes about {about} on this machine{more}; Ctrl-C stops it, the same command continues it")
+
+
+def _ending(options: WriteOptions, out: Path, text: str) -> list[str]:
+    """Return the beginning of a script, where everything is, and what to try next."""
+    lines = text.splitlines()
+    names = [name for name, _ in Counter(part.name for part in parts_of(text) if part.name).most_common(2)]
+    command = shlex.join([os.environ.get(_PROGRAM) or "scriptmodel-trainer", "write", *options.repeat])
+    others = " ".join(suffix for suffix in SUFFIXES.values() if suffix != out.suffix)
+    samples = f" to {out.stem}.{options.request.samples}.txt" if options.request.samples > 1 else ""
+    return [
+        "",
+        *lines[:_SHOWN],
+        *(["..."] if len(lines) > _SHOWN else []),
+        "",
+        f"Script: {out}{samples} ({len(text.split()):,} words); also as {others}",
+        f"Report: {options.folder / artifacts.REPORT}",
+        f"Model:  {options.folder / MODEL}",
+        f"Next:   {command}    # another script, in seconds",
+        *([f"        {command} --cast {shlex.quote(','.join(names))}    # only these two speak"] if names[1:] else []),
+        f"        {command} --continue scene.txt    # your own scene, continued",
+    ]
