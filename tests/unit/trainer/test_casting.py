@@ -75,7 +75,7 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
 def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capitalises_no_word_of_prose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vocabulary = with_names((*WORDS, "EVA", "to", "The"), ("ANNA", "MIRA", "EVA"))
+    vocabulary = with_names((*WORDS, "EVA", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA"))
     network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.EOS: 2, "to": 2, "MIRA": 1})
     monkeypatch.setattr(writing, "reader_of", lambda *_: network)
     plays = (Play("one.txt", ("ANNA", "MIRA")), Play("two.txt", ("EVA", "ANNA")))
@@ -163,8 +163,8 @@ def test_a_scene_in_a_file_is_continued(model: Path, tmp_path: Path) -> None:
 
 
 def test_names_are_looked_for_in_the_corpus_before_training(corpus: Path, tmp_path: Path) -> None:
-    command = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--speaker", "OLD BENN"]
-    refused = run_trainer(command, {"SCRIPTMODEL_CAST": "Anna,MIRRA"})
+    names = {"SCRIPTMODEL_SPEAKER": "OLD BENN", "SCRIPTMODEL_CAST": "Anna,MIRRA"}
+    refused = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"], names)
     said = refused.stdout + refused.stderr
     assert refused.returncode == 2, said
     assert 'the corpus has no speaker "MIRRA" (did you mean Mira?)' in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,7 +128,13 @@ class Writer:
         self._bound = frozenset(map(ids, contractions.bound)) - {vocabulary.unknown}
         # A speech is followed by one of another speaker, unless a direction comes between.
         self._changes_speakers = not vocabulary.spells and len(names) > 1
-        self._own_names = {} if vocabulary.spells else _own_names(vocabulary, self._members[Kind.WORD].tolist())
+        self._spoken_names: dict[str, list[int]] = {}  # of words that are in names: how they are spelled in speech
+        in_names = set() if vocabulary.spells else {part for name in vocabulary.names for part in _parts(name)}
+        for number in self._members[Kind.WORD].tolist():
+            if (word := vocabulary.words[number].casefold()) in in_names:
+                self._spoken_names.setdefault(word, []).append(number)
+        named = Counter(part for name in {name.casefold() for name in vocabulary.names} for part in set(_parts(name)))
+        self._shared = {part for part, count in named.items() if count > 1}  # `lady`
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
         """Return a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
@@ -296,7 +302,7 @@ class Writer:
                 logits[self._openings] = -np.inf
             logits[page.strangers] = -np.inf
             if page.addresses and page.speaker is not None:
-                logits[self._own_names.get(page.speaker, [])] = -np.inf
+                logits[self._named(set(_parts(self._vocabulary.words[page.speaker])) - self._shared)] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
@@ -325,11 +331,14 @@ class Writer:
 
     def _strangers(self, cast: Cast | None) -> list[int]:
         """Return the numbers of proper names of those who speak in other plays only."""
-        company = {name.casefold() for name in cast.company} if cast else set()
-        words = self._vocabulary.words
-        others = (own for number, own in self._own_names.items() if words[number].casefold() not in company)
-        proper = (word for own in others for word in own if words[word].casefold() not in self._vocabulary)
-        return list(proper) if company else []
+        if not cast or not cast.company:
+            return []
+        company = {part for name in cast.company for part in _parts(name)}
+        return self._named(part for part in self._spoken_names.keys() - company if part not in self._vocabulary)
+
+    def _named(self, parts: Iterable[str]) -> list[int]:
+        """Return the numbers of the words in speech that are these parts of names."""
+        return [number for part in parts for number in self._spoken_names.get(part, ())]
 
     def _names_of(self, cast: Cast | None) -> _Names:
         """Return the names of a cast as the numbers that spell them and the closing marker; without a cast, none."""
@@ -357,21 +366,9 @@ class Writer:
         return mask
 
 
-def _own_names(vocabulary: Vocabulary, spoken: Sequence[int]) -> dict[int, list[int]]:
-    """Return for each speaker the numbers of the words that name nobody else: the part of a name that is its own."""
-    parts = Counter(part for name in {name.casefold() for name in vocabulary.names} for part in set(name.split("_")))
-    spellings: dict[str, list[int]] = {}
-    for number in spoken:
-        spellings.setdefault(vocabulary.words[number].casefold(), []).append(number)
-    return {
-        number: [
-            word
-            for part in vocabulary.words[number].casefold().split("_")
-            if parts[part] == 1
-            for word in spellings.get(part, ())
-        ]
-        for number in vocabulary.speakers
-    }
+def _parts(name: str) -> list[str]:
+    """Return the words of a name in small letters."""
+    return name.casefold().split("_")
 
 
 _Names = dict[int, "_Names"]
