@@ -29,7 +29,7 @@ FEW = 5
 TURNS = 7
 CHANGES = 20
 """Changed objects a second."""
-_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
 
 class Stub:
@@ -123,7 +123,8 @@ async def serving(count: int, browser: Browser) -> AsyncIterator[tuple[Stub, Pag
 async def first_paint(page: Page) -> float:
     """Return the milliseconds until the page shows something."""
     await page.reload()
-    return float(await page.evaluate(_PAINT))
+    painted = await page.wait_for_function(_PAINT)
+    return float(await painted.json_value())
 
 
 def resident(pid: int) -> float:

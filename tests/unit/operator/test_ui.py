@@ -382,7 +382,7 @@ def test_a_log_is_digested_to_the_newest_attempt() -> None:
 
 
 def test_a_script_is_set_with_headings_asides_and_colours_by_speaker() -> None:
-    pieces = typeset("{{ ACT I }}\n{{ A hall. }}\n[ JON_SNOW ]: [ aside ] No . [ Exit ]\n[ ARYA ]: Ay .\n[ ARYA ]:\n")
+    pieces = typeset("{{ ACT I }}\n{{ A hall. }}\n[ JON SNOW ]: [ aside ] No . [ Exit ]\n[ ARYA ]: Ay .\n[ ARYA ]:\n")
     assert [piece.kind for piece in pieces] == ["heading", "action", "speech", "speech", "speech"]
     assert pieces[2].words == (("(aside)", True), ("No .", False), ("(Exit)", True))
     assert pieces[4].words == (("…", False),)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-_SPEECH = re.compile(r"\[ (\S+) \]:(?: (.*))?")
+_SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
 _DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
