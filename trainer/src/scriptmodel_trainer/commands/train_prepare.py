@@ -93,12 +93,12 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
 def _check_names(options: TrainOptions, vocabulary: Vocabulary, progress: Progress) -> None:
     """Raise BadInputError if the corpus has not the speaker who is to speak first; warn of a cast that it has not."""
     casting = Casting(vocabulary)
-    for name in options.cast:
-        if casting.find(name) is None and not vocabulary.spells:
-            near = casting.close_to(name)
-            meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-            text = f'the corpus has no speaker "{name}"{meant}, who will speak with the words of another'
-            progress.report(Warned("unknown_names", text))
+    unknown = [name for name in options.cast if casting.find(name) is None and not vocabulary.spells]
+    if unknown:
+        near = {name: " or ".join(casting.close_to(name)) for name in unknown}
+        names = ", ".join(f'"{name}"{meant and f" (did you mean {meant}?)"}' for name, meant in near.items())
+        text = f"the corpus has no speaker {names}: {len(unknown)} name(s) will speak with the words of others"
+        progress.report(Warned("unknown_names", text))
     if options.speaker and not casting.speakers:
         raise BadInputError("this corpus has no speakers", "leave out the speaker", parameter="speaker")
     if options.speaker:
