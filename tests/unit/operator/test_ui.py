@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from scriptmodel_cli.ui.names import key_of
 from scriptmodel_cli.ui.pages import Visitor
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.scripts import cast, typeset
-from scriptmodel_cli.ui.server import application, listening
+from scriptmodel_cli.ui.server import application
 from scriptmodel_cli.ui.training import digest
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
@@ -82,10 +83,10 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
     reads = Reads(session, client, feed.notify)
     visitor = Visitor("jane", "https://cluster", feed, reads)
     running = trainers.Trainers(reads, trainer)
-    socket = listening("127.0.0.1", 0)
-    guard = Guard(socket.getsockname()[1])
+    listener = socket.create_server(("127.0.0.1", 0))
+    guard = Guard(listener.getsockname()[1])
     server = TestServer(
-        application(visitor, running, guard), port=socket.getsockname()[1], socket_factory=lambda *_: socket
+        application(visitor, running, guard), port=listener.getsockname()[1], socket_factory=lambda *_: listener
     )
     async with TestClient(server) as browser:
         await browser.get("/", params={"token": guard.token})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,22 +51,22 @@ async def _serve(session: Session, port: int, browse: bool, trainer: Path | None
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
     from scriptmodel_cli.ui.guard import Guard  # noqa: PLC0415
-    from scriptmodel_cli.ui.server import application, listening, visiting  # noqa: PLC0415
+    from scriptmodel_cli.ui.server import application, visiting  # noqa: PLC0415
     from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
-        socket = listening(_HOST, port)
+        listener = socket.create_server((_HOST, port))
     except OSError as error:
         raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
-    guard = Guard(socket.getsockname()[1])
+    guard = Guard(listener.getsockname()[1])
     async with visiting(session, all_namespaces=not session.namespace) as visitor:
         trainers = Trainers(visitor.reads, trainer)
         runner = web.AppRunner(application(visitor, trainers, guard), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
-        await web.SockSite(runner, socket).start()
+        await web.SockSite(runner, listener).start()
         say([guard.address])
         if browse and click.launch(guard.address) != 0:
             note("No browser could be started: open the address above.")

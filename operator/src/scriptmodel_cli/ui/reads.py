@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import click
 
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.kube.errors import KubeError
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
 if TYPE_CHECKING:
@@ -102,12 +100,9 @@ class Reads:
         answer: Answer[T]
         try:
             answer, again = Answer(read()), every
-        except NotFoundError as error:
-            answer, again = Answer(error=str(error)), every or _RETRY_SECONDS
-        except (PachydermError, KubeError, click.ClickException, OSError, ValueError) as error:
-            answer, again = Answer(error=getattr(error, "message", "") or str(error)), _RETRY_SECONDS
-        except Exception as error:  # a damaged file of a foreign image must not end the thread with the key taken
-            answer, again = Answer(error=f"{type(error).__name__}: {error}"), _RETRY_SECONDS
+        except Exception as error:  # whatever a foreign image wrote: the thread must not end with the key taken
+            message = getattr(error, "message", "") or str(error) or type(error).__name__
+            answer, again = Answer(error=message), _RETRY_SECONDS
         now = time.monotonic()
         due = None if again is None else now + max(again, _PAUSE_FACTOR * (now - started))
         with self._lock:

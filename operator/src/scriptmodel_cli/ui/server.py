@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import click
@@ -70,11 +68,6 @@ async def _user_name(client: KubeClient) -> str:
     except KubeError:
         return ""
     return str(((found.get("status") or {}).get("userInfo") or {}).get("username", ""))
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; on a free port for 0. Raises OSError."""
-    return socket.create_server((host, port))
 
 
 def application(visitor: Visitor, trainers: Trainers, guard: Guard) -> web.Application:
@@ -146,15 +139,13 @@ class Pages:
         place = _place_of(request)
         if not (progress := self._trainers.start(place)):
             raise web.HTTPFound(f"{place.write_path}/1/write")
-        values = self._message("One moment", progress)
-        return web.Response(text=whole("message.html", values), content_type="text/html", headers={"Refresh": "1"})
+        response = _message(self._visitor, "One moment", progress)
+        response.headers["Refresh"] = "1"
+        return response
 
     async def trainer(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on to the trainer."""
         return await self._trainers.proxy(request, _place_of(request))
-
-    def _message(self, title: str, text: str) -> dict[str, Any]:
-        return {"visitor": self._visitor, "problem": "", "live": "", "title": title, "text": text}
 
     def _page(self, path: str, query: Mapping[str, str]) -> Page:
         """Return the page of an address. Raises HTTPNotFound for any other."""
@@ -192,5 +183,9 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
-        values = {"visitor": request.app[VISITOR], "problem": "", "live": "", "title": error.reason, "text": error.text}
-        return web.Response(text=whole("message.html", values), content_type="text/html", status=error.status)
+        return _message(request.app[VISITOR], error.reason, error.text or "", error.status)
+
+
+def _message(visitor: Visitor, title: str, text: str, status: int = 200) -> web.Response:
+    values = {"visitor": visitor, "problem": "", "live": "", "title": title, "text": text}
+    return web.Response(text=whole("message.html", values), content_type="text/html", status=status)
