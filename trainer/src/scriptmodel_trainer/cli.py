@@ -123,10 +123,8 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
 
             train.train(options_from(options), progress, signals)
-        case "judge":
-            from scriptmodel_trainer.commands import judge  # noqa: PLC0415
-
-            print(judge.judge_subject(_filled(judge.JudgeOptions, options), progress))
+        case "judge" | "compare" | "evaluate":
+            print(_measured(options, progress))
         case "export" | "report":
             from scriptmodel_trainer.commands import export  # noqa: PLC0415
 
@@ -134,13 +132,21 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             progress.report(FileWritten(options.out, None))
         case "serve" | "ui":
             _run_server(options)
-        case "evaluate":
-            from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
 
-            found = evaluate.evaluate(
-                options.model, options.data, options.layout, options.as_json, progress, options.cache
-            )
-            print(found)
+
+def _measured(options: argparse.Namespace, progress: Progress) -> str:
+    """Return what a command finds that measures models or scripts."""
+    if options.command == "judge":
+        from scriptmodel_trainer.commands import judge  # noqa: PLC0415
+
+        return judge.judge_subject(_filled(judge.JudgeOptions, options), progress)
+    if options.command == "compare":
+        from scriptmodel_trainer.commands import compare  # noqa: PLC0415
+
+        return compare.compare(options.models, options.data, options.layout, options.as_json, progress)
+    from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
+
+    return evaluate.evaluate(options.model, options.data, options.layout, options.as_json, progress, options.cache)
 
 
 def _run_server(options: argparse.Namespace) -> None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
@@ -18,9 +16,7 @@ from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Opening
-from scriptmodel_trainer.judging.bleu import self_bleu
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
-from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
 from scriptmodel_trainer.judging.verdict import Verdict, judge
@@ -113,30 +109,10 @@ def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Referenc
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     figures = mean_figures([reference.figures(tokens, training) for tokens in samples])
     held_out = held_out_tokens(corpus)
-    usual = dataclasses.replace(
-        reference.held_out, longest_copy=reference.figures(held_out[: _longest(samples)], training).longest_copy
-    )
-    return _Report(
-        judge(figures, reference.held_out),
-        {**dataclasses.asdict(figures), "self_bleu": self_bleu([_words(tokens) for tokens in samples])},
-        {**dataclasses.asdict(usual), "self_bleu": self_bleu(_pieces(held_out, samples))},
-        len(samples),
-    )
-
-
-def _longest(samples: Sequence[Tokens]) -> int:
-    return max(map(len, samples))
-
-
-def _pieces(held_out: Tokens, samples: Sequence[Tokens]) -> list[list[str]]:
-    """Return as many pieces of held-out text as there are samples, of their length where there is enough text."""
-    length = min(_longest(samples), len(held_out) // len(samples))
-    starts = np.linspace(0, len(held_out) - length, len(samples)).astype(int).tolist()
-    return [_words(held_out[start : start + length]) for start in starts]
-
-
-def _words(tokens: Tokens) -> list[str]:
-    return [word.casefold() for line in lines_of(tokens) for sentence in line.sentences for word in sentence]
+    longest = reference.figures(held_out[: max(map(len, samples))], training).longest_copy
+    usual = dataclasses.replace(reference.held_out, longest_copy=longest)
+    verdict = judge(figures, reference.held_out)
+    return _Report(verdict, dataclasses.asdict(figures), dataclasses.asdict(usual), len(samples))
 
 
 def _json(report: _Report) -> str:

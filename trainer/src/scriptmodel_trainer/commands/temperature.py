@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.judging.figures import mean_figures
-from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
@@ -34,10 +32,7 @@ def with_temperature(model: TrainedModel, progress: Progress) -> TrainedModel:
         scripts = sample_scripts(model, _SCRIPTS)
     except BadInputError:  # a model of almost nothing cannot write
         return model
-    scores = {
-        temperature: judge(mean_figures([*map(reference.figures, texts)]), reference.held_out).overall
-        for temperature, texts in scripts.items()
-    }
+    scores = {temperature: reference.verdict(*texts).overall for temperature, texts in scripts.items()}
     chosen = best_temperature(scores)
     progress.report(TemperatureChosen(chosen, {f"{each:g}": score for each, score in scores.items()}))
     return dataclasses.replace(model, temperature=chosen)

@@ -11,16 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from scriptmodel_trainer.judging.lines import Line, lines_of
-from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy, shortened
+from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
 
 WINDOW = 200
-"""Words among which distinct n-grams are counted, as in a moving-average type-token ratio (Covington, McFall 2010)."""
+"""Words among which distinct ones are counted, as in a moving-average type-token ratio (Covington, McFall 2010)."""
 _BACK = 50  # sentences among which a sentence is a repetition
 _SHORTEST = 4  # words of a sentence that may count as repeated; `Yes, my lord.` is nobody's loop
-_APART = range(10, 30)  # words between those of a pair that has no order, but the text's own words
+_APART = range(10, 30)  # words between those of a triple that has no order, but the text's own words
 _STRETCH = 20  # speeches among which speakers are counted: scenes are not marked in a token stream
 
 
@@ -29,13 +27,12 @@ class Figures:
     """Figures of one text; rates are per 1,000 words, shares from 0 to 1."""
 
     words: int
-    distinct_1: float
-    distinct_2: float
-    distinct_3: float
+    distinct: float
     repeated_lines: float
     known_words: float
     known_pairs: float
-    known_apart: float
+    known_triples: float
+    triples_by_chance: float
     copied_8grams: float
     longest_copy: int | None  # in words; None where the training text itself is not at hand
     speeches: float
@@ -49,13 +46,12 @@ class Figures:
 
 MEANING = {
     "words": "words",
-    "distinct_1": f"distinct words among {WINDOW}",
-    "distinct_2": f"distinct pairs of words among {WINDOW}",
-    "distinct_3": f"distinct triples of words among {WINDOW}",
+    "distinct": f"distinct words among {WINDOW}",
     "repeated_lines": f"sentences said within the {_BACK} before",
     "known_words": "words that the training text has",
-    "known_pairs": "pairs of known words that it has",
-    "known_apart": f"pairs of known words {_APART[0]} to {_APART[-1]} apart that it has",
+    "known_pairs": "pairs of words that it has",
+    "known_triples": "triples of words that it has",
+    "triples_by_chance": f"triples of words {_APART[0]} to {_APART[-1]} apart that it has",
     "copied_8grams": "runs of 8 words that it has",
     "longest_copy": "longest run of words copied from it",
     "speeches": "speeches per 1,000 words",
@@ -65,7 +61,6 @@ MEANING = {
     "speakers": f"speakers among {_STRETCH} speeches",
     "replies": "speeches whose speaker spoke last but one",
     "words_per_sentence": "words of a sentence",
-    "self_bleu": "self-BLEU: how alike the samples are",
 }
 """What each figure means, in a few words."""
 
@@ -80,13 +75,12 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
     directions = [line for line in lines if line.direction]
     return Figures(
         words=len(words),
-        distinct_1=_distinct(words, 1),
-        distinct_2=_distinct(words, 2),
-        distinct_3=_distinct(words, 3),
+        distinct=_distinct(words),
         repeated_lines=_repeated(sentences),
         known_words=known.share(hashes, 1),
-        known_pairs=_known_pairs(hashes, known, (1,)),
-        known_apart=_known_pairs(hashes, known, _APART),
+        known_pairs=known.share(hashes, 2),
+        known_triples=known.share(hashes, 3),
+        triples_by_chance=known.share(hashes, 3, _APART),
         copied_8grams=known.share(hashes, 8),
         longest_copy=None if training is None else longest_copy(hashes, training),
         speeches=1000 * len(speeches) / max(1, len(words)),
@@ -113,15 +107,11 @@ def _mean(values: Iterable[float | None]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _distinct(words: Sequence[str], size: int) -> float:
-    """Return the share of distinct n-grams, the mean over windows of WINDOW words; a shorter text is one window."""
-    shares = []
-    for start in range(0, max(1, len(words) - WINDOW + 1), WINDOW // 2):
-        window = words[start : start + WINDOW]
-        grams = list(zip(*(window[offset:] for offset in range(size)), strict=False))
-        if grams:
-            shares.append(len(set(grams)) / len(grams))
-    return _mean(shares)
+def _distinct(words: Sequence[str]) -> float:
+    """Return the share of distinct words, the mean over windows of WINDOW words; a shorter text is one window."""
+    starts = range(0, max(1, len(words) - WINDOW + 1), WINDOW // 2)
+    windows = [words[start : start + WINDOW] for start in starts]
+    return _mean(len(set(window)) / len(window) for window in windows if window)
 
 
 def _repeated(sentences: Iterable[Sequence[str]]) -> float:
@@ -132,21 +122,6 @@ def _repeated(sentences: Iterable[Sequence[str]]) -> float:
             repeated.append(sentence in recent)
             recent.append(sentence)
     return _mean(repeated)
-
-
-def _known_pairs(hashes: Hashes, known: KnownNgrams, distances: Iterable[int]) -> float:
-    """Return the share of known pairs among pairs of known words that stand so far apart.
-
-    Of neighbours it falls with the order of words alone; of others it shows what frequent words reach by chance.
-    """
-    words = np.isin(shortened(hashes), known.of_size[1])
-    pairs = possible = 0.0
-    for distance in distances:
-        if distance < len(hashes):
-            weight = len(hashes) - distance
-            pairs += weight * known.share_of_pairs(hashes, distance)
-            possible += float((words[:-distance] & words[distance:]).sum())
-    return min(1.0, pairs / possible) if possible else 0.0
 
 
 def _speakers(speeches: Sequence[Line]) -> float:

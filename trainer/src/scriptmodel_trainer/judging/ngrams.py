@@ -1,9 +1,9 @@
-"""Hashed n-grams of a text: which words, pairs and runs of words it holds, in bounded memory and without its words."""
+"""The n-grams of a text: which words and runs of words it holds, in bounded memory and without its words."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.tokens import OPEN_NAME, is_word
 Hashes = npt.NDArray[np.uint64]
 Stored = npt.NDArray[np.uint32]
 
-SIZES = (1, 2, 8)
+SIZES = (1, 2, 3, 8)
 """Words of the n-grams that a model directory holds."""
 MOST = 1 << 20
 """Hashes of one size that are kept; of a larger text the smallest ones, an even sample of its n-grams."""
@@ -45,12 +45,12 @@ def spoken_hashes(ids: Ids, lexicon: Sequence[str]) -> Hashes:
     return hashes_of(lexicon)[ids[kept]]
 
 
-def ngrams(words: Hashes, size: int) -> Hashes:
-    """Return a hash of each run of `size` words, in their order; none if the text has fewer words."""
-    count = max(0, len(words) - size + 1)
+def ngrams(words: Hashes, size: int, step: int = 1) -> Hashes:
+    """Return a hash of each run of `size` words that stand `step` words apart; none if the text has fewer words."""
+    count = max(0, len(words) - (size - 1) * step)
     total = np.zeros(count, np.uint64)
-    for offset in range(size):
-        total = total * _BASE + words[offset : offset + count]
+    for start in range(0, size * step, step):
+        total = total * _BASE + words[start : start + count]
     return total
 
 
@@ -66,38 +66,23 @@ class KnownNgrams:
 
     of_size: dict[int, Stored]
 
-    def known(self, words: Hashes, size: int) -> npt.NDArray[np.bool_]:
-        """Return for each n-gram of a text whether the training text has it.
+    def share(self, words: Hashes, size: int, steps: Iterable[int] = (1,)) -> float:
+        """Return the share of a text's n-grams that the training text has; 0 for a text without any.
 
-        If only a sample of the training text's n-grams is kept, for those alone that would be in the sample.
+        With `steps` it is that of words so far apart. If only a sample of the training text's n-grams is kept, it is
+        the share of those that would be in the sample.
         """
-        return _matches(shortened(ngrams(words, size)), self.of_size[size])
+        kept = self.of_size[size]
+        own = np.concatenate([shortened(ngrams(words, size, step)) for step in steps])
+        if len(kept) >= MOST:
+            own = own[own <= kept[-1]]
+        return float(np.isin(own, kept).mean()) if len(own) else 0.0
 
     def with_runs_of(self, other: KnownNgrams) -> KnownNgrams:
         """Return these n-grams, and the longest ones of another training text too; at most MOST of each size."""
         longest = SIZES[-1]
         both = np.union1d(self.of_size[longest], other.of_size[longest])[:MOST]
         return KnownNgrams({**self.of_size, longest: both})
-
-    def share(self, words: Hashes, size: int) -> float:
-        """Return the share of a text's n-grams that the training text has; 0 for a text without any."""
-        known = self.known(words, size)
-        return float(known.mean()) if len(known) else 0.0
-
-    def share_of_pairs(self, words: Hashes, distance: int) -> float:
-        """Return the share of pairs of words that stand so far apart in a text, and side by side in the other."""
-        known = _matches(shortened(words[:-distance] * _BASE + words[distance:]), self.of_size[2])
-        return float(known.mean()) if len(known) else 0.0
-
-
-def _matches(own: Stored, kept: Stored) -> npt.NDArray[np.bool_]:
-    """Return which hashes are kept; if only a sample is kept, of those alone that would be in the sample."""
-    if len(kept) >= MOST:
-        own = own[own <= kept[-1]]
-    if not len(kept):
-        return np.zeros(len(own), np.bool_)
-    found: npt.NDArray[np.bool_] = kept[np.minimum(np.searchsorted(kept, own), len(kept) - 1)] == own
-    return found
 
 
 def known_ngrams(words: Hashes) -> KnownNgrams:
@@ -114,42 +99,29 @@ def _smallest(words: Hashes, size: int) -> Stored:
 
 
 def longest_copy(words: Hashes, training: Hashes) -> int:
-    """Return the length of the longest run of words that the training text has, too: doubled, then filled up."""
-    grown: list[tuple[int, Hashes, Hashes]] = []
-    for length, ours, theirs in _doubled(words, training):
-        if not _shared(ours, theirs):
-            break
-        grown.append((length, ours, theirs))
-    if not grown:
-        return 0
-    best, ours, theirs = grown.pop()
-    for length, own_part, their_part in reversed(grown):
-        longer = _joined(ours, own_part, best, length), _joined(theirs, their_part, best, length)
-        if _shared(*longer):
-            best, (ours, theirs) = best + length, longer
-    return best
+    """Return the length of the longest run of words that the training text has, too."""
+    own, other = _Runs(words), _Runs(training)
+    length, too_long = 0, min(len(words), len(training)) + 1
+    while too_long - length > 1:
+        middle = (length + too_long) // 2
+        runs = np.sort(own.of(middle))
+        places = np.searchsorted(runs, theirs := other.of(middle)) % len(runs)
+        if (runs[places] == theirs).any():
+            length = middle
+        else:
+            too_long = middle
+    return length
 
 
-def _shared(ours: Hashes, theirs: Hashes) -> bool:
-    """Return whether two lists of hashes have one in common; `ours` is the shorter one."""
-    if not len(ours):
-        return False
-    own = np.sort(ours)
-    at = np.searchsorted(own, theirs)
-    at[at == len(own)] = 0
-    return bool((own[at] == theirs).any())
+class _Runs:
+    """Hashes of the runs of words of any length, in a time that does not grow with the length."""
 
+    def __init__(self, words: Hashes) -> None:
+        self._powers = np.cumprod(np.full(len(words), _BASE))
+        inverses = np.cumprod(np.full(len(words), np.uint64(pow(int(_BASE), -1, 1 << 64))))
+        self._sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(words * inverses)])
 
-def _doubled(ours: Hashes, theirs: Hashes) -> Iterator[tuple[int, Hashes, Hashes]]:
-    length = 1
-    while len(ours) and len(theirs):
-        yield length, ours, theirs
-        ours, theirs = _joined(ours, ours, length, length), _joined(theirs, theirs, length, length)
-        length *= 2
-
-
-def _joined(first: Hashes, second: Hashes, length: int, more: int) -> Hashes:
-    """Return hashes of runs of `length` + `more` words from those of `length` and of `more`."""
-    count = max(0, len(second) - length)
-    power = np.uint64(pow(int(_BASE), more, 1 << 64))
-    return first[:count] * power + second[length : length + count]
+    def of(self, length: int) -> Hashes:
+        """Return a hash of each run of `length` words."""
+        hashes: Hashes = (self._sums[length:] - self._sums[:-length]) * self._powers[: len(self._sums) - length]
+        return hashes

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.corpus.stream import TokenStream
-from scriptmodel_trainer.judging.figures import Figures, figures_of
+from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, Hashes, KnownNgrams, known_ngrams, spoken_hashes
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 
@@ -34,9 +34,9 @@ class Reference:
         """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
         return figures_of(tokens, self.known, training)
 
-    def verdict(self, tokens: Sequence[str]) -> Verdict:
-        """Return the verdict on a text."""
-        return judge(self.figures(tokens), self.held_out)
+    def verdict(self, *texts: Sequence[str]) -> Verdict:
+        """Return the verdict on a text, or on several as one."""
+        return judge(mean_figures([*map(self.figures, texts)]), self.held_out)
 
 
 def held_out_tokens(corpus: TokenStream) -> list[str]:

@@ -28,7 +28,6 @@ _CLASSES = {
     "unknown": "rare words, as one",
 }
 _SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
-_NOT_JUDGED = ("longest_copy", "self_bleu")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
@@ -127,7 +126,7 @@ def _judged(reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[
         *(
             (meaning, *(shown(getattr(column, name)) for column in columns))
             for name, meaning in MEANING.items()
-            if name not in _NOT_JUDGED
+            if name != "longest_copy"
         ),
     ]
 
