@@ -21,7 +21,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # without one, a form of our own pages has the Origin null
     "X-Content-Type-Options": "nosniff",
 }
 _SIGNED_IN = """<!doctype html><html lang="en"><title>scriptmodel</title><link rel="icon" href="BASE/static/icon.svg">

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,6 +28,7 @@ from scriptmodel_trainer.suffixes import SUFFIXES
 
 _STATIC = ("app.css", "app.js", "icon.svg")
 _POLL_SECONDS = 1.0
+_REREAD_SECONDS = 30.0  # a log that does not grow says after a while that the training is silent
 _MOST_READERS = 64  # of events at once
 _LARGEST_SCRIPT = 4 << 20
 _COLOURS = 10
@@ -119,7 +122,7 @@ class Pages:
                 sections = (await here.load()).sections
             except TrainerError as error:
                 problem = error.line()
-        values = {"sections": sections, "problem": problem, "version": version, **self._live(here)}
+        values = {"sections": sections, "problem": problem, "version": version, **await self._live(here)}
         return self._page("model.html", here, page="", **values)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
@@ -131,13 +134,14 @@ class Pages:
         await response.prepare(request)
         self._readers += 1
         try:
-            last = None
+            version, html, read = "", "", -math.inf
             while here.model_version() == request.query.get("model", ""):
-                version = here.log_version()
-                if version != last:
-                    html = render("ui/live.html", **self._live(here))
-                    await response.write(f"event: live\ndata: {json.dumps(html)}\n\n".encode())
-                last = version
+                before, version = version, here.log_version()
+                if version != before or time.monotonic() > read + _REREAD_SECONDS:
+                    fresh, read = render("ui/live.html", **await self._live(here)), time.monotonic()
+                    if fresh != html:
+                        await response.write(f"event: live\ndata: {json.dumps(fresh)}\n\n".encode())
+                    html = fresh
                 await asyncio.sleep(_POLL_SECONDS)
             await response.write(b"event: stored\ndata: {}\n\n")
             return response
@@ -220,8 +224,8 @@ class Pages:
         except TrainerError as error:
             return self._page("message.html", here, message=f"Not yet: {error.line()}.")
 
-    def _live(self, here: Folder) -> dict[str, Any]:
-        return {"run": read_run(here.folder), "trained": here.trained}
+    async def _live(self, here: Folder) -> dict[str, Any]:
+        return {"run": await asyncio.to_thread(read_run, here.folder), "trained": here.trained}
 
     def _page(self, template: str, here: Folder | None, **values: Any) -> web.Response:
         usual = {"base": self._base, "home": self._home, "many": len(self._folders) > 1, "page": None}
