@@ -124,6 +124,12 @@ FLAGS: dict[str, dict[str, str]] = {
         "--seed": "who repeats a figure, or wants its spread",
         "--json": _SCRIPTED,
     },
+    "compare": {
+        "MODEL_DIR": "everyone: they are what is compared",
+        "--data": "everyone: it is what the models are measured on",
+        "--layout": _LAYOUT,
+        "--json": _SCRIPTED,
+    },
     "report": {"MODEL_DIR": _MODELS, "--out": "who has several models"},
     "serve": {
         "MODEL_DIR": _MODELS,
