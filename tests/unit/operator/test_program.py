@@ -17,7 +17,12 @@ from scriptmodel_cli.main import SECTIONS, main
 from scriptmodel_cli.options import seconds
 from scriptmodel_operator.cli import main as operator
 
-COMMANDS = [(name, *entry) for section in SECTIONS.values() for name, entry in section.items()]
+COMMANDS = [
+    (name, *entry)
+    for section in SECTIONS.values()
+    for name, entry in section.items()
+    if name != "write"  # it becomes the trainer, whose help it shows: test_local.py
+]
 HEAVY = ("kopf", "kubernetes", "grpc", "python_pachyderm", "pydantic", "aiohttp")
 
 
