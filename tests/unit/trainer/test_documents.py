@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from running import run_trainer, train
 from samples import play
+from stepwise import stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
@@ -23,7 +24,6 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_who
 from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
 from scriptmodel_trainer.evaluation import (  # noqa: E402  # as above
     negative_log_likelihoods,
-    stepwise_negative_log_likelihoods,
 )
 from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above

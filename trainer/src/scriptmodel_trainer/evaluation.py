@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.arrays import SMALLEST, Ids
 from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.generation.caches import Cache, Copies
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import Reader, reader_of
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -21,36 +21,38 @@ _CHUNK = 256  # tokens whose logits are held at once
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
 
 
-def negative_log_likelihoods(network: Network, stream: Ids, first: int) -> npt.NDArray[np.float64]:
+def negative_log_likelihoods(
+    network: Network,
+    stream: Ids,
+    first: int,
+    cache: Cache | None = None,
+    report: Callable[[int], None] | None = None,
+) -> npt.NDArray[np.float64]:
     """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
 
-    A trained cache and trigrams take part.
+    A trained cache and trigrams take part, or another `cache`. `report` is called with the number of tokens that are
+    scored.
     """
-    if network.cache:
-        return stepwise_negative_log_likelihoods(reader_of(network), stream, first)
+    cache = network.cache or cache
+    copies = Copies(cache, network.document) if cache else None
     state = network.initial_state()
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
-    result = np.empty(len(stream), np.float64)
+    result, kept, copied = np.empty(len(stream)), np.ones(len(stream)), np.zeros(len(stream))
     for start in range(0, len(stream), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        logits = network.logits(network.read(state, inputs[chunk]))
+        features = network.read(state, inputs[chunk])
+        if copies:
+            kept[chunk], copied[chunk] = copies.probabilities(features, inputs[chunk], stream[chunk])
+        logits = network.logits(features)
         logits -= logits.max(axis=1, keepdims=True)
         target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
         np.exp(logits, out=logits)
         result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
-    return network.trigrams.losses(result, stream, first) if network.trigrams else result
-
-
-def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:
-    """-ln p of each token given all before it, by a reader, one token at a time, as a script is written."""
-    result = np.empty(len(stream), np.float64)
-    token = first
-    for index, target in enumerate(stream.tolist()):
-        logits = reader.read(token).astype(np.float64)
-        highest = logits.max()
-        result[index] = np.log(np.exp(logits - highest).sum()) + highest - logits[target]
-        token = target
-    return result
+        if report:
+            report(min(start + _CHUNK, len(stream)))
+    if network.trigrams:
+        return network.trigrams.losses(result, stream, first, kept, copied)
+    return -np.log(np.maximum(kept * np.exp(-result) + copied, SMALLEST)) if cache else result
 
 
 def score_of(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,14 +13,9 @@ import msgspec
 from scriptmodel_trainer.artifacts import layout_of, load_model
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import (
-    negative_log_likelihoods,
-    score_of,
-    stepwise_negative_log_likelihoods,
-)
+from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.caches import CacheSettings
-from scriptmodel_trainer.generation.readers import Reader
-from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.events import Measured, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
 
@@ -42,10 +38,11 @@ def evaluate(
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
     words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
     first = model.vocabulary.first
-    result = score_of(model.vocabulary, ids, negative_log_likelihoods(network, ids, first), words)
+    losses = negative_log_likelihoods(network, ids, first, report=_measuring(progress, len(ids)))
+    result = score_of(model.vocabulary, ids, losses, words)
     settings, cached = CacheSettings(), None
     if with_cache:
-        losses = stepwise_negative_log_likelihoods(Reader(network, settings), ids, first)
+        losses = negative_log_likelihoods(network, ids, first, settings, _measuring(progress, len(ids)))
         cached = score_of(model.vocabulary, ids, losses, words)
     if as_json:
         value = msgspec.to_builtins(result)
@@ -61,3 +58,14 @@ def evaluate(
     if cached is not None:
         lines.append(f"With a cache of the last {settings.window} tokens: {cached.perplexity:.3f}")
     return "\n".join(lines)
+
+
+def _measuring(progress: Progress, total: int) -> Callable[[int], None]:
+    """Return a function that reports how much of a text is scored, given the number of tokens."""
+    started = time.monotonic()
+
+    def report(scored: int) -> None:
+        speed = scored / max(time.monotonic() - started, 1e-6)
+        progress.report(Measured(scored / total, speed, (total - scored) / speed))
+
+    return report

@@ -77,6 +77,47 @@ def trained_cache(weights: Mapping[str, Floats]) -> TrainedCache | None:
     return TrainedCache(weights["cache/gate"], bias, sharpness, weights["cache/age"])
 
 
+class Copies:
+    """The same for a text that is known: what a cache adds to each of its tokens, many at once."""
+
+    def __init__(self, cache: Cache, document: int | None = None) -> None:
+        self._cache = cache
+        self._document = document
+        self._keys: Floats = np.zeros((0, 0), np.float32)  # before each remembered token, (N, D)
+        self._tokens = np.zeros(0, np.int64)
+        self._last: Floats | None = None  # direction of the features after the last token
+
+    def probabilities(
+        self, features: Floats, inputs: npt.NDArray[np.integer], targets: npt.NDArray[np.integer]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the network's share, and the probability of copying the target, (T,) each.
+
+        `features` (T, D) are those after the tokens `inputs` (T,) and before `targets` (T,).
+        """
+        present = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+        before = len(self._tokens)
+        cleared = 0
+        if self._last is None:  # nothing precedes the first token, so it is not remembered
+            self._keys, self._last, cleared = present[:0], present[0], 1
+        keys = np.concatenate([self._keys, self._last[np.newaxis], present[:-1]])
+        tokens = np.concatenate([self._tokens, inputs])
+        cosines = present @ keys.T
+        others, copied = np.ones(len(inputs)), np.zeros(len(inputs))
+        for row, target in enumerate(targets):
+            end = before + row + 1
+            if inputs[row] == self._document:
+                cleared = end
+            held = slice(max(end - self._cache.window, cleared), end)
+            if held.start < end:
+                ages = np.arange(end - held.start - 1, -1, -1)
+                weights = self._cache.weights(features[row], cosines[row, held], ages)
+                others[row] = 1 - min(float(weights.sum()), _MOST)
+                copied[row] = weights[tokens[held] == target].sum()
+        kept = slice(max(len(tokens) - self._cache.window, cleared), None)
+        self._keys, self._tokens, self._last = keys[kept], tokens[kept], present[-1]
+        return others, copied
+
+
 class RecentTokens:
     """The contents of one script's cache. The token `document` clears it.
 

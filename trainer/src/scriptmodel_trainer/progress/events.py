@@ -91,6 +91,15 @@ class Progressed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Measured(Event):
+    """Part of a text is scored: its `fraction`, and the seconds until the end."""
+
+    fraction: float
+    words_per_second: float
+    eta_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class EpochEnded(Event):
     """A pass over the training text is done and validated; `best` if no earlier epoch validated better.
 

@@ -22,6 +22,7 @@ from scriptmodel_trainer.progress.events import (
     Event,
     Failed,
     FileWritten,
+    Measured,
     ModelStored,
     Progressed,
     Resumed,
@@ -193,22 +194,30 @@ class BarProgress(TextProgress):
     def report(self, event: Event) -> None:
         if isinstance(event, Warned | Failed):  # these go to standard error: the same terminal
             self._clear()
-        super().report(event)
+        if isinstance(event, Measured):
+            self._progressed(event)
+        else:
+            super().report(event)
 
-    def _progressed(self, event: Progressed) -> None:
+    def _progressed(self, event: Progressed | Measured) -> None:
         columns = shutil.get_terminal_size().columns - 1
         self._clear()
-        self._out.write(self._line(event, columns)[:columns])
+        if isinstance(event, Progressed) or event.fraction < 1:
+            self._out.write(self._line(event, columns)[:columns])
         self._out.flush()
 
-    def _line(self, event: Progressed, columns: int) -> str:
-        epoch, share = f"{event.epoch}/{event.epochs}", f"{event.fraction:.0%}"
-        perplexity, speed, left = f"{event.perplexity:.1f}", event.words_per_second, _duration(event.eta_seconds)
-        before = f"Epoch {epoch} "
-        after = f" {share:>4}  perplexity {perplexity}  {speed:,.0f} words/s  {left} left"
+    def _line(self, event: Progressed | Measured, columns: int) -> str:
+        share = f"{event.fraction:.0%}"
+        speed, left = event.words_per_second, _duration(event.eta_seconds)
+        before, perplexity, short = "", "", share
+        if isinstance(event, Progressed):
+            epoch = f"{event.epoch}/{event.epochs}"
+            before, perplexity = f"Epoch {epoch} ", f"  perplexity {event.perplexity:.1f}"
+            short = f"{epoch} {share} ppl {event.perplexity:.1f}"
+        after = f" {share:>4}{perplexity}  {speed:,.0f} words/s  {left} left"
         width = min(self._widest, columns - len(before) - len(after))
         if width < 1:
-            return f"{epoch} {share} ppl {perplexity} {left} {speed:.0f} w/s"
+            return f"{short} {left} {speed:.0f} w/s"
         filled = round(event.fraction * width)
         return before + "█" * filled + "░" * (width - filled) + after
 
