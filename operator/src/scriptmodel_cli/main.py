@@ -37,7 +37,7 @@ SECTIONS = {
     "Without a cluster": {
         "write": ("scriptmodel_cli.local.write:write", "Train on a folder of plays and write a script."),
         "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel manifest."),
-        "local": ("scriptmodel_cli.local.command:local", "Run a ScriptModel on this machine."),
+        "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),
         "completion": (f"{COMMANDS}.completion:completion", "Print the completion script for bash, zsh or fish."),
     },
 }
