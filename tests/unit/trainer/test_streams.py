@@ -82,7 +82,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "8ef8b3b61ee67fb7b1b938a7b4a5a3fc6b0fd90940daaf18dfa7331068a4e37b"
+        == "47c7ff6c069737dd6b71bec56d39be6bb4563ea946d6b1a7fca6a4683d627815"
     )
 
 
