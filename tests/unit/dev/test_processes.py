@@ -136,6 +136,7 @@ def test_a_hangup_that_nohup_has_ignored_stays_ignored() -> None:
 def test_a_signal_is_an_exception_and_those_after_it_are_ignored(number: signal.Signals, raised: str) -> None:
     program = (
         "import os, signal; from dev.processes import raise_on_signals\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # nohup ignores it, and a child inherits that
         "raise_on_signals()\n"
         f"try: os.kill(os.getpid(), {int(number)})\n"
         "except BaseException as error:\n"

@@ -71,13 +71,15 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "generation.repetitionPenalty": ("1.5", GENERATE),
     "generation.seed": (3, GENERATE),
     "generation.prompt": ("Enter", GENERATE),
-    "generation.speaker": ("HAMLET", GENERATE),
-    "generation.cast": (["ANNA", "BEN"], GENERATE),
+    "generation.speaker": ("HAMLET", BOTH),
+    "generation.cast": (["ANNA", "BEN"], BOTH),
     "generation.scene": ("INT. KITCHEN - NIGHT", GENERATE),
     "generation.samples": (3, GENERATE),
     "generation.keep": ("best", GENERATE),
 }
 """Each field that pipelines carry out: a value other than its default, and the pipelines that it changes."""
+LOOKED_FOR = ("generation.speaker", "generation.cast")
+"""Names that the train pipeline looks for in the corpus; its digest leaves them out, so that they train nothing."""
 OPERATORS_OPTIONS = {"--data", "--out", "--log", "--set"}
 """Options of the trainer that no field sets."""
 ELSEWHERE = {
@@ -145,7 +147,10 @@ def test_a_field_changes_spec_digest_fingerprint_and_plan_of_its_pipelines(path:
     after = pipelines(spec_with(path, value))
     for kind in BOTH:
         old, new = getattr(before, kind), getattr(after, kind)
-        assert _differences(old, new) == dict.fromkeys(_differences(old, new), kind in expected), kind
+        wanted = dict.fromkeys(_differences(old, new), kind in expected)
+        if path in LOOKED_FOR and kind == "train":
+            wanted["digest"] = False
+        assert _differences(old, new) == wanted, kind
 
 
 def _differences(old: DesiredPipeline, new: DesiredPipeline) -> dict[str, bool]:

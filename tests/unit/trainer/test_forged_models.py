@@ -107,7 +107,7 @@ FORGED: dict[str, Forge] = {
     "another shape": weights(lambda arrays: arrays.update({"output/bias": np.zeros((1, 1), np.float32)})),
     "another type": weights(lambda arrays: arrays.update({"output/bias": arrays["output/bias"].astype(np.float64)})),
     "a pipe for n-grams": pipe("ngrams"),
-    "n-grams of another size": ngrams(lambda arrays: arrays.update(ngrams3=arrays["ngrams2"])),
+    "n-grams of another size": ngrams(lambda arrays: arrays.update(ngrams4=arrays["ngrams2"])),
     "n-grams in no order": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"][::-1])),
     "n-grams of another kind": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"].astype(np.float32))),
     "too many n-grams": ngrams(lambda arrays: arrays.update(ngrams8=np.arange((1 << 20) + 1, dtype=np.uint32))),
@@ -145,7 +145,7 @@ def test_every_command_that_takes_a_model_ends_with_code_2(
         "generate": ["generate", copy, "--words", "5"],
         "report": ["report", copy, "--out", tmp_path / "page.html"],
         "evaluate": ["evaluate", copy, "--data", corpus],
-        "train": ["train", "--data", corpus, "--out", copy, "--resume"],
+        "train": ["train", "--data", corpus, "--out", copy, "--preset", "test", "--resume"],
     }
     done = run_trainer(arguments[command])
     assert done.returncode == 2

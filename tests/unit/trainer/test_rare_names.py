@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import TALK, Read
+from samples import Read
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
 
@@ -95,13 +95,6 @@ def test_a_name_that_ends_a_direction_without_its_bracket_does_not_speak(read: R
     last = "ANNA\n\n[_Who rows, looks up. To_\nBEN.\n\nNo answer.\n\n"
     talk = "ANNA\n\nIs it early?\n\nBEN.\n\nIt is, and cold, too.\n\n"
     assert read("ACT I\n\n" + talk * 5 + last)[-2:] == [("", "Who rows, looks up. To BEN."), ("ANNA", "No answer.")]
-
-
-def test_two_names_with_a_dash_are_on_the_stage(read: Read) -> None:
-    assert read("ACT I\n\nSCENE I.\n\n   ANNA--BEN.\n" + TALK * 8)[2:4] == [
-        ("", "ANNA--BEN."),
-        ("ANNA", "The tide is early today."),
-    ]
 
 
 def test_a_word_of_numeral_letters_is_spoken(read: Read) -> None:

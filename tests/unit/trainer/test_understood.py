@@ -102,11 +102,10 @@ def test_a_document_is_to_be_saved_as_text(tmp_path: Path) -> None:
     assert "save documents as plain text" in done.stderr
 
 
-def test_the_help_lists_all_layouts() -> None:
-    for command in ("normalize", "train", "evaluate", "judge"):
-        done = run_trainer([command, "--help"])
-        shown = " ".join(done.stdout.replace("-\n", "-").split()).replace("- ", "-")
-        assert not [name for name in layouts.LAYOUTS if name not in shown], command
+def test_the_help_of_normalize_lists_all_layouts() -> None:
+    done = run_trainer(["normalize", "--help"])
+    shown = " ".join(done.stdout.replace("-\n", "-").split()).replace("- ", "-")
+    assert not [name for name in layouts.LAYOUTS if name not in shown]
 
 
 def test_the_table_has_the_share_of_dropped_words(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from scriptmodel_trainer.presets import AUTO
 
 LONGEST_GIVEN = 64 * 1024
 """Bytes of a text that a script may continue."""
+_BASE_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
 def pfs_path(text: str) -> Path:
@@ -57,7 +58,7 @@ def port(text: str) -> int:
 def base_path(text: str) -> str:
     """Return a path without a slash at its end."""
     path = text.rstrip("/")
-    if path and not re.fullmatch(r"(/[\w.~-]+)+", path, re.ASCII):
+    if path and not _BASE_PATH.fullmatch(path):
         raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
     return path
 

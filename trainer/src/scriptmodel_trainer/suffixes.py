@@ -33,8 +33,8 @@ def _format_of(out: Path, chosen: str | None) -> str:
         return known[suffix]
     if suffix == ".pdf":
         hint = f"write {out.stem}.html, open it in a browser and print it as PDF"
-        raise BadInputError(f"cannot write {out.name}: PDF is not among the formats", hint)
+        raise BadInputError(f"cannot write {out}: PDF is not among the formats", hint)
     if suffix and chosen is None:
         hint = f"use one of the suffixes {', '.join(known)}, or choose a --format"
-        raise BadInputError(f"cannot write {out.name}: {suffix} names no format", hint)
+        raise BadInputError(f"cannot write {out}: {suffix} names no format", hint)
     return TEXT if chosen in (None, ALL) else chosen

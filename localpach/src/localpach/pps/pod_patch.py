@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from localpach.errors import UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 
 _VOLUME, _MOUNT, _VARIABLE = "/volumes/-", "/containers/0/volumeMounts/-", "/containers/0/env/-"
 _OF_THE_PROCESS = frozenset({"volumes", "containers", "initContainers"})
@@ -27,8 +27,11 @@ class PodPatch:
 
 
 def parse_pod_patch(text: str) -> PodPatch:
-    """Parse a JSON patch of a pod. Raises UnimplementedError for what localpach does not do."""
-    operations = json.loads(text) if text else []
+    """Parse a JSON patch of a pod. Raises PachError if it is no JSON, UnimplementedError for what is not done."""
+    try:
+        operations = json.loads(text) if text else []
+    except ValueError:
+        raise PachError("malformed PodPatch") from None
     if not isinstance(operations, list):
         raise _unsupported("it is not a list of operations")
     claims: dict[str, str] = {}
