@@ -18,7 +18,7 @@ from dev.processes import free_port
 from dev.stack import ControlPlane, Localpach, Operator
 from tests.chart.conftest import account_kubeconfig
 from tests.chart.node import Node, until
-from tests.chart.rendering import Object, Values, command, environment, run_helm
+from tests.chart.rendering import PACHD, Object, Values, command, environment, merged, run_helm
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ class Release:
     def upgrade(self, values: Values) -> None:
         """Install it, or change its values."""
         words = ("upgrade", RELEASE, str(CHART), "--install", f"--namespace={NAMESPACE}")
-        done = run_helm(*words, kubeconfig=self.control_plane.kubeconfig, values=values)
+        done = run_helm(*words, kubeconfig=self.control_plane.kubeconfig, values=merged(PACHD, values))
         assert done.returncode == 0, done.stderr
         self.control_plane.wait_for_definitions()
 

@@ -30,6 +30,16 @@ def test_three_speeches_are_three_speeches_in_every_layout(layout: str) -> None:
     assert headings == (["INT. HALL - NIGHT"] if layout == "fountain" else [])
 
 
+@pytest.mark.parametrize("title", ["MRS", "Mr", "DR", "St"])
+def test_the_period_of_a_title_does_not_end_a_name(title: str) -> None:
+    text = f"{title}. BELL. I am late.\n\n{title}. BELL: Yes."
+    events = given_events(text, lambda name: name.endswith("BELL"))
+    assert [(event.speaker, event.text) for event in events] == [
+        (f"{title}. BELL", "I am late."),
+        (f"{title}. BELL", "Yes."),
+    ]
+
+
 def test_a_small_name_is_a_cue_if_the_model_knows_it() -> None:
     text = "the lamp: it waits.\nben. It does."
     assert not read_given(text, lambda _: False).speakers

@@ -18,8 +18,9 @@ _RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
 _RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 _SET_IN = "  "  # before the second line of a speech in verse, and those below it
 _HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
+_TITLE = r"(?<!\b[Mm][Rr])(?<!\b[Mm][Rr][Ss])(?<!\b[Dd][Rr])(?<!\b[Ss][Tt])"  # not before its period: `MRS. BELL.`
 _CUE = re.compile(
-    r"\**(?P<name>[^\W\d_][\w .'’&-]{0,40}?)\**\s*(?P<mark>:|(?:\.|--|—)(?=\**(?:\s|$)))\**\s*(?P<text>.*)"
+    rf"\**(?P<name>[^\W\d_][\w .'’&-]{{0,40}}?)\**\s*(?P<mark>:|(?:{_TITLE}\.|--|—)(?=\**(?:\s|$)))\**\s*(?P<text>.*)"
 )
 _DIRECTION = re.compile(r"\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|_(?P<italic>[^_]*)_")
 _UNFINISHED = re.compile(r"[\w,;:'’-]\s*$")
