@@ -140,7 +140,6 @@ def test_push_and_every_reading_command_find_pachd_without_an_option(
     shelf.ready("shakespeare", 120)
 
     assert "[ HAMLET ]: " in writer.scriptmodel("script", "shakespeare")
-    assert writer.scriptmodel("script", "shakespeare", "--format=fountain").startswith("HAMLET\n")
     assert "<title>Model report</title>" in writer.scriptmodel("report", "shakespeare")
     assert "SUCCESS)" in refused(writer, 1, "logs", "shakespeare"), "this trainer writes no log"
     assert "Generated" in writer.scriptmodel("status", "shakespeare")
