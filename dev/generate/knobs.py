@@ -110,7 +110,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "--together": "who writes many samples",
         "--keep": "who wants the judge to pick",
         "--out": "who keeps the script",
-        "--format": "who goes on in a screenplay program",
+        "--format": "who continues in a screenplay program",
         "--record": "who has to know later what made a script",
         "--log": "whose program reads what was written",
     },

@@ -1,4 +1,4 @@
-"""Attempts at datums: one row and one Job of Kubernetes each. The rows are what a restarted server goes on from."""
+"""Attempts at datums: one row and one Job of Kubernetes each. A restarted server resumes from the rows."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ MAX_LINE = 1024 * 1024
 
 
 class LogFollower(threading.Thread):
-    """Follows the log of an attempt's command. Lines bear the kubelet's time, by which a new connection goes on."""
+    """Follows the log of an attempt's command. Lines have the kubelet's time, from which a new connection continues."""
 
     def __init__(self, api: KubernetesApi, watch: Watch, job: str, writer: Writer) -> None:
         super().__init__(name=f"log of {job}", daemon=True)

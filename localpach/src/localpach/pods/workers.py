@@ -27,7 +27,7 @@ SWEEP_SECONDS = 5.0
 
 
 class PodWorkers:
-    """Workers that are pods of one namespace. They go on while the server is away."""
+    """Workers that are pods of one namespace. They keep running while the server is away."""
 
     outlive_server = True
 
@@ -47,7 +47,7 @@ class PodWorkers:
         self._sweeper.start()
 
     def stop(self) -> None:
-        """Stop serving; the pods go on."""
+        """Stop serving; the pods keep running."""
         self._stopping.set()
         self._cluster.watch.stop()
         self._cluster.transfer.stop()

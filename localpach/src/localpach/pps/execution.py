@@ -122,7 +122,7 @@ class Workers(Protocol):
     """Where commands run."""
 
     outlive_server: bool
-    """Whether commands go on while the server is away, so that a restarted one takes its jobs up where they are."""
+    """Whether commands run on while the server is away, so that a restarted one resumes its jobs."""
 
     def check(self, request: pps.CreatePipelineRequest) -> None:
         """Raise UnimplementedError for a pipeline that cannot run here."""

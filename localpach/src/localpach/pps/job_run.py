@@ -32,7 +32,7 @@ TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missin
 
 
 class JobRun:
-    """The execution of one job. ``blocked`` is told why no command can run, or by an empty text that one can."""
+    """The execution of one job. ``blocked`` gets the reason why no command can run, or an empty text once one can."""
 
     def __init__(
         self,

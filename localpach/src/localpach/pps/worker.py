@@ -81,7 +81,7 @@ class Worker(threading.Thread):
             self._set_state(*failure)
             return
         if details.autoscaling and not (self._shared.workers.outlive_server and self._next_job()):
-            self._enter_standby()  # which deletes the log, that a job in progress goes on to write
+            self._enter_standby()  # which deletes the log, that a job in progress still writes
         else:
             self._enter_running()
         self._serve(autoscaling=details.autoscaling)
