@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ import yaml
 from dev.generate.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import Values, kinds, objects, only, operator_container, refusal, run_helm
+from tests.chart.rendering import OWN_PACHD, Values, kinds, objects, only, operator_container, refusal, run_helm
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -321,3 +322,17 @@ def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:
 
     for name in ("2024", "true"):
         assert with_name(name) == with_name("plain")
+
+
+def test_localpach_gets_hosts_and_pull_secrets_and_the_operator_its_address_and_token() -> None:
+    def words(values: dict[str, Any]) -> list[str]:
+        (container,) = only("StatefulSet", objects(values))["spec"]["template"]["spec"]["containers"]
+        return list(container["command"])
+
+    named = {"policy": {"downloads": ["files.example.com"]}, "imagePullSecrets": [{"name": "registry"}]}
+    assert "--allow-download=" in words(OWN_PACHD), "without hosts, none is allowed"
+    assert {"--allow-download=files.example.com", "--pull-secret=registry"} <= set(words({**OWN_PACHD, **named}))
+    found = {each["name"]: each.get("value") for each in operator_container(OWN_PACHD)["env"]}
+    service = only("Service", objects(OWN_PACHD), "scriptmodel-operator-localpach")
+    assert found["SCRIPTMODEL_PACHD"] == f"{service['metadata']['name']}.{NAMESPACE}.svc:30650"
+    assert "SCRIPTMODEL_PACHD_TOKEN_FILE" in found

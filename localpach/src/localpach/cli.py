@@ -107,6 +107,13 @@ def main() -> None:
     "--step-image", default="", metavar="IMAGE", help="Image with localpach, whose containers fetch and upload files."
 )
 @click.option(
+    "--pull-secret",
+    "pull_secrets",
+    multiple=True,
+    metavar="NAME",
+    help="Secret in that namespace to pull --step-image with, besides those of a pipeline; repeatable.",
+)
+@click.option(
     "--transfer-listen",
     default="0.0.0.0:30651",  # in a pod, where NetworkPolicy and tokens guard it
     metavar="HOST:PORT",
@@ -141,6 +148,7 @@ def serve(
     workers: str,
     worker_namespace: str,
     step_image: str,
+    pull_secrets: tuple[str, ...],
     transfer_listen: str,
     transfer: str,
     scratch: str,
@@ -174,7 +182,7 @@ def serve(
         given = {"--worker-namespace": worker_namespace, "--step-image": step_image, "--transfer": transfer}
         if missing := [name for name, value in given.items() if not value]:
             raise click.UsageError(f"--workers kubernetes needs {', '.join(missing)}")
-        pods = PodSettings(worker_namespace, step_image, transfer, transfer_listen, scratch)
+        pods = PodSettings(worker_namespace, step_image, transfer, transfer_listen, scratch, pull_secrets)
     settings = Settings(
         root=root.expanduser().absolute(),
         listen=listen,
