@@ -41,7 +41,7 @@ def _accept(listening: socket.socket, port: int, pod_address: Callable[[], str])
 def _connect(client: socket.socket, port: int, pod_address: Callable[[], str]) -> None:
     try:
         pod = socket.create_connection((pod_address(), port), timeout=5)
-    except (OSError, AssertionError):
+    except (OSError, AssertionError, KeyError):  # the pod is away, or has no address yet
         client.close()
         return
     pod.settimeout(None)

@@ -64,11 +64,13 @@ def engine(cluster: Running, current: Path, volume: None) -> Iterator[Pachyderm]
             with Pachyderm(f"{ADDRESS}:30650", token) as client:
                 yield client
         finally:
-            for name in cluster.names("scriptmodels", f"--namespace={SHELF}"):
-                keep = '--patch={"metadata":{"finalizers":null}}'
-                cluster.kubectl("patch", name, f"--namespace={SHELF}", "--type=merge", keep)
+            shelf = f"--namespace={SHELF}"
+            cluster.kubectl("delete", "scriptmodels", "--all", shelf, "--timeout=90s", check=False)
             release.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
-            cluster.kubectl("delete", "namespace", SHELF, WORKERS, NAMESPACE, "--ignore-not-found", check=False)
+            for name in cluster.names("scriptmodels", shelf):  # whose finalizer nobody removes any more
+                cluster.kubectl("patch", name, shelf, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+            gone = ("--ignore-not-found", "--timeout=120s")
+            cluster.kubectl("delete", "namespace", SHELF, WORKERS, NAMESPACE, *gone, check=False)
 
 
 def commands(cluster: Running) -> list[str]:
