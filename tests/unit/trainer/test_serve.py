@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import openai
 import pytest
@@ -18,6 +20,8 @@ from serving import TOKEN, Server, started
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
 from scriptmodel_trainer.serving.batch import Batch, Job
+from scriptmodel_trainer.serving.completions import Asked, Completions
+from scriptmodel_trainer.serving.drafts import Continuation
 
 SCENE = "OLD BEN: The lamp waits.\n\nANNA: Is it"
 SCRIPTS = 4  # that the server takes on
@@ -46,16 +50,38 @@ def test_a_completion_is_what_generate_continues_the_text_with(server: Server, m
 
 
 def test_a_streamed_completion_comes_in_pieces_that_make_the_same_text(server: Server) -> None:
-    asked: dict[str, Any] = {"model": "", "prompt": "ANNA: The lamp.\n", "max_tokens": 150, "seed": 1}
+    asked: dict[str, Any] = {"model": "", "prompt": "ANNA: The lamp.\n", "max_tokens": 1500, "seed": 1}
     whole = server.client().completions.create(**asked).choices[0].text
     pieces = [
         chunk.choices[0].text
         for chunk in server.client().completions.create(**asked, stream=True, stream_options={"include_usage": True})
         if chunk.choices
     ]
-    assert len(whole.split()) > 100
+    assert len(whole.split()) > 1000
     assert "".join(pieces) == whole
     assert len(pieces) > 2
+
+
+def test_a_script_that_ends_between_two_looks_is_returned_whole() -> None:
+    writer = Writer(network(SCRIPT, 1), SCRIPT)
+    written = writer.write(40, Sampling(), (1, 0), Opening())
+
+    class Ending:
+        """A job that is complete as soon as its draft is read."""
+
+        error, left, script = None, False, None
+
+        @property
+        def draft(self) -> Draft:
+            self.script = written
+            return Draft()
+
+    async def pieces() -> str:
+        completions: Any = SimpleNamespace(_writer=writer)
+        found = Completions._pieces(completions, Asked(), [cast("Job", Ending())], asyncio.Event())
+        return "".join([piece async for _, piece, _ in found])
+
+    assert asyncio.run(pieces()) == Continuation(writer, "").rest(written) != ""
 
 
 def test_stops_choices_and_casts(server: Server) -> None:

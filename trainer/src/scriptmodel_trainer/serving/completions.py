@@ -216,10 +216,11 @@ class Completions:
                 job = jobs[number]
                 if job.error is not None:
                     raise job.error
-                piece = text.more(job.draft) if job.script is None else text.rest(job.script)
+                script = job.script  # once: the thread that writes may set it at any moment
+                piece = text.more(job.draft) if script is None else text.rest(script)
                 if piece:
                     yield number, piece, None
-                if job.script is not None or text.stopped:
+                if script is not None or text.stopped:
                     job.left = True
                     del texts[number]
                     yield number, "", "stop" if text.stopped else "length"
