@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.alias_generators import to_camel
 
@@ -270,7 +270,7 @@ def _presets(found: dict[str, list[Any]]) -> str:
     for name, (meaning, person) in PRESETS.items():
         weights, epochs = found.get(name, ("", ""))
         figures = f"{weights:,}" if weights else ""
-        in_api = "yes" if name in Preset.__args__ else ""  # type: ignore[attr-defined]
+        in_api = "yes" if name in get_args(Preset) else ""
         rows.append((f"`{name}`", in_api, figures, str(epochs), meaning, person))
     heads = ("preset", "in the API", "weights at 10,000 words", "epochs", "what it is", "who would miss it")
     return _table(heads, rows)

@@ -110,14 +110,16 @@ _LAYOUT: dict[str, Any] = {
 def _add_write(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "write",
-        help="write a script in the manner of a folder of plays: trains a model, or uses the one that is there",
+        help="write a script in the manner of a folder of plays: trains a model, or uses the one in the folder",
         description="Write a script in the manner of some plays. The first run trains a model; later ones use it.",
         epilog=_WRITE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
     add("plays", **_PATHS, help="script files, or folders to search for them")
-    minutes = "choose the best model that two cores train in N minutes [default: 10, or the model that is there]"
+    minutes = (
+        "choose the best model that two cores train in N minutes [default: 10, or those of the model in the folder]"
+    )
     add("--minutes", metavar="N", help=minutes)
     out = "folder for model, report and scripts [default: PLAYS-written in the working directory]"
     add("--out", type=option_values.pfs_path, metavar="FOLDER", help=out)

@@ -22,4 +22,4 @@ def write(words: tuple[str, ...]) -> None:
     program = find_trainer(Path(named) if named else None) / "bin" / TRAINER
     environment = {**os.environ, f"{PREFIX}_PROGRAM": "scriptmodel"}  # how the next command is spelled
     # The trainer replaces this process: terminal, signals and exit code are its own.
-    os.execve(program, [str(program), "write", *words], environment)  # noqa: S606
+    os.execve(program, [str(program), "write", *words], environment)  # noqa: S606 - the person's own words, no shell

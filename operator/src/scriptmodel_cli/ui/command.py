@@ -50,9 +50,9 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
 async def _serve(session: Session, port: int, browse: bool, trainer: Path | None) -> None:
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
-    from scriptmodel_cli.ui.guard import Guard  # noqa: PLC0415
-    from scriptmodel_cli.ui.server import application, visiting  # noqa: PLC0415
-    from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415
+    from scriptmodel_cli.ui.guard import Guard  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.server import application, visiting  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415 - likewise
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

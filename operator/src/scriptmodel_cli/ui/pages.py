@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -45,7 +46,7 @@ class Page(Protocol):
 
 
 @dataclass
-class Templated:
+class Templated(ABC):
     """A page of one template, whose `blocks` are elements with their names as ids."""
 
     visitor: Visitor
@@ -53,8 +54,9 @@ class Templated:
     blocks: ClassVar[tuple[str, ...]]
     every: ClassVar[float] = 1.0
 
+    @abstractmethod
     def context(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """Return what the template is rendered with."""
 
     def html(self, live: str) -> str:
         return whole(self.template, {**self._filled(), "live": live})
