@@ -64,14 +64,14 @@ def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_comman
     assert train.command == expected().train.spec.command
 
 
-def test_names_are_variables_of_the_training_that_change_nothing_else_of_it() -> None:
-    named = expected({"generation": {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"]}}).train
-    assert variables_of(named.spec.pod_patch) == {
-        "SCRIPTMODEL_SPEAKER": "HAMLET",
-        "SCRIPTMODEL_CAST": "HAMLET,OPHELIA",
-    }
-    assert named.mark == expected().train.mark
-    assert not expected({"generation": {"cast": ["any"]}}).train.spec.pod_patch
+def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_it() -> None:
+    opening = {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"], "prompt": "The lamp", "scene": "INT. HALL"}
+    train = expected({"generation": {**opening, "words": 200}}).train
+    (request,) = variables_of(train.spec.pod_patch).values()
+    assert json.loads(request) == {"words": 200, "opening": opening}
+    assert train.mark == expected().train.mark
+    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pod_patch
+    assert "SCRIPTMODEL_REQUEST" in variables_of(expected({"generation": {"words": 3}}).train.spec.pod_patch)
 
 
 def test_the_generate_command_is_the_contracts() -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,10 +163,21 @@ def test_a_scene_in_a_file_is_continued(model: Path, tmp_path: Path) -> None:
         assert (refused.returncode, message in refused.stderr) == (2, True), refused.stderr
 
 
-def test_names_are_looked_for_in_the_corpus_before_training(corpus: Path, tmp_path: Path) -> None:
-    names = {"SCRIPTMODEL_SPEAKER": "OLD BENN", "SCRIPTMODEL_CAST": "Anna,MIRRA"}
-    refused = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"], names)
+@pytest.mark.parametrize(
+    ("words", "opening", "message"),
+    [
+        (60, {"speaker": "OLD BENN"}, 'unknown speaker "OLD BENN" (did you mean OLD BEN?)'),
+        (60, {"cast": ["Anna", "MIRRA"], "prompt": "Zeppelins? " * 60}, "the prompt does not fit"),
+        (60, {"scene": "HALL " * 60}, "the prompt does not fit"),
+        (2, {}, "--words 2 is too few"),
+    ],
+)
+def test_a_script_that_cannot_be_written_is_refused_before_training(
+    words: int, opening: dict[str, Any], message: str, corpus: Path, tmp_path: Path
+) -> None:
+    request = {"SCRIPTMODEL_REQUEST": json.dumps({"words": words, "opening": opening})}
+    refused = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"], request)
     said = refused.stdout + refused.stderr
-    assert refused.returncode == 2, said
-    assert 'the corpus has no speaker "MIRRA" (did you mean Mira?)' in said
-    assert 'unknown speaker "OLD BENN" (did you mean OLD BEN?)' in said
+    assert (refused.returncode, message in said) == (2, True), said
+    for warning in ("1 name(s), which speak with the words of other speakers: MIRRA", "as <unk>: Zeppelins"):
+        assert (warning in said) == ("cast" in opening), said

@@ -88,6 +88,7 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
         (["--minutes", "0"], "--minutes 0 is not a number above 0"),
         (["--words", "0"], "--words 0 must be at least 1"),
         (["--speaker", "ANNIE"], 'unknown speaker "ANNIE" (did you mean ANNA?)'),
+        (["--prompt", "lamp " * 60, "--words", "60"], "the prompt does not fit; ask for more --words or shorten"),
         (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),
         (["--out", "{kept}"], "report.html is there already; name another folder with --out, or add --force"),
         (["--out", "{begun}"], "has an unfinished training of other files, or for other --minutes"),

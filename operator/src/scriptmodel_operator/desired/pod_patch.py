@@ -20,7 +20,9 @@ _VOLUME = "scriptmodel-state"
 _MOUNT_PATH = "/scriptmodel-state"
 _TRAINERS_GROUP = 65532
 """The trainer's group. The kubelet creates the folder as root; fsGroup lets this group write there."""
-_NAMES = ("SCRIPTMODEL_SPEAKER", "SCRIPTMODEL_CAST")
+_REQUEST = "SCRIPTMODEL_REQUEST"
+_FEW = 50
+"""Words that hold a script whatever its corpus."""
 BUDGETS = {
     "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
     "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
@@ -35,7 +37,7 @@ def pod_patch(training: Training, generation: Generation, claim: str, pipeline: 
     operations: list[tuple[str, Any]] = []
     if training.runtime_class_name:
         operations.append(("/runtimeClassName", training.runtime_class_name))
-    variables = {**dict(_variables(training)), **_names(generation)}
+    variables = {**dict(_variables(training)), **_request(generation)}
     if claim:
         mount = {"name": _VOLUME, "mountPath": _MOUNT_PATH, "subPath": f"{pipeline.project}/{pipeline.name}"}
         operations += [
@@ -60,18 +62,23 @@ def _variables(training: Training) -> Iterator[tuple[str, str]]:
     yield from ((BUDGETS[kind], str(limit)) for kind, limit in limits.items() if limit is not None)
 
 
-def _names(generation: Generation) -> dict[str, str]:
-    """Return the variables of those who are to speak, whom the trainer looks for in the corpus before it trains.
+def _request(generation: Generation) -> dict[str, str]:
+    """Return the variable of the script that is requested, which the trainer checks before it trains.
 
-    They are in no digest: a model stays whoever is to speak. A training that failed is repeated for other names.
+    It is in no digest: a model stays whatever is requested of it. A training that failed is repeated for another
+    request. Nothing is to be checked of many words without an opening.
     """
-    cast = "" if generation.cast == ["any"] else ",".join(generation.cast or ())
-    return {name: text for name, text in zip(_NAMES, (generation.speaker, cast), strict=True) if text}
+    cast = [] if generation.cast == ["any"] else generation.cast
+    opening = {"speaker": generation.speaker, "prompt": generation.prompt, "scene": generation.scene, "cast": cast}
+    opening = {name: value for name, value in opening.items() if value}
+    if not opening and generation.words >= _FEW:
+        return {}
+    return {_REQUEST: json.dumps({"words": generation.words, "opening": opening})}
 
 
-def names_differ(*patches: str) -> bool:
-    """Return whether the trainer looks for other names by one patch than by another."""
-    return len({tuple(variables_of(patch).get(name, "") for name in _NAMES) for patch in patches}) > 1
+def requests_differ(*patches: str) -> bool:
+    """Return whether another script is requested by one patch than by another."""
+    return len({variables_of(patch).get(_REQUEST) for patch in patches}) > 1
 
 
 def variables_of(patch: str) -> dict[str, str]:

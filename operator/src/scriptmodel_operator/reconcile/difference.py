@@ -9,7 +9,7 @@ from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
-from scriptmodel_operator.desired.pod_patch import names_differ
+from scriptmodel_operator.desired.pod_patch import requests_differ
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineState
@@ -52,8 +52,13 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         why = "its corpus repo was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
     patch = desired.train.spec.pod_patch
-    if train is None and view.train and _training_failed(view) and names_differ(view.train.info.spec.pod_patch, patch):
-        train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, "other names are to speak", reprocess=True)
+    if (
+        train is None
+        and view.train
+        and _training_failed(view)
+        and requests_differ(view.train.info.spec.pod_patch, patch)
+    ):
+        train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, "another script is requested", reprocess=True)
     if train is not None:
         yield train
     generate = _change(model, desired.generate, view.generate)

@@ -31,6 +31,7 @@ _OPTIONS |= {
     "--only-new": "generation.continue.onlyNew",
 }
 _TRAIN = {
+    **_OPTIONS,
     **_OVERRIDES,
     "--preset": "model.preset",
     "--minutes": "model.minutes",

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
@@ -29,7 +30,6 @@ from scriptmodel_trainer.storage import json_bytes, prepare_folder, require_file
 from scriptmodel_trainer.suffixes import SUFFIXES, TEXT
 
 FIRST, BEST = "first", "best"
-_NAMED = 10  # unknown words in a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     model = artifacts.load_model(options.model, judged=options.keep == BEST or options.record is not None)
     _prepare(options)
     writer = model.writer()
-    _note_unknown(writer, options.opening, progress)
+    note_unknown(writer, options.opening, progress)
     if options.own_temperature:
         sampling = dataclasses.replace(options.sampling, temperature=model.temperature)
         options = dataclasses.replace(options, sampling=sampling)
@@ -114,17 +114,6 @@ def check(options: GenerateOptions) -> None:
     if options.out is None and options.formats != (TEXT,) and options.samples > 1 and options.keep != BEST:
         message = f"standard output holds one script of the format {options.formats[0]}"
         raise BadInputError(message, "name a file with --out, or leave out --samples")
-
-
-def _note_unknown(writer: Writer | ExactWriter, opening: Opening, progress: Progress) -> None:
-    """Warn of words and names of the opening that the model does not know."""
-    for unknown, what in (
-        (writer.unknown_words(opening), "word(s) of the opening and reads them as <unk>"),
-        (writer.unknown_names(opening), "name(s), which speak with the words of other speakers"),
-    ):
-        if unknown:
-            named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
-            progress.report(Warned("unknown_words", f"the model does not know {len(unknown)} {what}: {named}"))
 
 
 def _scripts(options: GenerateOptions, writer: Writer | ExactWriter) -> list[Script]:

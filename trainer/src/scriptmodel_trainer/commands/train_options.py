@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.commands.requests import Request, request_from
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
@@ -23,7 +24,7 @@ from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
-_SPEAKER, _CAST = "SCRIPTMODEL_SPEAKER", "SCRIPTMODEL_CAST"
+_REQUEST = "SCRIPTMODEL_REQUEST"
 _LIMITS = {
     "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
     "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
@@ -55,9 +56,8 @@ class TrainOptions:
     """What `auto` chooses for."""
     auto: Choice | None = None
     """What `auto` chose; known once the corpus is read."""
-    speaker: str = ""
-    cast: tuple[str, ...] = ()
-    """Who is to speak in scripts: checked once the corpus is read. They change nothing of the model."""
+    request: Request | None = None
+    """The script that is to be written: checked once the corpus is read. It changes nothing of the model."""
 
     @property
     def known_words(self) -> int:
@@ -108,8 +108,7 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         split=parsed.split or _split(name, base),
         overrides=overrides,
         minutes=minutes_from(parsed.minutes, parsed.preset),
-        speaker=environment.get(_SPEAKER, ""),
-        cast=tuple(filter(None, map(str.strip, environment.get(_CAST, "").split(",")))),
+        request=request_from(environment[_REQUEST], _REQUEST) if environment.get(_REQUEST) else None,
     )
 
 

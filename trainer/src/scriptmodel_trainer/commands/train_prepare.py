@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 
 from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.commands.requests import check_request
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Casting
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -63,7 +63,8 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     vocabulary = _vocabulary(options, corpus)
-    _check_names(options, vocabulary, progress)
+    if options.request:
+        check_request(options.request, vocabulary, progress)
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
@@ -88,21 +89,6 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
         message = f"the corpus has the words {NEWLINE} and {BYTES[0]}, by which the layout exact is known"
         raise BadInputError(message, "use --layout exact, or remove one of them from the scripts")
     return with_documents(vocabulary) if preset.document_starts else vocabulary
-
-
-def _check_names(options: TrainOptions, vocabulary: Vocabulary, progress: Progress) -> None:
-    """Raise BadInputError if the corpus has not the speaker who is to speak first; warn of a cast that it has not."""
-    casting = Casting(vocabulary)
-    unknown = [name for name in options.cast if casting.find(name) is None and not vocabulary.spells]
-    if unknown:
-        near = {name: " or ".join(casting.close_to(name)) for name in unknown}
-        names = ", ".join(f'"{name}"{meant and f" (did you mean {meant}?)"}' for name, meant in near.items())
-        text = f"the corpus has no speaker {names}: {len(unknown)} name(s) will speak with the words of others"
-        progress.report(Warned("unknown_names", text))
-    if options.speaker and not casting.speakers:
-        raise BadInputError("this corpus has no speakers", "leave out the speaker", parameter="speaker")
-    if options.speaker:
-        casting.require(options.speaker)
 
 
 def _note_choice(choice: Choice, progress: Progress) -> None:

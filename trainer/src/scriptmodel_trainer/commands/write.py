@@ -11,20 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from scriptmodel_trainer import artifacts, auto
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.generate import GenerateOptions, check, generate
+from scriptmodel_trainer.commands.requests import Request
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.formats import parts_of
-from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
@@ -32,7 +28,6 @@ from scriptmodel_trainer.storage import read_bounded, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.hardware import minutes_here
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 MODEL = "model"
 _PROGRAM = "SCRIPTMODEL_PROGRAM"
@@ -122,11 +117,10 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
 
 def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
     def before(run: Run) -> Run:
-        """Find out what is wrong with the request before an hour of training, and say how long that will take."""
+        """Find out before an hour of training what is wrong with corpus or folder, and say how long that takes."""
         if run.corpus.understood < _FEWEST:
             hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
             raise BadInputError(f"no scripts in {options.plays[0]}: {run.corpus.doubt}", hint)
-        _rehearse(run, options.request)
         unfinished = folder / CHECKPOINT
         if unfinished.exists() and fingerprint_of(unfinished) != run.fingerprint:
             if not options.force:
@@ -136,29 +130,13 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         _note_time(run, progress)
         return run
 
-    opening, resume = options.request.opening, (folder / CHECKPOINT).exists()
-    training = dataclasses.replace(
-        options.training, resume=resume, speaker=opening.speaker, cast=opening.cast or options.training.cast
-    )
+    request = Request(options.request.words, options.request.opening)
+    training = dataclasses.replace(options.training, resume=(folder / CHECKPOINT).exists(), request=request)
     try:
         train(training, _Quiet(progress), signals, before)
     except StoppedError as error:
         raise StoppedError(error.code, error.message, "the same command continues") from error
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
-
-
-def _rehearse(run: Run, request: GenerateOptions) -> None:
-    """Write the script with a network that has learned nothing; BadInputError if it cannot be written."""
-    vocabulary = run.vocabulary
-    plays = plays_of(run.corpus.plays, frozenset(vocabulary.names))
-    writer = writer_of(_untrained(vocabulary), vocabulary, plays)
-    writer.write(request.words, request.sampling, (request.seed, 0), request.opening)
-
-
-def _untrained(vocabulary: Vocabulary) -> Network:
-    shapes = {"embedding": (len(vocabulary), 1), "output/bias": (len(vocabulary),)}
-    shapes |= {"lstm0/kernel": (1, 4), "lstm0/recurrent": (1, 4), "lstm0/bias": (4,)}
-    return Network({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, vocabulary.document)
 
 
 def _note_time(run: Run, progress: Progress) -> None:

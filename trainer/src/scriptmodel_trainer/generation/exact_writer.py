@@ -137,6 +137,7 @@ class ExactWriter:
             raise BadInputError(
                 "the prompt does not fit", "ask for more --words or shorten the prompt", parameter="prompt"
             )
+        draft.opened = True
         enough, most = max(1, enough_of(words)), len(page.script) + _LONGEST_SCRIPT * words
         while not (page.used >= enough and page.last is _Kind.LINE_END) and len(page.script) < most:
             logits = logits + self._mask(page.allowed(words))

@@ -78,11 +78,13 @@ class Script:
 class Draft:
     """A script while it is written: the words and sub-words that there are.
 
-    `given` is that of Script, None until the text that the script continues has been read.
+    `given` is that of Script, None until the text that the script continues has been read. What follows once it is
+    `opened` is the model's own.
     """
 
     pieces: Sequence[str] = ()
     given: int | None = None
+    opened: bool = False
     cast: Cast | None = None
 
 
@@ -187,7 +189,7 @@ class Writer:
             yield from self._force(page, [OPEN_NAME])
             yield from self._finish_name(page, sampling, random)
         yield from self._force(page, _voiced(start.prompt, cast))
-        enough = enough_of(words)
+        draft.opened, enough = True, enough_of(words)
         while not (page.position.final and (page.used >= enough or page.left == 0)):
             yield from self._next(page, sampling, random)
         return self.script(draft)

@@ -1,4 +1,4 @@
-"""Names of spec.generation: the trainer looks for them before it trains, and another name trains nothing again."""
+"""Openings of spec.generation: the trainer checks them before it trains, and another one trains nothing again."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def test_a_training_that_failed_is_repeated_with_another_name() -> None:
     assert f"update {world.train.name}" in world.written()
     assert world.pachyderm.reprocessed[world.train]
     patch = world.pachyderm.pipelines[world.train][-1].spec.pod_patch
-    assert variables_of(patch)["SCRIPTMODEL_SPEAKER"] == "HAMLET"
+    assert json.loads(variables_of(patch)["SCRIPTMODEL_REQUEST"])["opening"] == {"speaker": "HAMLET"}
     world.observer.logs.close()

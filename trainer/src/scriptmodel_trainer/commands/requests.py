@@ -1,0 +1,62 @@
+"""The script that is requested: whether a model of this vocabulary can write it is known before the training."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
+from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+_NAMED = 10  # unknown words in a warning
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a script starts with, and its words at most."""
+
+    words: int
+    opening: Opening = field(default_factory=Opening)
+
+
+def request_from(text: str, origin: str) -> Request:
+    """Return the request of a line of JSON."""
+    try:
+        return msgspec.json.decode(text, type=Request)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"{origin} is not a request: {error}") from error
+
+
+def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) -> None:
+    """Raise BadInputError if no model of this vocabulary can write the script; warn of what it does not know."""
+    size = len(vocabulary)
+    logits = np.zeros(size, np.float32)
+    network = Network({"embedding": np.zeros((size, 1), np.float32), "output/bias": logits}, vocabulary.document)
+    writer, draft = writer_of(network, vocabulary), Draft()
+    note_unknown(writer, request.opening, progress)
+    stream = writer.stream(request.words, Sampling(), (0,), request.opening, draft)
+    with contextlib.suppress(StopIteration):
+        next(stream)
+        while not draft.opened:
+            stream.send(logits)
+
+
+def note_unknown(writer: Writer | ExactWriter, opening: Opening, progress: Progress) -> None:
+    """Warn of words and names of the opening that the model does not know."""
+    for unknown, what in (
+        (writer.unknown_words(opening), "word(s) of the opening and reads them as <unk>"),
+        (writer.unknown_names(opening), "name(s), which speak with the words of other speakers"),
+    ):
+        if unknown:
+            named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
+            progress.report(Warned("unknown_words", f"the model does not know {len(unknown)} {what}: {named}"))
