@@ -23,6 +23,15 @@ PROSE = (
 )
 
 
+MARKDOWN = "# Pier\n\n**BEN**\nNo.\n\n**BEN**\nNo.\n\n**ANNA**\n"
+
+
+def fdx(*paragraphs: str) -> str:
+    said = "".join(f'<Paragraph Type="Dialogue"><Text>{words}</Text></Paragraph>' for words in paragraphs)
+    cue = '<Paragraph Type="Character"><Text>ANNA</Text></Paragraph>'
+    return f'<FinalDraft DocumentType="Script"><Content>{cue}{said}</Content></FinalDraft>'
+
+
 def tei(words: str) -> str:
     lines = "".join(f"<l>{line}</l>\n" for line in words.split("\n"))
     return f"<TEI><text><body><div><sp><speaker>ANNA</speaker>\n<lg>{lines}</lg></sp></div></body></text></TEI>"
@@ -34,12 +43,15 @@ def tei(words: str) -> str:
         (CAST + "ACT I\n" + TALK * 8 + "ANNA. ", VERSE, VERSE),
         (CAST + "ACT I\n" + TALK * 8 + "ANNA. ", PROSE, PROSE.replace("\n", " ")),
         ("Title: Pier\n\nINT. PIER - DAY\n\nBEN\nNo.\n\nBEN\nNo.\n\nANNA\n", VERSE, VERSE),
-        ("", VERSE, VERSE),
+        (MARKDOWN + VERSE.replace("Aside", "_Aside_").replace("\n", "\\\n"), "", VERSE),
+        (MARKDOWN + PROSE, "", PROSE.replace("\n", " ")),
+        (tei(VERSE), "", VERSE),
+        (fdx(*VERSE.split("\n")), "", VERSE),
     ],
-    ids=["printed", "prose", "fountain", "tei"],
+    ids=["printed", "prose", "fountain", "markdown", "markdown-prose", "tei", "fdx"],
 )
 def test_lines_of_verse_stay_lines(head: str, words: str, read: str, tmp_path: Path) -> None:
-    (tmp_path / "play.txt").write_text(f"{head}{words}\n\nBEN. Yes.\n" if head else tei(words), "utf-8")
+    (tmp_path / "play.txt").write_text(f"{head}{words}\n\nBEN. Yes.\n" if words else head, "utf-8")
     (source,) = find_sources([tmp_path], lambda _: None)
     spoken = [event.text for event in events_of(source, None)[2] if event.kind is EventKind.SPEECH]
     assert read in spoken

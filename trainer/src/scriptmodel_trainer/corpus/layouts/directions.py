@@ -144,13 +144,13 @@ def said(text: str, lead: int = 0) -> str:
     The first line of `text` has `lead` characters before it.
     """
     whole = plain(text)
-    if "\n" not in text or not _is_in_lines(text, lead):
+    if "\n" not in text or not is_in_lines(text, lead):
         return whole
     lines = "\n".join(filter(None, map(plain, text.split("\n"))))
     return lines if lines.replace("\n", " ") == whole else whole
 
 
-def _is_in_lines(text: str, lead: int) -> bool:
+def is_in_lines(text: str, lead: int = 0) -> bool:
     """Return whether lines begin with a capital and end before the page does, as those of verse."""
     lengths = [len(line.strip()) for line in text.split("\n")]
     lengths[0] += lead if lengths[0] else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_in_lines
 from scriptmodel_trainer.corpus.layouts.marks import is_extension, is_heading
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, read_by, silent
 
@@ -126,7 +126,7 @@ class _Reader:
     def _say(self, number: int, line: str) -> None:
         if not self._speech:
             self._speech_line = number
-        self._speech.append(line.strip())
+        self._speech.append(line.strip().removesuffix("\\"))  # a break
 
     def heading(self, line: _Line, match: re.Match[str], kind: EventKind = EventKind.HEADING) -> Iterator[Event]:
         """Give a heading: nobody speaks any more."""
@@ -137,7 +137,8 @@ class _Reader:
     def _speech_done(self) -> Iterator[Event]:
         if not self._speech:
             return
-        text = _clean(" ".join(self._speech))
+        lines = "\n".join(self._speech)
+        text = _clean(lines if is_in_lines(lines) else lines.replace("\n", " "))
         self._speech = []
         kind = EventKind.SPEECH if self.speaker else EventKind.EXPOSITION
         yield Event(kind, text, self.speaker, self._speech_line, self._continued)
