@@ -83,6 +83,7 @@ def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
         ref=PipelineRef("default", f"{plays.name}-full"),
         input_branch=source,
         base_branch=BranchRef(base_of(plays), "master"),
+        trials_branch=BranchRef(base_of(plays), "master"),
     )
     older = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), input_branch=source)
     set_defaults(channel, {name: value for name, value in DEFAULTS.items() if name != "podPatch"})

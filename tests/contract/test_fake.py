@@ -30,6 +30,7 @@ from tests.contract.serving import serving
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 PLAYS = BranchRef(RepoRef("default", "plays"), "master")
+COPIES = BranchRef(RepoRef("default", "copies"), "master")
 TRAIN, GENERATE = PipelineRef("default", "train"), PipelineRef("default", "generate")
 MASTER = BranchRef(TRAIN.output, "master")
 TRAINING = "if [ -e /pfs/corpus/wait ]; then sleep 600; fi; echo model > /pfs/out/model.json"
@@ -124,6 +125,9 @@ def steps(gateway: Gateway, settle: Callable[[], None]) -> Iterator[tuple[str, C
     yield "no commit", lambda: gateway.inspect_commit(PLAYS.repo, "f" * 32)
     yield "replace files", lambda: put({"/c.txt": b"three"}, ["/a/b.txt"])
     yield "the files then", lambda: gateway.walk_files(PLAYS.repo, head())
+    yield "a repo for copies", lambda: gateway.create_repo(COPIES.repo, "")
+    yield from _copied(gateway, head)
+    yield "delete it", lambda: gateway.delete_repo(COPIES.repo)
     yield "generate without its input", lambda: gateway.apply_pipelines([PipelineApply(GENERATES)])
     yield "create", lambda: gateway.apply_pipelines([PipelineApply(TRAINS), PipelineApply(GENERATES)])
     settle()
@@ -159,6 +163,31 @@ def steps(gateway: Gateway, settle: Callable[[], None]) -> Iterator[tuple[str, C
     yield "delete no pipeline", lambda: gateway.delete_pipeline(TRAIN, keep_repo=False)
     yield from observed()
     yield "transactions", gateway.list_transactions
+
+
+def _copied(gateway: Gateway, head: Callable[[], str]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Copies, new files and deletions in one commit, and reading many files at once."""
+
+    def copy(gone: Sequence[str], files: Mapping[str, bytes]) -> None:
+        contents = [(path, [content]) for path, content in files.items()]
+        gateway.copy_files(PLAYS.repo, head(), ["/c.txt"], COPIES, SECONDS, gone, contents)
+
+    def found(glob: str, limit: int = 100) -> object:
+        return gateway.read_files(COPIES.repo, _newest(gateway), glob, limit)
+
+    yield "copy and add", lambda: copy([], {"/1/t.json": b"{}", "/2/t.json": b"{}", "/2/state": b"old", "/0": b""})
+    yield "its only commit", lambda: gateway.branch_head(COPIES)
+    yield "copy, add and delete", lambda: copy(["/1/t.json", "/2/state"], {"/2/t.json": b'{"new": 1}'})
+    yield "all copies", lambda: gateway.walk_files(COPIES.repo, _newest(gateway))
+    yield "one file of each folder", lambda: found("/*/t.json")
+    yield "the start of each file", lambda: found("/c*", limit=2)
+    yield "an empty file", lambda: found("/0")
+    yield "no such file", lambda: found("/*/never")
+
+
+def _newest(gateway: Gateway) -> str:
+    found = gateway.branch_head(COPIES)
+    return found.id if found else ""
 
 
 def on_the_fake() -> list[tuple[str, object]]:

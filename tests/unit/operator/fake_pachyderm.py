@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -106,6 +107,12 @@ class FakePachyderm(PachydermState):
             raise NotFoundError(f"reading {repo}@{commit}:{path}", "not found", "NOT_FOUND")
         return content[:limit]
 
+    def read_files(self, repo: RepoRef, commit: str, glob: str, limit: int) -> Mapping[str, bytes]:
+        self._checked("read_files")
+        pattern = re.compile(glob.replace("*", "[^/]*"))
+        files = self.files.get((repo, commit), {})
+        return {path: content[:limit] for path, content in files.items() if pattern.fullmatch(path)}
+
     def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
         self._checked("walk_files")
         files = sorted(self.files.get((repo, commit), {}).items())
@@ -151,11 +158,13 @@ class FakePachyderm(PachydermState):
         branch: BranchRef,
         seconds: float,
         gone: Sequence[str] = (),
+        files: Iterable[Upload] = (),
     ) -> None:
         self._checked("copy_files")
         assert seconds > 0
         self.calls.append(f"copy {source.name} to {branch.repo.name}")
         new = {path: self.read_file(source, commit, path, 1 << 30) for path in paths}
+        new |= {path: b"".join(pieces) for path, pieces in files}
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
 

@@ -32,7 +32,6 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineApply,
     PipelineInfo,
     PipelineRef,
-    PipelineSpec,
     PipelineState,
     RepoInfo,
     RepoRef,
@@ -210,7 +209,7 @@ class PachydermState:
             reason="",
             stopped=stopped,
             spec=spec,
-            inputs=_read_by(spec),
+            inputs=spec.branches,
             created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
@@ -226,7 +225,7 @@ class PachydermState:
         if job in self.jobs:  # both pipelines of a transaction: one job each, of the newest version
             self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)
             return
-        branches = _read_by(self.pipelines[ref][-1].spec)
+        branches = self.pipelines[ref][-1].spec.branches
         provenance = tuple((each.repo, self.heads.get(each) or self._empty_head(each)) for each in branches)
         self.jobs[job] = JobInfo(job, self.pipelines[ref][-1].version, JobState.CREATED, created=self.now)
         output = BranchRef(ref.output, "master")
@@ -310,7 +309,3 @@ class PachydermState:
 
     def _oldest_unfinished(self, ref: PipelineRef) -> JobInfo:
         return next(job for job in self.jobs.values() if job.ref.pipeline == ref and not job.state.final)
-
-
-def _read_by(spec: PipelineSpec) -> tuple[BranchRef, ...]:
-    return (spec.input_branch, spec.base_branch) if spec.base_branch else (spec.input_branch,)

@@ -38,6 +38,9 @@ FULL = replace(
     annotations={"scriptmodel.dev/mark": "{}"},
     labels=(("kueue.x-k8s.io/queue-name", "gpus"),),
     base_branch=BranchRef(RepoRef("drama", "thrones-base"), "5f-12345678"),
+    trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"),
+    parallelism=3,
+    datums_per_task=1,
 )
 DEFAULTS: dict[str, Any] = {
     "transform": {"image": "ubuntu:20.04", "datumBatching": True, "workingDir": "/tmp", "errCmd": ["true"]},
@@ -50,7 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "schedulingSpec": {"priorityClassName": "low"},
     "datumTimeout": "60s",
     "jobTimeout": "60s",
-    "datumSetSpec": {"number": "1"},
+    "datumSetSpec": {"number": "2"},
     "podPatch": "[]",
     "s3Out": True,
     "autoscaling": True,

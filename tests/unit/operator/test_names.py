@@ -23,11 +23,11 @@ PROJECTS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_
 @given(LABELS, NAMES, PROJECTS)
 def test_names_are_valid_and_leave_room_for_five_digits_of_a_version(namespace: str, name: str, project: str) -> None:
     names = pachyderm_names(namespace, name, project)
-    for each in (names.train, names.generate, names.corpus):
+    for each in (*names.pipelines, names.corpus, names.base, names.trials):
         assert PIPELINE.match(each)
         assert len(each) <= 51
         assert len(f"{project}-{each}-v99999") <= 63
-    assert len({names.train, names.generate, names.corpus}) == 3
+    assert len({*names.pipelines, names.corpus, names.base, names.trials}) == 6
 
 
 @given(st.lists(st.tuples(LABELS, NAMES), min_size=2, max_size=30, unique=True))
@@ -47,6 +47,8 @@ def test_the_boundary_between_namespace_and_name_matters() -> None:
 def test_names_never_change() -> None:
     """Pipelines are found by name: another rule would orphan the pipelines of every cluster."""
     names = pachyderm_names("ml", "thrones", "default")
-    assert names.pipelines == ("thrones-0ba64831977eb1b9-train", "thrones-0ba64831977eb1b9-generate")
+    stem = "thrones-0ba64831977eb1b9"
+    assert names.pipelines == (f"{stem}-train", f"{stem}-select", f"{stem}-generate")
+    assert (names.corpus, names.base, names.trials) == (f"{stem}-corpus", f"{stem}-base", f"{stem}-trials")
     long = pachyderm_names("ml", "a.very.long.name.of.a.model", "project-of-20-chars-")
     assert long.generate == "a-very-lo-d09b7640900a04a7-generate"

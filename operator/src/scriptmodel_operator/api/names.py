@@ -27,17 +27,20 @@ class PachydermNames:
     """The names of a ScriptModel's objects.
 
     `corpus` is the repo that it owns if its source is not a repo, `base` the one with the models that it starts from.
+    `select` and `trials` are the third pipeline and the repo of an object with a search.
     """
 
     train: str
     generate: str
     corpus: str
     base: str
+    select: str
+    trials: str
 
     @property
-    def pipelines(self) -> tuple[str, str]:
-        """Both pipelines; the output of train is the input of generate."""
-        return (self.train, self.generate)
+    def pipelines(self) -> tuple[str, ...]:
+        """All pipelines that an object may have, each before those that read its output."""
+        return (self.train, self.select, self.generate)
 
 
 def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
@@ -49,4 +52,4 @@ def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
         raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
     readable = name.replace(".", "-")[:room].rstrip("-")
     stem = f"{readable}-{digest}"
-    return PachydermNames(f"{stem}-train", f"{stem}-generate", f"{stem}-corpus", f"{stem}-base")
+    return PachydermNames(*(f"{stem}-{part}" for part in ("train", "generate", "corpus", "base", "select", "trials")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ import grpc
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.archives import unpack
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
 from scriptmodel_operator.pachyderm.errors import (
@@ -262,6 +264,16 @@ class PachydermGateway:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
         return bytes(content[:expected])
 
+    def read_files(self, repo: RepoRef, commit: str, glob: str, limit: int) -> Mapping[str, bytes]:
+        what, request = f"reading {repo}@{commit}:{glob}", pfs.GetFileRequest(file=_file(repo, commit, glob))
+        pieces = (piece.value for piece in self._stream(what, self._pfs.GetFileTAR, request))
+        try:
+            return dict(unpack(pieces, limit))
+        except NotFoundError:
+            return {}
+        except tarfile.TarError as error:
+            raise UnavailableError(what, str(error)) from error
+
     def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
         request = pfs.WalkFileRequest(file=_file(repo, commit, "/"))
         found = self._stream(f"listing files of {repo}@{commit}", self._pfs.WalkFile, request)
@@ -298,10 +310,10 @@ class PachydermGateway:
         branch: BranchRef,
         seconds: float,
         gone: Sequence[str] = (),
+        files: Iterable[Upload] = (),
     ) -> None:
-        self._modify(
-            f"copying {source}@{commit} to {branch}", copy_requests(source, commit, paths, branch, gone), seconds
-        )
+        requests = copy_requests(source, commit, paths, branch, gone, files)
+        self._modify(f"copying {source}@{commit} to {branch}", requests, seconds)
 
     def _modify(self, what: str, requests: Iterator[Any], seconds: float) -> None:
         with self._observed(self._pfs.ModifyFile), _translated(what):

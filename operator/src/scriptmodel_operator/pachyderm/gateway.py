@@ -70,6 +70,12 @@ class Gateway(Protocol):
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
         """Return at most `limit` bytes from the start of a file."""
 
+    def read_files(self, repo: RepoRef, commit: str, glob: str, limit: int) -> Mapping[str, bytes]:
+        """Return the files that match, by path, in one call. A folder that matches counts with all its files.
+
+        Of each file there are at most `limit` bytes.
+        """
+
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int: ...
 
     def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
@@ -98,9 +104,10 @@ class Gateway(Protocol):
         branch: BranchRef,
         seconds: float,
         gone: Sequence[str] = (),
+        files: Iterable[Upload] = (),
     ) -> None:
-        """Commit copies of files of another repo, without moving their data, and the deletion of the paths in `gone`;
-        whole or not at all.
+        """Commit copies of files of another repo, without moving their data, with the deletion of the paths in `gone`
+        and with new `files`; whole or not at all.
         """
 
     def fetch_file(

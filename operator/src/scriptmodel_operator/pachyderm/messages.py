@@ -17,6 +17,8 @@ from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
+    EACH_ENTRY,
+    TRIALS_INPUT,
     WHOLE_REPO,
     BranchRef,
     CommitInfo,
@@ -86,6 +88,7 @@ def create_request(pipeline: PipelineApply) -> Any:
         datum_tries=spec.datum_tries,
         reprocess_spec=REPROCESS_SPEC,
         autoscaling=spec.autoscaling,
+        datum_set_spec=pps.DatumSetSpec(number=spec.datums_per_task) if spec.datums_per_task else None,
         resource_requests=_resources(spec.requests),
         resource_limits=_resources(spec.limits),
         scheduling_spec=_scheduling(spec),
@@ -99,11 +102,13 @@ def create_request(pipeline: PipelineApply) -> Any:
 
 
 def _input(spec: PipelineSpec) -> Any:
-    """Return the input; two branches are crossed, so that each datum has both."""
-    own = _branch_input(spec.input_branch, spec.input_name, spec.glob)
-    if spec.base_branch is None:
-        return own
-    return pps.Input(cross=[own, _branch_input(spec.base_branch, BASE_INPUT, WHOLE_REPO)])
+    """Return the input; several branches are crossed, so that each datum has something of each."""
+    found = [_branch_input(spec.input_branch, spec.input_name, spec.glob)]
+    if spec.base_branch is not None:
+        found.append(_branch_input(spec.base_branch, BASE_INPUT, WHOLE_REPO))
+    if spec.trials_branch is not None:
+        found.append(_branch_input(spec.trials_branch, TRIALS_INPUT, EACH_ENTRY))
+    return pps.Input(cross=found) if len(found) > 1 else found[0]
 
 
 def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
@@ -178,7 +183,8 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     """Return exactly the fields that the operator sets, from a pipeline's details or a CreatePipelineRequest."""
     crossed = [each.pfs for each in details.input.cross if each.HasField("pfs")]
     base = next((each for each in crossed if each.name == BASE_INPUT), None)
-    source = next((each for each in crossed if each is not base), details.input.pfs)
+    trials = next((each for each in crossed if (each.name, each.glob) == (TRIALS_INPUT, EACH_ENTRY)), None)
+    source = next((each for each in crossed if each is not base and each is not trials), details.input.pfs)
     branch = _branch_of(source, ref)
     scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
     return PipelineSpec(
@@ -200,6 +206,8 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         image_pull_secrets=tuple(details.transform.image_pull_secrets),
         labels=tuple(sorted(details.metadata.labels.items())),
         base_branch=_branch_of(base, ref) if base else None,
+        trials_branch=_branch_of(trials, ref) if trials else None,
+        datums_per_task=int(details.datum_set_spec.number),
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )

@@ -24,6 +24,10 @@ EVERYTHING = "/"
 def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
     """Yield a ModifyFile stream. Adding to an existing path appends, so each path is deleted first."""
     yield from _into(branch, gone)
+    yield from _added(files)
+
+
+def _added(files: Iterable[Upload]) -> Iterator[Any]:
     for path, pieces in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
         # Without the first, empty piece, an empty file would not be created.
@@ -33,13 +37,19 @@ def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[s
 
 
 def copy_requests(
-    source: RepoRef, commit: str, paths: Iterable[str], branch: BranchRef, gone: Iterable[str]
+    source: RepoRef,
+    commit: str,
+    paths: Iterable[str],
+    branch: BranchRef,
+    gone: Iterable[str],
+    files: Iterable[Upload] = (),
 ) -> Iterator[Any]:
-    """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch."""
+    """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch, and adds others."""
     yield from _into(branch, gone)
     for path in paths:
         file = pfs.File(commit=messages.commit_message(source, commit), path=path)
         yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
+    yield from _added(files)
 
 
 def _into(branch: BranchRef, gone: Iterable[str]) -> Iterator[Any]:

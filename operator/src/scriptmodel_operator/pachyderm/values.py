@@ -10,6 +10,10 @@ from enum import Enum
 
 BASE_INPUT = "base"
 """Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
+TRIALS_INPUT = "trial"
+"""Name of the input with one folder for each run of a search; part of a datum's identity, too."""
+EACH_ENTRY = "/*"
+"""The glob that makes each file or folder at the top of a commit a datum."""
 WHOLE_REPO = "/"
 """The glob that makes everything in a commit one datum."""
 
@@ -157,9 +161,18 @@ class PipelineSpec:
     labels: tuple[tuple[str, str], ...] = ()
     """Labels of its pods, besides Pachyderm's own."""
     base_branch: BranchRef | None = None
-    """Second input, the model that training starts from."""
+    """Another input, the model that training starts from."""
+    trials_branch: BranchRef | None = None
+    """Another input, one datum for each of its folders: the runs of a search."""
+    datums_per_task: int = 0
+    """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def branches(self) -> tuple[BranchRef, ...]:
+        """All branches that it reads."""
+        return tuple(each for each in (self.input_branch, self.base_branch, self.trials_branch) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
