@@ -40,7 +40,7 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 from tests.attack.runner import FindingError, main
-from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 OBJECTS = int(os.environ.get("CHURN_OBJECTS", "60"))
@@ -116,7 +116,7 @@ class Kube(UnexpectedKube):
         known = self._known(namespace, name)
         if patch["metadata"]["resourceVersion"] != known["metadata"]["resourceVersion"]:
             raise KubeConflictError("patching", 409, "the object has been modified")
-        metadata = {**known["metadata"], "finalizers": patch["metadata"]["finalizers"]}
+        metadata = merged(known["metadata"], patch["metadata"])
         return self._put((namespace, name), {**known, "metadata": metadata})
 
     async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:

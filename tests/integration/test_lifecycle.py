@@ -86,7 +86,8 @@ def test_kubectl_wait_and_describe_work(trained: Trained) -> None:
 def test_the_object_carries_nothing_of_kopfs_own(trained: Trained) -> None:
     metadata = trained.cluster.get(trained.name)["metadata"]
     assert metadata["finalizers"] == ["scriptmodel.dev/pipelines"]
-    assert list(metadata["annotations"]) == ["kubectl.kubernetes.io/last-applied-configuration"]
+    expected = {"kubectl.kubernetes.io/last-applied-configuration", "scriptmodel.dev/engine"}
+    assert set(metadata["annotations"]) == expected
 
 
 def test_another_generation_writes_a_new_script_without_training(trained: Trained, pachyderm: Pachyderm) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -118,7 +119,9 @@ def test_a_restarted_api_server_is_found_again_and_nothing_is_missed(own_cluster
             own_cluster.gone(name)
 
 
-def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_cluster: Cluster, tmp_path: Path) -> None:
+def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice_nor_on_an_empty_one(
+    own_cluster: Cluster, tmp_path: Path
+) -> None:
     pachd = Localpach(tmp_path / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
     config = account_kubeconfig(own_cluster.control_plane, "pachd")
     options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5"]
@@ -134,6 +137,18 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice(own_clus
             assert condition(found, "Stalled")["status"] == "False"
             with Pachyderm(pachd.address) as pachyderm:
                 assert pachyderm.versions(found) == {"train": 1, "generate": 1}
+        kept, lost = tmp_path / "pachd" / "data", tmp_path / "pachd" / "lost"
+        kept.rename(lost)
+        with pachd, Pachyderm(pachd.address) as empty:
+            own_cluster.reason("lasting", "OtherEngine", 60)
+            own_cluster.kubectl("delete", "sm", "lasting", "--wait=false")
+            own_cluster.wait_for("lasting", lambda found: "Orphan" in condition(found, "Ready")["message"], 60)
+            assert not empty.repos()
+        shutil.rmtree(kept)
+        lost.rename(kept)
+        with pachd, Pachyderm(pachd.address) as restored:
+            own_cluster.gone("lasting")
+            assert restored.repos() == {corpus}
             assert "Traceback" not in operator.log.read_text()
 
 

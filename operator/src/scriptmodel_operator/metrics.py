@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from scriptmodel_operator.api.conditions import conditions_of
+from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -29,6 +30,7 @@ _OBJECT_GAUGES = {
     "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
     "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
     **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
+    "scriptmodel_other_engine": "1 if the ScriptModel's pipelines are on another Pachyderm than the operator's, else 0",
     "scriptmodel_promotion_held_back": "1 if spec.promotion holds back the newest model of the ScriptModel, else 0",
 }
 
@@ -111,6 +113,7 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     conditions = conditions_of(status)
     for kind in ("Ready", "Stalled"):
         yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind, {}).get("status") == "True")
+    yield "scriptmodel_other_engine", float(conditions.get("Ready", {}).get("reason") == Reason.OTHER_ENGINE)
     if promotion := status.get("promotion"):
         yield "scriptmodel_promotion_held_back", float(promotion.get("decision") == "HeldBack")
     for name, path in _FIGURES.items():

@@ -192,6 +192,7 @@ class Service(grpc.GenericRpcHandler):
         self._stub = stub
         one, many = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         self._methods: dict[str, Any] = {
+            "InspectCluster": one(lambda _request, _context: b""),
             "GetVersion": one(lambda _request, _context: field(1, 2) + field(2, 7) + field(3, 8)),
             "StartTransaction": one(stub.start),
             "CreatePipeline": one(stub.create),

@@ -21,7 +21,7 @@ from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.conformance import check_status
-from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 KEY = ("ml", "thrones")
@@ -50,7 +50,7 @@ class FakeKube(UnexpectedKube):
 
     async def patch_scriptmodel(self, _namespace: str, _name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         self.writes.append("finalizers")
-        self.raw["metadata"] = {**self.raw["metadata"], "finalizers": patch["metadata"]["finalizers"]}
+        self.raw["metadata"] = merged(self.raw["metadata"], patch["metadata"])
         return self._changed()
 
     async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:

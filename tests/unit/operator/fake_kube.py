@@ -23,3 +23,9 @@ class UnexpectedKube:
 
     async def create_event(self, namespace: str, _body: Mapping[str, Any]) -> None:
         raise AssertionError(f"unexpected: writing an event in {namespace}")
+
+
+def merged(metadata: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata after a merge patch."""
+    annotations = {**metadata.get("annotations", {}), **patch.get("annotations", {})}
+    return {**metadata, **patch, "annotations": annotations, "resourceVersion": metadata["resourceVersion"]}

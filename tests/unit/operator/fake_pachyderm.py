@@ -58,6 +58,9 @@ class FakePachyderm(PachydermState):
     def server_version(self) -> str:
         return "2.7.8"
 
+    def engine(self) -> str:
+        return self.engine_id
+
     def server_time(self) -> datetime:
         self._checked("server_time")
         return self.now

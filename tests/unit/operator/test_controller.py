@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.inbox import deleted
 from scriptmodel_operator.controller.queue import RetryError
@@ -55,6 +55,48 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         written = list(kube.writes)
         assert await found.reconcile(KEY) is None
         assert kube.writes == written
+
+
+async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "engine-a"}
+        assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
+        made = dict(pachyderm.pipelines)
+        pachyderm.engine_id = "engine-b"
+        pachyderm.pipelines.clear()
+        pachyderm.calls.clear()
+        await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+        assert "remove the annotation scriptmodel.dev/engine" in message(kube)
+        assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.metrics.render()
+
+        pachyderm.pipelines.update(made)  # as in a copy of the other engine
+        gone = {"deletionTimestamp": "now", "generation": 2, "resourceVersion": "9"}
+        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], **gone}}
+        found.store.put(kube.raw)
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+
+
+async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:
+    async with controller(raw_object(SPEC, annotations={ENGINE: "engine-a"})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await found.snapshots.latest(time.monotonic())
+        pachyderm.engine_id = "engine-b"
+        pachyderm.calls.clear()
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
+        kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
+        found.store.put(raw)
+        await settled(found)
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "engine-b"}
+        assert len(pachyderm.pipelines) == 2
 
 
 async def test_the_scene_in_a_config_map_reaches_the_command() -> None:

@@ -28,7 +28,7 @@ from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.writer import add_finalizer, write_status
+from scriptmodel_operator.kube.writer import claim, write_status
 from tests.integration.specs import REFUSED, TAKEN
 
 REPO = {"repo": {"name": "plays"}}
@@ -94,12 +94,13 @@ async def test_the_operators_writer_writes_to_the_file_and_a_later_run_continues
     assert (model.namespace, model.generation) == ("ml", 1)
     assert not objects.is_reconciled
     raw = objects.raw
-    assert await add_finalizer(objects, raw)
+    assert await claim(objects, raw, "engine-a")
     with pytest.raises(KubeConflictError):
-        await add_finalizer(objects, raw)
+        await claim(objects, raw, "engine-a")
     status = {"lastHandledReconcileAt": model.reconcile_at}
     await write_status(objects, parse_object(objects.raw), status)
     assert objects.is_reconciled
+    assert parse_object(objects.raw).engine == "engine-a"
     later = Objects(tmp_path / "object.json")
     later.apply(documents(suspend=True), "ml")
     again = parse_object(later.raw)

@@ -21,7 +21,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
-from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -46,7 +46,7 @@ class Kube(UnexpectedKube):
 
     async def patch_scriptmodel(self, _namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         self.writes["finalizer"] += 1
-        return self._changed(name, {"metadata": {"finalizers": patch["metadata"]["finalizers"]}})
+        return self._changed(name, {"metadata": merged(self.objects[name]["metadata"], patch["metadata"])})
 
     async def apply_status(self, _namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         self.writes["status"] += 1

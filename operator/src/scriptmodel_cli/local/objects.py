@@ -83,7 +83,8 @@ class Objects:
         metadata, change = self.raw["metadata"], patch["metadata"]
         if change.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
             raise KubeConflictError(f"changing {namespace}/{name}", 409, "the object has been modified")
-        return self._keep({**self.raw, "metadata": {**metadata, **change}})
+        annotations = {**metadata["annotations"], **change.get("annotations", {})}
+        return self._keep({**self.raw, "metadata": {**metadata, **change, "annotations": annotations}})
 
     async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> Object:
         """Replace the status of the object."""

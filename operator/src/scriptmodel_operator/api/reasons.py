@@ -89,6 +89,11 @@ class Reason(StrEnum):
     )
     WAITING_FOR_BASE = "WaitingForBase", "The model to start from (spec.model.from) is not trained yet."
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
+    OTHER_ENGINE = (
+        "OtherEngine",
+        "The object's pipelines were made on another Pachyderm than the operator is connected to; nothing is created "
+        "or deleted there.",
+    )
     RETAINED_REPOS = (
         "RetainedRepos",
         "Output repos kept by an earlier deletion block the names of the pipelines.",

@@ -12,7 +12,7 @@ from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, engine_of, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
@@ -29,7 +29,7 @@ from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.kube.store import News, Store, Stored
-from scriptmodel_operator.kube.writer import add_finalizer, remove_finalizer, write_status
+from scriptmodel_operator.kube.writer import claim, remove_finalizer, write_status
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -37,7 +37,7 @@ from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.pachyderm.errors import OtherEngineError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_after_failure
@@ -117,8 +117,6 @@ class Controller:
             model = bare
         if model.deleting:
             return await self._delete(model, raw, requested) if model.has_finalizer else ON_CHANGE
-        if not model.has_finalizer and (written := await add_finalizer(self.kube, raw)):
-            self.store.refresh(written)
         try:
             return await self._settle(model, requested)
         except PachydermError as error:
@@ -201,10 +199,9 @@ class Controller:
     async def _observe_since(self, given: Situation, after: float) -> tuple[Snapshot, Situation]:
         """Return a snapshot, and the situation with the object's view of it and its desired pipelines."""
         model = given.model
-        snapshot = await self.snapshots.latest(after)
+        snapshot = await self._snapshot(model, after)
         if self.clock.due:
             await self.calls.run(self.clock.measure_if_due)
-        self.ticker.on_snapshot(model.key, snapshot)
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
         owner = model.owner(self.cluster)
@@ -213,6 +210,7 @@ class Controller:
         return snapshot, replace(given, view=view, desired=pipelines)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
+        self._check_engine(model, await self.calls.run(self.gateway.engine))
         summary_line = "; ".join(action.describe() for action in actions)
         log.info("%s: %s", model, summary_line, extra={"object": model.key})
         record_actions(self.events, model, actions)
@@ -262,10 +260,30 @@ class Controller:
 
     async def _owned(self, model: ScriptModel, requested: float) -> ModelView:
         """Return what the object owns, with a snapshot newer than its last change and the last action on it."""
-        key = model.key
-        snapshot = await self.snapshots.latest(max(requested, self._acted.get(key, 0.0)))
-        self.ticker.on_snapshot(key, snapshot)
+        snapshot = await self._snapshot(model, max(requested, self._acted.get(model.key, 0.0)))
         return await self.calls.run(self.observer.owned, model, snapshot)
+
+    async def _snapshot(self, model: ScriptModel, after: float) -> Snapshot:
+        """Return a snapshot of the engine that the object is recorded on. An object without a record gets that one,
+        with the finalizer and before any action. Raises OtherEngineError.
+        """
+        snapshot = await self.snapshots.latest(after)
+        self.ticker.on_snapshot(model.key, snapshot)
+        self._check_engine(model, snapshot.engine)
+        stored = self.store.get(model.key)
+        if stored is None or model.deleting:
+            return snapshot
+        if not engine_of(stored.raw) and await self.calls.run(self.gateway.engine) != snapshot.engine:
+            snapshot = await self.snapshots.latest(time.monotonic())  # the engine was replaced a moment ago
+        if written := await claim(self.kube, stored.raw, snapshot.engine):
+            self.store.refresh(written)
+        return snapshot
+
+    def _check_engine(self, model: ScriptModel, found: str) -> None:
+        stored = self.store.get(model.key)
+        recorded = engine_of(stored.raw) if stored is not None else model.engine
+        if recorded not in ("", found):
+            raise OtherEngineError(recorded, found)
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(model.key) + 1

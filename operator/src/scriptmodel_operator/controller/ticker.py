@@ -98,7 +98,7 @@ class Ticker:
 
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """Return the part of a snapshot that concerns one object; equal parts mean that nothing has changed for it."""
-    parts: list[object] = [project in snapshot.projects]
+    parts: list[object] = [snapshot.engine, project in snapshot.projects]
     for ref in (PipelineRef(project, name) for name in pachyderm_names(*key, project).pipelines):
         parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
         parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))

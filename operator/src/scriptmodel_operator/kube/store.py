@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
@@ -24,7 +24,7 @@ _METADATA = (
     "finalizers",
     "deletionTimestamp",
 )
-_ANNOTATIONS = (ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT)
+_ANNOTATIONS = (ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ def _version(raw: Mapping[str, Any]) -> int:
 def _request(raw: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what a user changes, and not what the operator itself writes."""
     metadata = raw["metadata"]
-    return metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")
+    annotations = {name: value for name, value in metadata["annotations"].items() if name != ENGINE}
+    return metadata.get("generation"), annotations, metadata.get("deletionTimestamp")
 
 
 def _stored(trimmed: Mapping[str, Any], requested: float) -> Stored:

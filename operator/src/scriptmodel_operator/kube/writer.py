@@ -1,4 +1,4 @@
-"""Writes the finalizer and the status of a ScriptModel, each only if it differs.
+"""Writes the finalizer with the engine, and the status of a ScriptModel, each only if it differs.
 
 Each function returns the object as it is then, or None if there was nothing to write.
 """
@@ -8,31 +8,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
+from scriptmodel_operator.api.identity import API_VERSION, ENGINE, FINALIZER, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.gateway import KubeGateway
 
 
-async def add_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Add the operator's finalizer to this version of an object, and change nothing else."""
-    return await _with_finalizers(gateway, raw["metadata"], [*_others(raw), FINALIZER])
+async def claim(gateway: KubeGateway, raw: Mapping[str, Any], engine: str) -> dict[str, Any] | None:
+    """Add the operator's finalizer to this version of an object and record its engine; change nothing else."""
+    metadata = raw["metadata"]
+    known = (metadata.get("annotations") or {}).get(ENGINE)
+    annotations = {ENGINE: engine} if engine and not known else {}
+    return await _patched(gateway, metadata, [*_others(raw), FINALIZER], annotations)
 
 
 async def remove_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
     """Remove the operator's finalizer, and no other, from this version of an object."""
-    return await _with_finalizers(gateway, raw["metadata"], _others(raw))
+    return await _patched(gateway, raw["metadata"], _others(raw), {})
 
 
 def _others(raw: Mapping[str, Any]) -> list[str]:
     return [each for each in raw["metadata"].get("finalizers") or () if each != FINALIZER]
 
 
-async def _with_finalizers(
-    gateway: KubeGateway, metadata: Mapping[str, Any], finalizers: list[str]
+async def _patched(
+    gateway: KubeGateway, metadata: Mapping[str, Any], finalizers: list[str], annotations: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    if set(finalizers) == set(metadata.get("finalizers") or ()):
+    change: dict[str, Any] = {"annotations": dict(annotations)} if annotations else {}
+    if set(finalizers) != set(metadata.get("finalizers") or ()):
+        change["finalizers"] = finalizers
+    if not change:
         return None
-    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}}
+    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], **change}}
     return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch)
 
 

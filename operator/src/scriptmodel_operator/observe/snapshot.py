@@ -22,6 +22,8 @@ class Snapshot:
     """The content of Pachyderm at some moment after `started` (monotonic seconds)."""
 
     started: float
+    engine: str
+    """The id of the Pachyderm that answered."""
     projects: frozenset[str]
     repos: Mapping[RepoRef, RepoInfo]
     pipelines: Mapping[PipelineRef, PipelineInfo]
@@ -69,6 +71,7 @@ def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], 
 
     `beat` is called before each list of jobs."""
     started = time.monotonic()
+    engine = gateway.engine()
     known = sorted(gateway.list_projects())
     repos = {info.ref: info for info in gateway.list_repos(known)}
     pipelines = {info.ref: info for info in gateway.list_pipelines(known)}
@@ -85,6 +88,7 @@ def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], 
             jobs[job.ref.pipeline].append(job)
     return Snapshot(
         started=started,
+        engine=engine,
         projects=frozenset(known),
         repos=repos,
         pipelines=pipelines,

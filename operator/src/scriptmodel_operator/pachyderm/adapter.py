@@ -25,7 +25,7 @@ from scriptmodel_operator.pachyderm.errors import (
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.lists import ListReader
-from scriptmodel_operator.pachyderm.protocol import empty_pb2, pfs, pps, transaction
+from scriptmodel_operator.pachyderm.protocol import admin, empty_pb2, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.uploads import copy_requests, fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
@@ -189,6 +189,10 @@ class PachydermGateway:
 
     def server_version(self) -> str:
         return str(self._read_version("asking pachd for its version"))
+
+    def engine(self) -> str:
+        what = "reading the id of Pachyderm"
+        return str(self._call(what, self._connection.stubs.admin.InspectCluster, admin.InspectClusterRequest()).id)
 
     def server_time(self) -> datetime:
         """Return the start time of an empty transaction, which ends with the call: no call returns the time."""

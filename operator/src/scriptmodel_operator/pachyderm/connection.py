@@ -11,7 +11,7 @@ import grpc
 
 from scriptmodel_operator.pachyderm.channel import PachdAddress, open_channel
 from scriptmodel_operator.pachyderm.later_protocol import CREATE_PIPELINE_V2, CreatePipelineV2Request
-from scriptmodel_operator.pachyderm.protocol import pfs_grpc, pps_grpc, transaction_grpc, version_grpc
+from scriptmodel_operator.pachyderm.protocol import admin_grpc, pfs_grpc, pps_grpc, transaction_grpc, version_grpc
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ class Stubs:
 
     channel: grpc.Channel
     certificates: bytes | None
+    admin: Any
     pfs: Any
     pps: Any
     transactions: Any
@@ -72,6 +73,7 @@ class Connection:
         return Stubs(
             channel,
             certificates,
+            admin_grpc.APIStub(channel),
             pfs_grpc.APIStub(channel),
             pps_grpc.APIStub(channel),
             transaction_grpc.APIStub(channel),

@@ -29,5 +29,14 @@ class PipelineLimitError(PachydermError):
     """The pipeline limit of a community server is reached."""
 
 
+class OtherEngineError(PachydermError):
+    """The object's pipelines were made on another Pachyderm than the one that answers."""
+
+    def __init__(self, recorded: str, found: str) -> None:
+        super().__init__("reading the id of Pachyderm", f"it is {found}, not {recorded}")
+        self.recorded = recorded
+        self.found = found
+
+
 class RefusedError(PachydermError):
     """The server rejected the call; repeating it will not help."""

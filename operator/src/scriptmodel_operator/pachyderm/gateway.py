@@ -41,6 +41,9 @@ class Gateway(Protocol):
     def server_version(self) -> str:
         """Return the version of pachd, such as 2.7.8."""
 
+    def engine(self) -> str:
+        """Return the id of the cluster, which its database keeps for life; empty if it has none."""
+
     def server_time(self) -> datetime:
         """Return the time on the clock of pachd."""
 

@@ -33,6 +33,8 @@ def _bare(name: str) -> Iterator[None]:
 
 
 with _bare("python_pachyderm"):
+    from python_pachyderm.proto.v2.admin import admin_pb2 as admin
+    from python_pachyderm.proto.v2.admin import admin_pb2_grpc as admin_grpc
     from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
     from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc as pfs_grpc
     from python_pachyderm.proto.v2.pps import pps_pb2 as pps
@@ -42,6 +44,8 @@ with _bare("python_pachyderm"):
     from python_pachyderm.proto.v2.version.versionpb import version_pb2_grpc as version_grpc
 
 __all__ = [
+    "admin",
+    "admin_grpc",
     "empty_pb2",
     "pfs",
     "pfs_grpc",

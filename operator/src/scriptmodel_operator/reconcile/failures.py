@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
+    OtherEngineError,
     PachydermError,
     PipelineLimitError,
     RefusedError,
@@ -38,6 +41,13 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
                 Reason.PIPELINE_LIMIT,
                 f"the Pachyderm server has no room for two more pipelines ({first_line}): "
                 "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
+            )
+        case OtherEngineError():
+            return Problem(
+                Reason.OTHER_ENGINE,
+                f"its pipelines were made on Pachyderm {short_id(error.recorded)}, but the operator is connected to "
+                f"{short_id(error.found) or 'one without an id'}, where nothing is created or deleted: correct the "
+                f"operator's --pachd, or to start anew here, remove the annotation {ENGINE} of this object{hint}",
             )
         case RefusedError():
             return _refused(error, hint, observing=observing)
