@@ -13,6 +13,18 @@ def by_url(*urls: str, **http: Any) -> dict[str, Any]:
     return {"corpus": {"http": {"urls": list(urls), **http}}}
 
 
+LAYERS = {"name": "layers", "categorical": {"values": ["1", "2"]}}
+RATE = {"name": "learningRate", "logUniform": {"min": "0.002", "max": "0.02"}}
+
+
+def searching(*parameters: Any, preset: str = "test", overrides: Any = None, **search: Any) -> dict[str, Any]:
+    return {
+        "corpus": REPO,
+        "model": {"preset": preset, "overrides": overrides or {}},
+        "search": {"parameters": list(parameters) or [RATE], **search},
+    }
+
+
 REFUSED = pytest.mark.parametrize(
     ("spec", "words"),
     [
@@ -75,6 +87,36 @@ REFUSED = pytest.mark.parametrize(
             {"corpus": REPO, "model": {"from": {"scriptModel": "a"}}, "training": {"warmStart": True}},
             "model.from and training.warmStart cannot be combined",
         ),
+        (searching(preset="auto"), "search needs a preset to vary"),
+        (searching(parameters=[]), "spec.search.parameters"),
+        (
+            searching({"name": "beauty", "categorical": {"values": ["1"]}}),
+            "spec.search.parameters[0].name: Unsupported",
+        ),
+        (searching({"name": "dropout"}), "give a parameter exactly one of uniform, logUniform, categorical"),
+        (searching({"name": "dropout", "uniform": {}}), "spec.search.parameters[0].uniform.max: Required value"),
+        (searching({"name": "dropout", "categorical": {"values": []}}), "spec.search.parameters[0].categorical.values"),
+        (searching({"name": "dropout", "uniform": {"min": "0.5", "max": "0.5"}}), "min must be below max"),
+        (searching({"name": "dropout", "uniform": {"min": "0.5", "max": "1"}}), "dropout must be at most 0.95"),
+        (searching({"name": "learningRate", "logUniform": {"min": "0", "max": "1"}}), "must be above 0"),
+        (
+            searching({"name": "layers", "categorical": {"values": ["2", "9"]}}),
+            "layers must be whole numbers from 1 to 8",
+        ),
+        (
+            searching({"name": "layers", "uniform": {"min": "1", "max": "1.5"}}),
+            "layers must be whole numbers from 1 to 8",
+        ),
+        (
+            searching({"name": "subwords", "categorical": {"values": ["yes"]}}),
+            'values of subwords are "true" and "false"',
+        ),
+        (searching(LAYERS, LAYERS), "each parameter must have a name of its own"),
+        (searching(LAYERS, overrides={"layers": 1}), "a parameter of search must not be in model.overrides, too"),
+        (searching(LAYERS, numTrials=3), "numTrials must not be more than the combinations of all values"),
+        (searching(RATE, algorithm="grid"), "a grid needs categorical parameters"),
+        (searching(RATE, parallelTrials=9), "parallelTrials must not be more than numTrials x repeats"),
+        ({**searching(RATE), "training": {"warmStart": True}}, "search and training.warmStart cannot be combined"),
         ({"corpus": REPO, "generation": {"words": 0}}, "spec.generation.words"),
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
         (

@@ -131,6 +131,21 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
     ):
         wanted = {**spec, "model": {**spec["model"], **model}, "training": {**spec["training"], "warmStart": False}}
         assert cluster.submit("full", wanted)["spec"] == wanted
+    search = {
+        "parameters": [
+            {"name": "batchSize", "categorical": {"values": ["8", "16"]}},
+            {"name": "learningRate", "logUniform": {"min": "2e-3", "max": "0.02"}},
+            {"name": "vocabularySize", "uniform": {"min": "16", "max": "1000000"}},
+        ],
+        "algorithm": "halving",
+        "numTrials": 16,
+        "parallelTrials": 4,
+        "repeats": 2,
+        "seed": 1,
+        "maxFailedTrials": 4,
+    }
+    wanted = {"corpus": REPO, "model": {"preset": "tuned"}, "search": search}
+    assert cluster.submit("searched", wanted)["spec"]["search"] == search
     bare = cluster.submit("bare", {"corpus": REPO})["spec"]
     assert bare["corpus"] == {"repo": {"name": "plays", "branch": "master", "project": "default"}, "layout": "auto"}
     assert bare["generation"]["words"] == 1000

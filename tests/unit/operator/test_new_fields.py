@@ -91,6 +91,7 @@ ELSEWHERE = {
     "generation.continue": "the operator reads the text, and gives it to the command: see test_continued_scene.py",
     "training.pendingDeadline": "the operator stops the job",
     "training.activeDeadline": "the operator stops the job",
+    "search": "the operator writes its trials into a repo, which the train pipeline reads",
     "promotion.minImprovement": "the operator keeps the last script in the status: see test_life_promotion.py",
     "promotion.measure": "what the operator compares",
     "pachyderm.project": "part of the pipelines' names; it cannot be changed",

@@ -8,7 +8,7 @@ from datetime import timedelta
 DURATION_PATTERN = r"^([0-9]{1,5}d)?([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 CPU_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m)$"
 MEMORY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,3})?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$"
-DECIMAL_PATTERN = r"^[0-9]{1,4}(\.[0-9]{1,6})?([eE][+-]?0?[0-9])?$"
+DECIMAL_PATTERN = r"^[0-9]{1,7}(\.[0-9]{1,6})?([eE][+-]?0?[0-9])?$"
 
 _MAX_EXPONENT = 16
 _DURATION = re.compile(DURATION_PATTERN)

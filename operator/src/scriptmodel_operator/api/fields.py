@@ -63,7 +63,7 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
     return Field(pattern=pattern, json_schema_extra=rules(rule, shown=_ITSELF), **limits)
 
 
-def _shortest(number: str) -> str:
+def shortest(number: str) -> str:
     """Return the form that all notations of a number share: `0.8` for `0.80` and `8e-1`; a word stays as it is."""
     written = format(Decimal(number), "f") if "e" in number.lower() else number
     whole, _, fraction = written.partition(".")
@@ -71,7 +71,7 @@ def _shortest(number: str) -> str:
     return (whole.lstrip("0") or "0") + (f".{fraction}" if fraction else "")
 
 
-AS_DECIMAL = AfterValidator(_shortest)
+AS_DECIMAL = AfterValidator(shortest)
 """Makes equal numbers equal text, so that digests and commands are the same. Must follow `decimal` in an annotation."""
 
 

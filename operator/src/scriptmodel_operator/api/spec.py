@@ -20,6 +20,7 @@ from scriptmodel_operator.api.fields import (
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
+from scriptmodel_operator.api.search import SEARCH_NAMES_PRESET, SEARCH_OR_OVERRIDE, SEARCH_STARTS_AFRESH, Search
 from scriptmodel_operator.api.training import Training
 
 _ONE_START = (
@@ -67,7 +68,9 @@ class Pachyderm(ApiModel):
 class ScriptModelSpec(ApiModel):
     """Corpus, model, training and generation."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_ONE_START))
+    model_config = ConfigDict(
+        json_schema_extra=rules(_ONE_START, SEARCH_NAMES_PRESET, SEARCH_OR_OVERRIDE, SEARCH_STARTS_AFRESH)
+    )
 
     corpus: Corpus
     """The scripts to train on."""
@@ -75,6 +78,8 @@ class ScriptModelSpec(ApiModel):
     """The network and its hyperparameters."""
     training: Training = Field(default_factory=Training)
     """Where and how training runs."""
+    search: Search | None = None
+    """Train many models with other hyperparameters; the best one writes. Absent: train one."""
     generation: Generation = Field(default_factory=Generation)
     """The script to generate."""
     promotion: Promotion = Field(default_factory=Promotion)

@@ -1,0 +1,211 @@
+"""`spec.search`: many trainings with other hyperparameters, the best of which writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from scriptmodel_operator.api.durations import DECIMAL_PATTERN
+from scriptmodel_operator.api.fields import AS_DECIMAL, IN_PYTHON, ApiModel, Rule, Seed, decimal, matches, rules
+from scriptmodel_operator.api.network import AUTO_PRESET, Overrides
+from scriptmodel_operator.api.schema import structural_schema
+
+MAX_TRIALS = 256
+MAX_PARAMETERS = 10
+_MAX_VALUES = 64
+_USUAL_TRIALS = 8
+_SETTINGS: Mapping[str, Mapping[str, Any]] = structural_schema(Overrides)["properties"]
+WHOLE = frozenset(name for name, field in _SETTINGS.items() if field["type"] == "integer")
+"""Parameters whose values are whole numbers."""
+_WHOLE_PATTERN = r"^(0|[1-9][0-9]{0,6})$"
+_VALUES = (
+    "(has(self.categorical) ? self.categorical.values : has(self.uniform) ? [self.uniform.min, self.uniform.max]"
+    " : has(self.logUniform) ? [self.logUniform.min, self.logUniform.max] : [])"
+)
+_KINDS = ("uniform", "logUniform", "categorical")
+_ALL_CATEGORICAL = "self.parameters.all(p, has(p.categorical))"
+_COMBINATIONS = " * ".join(
+    f"(self.parameters.size() > {index} ? self.parameters[{index}].categorical.values.size() : 1)"
+    for index in range(MAX_PARAMETERS)
+)
+
+
+def _values(parameter: Mapping[str, Any]) -> list[str]:
+    """Return what the values of a parameter must be between, or one of."""
+    bounds = parameter.get("uniform") or parameter.get("logUniform") or {}
+    return parameter["categorical"]["values"] if "categorical" in parameter else [*bounds.values()]
+
+
+def _conditions(name: str, field: Mapping[str, Any]) -> list[tuple[str, str, Callable[[str], bool]]]:
+    """Return what a text must be to be a value of a setting: CEL about `v`, message, and the same in Python."""
+    if field["type"] == "boolean":
+        return [("v in ['true', 'false']", f'values of {name} are "true" and "false"', ("true", "false").__contains__)]
+    if name in WHOLE:
+        least, most = field["minimum"], field["maximum"]
+        cel = f"v.matches(r'{_WHOLE_PATTERN}') && int(v) >= {least} && int(v) <= {most}"
+        message = f"{name} must be whole numbers from {least} to {most}"
+        return [(cel, message, lambda v: matches(_WHOLE_PATTERN, v) and least <= int(v) <= most)]
+    return [
+        (rule["rule"].replace("self", "v"), f"{name} {rule['message']}", IN_PYTHON[rule["rule"]])
+        for rule in field["x-kubernetes-validations"]
+    ]
+
+
+def _allowed_values() -> list[Rule]:
+    """Return a rule for each setting: its values in a search are those that it may have in spec.model.overrides."""
+
+    def rule(name: str, cel: str, message: str, holds: Callable[[str], bool]) -> Rule:
+        return (
+            f"self.name != '{name}' || {_VALUES}.all(v, {cel})",
+            message,
+            lambda parameter: parameter["name"] != name or all(map(holds, _values(parameter))),
+        )
+
+    return [rule(name, *each) for name, field in _SETTINGS.items() for each in _conditions(name, field)]
+
+
+_ONE_KIND = (
+    f"[{', '.join(f'has(self.{kind})' for kind in _KINDS)}].filter(given, given).size() == 1",
+    f"give a parameter exactly one of {', '.join(_KINDS)}",
+    lambda parameter: sum(kind in parameter for kind in _KINDS) == 1,
+)
+_MIN_BELOW_MAX = (
+    f"![self.min, self.max].all(v, v.matches(r'{DECIMAL_PATTERN}')) || double(self.min) < double(self.max)",
+    "min must be below max",
+    lambda bounds: (
+        not all(matches(DECIMAL_PATTERN, each) for each in bounds.values())
+        or float(bounds["min"]) < float(bounds["max"])
+    ),
+)
+_EACH_ONCE = (
+    "self.all(p, self.exists_one(q, q.name == p.name))",
+    "each parameter must have a name of its own",
+    lambda parameters: len({each["name"] for each in parameters}) == len(parameters),
+)
+_GRID = (
+    f"self.algorithm != 'grid' || {_ALL_CATEGORICAL}",
+    "a grid needs categorical parameters: list the values",
+    lambda search: search["algorithm"] != "grid" or _all_categorical(search),
+)
+_ENOUGH = (
+    f"!has(self.numTrials) || !{_ALL_CATEGORICAL} || self.numTrials <= {_COMBINATIONS}",
+    "numTrials must not be more than the combinations of all values",
+    lambda search: not _all_categorical(search) or search.get("numTrials", 1) <= _combinations(search),
+)
+_BUSY = (
+    f"self.parallelTrials <= self.repeats * (has(self.numTrials) ? self.numTrials : {_USUAL_TRIALS})",
+    "parallelTrials must not be more than numTrials x repeats",
+    lambda search: search["parallelTrials"] <= search["repeats"] * search.get("numTrials", _USUAL_TRIALS),
+)
+SEARCH_NAMES_PRESET = (
+    f"!has(self.search) || self.model.preset != '{AUTO_PRESET}'",
+    "search needs a preset to vary: auto chooses by corpus and minutes, so name another spec.model.preset",
+    lambda spec: "search" not in spec or spec["model"]["preset"] != AUTO_PRESET,
+)
+SEARCH_OR_OVERRIDE = (
+    "!has(self.search) || !has(self.model.overrides) || self.search.parameters.all(p, !({}))".format(
+        " || ".join(f"p.name == '{name}' && has(self.model.overrides.{name})" for name in _SETTINGS)
+    ),
+    "a parameter of search must not be in model.overrides, too: remove it from one of them",
+    lambda spec: (
+        not {each["name"] for each in spec.get("search", {}).get("parameters", ())}
+        & {*spec["model"].get("overrides", ())}
+    ),
+)
+SEARCH_STARTS_AFRESH = (
+    "!has(self.search) || !self.training.warmStart",
+    "search and training.warmStart cannot be combined: keep one of them",
+    lambda spec: "search" not in spec or not spec["training"]["warmStart"],
+)
+
+
+def _all_categorical(search: Mapping[str, Any]) -> bool:
+    return all("categorical" in each for each in search["parameters"])
+
+
+def _combinations(search: Mapping[str, Any]) -> int:
+    return math.prod(len(each["categorical"]["values"]) for each in search["parameters"])
+
+
+class Bounds(ApiModel):
+    """A range of numbers, each equally likely."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_MIN_BELOW_MAX))
+
+    min: Annotated[str, decimal(), AS_DECIMAL]
+    """Least value."""
+    max: Annotated[str, decimal(), AS_DECIMAL]
+    """Greatest value."""
+
+
+class LogBounds(Bounds):
+    """A range of positive numbers, each order of magnitude equally likely."""
+
+    min: Annotated[str, decimal(above=0), AS_DECIMAL]
+    """Least value, above 0."""
+
+
+class Choices(ApiModel):
+    """A list of values, each equally likely."""
+
+    values: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=12)]], Field(min_length=1, max_length=_MAX_VALUES)
+    ]
+    """The values, as texts."""
+
+
+class Parameter(ApiModel):
+    """A hyperparameter that the trials differ in: exactly one of uniform, logUniform and categorical."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_KIND, *_allowed_values()))
+
+    name: Annotated[str, Field(json_schema_extra={"enum": list(_SETTINGS)})]
+    """Name of a field of spec.model.overrides."""
+    uniform: Bounds | None = None
+    """A range of numbers, each equally likely."""
+    log_uniform: LogBounds | None = None
+    """A range of positive numbers, each order of magnitude equally likely."""
+    categorical: Choices | None = None
+    """A list of values, each equally likely."""
+
+
+class Search(ApiModel):
+    """Many trainings with other hyperparameters, the best of which writes the script."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_GRID, _ENOUGH, _BUSY))
+
+    parameters: Annotated[
+        list[Parameter],
+        Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=rules(_EACH_ONCE)),
+    ]
+    """What the trials differ in."""
+    algorithm: Literal["random", "grid", "halving"] = "random"
+    """random draws values, grid takes all combinations in order, halving draws and trains in rounds: after each round
+    only the better half of the trials continues, for twice the epochs."""
+    num_trials: Annotated[int, Field(ge=1, le=MAX_TRIALS)] | None = None
+    """Number of trials. Absent: 8, or all combinations if there are fewer."""
+    parallel_trials: Annotated[int, Field(ge=1, le=64)] = 1
+    """Number of trials trained at the same time, each on a worker with the resources of spec.training."""
+    repeats: Annotated[int, Field(ge=1, le=10)] = 1
+    """Seeds that each trial is trained with; trials are compared by the mean."""
+    seed: Seed = 0
+    """Random seed; the same seed draws the same trials."""
+    max_failed_trials: Annotated[int, Field(ge=0, le=MAX_TRIALS)] | None = None
+    """Failed trials beyond which the search fails. Absent: half of the trials."""
+
+    @property
+    def trials(self) -> int:
+        """The number of trials."""
+        if self.num_trials is not None:
+            return self.num_trials
+        choices = [each.categorical for each in self.parameters]
+        combinations = math.prod(len(each.values) if each else _USUAL_TRIALS for each in choices)
+        return min(_USUAL_TRIALS, combinations)
+
+    @property
+    def failures_allowed(self) -> int:
+        """How many trials may fail."""
+        return self.trials // 2 if self.max_failed_trials is None else self.max_failed_trials

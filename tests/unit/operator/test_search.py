@@ -1,0 +1,194 @@
+"""Which trials a search has, what each round of halving continues, and what is read of the results."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings, trials
+from scriptmodel_operator.observe.trials import read_results
+from scriptmodel_operator.pachyderm.values import RepoRef
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
+RATE = {"name": "learningRate", "logUniform": {"min": "0.002", "max": "0.02"}}
+UNITS = {"name": "hiddenUnits", "categorical": {"values": ["200", "300", "400"]}}
+LAYERS = {"name": "layers", "uniform": {"min": "1", "max": "2"}}
+
+
+def search(*parameters: dict[str, Any], **fields: Any) -> Search:
+    return Search.model_validate({"parameters": list(parameters or (DROPOUT, RATE, UNITS)), **fields})
+
+
+def halving(trials: int, **fields: Any) -> Search:
+    return search(algorithm="halving", numTrials=trials, **fields)
+
+
+def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> dict[str, RunResult]:
+    """Return the results after a job; `t0003=1.5` is the value of trial 3, or `t0003="diverged"` its failure.
+
+    Otherwise a trial with a smaller number is better.
+    """
+    after = {}
+    for folder in found.folders:
+        outcome = outcomes.get(f"t{folder.name.replace('.', '_')}", float(folder.name[:4]))
+        old = results.get(folder.name)
+        if old and old.given == folder.given:
+            after[folder.name] = old  # skipped
+        elif isinstance(outcome, str):
+            after[folder.name] = RunResult(folder.given, "failed", outcome)
+        else:
+            state = "complete" if folder.given.share == "1" else "paused"
+            after[folder.name] = RunResult(folder.given, state, value=outcome, perplexity=math.exp(outcome))
+    return after
+
+
+def continued(found: Plan) -> dict[str, str]:
+    """Return the share of each run whose state is copied."""
+    return {each.name: each.given.share for each in found.folders if each.checkpoint == "copy"}
+
+
+def test_the_same_seed_draws_the_same_trials_and_more_trials_leave_those_before() -> None:
+    drawn = trials(search(numTrials=16))
+    assert drawn == trials(search(numTrials=200))[:16]
+    assert drawn[0] == {"dropout": "0.2108", "learningRate": "0.006287", "hiddenUnits": "200"}
+    assert drawn != trials(search(numTrials=16, seed=1))
+    assert all(0.2 <= float(each["dropout"]) <= 0.6 and 0.002 <= float(each["learningRate"]) <= 0.02 for each in drawn)
+
+
+def test_whole_numbers_are_whole_reach_both_bounds_and_are_drawn_once_where_possible() -> None:
+    assert {each["layers"] for each in trials(search(LAYERS, numTrials=2))} == {"1", "2"}
+    assert len(trials(search(LAYERS, numTrials=9))) == 9
+    size = {"name": "vocabularySize", "logUniform": {"min": "16", "max": "1000000"}}
+    assert sum(int(each["vocabularySize"]) < 4000 for each in trials(search(size, numTrials=256))) in range(90, 166)
+
+
+def test_a_grid_has_all_combinations_in_order_as_many_as_are_requested() -> None:
+    rates = {"name": "learningRate", "categorical": {"values": ["1e-3", "0.10"]}}
+    found = [tuple(each.values()) for each in trials(search(UNITS, rates, algorithm="grid", numTrials=4))]
+    assert found == [("200", "0.001"), ("200", "0.1"), ("300", "0.001"), ("300", "0.1")]
+    assert search(UNITS, algorithm="grid").trials == 3
+    assert search().trials == 8
+
+
+def test_a_random_search_has_one_round_of_whole_runs_with_a_folder_for_each_seed() -> None:
+    found = plan(search(numTrials=2, repeats=2), 5, {})
+    assert [each.name for each in found.folders] == ["0001.1", "0001.2", "0002.1", "0002.2"]
+    assert json.loads(found.folders[1].given.text()) == {
+        "parameters": {"dropout": "0.2108", "learning_rate": "0.006287", "hidden_units": "200"},
+        "seed": 6,
+        "share": "1",
+    }
+    results = trained(found, {}, t0001_1=3.0, t0001_2=1.0, t0002_1="killed", t0002_2=1.5)
+    after = plan(search(numTrials=2, repeats=2), 5, results)
+    assert (after.finished, after.winner, after.failure) == (True, "0002.2", "")
+    assert plan(search(numTrials=3, repeats=2), 5, results).folders[:4] == after.folders
+
+
+def test_the_better_half_of_each_round_continues_and_the_last_round_is_whole() -> None:
+    spec = halving(6)
+    assert rounds(spec) == ["1/4", "1/2", "1"]
+    first = plan(spec, 0, {})
+    assert [each.given.share for each in first.folders] == ["1/4"] * 6
+    results = trained(first, {}, t0001=9.0, t0002="diverged")
+    second = plan(spec, 0, results, "d1:a")
+    assert continued(second) == {"0003": "1/2", "0004": "1/2", "0005": "1/2"}
+    assert [each.given for each in second.folders if each.checkpoint == "none"] == [
+        results[name].given for name in ("0001", "0002", "0006")
+    ]
+    results = trained(second, results)
+    third = plan(spec, 0, results, "d1:a")
+    assert continued(third) == {"0003": "1", "0004": "1"}
+    assert [each.checkpoint for each in third.folders] == ["none", "none", "copy", "copy", "keep", "none"]
+    results = trained(third, results, t0003=4.5)
+    last = plan(spec, 0, results, "d1:a")
+    assert (last.round, last.finished, last.winner) == (3, True, "0004")
+    assert [each.trial for each in standings(spec, 0, results, "d1:a")] == [4, 3, 5, 6, 1, 2]
+
+
+def test_states_of_another_corpus_are_not_continued() -> None:
+    spec = halving(4)
+    results = trained(plan(spec, 0, {}), {})
+    results = trained(plan(spec, 0, results, "d1:a"), results)
+    again = plan(spec, 0, results, "d1:b")
+    assert (again.round, continued(again)) == (1, {})
+    assert {each.given.share for each in again.folders} == {"1/2"}
+
+
+def test_the_next_best_continue_if_all_of_a_round_fail() -> None:
+    spec = halving(6, maxFailedTrials=6)
+    results = trained(plan(spec, 0, {}), {})
+    results = trained(plan(spec, 0, results), results, t0001="killed", t0002="killed", t0003="killed")
+    found = plan(spec, 0, results)
+    assert continued(found) == {"0004": "1/2", "0005": "1/2", "0006": "1/2"}
+    results = trained(found, results, t0004="killed", t0005="killed", t0006="killed")
+    assert plan(spec, 0, results).failure == "all 6 trials failed"
+
+
+def test_new_trials_catch_up_and_nothing_is_repeated() -> None:
+    results: Mapping[str, RunResult] = {}
+    for _ in range(3):
+        results = trained(plan(halving(6), 0, results), results)
+    more = plan(halving(8), 0, results)
+    assert [each.given for each in more.folders[:6]] == [results[f"000{number}"].given for number in range(1, 7)]
+    results = trained(more, results, t0007=0.5)
+    assert continued(plan(halving(8), 0, results)) == {"0007": "1/2"}
+
+
+def test_a_run_that_a_budget_ended_competes_with_what_it_has() -> None:
+    spec = halving(4)
+    results = trained(plan(spec, 0, {}), {})
+    results["0001"] = replace(results["0001"], state="complete")
+    second = plan(spec, 0, results)
+    assert continued(second) == {"0002": "1"}
+    last = plan(spec, 0, trained(second, results))
+    assert (last.finished, last.winner) == (True, "0001")
+
+
+def test_a_search_fails_when_more_trials_fail_than_allowed() -> None:
+    failed = {"t0001": "diverged", "t0002": "killed"}
+    for allowed, failure in ((1, "2 of 4 trials failed, more than 1"), (2, ""), (None, "")):
+        spec = search(numTrials=4, maxFailedTrials=allowed)
+        found = plan(spec, 0, trained(plan(spec, 0, {}), {}, **failed))
+        assert (found.failure, found.winner) == (failure, "0003")
+
+
+HOSTILE = [
+    b"",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"state": "won"}',
+    b'{"state": ["complete"]}',
+    b'{"state": "complete", "value": "' + b"9" * 1024 * 1024,
+]
+
+
+@pytest.mark.parametrize("content", HOSTILE, ids=lambda content: content[:20].decode(errors="replace"))
+def test_a_run_without_a_valid_record_has_failed(content: bytes) -> None:
+    assert _read({"/0001/trial.json": content, "/0001/model/weights.h5": b""}).state == "failed"
+    assert _read({}).reason == "error"
+
+
+def test_figures_that_make_no_sense_are_left_out_of_a_record() -> None:
+    record = {"state": "failed", "reason": {"a": 1}, "message": "a\x1b[31mb\n" * 999, "epochs": 1e300, "value": "best"}
+    found = _read({"/0001/trial.json": json.dumps(record).encode()})
+    assert (found.state, found.reason, found.epochs, found.value) == ("failed", "error", None, None)
+    assert found.message.startswith("ab ab")
+    assert len(found.message) <= 1000
+
+
+def _read(output: dict[str, bytes]) -> RunResult:
+    """Return the result of the only trial."""
+    pachyderm, (repo, made) = FakePachyderm(), (RepoRef("default", "trials"), RepoRef("default", "train"))
+    given = plan(search(numTrials=1), 0, {}).folders[0].given
+    pachyderm.files[repo, "a"] = {"/0001/trial.json": given.text(), "/0001/checkpoint.npz": b"", "/trial.json": b""}
+    pachyderm.files[made, "b"] = output
+    found = read_results(pachyderm, (repo, "a"), (made, "b"))
+    assert {folder: result.given for folder, result in found.items()} == {"0001": given}
+    return found["0001"]
