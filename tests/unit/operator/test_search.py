@@ -12,8 +12,9 @@ import pytest
 
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings, trials
-from scriptmodel_operator.observe.trials import read_results
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.observe.progress import LogDigest, read_line
+from scriptmodel_operator.observe.trials import leaderboard, read_results
+from scriptmodel_operator.pachyderm.values import LogLine, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -181,6 +182,31 @@ def test_figures_that_make_no_sense_are_left_out_of_a_record() -> None:
     assert (found.state, found.reason, found.epochs, found.value) == ("failed", "error", None, None)
     assert found.message.startswith("ab ab")
     assert len(found.message) <= 1000
+
+
+def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
+    spec = search(numTrials=4)
+    results = trained(plan(spec, 0, {}), {}, t0001="diverged")
+    del results["0003"], results["0004"]
+    log = LogDigest()
+    for event in (
+        {"event": "start", "trial": "0003", "epochs": 8},
+        {"event": "epoch", "trial": "0003", "epoch": 5, "valid_perplexity": 90.0},
+        {"event": "progress", "trial": "0003", "epoch": 6, "fraction": 0.5},
+        {"event": "start", "trial": "0004", "epochs": 8},
+        {"event": "trial", "trial": "0004", "state": "complete", "value": 1.5, "perplexity": 80.0, "epochs": 8},
+        {"event": "trial", "trial": "0003", "state": "won"},
+        {"event": "trial", "trial": "9" * 99, "state": "complete"},
+    ):
+        log = read_line(log, LogLine("job", json.dumps(event)))
+    shown = leaderboard(spec, 0, results, "", log.runs)
+    assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
+        (4, "complete", 80.0, 8, None),
+        (2, "complete", pytest.approx(math.exp(2)), None, None),
+        (3, "running", 90.0, 6, 8),
+        (1, "failed", None, None, None),
+    ]
+    assert (log.epoch, log.epochs) == (0, 0)
 
 
 def _read(output: dict[str, bytes]) -> RunResult:

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -27,6 +27,7 @@ WHOLE_RUN = "1"
 _MOST_DRAWS = 100
 _SIGNIFICANT_DIGITS = 4
 
+_BEST_FIRST = ("complete", "running", "paused", "waiting", "failed")
 State = Literal["waiting", "running", "paused", "complete", "failed"]
 Values = Mapping[str, str]
 """Values by the names that the spec has for them."""
@@ -146,11 +147,14 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
 
 
 def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> tuple[Standing, ...]:
-    """Return the trials, best first: complete ones, then those that came furthest, waiting ones, failed ones."""
-    board = _Board(search, seed, results, of)
-    order = {"complete": 0, "paused": 1, "waiting": 2, "failed": 3}
-    found = (each.standing() for each in board.trials)
-    return tuple(sorted(found, key=lambda each: (order[each.state], -each.round, _rank(each.value), each.trial)))
+    """Return the trials, best first."""
+    return best_first(each.standing() for each in _Board(search, seed, results, of).trials)
+
+
+def best_first(found: Iterable[Standing]) -> tuple[Standing, ...]:
+    """Sort trials: by state, those that came further before the others, then by value."""
+    order = _BEST_FIRST.index
+    return tuple(sorted(found, key=lambda each: (order(each.state), -each.round, _rank(each.value), each.trial)))
 
 
 def _drawn(search: Search, number: str) -> Values:

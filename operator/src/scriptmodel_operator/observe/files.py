@@ -5,15 +5,19 @@ A figure that is no sensible number counts as missing; anything else that does n
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
+from scriptmodel_operator.desired.search import RunInput, RunResult
 from scriptmodel_operator.observe.untrusted import device_status, number, short_text, whole
 
 _LONGEST_WORD = 200
+_LONGEST_MESSAGE = 1000
 _VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
+_REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
+"""Why a run of a search failed."""
 _SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 
@@ -110,3 +114,21 @@ class GenerationFile(BaseModel):
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
     temperature: Annotated[Figure, Field(validation_alias=AliasPath("sampling", "temperature"))] = None
     """The temperature that the scripts were written at."""
+
+
+class TrialRecord(BaseModel):
+    """trial.json in the output of a run of a search, and the event `trial` at its end."""
+
+    state: Literal["paused", "complete", "failed"]
+    reason: Annotated[str, BeforeValidator(lambda value: value if value in _REASONS else "error")] = ""
+    message: Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_MESSAGE))] = ""
+    epochs: Count = None
+    epochs_total: Count = None
+    value: Figure = None
+    perplexity: Figure = None
+    seconds: Figure = None
+    gpu_seconds: Figure = None
+
+    def result(self, given: RunInput) -> RunResult:
+        """Return it as the result of the run that trained what is `given`."""
+        return RunResult(given, **self.model_dump())

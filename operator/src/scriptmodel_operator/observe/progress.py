@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
+from scriptmodel_operator.observe.files import TrialRecord
 from scriptmodel_operator.observe.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.pachyderm.values import LogLine
 
@@ -21,6 +25,9 @@ NO_GPU = "no-gpu"
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
+_MOST_RUNS = 2560
+_OF_THE_JOB = ("device", "warning", "error")
+"""Events of a run of a search that are kept for the whole job, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,10 @@ class LogDigest:
     """How the process ended, as the worker reports it."""
     worker_error: str = ""
     """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
+    runs: Mapping[str, LogDigest] = field(default_factory=dict)
+    """What concerns one run of a search, by its folder in the repo of trials."""
+    ended: TrialRecord | None = None
+    """How a run of a search ended."""
 
     @property
     def percent(self) -> int | None:
@@ -85,8 +96,18 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
         if not shown.strip() or counted.tail[-1:] == (shown,):  # each attempt of a job repeats it
             return counted
         return replace(counted, tail=(*counted.tail, shown)[-TAIL_LINES:])
-    reader = _READERS.get(str(event.get("event")))
-    return reader(counted, event) if reader else counted
+    name, run = str(event.get("event")), short_text(event.get("trial"), _LONGEST_WORD)
+    reader = _READERS.get(name)
+    if reader and run:
+        counted = _with_run(counted, run, reader(counted.runs.get(run, LogDigest()), event))
+    return reader(counted, event) if reader and (not run or name in _OF_THE_JOB) else counted
+
+
+def _with_run(digest: LogDigest, name: str, run: LogDigest) -> LogDigest:
+    """Return the digest with that of a run; another image may name any number of them."""
+    if name not in digest.runs and len(digest.runs) >= _MOST_RUNS:
+        return digest
+    return replace(digest, runs={**digest.runs, name: run})
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
@@ -170,6 +191,13 @@ def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     return replace(digest, error=f"{message} ({hint})" if hint else message)
 
 
+def _trial(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
+    try:
+        return replace(digest, ended=TrialRecord.model_validate(event))
+    except ValidationError:
+        return digest
+
+
 _READERS = {
     "start": _start,
     "resumed": _resumed,
@@ -178,4 +206,5 @@ _READERS = {
     "warning": _warning,
     "device": _device,
     "error": _error,
+    "trial": _trial,
 }

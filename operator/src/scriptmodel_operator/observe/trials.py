@@ -1,25 +1,33 @@
-"""Reads what the runs of a search came to, from the output of training. Any image may have written it: nothing in it is
-trusted. What was trained is read from the repo of trials, which the operator writes.
+"""Reads what the runs of a search came to, from the output of training and from its log. Any image may have written
+these: nothing in them is trusted. What was trained is read from the repo of trials, which the operator writes.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from dataclasses import replace
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from scriptmodel_operator.desired.search import TRIAL_FILE, RunInput, RunResult
-from scriptmodel_operator.observe.files import Count, Figure
-from scriptmodel_operator.observe.untrusted import short_text
-from scriptmodel_operator.pachyderm.errors import NotFoundError
+from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.desired.search import (
+    TRIAL_FILE,
+    RunInput,
+    RunResult,
+    Standing,
+    best_first,
+    plan,
+    standings,
+)
+from scriptmodel_operator.observe.files import TrialRecord
+from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
 
+_FILES = f"/*/{TRIAL_FILE}"
 _MAX_FILE = 1024 * 1024
-_LONGEST_MESSAGE = 1000
-_REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
 Place = tuple[RepoRef, str]
 """A repo and a commit."""
 
@@ -32,23 +40,9 @@ class _Given(BaseModel):
     share: str
     of: str = ""
 
-
-class TrialFile(BaseModel):
-    """The record of a run: trial.json in the output of training, or the event at its end."""
-
-    state: Literal["paused", "complete", "failed"]
-    reason: Annotated[str, BeforeValidator(lambda value: value if value in _REASONS else "error")] = ""
-    message: Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_MESSAGE))] = ""
-    epochs: Count = None
-    epochs_total: Count = None
-    value: Figure = None
-    perplexity: Figure = None
-    seconds: Figure = None
-    gpu_seconds: Figure = None
-
-    def result(self, given: RunInput) -> RunResult:
-        """Return it as the result of the run that trained what is `given`."""
-        return RunResult(given, **self.model_dump())
+    def input(self) -> RunInput:
+        values = {to_camel(name): text for name, text in self.parameters.items()}
+        return RunInput(values, self.seed, self.share, self.of)
 
 
 def read_results(gateway: Gateway, trials: Place, output: Place) -> Mapping[str, RunResult]:
@@ -56,26 +50,51 @@ def read_results(gateway: Gateway, trials: Place, output: Place) -> Mapping[str,
 
     `trials` is the commit that the job read, `output` the one that it made. A run without a valid record has failed.
     """
+    records = gateway.read_files(*output, _FILES, _MAX_FILE)
+    given = read_inputs(gateway, trials)
+    return {folder: _result(records.get(f"/{folder}/{TRIAL_FILE}", b""), given[folder], folder) for folder in given}
+
+
+def read_inputs(gateway: Gateway, trials: Place) -> Mapping[str, RunInput]:
+    """Return what each run of a commit of the repo of trials trains, by its folder; others' files are left out."""
     found = {}
-    for path in sorted(gateway.walk_files(*trials)):
-        folder, _, name = path.strip("/").rpartition("/")
-        given = _given(gateway, trials, path) if folder and name == TRIAL_FILE else None
-        if given is not None:
-            found[folder] = _result(gateway, output, path, given)
+    for path, content in sorted(gateway.read_files(*trials, _FILES, _MAX_FILE).items()):
+        try:
+            found[path.split("/")[1]] = _Given.model_validate_json(content).input()
+        except ValueError:
+            continue
     return found
 
 
-def _given(gateway: Gateway, place: Place, path: str) -> RunInput | None:
-    """Return what a run trained; None if somebody else wrote the file."""
+def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
     try:
-        read = _Given.model_validate_json(gateway.read_file(*place, path, _MAX_FILE))
-    except (NotFoundError, ValueError):
-        return None
-    return RunInput({to_camel(name): text for name, text in read.parameters.items()}, read.seed, read.share, read.of)
+        return TrialRecord.model_validate_json(record).result(given)
+    except ValueError:
+        message = f"/{folder}/{TRIAL_FILE} has no valid record of the run; is the image a trainer's?"
+        return RunResult(given, "failed", "error", message)
 
 
-def _result(gateway: Gateway, place: Place, path: str, given: RunInput) -> RunResult:
-    try:
-        return TrialFile.model_validate_json(gateway.read_file(*place, path, _MAX_FILE)).result(given)
-    except (NotFoundError, ValueError):
-        return RunResult(given, "failed", "error", f"{path} has no valid record of the run; is it a trainer's image?")
+def leaderboard(
+    search: Search, seed: int, results: Mapping[str, RunResult], of: str, runs: Mapping[str, LogDigest]
+) -> tuple[Standing, ...]:
+    """Return the trials, best first, with what the log of the running job says of its `runs`."""
+    given = {each.name: each.given for each in plan(search, seed, results, of).folders}
+    ended = {name: run.ended.result(given[name]) for name, run in runs.items() if run.ended and name in given}
+    running = defaultdict(list)
+    for name in given:
+        if name in runs and name not in ended:
+            running[int(name.partition(".")[0])].append(runs[name])
+    found = standings(search, seed, {**results, **ended}, of)
+    return best_first(_running(each, running[each.trial]) if each.trial in running else each for each in found)
+
+
+def _running(standing: Standing, runs: list[LogDigest]) -> Standing:
+    """Return the standing of a trial that is trained: how far the run is that is behind the others."""
+    behind = min(runs, key=lambda run: (run.epoch, run.fraction))
+    return replace(
+        standing,
+        state="running",
+        perplexity=behind.best_perplexity or standing.perplexity,
+        epochs=behind.epoch or standing.epochs,
+        epochs_total=behind.epochs or standing.epochs_total,
+    )
