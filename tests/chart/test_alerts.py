@@ -45,7 +45,7 @@ def exported() -> dict[str, set[str]]:
     store = Store(EchoFilter())
     metrics = Metrics(store)
     metrics.clock_skew(0.1)
-    metrics.pachyderm_version("2.12.0", "yes")
+    metrics.pachyderm_version("pachd", "2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})
     metrics.called("ListJob", "OK", 0.25)

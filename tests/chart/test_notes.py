@@ -26,6 +26,8 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
             ["rbac.aggregateEdit=true", "in values.yaml first what it grants", "kubectl delete scriptmodels --all -A"],
         ),
         ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
+        ({}, ["that localpach answers", "scriptmodel push plays/ --repo plays --create", "ml-workers"]),
+        ({"pachd": {"address": "pachd.pachyderm:30650"}}, ["that pachd answers", "in Pachyderm's namespace"]),
         (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
     ],
 )

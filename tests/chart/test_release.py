@@ -16,6 +16,7 @@ import pytest
 from dev.generate.chart import CHART, NAMESPACE
 from dev.processes import free_port
 from dev.stack import ControlPlane, Localpach, Operator
+from localpach import __version__
 from tests.chart.conftest import account_kubeconfig
 from tests.chart.node import Node, until
 from tests.chart.rendering import PACHD, Object, Values, command, environment, merged, run_helm
@@ -138,7 +139,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     assert check.returncode == 0, said
     assert "ok      the API server serves scriptmodel.dev/v1alpha1\n" in said
     assert f"ok      ScriptModel 'shakespeare' is accepted in namespace '{NAMESPACE}' (dry run)\n" in said
-    assert f"ok      pachd 2.7.8 answers at {localpach.address}\n" in said
+    assert f"ok      localpach {__version__} answers at {localpach.address}\n" in said
     node.pod_ended(f"{OPERATOR}-check", well=True)
     out, _ = helm.communicate(timeout=90)
     assert helm.returncode == 0, out

@@ -11,14 +11,13 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.versions import ServerVersion
 
 
 @cache
 def release_of(address: str) -> tuple[int, int]:
     """Return the release of a server, such as (2, 12)."""
     with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
-        found = ServerVersion.parse(gateway.server_version())
+        found = gateway.server_version()
     return found.major, found.minor
 
 
@@ -29,6 +28,6 @@ def server_met() -> str:
         return f"Pachyderm: localpach, as pachd {'.'.join(map(str, VERSION))}"
     try:
         with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
-            return f"Pachyderm: {ServerVersion.parse(gateway.server_version()).verdict} (at {address})"
-    except (PachydermError, ValueError) as error:
+            return f"Pachyderm: {gateway.server_version().verdict} (at {address})"
+    except PachydermError as error:
         return f"Pachyderm: {error}"

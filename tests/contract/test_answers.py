@@ -28,7 +28,7 @@ def meaning(answer: Answer) -> str:
 def test_the_server_answers_as_recorded_for_its_version(pachd_address: str, request: pytest.FixtureRequest) -> None:
     address = pachd_address or request.getfixturevalue("exclusive").address
     with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
-        version = gateway.server_version()
+        version = str(gateway.server_version())
     assert version in versions(), f"record the answers of {version}: python -m tests.contract.answers.record {address}"
     known = answers(version)
     found = recorded(address)

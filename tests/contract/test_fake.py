@@ -106,8 +106,9 @@ def steps(gateway: Gateway, settle: Callable[[], None]) -> Iterator[tuple[str, C
         return found.id if found else ""
 
     yield "projects", gateway.list_projects
+    yield "kind of engine", lambda: gateway.engine().partition("/")[0]
     yield "time", gateway.server_time
-    yield "version", gateway.server_version
+    yield "version", lambda: str(gateway.server_version())
     yield "head without a repo", lambda: gateway.branch_head(PLAYS)
     yield "jobs without a pipeline", lambda: gateway.list_pipeline_jobs(TRAIN, 10)
     yield "versions without a pipeline", lambda: gateway.list_pipeline_versions(TRAIN)

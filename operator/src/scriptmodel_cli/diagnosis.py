@@ -9,6 +9,7 @@ from typing import Any
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
 from scriptmodel_operator.api.conditions import conditions_of, one_line
+from scriptmodel_operator.api.engine import LOCALPACH, engine_name, engine_of
 from scriptmodel_operator.api.reasons import Reason
 
 Row = tuple[str, ...]
@@ -56,6 +57,11 @@ NEXT: Mapping[str, str] = {
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
 """The next step by reason; for any other reason the message itself says what to do."""
+_OF_LOCALPACH: Mapping[str, str] = {
+    Reason.WORKER_ERROR: "check localpach's volume: kubectl logs -A -l app.kubernetes.io/component=localpach",
+    Reason.PACHYDERM_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
+}
+"""The same where the object's engine is localpach."""
 
 
 JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
@@ -156,7 +162,7 @@ def next_step(found: Object, reason: str) -> str:
     """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    text = NEXT.get(reason, "")
+    text = (_OF_LOCALPACH if engine_name(engine_of(found)) == LOCALPACH else {}).get(reason) or NEXT.get(reason, "")
     if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
         text = _REGENERATE
     if "{repo}" in text and not repo:

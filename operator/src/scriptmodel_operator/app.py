@@ -215,7 +215,7 @@ def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:
             return
         reported = version
         log.log(_LEVELS.get(version.support, logging.WARNING), "%s", version.verdict)
-        metrics.pachyderm_version(str(version), version.support.value)
+        metrics.pachyderm_version("localpach" if version.localpach else "pachd", str(version), version.support.value)
 
     return report
 

@@ -59,8 +59,8 @@ class Metrics:
         )
         self._pachyderm = gauge(
             "scriptmodel_pachyderm_info",
-            "1 for the version of pachd; certified is yes, no, newer or too old",
-            ["version", "certified"],
+            "1 for the version of the API of pachd or localpach; certified is yes, no, newer or too old",
+            ["engine", "version", "certified"],
         )
         self._skew: Gauge | None = None
         registry.register(ObjectCollector(store))
@@ -75,10 +75,10 @@ class Metrics:
             )
         self._skew.set(seconds)
 
-    def pachyderm_version(self, version: str, certified: str) -> None:
-        """Set the version of pachd, in place of an earlier one."""
+    def pachyderm_version(self, engine: str, version: str, certified: str) -> None:
+        """Set the version of pachd or localpach, in place of an earlier one."""
         self._pachyderm.clear()
-        self._pachyderm.labels(version, certified).set(1)
+        self._pachyderm.labels(engine, version, certified).set(1)
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call to Pachyderm; `code` is gRPC's."""

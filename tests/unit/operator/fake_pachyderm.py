@@ -33,6 +33,7 @@ from scriptmodel_operator.pachyderm.values import (
     StoredFile,
     Upload,
 )
+from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.unit.operator.pachyderm_state import PachydermState
 
 
@@ -55,8 +56,8 @@ class FakePachyderm(PachydermState):
 
     # --- reads
 
-    def server_version(self) -> str:
-        return "2.7.8"
+    def server_version(self) -> ServerVersion:
+        return ServerVersion(2, 7, 8)
 
     def engine(self) -> str:
         return self.engine_id

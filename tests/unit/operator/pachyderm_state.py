@@ -53,7 +53,7 @@ SCRIPT = b"[ JON ]: You know nothing .\n"
 class PachydermState:
     """What a Pachyderm holds, what a test changes about it, and how commits and jobs follow from each other."""
 
-    engine_id: str = "engine-a"
+    engine_id: str = "localpach/a"
     projects: set[str] = field(default_factory=lambda: {"default"})
     pipeline_limit: int = 16
     calls: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ import pytest
 from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import as_value, next_step, why
 from scriptmodel_cli.screen import screen_of
+from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
 from tests.unit.operator.terminal import CREATED, as_object, plain, training_world
 from tests.unit.operator.world import World, scriptmodel, trained_world
@@ -55,6 +56,9 @@ def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> Non
 def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     step = next_step(as_object(trained_world()), reason)
     assert "{" not in step
+    of_localpach = as_object(trained_world())
+    of_localpach["metadata"]["annotations"] = {ENGINE: "localpach/1"}
+    assert "pachd" not in next_step(of_localpach, reason)
     assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
 
 

@@ -246,7 +246,7 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
         """Return the answer of the first call that succeeds: calls fail until kubectl has been started again."""
         for _ in range(600):
             with suppress(UnavailableError):
-                return gateway.server_version()
+                return str(gateway.server_version())
             time.sleep(0.1)
         return "no answer"
 

@@ -15,7 +15,7 @@ from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.inbox import deleted
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from tests.unit.operator.controlling import (
     KEY,
@@ -61,17 +61,25 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        assert kube.raw["metadata"]["annotations"] == {ENGINE: "engine-a"}
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "localpach/a"}
         assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
         made = dict(pachyderm.pipelines)
-        pachyderm.engine_id = "engine-b"
+        pachyderm.fault = lambda call: UnavailableError(call, "gone")
+        with pytest.raises(PachydermError):
+            await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert message(kube).startswith("localpach does not answer (list_projects: gone): check that localpach runs")
+        pachyderm.fault = lambda _call: None
+        pachyderm.engine_id = "pachyderm/b"
         pachyderm.pipelines.clear()
         pachyderm.calls.clear()
         await found.snapshots.latest(time.monotonic())
         with pytest.raises(RetryError):
             await found.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-        assert "remove the annotation scriptmodel.dev/engine" in message(kube)
+        words = "its pipelines were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
+        assert message(kube).startswith(words)
         assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.metrics.render()
 
         pachyderm.pipelines.update(made)  # as in a copy of the other engine
@@ -84,10 +92,10 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
 
 
 async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:
-    async with controller(raw_object(SPEC, annotations={ENGINE: "engine-a"})) as (found, kube, pachyderm):
+    async with controller(raw_object(SPEC, annotations={ENGINE: "localpach/a"})) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await found.snapshots.latest(time.monotonic())
-        pachyderm.engine_id = "engine-b"
+        pachyderm.engine_id = "pachyderm/b"
         pachyderm.calls.clear()
         with pytest.raises(RetryError):
             await found.reconcile(KEY)
@@ -95,7 +103,7 @@ async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_a
         kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
         found.store.put(raw)
         await settled(found)
-        assert kube.raw["metadata"]["annotations"] == {ENGINE: "engine-b"}
+        assert kube.raw["metadata"]["annotations"] == {ENGINE: "pachyderm/b"}
         assert len(pachyderm.pipelines) == 2
 
 

@@ -94,13 +94,13 @@ async def test_the_operators_writer_writes_to_the_file_and_a_later_run_continues
     assert (model.namespace, model.generation) == ("ml", 1)
     assert not objects.is_reconciled
     raw = objects.raw
-    assert await claim(objects, raw, "engine-a")
+    assert await claim(objects, raw, "localpach/a")
     with pytest.raises(KubeConflictError):
-        await claim(objects, raw, "engine-a")
+        await claim(objects, raw, "localpach/a")
     status = {"lastHandledReconcileAt": model.reconcile_at}
     await write_status(objects, parse_object(objects.raw), status)
     assert objects.is_reconciled
-    assert parse_object(objects.raw).engine == "engine-a"
+    assert parse_object(objects.raw).engine == "localpach/a"
     later = Objects(tmp_path / "object.json")
     later.apply(documents(suspend=True), "ml")
     again = parse_object(later.raw)

@@ -117,6 +117,14 @@ def test_a_version_is_certified_newer_or_too_old(version: str, support: Support,
     assert str(found) == version
 
 
+def test_localpach_is_named_with_its_own_version_and_the_one_that_it_behaves_like() -> None:
+    found = ServerVersion(2, 7, 8, localpach="0.1.0")
+    assert found.verdict == "localpach 0.1.0 has the API of pachd 2.7.8"
+    metrics = Metrics(Store(EchoFilter()))
+    version_reporter(metrics)(found)
+    assert b'info{certified="yes",engine="localpach",version="2.7.8"} 1.0' in metrics.render()
+
+
 def test_what_is_no_version_is_an_error() -> None:
     with pytest.raises(ValueError, match="not a version"):
         ServerVersion.parse("latest")
@@ -162,7 +170,7 @@ def test_the_log_and_a_metric_show_a_changed_version(caplog: pytest.LogCaptureFi
     assert levels == ["INFO", "WARNING", "WARNING", "ERROR"]
     assert caplog.messages[0] == "pachd 2.7.8 is certified"
     lines = [line for line in metrics.render().decode().splitlines() if line.startswith("scriptmodel_pachyderm_info")]
-    assert lines == ['scriptmodel_pachyderm_info{certified="too old",version="2.4.0"} 1.0']
+    assert lines == ['scriptmodel_pachyderm_info{certified="too old",engine="pachd",version="2.4.0"} 1.0']
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from python_pachyderm.proto.v2.admin import admin_pb2, admin_pb2_grpc
 from python_pachyderm.proto.v2.enterprise import enterprise_pb2, enterprise_pb2_grpc
 from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
+from localpach import __version__
 from localpach.errors import PachError
 from localpach.pfs import projects
 from localpach.store.database import Database
@@ -36,10 +37,10 @@ class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # gen
     """The version service."""
 
     def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:
-        """Return the version of Pachyderm that localpach behaves like."""
+        """Return the version of Pachyderm that localpach behaves like, with localpach's own as the commit."""
         major, minor, micro = VERSION
         return version_pb2.Version(
-            major=major, minor=minor, micro=micro, additional="", platform="localpach", git_commit="localpach"
+            major=major, minor=minor, micro=micro, additional="", platform="localpach", git_commit=__version__
         )
 
 

@@ -23,7 +23,7 @@ RETRAIN_AT = f"{GROUP}/retrain-at"
 PROMOTE = f"{GROUP}/promote"
 """Commit of a model that is held back by spec.promotion, or its first characters: its script is promoted anyway."""
 ENGINE = f"{GROUP}/engine"
-"""Id of the Pachyderm or localpach that the object's pipelines are made on; the operator sets it. Once it is removed,
+"""The Pachyderm or localpach that the object's pipelines are made on; the operator sets it. Once it is removed,
 the object starts anew on the one that the operator is connected to."""
 ADOPT = f"{GROUP}/adopt"
 """With the value "true", pipelines of our names without a mark, or with one of another cluster, are adopted."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scriptmodel_operator.api.identity import ADOPT, ENGINE, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.engine import engine_of
+from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key, PachydermNames, pachyderm_names
 from scriptmodel_operator.api.spec import ScriptModelSpec
@@ -37,7 +38,7 @@ class ScriptModel:
     """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     engine: str = ""
-    """Id of the Pachyderm that its pipelines are made on; empty before the operator has recorded it."""
+    """The Pachyderm or localpach that its pipelines are made on (`api/engine.py`); empty before it is recorded."""
     status: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -102,11 +103,6 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         engine=engine_of(raw),
         status=raw.get("status") or {},
     )
-
-
-def engine_of(raw: Mapping[str, Any]) -> str:
-    """Return the `engine` of an object as the API server sends it."""
-    return str((raw["metadata"].get("annotations") or {}).get(ENGINE, ""))
 
 
 def promoted_model(raw: Mapping[str, Any] | None) -> str:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
+from scriptmodel_operator.api.engine import engine_of
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, engine_of, parse_object
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
@@ -287,7 +288,7 @@ class Controller:
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(model.key) + 1
-        return problem_of(error, deleting=model.deleting, observing=observing, failures=failures)
+        return problem_of(error, model.engine, deleting=model.deleting, observing=observing, failures=failures)
 
     async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))

@@ -17,7 +17,7 @@ from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError
-from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+from scriptmodel_operator.pachyderm.versions import Support
 
 SMALLEST: Mapping[str, Any] = {
     "apiVersion": API_VERSION,
@@ -98,12 +98,12 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
     """Check that Pachyderm answers, has a version that the operator works with, and accepts the token."""
     gateway = PachydermGateway(target, UNLIMITED)
     try:
-        version = ServerVersion.parse(gateway.server_version())
-        yield Finding(True, f"pachd {version} answers at {target.address}")
+        version = gateway.server_version()
+        yield Finding(True, f"{version.server} answers at {target.address}")
         doubtful = version.support is not Support.CERTIFIED
         yield Finding(version.support is not Support.TOO_OLD, version.verdict, doubtful)
         projects = ", ".join(sorted(gateway.list_projects()))
-        yield Finding(True, f"pachd lets the operator list projects: {projects}")
+        yield Finding(True, f"it lets the operator list projects: {projects}")
     except AccessError as error:
         yield Finding(False, f"{advice(error)} ({error})")
     except PachydermError as error:

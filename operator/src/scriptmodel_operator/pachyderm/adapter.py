@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 
+from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
@@ -180,19 +181,23 @@ class PachydermGateway:
 
     def _read_version(self, what: str) -> ServerVersion:
         answer = self._call(what, self._connection.stubs.version.GetVersion, empty_pb2.Empty())
-        self._version = version = ServerVersion(answer.major, answer.minor, answer.micro, answer.additional)
+        localpach = answer.git_commit if answer.platform == LOCALPACH else ""
+        version = ServerVersion(answer.major, answer.minor, answer.micro, answer.additional, localpach)
+        self._version = version
         if self._found is not None:
             self._found(version)
         return version
 
     # --- reads
 
-    def server_version(self) -> str:
-        return str(self._read_version("asking pachd for its version"))
+    def server_version(self) -> ServerVersion:
+        return self._read_version("asking pachd for its version")
 
     def engine(self) -> str:
         what = "reading the id of Pachyderm"
-        return str(self._call(what, self._connection.stubs.admin.InspectCluster, admin.InspectClusterRequest()).id)
+        kind = LOCALPACH if self._read_version(what).localpach else PACHYDERM
+        found = self._call(what, self._connection.stubs.admin.InspectCluster, admin.InspectClusterRequest())
+        return f"{kind}/{found.id}" if found.id else ""
 
     def server_time(self) -> datetime:
         """Return the start time of an empty transaction, which ends with the call: no call returns the time."""

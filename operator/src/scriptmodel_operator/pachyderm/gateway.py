@@ -25,6 +25,7 @@ from scriptmodel_operator.pachyderm.values import (
     StoredFile,
     Upload,
 )
+from scriptmodel_operator.pachyderm.versions import ServerVersion
 
 
 class LogStream(Protocol):
@@ -38,11 +39,11 @@ class LogStream(Protocol):
 class Gateway(Protocol):
     """A Pachyderm server."""
 
-    def server_version(self) -> str:
-        """Return the version of pachd, such as 2.7.8."""
+    def server_version(self) -> ServerVersion:
+        """Return the version of pachd, or the one that localpach behaves like."""
 
     def engine(self) -> str:
-        """Return the id of the cluster, which its database keeps for life; empty if it has none."""
+        """Return which Pachyderm or localpach this is (`api/engine.py`): its database keeps the id for life."""
 
     def server_time(self) -> datetime:
         """Return the time on the clock of pachd."""

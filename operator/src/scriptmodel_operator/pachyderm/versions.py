@@ -35,6 +35,8 @@ class ServerVersion:
     minor: int
     micro: int
     suffix: str = field(default="", compare=False)
+    localpach: str = ""
+    """The version of the localpach that behaves like this one; empty for pachd itself."""
 
     @classmethod
     def parse(cls, text: str) -> ServerVersion:
@@ -46,6 +48,11 @@ class ServerVersion:
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.micro}{self.suffix}"
+
+    @property
+    def server(self) -> str:
+        """The program that answers, with its own version."""
+        return f"localpach {self.localpach}" if self.localpach else f"pachd {self}"
 
     @property
     def _release(self) -> tuple[int, int]:
@@ -75,7 +82,7 @@ class ServerVersion:
         """One sentence for a person: the version, whether it is certified, and what follows."""
         match self.support:
             case Support.CERTIFIED:
-                return f"pachd {self} is certified"
+                return f"{self.server} has the API of pachd {self}" if self.localpach else f"pachd {self} is certified"
             case Support.UNTESTED:
                 return f"pachd {self} is not certified ({_certified()} are); continuing"
             case Support.NEWER:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.engine import engine_name, engine_with_id
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
@@ -18,17 +18,22 @@ from scriptmodel_operator.pachyderm.errors import (
 
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""
-_ORPHAN_HINT = "; to release the object without Pachyderm, set deletionPolicy: Orphan"
 
 
-def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool = False, failures: int = 1) -> Problem:
-    """Return what happened and what to do. Stalled if retrying will not help, or has not helped `failures` times."""
-    hint = _ORPHAN_HINT if deleting else ""
+def problem_of(
+    error: PachydermError, engine: str = "", *, deleting: bool = False, observing: bool = False, failures: int = 1
+) -> Problem:
+    """Return what happened and what to do. Stalled if retrying will not help, or has not helped `failures` times.
+
+    `engine` is the one that the object is recorded on.
+    """
+    name = engine_name(engine)
+    hint = f"; to release the object without {name}, set deletionPolicy: Orphan" if deleting else ""
     match error:
         case UnavailableError():
             return Problem(
                 Reason.PACHYDERM_UNAVAILABLE,
-                f"Pachyderm does not answer ({error}): check that pachd runs and that the operator's --pachd "
+                f"{name} does not answer ({error}): check that {_process(name)} runs and that the operator's --pachd "
                 f"is its address; the operator keeps trying{hint}",
                 stalled=False,
             )
@@ -45,30 +50,35 @@ def problem_of(error: PachydermError, *, deleting: bool = False, observing: bool
         case OtherEngineError():
             return Problem(
                 Reason.OTHER_ENGINE,
-                f"its pipelines were made on Pachyderm {short_id(error.recorded)}, but the operator is connected to "
-                f"{short_id(error.found) or 'one without an id'}, where nothing is created or deleted: correct the "
-                f"operator's --pachd, or to start anew here, remove the annotation {ENGINE} of this object{hint}",
+                f"its pipelines were made on {engine_with_id(error.recorded)}, but the operator is connected to "
+                f"{engine_with_id(error.found)}, where nothing is created or deleted: correct the operator's --pachd, "
+                f"or to start anew here, remove the annotation {ENGINE} of this object{hint}",
             )
         case RefusedError():
-            return _refused(error, hint, observing=observing)
-    return _retrying(error, failures)
+            return _refused(error, name, hint, observing=observing)
+    return _retrying(error, name, failures)
 
 
-def _retrying(error: PachydermError, failures: int) -> Problem:
+def _retrying(error: PachydermError, name: str, failures: int) -> Problem:
     if failures < FAILURES_UNTIL_STALLED:
         return Problem(Reason.RETRYING, f"{error}; the operator tries again", stalled=False)
-    return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: see the logs of the operator and of pachd")
+    logs = f"see the logs of the operator and of {_process(name)}"
+    return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: {logs}")
 
 
-def _refused(error: RefusedError, hint: str, *, observing: bool) -> Problem:
+def _process(name: str) -> str:
+    return "pachd" if name == "Pachyderm" else name
+
+
+def _refused(error: RefusedError, name: str, hint: str, *, observing: bool) -> Problem:
     """Distinguish a refusal from an outage of Pachyderm's database or storage: the code of both is UNKNOWN.
 
     A read (`observing`) is never refused, so there it is an outage.
     """
     if observing and error.code == "UNKNOWN":
         text = (
-            f"Pachyderm answers but fails ({error}): see its log, and whether its database and its storage are there; "
+            f"{name} answers but fails ({error}): see its log, and whether its database and its storage are there; "
             f"the operator keeps trying{hint}"
         )
         return Problem(Reason.PACHYDERM_UNAVAILABLE, text, stalled=False)
-    return Problem(Reason.REFUSED, f"Pachyderm refused {error.what}: {error.detail}; correct what it names{hint}")
+    return Problem(Reason.REFUSED, f"{name} refused {error.what}: {error.detail}; correct what it names{hint}")
