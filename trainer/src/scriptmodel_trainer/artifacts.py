@@ -145,9 +145,11 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         versions=model.origin.versions,
         base=model.origin.base,
         plays={play.name: play.speakers for play in model.plays},
+        proper={play.name: play.proper for play in model.plays if play.proper},
         verse=frozenset(play.name for play in model.plays if play.verse),
         openings=tuple(sorted(model.lines.openings)),
         line_widths=model.lines.widths,
+        capitals=tuple(sorted(model.lines.capitals)),
         clitics=model.contractions.after,
         bound_words=model.contractions.bound,
         temperature=model.temperature,
@@ -213,7 +215,8 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
     contractions = Contractions(described.clitics, described.bound_words)
-    plays = tuple(Play(name, speakers, name in described.verse) for name, speakers in described.plays.items())
+    verse, proper = described.verse, described.proper
+    plays = tuple(Play(name, each, name in verse, proper.get(name, ())) for name, each in described.plays.items())
     return TrainedModel(
         origin,
         vocabulary,
@@ -224,7 +227,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         plays,
         contractions,
         described.temperature,
-        Lines(frozenset(described.openings), described.line_widths),
+        Lines(frozenset(described.openings), described.line_widths, frozenset(described.capitals)),
     )
 
 

@@ -36,9 +36,11 @@ class Description(Struct, frozen=True, kw_only=True):
     versions: Mapping[Text, Text]
     base: Base | None = None
     plays: Mapping[Name, tuple[Name, ...]] = {}
+    proper: Mapping[Name, tuple[Name, ...]] = {}  # names of people and places, by play
     verse: frozenset[Name] = frozenset()  # names of the plays in verse
     openings: tuple[Name, ...] = ()
     line_widths: Annotated[tuple[Count, ...], Meta(max_length=3)] = ()
+    capitals: tuple[Name, ...] = ()  # the markers after which sentences have one
     clitics: Mapping[Name, tuple[Name, ...]] = {}
     bound_words: tuple[Name, ...] = ()
     temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8

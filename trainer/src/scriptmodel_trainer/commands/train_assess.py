@@ -92,7 +92,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     known = frozenset(lexicon if vocabulary.spells else vocabulary.words)
     contractions = Contractions() if vocabulary.spells else contractions_of(train, lexicon, known)
     lines = lines_of(train, corpus.lines, lexicon, known)
-    plays = plays_of(corpus.plays, frozenset(vocabulary.names))
+    plays = plays_of(corpus.plays, frozenset(vocabulary.names), lexicon, known - lines.openings)
     return TrainedModel(
         origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions, lines=lines
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.events import Event
@@ -19,13 +20,15 @@ _OPENERS = (OPEN_BRACKET, OPEN_QUOTE)
 class PlayFacts:
     """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, and whether in verse.
 
-    The title is empty where the file is one play.
+    The title is empty where the file is one play. `capitalised` are the numbers of the words that have a capital within
+    a sentence.
     """
 
     file: str
     title: str
     speakers: tuple[str, ...]
     verse: bool
+    capitalised: array[int]
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class PlayCounts:
     names: Counter[str] = field(default_factory=Counter)
     spoken: int = 0
     lined: int = 0  # tokens of verse
+    capitalised: set[str] = field(default_factory=set)
 
     def add(self, event: Event, tokens: Sequence[str]) -> None:
         """Count an event, given its tokens."""
@@ -43,11 +47,14 @@ class PlayCounts:
             self.names.update(name for mark, name in itertools.pairwise(tokens) if mark == OPEN_NAME)
             self.spoken += len(tokens)
             self.lined += len(tokens) if "\n" in event.text else 0
+        pairs = itertools.pairwise(tokens)
+        self.capitalised.update(word for before, word in pairs if word[0].isupper() and before not in MARKERS)
 
-    def facts(self, file: str, *, alone: bool) -> PlayFacts:
-        """Return the facts of a play; the title of one that is `alone` in its file is left out."""
+    def facts(self, file: str, number: Callable[[str], int], *, alone: bool) -> PlayFacts:
+        """Return the facts of a play, given the `number` of a token; one that is `alone` in its file has no title."""
         speakers = tuple(name for name, _ in self.names.most_common())
-        return PlayFacts(file, "" if alone else self.title, speakers, self.lined > _VERSE * self.spoken)
+        verse, capitalised = self.lined > _VERSE * self.spoken, array("i", map(number, sorted(self.capitalised)))
+        return PlayFacts(file, "" if alone else self.title, speakers, verse, capitalised)
 
 
 def line_starts(text: str, tokens: Sequence[str]) -> list[int]:

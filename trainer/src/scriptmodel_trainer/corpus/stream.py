@@ -165,7 +165,7 @@ def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _Fil
     if scenes:
         scenes[0] = 1  # a file never shares a scene with the one before
     spoken = [play for play in plays if play.names]
-    facts = tuple(play.facts(source.name, alone=len(spoken) == 1) for play in spoken)
+    facts = tuple(play.facts(source.name, number, alone=len(spoken) == 1) for play in spoken)
     return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, lines, facts, tally)
 
 

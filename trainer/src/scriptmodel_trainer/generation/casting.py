@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,16 +20,21 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
 _MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
+_FEW = 3  # plays that have a name in common; of a few plays a quarter
 _DRAW = 0xCA57  # casts are drawn apart from words
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, whether in verse."""
+    """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, whether in verse.
+
+    `proper` are words with a capital that few other plays have: names of its people and places.
+    """
 
     name: str
     speakers: tuple[str, ...]
     verse: bool = False
+    proper: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +43,14 @@ class Cast:
 
     `voices` maps names that the model does not know to speakers of the model, with whose words they speak. `play` is
     the play that the cast was taken from, empty for a cast that was asked for. They may speak in `verse`, and of
-    those in their `company`; of anybody if that is empty.
+    anybody but `strangers`: the proper names of plays that are not theirs.
     """
 
     names: tuple[str, ...]
     voices: Mapping[str, str] = field(default_factory=dict)
     play: str = ""
     verse: bool = False
-    company: tuple[str, ...] = ()
+    strangers: frozenset[str] = frozenset()
 
     def voice(self, name: str) -> str:
         """Return the speaker of the model that stands for a name."""
@@ -56,15 +62,29 @@ class Cast:
         return renamed(script, lambda token: names.get(token, token))
 
 
-def plays_of(found: Iterable[PlayFacts], known: Collection[str]) -> tuple[Play, ...]:
-    """Return plays of the corpus with those speakers that are `known`, each in the form that is most frequent."""
-    plays = []
-    for facts in itertools.islice(found, _MOST_PLAYS):
+def plays_of(
+    found: Sequence[PlayFacts], known: Collection[str], lexicon: Sequence[str], proper: Collection[str]
+) -> tuple[Play, ...]:
+    """Return plays of the corpus with those speakers that are `known`, each in the form that is most frequent.
+
+    The numbers of the facts are those of `lexicon`; words of `proper` may be names.
+    """
+    plays, found = [], found[:_MOST_PLAYS]
+    used = Counter(itertools.chain.from_iterable(facts.capitalised for facts in found))
+    few = min(_FEW, max(1, len(found) // 4)) if len(found) > 1 else 0
+    for facts in found:
         speakers = one_form(name for name in facts.speakers if name in known)
         name = f"{facts.file}: {facts.title}" if facts.title else facts.file
+        own = tuple(lexicon[number] for number in facts.capitalised if used[number] <= few)
         if speakers:
-            plays.append(Play(name.encode(errors="replace").decode(), tuple(speakers[:_MOST_SPEAKERS]), facts.verse))
+            own, name = tuple(filter(proper.__contains__, own)), name.encode(errors="replace").decode()
+            plays.append(Play(name, tuple(speakers[:_MOST_SPEAKERS]), facts.verse, own))
     return tuple(plays)
+
+
+def name_parts(name: str) -> list[str]:
+    """Return the words of a name in small letters."""
+    return name.casefold().split("_")
 
 
 def one_form(names: Iterable[str]) -> list[str]:
@@ -131,15 +151,15 @@ class Casting:
         random = np.random.default_rng((*seed, _DRAW))
         play = self._play_of([*names, *heard], random)
         voices, verse = self._voices([*names, *heard], play), play.verse if play else self.verse
-        company = (*names, *heard, *voices.values(), *play.speakers) if play else ()
+        strangers = self._strangers({*names, *heard}, play) if play else frozenset()
         if names:
-            return Cast(tuple(dict.fromkeys(names)), voices, verse=verse, company=company)
+            return Cast(tuple(dict.fromkeys(names)), voices, verse=verse, strangers=strangers)
         shared = len(set(heard).intersection(play.speakers)) if play else 0
         if len(heard) > 1 and shared * 2 < len(heard):  # a scene of other people
-            return Cast(tuple(dict.fromkeys(heard)), voices, verse=verse, company=company)
+            return Cast(tuple(dict.fromkeys(heard)), voices, verse=verse, strangers=strangers)
         if play is None:
             return None
-        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name, verse, company)
+        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name, verse, strangers)
 
     def _token(self, name: str) -> str:
         token = self.find(name) or name_token(name)
@@ -156,6 +176,15 @@ class Casting:
         shared = [len(set(names).intersection(play.speakers)) for play in self._plays]
         best = [play for play, count in zip(self._plays, shared, strict=True) if count == max(shared)]
         return best[int(random.integers(len(best)))]
+
+    def _strangers(self, asked: Set[str], play: Play) -> frozenset[str]:
+        """Return the proper names of all plays but this one, and those of whoever is asked for and is not in it."""
+        others = asked - set(play.speakers)
+        own = {part for name in (*asked, *play.speakers) for part in name_parts(name)}
+        for each in self._plays:
+            if each is play or not others.isdisjoint(each.speakers):
+                own.update(map(str.casefold, each.proper))
+        return frozenset(word for each in self._plays for word in each.proper if word.casefold() not in own)
 
     def _voices(self, names: Sequence[str], play: Play | None) -> dict[str, str]:
         """Return a speaker of the model for each name that it does not know, those of the play first."""

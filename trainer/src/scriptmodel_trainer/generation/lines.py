@@ -1,4 +1,4 @@
-"""Where lines of verse begin in a script, and which words have a capital only there or at the start of a sentence.
+"""Where lines of verse begin in a script, where a capital must be, and which words have one only there.
 
 The tokens of verse keep the capital that a poet gives the first word of a line. So a script needs no token for the end
 of a line: a word that has no capital within sentences of prose begins one.
@@ -7,7 +7,7 @@ of a line: a word that has no capital within sentences of prose begins one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -30,6 +30,8 @@ _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
 _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
+_STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
+_MISPRINTS = 0.01  # share of the sentences that may begin small where all are meant to have a capital
 
 
 class Start(IntEnum):
@@ -42,14 +44,16 @@ class Start(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """How the corpus sets verse.
+    """How the corpus sets verse and capitals.
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
-    which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse.
+    which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. Sentences
+    have a capital after the markers `capitals`.
     """
 
     openings: frozenset[str] = frozenset()
     widths: tuple[int, ...] = ()
+    capitals: frozenset[str] = frozenset()
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -110,7 +114,22 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and token.lower() in known
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
-    return Lines(openings, _widths(train, starts, lexicon, openings) if starts.any() else ())
+    widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
+    return Lines(openings, widths, frozenset(_capitals(train, lexicon)))
+
+
+def is_small(token: str) -> bool:
+    """Return whether a word has a small letter where a sentence would have a capital."""
+    return token.lstrip("'")[:1].islower()
+
+
+def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
+    """Yield the markers after which hardly a sentence begins with a small letter."""
+    small = np.array([token not in MARKERS and is_small(token) for token in lexicon])
+    for number in (number for number, token in enumerate(lexicon) if token in _STARTS):
+        first = train[1:][train[:-1] == number]
+        if len(first) and small[first].mean() <= _MISPRINTS:
+            yield lexicon[number]
 
 
 def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozenset[str]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.tokens import (
     CLOSE_NAME,
     CLOSE_QUOTE,
     EOS,
+    MARKERS,
     OPEN_BRACKET,
     OPEN_NAME,
     OPEN_QUOTE,
@@ -24,10 +25,10 @@ from scriptmodel_trainer.corpus.tokens import (
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.casting import Cast, Casting, Play, one_form
+from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import Lines, Start, width_of
+from scriptmodel_trainer.generation.lines import Lines, Start, is_small, width_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
@@ -118,6 +119,9 @@ class Writer:
         self._lines = lines or Lines()
         openings = () if vocabulary.spells else sorted(self._lines.openings)  # part of a word may be no opening
         self._openings = np.array([vocabulary.id_of(word) for word in openings if word in vocabulary], np.int64)
+        words = self._members[Kind.WORD].tolist()
+        small = [number for number in words if is_small(vocabulary.words[number])]
+        self._small = np.array(small if len(small) < len(words) else [], np.int64)
         joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
         self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
@@ -131,11 +135,12 @@ class Writer:
         # A speech is followed by one of another speaker, unless a direction comes between.
         self._changes_speakers = not vocabulary.spells and len(names) > 1
         self._spoken_names: dict[str, list[int]] = {}  # of words that are in names: how they are spelled in speech
-        in_names = set() if vocabulary.spells else {part for name in vocabulary.names for part in _parts(name)}
+        in_names = set() if vocabulary.spells else {part for name in vocabulary.names for part in name_parts(name)}
         for number in self._members[Kind.WORD].tolist():
             if (word := vocabulary.words[number].casefold()) in in_names:
                 self._spoken_names.setdefault(word, []).append(number)
-        named = Counter(part for name in {name.casefold() for name in vocabulary.names} for part in set(_parts(name)))
+        folded = {name.casefold() for name in vocabulary.names}
+        named = Counter(part for name in folded for part in set(name_parts(name)))
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
 
     def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
@@ -171,8 +176,8 @@ class Writer:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._start(opening)
         cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
-        lines = self._lines if (cast or self._casting).verse else Lines()
-        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast))
+        lines = self._lines if (cast or self._casting).verse else replace(self._lines, widths=())
+        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast, start))
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
@@ -302,9 +307,11 @@ class Writer:
             logits = page.logits + self._mask(self._contracted(page, self._allowed(page)))
             if not page.begins_line and page.position.sentence and page.position.last in _WITHIN:
                 logits[self._openings] = -np.inf
+            if page.needs_capital:
+                logits[self._small] = -np.inf
             logits[page.strangers] = -np.inf
             if page.addresses and page.speaker is not None:
-                logits[self._named(set(_parts(self._vocabulary.words[page.speaker])) - self._shared)] = -np.inf
+                logits[self._named(set(name_parts(self._vocabulary.words[page.speaker])) - self._shared)] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
@@ -331,12 +338,10 @@ class Writer:
         while page.position.place in (Place.NAME, Place.NAMED):
             yield from self._next(page, sampling, random)
 
-    def _strangers(self, cast: Cast | None) -> list[int]:
-        """Return the numbers of proper names of those who speak in other plays only."""
-        if not cast or not cast.company:
-            return []
-        company = {part for name in cast.company for part in _parts(name)}
-        return self._named(part for part in self._spoken_names.keys() - company if part not in self._vocabulary)
+    def _strangers(self, cast: Cast | None, start: _Start) -> list[int]:
+        """Return the numbers of the names of other plays that what is given does not have, either."""
+        strangers = cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ()
+        return [self._vocabulary.id_of(word) for word in strangers if word in self._vocabulary]
 
     def _named(self, parts: Iterable[str]) -> list[int]:
         """Return the numbers of the words in speech that are these parts of names."""
@@ -366,11 +371,6 @@ class Writer:
                 mask[self._members[kind]] = 0
             self._masks[allowed] = mask
         return mask
-
-
-def _parts(name: str) -> list[str]:
-    """Return the words of a name in small letters."""
-    return name.casefold().split("_")
 
 
 _Names = dict[int, "_Names"]
@@ -415,6 +415,7 @@ class _Page:
         self.speaker: int | None = None  # of the last speech, unless a direction followed
         self.width = 0  # characters of the present line
         self.bracketed = False
+        self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
         self.addresses = False  # in brackets, after `to`
         self.names = names
         self._cast = names
@@ -435,6 +436,11 @@ class _Page:
         speaks = self.position.place is Place.SPEECH and not self.bracketed
         return speaks and self._lines.end_at(self.width, Start.OPENING)
 
+    @property
+    def needs_capital(self) -> bool:
+        """True where the corpus begins a sentence, with a capital."""
+        return not self.position.sentence and self._mark in self._lines.capitals
+
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
         number = self._vocabulary.id_of(token)
@@ -444,6 +450,10 @@ class _Page:
         self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
         self.position = self._grammar.advance(self.position, kind)
         start = self._lines.start_of(self.script[-1], token) if self.script and not self.bracketed else None
+        if token == OPEN_BRACKET:
+            self._outer, self._mark = self._mark, token
+        elif token in MARKERS:
+            self._mark = self._outer if token == CLOSE_BRACKET else token
         self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
         self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
         ends = named or (start is not None and self._lines.end_at(self.width, start))
