@@ -38,11 +38,11 @@ def evaluate(
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
     words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
     first = model.vocabulary.first
-    losses = negative_log_likelihoods(network, ids, first, report=_measuring(progress, len(ids)))
+    losses = negative_log_likelihoods(network, ids, first, report=measuring(progress, len(ids)))
     result = score_of(model.vocabulary, ids, losses, words)
     settings, cached = CacheSettings(), None
     if with_cache:
-        losses = negative_log_likelihoods(network, ids, first, settings, _measuring(progress, len(ids)))
+        losses = negative_log_likelihoods(network, ids, first, settings, measuring(progress, len(ids)))
         cached = score_of(model.vocabulary, ids, losses, words)
     if as_json:
         value = msgspec.to_builtins(result)
@@ -60,7 +60,7 @@ def evaluate(
     return "\n".join(lines)
 
 
-def _measuring(progress: Progress, total: int) -> Callable[[int], None]:
+def measuring(progress: Progress, total: int) -> Callable[[int], None]:
     """Return a function that reports how much of a text is scored, given the number of tokens."""
     started = time.monotonic()
 

@@ -39,6 +39,9 @@ _DIGITS = {
 }
 
 
+_SECONDS = 5.0  # between two lines on a text that is scored
+
+
 class Output(Protocol):
     """Destination of lines."""
 
@@ -110,6 +113,7 @@ class TextProgress(Progress):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._measured = 0.0  # when the last line on a text that is scored was due
 
     def report(self, event: Event) -> None:
         match event:
@@ -119,6 +123,8 @@ class TextProgress(Progress):
                 print(f"scriptmodel-trainer: error: {event.error.line()}", file=sys.stderr, flush=True)
             case Progressed():
                 self._progressed(event)
+            case Measured():
+                self._measure(event)
             case _:
                 for line in _lines(event):
                     self._print(line)
@@ -126,6 +132,14 @@ class TextProgress(Progress):
     def _progressed(self, event: Progressed) -> None:
         speed = event.words_per_second
         self._print(f"{event.fraction:.3f} perplexity: {event.perplexity:.3f} speed: {speed:.0f} wps")
+
+    def _measure(self, event: Measured) -> None:
+        """Show every few seconds how much of a text is scored; the result alone goes to standard output."""
+        if event.time >= self._measured + _SECONDS:
+            if self._measured:
+                speed, left = event.words_per_second, _duration(event.eta_seconds)
+                _print_aside("note", f"{event.fraction:.0%} measured, {speed:,.0f} words/s, {left} left")
+            self._measured = event.time
 
     def _print(self, line: str) -> None:
         print(line, file=self._out, flush=True)
@@ -194,10 +208,10 @@ class BarProgress(TextProgress):
     def report(self, event: Event) -> None:
         if isinstance(event, Warned | Failed):  # these go to standard error: the same terminal
             self._clear()
-        if isinstance(event, Measured):
-            self._progressed(event)
-        else:
-            super().report(event)
+        super().report(event)
+
+    def _measure(self, event: Measured) -> None:
+        self._progressed(event)
 
     def _progressed(self, event: Progressed | Measured) -> None:
         columns = shutil.get_terminal_size().columns - 1
