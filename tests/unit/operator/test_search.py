@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings, trials
+from scriptmodel_operator.desired.sampling import trials
+from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.trials import leaderboard, read_results
 from scriptmodel_operator.pachyderm.values import LogLine, RepoRef

@@ -1,4 +1,4 @@
-"""Decides which trials a search has, and what each round of halving trains. Pure: no state but the results.
+"""Decides what each round of a search trains, and which trial wins. Pure: no state but the results.
 
 A trial is one combination of values, a run is one training of it: one for each of spec.search.repeats. Each run has a
 folder in the repo of trials, whose content decides its training, so what is left unchanged is not trained again.
@@ -6,31 +6,23 @@ folder in the repo of trials, whose content decides its training, so what is lef
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 from pydantic.alias_generators import to_snake
 
-from scriptmodel_operator.api.fields import shortest
-from scriptmodel_operator.api.search import WHOLE, Bounds, Parameter, Search
+from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.desired.sampling import Values, trials
 
 TRIAL_FILE = "trial.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 WHOLE_RUN = "1"
 """The share of a run that is not paused."""
-_MOST_DRAWS = 100
-_SIGNIFICANT_DIGITS = 4
-
 _BEST_FIRST = ("complete", "running", "paused", "waiting", "failed")
 State = Literal["waiting", "running", "paused", "complete", "failed"]
-Values = Mapping[str, str]
-"""Values by the names that the spec has for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +38,9 @@ class RunInput:
     def text(self) -> bytes:
         """Return the file, with names in snake case as `--set` takes them."""
         settings = {to_snake(name): value for name, value in self.parameters.items()}
-        content = {
-            "parameters": settings,
-            "seed": self.seed,
-            "share": self.share,
-            **({"of": self.of} if self.of else {}),
-        }
+        content = {"parameters": settings, "seed": self.seed, "share": self.share} | (
+            {"of": self.of} if self.of else {}
+        )
         return json.dumps(content, sort_keys=True).encode() + b"\n"
 
 
@@ -116,21 +105,6 @@ class Standing:
     """The newest round that it has results of; 0 before the first."""
 
 
-def trials(search: Search) -> list[Values]:
-    """Return the values of each trial, the first of which has number 1. More trials leave those before as they are."""
-    if search.algorithm == "grid":
-        names = [each.name for each in search.parameters]
-        choices = (each.categorical.values if each.categorical else () for each in search.parameters)
-        found = itertools.islice(itertools.product(*choices), search.trials)
-        return [dict(zip(names, map(_canonical, names, values), strict=True)) for values in found]
-    drawn: list[Values] = []
-    for number in range(1, search.trials + 1):
-        draws = (_drawn(search, f"{number}.{again}" if again else f"{number}") for again in range(_MOST_DRAWS))
-        first = next(draws)
-        drawn.append(next((each for each in itertools.chain([first], draws) if each not in drawn), first))
-    return drawn
-
-
 def rounds(search: Search) -> list[str]:
     """Return the share of a run that each round ends at."""
     count = max(1, math.ceil(math.log2(search.trials))) if search.algorithm == "halving" else 1
@@ -155,37 +129,6 @@ def best_first(found: Iterable[Standing]) -> tuple[Standing, ...]:
     """Sort trials: by state, those that came further before the others, then by value."""
     order = _BEST_FIRST.index
     return tuple(sorted(found, key=lambda each: (order(each.state), -each.round, _rank(each.value), each.trial)))
-
-
-def _drawn(search: Search, number: str) -> Values:
-    return {each.name: _value(each, _fraction(f"{search.seed}/{each.name}/{number}")) for each in search.parameters}
-
-
-def _fraction(text: str) -> float:
-    """Return a number in [0, 1) that looks random and is the same everywhere."""
-    return float((int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 11) / 2**53)
-
-
-def _value(parameter: Parameter, share: float) -> str:
-    """Return the value of a parameter that is `share` of the way through its range."""
-    if parameter.categorical:
-        values = parameter.categorical.values
-        return _canonical(parameter.name, values[int(share * len(values))])
-    bounds = parameter.uniform or parameter.log_uniform
-    return _between(bounds, share, whole=parameter.name in WHOLE, log=parameter.uniform is None) if bounds else ""
-
-
-def _between(bounds: Bounds, share: float, *, whole: bool, log: bool) -> str:
-    """Return a whole number, or one of few digits, within the bounds."""
-    least, most = float(bounds.min), float(bounds.max) + whole  # each whole number has an interval of its own
-    found = math.exp(math.log(least) + share * math.log(most / least)) if log else least + share * (most - least)
-    number = Decimal(int(found)) if whole else Decimal(f"{found:.{_SIGNIFICANT_DIGITS}g}")
-    return shortest(format(min(max(number, Decimal(bounds.min)), Decimal(bounds.max)), "f"))
-
-
-def _canonical(name: str, value: str) -> str:
-    """Return the form that all notations of a value share, as fields of the spec have it."""
-    return value if name in WHOLE or value in ("true", "false") else shortest(value)
 
 
 def _rank(value: float | None) -> float:
