@@ -42,6 +42,20 @@ print(json.dumps([flags, settings, presets]))
 _MODELS = "everyone: it is the model"
 _SCRIPTED = "who compares models in a script"
 _LAYOUT = "who knows better than the detection"
+_TRAINING = {
+    "--data": "everyone: it is the corpus",
+    "--minutes": "who has so much time",
+    "--preset": "who compares with published figures",
+    "--set": "who searches for a better network",
+    "--epochs": "who wants a first look",
+    "--from": "whose corpus grows",
+    "--layout": _LAYOUT,
+    "--split": "who wants figures for plays that no part of was seen",
+    "--state": "whose jobs are killed: pods, queues",
+    "--checkpoint-seconds": "whose file server is slow",
+    "--budget-seconds": "who pays for the time",
+    "--log": "whose program reads the progress",
+}
 FLAGS: dict[str, dict[str, str]] = {
     "normalize": {
         "PATH": "everyone: it is the corpus",
@@ -51,21 +65,15 @@ FLAGS: dict[str, dict[str, str]] = {
         "--explain": "who wants to know why a line was read as it was",
     },
     "train": {
-        "--data": "everyone: it is the corpus",
+        **_TRAINING,
         "--out": _MODELS,
-        "--minutes": "who has so much time",
-        "--preset": "who compares with published figures",
-        "--set": "who searches for a better network",
-        "--epochs": "who wants a first look",
-        "--from": "whose corpus grows",
-        "--layout": _LAYOUT,
-        "--split": "who wants figures for plays that no part of was seen",
         "--seed": "who repeats a figure, or wants its spread",
         "--resume": "whose machine was needed in between",
-        "--state": "whose jobs are killed: pods, queues",
-        "--checkpoint-seconds": "whose file server is slow",
-        "--budget-seconds": "who pays for the time",
-        "--log": "whose program reads the progress",
+    },
+    "trial": {
+        **_TRAINING,
+        "--trial": "everyone: it is the run",
+        "--out": "everyone: it is what came of it",
     },
     "write": {
         "PATH": "everyone: it is the corpus",

@@ -45,6 +45,14 @@ _LAYOUTS = (
     "title-period, caps-colon, title-colon, dash, column and name-alone"
 )
 _SPLIT_HELP = "keep scenes or whole files together in a split [default: scenes"
+_TRIAL_EXAMPLE = """\
+example:
+  mkdir -p trials/0001
+  echo '{"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1/4"}' > trials/0001/trial.json
+  scriptmodel-trainer trial --trial trials --data plays/ --out results --preset tuned
+
+parameters are settings as for --set, share is the part of the epochs at whose end the run pauses.
+"""
 _PRESETS = """\
 presets:
   auto                  network and settings for the corpus and --minutes
@@ -83,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     _add_write(commands)
     _add_normalize(commands)
     _add_train(commands)
+    _add_trial(commands)
     _add_evaluate(commands)
     _add_generate(commands)
     _add_judge(commands)
@@ -154,10 +163,36 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=27),
     )
+    command.add_argument("--out", **_FOLDER, required=True, help="write the model to this directory")
+    _add_training(command)
+    command.add_argument("--seed", **_N, default=0, help="random seed; the same seed reproduces the model [default: 0]")
+    command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
+
+
+def _add_trial(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "trial",
+        help="train one run of a search up to its share of the epochs",
+        usage="%(prog)s --trial FOLDER --data PATH [PATH ...] --out FOLDER [options]",
+        description="Train the run that FOLDER/NAME/trial.json describes and store what came of it in a folder NAME "
+        "below --out: trial.json; the state as checkpoint.npz where the run pauses, from which a copy in FOLDER/NAME "
+        "continues; the model where it is complete. A run that diverges, is killed or needs too much memory is "
+        "recorded as failed, and the command exits 0. Pipelines of a ScriptModel with spec.search use it.",
+        epilog=_TRIAL_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found = "folder that holds the folder of one run, with its trial.json"
+    command.add_argument("--trial", type=option_values.pfs_path, metavar="FOLDER", required=True, help=found)
+    out = "write to the folder of the run below this one"
+    command.add_argument("--out", type=option_values.pfs_path, metavar="FOLDER", required=True, help=out)
+    _add_training(command)
+
+
+def _add_training(command: _Parser) -> None:
+    """Add the corpus, the settings and the limits of a training."""
     add = command.add_argument
     data = "script files or folders; *.train.txt, *.valid.txt and *.test.txt define the splits"
     add("--data", **_PATHS, action="extend", required=True, help=data)
-    add("--out", **_FOLDER, required=True, help="write the model to this directory")
     minutes = "minutes of training on two cores that auto chooses for; no effect with --from [default: any]"
     add("--minutes", metavar="N", help=minutes)
     add("--preset", metavar="NAME", help="named settings, see below [default: auto; with --from those of its model]")
@@ -168,8 +203,6 @@ def _add_train(commands: _Commands[_Parser]) -> None:
     add("--from", **_FOLDER, dest="base", help=base)
     add("--layout", **_LAYOUT)
     add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}; with auto files for 20 or more]")
-    add("--seed", **_N, default=0, help="random seed; the same seed reproduces the model [default: 0]")
-    add("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
     state = "folder that outlives this process and holds the state [default: $SCRIPTMODEL_STATE_DIR]"
     add("--state", type=option_values.pfs_path, metavar="DIR", help=state)
     interval = "save the state for --state or --resume every S seconds [default: 30]"

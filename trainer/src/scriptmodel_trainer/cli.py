@@ -35,17 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _require_working_directory()
         try:
             with StopSignals() as signals:
-                _run(parser().parse_args(words), _log_kind(words), signals)
+                return _run(parser().parse_args(words), words, signals)
         finally:
             sys.stdout.flush()  # what Python does at exit, where a failure could not be reported
     except (TrainerError, StoppedError, MemoryError, OSError) as error:
         return _ended(error, words)
-    return ExitCode.DONE
 
 
 def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int:
     """Report an error as the log's kind has it; returns the exit code, also where nothing can be written."""
-    training = words[:1] in (["train"], ["write"])
+    training = words[:1] in (["train"], ["trial"], ["write"])
     lost = isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename is None)
     if lost:  # what has no name is a stream, and standard output is the one that is written to
         _discard(sys.stdout)
@@ -101,7 +100,9 @@ def _open_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
+def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
+    """Run a command that was given these words; returns its exit code."""
+    log = _log_kind(words)
     # NumPy's products of one script are too small for threads: where processors are busy, threads that wait for each
     # other take many times as long. TensorFlow has threads of its own.
     if not vars(options).get("together"):
@@ -109,7 +110,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
     # Each command loads only what it needs: generate must start at once, and TensorFlow takes seconds.
     if options.command == "generate":
         _run_generate(options, log)
-        return
+        return ExitCode.DONE
     progress = progress_for(log)
     match options.command:
         case "write":
@@ -123,6 +124,10 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
 
             train.train(options_from(options), progress, signals)
+        case "trial":
+            from scriptmodel_trainer.commands import trial  # noqa: PLC0415
+
+            return trial.trial(options, words, signals)
         case "judge" | "compare" | "evaluate":
             print(_measured(options, progress))
         case "export" | "report":
@@ -132,6 +137,7 @@ def _run(options: argparse.Namespace, log: str, signals: StopSignals) -> None:
             progress.report(FileWritten(options.out, None))
         case "serve" | "ui":
             _run_server(options)
+    return ExitCode.DONE
 
 
 def _measured(options: argparse.Namespace, progress: Progress) -> str:

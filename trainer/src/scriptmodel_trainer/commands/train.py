@@ -11,7 +11,7 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.commands.temperature import with_temperature
 from scriptmodel_trainer.commands.train_assess import assess
-from scriptmodel_trainer.commands.train_fit import Attempt, fit
+from scriptmodel_trainer.commands.train_fit import Attempt, Fitted, fit
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
@@ -55,10 +55,17 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         if attempt is None:
             return
         log.open(out / LOG)
-        model = with_temperature(assess(fit(attempt, progress, signals), progress), progress)
-        _store(model, attempt, signals)
+        finish(fit(attempt, progress, signals), attempt, progress, signals)
+
+
+def finish(fitted: Fitted, attempt: Attempt, progress: Progress, signals: StopSignals) -> TrainedModel:
+    """Assess a trained network and store the model."""
+    run, out = fitted.run, fitted.run.options.out
+    model = with_temperature(assess(fitted, progress), progress)
+    _store(model, attempt, signals)
     progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
     progress.report(ModelStored(out, out / artifacts.REPORT))
+    return model
 
 
 def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:

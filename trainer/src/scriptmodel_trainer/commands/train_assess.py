@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
-from scriptmodel_trainer.characters import validation_of
+from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_fit import Fitted
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
@@ -96,6 +96,11 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     return TrainedModel(
         origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions, lines=lines
     )
+
+
+def validation_value(run: Run, perplexity: float) -> float | None:
+    """Return nats per character of a run's validation text with that perplexity; None if that is infinite."""
+    return per_character(perplexity, len(run.splits["valid"]), _words(run.corpus, "valid"), run.vocabulary)
 
 
 def _summary(run: Run) -> CorpusSummary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.artifacts import CHECKPOINT
@@ -16,19 +16,24 @@ from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import weights_after
 from scriptmodel_trainer.training.discounting import discount_of, without_unseen
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
-from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.state import Effort, Outcome
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
-from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
+from scriptmodel_trainer.training.task import Pause, TrainingResult, TrainingTask
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt at a run: its state folder, where to look for a saved state, and what the run has taken so far."""
+    """An attempt at a run: its state folder, where to look for a saved state, and what the run has taken so far.
+
+    `outcome` has the finished epochs, while it trains and afterwards. `pause` is where it ends before its last epoch.
+    """
 
     run: Run
     state: StateFolder | None
     resume_from: list[Store]
     effort: Effort
+    outcome: Outcome = field(default_factory=Outcome)
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,8 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         start=weights_after(base.model, vocabulary, words, discount) if base else None,
         budget=options.budget,
         effort=attempt.effort,
+        outcome=attempt.outcome,
+        pause=attempt.pause,
         discount=discount,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),

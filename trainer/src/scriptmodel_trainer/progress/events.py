@@ -151,6 +151,21 @@ class ModelStored(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TrialEnded(Event):
+    """A run of a search ended, or paused; the fields are those of its `trial.json`."""
+
+    kind: ClassVar[str | None] = "trial"
+    trial: str
+    state: str
+    reason: str
+    message: str
+    epochs: int
+    epochs_total: int | None
+    perplexity: float | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileWritten(Event):
     """A file is complete; `words` counts the words of a script and is None for any other file."""
 

@@ -28,12 +28,13 @@ from scriptmodel_trainer.progress.events import (
     Resumed,
     Started,
     TemperatureChosen,
+    TrialEnded,
     TrigramsMixed,
     Warned,
 )
 
 _DIGITS = {
-    **dict.fromkeys(("fraction", "share", "temperature"), 4),
+    **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
     **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "recomputed_seconds"), 1),
 }
@@ -64,24 +65,28 @@ class Progress(abc.ABC):
         """Show an event."""
 
 
-def progress_for(log: str) -> Progress:
-    """Return the listener for `--log`: JSON lines, or text as a bar on a terminal and as published lines elsewhere."""
+def progress_for(log: str, **more: str) -> Progress:
+    """Return the listener for `--log`: JSON lines, or text as a bar on a terminal and as published lines elsewhere.
+
+    JSON objects have the fields of `more`, too.
+    """
     if log == "json":
-        return JsonProgress(sys.stdout)
+        return JsonProgress(sys.stdout, **more)
     return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
 
 
 class JsonProgress(Progress):
     """Writes one JSON object a line; a number that is not finite becomes null."""
 
-    def __init__(self, out: Output) -> None:
+    def __init__(self, out: Output, **more: str) -> None:
         self._out = out
+        self._more = more
 
     def report(self, event: Event) -> None:
         if event.kind is None:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
-        record = {"event": event.kind, "time": round(event.time, 3), **fields}
+        record = {"event": event.kind, "time": round(event.time, 3), **self._more, **fields}
         self._out.write(json_text(record) + "\n")
         self._out.flush()
 
@@ -169,6 +174,8 @@ def _lines(event: Event) -> Iterator[str]:
             yield from _epoch_lines(event)
         case TrigramsMixed() | TemperatureChosen() | Done() | ModelStored():
             yield from _lines_after_training(event)
+        case TrialEnded():
+            yield _trial_line(event)
         case FileWritten():
             yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
 
@@ -187,6 +194,14 @@ def _lines_after_training(event: TrigramsMixed | TemperatureChosen | Done | Mode
             yield f"Model: {event.folder}"
             yield f"Report: {event.report}"
             yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
+
+
+def _trial_line(event: TrialEnded) -> str:
+    if event.state == "failed":
+        return f"Trial {event.trial}: failed ({event.reason}): {event.message}"
+    perplexity = "unknown" if event.perplexity is None else f"{event.perplexity:.3f}"
+    after = f"{event.epochs} of {event.epochs_total} epochs"
+    return f"Trial {event.trial}: {event.state} after {after}, validation perplexity {perplexity}"
 
 
 def _epoch_lines(event: EpochEnded) -> Iterator[str]:

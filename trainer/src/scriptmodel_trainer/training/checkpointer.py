@@ -12,6 +12,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.checkpoints import Checkpoint, check_arrays, damaged
 from scriptmodel_trainer.training.state import Effort, Outcome, Position, Variables
+from scriptmodel_trainer.training.stores import Store
 from scriptmodel_trainer.training.task import TrainingTask
 
 _NOT_IDENTICAL = (
@@ -47,8 +48,8 @@ class Checkpointer:
             where = f"in epoch {epoch} at {share:.0%}" if epoch <= self._task.preset.epochs else "at the end"
             raise StoppedError(stopping, f"stopped {where}", self._signals.hint)
 
-    def save(self) -> None:
-        """Save now."""
+    def save(self, store: Store | None = None) -> None:
+        """Save now, to the run's own store or another one."""
         started = time.monotonic()
         best = {f"{_BEST}{name}": array for name, array in self._outcome.best_weights.items()}
         checkpoint = Checkpoint(
@@ -61,7 +62,7 @@ class Checkpointer:
             tensorflow=self._task.tensorflow,
             effort=self._task.effort,
         )
-        if self._task.store.save(checkpoint):
+        if (store or self._task.store).save(checkpoint):
             self._signals.hint = self._task.store.hint
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - started
@@ -78,7 +79,7 @@ class Checkpointer:
             checkpoint = store.newest(lambda path, found: self._check(path, found, windows))
             if checkpoint is not None:
                 self._assign(checkpoint, progress)
-                effort.restart(checkpoint.effort, last or checkpoint.effort)
+                effort.restart(checkpoint.effort, last or checkpoint.effort, planned=store.planned)
                 self._task.store.record_effort()  # or a kill before the next heartbeat hides this restart
                 return True
             if last is not None:  # killed before the first checkpoint

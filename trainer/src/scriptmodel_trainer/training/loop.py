@@ -16,7 +16,7 @@ from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGr
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
-from scriptmodel_trainer.training.state import Outcome, Position, Variables
+from scriptmodel_trainer.training.state import Position, Variables
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
@@ -57,7 +57,7 @@ class _Loop:
         self._training = TrainingGraph(model, optimizer, self._rows, task.seed, average, task.discount)
         self._validation = ValidationGraph(self._averaged, valid)
         self._position = Position()
-        self._outcome = Outcome()
+        self._outcome = task.outcome
         variables = Variables(model.variables, optimizer.slots | average.slots, self._training.state)
         self._checkpointer = Checkpointer(task, self._position, self._outcome, variables, signals)
         self._reporter = Reporter(progress, task, self._rows)
@@ -80,7 +80,8 @@ class _Loop:
                 position.start_next_epoch()
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
-        self._checkpointer.save()  # scoring the test split may take long, too
+        pause = self._task.pause if ending[0] == "pause" else None
+        self._checkpointer.save(pause.store if pause else None)  # scoring the test split may take long, too
         if position.window:  # a budget ended the run within an epoch, which the saved state continues
             self._validate()
         history, best = tuple(outcome.history), outcome.best_epoch
@@ -93,8 +94,10 @@ class _Loop:
             return "epochs", None
         if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
             return "early-stopping", None
-        limit = self._exhausted()
-        return ("budget", limit) if limit else None
+        if limit := self._exhausted():
+            return "budget", limit
+        pause = self._task.pause
+        return ("pause", None) if pause and len(outcome.history) >= pause.epochs else None
 
     def _exhausted(self) -> str | None:
         """Return the budget that is used up; None before this run has trained anything, without which it has no end."""

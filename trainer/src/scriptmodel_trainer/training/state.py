@@ -63,12 +63,15 @@ class Effort:
         self.seconds += seconds
         self.gpu_seconds += seconds if on_gpu else 0.0
 
-    def restart(self, saved: Effort, last: Effort) -> None:
-        """Continue from a checkpoint that holds `saved`; `last` is what the attempt before this one had reached."""
+    def restart(self, saved: Effort, last: Effort, *, planned: bool = False) -> None:
+        """Continue from a checkpoint that holds `saved`; `last` is what the attempt before this one had reached.
+
+        A `planned` continuation is not counted as a restart.
+        """
         lost = max(0.0, last.seconds - saved.seconds)
         self.seconds = saved.seconds + lost
         self.gpu_seconds = max(saved.gpu_seconds, last.gpu_seconds)
-        self.restarts = max(saved.restarts, last.restarts) + 1
+        self.restarts = max(saved.restarts, last.restarts) + (not planned)
         self.recomputed_seconds = max(saved.recomputed_seconds, last.recomputed_seconds) + lost
 
 

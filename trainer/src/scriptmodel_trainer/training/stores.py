@@ -32,6 +32,7 @@ class CheckpointFile:
     """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
 
     hint = RESUMABLE
+    planned = False
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
@@ -56,12 +57,32 @@ class CheckpointFile:
         """Record nothing: a checkpoint has its own effort."""
 
 
+class PausedFile(CheckpointFile):
+    """The checkpoint of a run that paused; one that is damaged costs a warning, and the run starts from the start."""
+
+    planned = True
+
+    def __init__(self, path: Path, fingerprint: str, progress: Progress) -> None:
+        super().__init__(path, fingerprint)
+        self._progress = progress
+
+    def newest(self, check: Check) -> Checkpoint | None:
+        """Return the checkpoint if it is usable."""
+        try:
+            return super().newest(check)
+        except BadInputError as error:
+            self._progress.report(Warned("state-damaged", f"{error.message}; the run starts from the beginning"))
+            return None
+
+
 class StateFolder:
     """The two newest checkpoints of one run in a folder that outlives the process, and a copy of the run's log.
 
     Each owner numbers them from a higher number, so one that wakes up after another took over overwrites nothing.
     A folder that cannot be written to costs a warning, never the training.
     """
+
+    planned = False
 
     def __init__(self, folder: Path, fingerprint: str, effort: Effort, progress: Progress) -> None:
         self._folder = folder
@@ -209,7 +230,7 @@ class StateFolder:
 
 
 Store = CheckpointFile | StateFolder
-"""Keeps checkpoints; `hint` says how to continue from what is stored."""
+"""Keeps checkpoints; `hint` says how to continue from what is stored, which counts as a restart unless `planned`."""
 
 
 def _number(path: Path) -> int:

@@ -10,8 +10,16 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
-from scriptmodel_trainer.training.state import Budget, Effort
-from scriptmodel_trainer.training.stores import Store
+from scriptmodel_trainer.training.state import Budget, Effort, Outcome
+from scriptmodel_trainer.training.stores import CheckpointFile, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Where a run pauses, after so many of its epochs, and what keeps its state for the continuation."""
+
+    epochs: int
+    store: CheckpointFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class TrainingTask:
     budget: Budget = field(default_factory=Budget)
     effort: Effort = field(default_factory=Effort)
     """What the run took so far, over all restarts; training keeps it up to date."""
+    outcome: Outcome = field(default_factory=Outcome)
+    """The finished epochs, which training keeps up to date, too."""
+    pause: Pause | None = None
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
     discount: Discount | None = None
@@ -57,7 +68,7 @@ class TrainingTask:
 class TrainingResult:
     """Weights of the epoch with the best validation perplexity, and the records of all epochs.
 
-    `stopped_by` is `epochs`, `early-stopping` or `budget`; `budget` names the exhausted limit.
+    `stopped_by` is `epochs`, `early-stopping`, `budget` or `pause`; `budget` names the exhausted limit.
     """
 
     weights: dict[str, Floats]

@@ -1,0 +1,256 @@
+"""A run of a search pauses, continues bit-identically, and records each kind of failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from running import COMMAND, run_trainer
+from samples import play
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.commands.trial_watch import memory_limits, watch
+from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.task import TrainingTask
+from scriptmodel_trainer.trials import TrialSpec
+
+SETTINGS = ["--preset", "demo", "--set", "hidden_units=8", "embedding_units=8", "steps=5", "batch_size=32", "epochs=3"]
+WORKER = {"SCRIPTMODEL_TRIAL_WORKER": "0"}
+
+
+class Run:
+    """A run of a search, whose input and output have the folders that Pachyderm gives a datum."""
+
+    def __init__(self, root: Path, corpus: Path, name: str = "0003", **parameters: str) -> None:
+        self.source, self.out = root / "trial" / name, root / "out" / name
+        self.source.mkdir(parents=True)
+        self.parameters = parameters
+        self.words = ["trial", "--trial", str(root / "trial"), "--data", str(corpus), "--out", str(root / "out")]
+        self.words += ["--log", "json", *SETTINGS]
+
+    def describe(self, share: str = "1") -> None:
+        spec = {"parameters": self.parameters, "seed": 3, "share": share, "of": "d1:abc"}
+        (self.source / "trial.json").write_text(json.dumps(spec))
+
+    def work(self, share: str = "1", code: int = 0, **environment: str) -> tuple[list[dict[str, Any]], str]:
+        """Train in this process, which has loaded TensorFlow, and return the events and the notes."""
+        self.describe(share)
+        shutil.rmtree(self.out, ignore_errors=True)  # as in Pachyderm
+        done = run_trainer(self.words, WORKER | environment)
+        assert done.returncode == code, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+    @property
+    def record(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads((self.out / "trial.json").read_text("utf-8"))
+        return value
+
+    def failure(self) -> tuple[str, str]:
+        return self.record["state"], self.record["reason"]
+
+
+@pytest.mark.slow
+def test_a_run_that_pauses_ends_bit_identical_to_one_training(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, state = Run(tmp_path, corpus, dropout="0.3"), tmp_path / "state"
+    (state / "0004").mkdir(parents=True)
+    (state / "0004" / "checkpoint-000000000000001.npz").write_bytes(b"of another run")
+    for share, epochs in (("1/4", 1), ("1/2", 2)):
+        events, _ = run.work(share, SCRIPTMODEL_STATE_DIR=str(state))
+        assert {event["trial"] for event in events} == {"0003"}
+        assert {path.name for path in run.out.iterdir()} == {"trial.json", "checkpoint.npz"}
+        record = run.record
+        assert (record["state"], record["epochs"], record["epochs_total"], record["of"]) == (
+            "paused",
+            epochs,
+            3,
+            "d1:abc",
+        )
+        assert record["value"] > 0
+        shutil.copy(run.out / "checkpoint.npz", run.source)
+    events, _ = run.work(SCRIPTMODEL_STATE_DIR=str(state))
+    assert next(event for event in events if event["event"] == "start")["resumed_from"] == 3
+    record = run.record
+    assert (record["state"], [epoch for epoch, _ in record["curve"]], record["preset"]) == (
+        "complete",
+        [1, 2, 3],
+        "demo",
+    )
+    assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-000000000000001.npz"]
+    whole = tmp_path / "whole"
+    train = ["train", *run.words[3:5], "--out", whole, "--seed", "3", *SETTINGS, "dropout=0.3"]
+    assert run_trainer(train).returncode == 0
+    one, other = load_model(run.out), load_model(whole)
+    assert all(np.array_equal(array, other.weights[name]) for name, array in one.weights.items())
+    assert one.metrics.restarts == 0
+    assert one.metrics.validation is not None
+    assert record["value"] == one.metrics.validation.nats_per_character
+    assert [valid for _, valid in record["curve"]] == [epoch.valid_perplexity for epoch in other.metrics.epochs]
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "play.md").write_text(play(60, seed=2), "utf-8")
+    run.words[4] = str(tmp_path / "other")
+    given: list[TrainingTask] = []
+
+    def stopped(task: TrainingTask, *_: object) -> None:
+        given.append(task)
+        raise StoppedError(ExitCode.TERMINATED, "stopped before it learns")
+
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", stopped)
+    _, notes = run.work("1/4", ExitCode.TERMINATED)
+    assert "is of another corpus or other settings: the run starts from the beginning" in notes
+    assert given[0].resume_from == []
+
+
+def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path, corpus, learning_rate="1e6", clip_norm="1e6", initial_range="10")
+    events, _ = run.work()
+    assert run.failure() == ("failed", "diverged")
+    assert {path.name for path in run.out.iterdir()} == {"trial.json"}
+    assert (events[-1]["event"], events[-1]["reason"]) == ("trial", "diverged")
+
+
+def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(corpus: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path, corpus, dropout="2")
+    run.work()
+    assert run.failure() == ("failed", "bad-input")
+    assert "dropout=2 is out of range" in run.record["message"]
+    run.words.append("layers=9")
+    run.work(code=ExitCode.BAD_INPUT)
+
+
+@pytest.mark.parametrize(
+    ("described", "reason"),
+    [
+        ('{"share": "3/2"}', "share 3/2 is not above 0 and at most 1"),
+        ('{"share": "1/0"}', "share 1/0 is not above 0 and at most 1"),
+        ("[", "does not describe a trial"),
+        (None, "does not hold exactly one folder with a trial.json"),
+    ],
+)
+def test_a_folder_that_describes_no_run_is_refused(described: str | None, reason: str, tmp_path: Path) -> None:
+    run = Run(tmp_path, tmp_path)
+    if described is not None:
+        (run.source / "trial.json").write_text(described)
+    done = run_trainer(run.words)
+    assert done.returncode == ExitCode.BAD_INPUT
+    assert reason in json.loads(done.stdout)["message"]
+
+
+def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[int, dict[str, Any]]:
+    """Watch a Python program as if it trained a run."""
+    folder.mkdir(exist_ok=True)
+    ending = watch([sys.executable, "-c", code], os.environ, folder, TrialSpec(), StopSignals(), memory_limits(cgroup))
+    path = folder / "trial.json"
+    return ending.code, json.loads(path.read_text("utf-8")) if path.exists() else {}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "killed", "SIGKILL"),
+        ("import os; os.abort()", "killed", "SIGABRT"),
+        ("raise ValueError", "error", "exit code 1"),
+    ],
+)
+def test_a_process_that_dies_is_a_result(code: str, reason: str, message: str, tmp_path: Path) -> None:
+    ended, record = watched(code, tmp_path)
+    assert (ended, record["state"], record["reason"]) == (0, "failed", reason)
+    assert message in record["message"]
+
+
+def test_a_process_that_reported_why_it_ended_is_not_recorded(tmp_path: Path) -> None:
+    assert watched("raise SystemExit(2)", tmp_path) == (2, {})
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_run_near_its_memory_limit_is_ended_with_a_record(version: int, tmp_path: Path) -> None:
+    names = {
+        1: (
+            "memory/memory.limit_in_bytes",
+            "memory/memory.usage_in_bytes",
+            "memory/memory.stat",
+            "total_inactive_file",
+        ),
+        2: ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    }
+    limit, used, statistics, inactive = names[version]
+    (tmp_path / "memory").mkdir()
+    for name, content in ((limit, "1000"), (used, "990"), (statistics, f"anon 1\n{inactive} 50\n")):
+        (tmp_path / name).write_text(content)
+    assert watched("", tmp_path / "out", tmp_path) == (0, {})  # files in memory are no use of it
+    (tmp_path / statistics).write_text(f"{inactive} 10\n")
+    ended, record = watched("import time; time.sleep(60)", tmp_path / "out", tmp_path)
+    assert (ended, record["reason"]) == (0, "out-of-memory")
+
+
+def test_a_kill_for_want_of_memory_is_told_from_others(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1000")
+    (tmp_path / "memory.events").write_text("oom 0\noom_kill 1\n")
+    code = f"import os; open({str(tmp_path / 'memory.events')!r}, 'w').write('oom_kill 2'); os.kill(os.getpid(), 9)"
+    assert watched(code, tmp_path / "out", tmp_path)[1]["reason"] == "out-of-memory"
+
+
+def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path: Path) -> None:
+    code = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(143)); open('ready', 'w'); time.sleep(60)"
+    code = f"import os; os.chdir({str(tmp_path)!r}); {code}"
+
+    def stop_later(signals: StopSignals) -> None:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
+        signals.requested = ExitCode.TERMINATED
+
+    signals = StopSignals()
+    threading.Thread(target=stop_later, args=(signals,)).start()
+    ending = watch([sys.executable, "-c", code], os.environ, tmp_path, TrialSpec(), signals, [])
+    assert (ending.code, ending.record) == (143, None)
+    (tmp_path / "ready").unlink()
+    signals = StopSignals()
+    threading.Thread(target=stop_later, args=(signals,)).start()
+    with pytest.raises(StoppedError, match="before anything was saved"):
+        watch(
+            [sys.executable, "-c", code.replace("lambda *_: sys.exit(143)", "signal.SIG_DFL")],
+            os.environ,
+            tmp_path,
+            TrialSpec(),
+            signals,
+            [],
+        )
+
+
+@pytest.mark.slow
+def test_a_killed_training_leaves_what_it_reached_and_a_stopped_one_its_state(corpus: Path, tmp_path: Path) -> None:
+    run = Run(tmp_path, corpus)
+    run.words += ["epochs=1000"]
+    run.describe()
+
+    def end(child: Callable[[int], int], number: signal.Signals) -> int:
+        process = subprocess.Popen([str(COMMAND), *run.words], stdout=subprocess.DEVNULL)
+        while not (run.out / "trial.json").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        os.kill(child(process.pid), number)
+        return process.wait(timeout=60)
+
+    def worker(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    assert end(worker, signal.SIGKILL) == 0
+    assert run.failure() == ("failed", "killed")
+    assert run.record["curve"]
+    shutil.rmtree(run.out)
+    assert end(lambda pid: pid, signal.SIGTERM) == ExitCode.TERMINATED
+    assert (run.out / "checkpoint.npz").exists()

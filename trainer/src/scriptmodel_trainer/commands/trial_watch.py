@@ -1,0 +1,137 @@
+"""Watches the process that trains a run of a search, and records how it ended where it cannot do so itself."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from scriptmodel_trainer.errors import StoppedError
+from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.trials import TrialRecord, TrialSpec, read_record, write_record
+
+_POLL_SECONDS = 0.1
+_MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit
+_UNLIMITED = 1 << 60  # cgroup v1 has a number near 2^63 for no limit
+OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_size, or request more memory"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit:
+    """The memory limit of a control group: its files for the limit, the use, statistics and events."""
+
+    limit: int
+    used: Path
+    statistics: Path
+    events: Path
+    inactive: str
+
+    def nearly_reached(self) -> bool:
+        """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
+        used = _number(self.used) or 0
+        free = _field(self.statistics, self.inactive)
+        return used - free > self.limit - min(self.limit // 20, _MOST_KEPT)
+
+    def kills(self) -> int:
+        """Return how many processes of the group were killed for want of memory."""
+        return _field(self.events, "oom_kill")
+
+
+def memory_limits(root: Path = Path("/sys/fs/cgroup")) -> list[MemoryLimit]:
+    """Return the limit of the container that this process runs in, in cgroups of version 2 or 1; none without one."""
+    v2 = (root / "memory.current", root / "memory.stat", root / "memory.events", "inactive_file")
+    old = root / "memory"
+    v1 = (old / "memory.usage_in_bytes", old / "memory.stat", old / "memory.oom_control", "total_inactive_file")
+    limits = (_number(root / "memory.max"), v2), (_number(old / "memory.limit_in_bytes"), v1)
+    return [MemoryLimit(limit, *files) for limit, files in limits if limit is not None and limit < _UNLIMITED]
+
+
+def _number(path: Path) -> int | None:
+    """Return the number in a file; None without one (`max`)."""
+    with suppress(OSError, ValueError):
+        return int(path.read_text("ascii"))
+    return None
+
+
+def _field(path: Path, name: str) -> int:
+    """Return a number of a file of lines `name number`; 0 without it."""
+    with suppress(OSError, ValueError):
+        return next(int(line.split()[1]) for line in path.read_text("ascii").splitlines() if line.split()[0] == name)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a training process ended: its exit code, and the record if it did not leave its own."""
+
+    code: int
+    record: TrialRecord | None = None
+
+
+def watch(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    spec: TrialSpec,
+    signals: StopSignals,
+    limits: Sequence[MemoryLimit],
+) -> Ending:
+    """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
+
+    A signal is passed on, so that the process saves its state, and raises StoppedError if it dies of that. Its exit
+    code is returned if it reported the reason itself.
+    """
+    started, kills = time.time(), [limit.kills() for limit in limits]
+    signals.deferred = True  # it is the process that ends at a safe point
+    # In a group of its own a Ctrl-C reaches it once: from here.
+    process = subprocess.Popen(command, env=environment, process_group=0)
+    full = stopping = False
+    try:
+        while process.poll() is None:
+            if signals.requested and not stopping:
+                process.send_signal(signal.SIGTERM)
+                stopping = True
+            if any(limit.nearly_reached() for limit in limits):
+                full = True
+                process.kill()
+            time.sleep(_POLL_SECONDS)
+    finally:
+        if process.poll() is None:  # a second signal
+            process.kill()
+    code = process.returncode
+    signals.deferred = False
+    if signals.requested is not None:
+        if code < 0:
+            raise StoppedError(signals.requested, "stopped before anything was saved", "repeat the command")
+        return Ending(signals.requested)
+    if not full and 0 <= code != 1:
+        return Ending(code)
+    full = full or [limit.kills() for limit in limits] > kills
+    record = _ended(folder, spec, started, code, full)
+    write_record(folder, record)
+    return Ending(0, record)
+
+
+def _ended(folder: Path, spec: TrialSpec, started: float, code: int, full: bool) -> TrialRecord:
+    """Return the record of a run whose process died: what it had reached, and why it did not get further."""
+    record = TrialRecord.of_spec(spec)
+    with suppress(ValueError):
+        found = read_record(folder)
+        record = found if found.started is not None and found.started >= started else record
+    if full:
+        reason, message = "out-of-memory", OUT_OF_MEMORY
+    elif code == -signal.SIGKILL:
+        reason, message = "killed", "killed by SIGKILL, as the kernel does to a process without memory"
+    elif code < 0:
+        reason, message = "killed", f"killed by {signal.Signals(-code).name}"
+    else:
+        reason, message = "error", f"the training ended with exit code {code}: its log has the reason"
+    return msgspec.structs.replace(
+        record, state="failed", reason=reason, message=message, started=started, finished=round(time.time(), 3)
+    )
