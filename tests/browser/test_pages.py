@@ -76,7 +76,7 @@ def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: Brows
     first = one.locator("#curve .live").inner_text()
     expect(one.locator("#curve .live")).not_to_have_text(first)
     expect(one.locator("#log")).to_contain_text("epoch 2 done: train")
-    expect(one.locator("#curve polyline.valid")).to_have_attribute("points", re.compile(r"\d \d"))
+    expect(one.locator("#curve polyline.two")).to_have_attribute("points", re.compile(r"\d \d"))
     one.get_by_text("Table of the curve").click()
     expect(one.locator("#head .badge")).to_have_text("Generated", timeout=TRAINED)
     expect(row.locator(".badge")).to_have_text("Generated")
@@ -92,7 +92,7 @@ def test_lineage_script_samples_and_report_can_be_opened(stage: Stage, context: 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Script model")
     page.goto(LIVE)
     page.get_by_role("link", name="Read the script").click()
-    expect(page.locator(".speech").first).to_be_visible()
+    expect(page.locator(".cue").first).to_be_visible()
     page.get_by_role("link", name="Side by side").click()
     expect(page.locator("article")).to_have_count(2)
     with page.expect_download() as download:
@@ -100,8 +100,8 @@ def test_lineage_script_samples_and_report_can_be_opened(stage: Stage, context: 
     assert download.value.suggested_filename == "new_script.fountain"
     assert Path(download.value.path()).read_text()
     page.goto("/compare?a=live/hamlet&b=shown/long")
-    expect(page.locator("#curves polyline.a.valid")).to_be_visible()
-    expect(page.locator("#diff .differs").first).to_be_visible()
+    expect(page.locator("polyline.one:not(.dotted)")).to_be_visible()
+    expect(page.locator(".diff tr").first).to_be_visible()
 
 
 def test_a_writer_continues_a_scene_with_the_model(stage: Stage, context: BrowserContext) -> None:
@@ -122,8 +122,8 @@ def test_a_writer_continues_a_scene_with_the_model(stage: Stage, context: Browse
 
 def test_a_script_of_ten_thousand_words_is_read_copied_and_hostile(stage: Stage, context: BrowserContext) -> None:
     page = opened(context, f"{LONG}/script")
-    expect(page.locator(".speech").last).to_contain_text("<script>alert(2)</script>")
-    assert page.locator(".speech").count() == 910
+    expect(page.locator(".sheet p").last).to_contain_text("<script>alert(2)</script>")
+    assert page.locator(".cue").count() == 910
     page.get_by_role("button", name="Copy").click()
     page.wait_for_function("end => navigator.clipboard.readText().then(text => text.includes(end))", arg=HOSTILE)
     for path in ("/", LONG, "/compare?a=shown/long&b=live/hamlet"):
@@ -162,7 +162,7 @@ def test_pages_are_accessible_and_fit_a_telephone(stage: Stage, context: Browser
         assert not serious, (path, serious)
         assert fits(page), path
     page.goto(f"{LONG}/script")
-    expect(page.locator(".speech").last).to_contain_text("<script>")
+    expect(page.locator(".sheet p").last).to_contain_text("<script>")
     assert fits(page)
     page.goto("/")
     page.keyboard.press("Tab")

@@ -34,6 +34,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "play.txt").write_text(play())
     train = [TRAINER, "train", "--data", folder / "play.txt", "--out", folder / "model", "--preset", "test"]
     subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
+    (folder / "new_script.txt").write_text("[ HAMLET ]: To be .\n    Or not .\n{{ Exit . }}\n")
+    (folder / "generation.json").write_text('{"samples": [{"file": "new_script.txt"}]}')
     command = [TRAINER, "ui", folder / "model", "--base-path", "/at/a/path", "--until-eof", "--no-browser"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
@@ -96,7 +98,7 @@ def test_three_continuations_one_is_kept_undone_and_downloaded(page: Page) -> No
 def test_everybody_can_use_the_pages(page: Page, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": 390, "height": 844} if scheme == "dark" else {"width": 1400, "height": 900})
-    for path in ("1/", "1/script?n=2&words=60", "1/write"):
+    for path in ("1/", "1/script", "1/write"):
         page.goto(path)
         found = Axe().run(page).response["violations"]
         assert not [

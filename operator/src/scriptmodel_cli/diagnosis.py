@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -76,23 +76,46 @@ def why(
     pods: Sequence[Object] = (),
 ) -> list[str]:
     """Return the verdict and the next step, then the evidence: pods and events as the API server sends them."""
-    parts = [
-        _table(("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), _stages(found, now)),
-        _table(("PIPELINE", "VERSION", "STATE", "REASON"), _pipelines(found)) or ["No pipelines."],
-        _table(JOB_HEADERS, jobs),
-        _table(("POD", "PHASE", "AGE", "REASON"), _pods(pods, now)),
-        _table(("EVENT", "AGE", "MESSAGE"), _events(events, now)),
-    ]
+    stages, pipelines, *others = evidence(found, now, events=events, jobs=jobs, pods=pods)
     lines = list(_verdict(found))
-    for part in parts:
+    for part in (_table(*stages), _table(*pipelines) or ["No pipelines."], *(_table(*each) for each in others)):
         lines += ["", *part] if part else []
     return lines
 
 
-def _table(headers: Row, rows: Iterable[Row]) -> list[str]:
+def evidence(
+    found: Object,
+    now: datetime,
+    *,
+    events: Sequence[Object] = (),
+    jobs: Sequence[Row] = (),
+    pods: Sequence[Object] = (),
+    widest: int = _WIDEST,
+) -> list[tuple[Row, list[Row]]]:
+    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest` characters."""
+    return [
+        (("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), list(_stages(found, now, widest))),
+        (("PIPELINE", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),
+        (JOB_HEADERS, list(jobs)),
+        (("POD", "PHASE", "AGE", "REASON"), list(_pods(pods, now))),
+        (("EVENT", "AGE", "MESSAGE"), list(_events(events, now, widest))),
+    ]
+
+
+def events_path(found: Object) -> str:
+    """Return the address of the events of an object."""
+    where, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
+    return f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
+
+
+def pods_path(names: Sequence[str]) -> str:
+    """Return the address of the worker pods of some pipelines."""
+    return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
+
+
+def _table(headers: Row, rows: Sequence[Row]) -> list[str]:
     """Return the rows below their headers; nothing without rows."""
-    shown = list(rows)
-    return table([headers, *shown]) if shown else []
+    return table([headers, *rows]) if rows else []
 
 
 def as_value(
@@ -177,16 +200,16 @@ def next_step(found: Object, reason: str) -> str:
     )
 
 
-def _stages(found: Object, now: datetime) -> Iterator[Row]:
+def _stages(found: Object, now: datetime, widest: int) -> Iterator[Row]:
     for kind in ("CorpusReady", "Trained", "Generated"):
         if stage := condition(found, kind):
             since = age(stage["lastTransitionTime"], now)
-            yield kind, stage["status"], stage["reason"], since, one_line(stage["message"], _WIDEST)
+            yield kind, stage["status"], stage["reason"], since, one_line(stage["message"], widest)
 
 
-def _pipelines(found: Object) -> Iterator[Row]:
+def _pipelines(found: Object, widest: int) -> Iterator[Row]:
     for each in (found.get("status") or {}).get("pipelines") or []:
-        yield each["name"], str(each["version"]), each["state"], one_line(each.get("reason", ""), _WIDEST)
+        yield each["name"], str(each["version"]), each["state"], one_line(each.get("reason", ""), widest)
 
 
 def _pods(pods: Sequence[Object], now: datetime) -> Iterator[Row]:
@@ -209,9 +232,9 @@ def pod_error(status: Mapping[str, Any]) -> str:
     return ""
 
 
-def _events(events: Sequence[Object], now: datetime) -> Iterator[Row]:
+def _events(events: Sequence[Object], now: datetime, widest: int) -> Iterator[Row]:
     for each in sorted(events, key=lambda each: str(each.get("eventTime") or ""))[-_EVENTS_SHOWN:]:
         when = age(str(each["eventTime"]), now) if each.get("eventTime") else ""
         reason = str(each.get("reason"))
         warned = style(reason, fg="red") if each.get("type") == "Warning" else reason
-        yield warned, when, one_line(str(each.get("note")), _WIDEST)
+        yield warned, when, one_line(str(each.get("note")), widest)

@@ -17,10 +17,10 @@ from running import run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Device, EpochRecord, Metrics, SplitPerplexity
-from scriptmodel_trainer.reporting.charts import Chart, Series
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
+from scriptmodel_trainer.web.charts import Chart, Series
 
 
 class Page(HTMLParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.diagnosis import as_value
+from scriptmodel_cli.diagnosis import as_value, events_path, pods_path
 from scriptmodel_cli.diagnosis import why as diagnosis
 from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import name_argument, now, output_option
@@ -38,13 +38,9 @@ def why(session: Session, name: str, output: str) -> None:
     found = session.get(name)
     project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    where, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
-    events = session.items(
-        "events", f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
-    )
+    events = session.items("events", events_path(found))
     jobs = _jobs(session, project, names)
-    of_them = f"suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
-    pods = session.items("worker pods", f"/api/v1/pods?labelSelector={of_them}") if names else []
+    pods = session.items("worker pods", pods_path(names)) if names else []
     if output == "text":
         say(diagnosis(found, now(), events=events, jobs=jobs, pods=pods))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import socket
 from contextlib import suppress
@@ -50,9 +51,9 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
 async def _serve(session: Session, port: int, browse: bool, trainer: Path | None) -> None:
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
-    from scriptmodel_cli.ui.guard import Guard  # noqa: PLC0415 - likewise
     from scriptmodel_cli.ui.server import application, visiting  # noqa: PLC0415 - likewise
     from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.web.gate import Gate  # noqa: PLC0415 - likewise
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -61,14 +62,16 @@ async def _serve(session: Session, port: int, browse: bool, trainer: Path | None
         listener = socket.create_server((_HOST, port))
     except OSError as error:
         raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
-    guard = Guard(listener.getsockname()[1])
+    port = listener.getsockname()[1]
+    gate = Gate(_HOST, port, "", secrets.token_urlsafe(24))
+    address = f"http://{_HOST}:{port}/?token={gate.token}"
     async with visiting(session, all_namespaces=not session.namespace) as visitor:
         trainers = Trainers(visitor.reads, trainer)
-        runner = web.AppRunner(application(visitor, trainers, guard), access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(application(visitor, trainers, gate), access_log=None, shutdown_timeout=0.5)
         await runner.setup()
         await web.SockSite(runner, listener).start()
-        say([guard.address])
-        if browse and click.launch(guard.address) != 0:
+        say([address])
+        if browse and click.launch(address) != 0:
             note("No browser could be started: open the address above.")
         note("Press Ctrl-C to stop.")
         await stopped.wait()

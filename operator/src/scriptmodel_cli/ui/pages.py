@@ -1,22 +1,24 @@
-"""The pages: which template each has, which of its blocks are sent again, and what they are filled with."""
+"""The pages: what each shows, and whether it follows what changes."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from scriptmodel_cli.options import now
+from scriptmodel_cli.session import parsed
 from scriptmodel_cli.ui import views
 from scriptmodel_cli.ui.feed import Feed
 from scriptmodel_cli.ui.names import Object, Place, commit_path, place_of
-from scriptmodel_cli.ui.reads import Answer, Reads
-from scriptmodel_cli.ui.rendering import block, whole
-from scriptmodel_cli.ui.scripts import cast, colours_of, typeset
-from scriptmodel_cli.ui.training import Training, files, generation_record, samples, text_file
+from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_cli.ui.rendering import render
+from scriptmodel_cli.ui.scripts import colours_of, typeset
+from scriptmodel_cli.ui.training import Sample, Training, curve_at, files, read_samples, trained_with
+from scriptmodel_cli.web.training import Curve, chart_of
+from scriptmodel_operator.api.text import short_id
 
 _SHORT_SCRIPT, _SKETCHES = 14, 9
 """Paragraphs of a script, and lines that epochs wrote, on the page of a model."""
@@ -26,116 +28,96 @@ _SHORT_SCRIPT, _SKETCHES = 14, 9
 class Visitor:
     """Who asks. Pages get everything from here, so that a login could give each visitor their own rights."""
 
-    user: str
     server: str
     feed: Feed
     reads: Reads
 
-
-class Page(Protocol):
-    """A page, and the parts of it that are sent again once they change."""
-
-    every: ClassVar[float]
-    """Seconds after which it is filled again although no object changed."""
-
-    def html(self, live: str) -> str:
-        """Return the whole page; `live` is the id under which its browser asks for changes."""
-
-    def parts(self) -> Mapping[str, str]:
-        """Return HTML by element id; what is missing next time is removed."""
-
-
-@dataclass
-class Templated(ABC):
-    """A page of one template, whose `blocks` are elements with their names as ids."""
-
-    visitor: Visitor
-    template: ClassVar[str]
-    blocks: ClassVar[tuple[str, ...]]
-    every: ClassVar[float] = 1.0
-
-    @abstractmethod
-    def context(self) -> dict[str, Any]:
-        """Return what the template is rendered with."""
-
-    def html(self, live: str) -> str:
-        return whole(self.template, {**self._filled(), "live": live})
-
-    def parts(self) -> Mapping[str, str]:
-        values = self._filled()
-        return {name: block(self.template, name, values) for name in ("banner", *self.blocks)}
-
-    def _filled(self) -> dict[str, Any]:
-        return {"visitor": self.visitor, "problem": self.visitor.feed.problem, **self.context()}
-
     def found(self, namespace: str, name: str) -> Object:
         """Return an object. Raises HTTPNotFound without one."""
-        found = self.visitor.feed.objects.get(f"{namespace}/{name}")
+        found = self.feed.objects.get(f"{namespace}/{name}")
         if found is None:
             raise web.HTTPNotFound(text=f"There is no ScriptModel {namespace}/{name}, or you may not read it.")
         return found
 
 
 @dataclass
-class AllModels(Templated):
-    """All ScriptModels, a row each; a row is filled again only if something in it changed."""
+class Page(ABC):
+    """A page, whose content is a template; `every` is after how many seconds it is looked at again, 0 for never."""
 
-    template = "models.html"
-    every = 5.0
-    rows: dict[str, tuple[Any, str]] = field(default_factory=dict)
-    """The HTML of each row with what it was made from; shared by all tabs."""
+    visitor: Visitor
+    template: ClassVar[str]
+    every: ClassVar[float] = 0.0
 
-    def context(self) -> dict[str, Any]:
-        found = sorted(self.visitor.feed.objects.items())
-        tones = [views.tone_of(each) for _key, each in found]
-        counts = {tone: tones.count(tone) for tone in ("working", "ready", "stalled", "paused") if tone in tones}
-        rows = {f"row-{each['metadata']['uid']}": self._row(each) for _key, each in found}
-        for gone in self.rows.keys() - rows.keys():
-            del self.rows[gone]
-        return {"rows": rows, "counts": counts, "total": len(found), "namespace": self.visitor.feed.namespace}
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """The title of the window."""
 
-    def parts(self) -> Mapping[str, str]:
-        values = self._filled()
-        rows: Mapping[str, str] = values["rows"]
-        return {**{name: block(self.template, name, values) for name in ("banner", "counts")}, **rows}
+    @abstractmethod
+    async def values(self) -> dict[str, Any]:
+        """Return what the template is rendered with."""
 
-    def _row(self, found: Object) -> str:
-        uid, reads = f"row-{found['metadata']['uid']}", self.visitor.reads
-        each = views.summary(found, now())
-        spark, lines = views.spark_of(found, reads), views.last_lines_of(found, reads)
-        stamp = (found["metadata"]["resourceVersion"], each["age"], spark, lines)
-        kept = self.rows.get(uid)
-        if kept is None or kept[0] != stamp:
-            kept = self.rows[uid] = (stamp, whole("row.html", {"m": each, "spark": spark, "lines": lines}))
-        return kept[1]
+    async def content(self) -> str:
+        """Return the content as HTML."""
+        return render(self.template, problem=self.visitor.feed.problem, **await self.values())
 
 
 @dataclass
-class OneModel(Templated):
+class AllModels(Page):
+    """All ScriptModels, a row each; a row is rendered again only if something in it changed."""
+
+    template = "models.html"
+    every = 5.0
+    title = "ScriptModels"
+    rows: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    """The HTML of each row with what it was made from; shared by all tabs."""
+
+    async def values(self) -> dict[str, Any]:
+        found = [each for _key, each in sorted(self.visitor.feed.objects.items())]
+        tones = [views.tone_of(each) for each in found]
+        counts = {tone: tones.count(tone) for tone in ("working", "ready", "stalled", "paused") if tone in tones}
+        rows = {each["metadata"]["uid"]: self._row(each) for each in found}
+        self.rows = {uid: self.rows[uid] for uid in rows}
+        return {"rows": rows.values(), "counts": counts, "namespace": self.visitor.feed.namespace}
+
+    def _row(self, found: Object) -> str:
+        uid, reads = found["metadata"]["uid"], self.visitor.reads
+        each = views.summary(found, now())
+        spark, lines = views.spark_of(found, reads), views.last_lines_of(found, reads)
+        stamp = (found["metadata"]["resourceVersion"], each["age"], spark, lines)
+        if uid not in self.rows or self.rows[uid][0] != stamp:
+            self.rows[uid] = (stamp, render("row.html", m=each, spark=spark, lines=lines))
+        return self.rows[uid][1]
+
+
+@dataclass
+class OneModel(Page):
     """One ScriptModel."""
 
     namespace: str
     name: str
     template = "model.html"
-    blocks = ("head", "lineage", "curve", "log", "why", "history", "script", "settings")
+    every = 1.0
 
-    def context(self) -> dict[str, Any]:
-        found, reads, moment = self.found(self.namespace, self.name), self.visitor.reads, now()
-        trained = views.training_of(found, reads)
-        curve, status = trained.value or Training(), views.status_of(found)
-        model = (status.get("lineage") or {}).get("model") or {}
-        script = status.get("script") or {}
-        total = int((status.get("training") or {}).get("epochs") or 0)
+    @property
+    def title(self) -> str:
+        return f"{self.name} · ScriptModel"
+
+    async def values(self) -> dict[str, Any]:
+        found, reads, moment = self.visitor.found(self.namespace, self.name), self.visitor.reads, now()
+        trained, status = views.training_of(found, reads), views.status_of(found)
+        curve = (trained.value or Training()).curve
+        model, script = (status.get("lineage") or {}).get("model"), status.get("script") or {}
         return {
             "m": views.summary(found, moment),
             "why": views.evidence_of(found, reads, moment),
             "lineage": views.lineage_of(found),
             "trained": trained,
-            "chart": views.chart_of("Perplexity by epoch", [("", "a", curve, total)]),
+            "curve": curve,
+            "chart": chart_of([("", curve, views.epochs_of(found))]),
             "eta": views.eta_of(found, moment),
             "facts": list(views.facts_of(found, moment)),
             "history": views.history_of(found, moment),
-            "score": script.get("score") or {},
             "figures": views.score_of(script.get("score") or {}),
             "report": f"{commit_path(model)}/file?path=/report.html" if commit_path(model) else "",
             "pieces": typeset(str(script.get("excerpt", "")))[:_SHORT_SCRIPT],
@@ -145,7 +127,7 @@ class OneModel(Templated):
 
 
 @dataclass
-class OneScript(Templated):
+class OneScript(Page):
     """The samples of one commit, set for reading: one of them, or all side by side."""
 
     namespace: str
@@ -154,109 +136,113 @@ class OneScript(Templated):
     """Empty for the newest one."""
     sample: int
     """0 for all."""
-    complete: str = ""
-    """The HTML of the sheets once they are read: those of a commit never change."""
     template = "script.html"
-    blocks = ("newer", "sheets")
 
-    def parts(self) -> Mapping[str, str]:
-        values = self._filled()
-        parts = {name: block(self.template, name, values) for name in ("banner", *self.blocks)}
-        if not values["pending"]:
-            self.complete = parts["sheets"]
-        return parts
+    @property
+    def title(self) -> str:
+        return f"The script of {self.name}"
 
-    def context(self) -> dict[str, Any]:
-        found = self.found(self.namespace, self.name)
-        status, m = views.status_of(found), views.summary(found, now())
-        newest = place_of((status.get("lineage") or {}).get("script"))
-        values: dict[str, Any] = {"m": m, "sample": self.sample, "complete": self.complete}
-        values |= {"place": None, "newer": False, "sheets": [], "numbers": []}
+    async def values(self) -> dict[str, Any]:
+        found = self.visitor.found(self.namespace, self.name)
+        m = views.summary(found, now())
+        newest = place_of((views.status_of(found).get("lineage") or {}).get("script"))
         if newest is None:
-            return values | {"error": f"{self.name} has no script yet: {m['message']}", "pending": True}
+            raise web.HTTPNotFound(text=f"{self.name} has no script yet: {m['message']}")
         place = Place(newest.repo, self.commit or newest.commit)
-        self.commit = place.commit
-        values |= {"place": place, "newer": newest != place, "error": "", "pending": False}
-        return values if self.complete else values | self._sheets(place, m["script"])
+        excerpt = str(m["script"].get("excerpt", ""))
+        values = await sheets_of(self.visitor.reads, place, self.sample, excerpt)
+        return values | {"m": m, "place": place, "newer": newest != place, "sample": self.sample}
 
-    def _sheets(self, place: Place, script: Mapping[str, Any]) -> dict[str, Any]:
-        reads = self.visitor.reads
-        listed = reads.get(("files", place), lambda: files(reads.gateway, place))
-        record = reads.get(("record", place), lambda: generation_record(reads.gateway, place))
-        if listed.error:  # without pachd there is still the beginning
-            pieces = typeset(str(script.get("excerpt", "")))
-            return {"sheets": [{"number": 1, "pieces": pieces, "error": listed.error}], "pending": True}
-        known = samples(listed.value or {})
-        chosen = {number: forms for number, forms in known.items() if self.sample in (0, number)}
-        texts = {n: self._text(place, forms["txt"]) for n, forms in chosen.items() if "txt" in forms}
-        colours = colours_of(*(text.value or "" for text in texts.values()))
-        scores = {f"/{each.get('file')}": each.get("score") for each in (record.value or {}).get("samples") or []}
-        sheets = []
-        for number, text in texts.items():
-            pieces, forms = typeset(text.value or "", colours), chosen[number]
-            downloads = {form: f"{place.path}/file?save=1&path={path}" for form, path in forms.items()}
-            words = len((text.value or "").split())
-            score = scores.get(forms["txt"]) or {}
-            sheets.append({"number": number, "pieces": pieces, "cast": cast(pieces), "error": text.error})
-            sheets[-1] |= {"words": words, "score": score, "downloads": downloads}
-        return {
-            "sheets": sheets,
-            "numbers": list(known),
-            "error": f"This commit has no sample {self.sample}." if known and not chosen else "",
-            "pending": listed.pending or record.pending or any(text.value is None for text in texts.values()),
-        }
 
-    def _text(self, place: Place, path: str) -> Answer[str]:
-        reads = self.visitor.reads
-        return reads.get(("text", place, path), lambda: text_file(reads.gateway, place, path), large=True)
+async def sheets_of(reads: Reads, place: Place, sample: int, excerpt: str) -> dict[str, Any]:
+    """Return the numbers of a commit's samples, those chosen as sheets, and why there is only the excerpt, if so."""
+    read = await reads.answer(lambda: read_samples(reads.gateway, place, sample))
+    numbers, samples = read.value or ([], [])
+    if read.error and excerpt:
+        samples = [Sample(1, excerpt, {}, "")]
+    colours = colours_of(*(each.text for each in samples))
+    sheets = []
+    for each in samples:
+        pieces = typeset(each.text, colours)
+        spoken = dict.fromkeys((piece.name, piece.colour) for piece in pieces if piece.name)
+        downloads = {form: f"{place.path}/file?save=1&path={path}" for form, path in each.forms.items()}
+        sheets.append({"sample": each, "pieces": pieces, "cast": [*spoken], "downloads": downloads})
+    missing = "" if sheets else f"This commit has no sample {sample}."
+    return {"numbers": numbers, "sheets": sheets, "error": read.error or missing}
 
 
 @dataclass
-class TwoModels(Templated):
-    """Two ScriptModels beside each other."""
+class TwoModels(Page):
+    """Two models beside each other: the newest ones of two objects, or NAMESPACE/NAME@COMMIT of an object's history."""
 
     keys: tuple[str, str]
     template = "compare.html"
-    blocks = ("curves", "diff", "scripts")
+    title = "Two models"
 
-    def context(self) -> dict[str, Any]:
-        reads, objects = self.visitor.reads, self.visitor.feed.objects
-        found = [objects[key] for key in self.keys if key in objects]
-        trained = [views.training_of(each, reads).value or Training() for each in found]
-        totals = [int((views.status_of(each).get("training") or {}).get("epochs") or 0) for each in found]
-        models = [views.summary(each, now()) for each in found]
-        names = [f"{m['name']}, " for m in models]
-        excerpts = [str(m["script"].get("excerpt", "")) for m in models]
-        lines = list(zip(names, "ab", trained, totals, strict=False))
-        specs = [views.settings_of(each["spec"]) for each in found]
-        fields = sorted({name for spec in specs for name in spec})
-        rows = [(name, *(spec.get(name, "–") for spec in specs)) for name in fields]
-        rows.sort(key=lambda row: row[1] == row[-1])
-        return {
-            "models": models,
-            "choices": sorted(objects),
-            "keys": self.keys,
-            "chart": views.chart_of("Perplexity by epoch", lines) if lines else None,
-            "rows": rows,
-            "changed": sum(row[1] != row[-1] for row in rows),
-            "pieces": [typeset(text, colours_of(*excerpts)) for text in excerpts],
+    async def values(self) -> dict[str, Any]:
+        objects = self.visitor.feed.objects
+        sides = [side for key in self.keys if (side := await self._side(key))]
+        history = (f"{key}@{entry['modelCommit']}" for key in self.keys for entry in self._history(key))
+        rows = _settings(sides) if sides else []
+        values: dict[str, Any] = {"sides": sides, "keys": self.keys, "rows": rows, "chart": None}
+        values["changed"] = sum(row[1] != row[-1] for row in rows)
+        if sides:
+            curves = [(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides]
+            values["chart"] = chart_of(curves)
+        return values | {"choices": sorted({*objects, *history})}
+
+    def _history(self, key: str) -> list[dict[str, Any]]:
+        found = self.visitor.feed.objects.get(key.partition("@")[0])
+        return [entry for entry in views.status_of(found or {}).get("history") or [] if entry.get("modelCommit")]
+
+    async def _side(self, key: str) -> dict[str, Any] | None:
+        """Return what the page shows of a model; None if it does not exist."""
+        found = self.visitor.feed.objects.get(key.partition("@")[0])
+        commit, reads = key.partition("@")[2], self.visitor.reads
+        entry = next((each for each in self._history(key) if each["modelCommit"] == commit), None)
+        if found is None or (commit and entry is None):
+            return None
+        m, lineage = views.summary(found, now()), views.status_of(found).get("lineage") or {}
+        place, script = place_of(lineage.get("model")), place_of(lineage.get("script"))
+        excerpt = str(m["script"].get("excerpt", ""))
+        if entry:  # all commits that a push to the corpus leads to have one id
+            place, script = (where and Place(where.repo, commit) for where in (place, script))
+            excerpt = ""
+        curve = await reads.answer(lambda: curve_at(reads.gateway, place if entry else None, parsed(found)))
+        used = await reads.answer(lambda: trained_with(reads.gateway, place) if place else {})
+        sheets = await sheets_of(reads, script, 1, excerpt) if script else {"sheets": [], "error": "No script yet."}
+        perplexity = m["training"].get("perplexity") or {}
+        return sheets | {
+            "name": f"{m['name']} ({short_id(commit)})" if entry else m["name"],
+            "m": m,
+            "curve": curve.value or Curve(),
+            "epochs": 0 if entry else views.epochs_of(found),
+            "spec": {} if entry else views.settings_of(found["spec"]),
+            "used": views.settings_of(used.value, "trained") if used.value else {},
+            "figures": entry or {"perplexity": perplexity.get("best"), "testPerplexity": perplexity.get("test")},
+            "score": {} if entry else m["script"].get("score") or {},
         }
 
 
+def _settings(sides: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Return name and values of each setting, those that differ first: of the specs and of the models, where known."""
+    known = [part for part in ("spec", "used") if all(side[part] for side in sides)]
+    found = [{name: value for part in known for name, value in side[part].items()} for side in sides]
+    rows = [(name, *(each.get(name, "–") for each in found)) for name in sorted({*found[0], *found[-1]})]
+    return sorted(rows, key=lambda row: row[1] == row[-1])
+
+
 @dataclass
-class OneCommit(Templated):
+class OneCommit(Page):
     """The files of a commit."""
 
     place: Place
     template = "commit.html"
-    blocks = ("files",)
 
-    def context(self) -> dict[str, Any]:
+    @property
+    def title(self) -> str:
+        return f"Commit {self.place.commit[:8]} of {self.place.repo}"
+
+    async def values(self) -> dict[str, Any]:
         reads = self.visitor.reads
-        listed = reads.get(("files", self.place), lambda: files(reads.gateway, self.place))
-        return {
-            "place": self.place,
-            "listed": listed,
-            "base": self.place.path,
-            "is_model": "/model.json" in (listed.value or ()),
-        }
+        return {"place": self.place, "listed": await reads.answer(lambda: files(reads.gateway, self.place))}

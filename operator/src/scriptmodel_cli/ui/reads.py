@@ -117,13 +117,20 @@ class Reads:
         if kept is None or kept.answer != answer:
             self._loop.call_soon_threadsafe(self._notify)
 
+    async def answer(self, read: Callable[[], T]) -> Answer[T]:
+        """Return an answer that is not kept, or the error."""
+        try:
+            return Answer(await self.now(read))
+        except Exception as error:  # see _read
+            return Answer(error=getattr(error, "message", "") or str(error) or type(error).__name__)
+
     async def now(self, read: Callable[[], T]) -> T:
         """Return an answer that is not kept, such as a download. Raises what the read raises."""
         return await self._loop.run_in_executor(self._pool, read)
 
-    def items(self, what: str, path: str) -> list[dict[str, Any]]:
+    def items(self, path: str) -> list[dict[str, Any]]:
         """Return the objects of a list of the API server; called in a thread, by a read."""
-        request = self._client.request("GET", path, f"listing {what}")
+        request = self._client.request("GET", path, "listing evidence")
         return list(asyncio.run_coroutine_threadsafe(request, self._loop).result().get("items", []))
 
     @property

@@ -1,40 +1,21 @@
-"""Renders the templates of this package: autoescape is on, and control characters are shown, not sent."""
+"""The templates of this package."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
-from markupsafe import Markup
+from jinja2 import Environment
 
 from scriptmodel_cli.output import escaped
-from scriptmodel_cli.ui.charts import shown
+from scriptmodel_cli.web.rendering import environment
 
 
-def whole(template: str, values: Mapping[str, Any]) -> str:
+def render(template: str, **values: Any) -> str:
     """Return a template filled in."""
-    return _environment().get_template(template).render(values)
-
-
-def block(template: str, name: str, values: Mapping[str, Any]) -> str:
-    """Return one block of a template, or of the one that it extends."""
-    found = _environment().get_template(template)
-    if name not in found.blocks:
-        found = _environment().get_template("base.html")
-    return "".join(found.blocks[name](found.new_context(dict(values))))
+    return templates().get_template(template).render(values)
 
 
 @functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) or not isinstance(value, str) else escaped(value),
-    )
-    environment.filters.update(shown=shown)
-    environment.globals["draw"] = environment.get_template("macros.html").module
-    return environment
+def templates() -> Environment:
+    return environment(__package__, escaped)

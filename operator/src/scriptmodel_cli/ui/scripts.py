@@ -16,7 +16,7 @@ _COLOURS = 10
 
 @dataclass(frozen=True)
 class Piece:
-    """A paragraph; `kind` is heading, action or speech, and a CSS class."""
+    """A heading, an action, or a speech; or a further line of a speech, which has no name."""
 
     kind: str
     words: tuple[tuple[str, bool], ...]
@@ -29,7 +29,7 @@ def typeset(text: str, colours: Mapping[str, str] | None = None) -> list[Piece]:
     """Return the paragraphs of a script, with its own colours unless some are given."""
     if colours is None:
         colours = colours_of(text)
-    return [_piece(line.strip(), colours) for line in text.split("\n") if line.strip()]
+    return [_piece(line, colours) for line in text.split("\n") if line.strip()]
 
 
 def colours_of(*texts: str) -> dict[str, str]:
@@ -40,9 +40,11 @@ def colours_of(*texts: str) -> dict[str, str]:
 
 
 def _piece(line: str, colours: Mapping[str, str]) -> Piece:
-    if speech := _SPEECH.fullmatch(line):
+    if speech := _SPEECH.fullmatch(line.strip()):
         return Piece("speech", tuple(_spoken(speech[2] or "…")), speech[1].replace("_", " "), colours[speech[1]])
-    direction = _DIRECTION.fullmatch(line)
+    if line[0].isspace():  # the next line of verse
+        return Piece("speech", tuple(_spoken(line)))
+    direction = _DIRECTION.fullmatch(line.strip())
     words = direction[1] if direction else line
     return Piece("heading" if _HEADING.match(words) else "action", ((words, False),))
 
@@ -51,9 +53,3 @@ def _spoken(words: str) -> Iterator[tuple[str, bool]]:
     for number, piece in enumerate(_ASIDE.split(words)):
         if text := piece.strip():
             yield (f"({text})" if number % 2 else text), bool(number % 2)
-
-
-def cast(pieces: list[Piece]) -> list[tuple[str, str, int]]:
-    """Return name, colour and number of speeches of each speaker, most first."""
-    counted = Counter((piece.name, piece.colour) for piece in pieces if piece.name)
-    return [(name, colour, count) for (name, colour), count in counted.most_common()]

@@ -6,8 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import click
 from aiohttp import web
@@ -16,26 +15,25 @@ from yarl import URL
 
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.feed import Feed
-from scriptmodel_cli.ui.guard import FOREIGN_POLICY, Guard, set_headers
-from scriptmodel_cli.ui.live import Live
 from scriptmodel_cli.ui.names import Place, place_of
 from scriptmodel_cli.ui.pages import AllModels, OneCommit, OneModel, OneScript, Page, TwoModels, Visitor
 from scriptmodel_cli.ui.reads import Reads
-from scriptmodel_cli.ui.rendering import whole
+from scriptmodel_cli.ui.rendering import render, templates
 from scriptmodel_cli.ui.trainers import Trainers
 from scriptmodel_cli.ui.views import status_of
+from scriptmodel_cli.web.gate import SANDBOX, Gate
+from scriptmodel_cli.web.live import follow
+from scriptmodel_cli.web.rendering import STATIC, whole_page
 from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.values import RepoRef
 
-_STATIC = Path(__file__).parent / "static"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 """Names that Pachyderm accepts."""
 _MAX_DOWNLOAD = 64 << 20
 _FIRST_LIST_SECONDS = 10.0
-_WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_SLOW_SECONDS = 60.0
 VISITOR = web.AppKey("visitor", Visitor)
 
 
@@ -49,10 +47,9 @@ async def visiting(session: Session, *, all_namespaces: bool) -> AsyncIterator[V
     reads = Reads(session, client, feed.notify)
     watching = asyncio.create_task(feed.run())
     try:
-        user = await _user_name(client)
         with suppress(TimeoutError):
             await asyncio.wait_for(feed.listed.wait(), _FIRST_LIST_SECONDS)
-        yield Visitor(user, connection.server, feed, reads)
+        yield Visitor(connection.server, feed, reads)
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
@@ -60,28 +57,18 @@ async def visiting(session: Session, *, all_namespaces: bool) -> AsyncIterator[V
         await client.close()
 
 
-async def _user_name(client: KubeClient) -> str:
-    """Return who the API server says that we are; empty if it does not say."""
-    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    try:
-        found = await client.request("POST", _WHO, "asking who we are", review)
-    except KubeError:
-        return ""
-    return str(((found.get("status") or {}).get("userInfo") or {}).get("username", ""))
-
-
-def application(visitor: Visitor, trainers: Trainers, guard: Guard) -> web.Application:
+def application(visitor: Visitor, trainers: Trainers, gate: Gate) -> web.Application:
     """Return the application of one visitor."""
-    app = web.Application(middlewares=[_errors_as_pages, guard.middleware])
+    app = web.Application(middlewares=[_errors_as_pages, gate.checks()])
     app[VISITOR] = visitor
-    app.on_response_prepare.append(set_headers)
+    app.on_response_prepare.append(gate.secure)
     pages = Pages(visitor, trainers)
     app.router.add_get("/live", pages.live)
     app.router.add_get("/commits/{project}/{repo}/{commit}/file", pages.file)
     app.router.add_get("/models/{namespace}/{name}/write", pages.write)
     app.router.add_get("/write/{project}/{repo}/{commit}", pages.start)
     app.router.add_route("*", "/write/{project}/{repo}/{commit}/{path:.*}", pages.trainer)
-    app.router.add_static("/static", _STATIC)
+    app.router.add_static("/static", STATIC)
     app.router.add_get("/{path:.*}", pages.page)
     return app
 
@@ -90,19 +77,28 @@ class Pages:
     """The handlers."""
 
     def __init__(self, visitor: Visitor, trainers: Trainers) -> None:
-        self._visitor, self._trainers, self._live = visitor, trainers, Live()
+        self._visitor, self._trainers = visitor, trainers
         self._all = AllModels(visitor)
 
     async def page(self, request: web.Request) -> web.Response:
         """Answer with a whole page."""
         page = self._page(request.rel_url.raw_path, request.query)
-        return web.Response(text=page.html(self._live.remember(page.parts())), content_type="text/html")
+        live = f"/live?page={quote(str(request.rel_url), safe='')}" if page.every else ""
+        return _whole(self._visitor, page.title, await page.content(), live=live, here=request.path)
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Answer with the changes of the page whose address is `page`."""
         address = URL(request.query.get("page", "/"), encoded=True)
         page = self._page(address.raw_path, address.query)
-        return await self._live.stream(request, page, self._visitor.feed)
+
+        async def content() -> str:
+            try:
+                return await page.content()
+            except web.HTTPNotFound as gone:  # the object was deleted
+                return render("message.html", title=gone.reason, text=gone.text, problem="")
+
+        with self._visitor.feed.subscribed() as changed:
+            return await follow(request, content, changed, page.every or _SLOW_SECONDS)
 
     async def file(self, request: web.Request) -> web.Response:
         """Answer with a file of a commit: as text, as a page without scripts, or to save."""
@@ -121,12 +117,12 @@ class Pages:
             headers = {"Content-Disposition": f'attachment; filename="{_plain(name)}"'}
             return web.Response(body=content, content_type="application/octet-stream", headers=headers)
         kind = "text/html" if name.endswith(".html") else "text/plain"
-        policy = {"Content-Security-Policy": FOREIGN_POLICY}
+        policy = {"Content-Security-Policy": SANDBOX}
         return web.Response(body=content, content_type=kind, charset="utf-8", headers=policy)
 
     async def write(self, request: web.Request) -> web.Response:
         """Lead to the trainer's pages of an object's model."""
-        found = self._all.found(request.match_info["namespace"], request.match_info["name"])
+        found = self._visitor.found(request.match_info["namespace"], request.match_info["name"])
         place = place_of((status_of(found).get("lineage") or {}).get("model"))
         if place is None:
             raise web.HTTPNotFound(
@@ -187,5 +183,14 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _message(visitor: Visitor, title: str, text: str, status: int = 200) -> web.Response:
-    values = {"visitor": visitor, "problem": "", "live": "", "title": title, "text": text}
-    return web.Response(text=whole("message.html", values), content_type="text/html", status=status)
+    return _whole(visitor, title, render("message.html", title=title, text=text, problem=""), status)
+
+
+def _whole(
+    visitor: Visitor, title: str, content: str, status: int = 200, live: str = "", here: str = ""
+) -> web.Response:
+    links = [("/", "All models"), ("/compare", "Compare")]
+    text = whole_page(
+        templates(), title, content, base="", home="/", links=links, here=here, who=visitor.server, live=live
+    )
+    return web.Response(text=text, content_type="text/html", status=status)

@@ -1,42 +1,33 @@
-"""Reads a training and its results from Pachyderm: the epochs so far, the log, scripts and their files."""
+"""Reads a training and its results from Pachyderm: the epochs so far, logs, scripts and their files."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from scriptmodel_cli.commands.why import job_row
 from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, newest_jobs, reported_job
 from scriptmodel_cli.ui.names import Place
+from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.observe.untrusted import number, parse_event
+from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, StoredFile
+from scriptmodel_operator.pachyderm.values import StoredFile
 
-MAX_FILE_BYTES = 8 << 20
+_MAX_FILE_BYTES = 8 << 20
+_MODEL_PATH = "/model.json"
 _LOG_LINES = 300
 _LAST_LINES = 3
 _TAIL_BYTES = 1 << 20
 _JOBS = 3
-SCRIPT_FILE = re.compile(r"/new_script(?:\.(?P<number>\d+))?\.(?P<form>[a-z]+)")
+_SCRIPT_FILE = re.compile(r"/new_script(?:\.(?P<number>\d+))?\.(?P<form>[a-z]+)")
 """A sample of a script: its number, none for the first, and its format."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """The figures of a finished epoch."""
-
-    epoch: int
-    train: float | None
-    valid: float | None
-    sample: str = ""
-    """A line that the model wrote after it."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +35,19 @@ class Training:
     """The train job that status reports."""
 
     job: str = ""
-    epochs: tuple[Epoch, ...] = ()
-    running: tuple[tuple[float, float], ...] = ()
-    """Epochs done, with a fraction, and the mean training perplexity of the epoch in progress so far.
-
-    Of the first epoch all values; later only the newest, since each mean starts anew.
-    """
+    curve: Curve = field(default_factory=Curve)
     lines: tuple[str, ...] = ()
     """The last lines of its log, events in words."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample of a script, with the path of each of its formats."""
+
+    number: int
+    text: str
+    forms: Mapping[str, str]
+    verdict: str
 
 
 def training(gateway: Gateway, model: ScriptModel) -> Training:
@@ -61,52 +57,46 @@ def training(gateway: Gateway, model: ScriptModel) -> Training:
         return Training()
     kept = kept_lines(gateway, job, raw=True)
     if kept is not None:
-        found = digest(job.ref.id, kept)
-        return Training(
-            found.job, epochs(gateway, Place(job.ref.pipeline.output, job.ref.id)) or found.epochs, (), found.lines
-        )
+        found = read_log(job.ref.id, kept)
+        done = epochs(gateway, Place(job.ref.pipeline.output, job.ref.id))
+        return Training(found.job, Curve(done) if done else found.curve, found.lines)
     try:
-        return digest(job.ref.id, lines_of(gateway, job.ref, follow=False, raw=True))
+        return read_log(job.ref.id, lines_of(gateway, job.ref, follow=False, raw=True))
     except PachydermError:  # no worker yet, or its pods are gone
         return Training(job.ref.id)
 
 
-def digest(job: str, lines: Iterable[str]) -> Training:
-    """Return what a log says of its newest attempt; each attempt begins with the event `start`."""
-    done: list[Epoch] = []
-    running: list[tuple[float, float]] = []
-    shown: deque[str] = deque(maxlen=_LOG_LINES)
-    for line in lines:
-        event = parse_event(line) or {}
-        shown.append(describe_line(line))
-        if event.get("event") == "start" and not event.get("resumed_from"):
-            done, running = [], []
-        elif event.get("event") == "epoch":
-            done.append(_epoch(event))
-            running = []
-        elif event.get("event") == "progress":
-            at, figure = (number(event.get(key)) for key in ("epoch", "perplexity"))
-            if at and figure:
-                running = [] if done else running
-                running.append((at - 1 + (number(event.get("fraction")) or 0.0), figure))
-    return Training(job, tuple(done), tuple(running), tuple(shown))
+def read_log(job: str, lines: Iterable[str]) -> Training:
+    """Return what a log says."""
+    kept = list(lines)
+    curve = curve_of(event for line in kept if (event := parse_event(line)))
+    return Training(job, curve, tuple(map(describe_line, kept[-_LOG_LINES:])))
 
 
 def epochs(gateway: Gateway, place: Place) -> tuple[Epoch, ...]:
     """Return the epochs of a finished model."""
     found = _json(gateway, place, METRICS_PATH).get("epochs")
-    return tuple(_epoch(each) for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+    return tuple(epoch_of(each) for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
 
 
-def _epoch(found: Mapping[str, Any]) -> Epoch:
-    at, train, valid = (number(found.get(key)) for key in ("epoch", "train_perplexity", "valid_perplexity"))
-    return Epoch(int(at or 0), train, valid, str(found.get("sample") or ""))
+def curve_at(gateway: Gateway, place: Place | None, model: ScriptModel) -> Curve:
+    """Return the curve of a finished model, or that of the train job without a place."""
+    return Curve(epochs(gateway, place)) if place else training(gateway, model).curve
 
 
-def jobs(gateway: Gateway, model: ScriptModel) -> list[JobInfo]:
-    """Return the newest jobs of both pipelines."""
+def trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
+    """Return the settings of a finished model, with those that `auto` chose."""
+    found = _json(gateway, place, _MODEL_PATH)
+    parameters = found.get("parameters")
+    chosen = {key: found[key] for key in ("preset", "seed", "temperature") if key in found}
+    return chosen | (parameters if isinstance(parameters, dict) else {})
+
+
+def job_rows(gateway: Gateway, model: ScriptModel) -> list[tuple[str, ...]]:
+    """Return the newest jobs of both pipelines, as `scriptmodel why` shows them."""
     refs = references(model)
-    return [job for pipeline in (refs.train, refs.generate) for job in newest_jobs(gateway, pipeline, _JOBS)]
+    found = [job for pipeline in (refs.train, refs.generate) for job in newest_jobs(gateway, pipeline, _JOBS)]
+    return [job_row(job) for job in found]
 
 
 def last_lines(gateway: Gateway, place: Place, path: str) -> tuple[str, ...]:
@@ -120,25 +110,26 @@ def files(gateway: Gateway, place: Place) -> Mapping[str, StoredFile]:
     return dict(sorted(gateway.walk_files(place.repo, place.commit).items()))
 
 
-def text_file(gateway: Gateway, place: Place, path: str) -> str:
-    """Return the beginning of a text file."""
-    return gateway.read_file(place.repo, place.commit, path, MAX_FILE_BYTES).decode(errors="replace")
-
-
-def samples(found: Mapping[str, StoredFile]) -> dict[int, dict[str, str]]:
-    """Return the paths of a commit's samples by number and format."""
-    by_number: dict[int, dict[str, str]] = {}
-    for path in found:
-        if match := SCRIPT_FILE.fullmatch(path):
-            by_number.setdefault(int(match["number"] or 1), {})[match["form"]] = path
-    return dict(sorted(by_number.items()))
-
-
-def generation_record(gateway: Gateway, place: Place) -> dict[str, Any]:
-    """Return what the trainer recorded about a commit of scripts."""
-    return _json(gateway, place, GENERATION_PATH)
+def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
+    """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
+    known: dict[int, dict[str, str]] = {}
+    for path in files(gateway, place):
+        if match := _SCRIPT_FILE.fullmatch(path):
+            known.setdefault(int(match["number"] or 1), {})[match["form"]] = path
+    try:
+        recorded = _json(gateway, place, GENERATION_PATH)["samples"]
+        verdicts = {f"/{each['file']}": str(each["score"]["verdict"]) for each in recorded}
+    except (PachydermError, ValueError, LookupError, TypeError):  # an older trainer, or another image
+        verdicts = {}
+    samples = []
+    for number, forms in sorted(known.items()):
+        path = forms.get("txt", "")
+        if path and chosen in (0, number):
+            text = gateway.read_file(place.repo, place.commit, path, _MAX_FILE_BYTES).decode(errors="replace")
+            samples.append(Sample(number, text, forms, verdicts.get(path, "")))
+    return sorted(known), samples
 
 
 def _json(gateway: Gateway, place: Place, path: str) -> dict[str, Any]:
-    found = json.loads(gateway.read_file(place.repo, place.commit, path, MAX_FILE_BYTES))
+    found = json.loads(gateway.read_file(place.repo, place.commit, path, _MAX_FILE_BYTES))
     return found if isinstance(found, dict) else {}

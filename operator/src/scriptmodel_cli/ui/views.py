@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from scriptmodel_cli.commands.why import job_row
-from scriptmodel_cli.diagnosis import as_value
+from click import unstyle
+
+from scriptmodel_cli.diagnosis import events_path, evidence, if_worker_is_lost, next_step, pods_path
 from scriptmodel_cli.screen import restarts_of
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import age, condition, is_observed, parse_time, suspended
-from scriptmodel_cli.ui.charts import Chart, Series, spark
 from scriptmodel_cli.ui.names import Object, commit_path, key_of, place_of
 from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Piece, typeset
-from scriptmodel_cli.ui.training import Training, epochs, jobs, last_lines, training
+from scriptmodel_cli.ui.training import Training, epochs, job_rows, last_lines, training
+from scriptmodel_cli.web.charts import spark
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -26,7 +27,8 @@ _LIVE_SECONDS = 1.0
 _LIST_SECONDS = 5.0
 _EVIDENCE_SECONDS = 5.0
 _LAST_LINES = 3
-_EVENTS = 12
+_WIDEST = 1000
+"""Characters of a message."""
 _FIGURES = {
     "originality": "new text rather than copies of the corpus",
     "variety": "no repetition of itself",
@@ -83,6 +85,11 @@ def is_training(found: Object) -> bool:
     return bool(trained.get("startTime")) and not trained.get("completionTime")
 
 
+def epochs_of(found: Object) -> int:
+    """Return the number of epochs that a training is to have; 0 if it is not known yet."""
+    return int((status_of(found).get("training") or {}).get("epochs") or 0)
+
+
 def training_of(found: Object, reads: Reads) -> Answer[Training]:
     """Return the train job that status reports; one that has ended is read once."""
     trained = status_of(found).get("training") or {}
@@ -103,13 +110,13 @@ def spark_of(found: Object, reads: Reads) -> str:
     started = (status_of(found).get("training") or {}).get("startTime")
     key = ("curve", found["metadata"]["uid"], started)
     if is_training(found):
-        live = reads.get(key, lambda: training(reads.gateway, parsed(found)).epochs, every=_LIST_SECONDS)
-        return spark([each.valid for each in live.value or () if each.valid])
+        live = reads.get(key, lambda: training(reads.gateway, parsed(found)).curve.epochs, every=_LIST_SECONDS)
+        return spark([each.valid for each in live.value or ()])
     place = place_of((status_of(found).get("lineage") or {}).get("model"))
     if place is None:
         return ""
     known = reads.get(("epochs", place), lambda: epochs(reads.gateway, place), until=key)
-    return spark([each.valid for each in known.value or () if each.valid])
+    return spark([each.valid for each in known.value or ()])
 
 
 def last_lines_of(found: Object, reads: Reads) -> list[Piece]:
@@ -126,17 +133,6 @@ def last_lines_of(found: Object, reads: Reads) -> list[Piece]:
     return typeset("\n".join(lines))
 
 
-def chart_of(title: str, trained: Sequence[tuple[str, str, Training, int]]) -> Chart:
-    """Return the curves of one training, or of several: name, CSS class, training, and its number of epochs."""
-    series = []
-    for name, style, each, _epochs in trained:
-        train = [(float(epoch.epoch), epoch.train) for epoch in each.epochs if epoch.train]
-        valid = [(float(epoch.epoch), epoch.valid) for epoch in each.epochs if epoch.valid]
-        series.append(Series(f"{name}training", f"{style} train", [*train, *each.running]))
-        series.append(Series(f"{name}validation", f"{style} valid", valid, dots=True))
-    return Chart(title, series, max(epochs for *_rest, epochs in trained))
-
-
 def eta_of(found: Object, now: datetime) -> str:
     """Return when the training is done, with the time until then."""
     eta = (status_of(found).get("training") or {}).get("eta")
@@ -150,56 +146,54 @@ def eta_of(found: Object, now: datetime) -> str:
 
 
 def evidence_of(found: Object, reads: Reads, now: datetime) -> dict[str, Any]:
-    """Return the diagnosis of `scriptmodel why`, as a value."""
-    uid, where = found["metadata"]["uid"], found["metadata"]["namespace"]
+    """Return the diagnosis of `scriptmodel why`: what the reason means, the next step, and tables of evidence."""
+    uid, reason = found["metadata"]["uid"], str(condition(found).get("reason", ""))
     names = [str(each["name"]) for each in status_of(found).get("pipelines") or []]
-    listing = f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
-    of_them = f"suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
     settled = tone_of(found) != "working"
     every = _EVIDENCE_SECONDS * (6 if settled else 1)
     stamp = (uid, found["metadata"]["resourceVersion"] if settled else "")
-    events = reads.get(("events", *stamp), lambda: reads.items("events", listing), every=every).value or []
-    pods = jobs_found = None
+    read: dict[str, Any] = {
+        "events": reads.get(("events", *stamp), lambda: reads.items(events_path(found)), every=every)
+    }
     if names:
-        path = f"/api/v1/pods?labelSelector={of_them}"
-        pods = reads.get(("pods", uid), lambda: reads.items("worker pods", path), every=every).value
-        jobs_found = reads.get(("jobs", *stamp), lambda: jobs(reads.gateway, parsed(found)), every=every).value
-    newest = sorted(events, key=lambda each: str(each.get("eventTime") or ""))[-_EVENTS:]
-    value = as_value(found, events=newest[::-1], jobs=[job_row(job) for job in jobs_found or ()], pods=pods or ())
-    for each in value["events"]:
-        each["age"] = age(each["eventTime"], now) if each["eventTime"] else ""
-    value["ages"] = {each["type"]: age(each["lastTransitionTime"], now) for each in value["conditions"]}
-    value["meaning"] = next((each.doc for each in Reason if each.value == value["reason"]), "")
-    return value
+        read["pods"] = reads.get(("pods", uid), lambda: reads.items(pods_path(names)), every=every)
+        read["jobs"] = reads.get(("jobs", *stamp), lambda: job_rows(reads.gateway, parsed(found)), every=every)
+    known = {name: answer.value or () for name, answer in read.items()}
+    tables = evidence(found, now, **known, widest=_WIDEST)
+    return {
+        "tables": [(headers, [list(map(unstyle, row)) for row in rows]) for headers, rows in tables if rows],
+        "next": next_step(found, reason),
+        "meaning": next((each.doc for each in Reason if each.value == reason), ""),
+        "current": is_observed(found),
+        "if_worker_is_lost": if_worker_is_lost(found),
+    }
 
 
 def lineage_of(found: Object) -> list[dict[str, str]]:
     """Return the steps from the corpus to the script, with the pages of their commits."""
     spec, status = found["spec"], status_of(found)
     lineage, trained, script = (status.get(part) or {} for part in ("lineage", "training", "script"))
-    corpus = spec.get("corpus") or {}
+    corpus, base = spec.get("corpus") or {}, (spec.get("model") or {}).get("from") or {}
     source = (corpus.get("repo") or {}).get("name") or (corpus.get("configMap") or {}).get("name") or "files by URL"
-    base = (spec.get("model") or {}).get("from") or {}
-    steps = [("corpus", "Corpus", str(source)), ("model", "Model", str(spec["model"].get("preset", "")))]
-    if base or lineage.get("base"):
-        steps.insert(1, ("base", "Base model", str((base.get("scriptModel") or base).get("name", "")) or "a commit"))
-    words = f"{script['words']:,} words" if script.get("words") else "not written yet"
-    steps.append(("script", "Script", words))
+    model = str(spec["model"].get("preset", ""))
     if trained.get("epochProgress") and is_training(found):
-        steps = [
-            (kind, title, f"{text}, epoch {trained['epochProgress']}" if kind == "model" else text)
-            for kind, title, text in steps
-        ]
+        model += f", epoch {trained['epochProgress']}"
+    steps = [
+        ("corpus", "Corpus", str(source)),
+        ("base", "Base model", str((base.get("scriptModel") or base).get("name", "")) or "a commit"),
+        ("model", "Model", model),
+        ("script", "Script", f"{script['words']:,} words" if script.get("words") else "not written yet"),
+    ]
     return [
         {
-            "kind": kind,
             "title": title,
             "text": text,
             "commit": short_id(str((lineage.get(kind) or {}).get("commit") or "")),
-            "href": href_of(found, "script") if kind == "script" and script else commit_path(lineage.get(kind) or {}),
-            "files": commit_path(lineage.get(kind) or {}) if kind == "script" else "",
+            "href": href_of(found, "script") if kind == "script" and script else commit_path(lineage.get(kind)),
+            "files": commit_path(lineage.get(kind)),
         }
         for kind, title, text in steps
+        if kind != "base" or base or lineage.get("base")
     ]
 
 

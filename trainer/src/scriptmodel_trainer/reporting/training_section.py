@@ -7,7 +7,7 @@ from typing import Any
 
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import EpochRecord, Metrics
-from scriptmodel_trainer.reporting.charts import Chart, Series
+from scriptmodel_trainer.web.charts import Chart, Series
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity

@@ -142,11 +142,6 @@ class Completions:
         choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
         return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
 
-    async def texts(self, asked: Asked) -> list[str]:
-        """Return what follows a prompt, once for each choice. Raises Refused."""
-        async with self._written(asked) as pieces:
-            return (await _whole(asked, pieces))[0]
-
     @contextlib.asynccontextmanager
     async def _written(self, asked: Asked) -> AsyncIterator[Pieces]:
         """Write the scripts of a request; a client that leaves ends them."""

@@ -4,6 +4,7 @@ when it changes."""
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import LOG, MODEL, TrainedModel
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.runs import Run, read_run
+
+_REREAD_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +34,24 @@ class Folder:
         self._loaded: Loaded | None = None
         self._version = ""
         self._loading = asyncio.Lock()
+        self._run: tuple[object, Run | None] = (None, None)
 
     @property
     def trained(self) -> bool:
         """Whether there is a model, which may be damaged."""
         return (self.folder / MODEL).is_file()
 
-    def log_version(self) -> str:
-        """Return what changes when the log of a training does."""
-        return _version(self.folder / LOG)
-
-    def model_version(self) -> str:
-        """Return what changes when the model does; empty without one."""
-        return _version(self.folder / MODEL)
+    async def run(self) -> Run | None:
+        """Return the training that the log tells of, read anew if it has grown, or may have become silent."""
+        version = (_version(self.folder / LOG), time.monotonic() // _REREAD_SECONDS)
+        if version != self._run[0]:
+            self._run = (version, await asyncio.to_thread(read_run, self.folder))
+        return self._run[1]
 
     async def load(self) -> Loaded:
         """Return the model as it is on the disk. Raises BadInputError if there is none, or it is damaged."""
         async with self._loading:
-            version = self.model_version()
+            version = _version(self.folder / MODEL)
             if self._loaded is None or version != self._version:
                 self.close()
                 self._loaded = await asyncio.to_thread(self._load)

@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from scriptmodel_trainer.artifacts import REPORT
+from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.errors import TrainerError
-from scriptmodel_trainer.formats import FORMATS, Part, TitlePage, parts_of
+from scriptmodel_trainer.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.generation.rendering import count_pieces
-from scriptmodel_trainer.reporting.templating import render
-from scriptmodel_trainer.serving.completions import Asked
+from scriptmodel_trainer.reporting.templating import render, templates
 from scriptmodel_trainer.serving.folders import Folder, Loaded
 from scriptmodel_trainer.serving.refusals import Refused
-from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage import converted, parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
+from scriptmodel_trainer.web.gate import SANDBOX
+from scriptmodel_trainer.web.live import follow
+from scriptmodel_trainer.web.rendering import STATIC, whole_page
 
-_STATIC = ("app.css", "app.js", "icon.svg")
 _POLL_SECONDS = 1.0
-_REREAD_SECONDS = 30.0  # a log that does not grow says after a while that the training is silent
-_MOST_READERS = 64  # of events at once
 _LARGEST_SCRIPT = 4 << 20
 _COLOURS = 10
-_SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-"""The policy of a report, which has its own styles: it runs nothing and fetches nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A script as a page shows it, with a colour for each speaker."""
-
-    title: str
-    note: str
-    text: str
-
-    @property
-    def parts(self) -> list[Part]:
-        """The headings, directions and speeches."""
-        return list(parts_of(self.text))
-
-    @property
-    def colours(self) -> dict[str, str]:
-        """The class of each speaker, in the order in which they speak."""
-        names = dict.fromkeys(part.name for part in self.parts if part.name)
-        return {name: f"s{number % _COLOURS}" for number, name in enumerate(names)}
 
 
 class Pages:
@@ -62,14 +34,13 @@ class Pages:
     def __init__(self, folders: Sequence[tuple[str, Path]], base: str, home: str) -> None:
         self._base, self._home = base, home
         self._folders = [Folder(folder, f"{base}/{n}", name) for n, (name, folder) in enumerate(folders, 1)]
-        self._readers = 0
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes of all pages."""
         here = rf"{self._base}/{{folder:\d{{1,4}}}}"
         return [
             web.get(f"{self._base}/", self.index),
-            web.get(f"{self._base}/static/{{name}}", self.static),
+            web.static(f"{self._base}/static", STATIC),
             web.get(f"{here}/", self.model),
             web.get(f"{here}/events", self.events),
             web.get(f"{here}/report", self.report),
@@ -91,62 +62,28 @@ class Pages:
         del request
         if len(self._folders) == 1:
             raise web.HTTPFound(f"{self._folders[0].path}/")
-        models = [
-            {
-                "path": each.path,
-                "name": each.name,
-                "folder": each.folder,
-                "trained": each.trained,
-                "run": read_run(each.folder),
-            }
-            for each in self._folders
-        ]
-        return self._page("models.html", None, models=models)
-
-    async def static(self, request: web.Request) -> web.Response:
-        """Return a stylesheet, the script or the icon."""
-        name = request.match_info["name"]
-        if name == "style.css":
-            return web.Response(text=render(name), content_type="text/css")
-        if name not in _STATIC:
-            raise web.HTTPNotFound
-        kind = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
-        return web.Response(text=files(__package__).joinpath("static", name).read_text("utf-8"), content_type=kind)
+        models = [(each, await each.run()) for each in self._folders]
+        return self._page("Models", render("ui/models.html", models=models))
 
     async def model(self, request: web.Request) -> web.Response:
         """Show a model's report and its training."""
         here = self._here(request)
-        sections, problem, version = "", "", here.model_version()
+        return self._page(here.name, await self._model(here), here, "", live=f"{here.path}/events")
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Send the page of a model as its training goes, and with its report once it is stored."""
+        here = self._here(request)
+        return await follow(request, lambda: self._model(here), asyncio.Event(), _POLL_SECONDS)
+
+    async def _model(self, here: Folder) -> str:
+        sections, problem = "", ""
         if here.trained:
             try:
                 sections = (await here.load()).sections
             except TrainerError as error:
                 problem = error.line()
-        values = {"sections": sections, "problem": problem, "version": version, **await self._live(here)}
-        return self._page("model.html", here, page="", **values)
-
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the training as it goes: `live` with HTML, and `stored` for another model than the page has."""
-        here = self._here(request)
-        if self._readers >= _MOST_READERS:
-            raise Refused(429, f"{_MOST_READERS} pages are open: close some")
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        self._readers += 1
-        try:
-            version, html, read = "", "", -math.inf
-            while here.model_version() == request.query.get("model", ""):
-                before, version = version, here.log_version()
-                if version != before or time.monotonic() > read + _REREAD_SECONDS:
-                    fresh, read = render("ui/live.html", **await self._live(here)), time.monotonic()
-                    if fresh != html:
-                        await response.write(f"event: live\ndata: {json.dumps(fresh)}\n\n".encode())
-                    html = fresh
-                await asyncio.sleep(_POLL_SECONDS)
-            await response.write(b"event: stored\ndata: {}\n\n")
-            return response
-        finally:
-            self._readers -= 1
+        run = await here.run()
+        return render("ui/model.html", here=here, sections=sections, problem=problem, run=run, trained=here.trained)
 
     async def report(self, request: web.Request) -> web.Response:
         """Return the report page as it is stored."""
@@ -154,33 +91,16 @@ class Pages:
             content = read_bounded(self._here(request).folder / REPORT, _LARGEST_SCRIPT)
         except OSError as error:
             raise web.HTTPNotFound from error
-        return web.Response(body=content, content_type="text/html", headers={"Content-Security-Policy": _SANDBOX})
+        return web.Response(body=content, content_type="text/html", headers={"Content-Security-Policy": SANDBOX})
 
     async def script(self, request: web.Request) -> web.Response:
-        """Show the scripts that are stored beside the model, or new ones with the settings of the address."""
-        here, query = self._here(request), request.query
-        loaded = await self._loaded(here)
-        if isinstance(loaded, web.Response):
-            return loaded
-        stored = [] if query else _stored(here.folder)
-        usual = loaded.model.temperature
-        asked, sheets, problem = _asked({}, usual), stored, ""
-        try:
-            if not stored:
-                asked = _asked(query, usual)
-                seed, texts = asked.seed or 0, await loaded.completions.texts(asked)
-                note = f"seed {seed}, temperature {asked.temperature:g}, {{}} words"
-                sheets = [
-                    Sheet(f"Script {number}", note.format(count_pieces(text)), text)
-                    for number, text in enumerate(texts, 1)
-                ]
-        except Refused as refused:
-            problem = refused.message
-        except ValueError as error:
-            problem = f"These settings cannot be read: {error}"
-        return self._page(
-            "script.html", here, page="script", asked=asked, sheets=sheets, problem=problem, **_choices(loaded)
-        )
+        """Show the scripts that are stored beside the model."""
+        here = self._here(request)
+        sheets = _stored(here.folder)
+        if not sheets:
+            raise Refused(404, "no script is stored beside this model")
+        content = render("ui/script.html", here=here, sheets=sheets, formats=list(FORMATS))
+        return self._page(f"Scripts of {here.name}", content, here, "script")
 
     async def write(self, request: web.Request) -> web.Response:
         """Show the page to write with a model."""
@@ -188,7 +108,8 @@ class Pages:
         loaded = await self._loaded(here)
         if isinstance(loaded, web.Response):
             return loaded
-        return self._page("write.html", here, page="write", **_choices(loaded))
+        content = render("ui/write.html", here=here, formats=list(FORMATS), **_choices(loaded))
+        return self._page(f"Write with {here.name}", content, here, "write")
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
@@ -222,15 +143,41 @@ class Pages:
         try:
             return await here.load()
         except TrainerError as error:
-            return self._page("message.html", here, message=f"Not yet: {error.line()}.")
+            return self._page(
+                here.name, render("ui/message.html", here=here, message=f"Not yet: {error.line()}."), here
+            )
 
-    async def _live(self, here: Folder) -> dict[str, Any]:
-        return {"run": await asyncio.to_thread(read_run, here.folder), "trained": here.trained}
-
-    def _page(self, template: str, here: Folder | None, **values: Any) -> web.Response:
-        usual = {"base": self._base, "home": self._home, "many": len(self._folders) > 1, "page": None}
-        text = render(f"ui/{template}", **{**usual, "here": here, "formats": list(FORMATS), **values})
+    def _page(
+        self, title: str, content: str, here: Folder | None = None, page: str = "-", live: str = ""
+    ) -> web.Response:
+        home = self._home or f"{self._base}/"
+        links = [(home, "All models")] if self._home or len(self._folders) > 1 else []
+        if here:
+            pages = [("", "Model"), *([("script", "Script")] if _stored(here.folder) else []), ("write", "Write")]
+            links += [(f"{here.path}/{path}", name) for path, name in pages]
+        values = {"base": self._base, "home": home, "links": links, "who": here.name if here else ""}
+        current = f"{here.path}/{page}" if here else ""
+        text = whole_page(templates(), title, content, here=current, live=live, **values)
         return web.Response(text=text, content_type="text/html")
+
+
+def _sheet(title: str, note: str, text: str) -> dict[str, Any]:
+    """Return a script as a page shows it, with a colour for each speaker."""
+    parts = list(parts_of(text))
+    names = dict.fromkeys(part.name for part in parts if part.name)
+    colours = {name: f"s{number % _COLOURS}" for number, name in enumerate(names)}
+    pieces = [
+        {
+            "kind": "speech" if part.name else "heading" if part.kind is EventKind.HEADING else "action",
+            "name": part.name,
+            "colour": colours.get(part.name, ""),
+            "words": [(f"({piece})" if aside else piece, aside) for piece, aside in part.spoken()]
+            if part.name
+            else [(part.text, False)],
+        }
+        for part in parts
+    ]
+    return {"title": title, "note": note, "text": text, "colours": colours, "pieces": pieces}
 
 
 def _choices(loaded: Loaded) -> dict[str, Any]:
@@ -243,19 +190,7 @@ def _choices(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _asked(query: Mapping[str, str], temperature: float) -> Asked:
-    """Return the settings of an address; ValueError if they cannot be read."""
-    cast = [name.strip() for name in query.get("cast", "").split(",") if name.strip()]
-    return Asked(
-        seed=int(query.get("seed", 0)),
-        n=min(int(query.get("n", 1)), 4),
-        max_tokens=int(query.get("words", 300)),
-        temperature=float(query.get("temperature", temperature)),
-        cast=cast or None,
-    )
-
-
-def _stored(folder: Path) -> list[Sheet]:
+def _stored(folder: Path) -> list[dict[str, Any]]:
     """Return the scripts that a record beside the model directory, `generation.json`, names."""
     place = folder.resolve().parent
     try:
@@ -264,4 +199,4 @@ def _stored(folder: Path) -> list[Sheet]:
         texts = {name: read_bounded(place / name, _LARGEST_SCRIPT).decode("utf-8", "replace") for name in names}
     except (OSError, ValueError, KeyError, TypeError, TrainerError):
         return []
-    return [Sheet(name, f"{count_pieces(text):,} words", text) for name, text in texts.items()]
+    return [_sheet(name, f"{count_pieces(text):,} words", text) for name, text in texts.items()]

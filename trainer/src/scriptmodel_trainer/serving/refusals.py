@@ -29,7 +29,7 @@ async def explain_refusals(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _answer(request, Refused(error.status, _MESSAGES.get(error.status, error.reason)))
+        return _answer(request, Refused(error.status, _MESSAGES.get(error.status, error.text or error.reason)))
     except Exception:
         logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
         return _answer(request, Refused(500, "the server failed; its log on standard error has the cause"))

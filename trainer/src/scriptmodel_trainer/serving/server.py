@@ -15,9 +15,9 @@ from pathlib import Path
 from aiohttp import web
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.serving.gate import Gate, is_loopback
 from scriptmodel_trainer.serving.refusals import Handler, Refused, explain_refusals
 from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.web.gate import Gate, is_loopback
 
 _CLIENTS = 256
 """Connections at once."""

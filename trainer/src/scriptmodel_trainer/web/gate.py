@@ -7,15 +7,15 @@ name to this machine, or sends a form to it, is recognised by Host and Origin.
 from __future__ import annotations
 
 import hmac
-import html
 import ipaddress
 from dataclasses import dataclass
+from typing import NoReturn
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Handler, Middleware
 
-from scriptmodel_trainer.serving.refusals import Handler, Refused
-
+SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+"""The policy of a report or another file: it has its own styles, runs nothing and fetches nothing."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "Cache-Control": "no-store",
@@ -24,8 +24,7 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # without one, a form of our own pages has the Origin null
     "X-Content-Type-Options": "nosniff",
 }
-_SIGNED_IN = """<!doctype html><html lang="en"><title>scriptmodel</title><link rel="icon" href="BASE/static/icon.svg">
-<meta http-equiv="refresh" content="0; url=PATH"><a href="PATH">Continue</a></html>"""
+_ENTER = "open the link that the command printed: it has a token that lets you in; programs send it as a bearer token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +46,14 @@ class Gate:
             kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
             if self.token is not None and kind.casefold() == "bearer":
                 if not self._is_token(bearer):
-                    raise Refused(401, "the bearer token is wrong: use that of --token-file")
+                    raise web.HTTPUnauthorized(text="the bearer token is wrong: use that of --token-file")
                 return await handler(request)
             self._check_site(request)
+            if request.method == "GET" and self._is_token(request.query.get("token", "")):
+                self._sign_in(request)
             if self.token is None or self._is_token(request.cookies.get(self._cookie, "")):
                 return await handler(request)
-            if request.method == "GET" and self._is_token(request.query.get("token", "")):
-                return self._signed_in(request)
-            raise Refused(401, "open the link that the command printed, or send its token as a bearer token")
+            raise web.HTTPUnauthorized(text=_ENTER)
 
         return check
 
@@ -64,6 +63,7 @@ class Gate:
         del request
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers.pop("Server", None)
 
     @property
     def _cookie(self) -> str:
@@ -77,16 +77,19 @@ class Gate:
         if is_loopback(self.host) and request.host not in {
             f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")
         }:
-            raise Refused(403, f"this server is not {request.host}: use http://127.0.0.1:{self.port}{self.base}/")
-        if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
-            raise Refused(403, "a page of another site may not ask this server")
+            text = f"this server is not {request.host}: use http://127.0.0.1:{self.port}{self.base}/"
+            raise web.HTTPForbidden(text=text)
+        own = f"http://{request.host}"
+        by_browser = self.token is not None and request.method not in ("GET", "HEAD")  # which says where it is
+        if request.headers.get("Origin", "" if by_browser else own) != own:
+            raise web.HTTPForbidden(text="a page of another site may not ask this server")
 
-    def _signed_in(self, request: web.Request) -> web.Response:
-        """Return a page that leads on without the token; a redirect after a link elsewhere would lose the cookie."""
-        page = _SIGNED_IN.replace("PATH", html.escape(request.path)).replace("BASE", self.base)
-        response = web.Response(text=page, content_type="text/html")
-        response.set_cookie(self._cookie, str(self.token), httponly=True, samesite="Strict", path=f"{self.base}/")
-        return response
+    def _sign_in(self, request: web.Request) -> NoReturn:
+        """Set the cookie, and lead to the address without the token, which would stay in the browser's history."""
+        response = web.HTTPFound(request.rel_url.without_query_params("token"))
+        # Strict would not send it after a link from elsewhere; what GET asks for changes nothing.
+        response.set_cookie(self._cookie, str(self.token), httponly=True, samesite="Lax", path=f"{self.base}/")
+        raise response
 
 
 def is_loopback(host: str) -> bool:

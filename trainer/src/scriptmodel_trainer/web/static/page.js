@@ -8,13 +8,15 @@ function morph(old, fresh) {
     if (old.data !== fresh.data) old.data = fresh.data;
     return;
   }
+  if (old.isEqualNode(fresh)) return;
   for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) {
     if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
+  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
   let at = old.firstChild;
   for (const node of [...fresh.childNodes]) {
-    const same = node.id ? [...old.children].find((child) => child.id === node.id) : at?.id ? null : at;
+    const same = node.id ? known.get(node.id) : at?.id ? null : at;
     if (!same) {
       old.insertBefore(node, at);
       continue;
@@ -30,34 +32,24 @@ function morph(old, fresh) {
   }
 }
 
-function take({ id, html, before }) {
-  const old = document.getElementById(id);
-  if (!html) return void old?.remove();
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  const fresh = template.content.firstElementChild;
-  if (old) return morph(old, fresh);
-  document.getElementById("rows")?.insertBefore(fresh, document.getElementById(before));
-}
-
-function follow() {
-  const query = new URLSearchParams({ id: document.body.dataset.live, page: location.pathname + location.search });
-  const source = new EventSource(`/live?${query}`);
+function follow(main) {
+  const source = new EventSource(main.dataset.live);
   source.onmessage = ({ data }) => {
-    take(JSON.parse(data));
+    const fresh = main.cloneNode(false);
+    fresh.innerHTML = JSON.parse(data);
+    morph(main, fresh);
     filter();
   };
   source.onopen = () => document.body.classList.remove("away");
   source.onerror = () => {
     document.body.classList.add("away");
-    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 2000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 2000, main);
   };
   addEventListener("pagehide", () => source.close(), { once: true });
 }
 
-const form = document.querySelector("[data-filter]");
-
 function filter() {
+  const form = document.querySelector("[data-filter]");
   if (!form) return;
   const text = form.text.value.toLowerCase(), tone = form.tone.value;
   for (const row of document.querySelectorAll("#rows > li")) {
@@ -65,21 +57,26 @@ function filter() {
   }
 }
 
-form?.addEventListener("input", filter);
-form?.addEventListener("submit", (event) => event.preventDefault());
+document.addEventListener("input", filter);
+document.addEventListener("submit", (event) => event.target.matches("[data-filter]") && event.preventDefault());
 
-document.addEventListener("click", async ({ target }) => {
+async function copy(button, text) {
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(await text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Cannot copy";
+  }
+  setTimeout(() => (button.textContent = label), 1500);
+}
+
+document.addEventListener("click", ({ target }) => {
   if (target.matches("[data-print]")) print();
   if (!target.matches("[data-copy]")) return;
-  const label = target.textContent;
-  try {
-    await navigator.clipboard.writeText(await (await fetch(target.dataset.copy)).text());
-    target.textContent = "Copied";
-  } catch {
-    target.textContent = "Cannot copy";
-  }
-  setTimeout(() => (target.textContent = label), 1500);
+  copy(target, target.form?.elements.text.value ?? fetch(target.dataset.copy).then((answer) => answer.text()));
 });
 
 filter();
-if (document.body.dataset.live) follow();
+const main = document.querySelector("[data-live]");
+if (main) follow(main);

@@ -1,31 +1,7 @@
 "use strict";
-// Shows a training as it goes, copies and prints scripts, and writes with a model.
+// Writes with a model: asks for continuations, shows them as they come, and keeps one.
 
 const find = (selector, within = document) => within.querySelector(selector);
-
-const live = find("[data-live]");
-if (live) {
-  const source = new EventSource(live.dataset.live);
-  source.addEventListener("live", ({ data }) => (live.innerHTML = JSON.parse(data)));
-  source.addEventListener("stored", () => location.reload());
-  addEventListener("pagehide", () => source.close(), { once: true });
-}
-
-async function copy(button, text) {
-  const label = button.textContent;
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Cannot copy";
-  }
-  setTimeout(() => (button.textContent = label), 1500);
-}
-
-document.addEventListener("click", ({ target }) => {
-  if (target.matches("[data-print]")) print();
-  if (target.matches("[data-copy]")) copy(target, target.form.elements.text.value);
-});
 
 // Yields the data of server-sent events.
 async function* events(response) {

@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+T = TypeVar("T")
 _LARGEST = 1e11  # beyond is no perplexity to draw
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
 _APART = 18  # units between two values at the ends of lines
+_MOST_POINTS = 240  # of a line
+_SPARK = (126, 28)  # units of a sparkline, besides its margin
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named line: y values for epochs 1, 2, ..., or for `places` between them; `style` is a CSS class of the page."""
+    """A named line: y values for epochs 1, 2, ..., or at `places`; `style` is a CSS class of the page."""
 
     name: str
     style: str
     values: Sequence[float]
     places: Sequence[float] = ()
+    dots: bool = True
 
 
 class Chart:
@@ -57,9 +62,10 @@ class Chart:
         return range(1, self._epochs + 1, 1 if self._epochs <= 13 else math.ceil(self._epochs / 10))
 
     def points(self, line: Series) -> list[tuple[float, float]]:
-        """Return the epochs and values of a line that can be drawn."""
+        """Return the epochs and values of a line that can be drawn, at most some hundreds, the last one among them."""
         numbered = zip(line.places or range(1, len(line.values) + 1), line.values, strict=True)
-        return [(n, value) for n, value in numbered if abs(value) < _LARGEST and (value > 0 or not self._logarithmic)]
+        found = [(n, value) for n, value in numbered if abs(value) < _LARGEST and (value > 0 or not self._logarithmic)]
+        return _thinned(found)
 
     def x(self, epoch: float) -> float:
         """Return the place of an epoch."""
@@ -79,6 +85,33 @@ class Chart:
         for y, x, style, value in sorted((self.y(value), self.x(epoch), style, value) for epoch, value, style in lasts):
             yield x, max(y, free), style, value
             free = max(y, free) + _APART
+
+
+def _thinned(found: list[T]) -> list[T]:
+    """Return at most some hundreds, the last one among them."""
+    return found[:: -math.ceil(len(found) / _MOST_POINTS) or 1][::-1]
+
+
+def spark(values: Sequence[float]) -> str:
+    """Return the points of a sparkline on a logarithmic scale; empty for fewer than two values."""
+    heights = _thinned([math.log(value) for value in values if 0 < value < _LARGEST])
+    if len(heights) < 2:
+        return ""
+    low, span = min(heights), (max(heights) - min(heights)) or 1.0
+    step, tall = _SPARK[0] / (len(heights) - 1), _SPARK[1]
+    return " ".join(f"{3 + n * step:.1f},{3 + tall - (h - low) / span * tall:.1f}" for n, h in enumerate(heights))
+
+
+def shown(value: float) -> str:
+    """Return a number as people write it: no powers of ten, three digits or so."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0 or abs(value) >= 1e6:
+        return f"{value:,.3g}"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return f"{value:,.{digits}f}".rstrip("0").rstrip(".")
 
 
 def _log_ticks(low: float, high: float) -> list[float]:

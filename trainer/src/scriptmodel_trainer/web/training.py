@@ -1,0 +1,84 @@
+"""A training as its log tells it: the epochs that are done, and the one in progress. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .charts import Chart, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The figures of a finished epoch; NaN if they are not known."""
+
+    epoch: int
+    train: float
+    valid: float
+    sample: str = ""
+    """A line that the model wrote after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The epochs of a training."""
+
+    epochs: tuple[Epoch, ...] = ()
+    running: tuple[tuple[float, float], ...] = ()
+    """Epochs done, with a fraction, and the mean training perplexity of the epoch in progress so far.
+
+    Of the first epoch all values; later only the newest, since each mean starts anew.
+    """
+
+    @property
+    def rows(self) -> list[tuple[int, float, float]]:
+        """Epoch, training and validation perplexity, as a table."""
+        return [(each.epoch, each.train, each.valid) for each in self.epochs]
+
+
+def curve_of(events: Iterable[Mapping[str, Any]]) -> Curve:
+    """Return what the events of a log say of the newest attempt; each begins with `start`."""
+    done: dict[int, Epoch] = {}
+    running: list[tuple[float, float]] = []
+    for event in events:
+        if event.get("event") == "start" and not event.get("resumed_from"):
+            done, running = {}, []
+        elif event.get("event") == "epoch":
+            if (epoch := epoch_of(event)).epoch:
+                done[epoch.epoch] = epoch
+            running = []
+        elif event.get("event") == "progress":
+            at, share, figure = (number(event.get(key)) for key in ("epoch", "fraction", "perplexity"))
+            if math.isfinite(at + figure) and 0 <= share <= 1:
+                running = [] if done else running
+                running.append((at - 1 + share, figure))
+    return Curve(tuple(done.values()), tuple(running))
+
+
+def epoch_of(found: Mapping[str, Any]) -> Epoch:
+    """Return an epoch of a log or of `metrics.json`."""
+    at, train, valid = (number(found.get(key)) for key in ("epoch", "train_perplexity", "valid_perplexity"))
+    return Epoch(int(at) if math.isfinite(at) else 0, train, valid, str(found.get("sample") or ""))
+
+
+def chart_of(curves: Sequence[tuple[str, Curve, int]]) -> Chart:
+    """Return the curves of a training, or of two on one axis: the name of each, and its number of epochs."""
+    styles = [("one", "two")] if len(curves) == 1 else [("one dotted", "one"), ("two dotted", "two")]
+    series = []
+    for (name, curve, _), (train, valid) in zip(curves, styles, strict=True):
+        means = [*((float(each.epoch), each.train) for each in curve.epochs), *curve.running]
+        places, values = [at for at, _ in means], [value for _, value in means]
+        series.append(Series(f"{name}training", train, values, places, dots=False))
+        epochs = [float(each.epoch) for each in curve.epochs]
+        series.append(Series(f"{name}validation", valid, [each.valid for each in curve.epochs], epochs))
+    last = math.ceil(max(1.0, *(at for line in series for at in line.places), 1.0))
+    total = max(last, *(epochs for *_, epochs in curves), 1)
+    return Chart("Perplexity by epoch (logarithmic)", series, size=(720, 320), logarithmic=True, epochs=total)
+
+
+def number(value: object) -> float:
+    """Return a number of a log, NaN for anything else."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    return float(value) if known else math.nan  # type: ignore[arg-type]
