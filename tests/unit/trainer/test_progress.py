@@ -7,7 +7,15 @@ import io
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.progress.events import DeviceUsed, EpochStarted, Failed, Progressed, Resumed, TrigramsMixed
+from scriptmodel_trainer.progress.events import (
+    DeviceUsed,
+    EpochStarted,
+    Failed,
+    Measured,
+    Progressed,
+    Resumed,
+    TrigramsMixed,
+)
 from scriptmodel_trainer.progress.listeners import BarProgress, TextProgress
 
 
@@ -55,6 +63,15 @@ def test_lines_and_errors_take_the_place_of_the_bar(
     bar.report(Failed(BadInputError("no")))  # goes to standard error: the same terminal
     assert shown(out.getvalue()) == ["Epoch: 2 Learning rate: 0.500", ""]
     assert capsys.readouterr().err == "scriptmodel-trainer: error: no\n"
+
+
+def test_a_text_that_is_scored_shows_its_share_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    out, first = io.StringIO(), 1000.0
+    progress = TextProgress(out)
+    for seconds in (0, 3, 6, 9, 12):
+        progress.report(Measured(seconds / 20, 5000.0, 20.0 - seconds, time=first + seconds))
+    notes = ["note: 30% measured, 5,000 words/s, 0:00:14 left", "note: 60% measured, 5,000 words/s, 0:00:08 left"]
+    assert (out.getvalue(), capsys.readouterr().err.splitlines()) == ("", notes)
 
 
 def test_the_text_log_has_device_restarts_and_trigrams_in_words() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import TrainedModel, layout_of, load_model
+from scriptmodel_trainer.commands.evaluate import measuring
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
@@ -59,16 +60,16 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
     found = []
     for folder, model in zip(folders, models, strict=True):
         progress.note(f"measuring {folder} on {len(text.ids):,} tokens")
-        found.append(_measured(str(folder), model, text))
+        found.append(_measured(str(folder), model, text, progress))
     return _json(found) if as_json else _table(found)
 
 
-def _measured(name: str, model: TrainedModel, text: stream.WholeStream) -> _Compared:
+def _measured(name: str, model: TrainedModel, text: stream.WholeStream, progress: Progress) -> _Compared:
     ids = model.vocabulary.translated(text.ids, text.lexicon, text.starts)
     words = [text.lexicon[number] for number in text.ids.tolist()]
 
     def score(network: Network) -> Score:
-        losses = negative_log_likelihoods(network, ids, model.vocabulary.first)
+        losses = negative_log_likelihoods(network, ids, model.vocabulary.first, report=measuring(progress, len(ids)))
         return score_of(model.vocabulary, ids, losses, words)
 
     own = model.network()
