@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer import auto
+from scriptmodel_trainer.commands.write import _Quiet
+from scriptmodel_trainer.errors import ExitCode
+from scriptmodel_trainer.progress.events import Event, Progressed
 
 FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
 
@@ -103,6 +109,22 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
     done = run_trainer(["write", plays, "--out", tmp_path / "new", *words])
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "new").exists()
+
+
+def test_the_same_command_continues_a_training_that_was_stopped(plays: Path, tmp_path: Path) -> None:
+    def stop(_: object, event: Event) -> None:
+        if isinstance(event, Progressed) and event.epoch == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    command = ["write", plays, "--out", tmp_path, "--minutes", "0.001", "--words", "60"]
+    with patch.object(_Quiet, "report", stop):
+        stopped = run_trainer(command)
+    assert (stopped.returncode, "the same command continues" in stopped.stderr) == (ExitCode.TERMINATED, True)
+    done = run_trainer(command)
+    epochs = ["Epoch: 1 " in done.stdout, "Epoch: 2 " in done.stdout]
+    assert (done.returncode, epochs) == (0, [False, True]), done.stderr
+    assert {path.name for path in tmp_path.glob("script-1.*")} <= FILES
+    assert not (tmp_path / "model" / "checkpoint.npz").exists()
 
 
 def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:
