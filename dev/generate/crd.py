@@ -26,6 +26,7 @@ _COLUMNS: tuple[tuple[str, str, str, str, int], ...] = (
     ),
     ("Age", "date", ".metadata.creationTimestamp", "Time since creation.", 0),
     ("Test", "string", ".status.training.perplexity.test", "Perplexity on the test split, after training.", 1),
+    ("Trials", "string", ".status.search.completed", "Trials of a search that have ended, of all trials.", 1),
     ("WPS", "integer", ".status.training.wordsPerSecond", "Words trained per second.", 1),
     ("ETA", "string", ".status.training.eta", "Estimated time until training is done.", 1),
     ("Model Commit", "string", ".status.lineage.model.commit", "The model's commit.", 1),

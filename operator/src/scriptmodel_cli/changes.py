@@ -8,7 +8,14 @@ from typing import Any
 
 from scriptmodel_cli.charts import UNICODE, Glyphs
 from scriptmodel_cli.output import style
-from scriptmodel_operator.pachyderm.values import BASE_INPUT, PipelineSpec, PodToleration, ResourceAmounts
+from scriptmodel_operator.pachyderm.values import (
+    BASE_INPUT,
+    EACH_ENTRY,
+    TRIALS_INPUT,
+    PipelineSpec,
+    PodToleration,
+    ResourceAmounts,
+)
 
 OPERATORS_IMAGE = "(the operator's default)"
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "red", ">": None}
@@ -55,9 +62,11 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "image": spec.image or OPERATORS_IMAGE,
         "input": f"{spec.input_name}: {spec.input_branch}:{spec.glob}",
         "base": f"{BASE_INPUT}: {spec.base_branch}:/" if spec.base_branch else "",
+        "trials": f"{TRIALS_INPUT}: {spec.trials_branch}:{EACH_ENTRY}" if spec.trials_branch else "",
         **_command(spec.command),
         "tries": str(spec.datum_tries),
         "parallelism": str(spec.parallelism),
+        "datums per task": str(spec.datums_per_task or ""),
         "autoscaling": "yes" if spec.autoscaling else "no",
         "requests": _amounts(spec.requests),
         "limits": _amounts(spec.limits),

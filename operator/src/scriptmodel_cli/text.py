@@ -17,7 +17,7 @@ from scriptmodel_operator.api.text import short_id
 
 Object = Mapping[str, Any]
 HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
-WIDE_HEADERS = ("TEST", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
+WIDE_HEADERS = ("TEST", "TRIALS", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 _WIDEST_SAMPLE = 80
 _LEAST_LIKENESS = 0.75
@@ -99,6 +99,7 @@ def _wide(found: Object) -> tuple[str, ...]:
     message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
     return (
         (training.get("perplexity") or {}).get("test", ""),
+        (status.get("search") or {}).get("completed", ""),
         str(training.get("wordsPerSecond", "")),
         training.get("eta", ""),
         short_id(str(model.get("commit", ""))),

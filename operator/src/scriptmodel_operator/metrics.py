@@ -24,6 +24,11 @@ _FIGURES = {
     "scriptmodel_gpu_seconds": "training.gpuSeconds",
     "scriptmodel_training_restarts": "training.restarts",
     "scriptmodel_training_recomputed_seconds": "training.recomputedSeconds",
+    "scriptmodel_search_round": "search.round",
+    "scriptmodel_search_trials": "search.trials.total",
+    "scriptmodel_search_trials_complete": "search.trials.complete",
+    "scriptmodel_search_trials_failed": "search.trials.failed",
+    "scriptmodel_search_best_perplexity": "search.best.perplexity",
 }
 """Gauges of an object by the path of their figure in its status."""
 _OBJECT_GAUGES = {

@@ -112,7 +112,7 @@ class PachydermState:
 
         With `skipped`, an earlier job wrote it already.
         """
-        job = self._oldest_unfinished(ref)
+        job = self.oldest_unfinished(ref)
         output = ref.output
         source = self.commits[output, job.ref.id].provenance[0]
         data = self.files.get(source, {})
@@ -126,6 +126,11 @@ class PachydermState:
             ended = self.jobs[job.ref] = replace(ended, data_processed=0, data_skipped=ended.data_total)
         return ended
 
+    def write(self, ref: PipelineRef, files: dict[str, bytes], *, total: int, skipped: int = 0) -> None:
+        """Let the oldest unfinished job of a pipeline end well with these files."""
+        ended = self._end(self.oldest_unfinished(ref), JobState.SUCCESS, "", files, total=total)
+        self.jobs[ended.ref] = replace(ended, data_processed=total - skipped, data_skipped=skipped)
+
     def drop(self, commit: str) -> None:
         """Delete all commits of that id, as another user would; the jobs stay, and branches return to their previous
         commits.
@@ -138,7 +143,7 @@ class PachydermState:
 
     def fail(self, ref: PipelineRef, lines: Iterable[str] = (), verdict: str = "") -> JobInfo:
         """The oldest unfinished job fails after having printed `lines`; jobs below it cannot run."""
-        job = self._oldest_unfinished(ref)
+        job = self.oldest_unfinished(ref)
         self.logs[job.ref] = list(lines)
         self.verdicts[job.ref] = verdict
         failed = self._end(job, JobState.FAILURE, "datum 1 failed", {}, total=1)
@@ -147,7 +152,7 @@ class PachydermState:
 
     def run(self, ref: PipelineRef, lines: Iterable[str] = ()) -> JobInfo:
         """Let a worker run the oldest unfinished job of a pipeline, which prints `lines`."""
-        job = self._oldest_unfinished(ref)
+        job = self.oldest_unfinished(ref)
         running = replace(job, state=JobState.RUNNING, started=job.started or self.now)
         self.jobs[job.ref] = running
         self.logs.setdefault(job.ref, []).extend(lines)
@@ -200,7 +205,7 @@ class PachydermState:
     def _write(self, applied: PipelineApply, job: str = "") -> None:
         spec = applied.spec
         versions = self.pipelines.get(spec.ref, [])
-        self._kill(spec.ref, "all jobs killed because pipeline was updated")
+        self._kill(spec.ref, "all jobs killed because pipeline was updated", besides=job)
         self.reprocessed[spec.ref] = applied.reprocess
         stopped = versions[-1].stopped if versions else False
         info = PipelineInfo(
@@ -223,11 +228,13 @@ class PachydermState:
     def _new_job(self, ref: PipelineRef, job_id: str) -> None:
         """A job, its open output commit, and the jobs of the pipelines below it."""
         job = JobRef(ref, job_id)
-        if job in self.jobs:  # both pipelines of a transaction: one job each, of the newest version
-            self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)
-            return
         branches = self.pipelines[ref][-1].spec.branches
         provenance = tuple((each.repo, self.heads.get(each) or self._empty_head(each)) for each in branches)
+        if job in self.jobs:  # all pipelines of a transaction: one job each, of the newest version
+            self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)
+            output = ref.output, job_id
+            self.commits[output] = replace(self.commits[output], provenance=provenance)
+            return
         self.jobs[job] = JobInfo(job, self.pipelines[ref][-1].version, JobState.CREATED, created=self.now)
         output = BranchRef(ref.output, "master")
         self._commit(output, job_id, {}, finished=False, provenance=provenance)
@@ -288,9 +295,9 @@ class PachydermState:
         )
         return ended
 
-    def _kill(self, ref: PipelineRef, reason: str) -> None:
+    def _kill(self, ref: PipelineRef, reason: str, besides: str = "") -> None:
         for job in list(self.jobs.values()):
-            if job.ref.pipeline == ref and not job.state.final:
+            if job.ref.pipeline == ref and not job.state.final and job.ref.id != besides:
                 self._end(job, JobState.KILLED, f"{reason} for user unknown_username", {}, total=0)
                 self._cannot_run(job.ref)
 
@@ -308,5 +315,5 @@ class PachydermState:
         if ref in self.pipelines:
             self.pipelines[ref][-1] = replace(self.pipelines[ref][-1], **changes)  # type: ignore[arg-type]  # by name
 
-    def _oldest_unfinished(self, ref: PipelineRef) -> JobInfo:
+    def oldest_unfinished(self, ref: PipelineRef) -> JobInfo:
         return next(job for job in self.jobs.values() if job.ref.pipeline == ref and not job.state.final)

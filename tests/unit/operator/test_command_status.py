@@ -24,9 +24,9 @@ def test_a_list_has_the_columns_of_kubectl() -> None:
 def test_a_wide_list_adds_speed_model_and_message() -> None:
     world = trained_world()
     head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
-    assert head.split()[-6:] == ["TEST", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    assert head.split()[-7:] == ["TEST", "TRIALS", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
     model = world.model.status["lineage"]["model"]["commit"]
-    assert "   160.0   5000   " in row
+    assert row.split()[7:9] == ["160.0", "5000"]
     assert f"   {model[:8]}       the script is written (commit " in row
 
 

@@ -37,6 +37,7 @@ RAW = {
             "restarts": 2,
             "recomputedSeconds": 61,
         },
+        "search": {"round": 1, "trials": {"total": 8, "complete": 3, "failed": 0}, "best": {"perplexity": "88.1"}},
         "promotion": {"decision": "HeldBack"},
     },
 }

@@ -53,7 +53,10 @@ class Reason(StrEnum):
         "A retrained model does not improve by spec.promotion.minImprovement, so the last script stays.",
     )
     CORPUS_FOUND = "CorpusFound", "The corpus has a finished commit with files."
-    INGESTING = "Ingesting", "The corpus is being fetched and committed to the repo that the object owns."
+    INGESTING = (
+        "Ingesting",
+        "The corpus, the base model or the runs of a search are being committed to a repo that the object owns.",
+    )
     CHECK_FAILED = (
         "CheckFailed",
         "The corpus exists, but its source could not be checked for a newer one; the message has the error.",
@@ -98,7 +101,10 @@ class Reason(StrEnum):
         "RetainedRepos",
         "Output repos kept by an earlier deletion block the names of the pipelines.",
     )
-    PIPELINE_LIMIT = "PipelineLimit", "The server's pipeline limit does not allow two more."
+    PIPELINE_LIMIT = (
+        "PipelineLimit",
+        "The server's pipeline limit does not allow the pipelines of the object: two, three with a search.",
+    )
     REFUSED = "Refused", "Pachyderm refused a request; the message has its error."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."
     DRIFTED = "Drifted", "A pipeline was changed or stopped by somebody else and driftPolicy is Warn."

@@ -91,6 +91,6 @@ class ScriptModelSpec(ApiModel):
     drift_policy: Literal["Correct", "Warn"] = "Correct"
     """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
-    """Stops both pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""
+    """Stops all pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""
     history_limit: Annotated[int, Field(ge=0, le=50)] = 5
     """Number of past models kept in status.history."""

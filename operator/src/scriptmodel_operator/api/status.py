@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.search_status import SearchStatus
 from scriptmodel_operator.api.text import without_surrogates
 
 MAX_CAUSE = 1900
@@ -249,7 +250,7 @@ class SourceStatus(ApiModel):
 
 
 class PipelineStatus(ApiModel):
-    """One of the two pipelines."""
+    """One of the pipelines."""
 
     name: str
     """Name in Pachyderm."""
@@ -310,6 +311,8 @@ class ScriptModelStatus(ApiModel):
     """Lowest validation perplexity of the training in progress, else of the model that wrote the script."""
     training: TrainingStatus = Field(default_factory=TrainingStatus)
     """The training job."""
+    search: SearchStatus | None = None
+    """The search, if the spec has one."""
     generation: GenerationStatus = Field(default_factory=GenerationStatus)
     """The generate job."""
     script: ScriptStatus | None = None
@@ -321,7 +324,7 @@ class ScriptModelStatus(ApiModel):
     source: SourceStatus | None = None
     """Corpus by URL: its newest check and commit."""
     pipelines: list[PipelineStatus] = Field(default_factory=list)
-    """The two pipelines."""
+    """The pipelines: two, and a third one with a search."""
     history: list[HistoryEntry] = Field(default_factory=list)
     """Trained models, newest first."""
 

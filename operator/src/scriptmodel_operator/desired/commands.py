@@ -7,11 +7,12 @@ from pydantic.alias_generators import to_snake
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.pachyderm.values import BASE_INPUT
+from scriptmodel_operator.pachyderm.values import BASE_INPUT, TRIALS_INPUT
 
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"
 MODEL_INPUT = "model"
+RUNS_INPUT = "trials"
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
@@ -20,16 +21,20 @@ DEFAULTS = Generation()
 
 
 def train_command(
-    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False
+    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False, searches: bool = False
 ) -> tuple[str, ...]:
-    """Return `scriptmodel-trainer train ...`; overrides are `--set` words with names in snake case."""
+    """Return `scriptmodel-trainer train ...`, or `trial` for the runs of a search.
+
+    Overrides are `--set` words with names in snake case.
+    """
+    what = ("trial", "--trial", f"/pfs/{TRIALS_INPUT}") if searches else ("train",)
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
     stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
     overrides = model.overrides.model_dump(by_alias=True, exclude_none=True, mode="json")
     settings = [word for key in sorted(overrides) for word in ("--set", f"{to_snake(key)}={_text(overrides[key])}")]
     return (
-        *(PROGRAM, "train", "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
+        *(PROGRAM, *what, "--data", f"/pfs/{CORPUS_INPUT}", "--out", "/pfs/out"),
         *("--layout", layout, "--preset", model.preset),
         *minutes,
         *settings,
@@ -41,6 +46,11 @@ def train_command(
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def select_command() -> tuple[str, ...]:
+    """Return `scriptmodel-trainer select ...`, which copies the best model of the runs that are complete."""
+    return (PROGRAM, "select", f"/pfs/{RUNS_INPUT}", "--out", "/pfs/out")
 
 
 def generate_command(generation: Generation, continued: str = "") -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Derives the two desired pipelines from a spec. Pure; the operator's defaults are resolved here, once."""
+"""Derives the desired pipelines from a spec. Pure; the operator's defaults are resolved here, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scriptmodel_operator.desired.digest import digest, fingerprint
 from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placed, specified
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.pachyderm.values import WHOLE_REPO, PipelineSpec, ResourceAmounts, as_float32
+from scriptmodel_operator.pachyderm.values import WHOLE_REPO, BranchRef, PipelineSpec, ResourceAmounts, as_float32
 
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
 """Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
@@ -36,10 +36,12 @@ class DesiredPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Both pipelines."""
+    """All pipelines of an object."""
 
     train: DesiredPipeline
     generate: DesiredPipeline
+    select: DesiredPipeline | None = None
+    """Selects the best model of a search; None without one."""
 
 
 def desired(
@@ -57,24 +59,29 @@ def desired(
     `image` and `claim` (the PersistentVolumeClaim for checkpoints) are used where the spec names none. `continued` is
     the text that the script continues.
     """
-    compute = _train_compute(model, refs)
+    compute = train_compute(model, refs)
     image = _image(model, image, compute, train_mark)
     claim = model.spec.training.checkpoints.claim_name or claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
-    return Desired(train, _generate(model, refs, owner, image, continued))
+    select = _select(model, refs, owner, image) if refs.searches else None
+    return Desired(train, _generate(model, refs, owner, image, continued), select)
 
 
 def is_trained_as_specified(model: ScriptModel, mark: Mark, refs: References) -> bool:
     """Return whether the train pipeline with `mark` computes what the spec requests, from the base in `refs`."""
-    return mark.compute == _train_compute(model, refs)
+    return mark.compute == train_compute(model, refs)
 
 
-def _train_compute(model: ScriptModel, refs: References) -> str:
-    """Return the digest of what decides the model; optional parts are in it only where they are set."""
+def train_compute(model: ScriptModel, refs: References) -> str:
+    """Return the digest of what decides the model; optional parts are in it only where they are set.
+
+    What the runs of a search differ in is not among them: it is in the repo that training reads.
+    """
     spec = model.spec
     patience = spec.training.early_stopping.patience
     optional: dict[str, Any] = {} if patience is None else {"patience": patience}
     optional |= {"base": refs.base.name} if refs.base else {}
+    optional |= {"search": True} if refs.searches else {}
     network = specified(spec.model, exclude={"base"})
     return digest({"layout": spec.corpus.layout, "model": network, "image": spec.training.image, **optional})
 
@@ -93,6 +100,16 @@ def retraining_requested(model: ScriptModel, mark: Mark) -> bool:
     return bool(model.retrain_at) and model.retrain_at != mark.retrain_at
 
 
+def retraining(model: ScriptModel, mark: Mark | None) -> str:
+    """Return the newest retrain-at, carried out or not."""
+    return model.retrain_at or (mark.retrain_at if mark else "")
+
+
+def learned_on(compute: str, retrain_at: str, corpus: str) -> str:
+    """Return what identifies the states that a run of a search may continue: the spec, and the corpus commit."""
+    return digest({"compute": compute, "retrain": retrain_at, "corpus": corpus})
+
+
 def _train(
     model: ScriptModel,
     refs: References,
@@ -104,7 +121,9 @@ def _train(
 ) -> DesiredPipeline:
     training = model.spec.training
     where = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
-    whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where})
+    search = model.spec.search
+    parallel = {"parallel": search.parallel_trials} if search else {}
+    whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where, **parallel})
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
@@ -113,6 +132,7 @@ def _train(
             model.spec.model,
             training.early_stopping.patience,
             from_base=bool(refs.base),
+            searches=refs.searches,
         ),
         input_name=commands.CORPUS_INPUT,
         input_branch=refs.corpus,
@@ -122,11 +142,30 @@ def _train(
         labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
         pod_patch=pod_patch(training, model.spec.generation, claim, refs.train),
         base_branch=refs.base,
+        trials_branch=refs.trials if search else None,
+        parallelism=search.parallel_trials if search else 1,
+        datums_per_task=1 if search else 0,
         description=f"Trains the model of ScriptModel {model}",
     )
-    retrain_at = model.retrain_at or (mark.retrain_at if mark else "")
-    mark = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retrain_at, claim=claim)
+    mark = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retraining(model, mark), claim=claim)
     return DesiredPipeline(placed(spec, training), mark)
+
+
+def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
+    """Return the pipeline that selects the best model of a search: as cheap as the one that writes the script."""
+    training = model.spec.training
+    compute = digest({"select": image})
+    whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
+    spec = PipelineSpec(
+        ref=refs.select,
+        image=image,
+        command=commands.select_command(),
+        input_name=commands.RUNS_INPUT,
+        input_branch=BranchRef(refs.train.output, "master"),
+        glob=WHOLE_REPO,
+        description=f"Selects the best model of ScriptModel {model}",
+    )
+    return DesiredPipeline(placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, continued: str) -> DesiredPipeline:
@@ -136,7 +175,8 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
     text = {"continued": continued} if continued else {}  # itself, wherever it was read
     options = specified(generation, exclude={"continuation": {"config_map"}})
     compute = digest({"generation": options, "image": image, **text})
-    whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
+    best = {"model": "selected"} if refs.searches else {}
+    whole = digest({"compute": compute, "placement": specified(training, include=SHARED), **best})
     spec = PipelineSpec(
         ref=refs.generate,
         image=image,

@@ -1,4 +1,4 @@
-"""The fields of spec.training that both pipelines take, listed here only: see docs/contributing/adding-a-field.md."""
+"""The fields of spec.training that all pipelines take, listed here only: see docs/contributing/adding-a-field.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scriptmodel_operator.api.training import Toleration, Training
 from scriptmodel_operator.pachyderm.values import PipelineSpec, PodToleration
 
 SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
-"""Fields of spec.training that reach both pipelines. All others reach `train` only, or no pipeline."""
+"""Fields of spec.training that reach all pipelines. All others reach `train` only, or no pipeline."""
 OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
 """Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 

@@ -76,7 +76,6 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _projects(model, policy),
         _repos(model, policy),
         _downloads(model, policy),
-        "spec.search is not carried out by this version of the operator: remove it" if model.spec.search else None,
     )
     return next((check for check in checks if check), None)
 

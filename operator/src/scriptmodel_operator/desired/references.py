@@ -12,15 +12,21 @@ OWN_BRANCH = "master"
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The two pipelines, the repos that the object owns, and the branches that training reads."""
+    """The pipelines, the repos that the object owns, and the branches that training reads."""
 
     train: PipelineRef
+    select: PipelineRef
+    """Selects the best model of a search."""
     generate: PipelineRef
     own_corpus: RepoRef
     """Holds the corpus if spec.corpus names no repo."""
     own_base: RepoRef
     """Holds copies of the models that training starts from, one in each branch."""
+    own_trials: RepoRef
+    """Holds the runs of a search, one in each folder."""
     corpus: BranchRef
+    searches: bool = False
+    """Whether the spec has a search."""
     base: BranchRef | None = None
     """The branch of `own_base` that training starts from, once it exists."""
 
@@ -30,9 +36,19 @@ class References:
         return BranchRef(self.own_corpus, OWN_BRANCH)
 
     @property
+    def trials(self) -> BranchRef:
+        """The branch of `own_trials` that training reads."""
+        return BranchRef(self.own_trials, OWN_BRANCH)
+
+    @property
+    def maker(self) -> PipelineRef:
+        """The pipeline whose output is the model."""
+        return self.select if self.searches else self.train
+
+    @property
     def model(self) -> BranchRef:
-        """The branch that generation reads: the output of training."""
-        return BranchRef(self.train.output, "master")
+        """The branch that generation reads: the output of training, or of the selection of the best model."""
+        return BranchRef(self.maker.output, "master")
 
 
 def references(model: ScriptModel) -> References:
@@ -42,8 +58,11 @@ def references(model: ScriptModel) -> References:
     corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
     return References(
         train=PipelineRef(project, names.train),
+        select=PipelineRef(project, names.select),
         generate=PipelineRef(project, names.generate),
         own_corpus=own,
         own_base=RepoRef(project, names.base),
+        own_trials=RepoRef(project, names.trials),
         corpus=corpus,
+        searches=model.spec.search is not None,
     )

@@ -20,6 +20,7 @@ from scriptmodel_operator.desired.base import (
     origin_of_branch,
     origin_of_object,
 )
+from scriptmodel_operator.desired.commands import RUNS_INPUT
 from scriptmodel_operator.desired.pipelines import is_trained_as_specified
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.snapshot import Snapshot
@@ -164,12 +165,18 @@ def _copies(ref: RepoRef, origin: str, snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:
-    """Return the train pipeline of another ScriptModel of the namespace, in the same project; None without one."""
+    """Return the pipeline that makes the models of another ScriptModel of the namespace, in the same project.
+
+    None if that has no train pipeline.
+    """
     project = model.spec.pachyderm.project
-    info = snapshot.pipelines.get(PipelineRef(project, pachyderm_names(model.namespace, name, project).train))
+    names = pachyderm_names(model.namespace, name, project)
+    info = snapshot.pipelines.get(PipelineRef(project, names.train))
     mark = mark_of(info.spec.annotations) if info else None
     ours = mark is not None and mark.owner == replace(owner, name=name, uid=mark.owner.uid)
-    return info.ref if info and ours else None
+    if info is None or not ours:
+        return None
+    return PipelineRef(project, names.select) if info.spec.trials_branch else info.ref
 
 
 def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, snapshot: Snapshot) -> bool:
@@ -178,11 +185,14 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
     `source` is None where the base does not exist.
     """
     base = model.spec.model.base
-    if source in (refs.train.output, refs.own_base) or (base and base.script_model == model.name):
+    if source in (refs.train.output, refs.select.output, refs.own_base) or (base and base.script_model == model.name):
         return True
     if source is None:
         return False
     info = snapshot.pipelines.get(PipelineRef(source.project, source.name))
+    if info and info.spec.input_name == RUNS_INPUT:  # its models are those of a train pipeline
+        made = info.spec.input_branch.repo
+        info = snapshot.pipelines.get(PipelineRef(made.project, made.name))
     mark, read = (mark_of(info.spec.annotations), info.spec.base_branch) if info else (None, None)
     if mark is None or read is None:
         return False

@@ -10,13 +10,16 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.desired.commands import RUNS_INPUT
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Provenance, Results
+from scriptmodel_operator.observe.searches import Searches
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
+from scriptmodel_operator.observe.trials import Place
 from scriptmodel_operator.observe.view import (
     BaseView,
     CorpusView,
@@ -70,6 +73,7 @@ class Observer:
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
         self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, promoted)
+        self._searches = Searches(gateway, self._results)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
 
@@ -83,8 +87,10 @@ class Observer:
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
             train=self._owned_pipeline(refs.train, owner, snapshot),
+            select=self._owned_pipeline(refs.select, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),
             owned_corpus=owned_repo(refs.own_corpus, owner, snapshot),
+            owned_trials=owned_repo(refs.own_trials, owner, snapshot),
             base=BaseView("", owned_repo(refs.own_base, owner, snapshot)),
             readers=self._readers(refs, snapshot),
         )
@@ -100,32 +106,33 @@ class Observer:
         """Return what Pachyderm has for `model`. Raises PachydermError where a read fails."""
         found = self.owned(model, snapshot)
         refs = found.refs
-        repos = snapshot.repos_of(refs.train), snapshot.repos_of(refs.generate), model.reconcile_at
-        train = self._with_jobs(found.train, snapshot, repos)
-        generate = self._with_jobs(found.generate, snapshot, repos)
-        reported = train.reported if train else None
-        good = train.last_good if train else None
+        names = (refs.train, refs.select, refs.generate)
+        repos = *map(snapshot.repos_of, names), model.reconcile_at
+        train, select, generate = (
+            self._with_jobs(seen, snapshot, repos) for seen in (found.train, found.select, found.generate)
+        )
+        found = replace(found, train=train, select=select, generate=generate)
+        maker, reported = found.maker, train.reported if train else None
+        good = maker.last_good if maker else None
         owned = self._owned_corpus(model, refs, found.owned_corpus)
         written = generate.last_good if generate else None
-        # Before the newest train job has made a model, it does not matter what the generate job reads.
-        trained = train.newest is not None and train.newest.state is JobState.SUCCESS if train else False
-        writer = generate.newest if generate and trained else None
+        # Before the newest job has made a model, it does not matter what the generate job reads.
+        writer = generate.newest if generate and _is_trained(maker) else None
         observed = replace(
             found,
-            train=train,
-            generate=generate,
             queue=_queue(train),
             retained=tuple(
                 ref.output
-                for ref, seen in ((refs.train, train), (refs.generate, generate))
-                if seen is None and ref.output in snapshot.repos
+                for ref, seen in zip(names, (train, select, generate), strict=True)
+                if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
             ),
             corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
             training_log=self._log(reported),
+            selection_log=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
             generation_log=self._log(writer),
             reported_commits=self._commits(refs, reported, snapshot),
-            model_read=self._model_of(refs, writer.ref.id) if writer else None,
+            model_read=self._model_read(refs, writer),
             good_model=self._commits(refs, good, snapshot),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
             newest_script=self._script(refs, written.ref.id, snapshot) if written else None,
@@ -134,7 +141,12 @@ class Observer:
         base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
-        return replace(observed, refs=refs, base=base)
+        observed = replace(observed, refs=refs, base=base)
+
+        def commits(job: JobInfo) -> ModelCommits:
+            return self._made_from(refs, (job.ref.pipeline.output, job.ref.id), snapshot)
+
+        return replace(observed, search=self._searches.view(model, observed, commits))
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         """Return the train pipeline of another ScriptModel, whose model is a base."""
@@ -153,7 +165,20 @@ class Observer:
         if not complete and not any(job.good for job in jobs):  # the last good one may be missing from the list
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        return replace(seen, jobs=tuple(self._existing(jobs, as_of)), listed=listed)
+        existing = self._existing(jobs, as_of)
+        selects = seen.info.spec.input_name == RUNS_INPUT
+        return replace(seen, jobs=tuple(self._selected(existing) if selects else existing), listed=listed)
+
+    def _selected(self, jobs: Iterator[JobInfo]) -> Iterator[JobInfo]:
+        """Yield the jobs; those before the end of a search have selected nothing, so they have no result."""
+        for job in jobs:
+            if job.good and self._results.metrics(job.ref.pipeline.output, job.ref.id) is None:
+                yield replace(job, data_total=0)
+                continue
+            yield job
+            if job.good:
+                break
+        yield from jobs
 
     def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
@@ -226,7 +251,7 @@ class Observer:
             return None
 
     def _readers(self, refs: References, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
-        own = {refs.train, refs.generate}
+        own = {refs.train, refs.select, refs.generate}
         found: set[PipelineRef] = set()
         for ref in own:
             found.update(snapshot.readers(ref.output))
@@ -244,33 +269,44 @@ class Observer:
     def _commits(self, refs: References, job: JobInfo | None, snapshot: Snapshot) -> ModelCommits | None:
         if job is None:
             return None
-        made = self._made_from(refs, job.ref.pipeline.output, job.ref.id, snapshot)
+        made = self._made_from(refs, (job.ref.pipeline.output, job.ref.id), snapshot)
         if made.corpus is None or made.corpus_repo is None:
             return made
         return replace(made, corpus_info=self._results.commit(made.corpus_repo, made.corpus))
 
-    def _made_from(self, refs: References, repo: RepoRef, commit: str, snapshot: Snapshot) -> ModelCommits:
-        """Return what a model was made from: a corpus, and the base model if there is one."""
-        provenance = self._results.provenance(repo, commit)
-        source = _preferred(tuple(pair for pair in provenance if pair[0] != refs.own_base), refs.corpus.repo)
-        found = ModelCommits(commit, source[1], source[0]) if source else ModelCommits(commit, None)
+    def _made_from(self, refs: References, place: Place, snapshot: Snapshot) -> ModelCommits:
+        """Return what a model was made from: a corpus, and the base model or the runs of a search if there are any."""
+        provenance = self._results.provenance(*place)
+        trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
+        if trained is not None:  # it was selected from a search
+            return replace(self._made_from(refs, trained, snapshot), model=place[1], repo=place[0])
+        known = (refs.own_base, refs.own_trials)
+        source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
+        found = ModelCommits(place[1], place[0], place[1])
+        if source:
+            found = replace(found, corpus=source[1], corpus_repo=source[0])
+        found = replace(found, trials=next((commit for repo, commit in provenance if repo == refs.own_trials), ""))
         own = snapshot.repos.get(refs.own_base)
         copies = own.branches if own else ()
         bases = (self._results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
         return replace(found, base=next(bases, ""))
 
-    def _model_of(self, refs: References, commit: str) -> str | None:
+    def _model_of(self, refs: References, commit: str) -> Place | None:
         """Return the model that a commit of the generate pipeline was made from."""
-        found = _preferred(self._results.provenance(refs.generate.output, commit), refs.model.repo)
-        return found[1] if found else None
+        return _preferred(self._results.provenance(refs.generate.output, commit), refs.model.repo)
+
+    def _model_read(self, refs: References, writer: JobInfo | None) -> str | None:
+        """Return the commit that a generate job reads; None where that is no model of the present spec."""
+        found = self._model_of(refs, writer.ref.id) if writer else None
+        return found[1] if found and found[0] == refs.model.repo else None
 
     def _script(self, refs: References, commit: str, snapshot: Snapshot) -> WrittenScript | None:
         """Return a script with its model and the metrics of that model."""
-        model, repo = self._model_of(refs, commit), refs.model.repo
+        model = self._model_of(refs, commit)
         if model is None:
             return None
-        script, metrics = self._results.script(refs.generate.output, commit), self._results.metrics(repo, model)
-        return WrittenScript(commit, script, self._made_from(refs, repo, model, snapshot), metrics)
+        script, metrics = self._results.script(refs.generate.output, commit), self._results.metrics(*model)
+        return WrittenScript(commit, script, self._made_from(refs, model, snapshot), metrics)
 
     def _kept_script(
         self,
@@ -301,6 +337,11 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     if repo.created is None or train.created is None:
         return True
     return not train.created < repo.created < now + _IMPRECISION  # later: the clock was set back
+
+
+def _is_trained(maker: PipelineView | None) -> bool:
+    """Return whether the newest job of a pipeline that makes models succeeded."""
+    return maker is not None and maker.newest is not None and maker.newest.state is JobState.SUCCESS
 
 
 def _queue(train: PipelineView | None) -> QueueView | None:

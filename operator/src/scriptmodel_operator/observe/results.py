@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,7 +17,9 @@ from pydantic import BaseModel
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
+from scriptmodel_operator.desired.search import RunInput, RunResult
 from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
+from scriptmodel_operator.observe.trials import Place, read_inputs, read_results
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
@@ -68,6 +70,14 @@ class Results:
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         """Return the sha256 of each file of a commit, by path."""
         return self._cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
+
+    def runs(self, trials: Place, output: Place) -> Mapping[str, RunResult]:
+        """Return the results of a search's runs, by folder: read from `trials` by the train job that made `output`."""
+        return self._cached("runs", *output, lambda: read_results(self._gateway, trials, output))
+
+    def inputs(self, repo: RepoRef, commit: str) -> Mapping[str, RunInput]:
+        """Return what each run of a commit with the runs of a search trains, by folder."""
+        return self._cached("inputs", repo, commit, lambda: read_inputs(self._gateway, (repo, commit)))
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
         """Return a commit; None if it does not exist in `repo`. Cached only once it is finished."""

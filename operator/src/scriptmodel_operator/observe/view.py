@@ -9,6 +9,7 @@ from datetime import datetime
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
@@ -149,13 +150,19 @@ class ModelCommits:
     """A model's commit and the corpus commit that it was made from."""
 
     model: str
-    corpus: str | None
+    repo: RepoRef
+    """The repo of the model: the output of training, or of the selection from a search."""
+    trained: str
+    """The commit of the train job that made it."""
+    corpus: str | None = None
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
     """The corpus commit, if it was read."""
     base: str = ""
     """The branch with the base model, if training started from one."""
+    trials: str = ""
+    """The commit with the runs of a search, if training read one."""
 
     @property
     def corpus_open(self) -> bool:
@@ -186,12 +193,39 @@ class WrittenScript:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search: the runs in its repo, their results, and the plan that follows from both."""
+
+    plan: Plan
+    of: str
+    """Identifies what is trained on what: the spec and the corpus commit that the newest train job reads."""
+    results: Mapping[str, RunResult]
+    """The results of the newest job that is of that, by the folder of the run; none before the first."""
+    source: str = ""
+    """The commit of train's output that has those results."""
+    head: str = ""
+    """The newest commit of the repo; empty before the first."""
+    present: Mapping[str, RunInput] = field(default_factory=dict)
+    """What the runs in it train, by folder."""
+    newest: ModelCommits | None = None
+    """The commits of the newest train job."""
+    selected_from: str = ""
+    """The commit of train's output that the newest select job reads."""
+
+    def is_ahead_of(self, other: ModelCommits | None) -> bool:
+        """Return whether the newest train job reads other runs than another one does."""
+        return other is not None and self.newest is not None and self.newest.trials != other.trials
+
+
+@dataclass(frozen=True, slots=True)
 class ModelView:
     """All observations that decisions and the status are derived from."""
 
     refs: References
     project_exists: bool
     train: PipelineView | None = None
+    select: PipelineView | None = None
+    """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
     generate: PipelineView | None = None
     retained: tuple[RepoRef, ...] = ()
     """Output repos of our names without a pipeline: they block the names."""
@@ -199,17 +233,20 @@ class ModelView:
     """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
     owned_corpus: OwnedRepo | None = None
+    owned_trials: OwnedRepo | None = None
+    search: SearchView | None = None
     base: BaseView = NO_BASE
     readers: tuple[PipelineRef, ...] = ()
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None
+    selection_log: LogDigest | None = None
     generation_log: LogDigest | None = None
     reported_commits: ModelCommits | None = None
     """The commits of the train job that the status reports."""
     model_read: str | None = None
     """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
-    """The commits of the newest train job that made a model."""
+    """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
     newest_script: WrittenScript | None = None
@@ -218,9 +255,28 @@ class ModelView:
     """The script in the status, if it is older than the newest one."""
 
     @property
+    def pipelines(self) -> tuple[PipelineView, ...]:
+        """The pipelines that exist, each before those that read its output.
+
+        One that selects counts without a search, too, as long as it is the object's own.
+        """
+        select = self.select if self.refs.searches or (self.select and self.select.ownership.ours) else None
+        return tuple(seen for seen in (self.train, select, self.generate) if seen is not None)
+
+    @property
+    def own(self) -> tuple[PipelineView, ...]:
+        """The existing pipelines that are the object's own."""
+        return tuple(seen for seen in self.pipelines if seen.ownership.ours)
+
+    @property
     def stopped(self) -> tuple[PipelineView, ...]:
         """The object's own pipelines that are stopped; training first."""
-        return tuple(seen for seen in (self.train, self.generate) if seen and seen.ownership.ours and seen.info.stopped)
+        return tuple(seen for seen in self.own if seen.info.stopped)
+
+    @property
+    def maker(self) -> PipelineView | None:
+        """The pipeline whose output is the model."""
+        return self.select if self.refs.searches else self.train
 
     @property
     def waits_for_quota(self) -> bool:
@@ -245,22 +301,22 @@ class ModelView:
         same_version = train.last_good.version == train.info.version
         if newest is None or good is None or newest.corpus is None:
             return False
-        return same_version and newest.corpus == good.corpus
+        return same_version and (newest.corpus, newest.trials) == (good.corpus, good.trials)
 
     @property
     def reads_newest_model(self) -> bool:
-        """Return whether the newest generate job reads the newest train job's model."""
-        newest = self.train.newest if self.train else None
+        """Return whether the newest generate job reads the model of the newest job that makes one."""
+        newest = self.maker.newest if self.maker else None
         return newest is not None and self.model_read == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
         """Return whether the newest script is of this version and was made from a model equal to the newest one."""
-        train, generate, newest = self.train, self.generate, self.newest_script
-        if train is None or generate is None or train.last_good is None or newest is None or newest.script is None:
+        maker, generate, newest = self.maker, self.generate, self.newest_script
+        if maker is None or generate is None or maker.last_good is None or newest is None or newest.script is None:
             return False
-        source = next((job for job in train.jobs if job.ref.id == newest.model.model), None)
+        source = next((job for job in maker.jobs if job.ref.id == newest.model.model), None)
         written = generate.last_good
         if source is None or written is None or written.version != generate.info.version:
             return False
-        return train.computed(source).ref == train.computed(train.last_good).ref
+        return maker.computed(source).ref == maker.computed(maker.last_good).ref

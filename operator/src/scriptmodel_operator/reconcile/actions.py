@@ -133,10 +133,32 @@ class CopyFiles:
         return f"copying the base model {self.source}@{short_id(self.commit)} into {self.branch.repo}"
 
 
+@dataclass(frozen=True, slots=True)
+class PutRuns:
+    """Starts a round of a search: writes what runs train, and copies the states that they continue, in one commit."""
+
+    branch: BranchRef
+    files: Mapping[str, bytes]
+    """Content by path."""
+    gone: tuple[str, ...]
+    source: RepoRef
+    commit: str
+    """The commit of `source` with the states; empty without any."""
+    states: tuple[str, ...]
+    """Paths of the states."""
+    round: int
+    rounds: int
+
+    def describe(self) -> str:
+        count = f"{len(self.files)} run{'' if len(self.files) == 1 else 's'}"
+        return f"putting {count} of round {self.round} of {self.rounds} into {self.branch.repo}"
+
+
 Action = (
     CreateRepo
     | ReplaceFiles
     | CopyFiles
+    | PutRuns
     | ApplyPipelines
     | StartPipeline
     | StopPipeline

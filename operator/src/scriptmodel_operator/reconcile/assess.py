@@ -18,6 +18,8 @@ from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_re
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.promotion import promotion
+from scriptmodel_operator.reconcile.rounds import runs_to_put, starting, unused_search
+from scriptmodel_operator.reconcile.searching import search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
@@ -107,10 +109,17 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=source, problem=problem, difference=differs)
+    runs = runs_to_put(model, owner, view)
+    if isinstance(runs, Problem):
+        return blocked(stages=stages, source=source, problem=runs)
     if differs.now:
-        actions = (ApplyPipelines(differs.now),)
+        # A job that the runs start is replaced at once by that of the pipelines.
+        actions = (*runs, ApplyPipelines(differs.now))
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
-    upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view))
+    if runs and not view.stopped:
+        return Ingesting(stages=stages, source=source, message=starting(view), actions=(*stops, *runs))
+    unused = unused_search(view, settled=stages.first_unfinished is None and not promotion(model, view).held_back)
+    upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view), *unused)
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 
 
@@ -138,7 +147,8 @@ def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
 def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = model.previous
-    trained = training_stage(view, previous) if view.train or creating else NOT_STARTED
+    search = search_progress(model, view)
+    trained = training_stage(view, previous, search) if view.train or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if view.generate or creating else NOT_STARTED
     return Stages(_corpus(view), trained, generated)
 
@@ -163,6 +173,5 @@ def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Conditi
 
 
 def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:
-    """Return the actions that stop the object's own pipelines; generate first, since it reads from train."""
-    pipelines = (seen for seen in (view.generate, view.train) if seen and seen.ownership.ours)
-    return tuple(StopPipeline(seen.info.ref) for seen in pipelines if not seen.info.stopped)
+    """Return the actions that stop the object's own pipelines, each before the one that it reads from."""
+    return tuple(StopPipeline(seen.info.ref) for seen in reversed(view.own) if not seen.info.stopped)

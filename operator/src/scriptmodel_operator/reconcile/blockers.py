@@ -26,7 +26,8 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
     if not view.project_exists:
         return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model))
-    for seen in (view.train, view.generate):
+    needed = (view.train, view.select if view.refs.searches else None, view.generate)
+    for seen in needed:
         if seen and not may_write(model, seen.ownership):
             return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.retained:

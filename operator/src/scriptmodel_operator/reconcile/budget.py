@@ -29,13 +29,13 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     """Return whether `spec` raises the budget that ended the training of the newest model, or has none any more.
 
     The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
-    A job in progress ends first, under the budget that it started with.
+    A job in progress ends first, under the budget that it started with. The runs of a search have ended for good.
     """
     train, metrics = view.train, view.metrics
     if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
         return False
     newest = train.newest
-    if newest is None or view.good_model is None or newest.ref.id != view.good_model.model:
+    if newest is None or view.good_model is None or newest.ref.id != view.good_model.trained or view.search:
         return False
     name = BUDGETS.get(metrics.budget, "")
     before, after = (variables_of(patch).get(name, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))

@@ -22,15 +22,23 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
 
     None while a pipeline is stopped, which stops its jobs too.
     """
-    pipelines = [seen for seen in (view.train, view.generate) if seen]
-    if view.train is None or view.stopped or not all(seen.ownership.ours for seen in pipelines):
+    if view.train is None or view.stopped or view.own != view.pipelines:
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    computing = ((view.train, _trains_since(view)), (view.generate, _generates_since(view)))
-    waiting = ((view.train, _training_waits_since(view)), (view.generate, _generation_waits_since(view)))
+    selecting = view.select if view.search else None
+    computing = (
+        (view.train, _trains_since(view)),
+        (selecting, _selects_since(view)),
+        (view.generate, _generates_since(view)),
+    )
+    waiting = (
+        (view.train, _training_waits_since(view)),
+        (selecting, _selection_waits_since(view)),
+        (view.generate, _generation_waits_since(view)),
+    )
     return (
-        *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train)),
+        *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train, view)),
         *(
             StopJob(pipeline.running.ref, f"{ACTIVE_TEXT} ({active})")
             for pipeline, since in computing
@@ -65,10 +73,14 @@ def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tim
     return None if since is None else parse_duration(model.spec.training.pending_deadline) - elapsed(since)
 
 
-def _superseded(train: PipelineView) -> list[JobRef]:
-    """Return the jobs that still wait for a worker although a newer commit or spec has made a newer job."""
+def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
+    """Return the jobs that still wait for a worker although a newer commit or spec has made a newer job.
+
+    Also the running job of a search, if newer runs have been put into its repo: those of that job are of no use.
+    """
     unfinished = [job for job in train.current if not job.state.final]
-    return [job.ref for job in unfinished[1:] if job.state.waiting]
+    behind = train.running if view.search and view.search.is_ahead_of(view.reported_commits) else None
+    return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 
 
 def _trains_since(view: ModelView) -> datetime | None:
@@ -77,16 +89,33 @@ def _trains_since(view: ModelView) -> datetime | None:
     return (running.started or running.created) if running else None
 
 
+def _selects_since(view: ModelView) -> datetime | None:
+    """Return since when the running select job could compute: its runs have ended; None without one."""
+    running, trained = view.select.running if view.select else None, view.train.newest if view.train else None
+    if running is None or trained is None or not trained.state.final:
+        return None
+    return _latest(running.started or running.created, trained.finished)
+
+
+def _selection_waits_since(view: ModelView) -> datetime | None:
+    """Return since when the newest select job has lacked nothing but a worker: its runs have ended."""
+    select, trained = view.select, view.train.newest if view.train else None
+    job = select.newest if select else None
+    if select is None or job is None or trained is None or not job.state.waiting or not trained.state.final:
+        return None
+    return None if select.running else _latest(_waits_since(select, job), trained.finished)
+
+
 def _generates_since(view: ModelView) -> datetime | None:
     """Return since when the running generate job could compute; None without one.
 
     A worker may take it while its model is still being trained; that time does not count.
     """
-    train, generate = view.train, view.generate
-    if train is None or generate is None or (job := generate.running) is None:
+    maker, generate = view.maker, view.generate
+    if maker is None or generate is None or (job := generate.running) is None:
         return None
     model = (view.model_read if job == generate.newest else None) or job.ref.id
-    trained = next((each.finished for each in train.jobs if each.ref.id == model), None)
+    trained = next((each.finished for each in maker.jobs if each.ref.id == model), None)
     return _latest(job.started or job.created, trained)
 
 
@@ -106,7 +135,7 @@ def _training_waits_since(view: ModelView) -> datetime | None:
 
 def _generation_waits_since(view: ModelView) -> datetime | None:
     """Return since when the newest generate job has lacked nothing but a worker: its model exists."""
-    generate, trained = view.generate, view.train.newest if view.train else None
+    generate, trained = view.generate, view.maker.newest if view.maker else None
     job = generate.newest if generate else None
     if generate is None or job is None or trained is None or not job.state.waiting:
         return None

@@ -17,11 +17,11 @@ def needs_no_pachyderm(model: ScriptModel) -> bool:
 def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | Problem:
     """Return the actions that delete the object's own pipelines and repos, none once all are gone; or what blocks them.
 
-    Pipelines come before repos, and generate before train, from which it reads. Nothing else is deleted.
+    Pipelines come before repos, and generate before those from which it reads. Nothing else is deleted.
     """
-    pipelines = [seen.info.ref for seen in (view.generate, view.train) if seen is not None and seen.ownership.ours]
+    pipelines = [seen.info.ref for seen in reversed(view.own)]
     keep = model.spec.deletion_policy == "Retain"
-    found = () if keep else (view.owned_corpus, view.base.owned)
+    found = () if keep else (view.owned_corpus, view.owned_trials, view.base.owned)
     repos = [repo for repo in found if repo is not None and repo.ownership.ours]
     readers = {*(view.readers if pipelines else ()), *(ref for repo in repos for ref in repo.readers)} - set(pipelines)
     if readers:

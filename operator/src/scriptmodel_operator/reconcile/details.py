@@ -8,6 +8,7 @@ from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.search_status import SearchStatus
 from scriptmodel_operator.api.status import (
     CommitRef,
     GenerationStatus,
@@ -34,7 +35,9 @@ _MAX_REASON = 500
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
-def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed) -> TrainingStatus:
+def training_status(
+    model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed, search: SearchStatus | None
+) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
     Empty before the first job.
@@ -50,7 +53,7 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
-        gpu_seconds=_gpu_seconds(model, train, trained, elapsed),
+        gpu_seconds=search.gpu_seconds if search else _gpu_seconds(model, train, trained, elapsed),
         preset=preset,
         warning=log.warning or kept.warning,
         warnings=_warnings(view, log, kept),
@@ -60,8 +63,13 @@ def training_status(model: ScriptModel, view: ModelView, now: datetime, elapsed:
         **restarts_in_log(log, kept),
     )
     if job.state is JobState.SUCCESS:
-        metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
-        return found.model_copy(update=_finished(metrics, found)) if metrics else found
+        metrics = view.metrics if view.good_model and view.good_model.trained == job.ref.id else None
+        if metrics:
+            return found.model_copy(update=_finished(metrics, found))
+    if search:
+        return found.model_copy(update=_of_search(search, running=not job.state.final, now=now))
+    if job.state is JobState.SUCCESS:
+        return found
     if view.training_log and not log.epochs and end and end == last.completion_time:
         return last.model_copy(update={"failure": found.failure})  # the log is gone
     return found.model_copy(update=_from_log(log, running=not job.state.final, now=now))
@@ -117,6 +125,15 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     return found
 
 
+def _of_search(search: SearchStatus, *, running: bool, now: datetime) -> dict[str, object]:
+    best = search.best.perplexity if search.best else None
+    found: dict[str, object] = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
+    if running and search.eta_seconds is not None:
+        found["eta"] = format_duration(search.eta_seconds)
+        found["estimated_completion_time"] = timestamp(now + timedelta(seconds=search.eta_seconds))
+    return found
+
+
 def _progress(
     epoch: int, epochs: int, percent: int, words_per_second: float | None, **perplexity: float | None
 ) -> dict[str, object]:
@@ -163,7 +180,7 @@ def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> L
 
 def _lineage_of(model: ScriptModel, view: ModelView, source: ModelCommits, commit: str | None) -> Lineage:
     script = _commit(view.refs.generate.output, commit) if commit else None
-    model_commit = _commit(view.refs.model.repo, source.model)
+    model_commit = _commit(source.repo, source.model)
     corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
     return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
 
@@ -200,7 +217,7 @@ def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> Commit
 
 def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
     """Describe the pipelines that exist."""
-    return [_pipeline(each) for each in (view.train, view.generate) if each is not None]
+    return [_pipeline(each) for each in view.pipelines]
 
 
 def _pipeline(seen: PipelineView) -> PipelineStatus:
@@ -214,32 +231,43 @@ def _pipeline(seen: PipelineView) -> PipelineStatus:
 
 
 def history(
-    model: ScriptModel, view: ModelView, comparison: PromotionStatus | None, elapsed: Elapsed
+    model: ScriptModel,
+    view: ModelView,
+    comparison: PromotionStatus | None,
+    elapsed: Elapsed,
+    search: SearchStatus | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history; at most historyLimit entries."""
     entries = list(model.previous.history)
-    newest = _history_entry(model, view, comparison, elapsed)
+    newest = _history_entry(model, view, comparison, elapsed, search)
     if newest is not None:
         entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
     return entries[: model.spec.history_limit]
 
 
 def _history_entry(
-    model: ScriptModel, view: ModelView, comparison: PromotionStatus | None, elapsed: Elapsed
+    model: ScriptModel,
+    view: ModelView,
+    comparison: PromotionStatus | None,
+    elapsed: Elapsed,
+    search: SearchStatus | None,
 ) -> HistoryEntry | None:
     """Describe the newest model with the generation of its first entry."""
-    train = view.train
-    if train is None or train.last_good is None:
+    maker, made = view.maker, view.good_model
+    if maker is None or maker.last_good is None:
         return None
-    job = train.computed(train.last_good)
+    job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
+    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, maker, job, elapsed)
+    if search and view.search and made and made.trained == view.search.source:
+        gpu_seconds = search.gpu_seconds
     return HistoryEntry(
         generation=before.generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
         finished=_time(job.finished),
-        gpu_seconds=_gpu_seconds(model, train, job, elapsed),
+        gpu_seconds=gpu_seconds,
         promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
     )
 

@@ -34,7 +34,7 @@ NO_DIFFERENCE = Difference()
 
 
 def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Difference:
-    """Return all changes; none if both pipelines are as desired."""
+    """Return all changes; none if all pipelines are as desired."""
     changes = list(_changes(model, desired, view))
     tolerant = model.spec.drift_policy == "Warn"
     tolerated = [change for change in changes if tolerant and change.kind is ChangeKind.CORRECT]
@@ -61,15 +61,17 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, "another script is requested", reprocess=True)
     if train is not None:
         yield train
-    generate = _change(model, desired.generate, view.generate)
-    if generate is None and train is not None and train.kind is ChangeKind.CREATE and view.generate:
-        # Its input repo was deleted; an update connects the two again.
-        generate = _write(ChangeKind.CORRECT, desired.generate, view.generate, "its input is created again")
-    if generate is None:
-        return
-    if train is None and _training_failed(view) and generate.kind is not ChangeKind.CREATE:
-        return  # the last good script stays until a new model exists
-    yield generate
+    above = train
+    for wanted, observed in ((desired.select, view.select), (desired.generate, view.generate)):
+        found = _change(model, wanted, observed) if wanted else None
+        if wanted and found is None and above is not None and above.kind is ChangeKind.CREATE and observed:
+            # Its input repo was deleted; an update connects the two again.
+            found = _write(ChangeKind.CORRECT, wanted, observed, "its input is created again")
+        if wanted:
+            above = found
+        if found is None or (train is None and _training_failed(view) and found.kind is not ChangeKind.CREATE):
+            continue  # after a failed training, the last good script stays until a new model exists
+        yield found
 
 
 def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView | None) -> PipelineChange | None:
@@ -136,7 +138,7 @@ def _write(
 
 def _must_wait(change: PipelineChange, view: ModelView) -> bool:
     """Return whether a change that recomputes nothing waits for the running job, which an update would kill."""
-    observed = next((each for each in (view.train, view.generate) if each and each.info.ref == change.ref), None)
+    observed = next((each for each in view.pipelines if each.info.ref == change.ref), None)
     if (
         observed is None
         or change.kind not in _DEFERRABLE

@@ -12,6 +12,7 @@ from scriptmodel_operator.reconcile.actions import (
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
+    PutRuns,
     ReplaceFiles,
     StartPipeline,
     StopJob,
@@ -27,7 +28,7 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
         _execute(gateway, action)
 
 
-def _execute(gateway: Gateway, action: Action) -> None:
+def _execute(gateway: Gateway, action: Action) -> None:  # noqa: C901 - a case for each action
     match action:
         case ApplyPipelines(changes):
             gateway.apply_pipelines([change.apply for change in changes])
@@ -46,5 +47,8 @@ def _execute(gateway: Gateway, action: Action) -> None:
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)
         case CopyFiles(source, commit, paths, branch):
             gateway.copy_files(source, commit, paths, branch, PUT_SECONDS)
+        case PutRuns(branch, files, gone, source, commit, states):
+            contents = ((path, [content]) for path, content in sorted(files.items()))
+            gateway.copy_files(source, commit, states, branch, PUT_SECONDS, gone, contents)
         case DeleteRepo(ref):
             gateway.delete_repo(ref)

@@ -44,7 +44,7 @@ def problem_of(
             first_line = error.detail.strip().partition("\n")[0].strip()  # without those about licences for sale
             return Problem(
                 Reason.PIPELINE_LIMIT,
-                f"the Pachyderm server has no room for two more pipelines ({first_line}): "
+                f"the Pachyderm server has no room for two more pipelines, with a search three ({first_line}): "
                 "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
             )
         case OtherEngineError():

@@ -44,7 +44,7 @@ def requeue_after(
         case Blocked():
             return poll_interval
         case Applied(stages=stages) if (stage := stages.first_unfinished) is None or stage.stalled:
-            if not any(seen and seen.running for seen in (view.train, view.generate)):
+            if not any(seen.running for seen in view.pipelines):
                 return source_due
         case Ingesting() | Applying() | Applied():
             pass

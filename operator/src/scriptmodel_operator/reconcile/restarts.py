@@ -37,16 +37,19 @@ def as_text(resumed: TrainingStatus | None) -> str:
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
     """Return whether the running worker says that it keeps its state on a claim."""
-    return bool(train.claim and view.training_log and view.training_log.keeps_state)
+    log = view.training_log
+    return bool(train.claim and log and any(each.keeps_state for each in (log, *log.runs.values())))
 
 
 def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     """Return what is computed again if the worker is lost; None unless a training is in progress."""
-    if train.running is None or view.training_log is None or not view.training_log.epochs:
+    log = view.training_log
+    if train.running is None or log is None or not (log.epochs or log.runs):
         return None
     claim = train.claim
     if state_is_kept(train, view):
         return f"at most one checkpoint interval is computed again: claim {claim} keeps the state"
+    what = "a run starts its round again" if view.search else "all epochs are computed again"
     if claim:
-        return f"all epochs are computed again: the trainer keeps no state on claim {claim}"
-    return "all epochs are computed again: no claim for checkpoints is set (spec.training.checkpoints)"
+        return f"{what}: the trainer keeps no state on claim {claim}"
+    return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"

@@ -15,6 +15,7 @@ from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineSta
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
+from scriptmodel_operator.reconcile.searching import Progress, search_failure, search_message
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
@@ -31,13 +32,17 @@ class _Work(NamedTuple):
 
 
 _TRAINING = _Work("training", "train", Reason.TRAINING_FAILED, "change the spec or annotate scriptmodel.dev/retrain-at")
+_SELECTION = _TRAINING._replace(name="selecting the best model", verb="select")
 _GENERATION = _Work(
     "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
 )
 
 
-def training_stage(view: ModelView, previous: ScriptModelStatus) -> Condition:
-    """Return how far training is. Done means that the newest job of the current version made a model."""
+def training_stage(view: ModelView, previous: ScriptModelStatus, search: Progress | None) -> Condition:
+    """Return how far training is. Done means that the newest job of the current version made a model.
+
+    With a search, it means that the best model was selected.
+    """
     train = view.train
     if train is None:
         return Condition(Reason.CREATING, "the train pipeline is being created")
@@ -46,21 +51,51 @@ def training_stage(view: ModelView, previous: ScriptModelStatus) -> Condition:
     job = train.newest
     if job is None:
         return Condition(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job, previous.training.failure)
+    return _training_job(view, train, job, previous.training.failure, search)
 
 
-def _training_job(view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
+def _training_job(
+    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, search: Progress | None
+) -> Condition:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        return _succeeded(job, view)
+        return _searched(view, job, reported, search) if search and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.training_log, reported, generating=False)
         return _ended(job, failed, _TRAINING, train.claim)
     if train.running is not None:
-        message = _training_message(view, train, job)
+        message = _training_message(view, train, job, search)
         return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
     return _waiting(view, train, job)
+
+
+def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, search: Progress) -> Condition:
+    """Return the stage after a train job of a search that succeeded."""
+    plan, select = view.search.plan if view.search else None, view.select
+    if plan is None or select is None:
+        return Condition(Reason.CREATING, "the select pipeline is being created")
+    if plan.failure:
+        text = f"the search failed: {plan.failure} ({search_failure(search)}): change spec.search or "
+        return Problem(Reason.TRAINING_FAILED, f"{text}spec.model, or annotate scriptmodel.dev/retrain-at")
+    if not plan.finished:
+        return Condition(Reason.TRAINING, f"round {plan.round} of {plan.rounds} of the search is next")
+    return _selected(view, select, job, reported)
+
+
+def _selected(view: ModelView, select: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
+    """Return the stage after the last round of a search."""
+    if select.info.state is PipelineState.FAILURE:
+        return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
+    chosen = select.newest
+    if chosen is None or not view.search or view.search.selected_from != job.ref.id or not chosen.state.final:
+        return Condition(Reason.TRAINING, "the best trial is being selected")
+    if chosen.good:
+        return _succeeded(job, view)
+    if chosen.state is not JobState.SUCCESS:
+        return _ended(chosen, failure(chosen, view.selection_log, reported, generating=False), _SELECTION)
+    text = "selection wrote no model: the image in spec.training.image may be no scriptmodel trainer"
+    return Problem(Reason.TRAINING_FAILED, f"{text} (job {short_id(chosen.ref.id)})")
 
 
 def _succeeded(job: JobInfo, view: ModelView) -> Condition:
@@ -68,18 +103,20 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
         return Problem(
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
-    metrics = view.metrics if view.good_model and view.good_model.model == job.ref.id else None
+    metrics = view.metrics if view.good_model and view.good_model.trained == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
-    text = f"the model is trained: perplexity {', '.join(figures)}" if figures else "the model is trained"
+    winner, model = view.search.plan.winner if view.search else "", view.good_model.model if view.good_model else ""
+    text = f"trial {winner} is the best" if winner else "the model is trained"
+    text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
     text += ended_early(view) + as_text(warnings_of_model(view))
-    return Condition(Reason.TRAINED, f"{text} (model {short_id(job.ref.id)})", ConditionStatus.TRUE)
+    return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
-def _training_message(view: ModelView, train: PipelineView, newest: JobInfo) -> str:
-    text, log = "the train job runs", view.training_log
+def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, search: Progress | None) -> str:
+    text, log = search_message(view, search) if search else "the train job runs", view.training_log
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:

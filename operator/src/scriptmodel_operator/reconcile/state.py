@@ -122,7 +122,7 @@ class Applying(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(_Observed):
-    """Both pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated.
+    """All pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated.
 
     How far they are is `stages.first_unfinished`: None once the script of the newest spec and corpus is written.
     """

@@ -10,6 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
+from scriptmodel_operator.reconcile.searching import search_progress, search_status
 from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
@@ -28,7 +29,8 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, promoted = view.train.mark if view.train else None, state.promotion.script
-    training = details.training_status(model, view, now, elapsed)
+    search = search_status(model, view, search_progress(model, view), elapsed)
+    training = details.training_status(model, view, now, elapsed, search)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
@@ -36,13 +38,14 @@ def status_of(
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         perplexity=details.perplexity(view, training, promoted),
         training=training,
+        search=search,
         generation=details.generation_status(view, model.previous.generation),
         script=promoted.script.status if promoted and promoted.script else None,
         lineage=details.lineage(model, view, state.promotion),
         promotion=state.promotion.comparison,
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.promotion.comparison, elapsed),
+        history=details.history(model, view, state.promotion.comparison, elapsed, search),
     )
     wire = to_wire(status)
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)

@@ -1,0 +1,74 @@
+"""`status.search`: how far a search is, and its best trials."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from scriptmodel_operator.api.fields import ApiModel
+
+TOP_TRIALS = 10
+
+
+class TrialCounts(ApiModel):
+    """Trials by what they do."""
+
+    total: int = 0
+    """Number of trials."""
+    waiting: int = 0
+    """Trials that have not started."""
+    running: int = 0
+    """Trials that are training."""
+    paused: int = 0
+    """Trials that have ended a round of halving."""
+    complete: int = 0
+    """Trials with a model."""
+    failed: int = 0
+    """Trials that failed."""
+
+
+class TrialStatus(ApiModel):
+    """One trial."""
+
+    trial: str | None = None
+    """Number of the trial, such as 0007: the name of its folder in Pachyderm."""
+    state: str | None = None
+    """waiting, running, paused, complete or failed."""
+    parameters: dict[str, str] | None = None
+    """The values of its parameters."""
+    perplexity: str | None = None
+    """Lowest validation perplexity so far, the mean of its repeats."""
+    value: str | None = None
+    """Nats per character of the validation text, which the search minimises; the mean of its repeats."""
+    epochs: int | None = None
+    """Finished epochs."""
+    reason: str | None = None
+    """Why it failed: diverged, out-of-memory, bad-input, killed or error."""
+
+
+class SearchStatus(ApiModel):
+    """The search of the present spec on the newest corpus commit."""
+
+    algorithm: str | None = None
+    """grid, random or halving."""
+    round: int | None = None
+    """Current round of halving; other algorithms have one."""
+    rounds: int | None = None
+    """Number of rounds."""
+    trials: TrialCounts = Field(default_factory=TrialCounts)
+    """Trials by what they do."""
+    completed: str | None = None
+    """Trials that have ended, and all trials, such as 5/16."""
+    progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Part of the training that is done, in percent."""
+    best: TrialStatus | None = None
+    """The best trial so far."""
+    top: Annotated[list[TrialStatus], Field(max_length=TOP_TRIALS)] = Field(default_factory=list)
+    """The ten best trials; `scriptmodel search` lists all."""
+    gpu_seconds: int | None = None
+    """GPU seconds of all trials."""
+    seconds: int | None = None
+    """Seconds of training, the sum of all trials."""
+    eta_seconds: int | None = None
+    """Estimated seconds until the search is done."""

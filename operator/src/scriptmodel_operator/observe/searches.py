@@ -1,0 +1,74 @@
+"""Observes a search: its runs, the results of the newest job that is of the present spec and corpus, and the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from scriptmodel_operator.api.marks import Mark, mark_of
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.pipelines import learned_on, retraining, train_compute
+from scriptmodel_operator.desired.search import RunResult, plan
+from scriptmodel_operator.observe.results import Results
+from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, SearchView
+from scriptmodel_operator.pachyderm.errors import NotFoundError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo
+
+Commits = Callable[[JobInfo], ModelCommits]
+"""Returns what a train job reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searches:
+    """Builds the view of a search. Blocking; raises PachydermError where a read fails."""
+
+    gateway: Gateway
+    results: Results
+
+    def view(self, model: ScriptModel, observed: ModelView, commits: Commits) -> SearchView | None:
+        """Return the search of an object that was observed without it; None if it has none."""
+        search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
+        if search is None:
+            return None
+        newest = commits(train.newest) if train and train.newest else None
+        mark = train.mark if train else None
+        wanted = train_compute(model, refs), retraining(model, mark)
+        of = learned_on(*wanted, newest.corpus or "" if newest else "")
+        good = train.last_good if train and newest and _decides(self._mark(train, train.last_good)) == wanted else None
+        made = commits(good) if good else None
+        results: Mapping[str, RunResult] = {}
+        if made and newest and made.trials and made.corpus == newest.corpus:
+            results = self.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
+        head = self._head(refs.trials) if owned and owned.ownership.ours else ""
+        selecting = observed.select.newest if observed.select else None
+        read = self.results.provenance(refs.select.output, selecting.ref.id) if selecting else ()
+        return SearchView(
+            plan=plan(search, model.spec.model.seed, results, of),
+            of=of,
+            results=results,
+            source=made.model if made and results else "",
+            head=head,
+            present=self.results.inputs(refs.own_trials, head) if head else {},
+            newest=newest,
+            selected_from=next((commit for repo, commit in read if repo == refs.train.output), ""),
+        )
+
+    def _mark(self, train: PipelineView, job: JobInfo | None) -> Mark | None:
+        """Return the mark of the pipeline's version that a job is of."""
+        if job is None or job.version == train.info.version:
+            return train.mark
+        versions = self.gateway.list_pipeline_versions(train.info.ref)
+        return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
+
+    def _head(self, branch: BranchRef) -> str:
+        try:
+            head = self.gateway.branch_head(branch)
+        except NotFoundError:
+            return ""
+        return head.id if head else ""
+
+
+def _decides(mark: Mark | None) -> tuple[str, str] | None:
+    """Return what decides the models of a pipeline, besides its corpus."""
+    return (mark.compute, mark.retrain_at) if mark else None

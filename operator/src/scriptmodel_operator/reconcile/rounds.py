@@ -1,0 +1,96 @@
+"""Decides what is put into the repo with the runs of a search, and when. Pure.
+
+Each commit of that repo starts a round: Pachyderm trains the runs whose folder it changes, and no others. All state is
+in the commits, so the operator may be killed at any call.
+"""
+
+from __future__ import annotations
+
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.marks import Owner
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, RunInput
+from scriptmodel_operator.observe.view import ModelView, SearchView
+from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, PutRuns
+from scriptmodel_operator.reconcile.blockers import own_repo
+
+
+def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
+    """Return the actions that start the next round, none if there is nothing to start; or what prevents it."""
+    search, refs = view.search, view.refs
+    if search is None:
+        return ()
+    owned = own_repo(model, owner, refs.own_trials, view.owned_trials, "repo")
+    if isinstance(owned, Problem):
+        return owned
+    create = (owned,) if isinstance(owned, CreateRepo) else ()
+    put = _put(view, search)
+    if put is None or (_in_progress(view, search) and not _is_obsolete(search)):
+        return create
+    return (*create, put)
+
+
+def starting(view: ModelView) -> str:
+    """Return what is said while a round is started."""
+    plan = view.search.plan if view.search else None
+    return f"round {plan.round} of {plan.rounds} of the search is being started" if plan else ""
+
+
+def _put(view: ModelView, search: SearchView) -> PutRuns | None:
+    """Return what makes the repo as planned; None if it is."""
+    plan, present = search.plan, search.present
+    changed = [each for each in plan.folders if present.get(each.name) != each.given]
+    superfluous = sorted(present.keys() - {each.name for each in plan.folders})
+    if not changed and not superfluous:
+        return None
+    states = {each.name: f"/{each.name}/{CHECKPOINT_FILE}" for each in changed}
+    gone = tuple(f"/{name}/{file}" for name in superfluous for file in (CHECKPOINT_FILE, TRIAL_FILE))
+    return PutRuns(
+        branch=view.refs.trials,
+        files={f"/{each.name}/{TRIAL_FILE}": each.given.text() for each in changed},
+        gone=(*gone, *states.values()),
+        source=view.refs.train.output,
+        commit=search.source,
+        states=tuple(states[each.name] for each in changed if each.checkpoint == "copy"),
+        round=plan.round,
+        rounds=plan.rounds,
+    )
+
+
+def _in_progress(view: ModelView, search: SearchView) -> bool:
+    """Return whether a job trains what is in the repo."""
+    job = view.train.newest if view.train else None
+    return job is not None and not job.state.final and search.newest is not None and search.newest.trials == search.head
+
+
+def _is_obsolete(search: SearchView) -> bool:
+    """Return whether a round in progress is of no use: a run in it is no longer planned, or continues a state of
+    another spec or corpus.
+    """
+    planned = {each.name: _identity(each.given) for each in search.plan.folders}
+    return any(
+        planned.get(name) != _identity(given) or given.of not in ("", search.of)
+        for name, given in search.present.items()
+    )
+
+
+def _identity(given: RunInput) -> tuple[object, int]:
+    return dict(given.parameters), given.seed
+
+
+def unused_search(view: ModelView, *, settled: bool) -> tuple[Action, ...]:
+    """Delete the pipeline and the repo of a search that the spec no longer has, once nothing reads them.
+
+    The last model of the search stays until the object is `settled`: until another one has written the script.
+    """
+    if view.refs.searches:
+        return ()
+    select, trials, generate = view.select, view.owned_trials, view.generate
+    read = bool(view.readers) or (
+        generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
+    )
+    pipelines: tuple[Action, ...] = ()
+    if select and select.ownership.ours and settled and not read:
+        pipelines = (DeletePipeline(select.info.ref, keep_repo=False),)
+    repos = (DeleteRepo(trials.ref),) if trials and trials.ownership.ours and not trials.readers else ()
+    return (*pipelines, *repos)

@@ -1,0 +1,157 @@
+"""Describes how far a search is, with what the runs in progress have logged. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialCounts, TrialStatus
+from scriptmodel_operator.desired.search import Folder, RunResult, Standing, rounds
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.trials import leaderboard
+from scriptmodel_operator.observe.view import ModelView, SearchView
+from scriptmodel_operator.pachyderm.values import JobInfo
+from scriptmodel_operator.reconcile.state import Elapsed
+
+_LEAST_WORK = 0.02
+"""Work that must be done before an estimate of the rest is worth anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is. Work is counted in whole trainings."""
+
+    standings: tuple[Standing, ...]
+    runs: int
+    """How many runs of the round are left to train at its start."""
+    done: int
+    """How many of them have ended."""
+    share: float
+    """Part of the whole search that is done, from 0 to 1."""
+    work_done: float
+    """Work that the running job has done."""
+    work_left: float
+    """Work that is left in this round and those after it."""
+
+    @property
+    def best(self) -> Standing | None:
+        """The best trial so far; None before the first has a figure."""
+        return next((each for each in self.standings if each.perplexity is not None and each.state != "failed"), None)
+
+
+def trial_name(standing: Standing) -> str:
+    """Return the name of a trial's folder, without its repeat."""
+    return f"{standing.trial:04}"
+
+
+def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
+    """Return the progress; None without a search."""
+    search, found = model.spec.search, view.search
+    if search is None or found is None:
+        return None
+    job = _running(view, found)
+    log = (view.training_log if job else None) or LogDigest()
+    todo = {each.name for each in found.plan.folders if not _is_done(each, found.results)}
+    runs = {name: run for name, run in log.runs.items() if name in todo}
+    seen = leaderboard(search, model.spec.model.seed, found.results, found.of, runs)
+    running = [run for run in runs.values() if run.ended is None]
+    done = max(len(runs) - len(running), min(job.data_processed, len(todo))) if job else 0
+    shares = [Fraction(share) for share in rounds(search)]
+    before = shares[found.plan.round - 2] if found.plan.round > 1 else Fraction(0)
+    now = shares[found.plan.round - 1]
+    parts = (_share(run, float(before), float(now)) for run in running)
+    part = min(1.0, (done + sum(parts)) / len(todo)) if todo else 1.0
+    work = list(_work(search, shares))
+    past, present = sum(work[: found.plan.round - 1]), work[found.plan.round - 1]
+    share = 1.0 if found.plan.finished else (past + part * present) / sum(work)
+    left = (1 - part) * present + sum(work[found.plan.round :])
+    return Progress(seen, len(todo), done, share, part * present if job else 0.0, left)
+
+
+def search_message(view: ModelView, progress: Progress) -> str:
+    """Return what the running job of a search has done, such as `round 2 of 4: 3 of 8 runs done, best 88.1 (0007)`."""
+    plan = view.search.plan if view.search else None
+    text = f"round {plan.round} of {plan.rounds}: " if plan and plan.rounds > 1 else ""
+    text += f"{progress.done} of {progress.runs} runs done"
+    best = progress.best
+    return text + (f", best {best.perplexity:.1f} (trial {trial_name(best)})" if best else "")
+
+
+def search_failure(progress: Progress | None) -> str:
+    """Return the first failed trial with its reason; empty if none failed."""
+    failed = next((each for each in progress.standings if each.state == "failed"), None) if progress else None
+    return f"trial {trial_name(failed)}: {failed.message or failed.reason}" if failed else ""
+
+
+def search_status(
+    model: ScriptModel, view: ModelView, progress: Progress | None, elapsed: Elapsed
+) -> SearchStatus | None:
+    """Return the part of the status; None without a search."""
+    search, found = model.spec.search, view.search
+    if search is None or found is None or progress is None:
+        return None
+    job = _running(view, found)
+    started = job.started if job and progress.work_done >= _LEAST_WORK else None
+    pace = elapsed(started).total_seconds() / progress.work_done if started else None
+    states = [each.state for each in progress.standings]
+    counts = {state: states.count(state) for state in ("waiting", "running", "paused", "complete", "failed")}
+    return SearchStatus(
+        algorithm=search.algorithm,
+        round=found.plan.round,
+        rounds=found.plan.rounds,
+        trials=TrialCounts(total=len(states), **counts),
+        completed=f"{counts['complete'] + counts['failed']}/{len(states)}",
+        progress_percent=int(100 * progress.share),
+        best=_trial(progress.best) if progress.best else None,
+        top=[_trial(each) for each in progress.standings[:TOP_TRIALS]],
+        gpu_seconds=_total([each.gpu_seconds for each in progress.standings]),
+        seconds=_total([each.seconds for each in progress.standings]),
+        eta_seconds=None if pace is None else max(0, round(pace * progress.work_left)),
+    )
+
+
+def _running(view: ModelView, search: SearchView) -> JobInfo | None:
+    """Return the running job if it trains the runs that are planned now."""
+    job = view.train.running if view.train else None
+    same = job is not None and search.newest is not None and search.newest.trained == job.ref.id
+    return job if same and search.newest and search.newest.trials == search.head else None
+
+
+def _is_done(folder: Folder, results: Mapping[str, RunResult]) -> bool:
+    return folder.name in results and results[folder.name].given == folder.given
+
+
+def _share(run: LogDigest, before: float, now: float) -> float:
+    """Return the part of a round that a run in progress has done."""
+    if not run.epochs or not run.epoch:
+        return 0.0
+    whole = (run.epoch - 1 + run.fraction) / run.epochs
+    return min(1.0, max(0.0, (whole - before) / (now - before)))
+
+
+def _work(search: Search, shares: list[Fraction]) -> Iterator[float]:
+    """Yield how many whole trainings each round is."""
+    before, count = Fraction(0), search.trials
+    for share in shares:
+        yield float(count * (share - before))
+        before, count = share, -(-count // 2)
+
+
+def _trial(standing: Standing) -> TrialStatus:
+    return TrialStatus(
+        trial=trial_name(standing),
+        state=standing.state,
+        parameters=dict(standing.parameters),
+        perplexity=None if standing.perplexity is None else f"{standing.perplexity:.1f}",
+        value=None if standing.value is None else f"{standing.value:.4f}",
+        epochs=standing.epochs,
+        reason=standing.reason or None,
+    )
+
+
+def _total(figures: list[float | None]) -> int | None:
+    known = [each for each in figures if each is not None]
+    return round(sum(known)) if known else None

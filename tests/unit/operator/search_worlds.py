@@ -1,0 +1,144 @@
+"""Worlds with a search, whose jobs end as the trainer's would: what is unchanged is skipped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, World, scriptmodel
+
+PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
+RANDOM: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 3, "parallelTrials": 2}}
+HALVING: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 4, "algorithm": "halving"}}
+Outcomes = Mapping[str, float | str]
+"""What runs come to, by folder: the value, or the reason of a failure. Else the number of the trial is the value."""
+
+
+def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
+    """A world with a corpus, not reconciled yet."""
+    world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
+    world.pachyderm.put(world.corpus, PLAYS)
+    return world
+
+
+def select(world: World) -> PipelineRef:
+    return references(world.model).select
+
+
+def trials(world: World) -> BranchRef:
+    return references(world.model).trials
+
+
+def put(world: World) -> dict[str, dict[str, Any]]:
+    """Return what the newest commit of the repo of runs has: trial.json by folder, and whether there is a state."""
+    branch = trials(world)
+    files = world.pachyderm.files[branch.repo, world.pachyderm.heads[branch]]
+    found = {path.split("/")[1]: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
+    return {name: {**run, "state": f"/{name}/checkpoint.npz" in files} for name, run in sorted(found.items())}
+
+
+def train(world: World, outcomes: Outcomes | None = None) -> JobInfo:
+    """End the oldest unfinished train job."""
+    pachyderm, ref = world.pachyderm, world.train
+    job = pachyderm.oldest_unfinished(ref)
+    inputs = _runs(world, job)
+    base = _base(world, job)
+    before = _runs(world, base) if base else {}
+    old = pachyderm.files[ref.output, base.ref.id] if base else {}
+    files: dict[str, bytes] = {}
+    skipped = [name for name, given in inputs.items() if before.get(name) == given]
+    for name, given in inputs.items():
+        if name in skipped:
+            files |= {path: text for path, text in old.items() if path.startswith(f"/{name}/")}
+        else:
+            files |= _trained(name, given, (outcomes or {}).get(name, float(name[:4])))
+    pachyderm.write(ref, files, total=len(inputs), skipped=len(skipped))
+    return pachyderm.jobs[job.ref]
+
+
+def choose(world: World) -> None:
+    """End the oldest unfinished select job."""
+    pachyderm, ref = world.pachyderm, select(world)
+    source = pachyderm.commits[ref.output, pachyderm.oldest_unfinished(ref).ref.id].provenance[0]
+    files = pachyderm.files.get(source, {})
+    records = {path: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
+    complete = {path: each["value"] for path, each in records.items() if each["state"] == "complete"}
+    model: dict[str, bytes] = {}
+    if complete:
+        best = min(complete, key=lambda path: complete[path]).removesuffix("trial.json")
+        model = {f"/{name}": files[best + name] for name in ("model.json", "metrics.json")}
+        model["/trials.jsonl"] = b"{}\n" * len(records)
+    pachyderm.write(ref, model, total=int(bool(files)))
+
+
+def finish(world: World, outcomes: Outcomes | None = None) -> None:
+    """End all jobs, each pipeline's before those that read its output."""
+    pachyderm = world.pachyderm
+    steps = {world.train: lambda: train(world, outcomes), select(world): lambda: choose(world)}
+    for ref in (world.train, select(world), world.generate):
+        while any(job.ref.pipeline == ref and not job.state.final for job in pachyderm.jobs.values()):
+            searches = pachyderm.pipelines[world.train][-1].spec.trials_branch is not None
+            step = steps.get(ref) if searches else None
+            if step:
+                step()
+            else:
+                pachyderm.succeed(ref)
+
+
+def search(world: World, outcomes: Outcomes | None = None, reconcile: Callable[[], object] | None = None) -> list[int]:
+    """Reconcile and end jobs until nothing is left; return how many runs each train job trained."""
+    trained = []
+    for _ in range(10):
+        (reconcile or world.reconcile)()
+        jobs = world.pachyderm.jobs
+        if all(job.state.final for job in jobs.values()):
+            return trained
+        known = set(jobs)
+        unfinished = {ref for ref, job in jobs.items() if not job.state.final}
+        finish(world, outcomes)
+        trained += [jobs[ref].data_processed for ref in unfinished if ref.pipeline == world.train and ref in known]
+    raise AssertionError("does not end")
+
+
+def _runs(world: World, job: JobInfo) -> dict[str, dict[str, bytes]]:
+    """Return the input of each run of a job: its folder, and the corpus."""
+    provenance = world.pachyderm.commits[world.train.output, job.ref.id].provenance
+    files: dict[RepoRef, dict[str, bytes]] = {repo: world.pachyderm.files[repo, commit] for repo, commit in provenance}
+    runs: dict[str, dict[str, bytes]] = {}
+    for path, text in files.pop(trials(world).repo, {}).items():
+        runs.setdefault(path.split("/")[1], {})[path] = text
+    (corpus,) = files.values()
+    return {name: {**run, **corpus} for name, run in runs.items()} if corpus else {}
+
+
+def _base(world: World, job: JobInfo) -> JobInfo | None:
+    """Return the newest earlier job with a result, unless everything is to be computed again."""
+    earlier = [
+        each
+        for each in world.pachyderm.jobs.values()
+        if each.ref.pipeline == world.train and each.state is JobState.SUCCESS and each.version <= job.version
+    ]
+    found = earlier[-1] if earlier else None
+    again = found and found.version != job.version and world.pachyderm.reprocessed[world.train]
+    return None if again else found
+
+
+def _trained(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[str, bytes]:
+    given = json.loads(inputs[f"/{name}/trial.json"])
+    record: dict[str, Any] = {**given, "schema": 1, "epochs": 3, "seconds": 10.0, "gpu_seconds": 8.0}
+    folder: dict[str, bytes] = {}
+    if isinstance(outcome, str):
+        record |= {"state": "failed", "reason": outcome, "message": f"training {outcome} in epoch 3"}
+    else:
+        whole = given["share"] == "1"
+        record |= {"state": "complete" if whole else "paused", "value": outcome, "perplexity": 10 * outcome}
+        metrics = {"schema": 1, "epochs": [], "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1}}
+        folder = {"checkpoint.npz": f"{name} {given}".encode()}
+        if whole:
+            folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}
+    folder["trial.json"] = json.dumps(record).encode()
+    return {f"/{name}/{file}": text for file, text in folder.items()}

@@ -1,0 +1,309 @@
+"""A search: its pipelines, its rounds, and what becomes of it when the spec or the corpus changes meanwhile."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.values import JobState
+from tests.unit.operator.search_worlds import (
+    HALVING,
+    PARAMETERS,
+    RANDOM,
+    choose,
+    finish,
+    put,
+    search,
+    search_world,
+    select,
+    train,
+    trials,
+)
+from tests.unit.operator.world import PLAYS, World, trained_world
+
+MORE = {**PLAYS, "/lear.txt": b"LEAR: Nothing will come of nothing.\n"}
+
+
+def changed(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**spec, "search": {**spec["search"], **fields}}
+
+
+def shares(world: World) -> list[str]:
+    return [each["share"] for each in put(world).values()]
+
+
+def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writes() -> None:
+    world = search_world(RANDOM)
+    world.written()
+    world.reconcile()
+    names = references(world.model)
+    assert world.written() == [
+        f"create repo {names.own_trials.name}",
+        f"copy {names.train.name} to {names.own_trials.name}",
+        f"create {names.train.name}",
+        f"create {names.select.name}",
+        f"create {names.generate.name}",
+    ]
+    spec = world.pachyderm.pipelines[world.train][-1].spec
+    assert (spec.trials_branch, spec.parallelism, spec.datums_per_task) == (trials(world), 2, 1)
+    assert spec.command[:4] == ("scriptmodel-trainer", "trial", "--trial", "/pfs/trial")
+    assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0, "share": "1", "state": False}
+    finish(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0})
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert world.condition("Trained")["message"].startswith("trial 0003 is the best: perplexity 60.0 (validation)")
+    status = world.model.status
+    assert status["search"]["trials"] == {
+        "total": 3,
+        "complete": 2,
+        "failed": 1,
+        "waiting": 0,
+        "running": 0,
+        "paused": 0,
+    }
+    assert [each["trial"] for each in status["search"]["top"]] == ["0003", "0002", "0001"]
+    assert status["search"]["top"][2]["reason"] == "diverged"
+    assert (status["search"]["completed"], status["search"]["gpuSeconds"]) == ("3/3", 24)
+    model = status["lineage"]["model"]
+    assert (model["repo"], status["history"][0]["modelCommit"]) == (names.select.name, model["commit"])
+    assert world.pachyderm.files[names.select.output, model["commit"]]["/model.json"] == b"0003"
+    assert status["lineage"]["corpus"]["repo"] == "plays"
+    assert status["perplexity"] == "60.0"
+    assert [each["name"] for each in status["pipelines"]] == [names.train.name, names.select.name, names.generate.name]
+    assert world.written() == []
+    world.reconcile()
+    assert world.written() == []
+
+
+def test_halving_continues_the_better_half_from_its_states_and_writes_once() -> None:
+    world = search_world(HALVING)
+    assert search(world) == [4, 2]
+    assert world.ready == ("True", "Generated")
+    of = put(world)["0001"]["of"]
+    assert {name: (each["share"], each.get("of"), each["state"]) for name, each in put(world).items()} == {
+        "0001": ("1", of, True),
+        "0002": ("1", of, True),
+        "0003": ("1/2", None, False),
+        "0004": ("1/2", None, False),
+    }
+    state = world.pachyderm.files[trials(world).repo, world.pachyderm.heads[trials(world)]]["/0001/checkpoint.npz"]
+    assert b"'share': '1/2'" in state
+    written = [job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.generate and job.good]
+    assert len(written) == 1
+    assert (world.model.status["search"]["round"], world.model.status["search"]["rounds"]) == (2, 2)
+    assert world.model.status["search"]["trials"]["paused"] == 2
+    assert len(world.model.status["history"]) == 1
+
+
+def test_more_trials_train_only_those() -> None:
+    world = search_world(RANDOM)
+    assert search(world) == [3]
+    world.want(changed(RANDOM, numTrials=5))
+    assert search(world, {"0005": 0.5}) == [2]
+    assert world.condition("Trained")["message"].startswith("trial 0005 is the best")
+    world.want(changed(RANDOM, numTrials=2))
+    assert search(world) == [0]
+    assert list(put(world)) == ["0001", "0002"]
+    assert world.ready == ("True", "Generated")
+
+
+def test_trials_that_are_added_wait_for_the_round_in_progress() -> None:
+    world = search_world(RANDOM)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.want(changed(RANDOM, numTrials=5))
+    world.reconcile()
+    assert list(put(world)) == ["0001", "0002", "0003"]
+    assert search(world) == [3, 2]
+
+
+def test_other_parameters_stop_the_round_in_progress() -> None:
+    world = search_world(HALVING)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.want(changed(HALVING, parameters=[{"name": "dropout", "uniform": {"min": "0.1", "max": "0.2"}}]))
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"copy {world.train.name} to {trials(world).repo.name}", f"stop job {world.train.name}"]
+    assert search(world) == [4, 2]
+    assert float(put(world)["0001"]["parameters"]["dropout"]) < 0.2
+
+
+@pytest.mark.parametrize("during", [0, 1], ids=["first round", "last round"])
+def test_a_corpus_commit_starts_the_search_again(during: int) -> None:
+    world = search_world(HALVING)
+    for _ in range(during):
+        world.reconcile()
+        finish(world)
+    world.reconcile()
+    running = world.pachyderm.run(world.train)
+    world.pachyderm.put(world.corpus, MORE)
+    world.reconcile()
+    assert shares(world) == ["1/2"] * 4
+    assert not any("of" in each or each["state"] for each in put(world).values())
+    assert (world.pachyderm.jobs[running.ref].state is JobState.KILLED) == bool(during)
+    assert search(world)[-2:] == [4, 2]
+    assert world.ready == ("True", "Generated")
+    corpus = world.pachyderm.heads[world.corpus]
+    assert world.model.status["lineage"]["corpus"]["commit"] == corpus
+
+
+def test_another_network_starts_the_search_again_and_its_runs_are_put_first() -> None:
+    world = search_world(HALVING)
+    search(world)
+    old = world.model.status["lineage"]["script"]
+    world.want({**HALVING, "model": {"preset": "small"}})
+    world.written()
+    world.reconcile()
+    assert shares(world) == ["1/2"] * 4
+    calls = world.written()
+    assert calls[:2] == [f"copy {world.train.name} to {trials(world).repo.name}", f"update {world.train.name}"]
+    assert world.model.status["lineage"]["script"] == old
+    assert search(world) == [4, 2]
+    assert world.ready == ("True", "Generated")
+    assert len(world.model.status["history"]) == 2
+
+
+def test_retrain_at_starts_the_search_again() -> None:
+    world = search_world(HALVING)
+    search(world)
+    world.want(HALVING, retrain_at="now")
+    assert search(world) == [4, 2]
+    assert world.model.status["lastHandledRetrainAt"] == "now"
+
+
+def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
+    world = trained_world()
+    script = world.model.status["lineage"]["script"]
+    world.want(RANDOM)
+    world.reconcile()
+    assert world.model.status["lineage"]["script"] == script
+    assert search(world) == [3]
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"]["model"]["repo"] == select(world).name
+    best = world.model.status["lineage"]["model"]
+    world.want()
+    world.written()
+    world.reconcile()
+    assert world.model.status["lineage"]["model"] == best, "until another model has written"
+    assert select(world) in world.pachyderm.pipelines
+    assert trials(world).repo not in world.pachyderm.repos
+    finish(world)
+    world.reconcile()
+    assert world.ready == ("True", "Generated")
+    assert set(world.pachyderm.pipelines) == {world.train, world.generate}
+    assert "search" not in world.model.status
+    assert world.model.status["lineage"]["model"]["repo"] == world.train.name
+    world.reconcile()
+    assert world.written()[-1] == f"delete {select(world).name}"
+
+
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_a_search_is_deleted_with_its_object(policy: str) -> None:
+    world = search_world({**RANDOM, "deletionPolicy": policy})
+    search(world)
+    world.written()
+    assert world.delete() is None
+    refs = references(world.model)
+    assert world.written()[:3] == [f"delete {each.name}" for each in (refs.generate, refs.select, refs.train)]
+    assert world.pachyderm.pipelines == {}
+    assert (refs.own_trials in world.pachyderm.repos) == (policy == "Retain")
+
+
+def test_a_suspended_search_resumes_its_round() -> None:
+    world = search_world(HALVING)
+    world.reconcile()
+    finish(world)
+    world.reconcile()
+    world.want({**HALVING, "suspend": True})
+    world.written()
+    world.reconcile()
+    refs = references(world.model)
+    assert world.written() == [f"stop {each.name}" for each in (refs.generate, refs.select, refs.train)]
+    world.want(HALVING)
+    world.reconcile()
+    assert world.written() == [f"start {each.name}" for each in (refs.train, refs.select, refs.generate)]
+    assert search(world) == [2]
+    assert world.ready == ("True", "Generated")
+
+
+def test_the_search_fails_with_too_many_failed_trials_and_recovers() -> None:
+    world = search_world(changed(RANDOM, maxFailedTrials=1))
+    search(world, {"0001": "diverged", "0003": "killed"})
+    assert world.ready == ("False", "TrainingFailed")
+    message = world.condition("Stalled")["message"]
+    assert "2 of 3 trials failed, more than 1" in message
+    assert "trial 0001: training diverged in epoch 3" in message
+    world.want(changed(RANDOM, maxFailedTrials=2))
+    search(world)
+    assert world.ready == ("True", "Generated")
+
+
+def test_progress_is_that_of_all_runs() -> None:
+    world = search_world(HALVING)
+    world.reconcile()
+    started = {"event": "start", "epochs": 8, "preset": "test", "state": True}
+    progress = {"event": "progress", "epoch": 3, "epochs": 8, "fraction": 0.0, "perplexity": 90.0}
+    ended = {"event": "trial", "state": "paused", "perplexity": 88.1, "value": 2.0, "epochs": 4, "gpu_seconds": 2}
+    lines = [json.dumps({**each, "trial": name}) for name in ("0001", "0002") for each in (started, progress)]
+    job = world.pachyderm.run(world.train, [*lines, json.dumps({**ended, "trial": "0001"})])
+    world.pachyderm.jobs[job.ref] = replace(job, data_total=4, data_processed=1)
+    world.pachyderm.advance(60)
+    while world.observer.logs.running(job.ref).lines < 5:
+        pass
+    world.reconcile()
+    assert world.condition("Trained")["message"] == "round 1 of 2: 1 of 4 runs done, best 88.1 (trial 0001)"
+    found = world.model.status["search"]
+    assert found["trials"] == {"total": 4, "waiting": 2, "running": 1, "paused": 1, "complete": 0, "failed": 0}
+    assert found["progressPercent"] == 25, "one and a half of four halves, of three trainings in all"
+    assert found["etaSeconds"] == 180
+    assert world.model.status["training"]["eta"] == "3m0s"
+
+
+def test_a_server_without_room_for_the_third_pipeline_is_reported_and_changes_nothing() -> None:
+    world = trained_world()
+    world.pachyderm.pipeline_limit = 2
+    world.want(RANDOM)
+    with pytest.raises(Exception, match="more than 16"):
+        world.reconcile()
+    assert select(world) not in world.pachyderm.pipelines
+    assert world.pachyderm.pipelines[world.train][-1].version == 1
+    world.pachyderm.pipeline_limit = 3
+    assert search(world) == [3]
+
+
+def test_a_select_job_that_fails_is_reported_with_its_cause() -> None:
+    world = search_world(RANDOM)
+    world.reconcile()
+    train(world)
+    error = {"event": "error", "message": "no trial can be read", "hint": "use the trainer's image"}
+    world.pachyderm.fail(select(world), [json.dumps(error)])
+    world.reconcile()
+    assert world.ready == ("False", "TrainingFailed")
+    assert "selecting the best model failed: no trial can be read" in world.condition("Ready")["message"]
+
+
+def test_a_selection_takes_place_after_training() -> None:
+    world = search_world(RANDOM)
+    world.reconcile()
+    train(world)
+    world.reconcile()
+    assert world.condition("Trained")["message"] == "the best trial is being selected"
+    choose(world)
+    world.reconcile()
+    assert world.condition("Trained")["status"] == "True"
+    assert world.ready == ("False", "Generating")
+
+
+def test_values_that_a_search_varies_are_in_no_pipeline() -> None:
+    world = search_world(RANDOM)
+    search(world)
+    world.want(changed(RANDOM, parameters=PARAMETERS, seed=1, parallelTrials=1))
+    world.written()
+    world.reconcile()
+    assert world.pachyderm.reprocessed[world.train] is False
+    assert world.written()[1:] == [f"update {world.train.name}"]
