@@ -75,6 +75,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "--trial": "everyone: it is the run",
         "--out": "everyone: it is what came of it",
     },
+    "select": {"FOLDER": "everyone: they are the runs", "--out": _MODELS},
     "write": {
         "PATH": "everyone: it is the corpus",
         "--out": "who keeps the script",

@@ -113,7 +113,7 @@ RULES = [
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .*", option="--epochs 1"),
-    Elsewhere(r"scriptmodel-trainer trial .*", "needs a folder that describes a run; it has tests of its own"),
+    Elsewhere(r"scriptmodel-trainer (trial|select) .*", "needs folders that describe runs; it has tests of its own"),
     Here(r"scriptmodel-trainer (serve|ui) .*", lasts=True),
     Here(r"scriptmodel(-trainer)? write plays/.*", option="--minutes 0.01"),
     Here(r"scriptmodel-trainer (generate|evaluate|normalize|report|judge|compare|export) .*"),

@@ -92,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     _add_normalize(commands)
     _add_train(commands)
     _add_trial(commands)
+    _add_select(commands)
     _add_evaluate(commands)
     _add_generate(commands)
     _add_judge(commands)
@@ -108,6 +109,7 @@ _N: dict[str, Any] = {"type": int, "metavar": "N"}
 _PATHS: dict[str, Any] = {"nargs": "+", "type": option_values.pfs_path, "metavar": "PATH"}
 _FILE: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "FILE"}
 _FOLDER: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "MODEL_DIR"}
+_RUNS: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "FOLDER"}
 _MODEL: dict[str, Any] = {**_FOLDER, "help": "model directory written by train"}
 _LAYOUT: dict[str, Any] = {
     "default": "auto",
@@ -163,8 +165,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=27),
     )
-    command.add_argument("--out", **_FOLDER, required=True, help="write the model to this directory")
-    _add_training(command)
+    _add_training(command, **_FOLDER, help="write the model to this directory")
     command.add_argument("--seed", **_N, default=0, help="random seed; the same seed reproduces the model [default: 0]")
     command.add_argument("--resume", action="store_true", help="continue from the saved state in MODEL_DIR")
 
@@ -182,20 +183,34 @@ def _add_trial(commands: _Commands[_Parser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found = "folder that holds the folder of one run, with its trial.json"
-    command.add_argument("--trial", type=option_values.pfs_path, metavar="FOLDER", required=True, help=found)
-    out = "write to the folder of the run below this one"
-    command.add_argument("--out", type=option_values.pfs_path, metavar="FOLDER", required=True, help=out)
-    _add_training(command)
+    command.add_argument("--trial", **_RUNS, required=True, help=found)
+    _add_training(command, **_RUNS, help="write to the folder of the run below this one")
 
 
-def _add_training(command: _Parser) -> None:
-    """Add the corpus, the settings and the limits of a training."""
+def _add_select(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "select",
+        help="choose the best model of a search",
+        description="Copy the model of the best trial of a search, with a table of all runs as trials.jsonl, and a "
+        "report on the search. The best trial has the least mean of nats per character on the validation text over "
+        "its repeats; its best run is taken. Writes nothing while no trial is complete.",
+        epilog="example: scriptmodel-trainer select results/ --out best/",
+    )
+    add = command.add_argument
+    add("runs", **_RUNS, help="folder of the runs, written by trial")
+    add("--out", **_FOLDER, required=True, help="write the model to this directory")
+
+
+def _add_training(command: _Parser, **out: Any) -> None:
+    """Add the corpus, `--out`, the settings and the limits of a training."""
     add = command.add_argument
     data = "script files or folders; *.train.txt, *.valid.txt and *.test.txt define the splits"
     add("--data", **_PATHS, action="extend", required=True, help=data)
+    add("--out", required=True, **out)
     minutes = "minutes of training on two cores that auto chooses for; no effect with --from [default: any]"
     add("--minutes", metavar="N", help=minutes)
-    add("--preset", metavar="NAME", help="named settings, see below [default: auto; with --from those of its model]")
+    presets = "named settings, which `train --help` lists [default: auto; with --from those of its model]"
+    add("--preset", metavar="NAME", help=presets)
     settings = "override settings of the preset, for example hidden_units=300 dropout=0.2"
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings", help=settings)
     add("--epochs", metavar="N", help="short for --set epochs=N")

@@ -128,7 +128,7 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
             from scriptmodel_trainer.commands import trial  # noqa: PLC0415
 
             return trial.trial(options, words, signals)
-        case "judge" | "compare" | "evaluate":
+        case "judge" | "compare" | "evaluate" | "select":
             print(_measured(options, progress))
         case "export" | "report":
             from scriptmodel_trainer.commands import export  # noqa: PLC0415
@@ -141,7 +141,11 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
 
 
 def _measured(options: argparse.Namespace, progress: Progress) -> str:
-    """Return what a command finds that measures models or scripts."""
+    """Return what a command finds that measures models or scripts, or chooses one of them."""
+    if options.command == "select":
+        from scriptmodel_trainer.commands import select  # noqa: PLC0415
+
+        return select.select(options.runs, options.out, progress)
     if options.command == "judge":
         from scriptmodel_trainer.commands import judge  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,9 +17,10 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.records import Amount, Count, Text
 from scriptmodel_trainer.storage import converted, finite, parse_json, read_bounded, write_file
 
-TRIAL = "trial.json"
+TRIAL, TRIALS = "trial.json", "trials.jsonl"
 MOST_TRIAL = 1 << 20
 """Bytes of a trial.json: ten thousand epochs need less."""
+MOST_TRIALS = 1 << 26
 _NAME = re.compile(r"(\d{4,9})(?:\.(\d{1,4}))?")
 
 
@@ -72,6 +73,29 @@ class TrialRecord(TrialSpec, frozen=True):
         return cls(spec.parameters, spec.seed, spec.share, spec.of)
 
 
+class Run(TrialRecord, frozen=True, kw_only=True):
+    """A line of trials.jsonl: what came of a run, with the number of its trial and of its repeat."""
+
+    trial: Count
+    repeat: Count = 1
+    winner: bool = False
+
+    @property
+    def rank(self) -> tuple[float, float, int]:
+        """The least of which is the best; trials of one `value` go by their perplexity."""
+        return (rank_of(self.value), rank_of(self.perplexity), self.repeat)
+
+    @property
+    def settings(self) -> str:
+        """The settings of the run as one text."""
+        return " ".join(f"{key}={value}" for key, value in self.parameters.items()) or "no settings of its own"
+
+
+def rank_of(value: float | None) -> float:
+    """Return a figure of which less is better; none is the worst."""
+    return math.inf if value is None else value
+
+
 def numbers_of(name: str) -> tuple[int, int] | None:
     """Return the number of a trial and of its repeat by the name of a run's folder, `0003` or `0003.2`; else None."""
     found = _NAME.fullmatch(name)
@@ -99,6 +123,21 @@ def read_record(folder: Path) -> TrialRecord:
         raise ValueError(error.strerror or str(error)) from error
     except BadInputError as error:
         raise ValueError(error.message) from error
+
+
+def read_runs(folder: Path) -> tuple[Run, ...]:
+    """Read the runs of the search that a model is of; none without a trials.jsonl, or if it cannot be used."""
+    try:
+        lines = read_bounded(folder / TRIALS, MOST_TRIALS).splitlines()
+        return tuple(converted(parse_json(line), Run) for line in lines)
+    except (OSError, ValueError, BadInputError):
+        return ()
+
+
+def write_runs(folder: Path, runs: Iterable[Run]) -> None:
+    """Store the runs of a search, one a line."""
+    lines = [json_line(msgspec.to_builtins(run)) for run in runs]
+    write_file(folder / TRIALS, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
 
 
 def write_record(folder: Path, record: TrialRecord) -> None:

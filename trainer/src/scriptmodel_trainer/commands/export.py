@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import atomic_writer, write_file
+from scriptmodel_trainer.trials import read_runs
 
 _ALIGNMENT = 8
 _KINDS = {"float32": "F32", "int32": "I32"}
@@ -23,7 +24,7 @@ _KINDS = {"float32": "F32", "int32": "I32"}
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
     artifacts.protect(out, but=(artifacts.REPORT,))
-    page = render_report(artifacts.load_model(folder, judged=True))
+    page = render_report(artifacts.load_model(folder, judged=True), runs=read_runs(folder))
     write_file(out, page.encode("utf-8", errors="replace"))
 
 

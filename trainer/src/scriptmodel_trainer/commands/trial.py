@@ -96,7 +96,7 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
 
 
 def _ended_event(name: str, record: TrialRecord) -> TrialEnded:
-    fields = ("state", "reason", "message", "epochs", "epochs_total", "perplexity", "value")
+    fields = [field.name for field in dataclasses.fields(TrialEnded) if field.name not in ("time", "trial")]
     return TrialEnded(name, **{field: getattr(record, field) for field in fields})
 
 

@@ -163,6 +163,8 @@ class TrialEnded(Event):
     epochs_total: int | None
     perplexity: float | None
     value: float | None
+    seconds: float
+    gpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

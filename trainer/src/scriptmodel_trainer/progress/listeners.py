@@ -36,7 +36,7 @@ from scriptmodel_trainer.progress.events import (
 _DIGITS = {
     **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
-    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "recomputed_seconds"), 1),
+    **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "gpu_seconds", "recomputed_seconds"), 1),
 }
 
 

@@ -16,9 +16,11 @@ from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.samples import sample_scripts
+from scriptmodel_trainer.reporting.search_section import search_section
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
 from scriptmodel_trainer.splitting import SCENES
+from scriptmodel_trainer.trials import Run
 
 _CLASSES = {
     "word": "words",
@@ -31,8 +33,11 @@ _SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
-def render_report(model: TrainedModel, template: str = "report.html") -> str:
-    """Return the whole page as HTML, or another template with its values: `sections.html` is what is in it."""
+def render_report(model: TrainedModel, template: str = "report.html", runs: Sequence[Run] = ()) -> str:
+    """Return the whole page as HTML, or another template with its values: `sections.html` is what is in it.
+
+    `runs` are those of the search that the model is the best of.
+    """
     metrics, origin = model.metrics, model.origin
     page = render(
         template,
@@ -40,6 +45,7 @@ def render_report(model: TrainedModel, template: str = "report.html") -> str:
         model=model,
         cards=_cards(model),
         training=training_section(metrics.epochs, metrics.best_epoch, origin.preset, circumstances(metrics)),
+        search=search_section(runs),
         classes=_classes(metrics.test),
         corpus=_corpus(model),
         written=_written(model),

@@ -13,6 +13,7 @@ from scriptmodel_trainer.artifacts import LOG, MODEL, TrainedModel
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.serving.completions import Completions, Limits
 from scriptmodel_trainer.serving.runs import Run, read_run
+from scriptmodel_trainer.trials import read_runs
 
 _REREAD_SECONDS = 30.0
 
@@ -67,7 +68,7 @@ class Folder:
     def _load(self) -> Loaded:
         model = artifacts.load_model(self.folder, judged=True)
         completions = Completions(self.name, artifacts.content_digest(self.folder), model, Limits())
-        return Loaded(model, completions, render_report(model, "sections.html"))
+        return Loaded(model, completions, render_report(model, "sections.html", read_runs(self.folder)))
 
 
 def name_of(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Line charts: where things stand, in units of the drawing; `chart.svg` draws them in the colours of the page."""
+"""Charts: where things stand, in units of the drawing; `chart.svg` draws them in the colours of the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 68, 16, 34
 _APART = 18  # units between two values at the ends of lines
 _MOST_POINTS = 240  # of a line
 _SPARK = (126, 28)  # units of a sparkline, besides its margin
+BACKGROUND = "faint"
+"""Style of lines and points beside which others stand out; their last values are not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Chart:
     """
 
     left, top = _LEFT, _TOP
+    axis, joined = "epoch", True
+    """What the horizontal axis counts, and whether the values of a series are joined by a line."""
 
     def __init__(
         self,
@@ -57,9 +61,19 @@ class Chart:
             self.ticks = _log_ticks(min(values), max(values)) if logarithmic else _linear_ticks(max(values))
 
     @property
-    def labels(self) -> range:
-        """Epochs that are written at the axis."""
-        return range(1, self._epochs + 1, 1 if self._epochs <= 13 else math.ceil(self._epochs / 10))
+    def keys(self) -> Sequence[Series]:
+        """What the colours stand for; nothing with one line."""
+        return [line for line in self.series if self.points(line)] if len(self.series) > 1 else ()
+
+    @property
+    def labels(self) -> list[tuple[float, str]]:
+        """Places and texts that are written at the axis."""
+        step = 1 if self._epochs <= 13 else math.ceil(self._epochs / 10)
+        return [(epoch, str(epoch)) for epoch in range(1, self._epochs + 1, step)]
+
+    def title_of(self, line: Series, place: float) -> str:
+        """Return what a value is called."""
+        return f"{line.name}, epoch {place:.0f}"
 
     def points(self, line: Series) -> list[tuple[float, float]]:
         """Return the epochs and values of a line that can be drawn, at most some hundreds, the last one among them."""
@@ -80,7 +94,8 @@ class Chart:
 
     def ends(self) -> Iterator[tuple[float, float, str, float]]:
         """Yield the place, style and last value of each line from the top, none over another."""
-        lasts = [(*self.points(line)[-1], line.style) for line in self.series if self.points(line)]
+        shown = (line for line in self.series if line.style != BACKGROUND)
+        lasts = [(*points[-1], line.style) for line in shown if (points := self.points(line))]
         free = 0.0
         for y, x, style, value in sorted((self.y(value), self.x(epoch), style, value) for epoch, value, style in lasts):
             yield x, max(y, free), style, value

@@ -1,0 +1,152 @@
+"""The best trial of a search becomes the model that writes, with a table of all runs and a report on the search."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import run_trainer
+from test_report import Page
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.errors import ExitCode
+from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.scatter import Scatter
+from scriptmodel_trainer.trials import Run, TrialRecord, read_runs, write_record
+from scriptmodel_trainer.web.charts import Series
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def add(runs: Path, name: str, value: float | None, model: Path | None = None, **fields: Any) -> None:
+    """Add a run, complete if it has a model."""
+    folder = runs / name
+    if model is None:
+        folder.mkdir(parents=True)
+    else:
+        shutil.copytree(model, folder)
+    perplexity = None if value is None else 10 + value
+    usual = {
+        "state": "paused" if model is None else "complete",
+        "epochs": 2,
+        "epochs_total": 4,
+        "perplexity": perplexity,
+    }
+    usual |= {
+        "value": value,
+        "curve": ((1, 300.0), (2, perplexity)),
+        "parameters": {"dropout": "0.3", "optimizer": "sgd"},
+    }
+    write_record(folder, TrialRecord(**usual | fields))
+
+
+def selected(runs: Path, out: Path) -> tuple[str, list[dict[str, Any]]]:
+    done = run_trainer(["select", runs, "--out", out])
+    assert done.returncode == 0, done.stderr
+    path = out / "trials.jsonl"
+    return done.stdout + done.stderr, [*map(json.loads, path.read_text("utf-8").splitlines())] if path.exists() else []
+
+
+def test_the_trial_with_the_least_mean_wins_and_its_best_run_is_copied(model: Path, runs: Path, tmp_path: Path) -> None:
+    add(runs, "0010", 1.5, model)
+    add(runs, "0002.1", 1.7, model, parameters={"dropout": "0.1"})
+    add(runs, "0002.2", 1.2, model, parameters={"dropout": "0.1"}, seed=4)  # best mean: 1.45
+    add(runs, "0003.1", 1.0, model)  # the luckiest seed
+    add(runs, "0003.2", 2.5, model)
+    add(runs, "0004.1", 0.5, model)
+    add(runs, "0004.2", 0.5)  # not complete
+    add(runs, "0001", None, state="failed", reason="diverged", message="the loss became nan")
+    out = tmp_path / "best"
+    shown, lines = selected(runs, out)
+    assert "Best of 5 trials: 0002.2 (dropout=0.1), validation perplexity 11.2, 1.2000 nats per character" in shown
+    assert [(line["trial"], line["repeat"]) for line in lines][:4] == [(1, 1), (2, 1), (2, 2), (3, 1)]
+    assert [line["trial"] for line in lines][-1] == 10
+    assert [line["seed"] for line in lines if line["winner"]] == [4]
+    assert lines[0]["reason"] == "diverged"
+    assert load_model(out).metrics == load_model(model).metrics
+    kept = {path.name for path in model.iterdir()}
+    assert {path.name for path in out.iterdir()} == kept | {"trials.jsonl"}
+    assert all((out / name).read_bytes() == (model / name).read_bytes() for name in kept - {"report.html"})
+    text = (out / "report.html").read_text("utf-8")
+    assert "5 trials, 8 runs: 6 complete, 1 paused, 1 failed. The best is trial 2 with dropout=0.1." in text
+    assert text.count("<svg viewBox") == 3 + 1 + 2  # training, curves, two settings
+    page = Page()
+    page.feed(text)
+    assert not page.open
+    assert run_trainer(["report", out, "--out", tmp_path / "again.html"]).returncode == 0
+    assert (tmp_path / "again.html").read_text("utf-8") == text
+
+
+def test_nothing_is_written_while_no_trial_is_complete(runs: Path, tmp_path: Path) -> None:
+    add(runs, "0001", 1.5)
+    add(runs, "0002", None, state="failed", reason="killed")
+    shown, _ = selected(runs, tmp_path / "best")
+    assert "No trial of" in shown
+    assert "is complete (1 paused, 1 failed): nothing is written" in shown
+    assert not (tmp_path / "best").exists()
+
+
+_UNUSABLE: dict[str, bytes | None] = {
+    "nested too deeply": b"[" * 100_000,
+    "Invalid enum value 2": b'{"state": "complete", "schema": 2}',
+    "JSON is malformed": b'{"state": "complete", "schema": 1, "value": NaN}',
+    "it has no result": b'{"parameters": {}, "seed": 0, "share": "1"}',
+    "No such file": None,
+    "too large": b'{"schema": 1, "state": "failed", "message": "' + b"x" * (1 << 20) + b'"}',
+}
+
+
+def test_runs_whose_records_cannot_be_used_have_failed(model: Path, runs: Path, tmp_path: Path) -> None:
+    add(runs, "0001", 1.5, model)
+    (runs / "notes").mkdir()
+    for number, content in enumerate(_UNUSABLE.values(), 2):
+        (runs / f"{number:04}").mkdir()
+        if content is not None:
+            (runs / f"{number:04}" / "trial.json").write_bytes(content)
+    (runs / "0009").mkdir()
+    os.mkfifo(runs / "0009" / "trial.json")
+    shown, lines = selected(runs, tmp_path / "best")
+    assert "notes is ignored" in shown
+    assert shown.count("the run counts as failed") == len(_UNUSABLE) + 1
+    assert lines[0]["winner"]
+    for reason, line in zip([*_UNUSABLE, "not a regular file"], lines[1:], strict=True):
+        assert (line["state"], line["reason"]) == ("failed", "error")
+        assert reason in line["message"]
+
+
+def test_a_best_trial_whose_model_is_damaged_is_an_error(model: Path, runs: Path, tmp_path: Path) -> None:
+    add(runs, "0001", 1.5, model)
+    (runs / "0001" / "model.json").write_text("{}")
+    assert run_trainer(["select", runs, "--out", tmp_path / "best"]).returncode == ExitCode.BAD_INPUT
+    assert run_trainer(["select", tmp_path / "none", "--out", tmp_path / "best"]).returncode == ExitCode.BAD_INPUT
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_hostile_table_is_text_in_the_report(model: Path, tmp_path: Path) -> None:
+    run = Run(
+        trial=1, parameters={"<script>": "<b>"}, message="<script>alert(1)</script>", curve=((1, 1e300), (2, -1.0))
+    )
+    text = render_report(load_model(model), runs=[run, Run(trial=2, perplexity=1e9, parameters={"<script>": "nan"})])
+    assert "<script>" not in text
+    (tmp_path / "trials.jsonl").write_bytes(b"[1]\n")
+    assert read_runs(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    "texts", [["0.002", "0.05"], ["0.1", "0.1"], ["true", "false"], ["-1", "0"], ["1e-300", "1e300"]]
+)
+def test_points_of_a_setting_stay_within_the_frame(texts: list[str]) -> None:
+    series = [Series(text, "faint", [100.0]) for text in texts]
+    chart = Scatter("dropout", series, texts, size=(500, 250))
+    places = [chart.x(place) for line in chart.series for place, _ in chart.points(line)]
+    assert len(places) == 2
+    assert all(chart.left < place < chart.right for place in [*places, *(chart.x(at) for at, _ in chart.labels)])
+    assert re.fullmatch(r"[\w.+-]+", chart.labels[0][1])

@@ -1,0 +1,102 @@
+"""The section `The search` of the report: each trial's curve, what each setting did, and the table of all runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from scriptmodel_trainer.reporting.scatter import Scatter
+from scriptmodel_trainer.reporting.templating import number
+from scriptmodel_trainer.trials import Run, rank_of
+from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
+
+_BEST, _FAILED = "two", "four"
+_STATES = {"complete": 0, "paused": 1, "failed": 2}
+
+
+def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
+    """Return the values of `search.html`; None for a model that is not of a search."""
+    if not runs:
+        return None
+    # The winner last, so that it is drawn above the others.
+    drawn = sorted(runs, key=lambda run: (run.winner, run.trial, run.repeat))
+    names = list(dict.fromkeys(name for run in runs for name in run.parameters))
+    ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, *run.rank))
+    return {
+        "summary": _summary(runs),
+        "curves": _Curves(drawn),
+        "settings": [chart for name in names if (chart := _setting(name, drawn)).ticks],
+        "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
+        "rows": [_row(run, names) for run in ranked],
+    }
+
+
+class _Curves(Chart):
+    def __init__(self, runs: Sequence[Run]) -> None:
+        # No line is seen of a single value; with many runs the values of all would be too many marks.
+        series = [
+            Series(
+                _title(run),
+                _style(run),
+                [rank_of(value) for _, value in run.curve],
+                dots=run.winner or len(run.curve) == 1,
+            )
+            for run in runs
+        ]
+        title = "Validation perplexity by epoch (logarithmic)"
+        super().__init__(title, series, size=(1010, 330), logarithmic=True)
+
+    @property
+    def keys(self) -> Sequence[Series]:
+        """What the colours stand for."""
+        names = {_BEST: "best trial", BACKGROUND: "other trials", _FAILED: "failed trials"}
+        found = {line.style for line in self.series}
+        return [Series(name, style, []) for style, name in names.items() if style in found]
+
+
+def _setting(name: str, runs: Sequence[Run]) -> Chart:
+    """Return the chart of a setting against perplexity; runs without a perplexity are left out."""
+    shown = [run for run in runs if name in run.parameters and run.perplexity is not None]
+    series = [
+        Series(f"{_title(run)}: {name}={run.parameters[name]}", _style(run), [rank_of(run.perplexity)]) for run in shown
+    ]
+    return Scatter(f"Validation perplexity by {name}", series, [run.parameters[name] for run in shown], size=(500, 250))
+
+
+def _style(run: Run) -> str:
+    return _BEST if run.winner else _FAILED if run.state == "failed" else BACKGROUND
+
+
+def _title(run: Run) -> str:
+    return f"trial {run.trial}{f', seed {run.seed}' if run.repeat > 1 else ''}"
+
+
+def _summary(runs: Sequence[Run]) -> str:
+    """Return a sentence on how many there were and which is the best."""
+    states = Counter[str](run.state for run in runs)
+    counted = ", ".join(f"{states[state]} {state}" for state in _STATES if states[state])
+    trials = len({run.trial for run in runs})
+    repeated = f", {len(runs)} runs" if len(runs) > trials else ""
+    best = next((run for run in runs if run.winner), None)
+    found = f" The best is trial {best.trial} with {best.settings}." if best else ""
+    return (
+        f"{trials} trials{repeated}: {counted}.{found} Paused ones were behind after a round, and were not continued."
+    )
+
+
+def _row(run: Run, names: Sequence[str]) -> list[str]:
+    value = "–" if run.value is None or not math.isfinite(run.value) else f"{run.value:.4f}"
+    total = f" of {run.epochs_total}" if run.epochs_total else ""
+    repeat = f".{run.repeat}" if run.repeat > 1 else ""
+    return [
+        f"{run.trial}{repeat}",
+        "best" if run.winner else run.state,
+        *(run.parameters.get(name, "–") for name in names),
+        number(rank_of(run.perplexity)),
+        value,
+        f"{run.epochs}{total}",
+        f"{run.seconds:,.0f}",
+        ": ".join(filter(None, (run.reason, run.message))),
+    ]
