@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from scriptmodel_cli.publicconfig import LABEL, NAMESPACE, PublicConfig, choose, parse
+from scriptmodel_cli.publicconfig import NAMESPACE, RELEASES_PATH, PublicConfig, choose, parse
 
 if TYPE_CHECKING:
     from scriptmodel_cli.portforward import PortForward
@@ -97,10 +97,9 @@ class PachdAccess:
     @cached_property
     def _published(self) -> PublicConfig | None:
         """The public configuration of the release that serves the namespace; None, with `_why_unknown` set, if none."""
-        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LABEL}%3Dtrue"
         what = f"listing ConfigMaps in {NAMESPACE}"
         try:
-            listed = self._cluster.call(lambda client: client.request("GET", path, what), _LIST_SECONDS)
+            listed = self._cluster.call(lambda client: client.request("GET", RELEASES_PATH, what), _LIST_SECONDS)
             namespace = self._cluster.where()
             found = choose(filter(None, map(parse, listed.get("items", []))), namespace)
         except click.ClickException as error:

@@ -151,6 +151,18 @@ async def test_a_model_in_training_shows_its_curve_log_and_advice() -> None:
         assert "The train job is running." in page
 
 
+async def test_a_model_shows_the_log_of_its_script_and_the_judge_beside_held_out_text() -> None:
+    world = trained_world()
+    job = world.pachyderm.list_pipeline_jobs(world.generate, 1)[0]
+    world.pachyderm.logs[job.ref] = [event(event="written", file="new_script.txt", words=60)]
+    found = as_object(world)
+    found["status"]["script"]["score"] = {"verdict": "good", "overall": "0.61", "order": "0.72"}
+    async with browsing(world, found) as browser:
+        page = await browser.page(MODEL, "Log of generate", "new_script.txt")
+        assert "<td>0.72<meter" in page
+        assert "words in an order that the corpus knows" in page
+
+
 async def test_lineage_leads_to_commits_and_their_files() -> None:
     world = trained_world()
     model = world.model.status["lineage"]["model"]
@@ -255,6 +267,18 @@ async def next_message(stream: ClientResponse) -> str:
             return str(json.loads(line.removeprefix("data: ")))
 
 
+async def test_a_page_says_that_its_operator_uses_another_pachyderm() -> None:
+    async with browsing(training_world()) as browser:
+        released = [
+            {"metadata": {"name": name}, "data": {"pachd": f"pachd.{name}:30650", "watchNamespaces": where}}
+            for name, where in (("one", "default"), ("two", "ml"))
+        ]
+        reads = browser.visitor.reads
+        reads.items = lambda path: released if "configmaps" in path else []  # type: ignore[method-assign]
+        await browser.page(MODEL, "another Pachyderm, at pachd.two:30650", "scriptmodel ui -n ml")
+        assert reads.other_pachd("ml", "ml") == ""
+
+
 async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
     other = as_object(training_world())
     other["metadata"] |= {"name": "again", "uid": "uid-2"}
@@ -263,6 +287,31 @@ async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
         page = await browser.page("/compare?a=ml/again&b=ml/thrones", "thrones, validation, epoch 2: 200")
         assert "1 of " in page
         assert "<td>small</td><td>test</td>" in page
+
+
+async def test_two_models_of_one_history_are_compared_with_their_whole_scripts() -> None:
+    world = trained_world()
+    old = world.model.status["lineage"]["model"]["commit"]
+    world.pachyderm.put(world.corpus, {"/more.txt": b"more"})
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.succeed(world.generate)
+    world.reconcile()
+    new = world.model.status["lineage"]["model"]["commit"]
+    for commit, dropout in ((old, 0.125), (new, 0.25)):
+        epochs = [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 1 / dropout}]
+        world.pachyderm.files[world.train.output, commit] |= {
+            "/metrics.json": json.dumps({"epochs": epochs}).encode(),
+            "/model.json": json.dumps({"preset": "test", "parameters": {"dropout": dropout}}).encode(),
+        }
+    line = "[ ARYA ]: An older line .\n"
+    world.pachyderm.files[world.generate.output, old] = {"/new_script.txt": line.encode() * 99}
+    async with browsing(world) as browser:
+        assert f"/compare?a=ml/thrones&amp;b=ml/thrones@{old}" in await browser.page(MODEL, old[:8])
+        page = await browser.page(f"/compare?a=ml/thrones&b=ml/thrones@{old}", "You know nothing .")
+        assert page.count("An older line .") == 99
+        assert "<td>0.25</td><td>0.125</td>" in page
+        assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page
 
 
 FAKE_TRAINER = """#!/usr/bin/env python3

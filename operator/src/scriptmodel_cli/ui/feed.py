@@ -45,7 +45,7 @@ class Feed:
         self.listed = asyncio.Event()
         """Set once the first list, or the first error, is known."""
         self.namespace = namespace
-        self._client, self._login, self._own = client, login, own
+        self._client, self._login, self.own = client, login, own
         self._waiting: set[asyncio.Event] = set()
 
     @contextmanager
@@ -72,7 +72,7 @@ class Feed:
                 continue
             except KubeForbiddenError as error:
                 if not self.namespace:
-                    self.namespace = self._own
+                    self.namespace = self.own
                     continue
                 self._set_problem(str(error))
             except KubeNotFoundError:

@@ -106,14 +106,17 @@ class OneModel(Page):
     async def values(self) -> dict[str, Any]:
         found, reads, moment = self.visitor.found(self.namespace, self.name), self.visitor.reads, now()
         trained, status = views.training_of(found, reads), views.status_of(found)
-        curve = (trained.value or Training()).curve
+        train, generate = trained.value or Training(), views.generation_of(found, reads).value or Training()
+        curve = train.curve
         model, script = (status.get("lineage") or {}).get("model"), status.get("script") or {}
         return {
             "m": views.summary(found, moment),
+            "other_pachd": reads.other_pachd(self.visitor.feed.own, self.namespace),
             "why": views.evidence_of(found, reads, moment),
             "lineage": views.lineage_of(found),
             "trained": trained,
             "curve": curve,
+            "logs": [("train", train.job, train.lines), ("generate", generate.job, generate.lines)],
             "chart": chart_of([("", curve, views.epochs_of(found))]),
             "eta": views.eta_of(found, moment),
             "facts": list(views.facts_of(found, moment)),

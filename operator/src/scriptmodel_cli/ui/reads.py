@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
+from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
@@ -132,6 +133,20 @@ class Reads:
         """Return the objects of a list of the API server; called in a thread, by a read."""
         request = self._client.request("GET", path, "listing evidence")
         return list(asyncio.run_coroutine_threadsafe(request, self._loop).result().get("items", []))
+
+    def other_pachd(self, own: str, namespace: str) -> str:
+        """Return the address of the pachd that a namespace's operator uses if it is not that of `own`, which is read.
+
+        Empty if it is, if an option names the one that is read, or if the operators do not publish it.
+        """
+        if self._session.pachd:
+            return ""
+        releases = self.get(("releases",), lambda: [*filter(None, map(parse, self.items(RELEASES_PATH)))], every=60.0)
+        try:
+            read, used = (choose(releases.value or (), each) for each in (own, namespace))
+        except click.ClickException:  # two operators in one namespace, which the reads say
+            return ""
+        return used.pachd if read and used and (read.pachd, read.service) != (used.pachd, used.service) else ""
 
     @property
     def gateway(self) -> Gateway:

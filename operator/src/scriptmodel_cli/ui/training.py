@@ -18,7 +18,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import StoredFile
+from scriptmodel_operator.pachyderm.values import JobInfo, StoredFile
 
 _MAX_FILE_BYTES = 8 << 20
 _MODEL_PATH = "/model.json"
@@ -32,7 +32,7 @@ _SCRIPT_FILE = re.compile(r"/new_script(?:\.(?P<number>\d+))?\.(?P<form>[a-z]+)"
 
 @dataclass(frozen=True)
 class Training:
-    """The train job that status reports."""
+    """The job that status reports, of train or of generate."""
 
     job: str = ""
     curve: Curve = field(default_factory=Curve)
@@ -60,6 +60,16 @@ def training(gateway: Gateway, model: ScriptModel) -> Training:
         found = read_log(job.ref.id, kept)
         done = epochs(gateway, Place(job.ref.pipeline.output, job.ref.id))
         return Training(found.job, Curve(done) if done else found.curve, found.lines)
+    return _running(gateway, job)
+
+
+def generation(gateway: Gateway, model: ScriptModel) -> Training:
+    """Return the generate job that is running, else the newest one."""
+    job = reported_job(gateway, references(model).generate)
+    return _running(gateway, job) if job else Training()
+
+
+def _running(gateway: Gateway, job: JobInfo) -> Training:
     try:
         return read_log(job.ref.id, lines_of(gateway, job.ref, follow=False, raw=True))
     except PachydermError:  # no worker yet, or its pods are gone
@@ -88,7 +98,7 @@ def trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
     """Return the settings of a finished model, with those that `auto` chose."""
     found = _json(gateway, place, _MODEL_PATH)
     parameters = found.get("parameters")
-    chosen = {key: found[key] for key in ("preset", "seed", "temperature") if key in found}
+    chosen: dict[str, Any] = {key: found[key] for key in ("preset", "seed", "temperature") if key in found}
     return chosen | (parameters if isinstance(parameters, dict) else {})
 
 

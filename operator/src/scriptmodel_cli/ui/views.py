@@ -17,7 +17,7 @@ from scriptmodel_cli.text import age, condition, is_observed, parse_time, suspen
 from scriptmodel_cli.ui.names import Object, commit_path, key_of, place_of
 from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Piece, typeset
-from scriptmodel_cli.ui.training import Training, epochs, job_rows, last_lines, training
+from scriptmodel_cli.ui.training import Training, epochs, generation, job_rows, last_lines, training
 from scriptmodel_cli.web.charts import spark
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.reasons import Reason
@@ -103,6 +103,15 @@ def training_of(found: Object, reads: Reads) -> Answer[Training]:
     if ended:
         return reads.get((*key, ended), read, large=True, until=key)
     return reads.get(key, read, every=_LIVE_SECONDS, large=True)
+
+
+def generation_of(found: Object, reads: Reads) -> Answer[Training]:
+    """Return the generate job that status reports, which has a log but no curve; nothing before there is a model."""
+    if condition(found, "Trained").get("status") != "True":
+        return Answer(Training())
+    key = ("generation", found["metadata"]["uid"], condition(found, "Generated").get("lastTransitionTime"))
+    every = _LIVE_SECONDS if tone_of(found) == "working" else None
+    return reads.get(key, lambda: generation(reads.gateway, parsed(found)), every=every, large=True)
 
 
 def spark_of(found: Object, reads: Reads) -> str:
