@@ -25,8 +25,8 @@ from scriptmodel_trainer import artifacts, presets
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report

@@ -19,8 +19,8 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.cli import main as trainer
 from scriptmodel_trainer.commands import train_fit
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
 

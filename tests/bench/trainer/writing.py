@@ -17,9 +17,10 @@ from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.presets import preset_named
 from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.vocabulary import Vocabulary

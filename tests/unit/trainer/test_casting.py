@@ -20,9 +20,10 @@ from scriptmodel_trainer.generation import writer as writing
 from scriptmodel_trainer.generation.casting import ANY, Play
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.subwords import LETTERS
 from scriptmodel_trainer.vocabulary import Vocabulary, with_names
 

@@ -10,8 +10,9 @@ from random_models import weights_of
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.contractions import contractions_of
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 SENTENCES = """

@@ -21,8 +21,8 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.vocabulary import Vocabulary
 

@@ -25,9 +25,10 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import Figures
 from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy

@@ -29,9 +29,10 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import CLASSES, negative_log_likelihoods, token_classes
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.subwords import continues, words_of
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary

@@ -17,8 +17,9 @@ from random_models import SCRIPT, network
 from running import run_trainer
 from serving import TOKEN, Server, started
 
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
+from scriptmodel_trainer.generation.writer import Draft, Writer
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.completions import Asked, Completions
 from scriptmodel_trainer.serving.drafts import Continuation

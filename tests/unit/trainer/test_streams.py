@@ -15,10 +15,11 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 
 SEEDS = [(5, sample) for sample in range(ROWS + 3)]
 

@@ -29,11 +29,12 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
 )
 from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
+from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import reader_of  # noqa: E402  # as above
 from scriptmodel_trainer.generation.rendering import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
-from scriptmodel_trainer.generation.writer import Opening, Writer  # noqa: E402  # as above
+from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above

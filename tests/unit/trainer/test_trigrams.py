@@ -26,9 +26,10 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import LastTokens, reader_of
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
 from scriptmodel_trainer.training import scoring
 from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from

@@ -212,8 +212,8 @@ def _run_generate(options: argparse.Namespace, log: str) -> None:
 def _request(options: argparse.Namespace) -> GenerateOptions:
     """Return the options of generate, checked."""
     from scriptmodel_trainer.commands.generate import GenerateOptions  # noqa: PLC0415
+    from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
-    from scriptmodel_trainer.generation.writer import Opening  # noqa: PLC0415
 
     own = options.temperature is None
     temperature = Sampling().temperature if own else options.temperature

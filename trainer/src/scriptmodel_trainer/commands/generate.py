@@ -19,9 +19,10 @@ from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Script, Writer
+from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.reference import NO_FIGURES
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned

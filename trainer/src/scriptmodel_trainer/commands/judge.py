@@ -14,8 +14,8 @@ from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of

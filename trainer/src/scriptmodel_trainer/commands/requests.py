@@ -11,8 +11,9 @@ import numpy as np
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Draft, Opening, Writer
+from scriptmodel_trainer.generation.writer import Draft, Writer
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress

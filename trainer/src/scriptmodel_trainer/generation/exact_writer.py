@@ -14,10 +14,11 @@ from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
-from scriptmodel_trainer.generation.writer import Draft, Opening, Script, enough_of
+from scriptmodel_trainer.generation.writer import Draft, Script, enough_of
 from scriptmodel_trainer.subwords import continues, is_word, words_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -94,10 +95,6 @@ class ExactWriter:
     def text(self, script: Sequence[str]) -> str:
         """Return the text of the tokens of a script."""
         return exact_text(words_of(script))
-
-    def understood(self, opening: Opening) -> Opening:
-        """Return the opening as it is: a name in a prompt is text like any other here."""
-        return opening
 
     def unknown_words(self, opening: Opening) -> list[str]:
         """Return no words: sub-words spell all of them."""

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import functools
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.given import GivenText, read_given, renamed, without_names
+from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import (
-    CLOSE_BRACKET,
     CLOSE_NAME,
-    CLOSE_QUOTE,
-    EOS,
-    MARKERS,
-    OPEN_BRACKET,
     OPEN_NAME,
-    OPEN_QUOTE,
-    event_tokens,
 )
-from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import Lines, Start, is_small, width_of
+from scriptmodel_trainer.generation.lines import Lines, is_small
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening, Openings, Start
+from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.readers import reader_of
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
+from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, for_each, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
-
-_GROUPS = {
-    **dict.fromkeys("[(", OPEN_BRACKET),
-    **dict.fromkeys("])", CLOSE_BRACKET),
-    "“": OPEN_QUOTE,
-    "”": CLOSE_QUOTE,
-}
-
 
 _LONGEST_WORD = 8  # sub-words
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
@@ -50,20 +34,6 @@ _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
 _MOST_READ = 3000
 """Tokens of a given text that the network reads; what is further back changes its state no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Start of a script: a text to continue, a scene's heading, a speaker's name and words; each may be empty.
-
-    `cast` are the only names that may speak; None chooses a play, and ANY lets every speaker of the model speak.
-    """
-
-    speaker: str = ""
-    prompt: str = ""
-    scene: str = ""
-    text: str = ""
-    cast: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +95,7 @@ class Writer:
         joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
         self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
+        self._starts = Openings(vocabulary, self._casting, has_names=self._grammar.has_names)
         self._longest_name = max((name.count("_") for name in vocabulary.names), default=0)  # further words of it
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
@@ -174,10 +145,10 @@ class Writer:
         """
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
-        start = self._start(opening)
+        start = self._starts.start(opening)
         cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
         lines = self._lines if (cast or self._casting).verse else replace(self._lines, widths=())
-        page = _Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast, start))
+        page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast, start))
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
@@ -210,55 +181,13 @@ class Writer:
 
     def unknown_words(self, opening: Opening) -> list[str]:
         """Return the words of the opening that the model neither knows nor spells, each once."""
-        if self._vocabulary.spells:
-            return []
-        start = self._start(opening)
-        tokens = without_names([*start.text, *start.scene, *start.prompt])
-        words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
-        return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
+        return self._starts.unknown_words(opening)
 
     def unknown_names(self, opening: Opening) -> list[str]:
         """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
-        if self._vocabulary.spells:
-            return []
-        names = (*(opening.cast or ()), *self._start(opening).speakers)
-        return [name for name in dict.fromkeys(names) if self._casting.find(name) is None]
+        return self._starts.unknown_names(opening)
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019  # a writer lives as long as its model, and samples share an opening
-    def _start(self, opening: Opening) -> _Start:
-        """Return the tokens that a script with this opening starts with."""
-        if opening.speaker and not self._grammar.has_names:
-            raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
-        text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
-        spoken = self._given(opening.prompt)
-        if spoken.speakers and opening.speaker in ("", *spoken.speakers):
-            prompt = list(spoken.tokens)
-        else:
-            prompt = self._quoted(split_words(opening.prompt))
-            if opening.speaker:
-                prompt = [OPEN_NAME, self._casting.require(opening.speaker), CLOSE_NAME, *prompt]
-        start = _Start(list(text.tokens), event_tokens(scene), prompt)
-        if text.unfinished and (start.scene or start.prompt[:1] == [OPEN_NAME]):
-            start.text.append(EOS)
-        return start
-
-    def _given(self, text: str) -> GivenText:
-        """Return a text in any layout as tokens, with names as the model spells them."""
-        given = read_given(text, lambda name: self._casting.find(name) is not None)
-        tokens = given.tokens if self._grammar.has_names else without_names(given.tokens)
-        named = renamed(tokens, lambda name: self._casting.find(name) or name)
-        return GivenText(tuple(named), given.unfinished)
-
-    def _quoted(self, pieces: Sequence[str]) -> list[str]:
-        """Return the tokens of words in which every other double quote closes."""
-        quoting, found = False, []
-        for piece in pieces:
-            mark = ("”" if quoting else "“") if piece == '"' else piece
-            quoting = mark == "“" or (quoting and mark != "”")
-            found.append(_GROUPS.get(mark, mark))
-        return found
-
-    def _force(self, page: _Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:
+    def _force(self, page: Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are.
 
         Tokens that are not `counted` use nothing of the limit, and the network reads the last of them only.
@@ -281,7 +210,7 @@ class Writer:
                 hint = "ask for more --words or shorten the prompt"
                 raise BadInputError("the prompt does not fit", hint, parameter="prompt")
 
-    def _allowed(self, page: _Page) -> frozenset[Kind]:
+    def _allowed(self, page: Page) -> frozenset[Kind]:
         """Return kinds that may come next and leave enough of the budget to close everything."""
         allowed = self._grammar.allowed(page.position)
         if page.pieces >= _LONGEST_WORD:
@@ -290,7 +219,7 @@ class Writer:
             return allowed
         return frozenset(kind for kind in allowed if self._affordable(page, kind))
 
-    def _affordable(self, page: _Page, kind: Kind) -> bool:
+    def _affordable(self, page: Page, kind: Kind) -> bool:
         after = self._grammar.advance(page.position, kind)
         pieces, steps = self._grammar.to_end(after)
         need = cost(page.position, kind) + pieces + (self._longest_name if kind is Kind.OPEN_NAME else 0)
@@ -299,7 +228,7 @@ class Writer:
         # With nothing to spare, only the rest of a word or a step on a shortest way to the end.
         return page.left == need and (kind is Kind.CONTINUATION or steps < self._grammar.to_end(page.position)[1])
 
-    def _next(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+    def _next(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         in_name = page.position.place is Place.NAME
         if page.names and page.position.place in (Place.NAME, Place.NAMED):
             logits = page.logits + self._only(page.names)
@@ -324,7 +253,7 @@ class Writer:
             kind = Kind.CONTINUATION  # a byte of a name, too
         page.logits = yield page.put(self._vocabulary.words[number], kind)
 
-    def _contracted(self, page: _Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
+    def _contracted(self, page: Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
         """Return the kinds that may come next: a clitic alone after a word that the corpus always contracts."""
         if page.position.last is not Last.WORD or Kind.CLITIC not in allowed or not self._follows:
             return allowed
@@ -333,12 +262,12 @@ class Writer:
             return allowed - {Kind.CLITIC}
         return frozenset((Kind.CLITIC,)) if last in self._bound else allowed
 
-    def _finish_name(self, page: _Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+    def _finish_name(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
         """Let the network choose a name, up to the marker that closes it."""
         while page.position.place in (Place.NAME, Place.NAMED):
             yield from self._next(page, sampling, random)
 
-    def _strangers(self, cast: Cast | None, start: _Start) -> list[int]:
+    def _strangers(self, cast: Cast | None, start: Start) -> list[int]:
         """Return the numbers of the names of other plays that what is given does not have, either."""
         strangers = cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ()
         return [self._vocabulary.id_of(word) for word in strangers if word in self._vocabulary]
@@ -347,9 +276,9 @@ class Writer:
         """Return the numbers of the words in speech that are these parts of names."""
         return [number for part in parts for number in self._spoken_names.get(part, ())]
 
-    def _names_of(self, cast: Cast | None) -> _Names:
+    def _names_of(self, cast: Cast | None) -> Names:
         """Return the names of a cast as the numbers that spell them and the closing marker; without a cast, none."""
-        names: _Names = {}
+        names: Names = {}
         for name in cast.names if cast else ():
             pieces = [*self._vocabulary.pieces(cast.voice(name) if cast else name), CLOSE_NAME]
             if all(piece in self._vocabulary for piece in pieces):
@@ -358,7 +287,7 @@ class Writer:
                     node = node.setdefault(self._vocabulary.id_of(piece), {})
         return names
 
-    def _only(self, names: _Names) -> Floats:
+    def _only(self, names: Names) -> Floats:
         mask = np.full(len(self._vocabulary), -np.inf, np.float32)
         mask[list(names)] = 0
         return mask
@@ -373,96 +302,6 @@ class Writer:
         return mask
 
 
-_Names = dict[int, "_Names"]
-"""Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """The tokens that a script starts with: of the text that it continues, of a scene's heading, and of a prompt."""
-
-    text: list[str]
-    scene: list[str]
-    prompt: list[str]
-
-    @property
-    def speakers(self) -> list[str]:
-        """The names that speak, the last speaker first."""
-        return GivenText((*self.text, *self.prompt)).speakers
-
-
 def _voiced(tokens: Sequence[str], cast: Cast | None) -> list[str]:
     """Return tokens with the voices of the cast in place of its names."""
     return renamed(tokens, cast.voice) if cast else list(tokens)
-
-
-class _Page:
-    """The script so far, with the grammar's state and the network's logits after it.
-
-    `names` are those that may come next in the place of a name; empty without a cast. `strangers` are words that name
-    people of other plays.
-    """
-
-    def __init__(
-        self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: _Names, lines: Lines, strangers: list[int]
-    ) -> None:
-        self.script: list[str] = []
-        self.logits: Floats = np.zeros(len(vocabulary), np.float32)
-        self.position = grammar.start
-        self.recent: deque[int] = deque(maxlen=MEMORY)
-        self.used = 0
-        self.pieces = 0  # of the present word
-        self.speaker: int | None = None  # of the last speech, unless a direction followed
-        self.width = 0  # characters of the present line
-        self.bracketed = False
-        self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
-        self.addresses = False  # in brackets, after `to`
-        self.names = names
-        self._cast = names
-        self.strangers = strangers
-        self._lines = lines
-        self._budget = budget
-        self._vocabulary = vocabulary
-        self._grammar = grammar
-
-    @property
-    def left(self) -> int:
-        """Words that may still be written."""
-        return self._budget - self.used
-
-    @property
-    def begins_line(self) -> bool:
-        """True where a word with a capital may begin another line of verse."""
-        speaks = self.position.place is Place.SPEECH and not self.bracketed
-        return speaks and self._lines.end_at(self.width, Start.OPENING)
-
-    @property
-    def needs_capital(self) -> bool:
-        """True where the corpus begins a sentence, with a capital."""
-        return not self.position.sentence and self._mark in self._lines.capitals
-
-    def put(self, token: str, kind: Kind) -> int:
-        """Write one token down; returns its number, which the network reads next."""
-        number = self._vocabulary.id_of(token)
-        named = self.position.place in (Place.NAME, Place.NAMED)
-        self.names = self.names.get(number, {}) if named and kind is not Kind.CLOSE_NAME else self._cast
-        self.used += cost(self.position, kind) + (token.count("_") if named else 0)
-        self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
-        self.position = self._grammar.advance(self.position, kind)
-        start = self._lines.start_of(self.script[-1], token) if self.script and not self.bracketed else None
-        if token == OPEN_BRACKET:
-            self._outer, self._mark = self._mark, token
-        elif token in MARKERS:
-            self._mark = self._outer if token == CLOSE_BRACKET else token
-        self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
-        self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
-        ends = named or (start is not None and self._lines.end_at(self.width, start))
-        self.width = (0 if ends else self.width) + width_of(token)
-        self.script.append(token)
-        if kind in (Kind.WORD, Kind.CLITIC):
-            self.recent.append(number)
-        elif kind is Kind.NAME:
-            self.speaker = number
-        elif kind is Kind.OPEN_EXPOSITION:
-            self.speaker = None
-        return number

@@ -11,8 +11,9 @@ from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening, Writer
+from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 LONGEST = 120  # characters

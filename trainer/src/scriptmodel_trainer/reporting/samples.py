@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Opening
 
 TEMPERATURES = (Sampling().temperature, 0.9, 1.0)
 SAMPLE_WORDS = 250

@@ -1,0 +1,119 @@
+"""What a script starts with: an opening as it is asked for, and the tokens that it becomes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.given import GivenText, read_given, renamed, without_names
+from scriptmodel_trainer.corpus.tokens import (
+    CLOSE_BRACKET,
+    CLOSE_NAME,
+    CLOSE_QUOTE,
+    EOS,
+    OPEN_BRACKET,
+    OPEN_NAME,
+    OPEN_QUOTE,
+    event_tokens,
+)
+from scriptmodel_trainer.corpus.words import split_words
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.casting import Casting
+from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+_GROUPS = {
+    **dict.fromkeys("[(", OPEN_BRACKET),
+    **dict.fromkeys("])", CLOSE_BRACKET),
+    "“": OPEN_QUOTE,
+    "”": CLOSE_QUOTE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Start of a script: a text to continue, a scene's heading, a speaker's name and words; each may be empty.
+
+    `cast` are the only names that may speak; None chooses a play, and ANY lets every speaker of the model speak.
+    """
+
+    speaker: str = ""
+    prompt: str = ""
+    scene: str = ""
+    text: str = ""
+    cast: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The tokens that a script starts with: of the text that it continues, of a scene's heading, and of a prompt."""
+
+    text: list[str]
+    scene: list[str]
+    prompt: list[str]
+
+    @property
+    def speakers(self) -> list[str]:
+        """The names that speak, the last speaker first."""
+        return GivenText((*self.text, *self.prompt)).speakers
+
+
+class Openings:
+    """Reads the openings of scripts of one model."""
+
+    def __init__(self, vocabulary: Vocabulary, casting: Casting, *, has_names: bool) -> None:
+        self._vocabulary = vocabulary
+        self._casting = casting
+        self._has_names = has_names
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019  # a writer lives as long as its model, and samples share an opening
+    def start(self, opening: Opening) -> Start:
+        """Return the tokens that a script with this opening starts with."""
+        if opening.speaker and not self._has_names:
+            raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
+        text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
+        spoken = self._given(opening.prompt)
+        if spoken.speakers and opening.speaker in ("", *spoken.speakers):
+            prompt = list(spoken.tokens)
+        else:
+            prompt = self._quoted(split_words(opening.prompt))
+            if opening.speaker:
+                prompt = [OPEN_NAME, self._casting.require(opening.speaker), CLOSE_NAME, *prompt]
+        start = Start(list(text.tokens), event_tokens(scene), prompt)
+        if text.unfinished and (start.scene or start.prompt[:1] == [OPEN_NAME]):
+            start.text.append(EOS)
+        return start
+
+    def _given(self, text: str) -> GivenText:
+        """Return a text in any layout as tokens, with names as the model spells them."""
+        given = read_given(text, lambda name: self._casting.find(name) is not None)
+        tokens = given.tokens if self._has_names else without_names(given.tokens)
+        named = renamed(tokens, lambda name: self._casting.find(name) or name)
+        return GivenText(tuple(named), given.unfinished)
+
+    def _quoted(self, pieces: Sequence[str]) -> list[str]:
+        """Return the tokens of words in which every other double quote closes."""
+        quoting, found = False, []
+        for piece in pieces:
+            mark = ("”" if quoting else "“") if piece == '"' else piece
+            quoting = mark == "“" or (quoting and mark != "”")
+            found.append(_GROUPS.get(mark, mark))
+        return found
+
+    def unknown_words(self, opening: Opening) -> list[str]:
+        """Return the words of the opening that the model neither knows nor spells, each once."""
+        if self._vocabulary.spells:
+            return []
+        start = self.start(opening)
+        tokens = without_names([*start.text, *start.scene, *start.prompt])
+        words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
+        return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
+
+    def unknown_names(self, opening: Opening) -> list[str]:
+        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
+        if self._vocabulary.spells:
+            return []
+        names = (*(opening.cast or ()), *self.start(opening).speakers)
+        return [name for name in dict.fromkeys(names) if self._casting.find(name) is None]

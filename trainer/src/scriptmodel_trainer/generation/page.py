@@ -1,0 +1,89 @@
+"""The page that a script is written on: what is there so far, and what that demands of the next word."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost
+from scriptmodel_trainer.generation.lines import Lines, Start, width_of
+from scriptmodel_trainer.generation.sampling import MEMORY
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+Names = dict[int, "Names"]
+"""Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""
+
+
+class Page:
+    """The script so far, with the grammar's state and the network's logits after it.
+
+    `names` are those that may come next in the place of a name; empty without a cast. `strangers` are words that name
+    people of other plays.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: Names, lines: Lines, strangers: list[int]
+    ) -> None:
+        self.script: list[str] = []
+        self.logits: Floats = np.zeros(len(vocabulary), np.float32)
+        self.position = grammar.start
+        self.recent: deque[int] = deque(maxlen=MEMORY)
+        self.used = 0
+        self.pieces = 0  # of the present word
+        self.speaker: int | None = None  # of the last speech, unless a direction followed
+        self.width = 0  # characters of the present line
+        self.bracketed = False
+        self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
+        self.addresses = False  # in brackets, after `to`
+        self.names = names
+        self._cast = names
+        self.strangers = strangers
+        self._lines = lines
+        self._budget = budget
+        self._vocabulary = vocabulary
+        self._grammar = grammar
+
+    @property
+    def left(self) -> int:
+        """Words that may still be written."""
+        return self._budget - self.used
+
+    @property
+    def begins_line(self) -> bool:
+        """True where a word with a capital may begin another line of verse."""
+        speaks = self.position.place is Place.SPEECH and not self.bracketed
+        return speaks and self._lines.end_at(self.width, Start.OPENING)
+
+    @property
+    def needs_capital(self) -> bool:
+        """True where the corpus begins a sentence, with a capital."""
+        return not self.position.sentence and self._mark in self._lines.capitals
+
+    def put(self, token: str, kind: Kind) -> int:
+        """Write one token down; returns its number, which the network reads next."""
+        number = self._vocabulary.id_of(token)
+        named = self.position.place in (Place.NAME, Place.NAMED)
+        self.names = self.names.get(number, {}) if named and kind is not Kind.CLOSE_NAME else self._cast
+        self.used += cost(self.position, kind) + (token.count("_") if named else 0)
+        self.pieces = self.pieces + 1 if kind is Kind.CONTINUATION else 1
+        self.position = self._grammar.advance(self.position, kind)
+        start = self._lines.start_of(self.script[-1], token) if self.script and not self.bracketed else None
+        if token == OPEN_BRACKET:
+            self._outer, self._mark = self._mark, token
+        elif token in MARKERS:
+            self._mark = self._outer if token == CLOSE_BRACKET else token
+        self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
+        self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
+        ends = named or (start is not None and self._lines.end_at(self.width, start))
+        self.width = (0 if ends else self.width) + width_of(token)
+        self.script.append(token)
+        if kind in (Kind.WORD, Kind.CLITIC):
+            self.recent.append(number)
+        elif kind is Kind.NAME:
+            self.speaker = number
+        elif kind is Kind.OPEN_EXPOSITION:
+            self.speaker = None
+        return number
