@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
+from scriptmodel_cli.trial_changes import trial_changes
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
@@ -30,6 +31,7 @@ from scriptmodel_operator.reconcile.actions import (
     DeletePipeline,
     DeleteRepo,
     PipelineChange,
+    PutRuns,
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import Situation, assess
@@ -77,6 +79,7 @@ def preview(
     if isinstance(state, Early):
         return Preview(str(model), tuple(changes))
     changes += _later_changes(given, state, view, target)
+    changes += _of_trials(state, view)
     return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
 
@@ -101,6 +104,17 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
             yield from (_later(deferred, view) for deferred in difference.deferred)
         case _:
             assert_never(state)
+
+
+def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
+    """Yield what changes in the trials of a search."""
+    if view.search is None or isinstance(state, Suspended | Blocked):
+        return
+    again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
+    now = any(isinstance(action, PutRuns) for action in state.actions)
+    why = "" if now or view.train is None or view.train.running is None else "once the running round has ended"
+    for change in trial_changes(view.search.plan, view.search.present, again=again):
+        yield replace(change, why=why)
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
@@ -150,6 +164,8 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
+        case PutRuns():
+            return  # the trials are listed
         case DeletePipeline() | DeleteRepo():
             yield Change("-", action.describe().replace("deleting", "delete", 1).replace("keeping", "keep"))
         case _:

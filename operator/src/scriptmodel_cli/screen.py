@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
+from scriptmodel_cli.leaderboard import progress_of, table_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
 from scriptmodel_operator.api.conditions import one_line
@@ -31,7 +32,7 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
     """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
     status = found.get("status") or {}
     training = status.get("training") or {}
-    lines = [*_head(found, now)]
+    lines = [*head(found, now)]
     facts = [
         *_training(training, now, glyphs),
         *_perplexity(training.get("perplexity") or {}, epochs, glyphs),
@@ -40,12 +41,14 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
         *_promotion(status.get("promotion") or {}),
     ]
     lines += ["", *table(facts)] if facts else []
+    lines += _search(status.get("search") or {})
     lines += _history(status.get("history") or [], now)
     lines += _script(status.get("script") or {})
     return lines
 
 
-def _head(found: Object, now: datetime) -> Iterator[str]:
+def head(found: Object, now: datetime) -> Iterator[str]:
+    """Yield name, preset, age, reason and message."""
     metadata, ready = found["metadata"], condition(found)
     preset = found["spec"]["model"]["preset"]
     if chosen := ((found.get("status") or {}).get("training") or {}).get("preset"):
@@ -131,6 +134,14 @@ def _promotion(found: Object) -> list[tuple[str, str]]:
     figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
     compared = f"model {model} compared with {previous}, {found.get('measure')}{figures}"
     return [("promotion", f"{found.get('decision')}: {compared}")]
+
+
+def _search(search: Object) -> list[str]:
+    """Return the progress of a search and its best trials."""
+    if not search:
+        return []
+    top = search.get("top") or []
+    return ["", f"search {progress_of(search, search.get('trials') or {})}", *(["", *table_of(top)] if top else [])]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

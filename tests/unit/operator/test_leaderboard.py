@@ -1,0 +1,85 @@
+"""The trials of a search in a terminal: `scriptmodel search` and `scriptmodel status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import pytest
+
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.leaderboard import best_of, counts_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.screen import screen_of
+from tests.unit.operator.terminal import CREATED, as_object, plain
+from tests.unit.operator.world import trained_world
+
+TRIALS: list[dict[str, Any]] = [
+    {
+        **{"trial": 2, "state": "complete", "round": 1, "epochs": 8, "epochsTotal": 8, "seconds": 75.2},
+        **{"perplexity": 88.06, "value": 1.41234, "parameters": {"dropout": "0.31", "hiddenUnits": "90"}},
+    },
+    {
+        **{"trial": 3, "state": "running", "round": 0, "epochs": 3, "epochsTotal": 8, "seconds": None},
+        **{"perplexity": "101.5", "value": None, "parameters": {"dropout": "0.2", "hiddenUnits": "200"}},
+    },
+    {
+        **{"trial": 1, "state": "failed", "round": 1, "epochs": 1, "epochsTotal": 8, "seconds": 4.0},
+        **{"perplexity": None, "value": None, "parameters": {"dropout": "0.5", "hiddenUnits": "100"}},
+        **{"reason": "diverged", "message": "the loss is not a number\nin epoch 1"},
+    },
+]
+"""One trial has the figures of Pachyderm, one those of the status."""
+
+
+def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> None:
+    assert [click.unstyle(line) for line in table_of(TRIALS)] == [
+        "TRIAL   STATE      ROUND   EPOCHS   PERPLEXITY   NATS/CHAR   dropout   hiddenUnits   TIME    REASON",
+        "2       complete   1       8/8      88.1         1.4123      0.31      90            1m15s",
+        "3       running    0       3/8      101.5                    0.2       200",
+        "1       failed     1       1/8                               0.5       100           4s      "
+        "diverged: the loss is not a number in epoch 1",
+    ]
+    head = "TRIAL STATE EPOCHS PERPLEXITY NATS/CHAR dropout hiddenUnits TIME"
+    assert " ".join(table_of(TRIALS[:1])[0].split()) == head
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        *[("", [2, 3, 1]), ("trial", [1, 2, 3]), ("perplexity", [2, 3, 1]), ("-PERPLEXITY", [3, 2, 1])],
+        *[("hiddenunits", [2, 1, 3]), ("-dropout", [1, 2, 3]), ("nats/char", [2, 3, 1]), ("state", [2, 1, 3])],
+    ],
+)
+def test_trials_are_sorted_by_any_column_numbers_by_size_and_what_is_missing_last(
+    column: str, expected: list[int]
+) -> None:
+    assert [trial["trial"] for trial in ordered(TRIALS, column)] == expected
+
+
+def test_an_unknown_column_is_an_error_with_the_closest_one() -> None:
+    with pytest.raises(InputError, match=r"no column 'perplexty' \(did you mean perplexity\?\): sort by trial, state"):
+        ordered(TRIALS, "perplexty")
+
+
+def test_csv_has_the_fields_of_json_and_a_column_for_each_parameter() -> None:
+    assert csv_of(TRIALS).splitlines()[:2] == [
+        "trial,state,round,epochs,epochsTotal,perplexity,value,dropout,hiddenUnits,seconds,gpuSeconds,reason",
+        "2,complete,1,8,8,88.06,1.41234,0.31,90,75.2,,",
+    ]
+
+
+def test_a_line_has_progress_and_the_best_trial() -> None:
+    search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
+    progress = progress_of(search, counts_of(TRIALS))
+    assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training so far; 5m0s to go"
+    assert best_of(TRIALS) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
+    assert best_of(TRIALS[2:]) == ""
+
+
+def test_a_status_shows_the_search() -> None:
+    found = as_object(trained_world())
+    top = [{"trial": 7, "state": "complete", "perplexity": "88.1", "epochs": 8, "parameters": {"dropout": "0.31"}}]
+    found["status"]["search"] = {"algorithm": "random", "trials": {"total": 8, "complete": 1, "waiting": 7}, "top": top}
+    shown = plain(screen_of(found, CREATED))
+    assert "search random: 1 complete, 7 waiting" in shown
+    assert "7       complete   8        88.1" in shown

@@ -1,0 +1,65 @@
+"""What `scriptmodel plan` shows of a search."""
+
+from __future__ import annotations
+
+from scriptmodel_cli.changes import Preview, render
+from scriptmodel_cli.trial_changes import trial_changes
+from scriptmodel_cli.trials import trials_of
+from scriptmodel_operator.desired.search import Plan, RunInput, plan
+from tests.unit.operator.search_worlds import RANDOM, search_world
+from tests.unit.operator.search_worlds import search as search_to_its_end
+from tests.unit.operator.terminal import plain
+from tests.unit.operator.test_preview import planned
+from tests.unit.operator.test_search import UNITS, halving, search, trained
+
+
+def shown(found: Plan, present: Plan | None, *, again: bool = False) -> list[str]:
+    runs = {each.name: each.given for each in present.folders} if present else {}
+    return plain(render(Preview("ml/thrones", tuple(trial_changes(found, runs, again=again))))).splitlines()[1:]
+
+
+def test_a_plan_lists_the_trials_that_are_added_and_dropped_with_their_values() -> None:
+    two, three = (plan(search(UNITS, algorithm="grid", numTrials=count), 0, {}) for count in (2, 3))
+    assert shown(two, None) == [
+        "",
+        "+ train 2 new trials",
+        "    trial 1             hiddenUnits 200",
+        "    trial 2             hiddenUnits 300",
+    ]
+    assert shown(three, two) == ["", "+ train 1 new trial", "    trial 3             hiddenUnits 400"]
+    assert shown(two, three) == ["", "- drop 1 trial", "    trial 3             hiddenUnits 400 → (none)"]
+    assert shown(two, two) == ["Nothing would change in Pachyderm."]
+    many = shown(plan(search(numTrials=30, repeats=2), 0, {}), None)
+    assert (many[1:3], len(many)) == (["+ train 30 new trials (60 runs)", "    the first 20 of 60:"], 23)
+
+
+def test_a_plan_lists_the_trials_that_are_repeated_or_continued() -> None:
+    first = plan(search(UNITS, algorithm="grid", numTrials=1), 0, {})
+    other = Plan(1, 1, tuple(type(each)(each.name, RunInput({"hiddenUnits": "9"}, 0)) for each in first.folders))
+    assert shown(other, first)[1:] == ["~ repeat 1 trial", "    trial 1             hiddenUnits 200 → hiddenUnits 9"]
+    assert shown(first, first, again=True)[1:] == ["~ repeat 1 trial"]
+    start = plan(halving(4), 0, {})
+    second = plan(halving(4), 0, trained(start, {}), "d1:a")
+    assert shown(second, start)[1:] == [
+        "~ continue 2 trials in round 2 of 2",
+        "    trial 1             1/2 of the epochs → all epochs",
+        "    trial 2             1/2 of the epochs → all epochs",
+    ]
+
+
+def test_the_trials_of_an_object_are_planned_and_read() -> None:
+    world = search_world(RANDOM)
+    found = [change.what for change in planned(world).changes]
+    assert found[-1] == "train 3 new trials"
+    search_to_its_end(world, {"0002": "diverged"})
+    world.written()
+    assert planned(world).changes == ()
+    read = trials_of(world.pachyderm, world.model)
+    assert [(each["trial"], each["state"], each["gpuSeconds"]) for each in read["trials"]] == [
+        (1, "complete", 8.0),
+        (3, "complete", 8.0),
+        (2, "failed", 8.0),
+    ]
+    assert (read["round"], read["finished"]) == (1, True)
+    world.want({"search": {**RANDOM["search"], "numTrials": 4}})
+    assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
