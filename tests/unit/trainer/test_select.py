@@ -130,12 +130,13 @@ def test_a_best_trial_whose_model_is_damaged_is_an_error(model: Path, runs: Path
     assert not (tmp_path / "best").exists()
 
 
-def test_a_hostile_table_is_text_in_the_report(model: Path, tmp_path: Path) -> None:
+def test_a_hostile_table_is_text_in_the_report_and_an_empty_one_no_chart(model: Path, tmp_path: Path) -> None:
     run = Run(
         trial=1, parameters={"<script>": "<b>"}, message="<script>alert(1)</script>", curve=((1, 1e300), (2, -1.0))
     )
     text = render_report(load_model(model), runs=[run, Run(trial=2, perplexity=1e9, parameters={"<script>": "nan"})])
     assert "<script>" not in text
+    assert "<svg" in render_report(load_model(model), runs=[Run(trial=1, parameters={"dropout": "0.1"})])
     (tmp_path / "trials.jsonl").write_bytes(b"[1]\n")
     assert read_runs(tmp_path) == ()
 

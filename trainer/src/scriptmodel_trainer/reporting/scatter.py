@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from scriptmodel_trainer.web.charts import Chart, Series
+from scriptmodel_trainer.web.charts import Chart, Series, shown
 
 _MARGIN = 0.04  # of the width, between the frame and the outermost points
 _MOST_LABELS = 6
@@ -26,7 +26,7 @@ class Scatter(Chart):
             self._log = found[0] > 0 and found[-1] > 10 * found[0]
             self._places = {text: number for text, number in zip(texts, numbers, strict=True) if number is not None}
             few = found if len(found) <= _MOST_LABELS else self._between(found[0], found[-1])
-            self._labels = [(number, f"{number:.3g}") for number in few]
+            self._labels = [(number, shown(number)) for number in few]
         else:
             self._log = False
             self._places = {text: float(index) for index, text in enumerate(sorted(set(texts)))}
@@ -63,7 +63,8 @@ class Scatter(Chart):
     def _between(self, low: float, high: float) -> list[float]:
         """Return some values at equal distances on the axis."""
         shares = [number / (_MOST_LABELS - 1) for number in range(_MOST_LABELS)]
-        return [low * (high / low) ** share if self._log else low + share * (high - low) for share in shares]
+        values = (low * (high / low) ** share if self._log else low + share * (high - low) for share in shares)
+        return [float(f"{value:.2g}") for value in values]
 
 
 def _number(text: str) -> float | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from scriptmodel_trainer.reporting.scatter import Scatter
 from scriptmodel_trainer.reporting.templating import number
@@ -13,6 +15,7 @@ from scriptmodel_trainer.trials import Run, rank_of
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
 
 _BEST, _FAILED = "two", "four"
+_FAR = 10.0  # times the others' highest perplexity
 _STATES = {"complete": 0, "paused": 1, "failed": 2}
 
 
@@ -20,14 +23,16 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     """Return the values of `search.html`; None for a model that is not of a search."""
     if not runs:
         return None
+    good = [value for run in runs if run.state != "failed" for _, value in run.curve if value is not None]
+    most = _FAR * max(good, default=math.inf)
     # The winner last, so that it is drawn above the others.
-    drawn = sorted(runs, key=lambda run: (run.winner, run.trial, run.repeat))
+    drawn = sorted((_near(run, most) for run in runs), key=lambda run: (run.winner, run.trial, run.repeat))
     names = list(dict.fromkeys(name for run in runs for name in run.parameters))
     ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, *run.rank))
     return {
         "summary": _summary(runs),
         "curves": _Curves(drawn),
-        "settings": [chart for name in names if (chart := _setting(name, drawn)).ticks],
+        "settings": [*_settings(drawn, names)],
         "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
     }
@@ -52,17 +57,30 @@ class _Curves(Chart):
     def keys(self) -> Sequence[Series]:
         """What the colours stand for."""
         names = {_BEST: "best trial", BACKGROUND: "other trials", _FAILED: "failed trials"}
-        found = {line.style for line in self.series}
+        found = {line.style for line in self.series if self.points(line)}
         return [Series(name, style, []) for style, name in names.items() if style in found]
 
 
-def _setting(name: str, runs: Sequence[Run]) -> Chart:
-    """Return the chart of a setting against perplexity; runs without a perplexity are left out."""
-    shown = [run for run in runs if name in run.parameters and run.perplexity is not None]
-    series = [
-        Series(f"{_title(run)}: {name}={run.parameters[name]}", _style(run), [rank_of(run.perplexity)]) for run in shown
-    ]
-    return Scatter(f"Validation perplexity by {name}", series, [run.parameters[name] for run in shown], size=(500, 250))
+def _near(run: Run, most: float) -> Run:
+    """Return a run without what it reached above `most`, which would flatten the others, if it failed."""
+    if run.state != "failed":
+        return run
+    curve = tuple((epoch, value) for epoch, value in run.curve if rank_of(value) <= most)
+    perplexity = run.perplexity if rank_of(run.perplexity) <= most else None
+    return msgspec.structs.replace(run, curve=curve, perplexity=perplexity)
+
+
+def _settings(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Chart]:
+    """Yield a chart of each setting against perplexity; runs without a perplexity are left out."""
+    for name in names:
+        shown = [run for run in runs if name in run.parameters and run.perplexity is not None]
+        texts = [run.parameters[name] for run in shown]
+        series = [
+            Series(f"{_title(run)}: {name}={text}", _style(run), [rank_of(run.perplexity)])
+            for run, text in zip(shown, texts, strict=True)
+        ]
+        if series:
+            yield Scatter(f"Validation perplexity by {name}", series, texts, size=(500, 250))
 
 
 def _style(run: Run) -> str:
@@ -81,9 +99,8 @@ def _summary(runs: Sequence[Run]) -> str:
     repeated = f", {len(runs)} runs" if len(runs) > trials else ""
     best = next((run for run in runs if run.winner), None)
     found = f" The best is trial {best.trial} with {best.settings}." if best else ""
-    return (
-        f"{trials} trials{repeated}: {counted}.{found} Paused ones were behind after a round, and were not continued."
-    )
+    paused = " Paused ones were behind after a round and were not continued." if states["paused"] else ""
+    return f"{trials} trials{repeated}: {counted}.{found}{paused}"
 
 
 def _row(run: Run, names: Sequence[str]) -> list[str]:
