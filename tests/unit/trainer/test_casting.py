@@ -77,17 +77,19 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
 def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capitalises_no_word_of_prose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vocabulary = with_names((*WORDS, "EVA", "Torvald", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA"))
+    vocabulary = with_names((*WORDS, "EVA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA"))
     network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.EOS: 2, "to": 2, "MIRA": 1})
     monkeypatch.setattr(writing, "reader_of", lambda *_: network)
     plays = (Play("one.txt", ("ANNA", "MIRA")), Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")))
-    lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME]))
+    lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]))
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
     text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
     assert "EVA" not in text
     assert "Torvald" not in text
     assert not re.search(r"((?<!\.)\.|\]:)( \[[^]]*\])* [a-z]", text)
     assert re.search(r"[?!] [a-z]", text)
+    assert re.search(r"Mrs\. [A-Z]", text)
+    assert not re.search(r"Mrs\. [^A-Z]", text)
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
     assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
     assert re.search(r"[.?!] The\b", text)

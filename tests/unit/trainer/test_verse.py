@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.lines import line_starts
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import events_of, read_corpus
 from scriptmodel_trainer.corpus.tokens import event_tokens
+from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.lines import lines_of
 from scriptmodel_trainer.generation.rendering import render
 
@@ -72,6 +73,7 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
     assert (play.title, play.verse) == ("", True)
     lines = lines_of(corpus.splits["train"], corpus.lines, corpus.lexicon, frozenset(corpus.lexicon))
     assert {"And", "As", "The"} <= lines.openings
+    assert {"<eos>", "<eoname>"} <= lines.capitals
     for event in (Event(EventKind.SPEECH, SONG, "BEN"), Event(EventKind.SPEECH, "Wait and see.", "ANNA")):
         text = render(lines.broken(event_tokens(event)))
         assert text == f"[ {event.speaker} ]: {event.text}\n".replace("\n", "\n    ").rstrip(" ")
@@ -94,7 +96,13 @@ def test_plays_of_a_file_are_bounded_by_their_title_pages(tmp_path: Path) -> Non
     printed = "\nCURTAIN\n\n\nTHE GULL\n\nA PLAY\n\nCopyright, 1920, by A. Heron.\n\nSCENE: A rock.\n"
     second, third = (TALK.replace("ANNA", one).replace("BEN", two) * 9 for one, two in (("MIRA", "TOM"), ("EVA", "JO")))
     (tmp_path / "plays.txt").write_text(first + listed + second + printed + third, "utf-8")
-    plays = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None).plays
+    corpus = read_corpus(find_sources([tmp_path], lambda _: None), None, lambda _: None)
+    plays, lexicon = corpus.plays, corpus.lexicon
+    assert [play.proper for play in plays_of(plays, lexicon, lexicon, {"ANNA", "MIRA", "TOM", "JO"})] == [
+        ("ANNA",),
+        ("MIRA", "TOM"),
+        ("JO",),
+    ]
     assert [(play.title, set(play.speakers)) for play in plays] == [
         ("THE PIER", {"ANNA", "BEN"}),
         ("THE BOAT", {"MIRA", "TOM"}),

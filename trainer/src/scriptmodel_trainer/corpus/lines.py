@@ -21,7 +21,7 @@ class PlayFacts:
     """A play of the corpus: its file and title, the tokens of its speakers, most frequent first, and whether in verse.
 
     The title is empty where the file is one play. `capitalised` are the numbers of the words that have a capital within
-    a sentence.
+    a sentence, or capitals only.
     """
 
     file: str
@@ -47,8 +47,9 @@ class PlayCounts:
             self.names.update(name for mark, name in itertools.pairwise(tokens) if mark == OPEN_NAME)
             self.spoken += len(tokens)
             self.lined += len(tokens) if "\n" in event.text else 0
-        pairs = itertools.pairwise(tokens)
-        self.capitalised.update(word for before, word in pairs if word[0].isupper() and before not in MARKERS)
+        for before, word in itertools.pairwise(tokens):
+            if word[0].isupper() and (before not in MARKERS or (len(word) > 1 and word.isupper())):
+                self.capitalised.add(word)
 
     def facts(self, file: str, number: Callable[[str], int], *, alone: bool) -> PlayFacts:
         """Return the facts of a play, given the `number` of a token; one that is `alone` in its file has no title."""

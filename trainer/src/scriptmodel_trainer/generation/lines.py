@@ -31,7 +31,8 @@ _NAMES = 0.1
 _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
-_MISPRINTS = 0.01  # share of the sentences that may begin small where all are meant to have a capital
+_MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
+_TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a word comes; the fewest of them
 
 
 class Start(IntEnum):
@@ -47,8 +48,8 @@ class Lines:
     """How the corpus sets verse and capitals.
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
-    which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. Sentences
-    have a capital after the markers `capitals`.
+    which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
+    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
     """
 
     openings: frozenset[str] = frozenset()
@@ -124,12 +125,17 @@ def is_small(token: str) -> bool:
 
 
 def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
-    """Yield the markers after which hardly a sentence begins with a small letter."""
+    """Yield the markers and the titles after which hardly a word begins with a small letter."""
+    word = np.array([token not in MARKERS and token not in PUNCTUATION and token[0] != "'" for token in lexicon])
     small = np.array([token not in MARKERS and is_small(token) for token in lexicon])
-    for number in (number for number, token in enumerate(lexicon) if token in _STARTS):
-        first = train[1:][train[:-1] == number]
-        if len(first) and small[first].mean() <= _MISPRINTS:
-            yield lexicon[number]
+    before, after, size = train[:-1], train[1:], len(lexicon)
+    counts, words, smalls = (
+        np.bincount(before, weights, size) for weights in (np.ones(len(after)), word[after], small[after])
+    )
+    starts = np.array([token in _STARTS for token in lexicon])
+    titles = word & (counts >= _TIMES) & (words >= _TITLED * counts)
+    for number in np.flatnonzero((starts | titles) & (counts > 0) & (smalls <= _MISPRINTS * counts)).tolist():
+        yield lexicon[number]
 
 
 def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozenset[str]) -> tuple[int, ...]:

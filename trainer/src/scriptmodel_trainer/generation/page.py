@@ -8,7 +8,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, cost
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
 from scriptmodel_trainer.generation.lines import Lines, Start, width_of
 from scriptmodel_trainer.generation.sampling import MEMORY
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -59,8 +59,13 @@ class Page:
 
     @property
     def needs_capital(self) -> bool:
-        """True where the corpus begins a sentence, with a capital."""
-        return not self.position.sentence and self._mark in self._lines.capitals
+        """True where the corpus begins a sentence with a capital, or a name after a title."""
+        return self.titled or (not self.position.sentence and self._mark in self._lines.capitals)
+
+    @property
+    def titled(self) -> bool:
+        """True after a title, as `Mrs.`, which a name follows."""
+        return self.position.last is Last.WORD and self.script[-1] in self._lines.capitals
 
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""

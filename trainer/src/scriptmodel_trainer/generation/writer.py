@@ -254,7 +254,9 @@ class Writer:
         page.logits = yield page.put(self._vocabulary.words[number], kind)
 
     def _contracted(self, page: Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
-        """Return the kinds that may come next: a clitic alone after a word that the corpus always contracts."""
+        """Return the kinds that may come next: a word after a title, a clitic where the corpus always contracts."""
+        if page.titled and Kind.WORD in allowed:
+            return allowed & {Kind.WORD, Kind.CONTINUATION}
         if page.position.last is not Last.WORD or Kind.CLITIC not in allowed or not self._follows:
             return allowed
         last = page.recent[-1]
