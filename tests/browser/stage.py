@@ -28,7 +28,7 @@ from tests.integration.texts import play
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> \u202e \"'&"
 WORDS = 10_000
-EPOCHS = 40
+EPOCHS = 20
 _SPEAKERS = ("HAMLET", "OPHELIA", "FIRST_CLOWN", "HORATIO")
 
 

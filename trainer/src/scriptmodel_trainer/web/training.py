@@ -75,7 +75,7 @@ def chart_of(curves: Sequence[tuple[str, Curve, int]]) -> Chart:
         series.append(Series(f"{name}validation", valid, [each.valid for each in curve.epochs], epochs))
     last = math.ceil(max(1.0, *(at for line in series for at in line.places), 1.0))
     total = max(last, *(epochs for *_, epochs in curves), 1)
-    return Chart("Perplexity by epoch (logarithmic)", series, size=(720, 320), logarithmic=True, epochs=total)
+    return Chart("Perplexity by epoch, lower is better", series, size=(720, 320), logarithmic=True, epochs=total)
 
 
 def number(value: object) -> float:
