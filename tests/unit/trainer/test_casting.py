@@ -78,7 +78,10 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vocabulary = with_names((*WORDS, "EVA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA"))
-    network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.EOS: 2, "to": 2, "MIRA": 1})
+    network = AnyNetwork(
+        vocabulary,
+        {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.CLOSE_BRACKET: -3, tokens.EOS: 2, "to": 2, "MIRA": 1},
+    )
     monkeypatch.setattr(writing, "reader_of", lambda *_: network)
     plays = (Play("one.txt", ("ANNA", "MIRA")), Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")))
     lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]))
@@ -88,6 +91,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert "Torvald" not in text
     assert not re.search(r"((?<!\.)\.|\]:)( \[[^]]*\])* [a-z]", text)
     assert re.search(r"[?!] [a-z]", text)
+    assert 30 < max(len(aside.split()) for aside in re.findall(r"\[([^][]{9,})\]", text)) < 80
     assert re.search(r"Mrs\. [A-Z]", text)
     assert not re.search(r"Mrs\. [^A-Z]", text)
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)

@@ -29,6 +29,7 @@ from scriptmodel_trainer.generation.streams import Stream, run_alone, run_togeth
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # sub-words
+_LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket is open
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
 
@@ -215,6 +216,8 @@ class Writer:
         allowed = self._grammar.allowed(page.position)
         if page.pieces >= _LONGEST_WORD:
             allowed -= {Kind.CONTINUATION}
+        if page.aside >= _LONGEST_ASIDE and Kind.CLOSE_BRACKET in allowed:
+            allowed &= {Kind.CLOSE_BRACKET, Kind.CONTINUATION}
         if page.left > 16:
             return allowed
         return frozenset(kind for kind in allowed if self._affordable(page, kind))
