@@ -82,6 +82,12 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
 
 def table_of(trials: Sequence[Trial]) -> list[str]:
     """Return a table with a column for each parameter."""
+    heads, rows = rows_of(trials)
+    return table([heads, *rows])
+
+
+def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
+    """Return the headers and the rows of the table."""
     fields = [each for each in COLUMNS if each not in _OPTIONAL or len({trial.get(each) or 0 for trial in trials}) > 1]
     before = [each for each in fields if each in _BEFORE_PARAMETERS]
     after = [each for each in fields if each not in _BEFORE_PARAMETERS]
@@ -92,7 +98,7 @@ def table_of(trials: Sequence[Trial]) -> list[str]:
         + [_shown(trial, each) for each in after]
         for trial in trials
     ]
-    return table([heads, *rows])
+    return heads, rows
 
 
 def csv_of(trials: Sequence[Trial]) -> str:

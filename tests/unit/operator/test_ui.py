@@ -32,6 +32,7 @@ from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world
 from tests.unit.operator.world import World, trained_world
 
@@ -312,6 +313,29 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
         assert page.count("An older line .") == 99
         assert "<td>0.25</td><td>0.125</td>" in page
         assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page
+
+
+async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column() -> None:
+    world = search_world(RANDOM)
+    search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
+    best = world.model.status["lineage"]["model"]["commit"]
+    metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
+    world.pachyderm.files[select(world).output, best]["/metrics.json"] = json.dumps(metrics).encode()
+    async with browsing(world) as browser:
+        page = await browser.page(MODEL, "random: 2 complete, 1 failed")
+        assert re.findall(r"<tr><td>(\d)</td><td>(\w+)</td>", page) == [
+            ("3", "complete"),
+            ("2", "complete"),
+            ("1", "failed"),
+        ]
+        assert 'href="?sort=dropout#search"' in page
+        assert "The report of the best model" in page
+        await browser.page(MODEL, "validation, epoch 1: 8")  # the curve of the best one
+        page = await browser.page(f"{MODEL}?sort=-trial", "random: 2 complete, 1 failed")
+        assert [number for number, _ in re.findall(r"<tr><td>(\d)</td><td>(\w+)</td>", page)] == ["3", "2", "1"]
+        world.pachyderm.read_files = away  # type: ignore[method-assign]
+        browser.visitor.reads._kept[False].clear()
+        assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
 
 
 FAKE_TRAINER = """#!/usr/bin/env python3

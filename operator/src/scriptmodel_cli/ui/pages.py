@@ -96,6 +96,8 @@ class OneModel(Page):
 
     namespace: str
     name: str
+    sort: str = ""
+    """The column by which trials of a search are sorted."""
     template = "model.html"
     every = 1.0
 
@@ -114,6 +116,7 @@ class OneModel(Page):
             "other_pachd": reads.other_pachd(self.visitor.feed.own, self.namespace),
             "why": views.evidence_of(found, reads, moment),
             "lineage": views.lineage_of(found),
+            "search": views.search_of(found, reads, self.sort),
             "trained": trained,
             "curve": curve,
             "logs": [("train", train.job, train.lines), ("generate", generate.job, generate.lines)],

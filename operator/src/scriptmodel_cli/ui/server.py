@@ -151,7 +151,7 @@ class Pages:
             case ["compare"]:
                 return TwoModels(self._visitor, (query.get("a", ""), query.get("b", "")))
             case ["models", namespace, name]:
-                return OneModel(self._visitor, namespace, name)
+                return OneModel(self._visitor, namespace, name, query.get("sort", ""))
             case ["models", namespace, name, "script"]:
                 sample = query.get("sample", "1")
                 number = int(sample) if sample.isdecimal() and len(sample) < 5 else 1

@@ -79,7 +79,8 @@ def _running(gateway: Gateway, job: JobInfo) -> Training:
 def read_log(job: str, lines: Iterable[str]) -> Training:
     """Return what a log says."""
     kept = list(lines)
-    curve = curve_of(event for line in kept if (event := parse_event(line)))
+    events = (event for line in kept if (event := parse_event(line)))
+    curve = curve_of(event for event in events if "trial" not in event)  # runs of a search are side by side in it
     return Training(job, curve, tuple(map(describe_line, kept[-_LOG_LINES:])))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +13,18 @@ from urllib.parse import quote
 from click import unstyle
 
 from scriptmodel_cli.diagnosis import events_path, evidence, if_worker_is_lost, next_step, pods_path
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.leaderboard import best_of, counts_of, ordered, progress_of, rows_of
 from scriptmodel_cli.screen import restarts_of
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import age, condition, is_observed, parse_time, suspended
+from scriptmodel_cli.trials import trials_of
 from scriptmodel_cli.ui.names import Object, commit_path, key_of, place_of
 from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Piece, typeset
 from scriptmodel_cli.ui.training import Training, epochs, generation, job_rows, last_lines, training
 from scriptmodel_cli.web.charts import spark
+from scriptmodel_cli.web.training import Curve
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -96,9 +102,11 @@ def training_of(found: Object, reads: Reads) -> Answer[Training]:
     if not trained.get("startTime"):
         return Answer(Training())
     ended, key = trained.get("completionTime"), ("training", found["metadata"]["uid"], trained["startTime"])
+    best = place_of((status_of(found).get("lineage") or {}).get("model")) if found["spec"].get("search") else None
 
     def read() -> Training:
-        return training(reads.gateway, parsed(found))
+        running = training(reads.gateway, parsed(found))
+        return replace(running, curve=Curve(epochs(reads.gateway, best))) if best else running
 
     if ended:
         return reads.get((*key, ended), read, large=True, until=key)
@@ -152,6 +160,29 @@ def eta_of(found: Object, now: datetime) -> str:
     except ValueError:
         return ""
     return f"{eta} to go, done at about {done:%H:%M}"
+
+
+def search_of(found: Object, reads: Reads, sort: str) -> dict[str, Any] | None:
+    """Return the trials of a search as a table, best first or sorted by a column; without Pachyderm the best ten."""
+    if not found["spec"].get("search"):
+        return None
+    settled, key = tone_of(found) != "working", ("search", found["metadata"]["uid"])
+    stamp = found["metadata"]["resourceVersion"] if settled else ""
+    every = None if settled else _EVIDENCE_SECONDS
+    read = reads.get((*key, stamp), lambda: trials_of(reads.gateway, parsed(found)), every=every, until=(*key, ""))
+    status = status_of(found).get("search") or {}
+    shown = {"algorithm": "", **status, "trials": status.get("top") or [], **(read.value or {})}
+    trials = shown["trials"]
+    with suppress(InputError):  # an address with another column
+        trials = ordered(trials, sort)
+    heads, rows = rows_of(trials)
+    return {
+        "progress": progress_of(shown, counts_of(trials)),
+        "best": best_of(shown["trials"]),
+        "error": read.error,
+        "heads": [(head, head.lower(), "-" if sort == head.lower() else "") for head in heads],
+        "rows": [list(map(unstyle, row)) for row in rows],
+    }
 
 
 def evidence_of(found: Object, reads: Reads, now: datetime) -> dict[str, Any]:
