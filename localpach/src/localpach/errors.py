@@ -55,6 +55,12 @@ class UnavailableError(PachError):
     code = grpc.StatusCode.UNAVAILABLE
 
 
+class DiskFullError(PachError):
+    """An error because localpach's disk is full; a client can retry once it has room."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
 class UnimplementedError(PachError):
     """An error because localpach deliberately does not support a feature."""
 

@@ -230,7 +230,7 @@ def _step(step: Any, address: str, token: str, pfs: Path) -> tuple[int, str]:
                 step(channel, token, pfs)
                 return 0, ""
         except grpc.RpcError as error:
-            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+            if error.code() not in steps.TEMPORARY:
                 return 1, str(error.details())
             time.sleep(POLL_SECONDS)
         except steps.StepError as error:

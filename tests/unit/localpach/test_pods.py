@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import errno
+import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +17,11 @@ from google.protobuf.duration_pb2 import Duration
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from localpach.config import PodSettings, Settings
-from localpach.pods import api, frames, steps
+from localpach.pods import api, frames, runner, steps
+from localpach.pps import worker
 from localpach.server import Server
+from localpach.store.contents import Session
+from localpach.store.disk import FULL
 from tests.unit.localpach.client import Client, Name, sh, until
 from tests.unit.localpach.pods import Cluster
 
@@ -222,17 +229,52 @@ def test_links_out_of_pfs_fail_the_datum_and_links_within_are_resolved(client: C
 
 
 def test_a_token_is_good_for_its_attempt_alone(
-    client: Client, cluster: Cluster, name: Name, corpus: str, port: int, tmp_path: Path
+    client: Client, cluster: Cluster, name: Name, port: int, tmp_path: Path
 ) -> None:
-    del cluster
-    train = name("train")
-    uuid = client.create_pipeline(train, sh("true"), corpus)
-    client.finished_job(train, uuid)
+    train, flag = name("train"), tmp_path / "go"
+    client.create_repo("pair")
+    client.put("pair", {"/a": b"a", "/b": b"b"})
+    each = pps.Input(pfs=pps.PFSInput(repo="pair", name="in", glob="/*"))
+    script, two = sh(f"until [ -e {flag} ]; do sleep 0.02; done"), pps.ParallelismSpec(constant=2)
+    uuid = client.create_pipeline(train, script, each, parallelism_spec=two)
+    until(lambda: len(running(cluster)) == 2)
+    tokens = [base64.b64decode(each["data"]["token"]).decode() for each in cluster.objects["secrets"].values()]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        for token in ("", "another"):
+
+        def fetched(token: str) -> list[str]:
+            pfs = Path(tempfile.mkdtemp(dir=tmp_path))
+            steps.fetch(channel, token, pfs)
+            return [path.name for path in (pfs / "in").iterdir()]
+
+        assert sorted(fetched(token) for token in tokens) == [["a"], ["b"]], "each its own datum"
+        flag.touch()
+        client.finished_job(train, uuid)
+        for token in ("", "another", *tokens):
             with pytest.raises(grpc.RpcError) as caught:
-                steps.fetch(channel, token, tmp_path)
+                fetched(token)
             assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("where", ["add", "flush"], ids=["while the output arrives", "while it is committed"])
+def test_an_output_waits_in_its_pod_until_the_disk_has_room(
+    client: Client, cluster: Cluster, name: Name, corpus: str, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def pipeline() -> pps.PipelineInfo:
+        return client.pps.InspectPipeline(pps.InspectPipelineRequest(pipeline=pps.Pipeline(name=train)))
+
+    monkeypatch.setattr(worker, "RESTART_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "RECHECK_SECONDS", 0.1)
+    train = name("train")
+    with monkeypatch.context() as patched:
+        patched.setattr(Session, where, full)
+        uuid = client.create_pipeline(train, COPY, corpus, datum_tries=1)
+        until(lambda: (pipeline().state, pipeline().reason) == (pps.PIPELINE_CRASHING, FULL))
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert client.read(train, "/a.txt", uuid) == b"alpha\n"
+    assert len(cluster.created) == 1, "the command ran once"
 
 
 def test_a_stream_of_files_that_breaks_off_or_was_changed_is_noticed() -> None:

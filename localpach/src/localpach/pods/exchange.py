@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from localpach.errors import PachError, UnavailableError
+from localpach.errors import DiskFullError, PachError, UnavailableError
 from localpach.messages import pps
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
@@ -16,10 +17,14 @@ from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import top
 from localpach.store import parts as parts_of
 from localpach.store.contents import PART, Contents, Session
+from localpach.store.disk import FULL, is_full
 
 
 class DatumExchange:
-    """The exchange of one datum, by whichever attempt. ``on_upload`` is called when an output has arrived."""
+    """The exchange of one datum, by whichever attempt. ``on_upload`` is called when an output has arrived.
+
+    ``blocked`` says why an output cannot be stored.
+    """
 
     def __init__(
         self, contents: Contents, session: Session, datum: Datum, opener: Callable[[DatumInput], Tree]
@@ -34,6 +39,7 @@ class DatumExchange:
         self.stats = pps.ProcessStats()
         self.output = Changes()
         self.uploaded = threading.Event()
+        self.blocked = ""
         self.on_upload: Callable[[], None] = lambda: None
 
     def restart(self) -> None:
@@ -58,8 +64,14 @@ class DatumExchange:
         with self._uploading:
             if not self.uploaded.is_set():
                 output = Changes()
-                self.stats.upload_bytes = receive(frames, lambda path: self._stored(path, output))
-                self.output = output
+                try:
+                    self.stats.upload_bytes = receive(frames, lambda path: self._stored(path, output))
+                except (OSError, sqlite3.Error) as error:
+                    if not is_full(error):
+                        raise
+                    self.blocked = FULL
+                    raise DiskFullError(FULL) from None
+                self.output, self.blocked = output, ""
                 self.uploaded.set()
                 self.on_upload()
         self._committed.wait()

@@ -43,12 +43,19 @@ def receive(frames: Iterator[bytes], opener: Opener) -> int:
         kind, body = frame[:1], frame[1:]
         if kind == PATH:
             count += 1
-            total += _receive_file(body.decode(), frames, opener)
+            total += _receive_file(_path(body), frames, opener)
         elif kind == END and body == str(count).encode():
             return total
         else:
             raise BrokenTransferError(f"a stream of files is damaged after {count} files")
     raise BrokenTransferError(f"a stream of files broke off after {count} files")
+
+
+def _path(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise BrokenTransferError(f"a path is not UTF-8: {body!r:.100}") from None
 
 
 def _receive_file(path: str, frames: Iterator[bytes], opener: Opener) -> int:

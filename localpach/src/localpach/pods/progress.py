@@ -19,14 +19,13 @@ _WAITING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt failed. ``counted`` says that it uses up a try, ``transfer`` that a step failed, not the command.
+    """How an attempt failed. ``counted`` says that it uses up a try.
 
     ``words`` are for the log of the command, which cannot say them itself.
     """
 
     reason: str
     counted: bool = True
-    transfer: bool = False
     words: str = ""
 
 
@@ -82,9 +81,9 @@ def _failed_container(pod: Object | None) -> Ending | None:
             words = "killed: the command exceeded its memory limit" if ended.get("reason") == "OOMKilled" else ""
             return Ending(format_status(int(ended["exitCode"])), words=words)
         message = str(ended.get("message", "")).strip() or f"the step {name} ended with {ended['exitCode']}"
-        return Ending(message, transfer=True, words=message)
+        return Ending(message, words=message)
     reason = pod.get("status", {}).get("message")  # e.g. the kubelet's, of a full /pfs
-    return Ending(str(reason), transfer=True, words=str(reason)) if reason else None
+    return Ending(str(reason), words=str(reason)) if reason else None
 
 
 def format_status(status: int) -> str:

@@ -184,7 +184,7 @@ class PodRunner:
 
     def _follow(self, attempt: Attempt, exchange: DatumExchange, log: Writer, *, seen: bool) -> Ending | None:
         """Wait for the end of an attempt; return None after a success, when its whole output is stored."""
-        wake, follower = threading.Event(), None
+        wake, follower, log_seconds = threading.Event(), None, 0.0
         self._execution.cancelled.subscribe(wake)
         exchange.on_upload = wake.set
         created = time.monotonic()
@@ -201,17 +201,19 @@ class PodRunner:
                         exchange.stats.download_time.CopyFrom(duration(int((time.monotonic() - created) * SECOND)))
                         self._execution.begin()
                     if exchange.uploaded.is_set():
+                        log_seconds = LOG_SECONDS
                         self._measure(exchange, pod)
                         return None
                     failure = (progress.ending(job, pod) if seen else None) or self._timeout(pod)
                     if failure is not None:
+                        log_seconds = LOG_SECONDS if progress.command_finished(pod) else 0.0
                         return failure
-                    self._execution.blocked(self._blocked(attempt, pod, created))
+                    self._execution.blocked(exchange.blocked or self._blocked(attempt, pod, created))
                     wake.wait(RECHECK_SECONDS)
         finally:
             self._execution.cancelled.unsubscribe(wake)
             if follower is not None:
-                follower.finish(0.0 if self._execution.cancelled.is_set else LOG_SECONDS)
+                follower.finish(log_seconds)
 
     def _blocked(self, attempt: Attempt, pod: progress.Object | None, created: float) -> str:
         if pod is not None or time.monotonic() - created < RECHECK_SECONDS:

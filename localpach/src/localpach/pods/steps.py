@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 6 * 3600.0
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 15.0
 MAX_MESSAGE = 2 * PIECE
 DEEPEST = 100
-_TEMPORARY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+TEMPORARY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
 class StepError(Exception):
@@ -93,7 +93,7 @@ def _patiently(step: Callable[[grpc.Channel, str], None]) -> None:
             problem = str(error)
         except grpc.RpcError as error:
             problem = f"{error.code().name}: {error.details()}"
-            if error.code() not in _TEMPORARY:
+            if error.code() not in TEMPORARY:
                 raise StepError(str(error.details())) from None
         if time.monotonic() + wait > end:
             raise StepError(f"no connection to {address} for {PATIENCE_SECONDS:.0f} s: {problem}")

@@ -15,11 +15,12 @@ from localpach.pods.runner import Cluster, PodRunner
 from localpach.pods.transfer import Transfer
 from localpach.pods.watch import Watch
 from localpach.pps.admission import predict_creation
-from localpach.pps.execution import DatumRunner, Execution
+from localpach.pps.execution import Cancellation, DatumRunner, Execution
 from localpach.pps.states import PipelineState
 from localpach.refs import PipelineRef
 from localpach.store.contents import Contents
 from localpach.store.database import Database
+from localpach.store.disk import log_error
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class PodWorkers:
         self._db = db
         watch = Watch(api, f"{ENGINE_LABEL}={engine}")
         self._cluster = Cluster(db, contents, api, watch, Transfer(listen, self._is_open), steps, engine)
-        self._stopping = threading.Event()
+        self._stopping = Cancellation()
         self._sweeper = threading.Thread(target=self._sweep_always, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -85,11 +86,16 @@ class PodWorkers:
 
     def _sweep_always(self) -> None:
         with self._db.notifier.subscribe("attempts") as changed:
-            while not self._stopping.is_set():
+            self._stopping.subscribe(changed)
+            while not self._stopping.is_set:
                 changed.clear()
                 if self._cluster.watch.synced.is_set():
-                    self._sweep()
-                changed.wait(SWEEP_SECONDS)
+                    try:
+                        self._sweep()
+                    except Exception as error:  # such as a full disk, which must not end the thread
+                        log_error(log, "cannot delete the Jobs that are no longer needed, trying again", error)
+                if not self._stopping.is_set:
+                    changed.wait(SWEEP_SECONDS)
 
     def _sweep(self) -> None:
         """Delete the Jobs that belong to no unfinished attempt: of stopped jobs, and those that a kill has left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import sqlite3
 import string
 import threading
 from pathlib import Path
@@ -126,7 +127,15 @@ class Worker(threading.Thread):
                 watcher.join()
 
     def _retry_or_fail(self, job: jobs.Job, writer: Writer, error: Exception) -> None:
-        """Wait before the next attempt at a job, or end it with FAILURE after the last."""
+        """Wait before the next attempt at a job, or end it with FAILURE after the last.
+
+        Pods keep the outputs that a full disk has no room for, so such a job continues once there is room.
+        """
+        if self._shared.workers.outlive_server and is_full(error):
+            with contextlib.suppress(OSError, sqlite3.Error):
+                self._report_blocked(FULL)
+            self._stopping.wait(RESTART_SECONDS)
+            return
         failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
         if failures < ATTEMPTS:
             writer.system(f"internal error in attempt {failures} of {ATTEMPTS}, retrying: {error}")
