@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 generators=( # environment, module
   "operator tests.attack.calls"
   "operator tests.attack.churn"
+  "operator tests.attack.transfer"
   "trainer tests.attack.archives"
   "trainer tests.attack.models"
   "trainer tests.attack.corpora"

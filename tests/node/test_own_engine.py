@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
+from dev.images.project import image
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 from tests.node.release import NAME, NAMESPACE, Release
@@ -101,6 +103,32 @@ def test_a_script_comes_with_no_other_installation_and_localpach_may_die_meanwhi
     assert len(trainings) == 1, "a training was repeated"
     cluster.until("no pod is left", lambda: not cluster.names("pods", f"--namespace={WORKERS}"))
     assert "perplexity" in shelf.kubectl("get", "scriptmodel", "castle", "--output=wide").lower()
+
+
+def run(engine: Pachyderm, name: str, *command: str) -> pps.JobInfo:
+    """Run a command once in a pod of localpach's image, with a small corpus."""
+    corpus = engine.corpus({"a.txt": "alpha"})
+    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name), datum_tries=1)
+    request.transform.image = image("operator").tag
+    request.transform.cmd.extend(command)
+    request.input.pfs.repo, request.input.pfs.name, request.input.pfs.glob = corpus, "in", "/"
+    engine.pps.CreatePipeline(request)
+    job = pps.Job(pipeline=pps.Pipeline(name=name), id=engine.head(name))
+    return engine.pps.InspectJob(pps.InspectJobRequest(job=job, wait=True), timeout=180)
+
+
+def test_a_command_finds_no_way_out_of_its_pod(cluster: Running, engine: Pachyderm) -> None:
+    script = Path(__file__).with_name("intruder.py").read_text()
+    job = run(engine, "intruder", "python3", "-c", script, ADDRESS)
+    assert job.state == pps.JOB_SUCCESS, job.reason
+    answers = json.loads(engine.read("intruder", job.job.id, "/answers.json"))
+    refused = ("UNAUTHENTICATED",) * 4
+    assert tuple(answers[each] for each in answers if each.startswith(("the API", "inputs"))) == refused
+    assert (answers["user"], answers["may write to"], answers["tokens"]) == (USER, [], [])
+    assert answers["secrets of the cluster"] in (401, 403)
+    # The token is where the upload runs, which a link in the output could make it read.
+    job = run(engine, "thief", "ln", "-s", "/localpach/token", "/pfs/out/token")
+    assert (job.state, job.data_failed) == (pps.JOB_FAILURE, 1)
 
 
 def test_the_api_needs_the_token_and_workers_have_no_rights(cluster: Running, engine: Pachyderm) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import random
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from localpach.pps import worker
 from localpach.server import Server
 from localpach.store.contents import Session
 from localpach.store.disk import FULL
+from tests.chaos.pods import torture
+from tests.seed import run_seed
 from tests.unit.localpach.client import Client, Name, sh, until
 from tests.unit.localpach.pods import Cluster
 
@@ -153,6 +156,10 @@ def test_a_restarted_server_adopts_the_pod_that_runs(cluster: Cluster, name: Nam
         info = client.finished_job(train, uuid)
         assert (info.state, info.data_processed, len(cluster.created)) == (pps.JOB_SUCCESS, 1, 1)
         assert client.paths(train, uuid) == ["/done"]
+
+
+def test_kills_neither_lose_an_output_nor_repeat_a_command(tmp_path: Path) -> None:
+    torture(tmp_path, kills=2, chance=random.Random(run_seed()))  # `make chaos-pods` kills more often
 
 
 def test_a_command_may_end_while_the_server_is_away(cluster: Cluster, name: Name, tmp_path: Path, port: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import top
 from localpach.store import parts as parts_of
 from localpach.store.contents import PART, Contents, Session
-from localpach.store.disk import FULL, is_full
+from localpach.store.disk import DISK_ERRORS, FULL, is_full
 
 
 class DatumExchange:
@@ -66,7 +65,7 @@ class DatumExchange:
                 output = Changes()
                 try:
                     self.stats.upload_bytes = receive(frames, lambda path: self._stored(path, output))
-                except (OSError, sqlite3.Error) as error:
+                except DISK_ERRORS as error:
                     if not is_full(error):
                         raise
                     self.blocked = FULL

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
-import sqlite3
 import string
 import threading
 from pathlib import Path
@@ -20,7 +19,7 @@ from localpach.pps.pipelines import Pipeline
 from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.run.tree import remove_tree
-from localpach.store.disk import FULL, is_full, log_error
+from localpach.store.disk import DISK_ERRORS, FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +131,7 @@ class Worker(threading.Thread):
         Pods keep the outputs that a full disk has no room for, so such a job continues once there is room.
         """
         if self._shared.workers.outlive_server and is_full(error):
-            with contextlib.suppress(OSError, sqlite3.Error):
+            with contextlib.suppress(*DISK_ERRORS):
                 self._report_blocked(FULL)
             self._stopping.wait(RESTART_SECONDS)
             return
