@@ -50,6 +50,10 @@ def test_the_train_command_is_the_contracts() -> None:
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
     )
+    assert " ".join(train_command("plain", Model(preset="small"), searches=True)) == (
+        "scriptmodel-trainer trial --trial /pfs/trial --data /pfs/corpus --out /pfs/out --layout plain --preset small "
+        "--log json"
+    )
 
 
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:

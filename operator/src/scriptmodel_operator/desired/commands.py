@@ -28,6 +28,7 @@ def train_command(
     Overrides are `--set` words with names in snake case.
     """
     what = ("trial", "--trial", f"/pfs/{TRIALS_INPUT}") if searches else ("train",)
+    seed = () if searches else ("--seed", str(model.seed))  # each run has its own
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
     stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))
@@ -40,7 +41,8 @@ def train_command(
         *settings,
         *stopping,
         *start,
-        *("--seed", str(model.seed), "--log", "json"),
+        *seed,
+        *("--log", "json"),
     )
 
 
