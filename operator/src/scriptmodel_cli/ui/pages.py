@@ -121,7 +121,6 @@ class OneModel(Page):
             "curve": curve,
             "logs": [("train", train.job, train.lines), ("generate", generate.job, generate.lines)],
             "chart": chart_of([("", curve, views.epochs_of(found))]),
-            "eta": views.eta_of(found, moment),
             "facts": list(views.facts_of(found, moment)),
             "history": views.history_of(found, moment),
             "figures": views.score_of(script.get("score") or {}),

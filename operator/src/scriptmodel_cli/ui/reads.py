@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _READERS = 4
-_KEPT, _KEPT_LARGE = 3000, 24
-"""Answers that are kept: small ones, and scripts or logs."""
+_KEPT = 1500
+"""Answers that are kept. The largest are some hundred lines of a log, for each page that was opened."""
 _RETRY_SECONDS = 10.0
 _PAUSE_FACTOR = 5.0
 """A read is repeated after this many times its own duration at the earliest, as the operator polls."""
@@ -58,7 +58,7 @@ class Reads:
         self._session, self._client, self._notify = session, client, notify
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(_READERS, "pachyderm")
-        self._kept: dict[bool, OrderedDict[Hashable, _Kept]] = {False: OrderedDict(), True: OrderedDict()}
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._running: set[Hashable] = set()
         self._lock = threading.Lock()
         self._connecting = threading.Lock()
@@ -72,7 +72,6 @@ class Reads:
         read: Callable[[], T],
         *,
         every: float | None = None,
-        large: bool = False,
         until: Hashable = None,
     ) -> Answer[T]:
         """Return the newest answer, and read again if it is due: once for what never changes, else `every` seconds.
@@ -80,15 +79,14 @@ class Reads:
         `until` is the key whose answer is returned until the first one, so that a page does not empty meanwhile.
         """
         with self._lock:
-            store = self._kept[large]
-            kept = store.get(key)
+            kept = self._kept.get(key)
             if kept is not None:
-                store.move_to_end(key)
+                self._kept.move_to_end(key)
             is_due = kept is None or (kept.due is not None and kept.due <= time.monotonic())
             if is_due and key not in self._running:
                 self._running.add(key)
-                self._pool.submit(self._read, key, read, every, large)
-            kept = kept or store.get(until)
+                self._pool.submit(self._read, key, read, every)
+            kept = kept or self._kept.get(until)
         return kept.answer if kept else Answer()
 
     def close(self) -> None:
@@ -96,7 +94,7 @@ class Reads:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._stack.close()
 
-    def _read(self, key: Hashable, read: Callable[[], T], every: float | None, large: bool) -> None:
+    def _read(self, key: Hashable, read: Callable[[], T], every: float | None) -> None:
         started = time.monotonic()
         answer: Answer[T]
         try:
@@ -107,13 +105,13 @@ class Reads:
         now = time.monotonic()
         due = None if again is None else now + max(again, _PAUSE_FACTOR * (now - started))
         with self._lock:
-            kept, store = self._kept[large].get(key), self._kept[large]
+            kept = self._kept.get(key)
             if answer.error and kept and kept.answer.value is not None:
                 answer = Answer(kept.answer.value)  # an outage does not empty a page
-            store[key] = _Kept(answer, due)
-            store.move_to_end(key)
-            while len(store) > (_KEPT_LARGE if large else _KEPT):
-                store.popitem(last=False)
+            self._kept[key] = _Kept(answer, due)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
             self._running.discard(key)
         if kept is None or kept.answer != answer:
             self._loop.call_soon_threadsafe(self._notify)

@@ -25,7 +25,6 @@ from scriptmodel_cli.ui.scripts import Piece, typeset
 from scriptmodel_cli.ui.training import Training, epochs, generation, job_rows, last_lines, training
 from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.training import Curve
-from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 
@@ -109,8 +108,8 @@ def training_of(found: Object, reads: Reads) -> Answer[Training]:
         return replace(running, curve=Curve(epochs(reads.gateway, best))) if best else running
 
     if ended:
-        return reads.get((*key, ended), read, large=True, until=key)
-    return reads.get(key, read, every=_LIVE_SECONDS, large=True)
+        return reads.get((*key, ended), read, until=key)
+    return reads.get(key, read, every=_LIVE_SECONDS)
 
 
 def generation_of(found: Object, reads: Reads) -> Answer[Training]:
@@ -119,7 +118,7 @@ def generation_of(found: Object, reads: Reads) -> Answer[Training]:
         return Answer(Training())
     key = ("generation", found["metadata"]["uid"], condition(found, "Generated").get("lastTransitionTime"))
     every = _LIVE_SECONDS if tone_of(found) == "working" else None
-    return reads.get(key, lambda: generation(reads.gateway, parsed(found)), every=every, large=True)
+    return reads.get(key, lambda: generation(reads.gateway, parsed(found)), every=every)
 
 
 def spark_of(found: Object, reads: Reads) -> str:
@@ -148,18 +147,6 @@ def last_lines_of(found: Object, reads: Reads) -> list[Piece]:
         path = str(script.get("path", ""))
         lines = reads.get(("last", place), lambda: last_lines(reads.gateway, place, path)).value or lines
     return typeset("\n".join(lines))
-
-
-def eta_of(found: Object, now: datetime) -> str:
-    """Return when the training is done, with the time until then."""
-    eta = (status_of(found).get("training") or {}).get("eta")
-    if not eta or not is_training(found):
-        return ""
-    try:
-        done = (now + timedelta(seconds=parse_duration(eta).total_seconds())).astimezone()
-    except ValueError:
-        return ""
-    return f"{eta} to go, done at about {done:%H:%M}"
 
 
 def search_of(found: Object, reads: Reads, sort: str) -> dict[str, Any] | None:

@@ -8,17 +8,9 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
-
-try:
-    from aiohttp import web
-
-    from scriptmodel_trainer.serving import server
-    from scriptmodel_trainer.serving.completions import LARGEST_BODY, Completions, Limits
-    from scriptmodel_trainer.serving.folders import name_of
-except ModuleNotFoundError as error:
-    if error.name != "aiohttp":
-        raise
-    raise BadInputError("aiohttp is not installed", "pip install 'scriptmodel-trainer[serve]'") from error
+from scriptmodel_trainer.serving import server
+from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.folders import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +37,7 @@ def serve(options: ServeOptions) -> None:
     limits = Limits(words=options.max_tokens, scripts=options.queue)
     model = artifacts.load_model(options.model)
     completions = Completions(name_of(options.model), artifacts.content_digest(options.model), model, limits)
-    app = web.Application(client_max_size=LARGEST_BODY)
-    app.add_routes(completions.routes(address.base))
+    app = server.application(completions.routes(address.base))
     try:
         server.run(address, app, token, ready)
     finally:

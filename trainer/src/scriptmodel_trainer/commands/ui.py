@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
-
-try:
-    from aiohttp import web
-
-    from scriptmodel_trainer.serving import server
-    from scriptmodel_trainer.serving.completions import LARGEST_BODY
-    from scriptmodel_trainer.serving.folders import name_of
-    from scriptmodel_trainer.serving.pages import Pages
-except ModuleNotFoundError as error:
-    if error.name != "aiohttp":
-        raise
-    raise BadInputError("aiohttp is not installed", "pip install 'scriptmodel-trainer[serve]'") from error
+from scriptmodel_trainer.serving import server
+from scriptmodel_trainer.serving.folders import name_of
+from scriptmodel_trainer.serving.pages import Pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +46,8 @@ def ui(options: UiOptions) -> None:
         if not options.no_browser and sys.stdout.isatty() and webbrowser.open(link):
             print("note: opened in the browser; end with Ctrl-C", file=sys.stderr, flush=True)
 
-    app = web.Application(client_max_size=LARGEST_BODY)
     folders = [(options.name or name_of(folder), folder) for folder in options.models]
     pages = Pages(folders, address.base, options.home)
-    app.add_routes(pages.routes())
+    app = server.application(pages.routes())
     app.on_cleanup.append(pages.close)
     server.run(address, app, token, ready)

@@ -8,13 +8,14 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.serving.completions import LARGEST_BODY
 from scriptmodel_trainer.serving.refusals import Handler, Refused, explain_refusals
 from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.web.gate import Gate, is_loopback
@@ -48,6 +49,13 @@ class Address:
         if len(token) < 16 or not token.isprintable() or " " in token:
             raise BadInputError(f"{self.token_file} holds no token", "write 16 letters and digits or more into it")
         return token
+
+
+def application(routes: Iterable[web.AbstractRouteDef]) -> web.Application:
+    """Return what serves some routes."""
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.add_routes(routes)
+    return app
 
 
 def run(address: Address, app: web.Application, token: str | None, ready: Callable[[str], None]) -> None:
