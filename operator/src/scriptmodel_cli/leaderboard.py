@@ -50,10 +50,8 @@ _SHOWN: Mapping[str, tuple[str, Callable[[Trial, str], str]]] = {
     "reason": ("REASON", _reason),
 }
 """The columns besides the parameters: header and format, by field."""
-_BEFORE_PARAMETERS = ("trial", "state", "round", "epochs", "perplexity", "value")
-_OPTIONAL = ("round", "gpuSeconds", "reason")
-"""Columns that are left out of a table if they are empty, or the same for all."""
 COLUMNS = tuple(_SHOWN)
+_BEFORE_PARAMETERS = ("trial", "state", "round", "epochs", "perplexity", "value")
 
 
 def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
@@ -81,14 +79,15 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
 
 
 def table_of(trials: Sequence[Trial]) -> list[str]:
-    """Return a table with a column for each parameter."""
+    """Return a table with a column for each parameter, and none that is empty or the same round for all."""
     heads, rows = rows_of(trials)
     return table([heads, *rows])
 
 
 def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     """Return the headers and the rows of the table."""
-    fields = [each for each in COLUMNS if each not in _OPTIONAL or len({trial.get(each) or 0 for trial in trials}) > 1]
+    values = {field: {trial.get(field) or 0 for trial in trials} for field in COLUMNS}
+    fields = [each for each in COLUMNS if values[each] != {0} and (each != "round" or len(values[each]) > 1)]
     before = [each for each in fields if each in _BEFORE_PARAMETERS]
     after = [each for each in fields if each not in _BEFORE_PARAMETERS]
     names = _parameters(trials)

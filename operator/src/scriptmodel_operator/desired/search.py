@@ -21,7 +21,7 @@ TRIAL_FILE = "trial.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 WHOLE_RUN = "1"
 """The share of a run that is not paused."""
-_BEST_FIRST = ("complete", "running", "paused", "waiting", "failed")
+_GROUPS = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
 State = Literal["waiting", "running", "paused", "complete", "failed"]
 
 
@@ -126,9 +126,12 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
 
 
 def best_first(found: Iterable[Standing]) -> tuple[Standing, ...]:
-    """Sort trials: by state, those that came further before the others, then by value."""
-    order = _BEST_FIRST.index
-    return tuple(sorted(found, key=lambda each: (order(each.state), -each.round, _rank(each.value), each.trial)))
+    """Sort trials: complete ones before others, those that came further, then by value, else by perplexity."""
+
+    def key(trial: Standing) -> tuple[float, ...]:
+        return _GROUPS[trial.state], -trial.round, _rank(trial.value), _rank(trial.perplexity), trial.trial
+
+    return tuple(sorted(found, key=key))
 
 
 def _rank(value: float | None) -> float:
