@@ -183,16 +183,20 @@ def test_a_run_near_its_memory_limit_is_ended_with_a_record(version: int, tmp_pa
             "memory/memory.limit_in_bytes",
             "memory/memory.usage_in_bytes",
             "memory/memory.stat",
-            "total_inactive_file",
+            "total_",
         ),
-        2: ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        2: ("memory.max", "memory.current", "memory.stat", ""),
     }
-    limit, used, statistics, inactive = names[version]
+    limit, used, statistics, prefix = names[version]
     (tmp_path / "memory").mkdir()
-    for name, content in ((limit, "1000"), (used, "990"), (statistics, f"anon 1\n{inactive} 50\n")):
+    for name, content in (
+        (limit, "1000"),
+        (used, "990"),
+        (statistics, f"anon 1\n{prefix}inactive_file 30\n{prefix}active_file 20\n"),
+    ):
         (tmp_path / name).write_text(content)
     assert watched("", tmp_path / "out", tmp_path) == (0, {})  # files in memory are no use of it
-    (tmp_path / statistics).write_text(f"{inactive} 10\n")
+    (tmp_path / statistics).write_text(f"{prefix}inactive_file 10\n")
     ended, record = watched("import time; time.sleep(60)", tmp_path / "out", tmp_path)
     assert (ended, record["reason"]) == (0, "out-of-memory")
 
@@ -238,7 +242,7 @@ def test_a_killed_training_leaves_what_it_reached_and_a_stopped_one_its_state(co
     run.describe()
 
     def end(child: Callable[[int], int], number: signal.Signals) -> int:
-        process = subprocess.Popen([str(COMMAND), *run.words], stdout=subprocess.DEVNULL)
+        process = subprocess.Popen([str(COMMAND), *run.words], stdout=(tmp_path / "log").open("w"))
         while not (run.out / "trial.json").exists():
             assert process.poll() is None
             time.sleep(0.02)
@@ -254,3 +258,7 @@ def test_a_killed_training_leaves_what_it_reached_and_a_stopped_one_its_state(co
     shutil.rmtree(run.out)
     assert end(lambda pid: pid, signal.SIGTERM) == ExitCode.TERMINATED
     assert (run.out / "checkpoint.npz").exists()
+    assert (
+        json.loads((tmp_path / "log").read_text().splitlines()[-1])["hint"]
+        == "state saved: repeat the command to continue"
+    )

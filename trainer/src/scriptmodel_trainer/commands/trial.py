@@ -35,6 +35,7 @@ from scriptmodel_trainer.errors import (
     BadInputError,
     DivergedError,
     ExitCode,
+    StoppedError,
     TrainerError,
     WriteError,
     one_line,
@@ -126,6 +127,8 @@ class _Worker(Progress):
             try:
                 run = prepare(self._options(), self)
                 self._train(run)
+            except StoppedError as error:  # the next attempt finds the state without being told
+                raise StoppedError(error.code, error.message, error.hint.replace(" with --resume", "")) from error
             except WriteError:
                 raise
             except BadInputError as error:

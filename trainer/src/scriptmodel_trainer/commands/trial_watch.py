@@ -24,19 +24,19 @@ OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """The memory limit of a control group: its files for the limit, the use, statistics and events."""
+    """The memory limit of a control group, its files, and what the names of statistics begin with."""
 
     limit: int
     used: Path
     statistics: Path
     events: Path
-    inactive: str
+    prefix: str
 
     def nearly_reached(self) -> bool:
         """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
         used = _number(self.used) or 0
-        free = _field(self.statistics, self.inactive)
-        return used - free > self.limit - min(self.limit // 20, _MOST_KEPT)
+        files = sum(_field(self.statistics, f"{self.prefix}{kind}_file") for kind in ("active", "inactive"))
+        return used - files > self.limit - min(self.limit // 20, _MOST_KEPT)
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
@@ -45,9 +45,9 @@ class MemoryLimit:
 
 def memory_limits(root: Path = Path("/sys/fs/cgroup")) -> list[MemoryLimit]:
     """Return the limit of the container that this process runs in, in cgroups of version 2 or 1; none without one."""
-    v2 = (root / "memory.current", root / "memory.stat", root / "memory.events", "inactive_file")
+    v2 = (root / "memory.current", root / "memory.stat", root / "memory.events", "")
     old = root / "memory"
-    v1 = (old / "memory.usage_in_bytes", old / "memory.stat", old / "memory.oom_control", "total_inactive_file")
+    v1 = (old / "memory.usage_in_bytes", old / "memory.stat", old / "memory.oom_control", "total_")
     limits = (_number(root / "memory.max"), v2), (_number(old / "memory.limit_in_bytes"), v1)
     return [MemoryLimit(limit, *files) for limit, files in limits if limit is not None and limit < _UNLIMITED]
 
@@ -62,7 +62,8 @@ def _number(path: Path) -> int | None:
 def _field(path: Path, name: str) -> int:
     """Return a number of a file of lines `name number`; 0 without it."""
     with suppress(OSError, ValueError):
-        return next(int(line.split()[1]) for line in path.read_text("ascii").splitlines() if line.split()[0] == name)
+        words = (line.split() for line in path.read_text("ascii").splitlines())
+        return next((int(value) for key, value in words if key == name), 0)
     return 0
 
 
