@@ -1,0 +1,110 @@
+"""A search on the real API server and localpach: rounds, workers, and what is trained again after a change.
+
+The trainer learns nothing but in the last test: the value of a run is its number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from python_pachyderm.proto.v2.pps import pps_pb2
+
+from dev.stack import Operator
+from tests.integration.cluster import QUICK_IMAGE, Cluster, is_ready
+from tests.integration.pachyderm import Pachyderm
+from tests.integration.texts import play
+
+pytestmark = pytest.mark.timeout(900)
+PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
+QUICK = {"model": {"preset": "test"}, "training": {"image": QUICK_IMAGE}, "generation": {"words": 30}}
+MORE_SECONDS = 400
+
+
+def searching(corpus: str, **search: Any) -> dict[str, Any]:
+    return {**QUICK, "corpus": {"repo": {"name": corpus}}, "search": {"parameters": PARAMETERS, **search}}
+
+
+def trained(pachyderm: Pachyderm, found: dict[str, Any]) -> list[int]:
+    """Return how many runs each train job that succeeded trained, oldest first."""
+    train = found["status"]["pipelines"][0]["name"]
+    return [job.data_processed for job in reversed(pachyderm.jobs(train)) if job.state == pps_pb2.JOB_SUCCESS]
+
+
+def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
+    cluster: Cluster, pachyderm: Pachyderm, operator: Operator
+) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    cluster.apply("halves", searching(corpus, algorithm="halving", numTrials=16, parallelTrials=2))
+    found = cluster.ready("halves", MORE_SECONDS)
+    search, lineage = found["status"]["search"], found["status"]["lineage"]
+    assert trained(pachyderm, found) == [16, 8, 4, 2]
+    assert search["trials"] == {"total": 16, "complete": 2, "paused": 14, "failed": 0, "running": 0, "waiting": 0}
+    assert (search["round"], search["rounds"], search["best"]["trial"]) == (4, 4, "0001")
+    assert pachyderm.read(lineage["model"]["repo"], lineage["model"]["commit"], "/model.json") == "0001\n"
+    train = pachyderm.pipelines()[found["status"]["pipelines"][0]["name"]]
+    assert (train.details.parallelism_spec.constant, train.details.datum_set_spec.number) == (2, 1)
+    generate = found["status"]["pipelines"][2]["name"]
+    assert len([job for job in pachyderm.jobs(generate) if job.data_processed]) == 1, "it writes once"
+    cluster.apply("more", searching(corpus, numTrials=3))
+    cluster.ready("more", MORE_SECONDS)
+    cluster.apply("more", searching(corpus, numTrials=7))
+    grown = cluster.wait_for("more", lambda each: is_ready(each) and each["status"]["search"]["completed"] == "7/7", 90)
+    assert trained(pachyderm, grown) == [3, 4]
+    for name in ("halves", "more"):
+        cluster.kubectl("delete", "sm", name, "--wait=false")
+        cluster.gone(name)
+    assert not [each for each in pachyderm.repos() if each.startswith(("halves-", "more-"))]
+
+
+def test_a_suspended_search_resumes_its_round_and_a_corpus_commit_starts_it_again(
+    cluster: Cluster, pachyderm: Pachyderm, operator: Operator
+) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    slow = searching(corpus, algorithm="halving", numTrials=4)
+    slow["model"] = {"preset": "test", "overrides": {"epochs": 5000}}  # takes for ever
+    cluster.apply("paused", slow)
+    cluster.reason("paused", "Training")
+    cluster.apply("paused", {**slow, "suspend": True})
+    cluster.reason("paused", "Suspended")
+    spec = searching(corpus, algorithm="halving", numTrials=4)
+    cluster.apply("paused", spec)
+    found = cluster.ready("paused", MORE_SECONDS)
+    assert trained(pachyderm, found)[-2:] == [4, 2]
+    script = found["status"]["lineage"]["script"]["commit"]
+    pachyderm.put(corpus, {"/lear.txt": play(3)})
+    again = cluster.wait_for(
+        "paused", lambda each: is_ready(each) and each["status"]["lineage"]["script"]["commit"] != script, MORE_SECONDS
+    )
+    assert trained(pachyderm, again)[-2:] == [4, 2]
+    assert again["status"]["lineage"]["corpus"]["commit"] == pachyderm.head(corpus)
+    cluster.apply("paused", {key: value for key, value in spec.items() if key != "search"})
+    alone = cluster.wait_for(
+        "paused", lambda each: is_ready(each) and len(each["status"]["pipelines"]) == 2, MORE_SECONDS
+    )
+    assert "search" not in alone["status"]
+    assert not [each for each in pachyderm.repos() if each.startswith("paused-") and each.endswith("-trials")]
+
+
+@pytest.mark.slow
+def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
+    cluster: Cluster, pachyderm: Pachyderm, operator: Operator
+) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    rates = {"name": "learningRate", "categorical": {"values": ["0.01", "1", "1000000"]}}
+    spec = searching(corpus, parameters=[rates], algorithm="grid", parallelTrials=2, maxFailedTrials=2)
+    del spec["training"]
+    cluster.apply("real", spec)
+    found = cluster.ready("real", MORE_SECONDS)
+    search = found["status"]["search"]
+    assert [each["reason"] for each in search["top"] if each["trial"] == "0003"] == ["diverged"]
+    best = search["best"]
+    assert best["perplexity"] == found["status"]["perplexity"]
+    report = pachyderm.read(*_model(found), "/report.html")
+    assert best["trial"] in report
+    assert len(pachyderm.read(*_model(found), "/trials.jsonl").splitlines()) == 3
+
+
+def _model(found: dict[str, Any]) -> tuple[str, str]:
+    model = found["status"]["lineage"]["model"]
+    return model["repo"], model["commit"]
