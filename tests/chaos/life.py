@@ -54,11 +54,13 @@ class Life:
     address: str
     namespace: str
     scripts: Scripts
+    searches: bool = False
     ended: Callable[[], str] = lambda: ""
     """Return why no progress is possible; empty while the operator runs."""
     step: str = ""
     slowest: float = 0.0
     """Seconds of the slowest of its own calls, which have no faults: it shows how busy the machine is."""
+    pipelines: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
     async def run(self, expected: Object | None) -> Object:
@@ -67,12 +69,13 @@ class Life:
         It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
         """
         names = pachyderm_names(self.namespace, NAME, "default")
-        self.names = [names.train, names.generate, names.corpus]
+        self.pipelines = [*names.pipelines] if self.searches else [names.train, names.generate]
+        self.names = [*self.pipelines, names.corpus, *([names.trials] if self.searches else [])]
         async with grpc.aio.insecure_channel(self.address) as channel:
             self._pps = pps_pb2_grpc.APIStub(channel)
             self._pfs = pfs_pb2_grpc.APIStub(channel)
             self._transactions = transaction_pb2_grpc.APIStub(channel)
-            await self._live()
+            await (self._search() if self.searches else self._live())
             end = await self._settled(expected)
             await self._die()
             end["left"] = await self._left()
@@ -91,22 +94,47 @@ class Life:
                 }
             await asyncio.sleep(0.3)
 
-    async def _live(self) -> None:
-        spec = {"corpus": self.scripts.corpus, "model": {"preset": "test"}, "generation": {"words": 30}}
+    async def _create(self, **spec: Any) -> Object:
+        spec |= {"corpus": self.scripts.corpus, "model": {"preset": "test"}, "generation": {"words": 30}}
         await self._post(
             "/api/v1/namespaces", {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": self.namespace}}
         )
         await self.scripts.put("HAMLET: To be or not to be.\n")
         body = {"apiVersion": "scriptmodel.dev/v1alpha1", "kind": "ScriptModel", "metadata": {"name": NAME}}
         await self._post(f"{_SM}/{self.namespace}/scriptmodels", {**body, "spec": spec})
-        first = await self._until("created", lambda found: _ready(found, 1))
+        return await self._until("created", lambda found: _ready(found, 1))
+
+    async def _search(self) -> None:
+        """Search in two rounds, then in three, on another corpus, suspended meanwhile; the search stays to the end."""
+        dropout = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
+        first = await self._create(search={"parameters": [dropout], "numTrials": 3, "algorithm": "halving"})
+        await self._patch({"search": {"numTrials": 5}})
+        await self._until("more trials", lambda found: _ready(found, 2) and found["status"]["search"]["rounds"] == 3)
+        await self._patch({"suspend": True})
+        await self._until("suspended", lambda found: _reason(found, 3) == "Suspended")
+        await self._patch({"suspend": False})
+        await self._until("resumed", lambda found: _ready(found, 4))
+        await self.scripts.put("HAMLET: To be, and then to be no more.\n")
+        await self._check()
+        before = first["status"]["lineage"]["corpus"]["commit"]
+        await self._until(
+            "another corpus",
+            lambda found: _ready(found, 4) and found["status"]["lineage"]["corpus"]["commit"] != before,
+        )
+
+    async def _check(self) -> None:
+        """Request a check of the corpus: that of URLs is not due yet."""
+        requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}
+        await self.kube.request("PATCH", self._path, "requesting a check", requested, _MERGE)
+
+    async def _live(self) -> None:
+        first = await self._create()
         await self._patch({"generation": {"words": 40}})
         await self._until("another generation", lambda found: _ready(found, 2))
         await self._patch({"model": {"preset": "small"}})
         await self._until("another preset", lambda found: _ready(found, 3))
         await self.scripts.put("HAMLET: To be, and then to be no more.\n")
-        requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}  # a check of URLs is not due yet
-        await self.kube.request("PATCH", self._path, "requesting a check", requested, _MERGE)
+        await self._check()
         before = first["status"]["lineage"]["corpus"]["commit"]
         await self._until(
             "another corpus",
@@ -157,7 +185,7 @@ class Life:
     async def _outcome(self) -> Object:
         found = next(iter(await self._objects()))
         pipelines = {}
-        for name in self.names[:2]:
+        for name in self.pipelines:
             request = pps_pb2.InspectPipelineRequest(pipeline=_pipeline(name), details=True)
             info = await self._pps.InspectPipeline(request, timeout=_CALL_SECONDS)
             jobs = self._pps.ListJob(

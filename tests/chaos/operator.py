@@ -10,7 +10,7 @@ killed (SIGKILL) at it and restarted. Each case must end in the same state as th
 pipelines, versions, jobs, commits and milestones among the events, and nothing left after the deletion. Only an
 operator that is killed may lose the events that it has not sent yet; these are counted.
 
-Two lives are tested: a corpus in a ConfigMap, and one on a web server, whose answers get faults, too.
+Three lives are tested: a corpus in a ConfigMap, one on a web server, whose answers get faults, too, and a search.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from tests.integration.cluster import prepare
 
 IMAGE = "chaos:1"
 TRAINER = Path(__file__).parent / "trainer"
-LIVES = ("config-map", "url")
+LIVES = ("config-map", "url", "search")
 BUSY_SECONDS = 2.0
 """The duration of a call without a fault above which the operator may fail for lack of time alone."""
 ATTEMPTS = 3
@@ -140,7 +140,8 @@ async def run_case(world: World, kube: KubeClient, case: Case, wanted: dict[str,
         }
         operator = Operator(["run", *(f"--{name}={value}" for name, value in options.items())], folder / "operator.log")
         calls.kill = operator.kill
-        life = Life(kube, world.localpach.address, namespace, scripts, ended=lambda: operator.died)
+        searches = case.life == "search"
+        life = Life(kube, world.localpach.address, namespace, scripts, searches, ended=lambda: operator.died)
         result = Result(namespace, {}, calls)
         operator.start()
         try:
