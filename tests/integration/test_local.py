@@ -95,6 +95,18 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     assert after["status"]["lineage"]["script"] != before["status"]["lineage"]["script"]
 
 
+def test_a_search_shows_its_runs_and_the_best_model_is_kept(tmp_path: Path, corpus: Path) -> None:
+    state = tmp_path / "state"
+    parameters = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
+    file = write(tmp_path, search={"parameters": parameters, "numTrials": 3, "parallelTrials": 2})
+    done = local("-f", file, "--corpus", corpus, "--keep", state, QUICKLY)
+    assert done.returncode == 0, done.stderr
+    assert "of 3 runs done" in done.stderr
+    search = kept(state)["status"]["search"]
+    assert (search["completed"], search["best"]["trial"]) == ("3/3", "0001")
+    assert (state / "model" / "model.json").exists()
+
+
 def test_a_config_map_in_the_same_file_is_the_corpus_in_any_project(tmp_path: Path) -> None:
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "plays"}, "data": {"a.txt": play()}}
     spec = {"corpus": {"configMap": {"name": "plays"}}, "pachyderm": {"project": "stage"}}

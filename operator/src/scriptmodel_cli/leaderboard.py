@@ -56,7 +56,7 @@ _BEFORE_PARAMETERS = ("trial", "state", "round", "epochs", "perplexity", "value"
 
 def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
     """Sort by a column or parameter, descending after a `-`; without one best first. Raises InputError if unknown."""
-    if not column:
+    if not column or not trials:
         return list(trials)
     named = {header.lower(): field for field, (header, _shown) in _SHOWN.items()}
     known = {**named, **{name.lower(): name for name in (*COLUMNS, *_parameters(trials))}}
