@@ -18,9 +18,9 @@ Outcomes = Mapping[str, float | str]
 """What runs come to, by folder: the value, or the reason of a failure. Else the number of the trial is the value."""
 
 
-def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None) -> World:
+def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None, **changes: Any) -> World:
     """A world with a corpus, not reconciled yet."""
-    world = World(model=scriptmodel(spec), pachyderm=pachyderm or FakePachyderm())
+    world = World(model=scriptmodel(spec, **changes), pachyderm=pachyderm or FakePachyderm())
     world.pachyderm.put(world.corpus, PLAYS)
     return world
 
@@ -136,7 +136,12 @@ def _trained(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[
     else:
         whole = given["share"] == "1"
         record |= {"state": "complete" if whole else "paused", "value": outcome, "perplexity": 10 * outcome}
-        metrics = {"schema": 1, "epochs": [], "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1}}
+        metrics = {
+            "schema": 1,
+            "epochs": [],
+            "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1},
+            "validation": {"digest": "one text", "nats_per_character": outcome},
+        }
         folder = {"checkpoint.npz": f"{name} {given}".encode()}
         if whole:
             folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}

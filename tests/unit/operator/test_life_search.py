@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.pachyderm.errors import PipelineLimitError
 from scriptmodel_operator.pachyderm.values import JobState
+from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search_worlds import (
     HALVING,
     PARAMETERS,
@@ -274,6 +276,42 @@ def test_a_server_without_room_for_the_third_pipeline_is_reported_and_changes_no
     assert world.pachyderm.pipelines[world.train][-1].version == 1
     world.pachyderm.pipeline_limit = 3
     assert search(world) == [3]
+
+
+def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
+    first = search_world(RANDOM, name="shakespeare", uid="uid-2")
+    search(first)
+    world = search_world({"model": {"preset": "test", "from": {"scriptModel": "shakespeare"}}}, first.pachyderm)
+    world.reconcile()
+    finish(world)
+    world.reconcile()
+    assert world.model.status["lineage"]["base"] == {
+        key: value for key, value in first.model.status["lineage"]["model"].items() if key != "branch"
+    }
+
+
+def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:
+    gated = {**RANDOM, "promotion": {"minImprovement": "0.5"}}
+    world = search_world(gated)
+    search(world)
+    script = world.model.status["lineage"]["script"]
+    world.pachyderm.put(world.corpus, MORE)
+    search(world, {"0001": 0.9})
+    assert world.ready == ("True", "HeldBack")
+    assert world.model.status["lineage"]["script"] == script
+    assert world.model.status["promotion"]["figure"] == "0.9000"
+    world.want({"promotion": {"minImprovement": "0.5"}})
+    world.pachyderm.metrics["validation"] = {"digest": "one text", "nats_per_character": 0.8}
+    search(world)
+    assert world.ready == ("True", "HeldBack")
+    assert select(world) in world.pachyderm.pipelines, "its model is that of the script"
+
+
+def test_more_workers_than_the_server_allows_are_reported() -> None:
+    detail = "Pachyderm Community Edition requires an activation key to create pipelines with parallelism more than 8"
+    message = problem_of(PipelineLimitError("creating", detail)).message
+    assert "does not allow so many workers" in message
+    assert "lower spec.search.parallelTrials" in message
 
 
 def test_a_select_job_that_fails_is_reported_with_its_cause() -> None:

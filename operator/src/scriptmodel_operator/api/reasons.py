@@ -103,7 +103,7 @@ class Reason(StrEnum):
     )
     PIPELINE_LIMIT = (
         "PipelineLimit",
-        "The server's pipeline limit does not allow the pipelines of the object: two, three with a search.",
+        "The server's limits do not allow the object's pipelines (two, three with a search), or so many workers.",
     )
     REFUSED = "Refused", "Pachyderm refused a request; the message has its error."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."

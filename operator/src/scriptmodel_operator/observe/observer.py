@@ -162,11 +162,11 @@ class Observer:
         ref, jobs = seen.info.ref, seen.jobs
         complete = ref.project in snapshot.complete_projects
         listed = complete or any(job.version == seen.info.version for job in jobs)
-        if not complete and not any(job.good for job in jobs):  # the last good one may be missing from the list
+        selects = seen.info.spec.input_name == RUNS_INPUT
+        if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
         existing = self._existing(jobs, as_of)
-        selects = seen.info.spec.input_name == RUNS_INPUT
         return replace(seen, jobs=tuple(self._selected(existing) if selects else existing), listed=listed)
 
     def _selected(self, jobs: Iterator[JobInfo]) -> Iterator[JobInfo]:

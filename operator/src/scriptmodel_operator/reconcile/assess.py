@@ -118,7 +118,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     if runs and not view.stopped:
         return Ingesting(stages=stages, source=source, message=starting(view), actions=(*stops, *runs))
-    unused = unused_search(view, settled=stages.first_unfinished is None and not promotion(model, view).held_back)
+    unused = unused_search(model, view, finished=stages.first_unfinished is None)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view), *unused)
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 

@@ -41,12 +41,7 @@ def problem_of(
             reason = Reason.NOT_ALLOWED if lacks_permission(error) else Reason.REFUSED
             return Problem(reason, f"{advice(error)} ({error}){hint}")
         case PipelineLimitError():
-            first_line = error.detail.strip().partition("\n")[0].strip()  # without those about licences for sale
-            return Problem(
-                Reason.PIPELINE_LIMIT,
-                f"the Pachyderm server has no room for two more pipelines, with a search three ({first_line}): "
-                "delete pipelines that nobody needs, or activate an enterprise licence; the object continues then",
-            )
+            return Problem(Reason.PIPELINE_LIMIT, _limit(error))
         case OtherEngineError():
             return Problem(
                 Reason.OTHER_ENGINE,
@@ -57,6 +52,16 @@ def problem_of(
         case RefusedError():
             return _refused(error, name, hint, observing=observing)
     return _retrying(error, name, failures)
+
+
+def _limit(error: PipelineLimitError) -> str:
+    first_line = error.detail.strip().partition("\n")[0].strip()  # without those about licences for sale
+    licence = "or activate an enterprise licence; the object continues then"
+    if "parallelism" in first_line:
+        what = "does not allow so many workers for one pipeline"
+        return f"the Pachyderm server {what} ({first_line}): lower spec.search.parallelTrials, {licence}"
+    what = "has no room for two more pipelines, with a search three"
+    return f"the Pachyderm server {what} ({first_line}): delete pipelines that nobody needs, {licence}"
 
 
 def _retrying(error: PachydermError, name: str, failures: int) -> Problem:

@@ -13,6 +13,7 @@ from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, Run
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, PutRuns
 from scriptmodel_operator.reconcile.blockers import own_repo
+from scriptmodel_operator.reconcile.promotion import promotion
 
 
 def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
@@ -78,13 +79,14 @@ def _identity(given: RunInput) -> tuple[object, int]:
     return dict(given.parameters), given.seed
 
 
-def unused_search(view: ModelView, *, settled: bool) -> tuple[Action, ...]:
+def unused_search(model: ScriptModel, view: ModelView, *, finished: bool) -> tuple[Action, ...]:
     """Delete the pipeline and the repo of a search that the spec no longer has, once nothing reads them.
 
-    The last model of the search stays until the object is `settled`: until another one has written the script.
+    The last model of the search stays until another one has `finished` and is promoted.
     """
-    if view.refs.searches:
+    if view.refs.searches or not (view.select or view.owned_trials):
         return ()
+    settled = finished and not promotion(model, view).held_back
     select, trials, generate = view.select, view.owned_trials, view.generate
     read = bool(view.readers) or (
         generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
