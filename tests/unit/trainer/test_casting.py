@@ -77,7 +77,9 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
 def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capitalises_no_word_of_prose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    vocabulary = with_names((*WORDS, "EVA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA"))
+    vocabulary = with_names(
+        (*WORDS, "EVA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA")
+    )
     network = AnyNetwork(
         vocabulary,
         {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.CLOSE_BRACKET: -3, tokens.EOS: 2, "to": 2, "MIRA": 1},

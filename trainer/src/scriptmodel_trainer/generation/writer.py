@@ -243,7 +243,8 @@ class Writer:
                 logits[self._small] = -np.inf
             logits[page.strangers] = -np.inf
             if page.addresses and page.speaker is not None:
-                logits[self._named(set(name_parts(self._vocabulary.words[page.speaker])) - self._shared)] = -np.inf
+                own = set(name_parts(self._vocabulary.words[page.speaker]))
+                logits[self._named(own - self._shared if len(own) > 1 else own)] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
