@@ -78,7 +78,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vocabulary = with_names(
-        (*WORDS, "EVA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA")
+        (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Mrs.", "to", "The"), ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA")
     )
     network = AnyNetwork(
         vocabulary,

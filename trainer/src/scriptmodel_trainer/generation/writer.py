@@ -30,6 +30,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # sub-words
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket is open
+_CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET)
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
 
@@ -216,11 +217,11 @@ class Writer:
         allowed = self._grammar.allowed(page.position)
         if page.pieces >= _LONGEST_WORD:
             allowed -= {Kind.CONTINUATION}
-        if page.aside >= _LONGEST_ASIDE and Kind.CLOSE_BRACKET in allowed:
-            allowed &= {Kind.CLOSE_BRACKET, Kind.CONTINUATION}
-        if page.left > 16:
-            return allowed
-        return frozenset(kind for kind in allowed if self._affordable(page, kind))
+        if page.left <= 16:
+            allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
+        if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
+            return allowed & {*_CLOSERS, Kind.CONTINUATION}
+        return allowed
 
     def _affordable(self, page: Page, kind: Kind) -> bool:
         after = self._grammar.advance(page.position, kind)
@@ -236,7 +237,8 @@ class Writer:
         if page.names and page.position.place in (Place.NAME, Place.NAMED):
             logits = page.logits + self._only(page.names)
         else:
-            logits = page.logits + self._mask(self._contracted(page, self._allowed(page)))
+            allowed = self._mask(self._contracted(page, self._allowed(page)))
+            logits = page.logits + allowed
             if not page.begins_line and page.position.sentence and page.position.last in _WITHIN:
                 logits[self._openings] = -np.inf
             if page.needs_capital:
@@ -247,6 +249,8 @@ class Writer:
                 logits[self._named(own - self._shared if len(own) > 1 else own)] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
+            if logits.max() == -np.inf:  # none of the words that fit is known
+                logits = page.logits + allowed
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
         penalise(logits, recent[self._penalised[recent]], sampling)
         if in_name and page.speaker is not None and self._changes_speakers and page.names.keys() != {page.speaker}:
