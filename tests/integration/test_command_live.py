@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.paths import OPERATOR_ENV
 from dev.processes import free_port
 from dev.stack import Localpach, Operator
 from tests.integration.cluster import Cluster, condition, manifest
+from tests.integration.command import Command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
 pytestmark = pytest.mark.timeout(900)  # a whole training, with the program started a dozen times beside it
 EPOCHS = 100
 """A fast machine needs seconds for them, so that a command that polls each second shows some."""
-
-
-class Command:
-    """The program in one namespace, with one pachd."""
-
-    def __init__(self, cluster: Cluster, pachd: str) -> None:
-        self._words = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "-n", cluster.namespace, "--pachd", pachd]
-        self._env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
-
-    def __call__(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
-        words = [*self._words, *map(str, args)]
-        return subprocess.run(words, env=self._env, capture_output=True, text=True, check=False)
-
-    def start(self, *args: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*self._words, *args], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
 
 
 @pytest.fixture

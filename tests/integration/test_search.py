@@ -5,13 +5,16 @@ The trainer learns nothing but in the last test: the value of a run is its numbe
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2
 
-from dev.stack import Operator
-from tests.integration.cluster import QUICK_IMAGE, Cluster, is_ready
+from dev.stack import Localpach, Operator
+from tests.integration.cluster import QUICK_IMAGE, Cluster, is_ready, manifest
+from tests.integration.command import Command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -32,7 +35,7 @@ def trained(pachyderm: Pachyderm, found: dict[str, Any]) -> list[int]:
 
 
 def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
-    cluster: Cluster, pachyderm: Pachyderm, operator: Operator
+    cluster: Cluster, pachyderm: Pachyderm, localpach: Localpach, operator: Operator, tmp_path: Path
 ) -> None:
     corpus = pachyderm.corpus({"/hamlet.txt": play()})
     cluster.apply("halves", searching(corpus, algorithm="halving", numTrials=16, parallelTrials=2))
@@ -48,9 +51,17 @@ def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
     assert len([job for job in pachyderm.jobs(generate) if job.data_processed]) == 1, "it writes once"
     cluster.apply("more", searching(corpus, numTrials=3))
     cluster.ready("more", MORE_SECONDS)
+    command, file = Command(cluster, localpach.address), tmp_path / "more.yaml"
+    file.write_text(json.dumps(manifest("more", searching(corpus, numTrials=7))))
+    planned = command("plan", "-f", file)
+    assert (planned.returncode, "+ train 4 new trials\n    trial 4 " in planned.stdout) == (1, True), planned.stderr
     cluster.apply("more", searching(corpus, numTrials=7))
     grown = cluster.wait_for("more", lambda each: is_ready(each) and each["status"]["search"]["completed"] == "7/7", 90)
     assert trained(pachyderm, grown) == [3, 4]
+    shown = json.loads(command("search", "more", "-o", "json", "--sort", "-trial").stdout)["trials"]
+    assert [(each["trial"], each["state"]) for each in shown] == [(number, "complete") for number in range(7, 0, -1)]
+    watched = command("search", "halves", "-w")
+    assert (watched.returncode, "halving, round 4 of 4: 2 complete, 14 paused" in watched.stdout) == (0, True)
     for name in ("halves", "more"):
         cluster.kubectl("delete", "sm", name, "--wait=false")
         cluster.gone(name)
