@@ -3,12 +3,14 @@
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
     python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters] [testing]
+    python -m tests.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 # A product of a matrix and a vector gains nothing from threads; TensorFlow has its own. Before NumPy is loaded.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -123,4 +125,8 @@ def run_on_text(parts: list[str], options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["record"]:
+        from tests.bench.trainer import record
+
+        sys.exit(record.main(sys.argv[2:]))
     main()
