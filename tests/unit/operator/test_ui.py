@@ -306,12 +306,19 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
             "/model.json": json.dumps({"preset": "test", "parameters": {"dropout": dropout}}).encode(),
         }
     line = "[ ARYA ]: An older line .\n"
-    world.pachyderm.files[world.generate.output, old] = {"/new_script.txt": line.encode() * 99}
+    record = {"samples": [{"file": "new_script.txt", "score": {"verdict": "a loop"}}]}
+    world.pachyderm.files[world.generate.output, old] = {
+        "/new_script.txt": line.encode() * 99,
+        "/generation.json": json.dumps(record).encode(),
+    }
     async with browsing(world) as browser:
         assert f"/compare?a=ml/thrones&amp;b=ml/thrones@{old}" in await browser.page(MODEL, old[:8])
         page = await browser.page(f"/compare?a=ml/thrones&b=ml/thrones@{old}", "You know nothing .")
         assert page.count("An older line .") == 99
         assert "<td>0.25</td><td>0.125</td>" in page
+        assert "<td>a loop</td>" in page
+        both = await (await browser.get(f"/compare?a=ml/thrones@{old}&b=ml/thrones@{new}")).text()
+        assert both.count('<option value="ml/thrones@') == 4
         assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page
 
 

@@ -187,7 +187,8 @@ class TwoModels(Page):
     async def values(self) -> dict[str, Any]:
         objects = self.visitor.feed.objects
         sides = [side for key in self.keys if (side := await self._side(key))]
-        history = (f"{key}@{entry['modelCommit']}" for key in self.keys for entry in self._history(key))
+        named = {key.partition("@")[0] for key in self.keys}
+        history = (f"{key}@{entry['modelCommit']}" for key in named for entry in self._history(key))
         rows = _settings(sides) if sides else []
         values: dict[str, Any] = {"sides": sides, "keys": self.keys, "rows": rows, "chart": None}
         values["changed"] = sum(row[1] != row[-1] for row in rows)
@@ -213,9 +214,12 @@ class TwoModels(Page):
         if entry:  # all commits that a push to the corpus leads to have one id
             place, script = (where and Place(where.repo, commit) for where in (place, script))
             excerpt = ""
-        curve = await reads.answer(lambda: curve_at(reads.gateway, place if entry else None, parsed(found)))
+        trained = place if entry or found["spec"].get("search") else None
+        curve = await reads.answer(lambda: curve_at(reads.gateway, trained, parsed(found)))
         used = await reads.answer(lambda: trained_with(reads.gateway, place) if place else {})
-        sheets = await sheets_of(reads, script, 1, excerpt) if script else {"sheets": [], "error": "No script yet."}
+        sheets: dict[str, Any] = {"sheets": [], "error": "No script yet."}
+        if script:
+            sheets = await sheets_of(reads, script, 1, excerpt)
         perplexity = m["training"].get("perplexity") or {}
         return sheets | {
             "name": f"{m['name']} ({short_id(commit)})" if entry else m["name"],
@@ -225,7 +229,7 @@ class TwoModels(Page):
             "spec": {} if entry else views.settings_of(found["spec"]),
             "used": views.settings_of(used.value, "trained") if used.value else {},
             "figures": entry or {"perplexity": perplexity.get("best"), "testPerplexity": perplexity.get("test")},
-            "score": {} if entry else m["script"].get("score") or {},
+            "verdict": next((each["sample"].verdict for each in sheets["sheets"]), ""),
         }
 
 
