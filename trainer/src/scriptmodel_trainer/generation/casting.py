@@ -20,7 +20,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
 _MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
-_FEW = 3  # plays that have a name in common; of a few plays a quarter
+_FEW = 3  # plays that have a name in common; of a few plays a third
 _DRAW = 0xCA57  # casts are drawn apart from words
 
 
@@ -71,7 +71,7 @@ def plays_of(
     """
     plays, found = [], found[:_MOST_PLAYS]
     used = Counter(itertools.chain.from_iterable(facts.capitalised for facts in found))
-    few = min(_FEW, max(1, len(found) // 4)) if len(found) > 1 else 0
+    few = min(_FEW, max(1, len(found) // 3)) if len(found) > 1 else 0
     for facts in found:
         speakers = one_form(name for name in facts.speakers if name in known)
         name = f"{facts.file}: {facts.title}" if facts.title else facts.file
