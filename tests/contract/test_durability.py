@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
@@ -31,6 +32,33 @@ def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_kills_lose_no_acknowledged_writes(tmp_path: Path) -> None:
     torture(tmp_path / "root", SAMPLE_KILLS, run_seed())
+
+
+def test_a_backup_of_a_running_server_is_what_another_start_restores(tmp_path: Path) -> None:
+    root, archive = tmp_path / "root", tmp_path / "backup.tar"
+
+    def run(command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+        words = [sys.executable, "-m", "localpach.cli", command, "--root", str(root)]
+        return subprocess.run(words, check=False, timeout=120, stderr=subprocess.PIPE, **streams)
+
+    with serving(root) as server:
+        client = Client(server.address)
+        client.create_repo("corpus")
+        known = client.put("corpus", {"/small": b"s", "/large": b"l" * LARGE})
+        with archive.open("wb") as target:
+            assert run("backup", stdout=target).stderr == b"backed up 2 contents\n"
+        client.put("corpus", {"/later": b"later", "/large": b"L" * LARGE})
+        with archive.open("rb") as source:
+            assert b"restart localpach" in run("restore", stdin=source, stdout=subprocess.PIPE).stdout
+        assert client.read("corpus", "/later") == b"later", "it is served until it is restarted"
+    with serving(root) as server:
+        client = Client(server.address)
+        assert client.head("corpus") == known
+        assert (client.paths("corpus"), client.read("corpus", "/large")) == (["/large", "/small"], b"l" * LARGE)
+    archive.write_bytes(archive.read_bytes()[:100_000])
+    with archive.open("rb") as source:
+        refused = run("restore", stdin=source)
+    assert (refused.returncode, b"nothing was restored" in refused.stderr) == (1, True)
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path: Path) -> None:

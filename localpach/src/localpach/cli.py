@@ -241,6 +241,58 @@ def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
     click.echo("no damage found")
 
 
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    required=True,
+    help="Root folder of a localpach, which may be running.",
+)
+
+
+@main.command()
+@_ROOT
+def backup(root: Path) -> None:
+    """Write a backup of the store to standard output, as a tar archive. The server may be running.
+
+    The backup holds the values of secrets: protect it.
+    """
+    from localpach.store.backup import backup as write  # noqa: PLC0415  # --help stays fast
+    from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
+
+    if sys.stdout.isatty():
+        raise click.UsageError("this would print an archive: redirect the output, for instance to backup.tar")
+    try:
+        count = write(root, sys.stdout.buffer)
+    except (DamagedStoreError, OSError, sqlite3.Error) as error:
+        _fail(FAILED, f"no backup was made: {error}")
+    click.echo(f"backed up {count} contents", err=True)
+
+
+@main.command()
+@_ROOT
+def restore(root: Path) -> None:
+    """Replace the store by the backup on standard input. A running server continues until it is restarted.
+
+    What was written since the backup is lost.
+    """
+    from localpach.server import AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
+    from localpach.store.backup import install  # noqa: PLC0415  # likewise
+    from localpach.store.backup import restore as read  # noqa: PLC0415  # likewise
+    from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise
+
+    try:
+        read(root, sys.stdin.buffer)
+    except (DamagedStoreError, OSError, sqlite3.Error) as error:
+        _fail(FAILED, f"nothing was restored: {error}")
+    try:
+        with lock_root(root):
+            install(root)
+    except AlreadyServedError:
+        click.echo("the backup is complete: restart localpach, which starts with it")
+    else:
+        click.echo("restored")
+
+
 def _serve(settings: Settings, *, quiet: bool) -> None:
     from localpach.server import AddressError, AlreadyServedError, Server  # noqa: PLC0415  # --help stays fast
     from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise

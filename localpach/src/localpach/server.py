@@ -34,6 +34,7 @@ from localpach.pps.master import Master
 from localpach.pps.runner import Machine, ProcessWorkers
 from localpach.pps.validation import MAX_PARALLELISM, Limits
 from localpach.run.isolation import Isolation, detect
+from localpach.store.backup import install
 from localpach.store.checking import require_intact
 from localpach.store.opening import open_store
 from localpach.transactions import Transactions
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims")
+STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims", "restored")
 # Commands of jobs that run at the same time.
 PROCESSES = 32
 # Each waiting call occupies a thread; threads are created on demand.
@@ -66,6 +67,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
+        install(settings.root)
         self.db, self.contents = open_store(settings.root, fsync=settings.fsync)
         require_intact(self.db, self.contents)
         self.isolation = settings.isolation or (Isolation.REPLACE if settings.pods else detect())

@@ -61,7 +61,9 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
             return
         given = next((str(value) for name, value in context.invocation_metadata() if name == AUTHN_HEADER), "")
         if not given:
-            raise UnauthenticatedError("no authentication token (localpach has a --token-file)")
+            raise UnauthenticatedError(
+                "no authentication token (localpach needs that of its --token-file, except through a port-forward)"
+            )
         expected = self._token_file.read_text(encoding="utf-8").strip()
         if not hmac.compare_digest(given.encode(), expected.encode()):
             raise UnauthenticatedError("provided auth token is corrupted or has expired (see localpach's --token-file)")

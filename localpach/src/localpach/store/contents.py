@@ -27,13 +27,14 @@ PENDING_LIMIT = 4 * 1024 * 1024
 READ_SIZE = 1024 * 1024
 CACHED_HASHES = 10_000
 CONTENTS = "contents.db"
+OBJECTS = "objects"
 
 
 class Contents:
     """The content store in one folder."""
 
     def __init__(self, root: Path, *, fsync: bool = False) -> None:
-        self._objects = root / "objects"
+        self._objects = root / OBJECTS
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(exist_ok=True)
@@ -172,8 +173,7 @@ class Contents:
             return None
 
     def _path(self, digest: bytes) -> Path:
-        text = digest.hex()
-        return self._objects / text[:2] / text
+        return part_path(self._objects, digest)
 
     def _read_part(self, digest: bytes, size: int, offset: int) -> Iterator[bytes]:
         if size <= SMALL:
@@ -245,6 +245,12 @@ class Contents:
 
     def _is_leased(self, digest: bytes) -> bool:
         return digest in self._leased or digest in self._released_during_collection
+
+
+def part_path(objects: Path, digest: bytes) -> Path:
+    """Return the path of a large part below the folder of all."""
+    text = digest.hex()
+    return objects / text[:2] / text
 
 
 def _sync_folder(folder: Path) -> None:
