@@ -32,7 +32,7 @@ _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
-_TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a word comes; the fewest of them
+_TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
 class Start(IntEnum):
@@ -126,14 +126,14 @@ def is_small(token: str) -> bool:
 
 def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
     """Yield the markers and the titles after which hardly a word begins with a small letter."""
-    word = np.array([token not in MARKERS and token not in PUNCTUATION and token[0] != "'" for token in lexicon])
     small = np.array([token not in MARKERS and is_small(token) for token in lexicon])
+    large = np.array([token[0].isupper() for token in lexicon])
     before, after, size = train[:-1], train[1:], len(lexicon)
-    counts, words, smalls = (
-        np.bincount(before, weights, size) for weights in (np.ones(len(after)), word[after], small[after])
+    counts, larges, smalls = (
+        np.bincount(before, weights, size) for weights in (np.ones(len(after)), large[after], small[after])
     )
     starts = np.array([token in _STARTS for token in lexicon])
-    titles = word & (counts >= _TIMES) & (words >= _TITLED * counts)
+    titles = np.array([token not in MARKERS for token in lexicon]) & (counts >= _TIMES) & (larges >= _TITLED * counts)
     for number in np.flatnonzero((starts | titles) & (counts > 0) & (smalls <= _MISPRINTS * counts)).tolist():
         yield lexicon[number]
 
