@@ -307,6 +307,24 @@ def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:
     assert select(world) in world.pachyderm.pipelines, "its model is that of the script"
 
 
+def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> None:
+    world = search_world(HALVING)
+    search(world)
+    repo = trials(world).repo
+    world.pachyderm._drop_repo(repo)
+    world.pachyderm.advance(10)
+    world.written()
+    world.reconcile()
+    assert world.written() == [
+        f"create repo {repo.name}",
+        f"copy {world.train.name} to {repo.name}",
+        f"update {world.train.name}",
+    ]
+    assert world.pachyderm.reprocessed[world.train]
+    search(world)
+    assert world.ready == ("True", "Generated")
+
+
 def test_more_workers_than_the_server_allows_are_reported() -> None:
     detail = "Pachyderm Community Edition requires an activation key to create pipelines with parallelism more than 8"
     message = problem_of(PipelineLimitError("creating", detail)).message

@@ -39,6 +39,7 @@ from scriptmodel_operator.pachyderm.values import (
     JobState,
     PipelineInfo,
     PipelineRef,
+    RepoInfo,
     RepoRef,
 )
 
@@ -327,11 +328,15 @@ class Observer:
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
-    """Return whether Pachyderm starts the pipeline for new data. It does not once the input repo was deleted.
+    """Return whether Pachyderm starts the pipeline for new data. It does not once an input repo was deleted.
 
-    A pipeline is created or updated only while its input repo exists, so a younger repo is a new one.
+    A pipeline is created or updated only while its input repos exist, so a younger repo is a new one.
     """
-    repo = snapshot.repos.get(train.spec.input_branch.repo)
+    inputs = (train.spec.input_branch, train.spec.trials_branch)
+    return all(_is_older(snapshot.repos.get(branch.repo), train, now) for branch in inputs if branch)
+
+
+def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool:
     if repo is None:
         return False
     if repo.created is None or train.created is None:

@@ -97,7 +97,8 @@ class CorpusView:
     maker: PipelineRef | None = None
     """The pipeline that writes it, if any; most corpora are put by people."""
     untied: bool = False
-    """Whether the repo was deleted since the train pipeline was created: Pachyderm no longer starts that pipeline."""
+    """Whether the repo, or that of a search, was deleted since the train pipeline was created: Pachyderm no longer
+    starts that pipeline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
     if train is not None and train.kind is ChangeKind.RESHAPE and is_continued(view, train.apply.spec):
         train = PipelineChange(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
     if train is None and view.train and view.corpus and view.corpus.untied:
-        why = "its corpus repo was deleted and created again"
+        why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
     patch = desired.train.spec.pod_patch
     if (
