@@ -200,6 +200,10 @@ bench-operator: env ## Compare the operator with a plain loop and naive kopf (OB
 bench-pages: env ## Time the first paint of 500 objects beside 5, and watch memory under changes (OBJECTS=500, SECONDS=60)
 	$(OPERATOR)/bin/python -m tests.bench.pages --objects $(or $(OBJECTS),500) --seconds $(or $(SECONDS),60)
 
+.PHONY: bench-search
+bench-search: env ## Measure what a search costs besides its trainings (TRIALS=200, PARALLEL=8)
+	$(OPERATOR)/bin/python -m tests.bench.search --trials $(or $(TRIALS),200) --parallel $(or $(PARALLEL),8)
+
 .PHONY: bench-serve
 bench-serve: env ## Time `serve`: first words and words a second, for 1 and 16 clients (MODEL=folder)
 	$(TRAINER)/bin/python -m tests.bench.trainer.serving $(MODEL)
