@@ -15,20 +15,18 @@ from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Provenance, Results
+from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.searches import Searches
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
-from scriptmodel_operator.observe.trials import Place
 from scriptmodel_operator.observe.view import (
     BaseView,
     CorpusView,
-    ModelCommits,
     ModelView,
     OwnedRepo,
     PipelineView,
     QueueView,
-    WrittenScript,
 )
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
@@ -40,7 +38,6 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineInfo,
     PipelineRef,
     RepoInfo,
-    RepoRef,
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
@@ -115,6 +112,7 @@ class Observer:
         found = replace(found, train=train, select=select, generate=generate)
         maker, reported = found.maker, train.reported if train else None
         good = maker.last_good if maker else None
+        made = Lineages(self._results, refs, snapshot)
         owned = self._owned_corpus(model, refs, found.owned_corpus)
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
@@ -132,22 +130,18 @@ class Observer:
             training_log=self._log(reported),
             selection_log=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
             generation_log=self._log(writer),
-            reported_commits=self._commits(refs, reported, snapshot),
-            model_read=self._model_read(refs, writer),
-            good_model=self._commits(refs, good, snapshot),
+            reported_commits=made.reported(reported),
+            model_read=made.model_read(writer),
+            good_model=made.reported(good),
             metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-            newest_script=self._script(refs, written.ref.id, snapshot) if written else None,
-            kept_script=self._kept_script(model, refs, written, snapshot, repos),
+            newest_script=made.script(written.ref.id) if written else None,
+            kept_script=made.kept_script(model, written, repos),
         )
         base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-
-        def commits(job: JobInfo) -> ModelCommits:
-            return self._made_from(refs, (job.ref.pipeline.output, job.ref.id), snapshot)
-
-        return replace(observed, search=self._searches.view(model, observed, commits))
+        return replace(observed, search=self._searches.view(model, observed, made.read_by))
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         """Return the train pipeline of another ScriptModel, whose model is a base."""
@@ -267,65 +261,6 @@ class Observer:
             return self.logs.running(job.ref)
         return self.logs.ended(job.ref) if job.state in _LOGS_REPORTED else self.logs.followed(job.ref)
 
-    def _commits(self, refs: References, job: JobInfo | None, snapshot: Snapshot) -> ModelCommits | None:
-        if job is None:
-            return None
-        made = self._made_from(refs, (job.ref.pipeline.output, job.ref.id), snapshot)
-        if made.corpus is None or made.corpus_repo is None:
-            return made
-        return replace(made, corpus_info=self._results.commit(made.corpus_repo, made.corpus))
-
-    def _made_from(self, refs: References, place: Place, snapshot: Snapshot) -> ModelCommits:
-        """Return what a model was made from: a corpus, and the base model or the runs of a search if there are any."""
-        provenance = self._results.provenance(*place)
-        trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
-        if trained is not None:  # it was selected from a search
-            return replace(self._made_from(refs, trained, snapshot), model=place[1], repo=place[0])
-        known = (refs.own_base, refs.own_trials)
-        source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
-        found = ModelCommits(place[1], place[0], place[1])
-        if source:
-            found = replace(found, corpus=source[1], corpus_repo=source[0])
-        found = replace(found, trials=next((commit for repo, commit in provenance if repo == refs.own_trials), ""))
-        own = snapshot.repos.get(refs.own_base)
-        copies = own.branches if own else ()
-        bases = (self._results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
-        return replace(found, base=next(bases, ""))
-
-    def _model_of(self, refs: References, commit: str) -> Place | None:
-        """Return the model that a commit of the generate pipeline was made from."""
-        return _preferred(self._results.provenance(refs.generate.output, commit), refs.model.repo)
-
-    def _model_read(self, refs: References, writer: JobInfo | None) -> str | None:
-        """Return the commit that a generate job reads; None where that is no model of the present spec."""
-        found = self._model_of(refs, writer.ref.id) if writer else None
-        return found[1] if found and found[0] == refs.model.repo else None
-
-    def _script(self, refs: References, commit: str, snapshot: Snapshot) -> WrittenScript | None:
-        """Return a script with its model and the metrics of that model."""
-        model = self._model_of(refs, commit)
-        if model is None:
-            return None
-        script, metrics = self._results.script(refs.generate.output, commit), self._results.metrics(*model)
-        return WrittenScript(commit, script, self._made_from(refs, model, snapshot), metrics)
-
-    def _kept_script(
-        self,
-        model: ScriptModel,
-        refs: References,
-        newest: JobInfo | None,
-        snapshot: Snapshot,
-        as_of: object,
-    ) -> WrittenScript | None:
-        """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
-        known, output = model.previous.lineage.script, refs.generate.output
-        commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
-        if not commit or newest is None or commit == newest.ref.id:
-            return None
-        exists = self._results.has(output, commit, as_of)
-        kept = self._script(refs, commit, snapshot) if exists else None
-        return kept if kept and kept.has_text else None
-
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
     """Return whether Pachyderm starts the pipeline for new data. It does not once an input repo was deleted.
@@ -355,8 +290,3 @@ def _queue(train: PipelineView | None) -> QueueView | None:
     if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
     return QueueView(name)
-
-
-def _preferred(provenance: Provenance, repo: RepoRef) -> tuple[RepoRef, str] | None:
-    """Return the commit in `repo`; for a pipeline that once read another repo, the commit in that one."""
-    return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))

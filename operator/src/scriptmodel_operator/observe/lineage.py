@@ -1,0 +1,86 @@
+"""Finds out what models and scripts were made from, by the provenance of their commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.observe.results import Provenance, Results
+from scriptmodel_operator.observe.snapshot import Snapshot
+from scriptmodel_operator.observe.trials import Place
+from scriptmodel_operator.observe.view import ModelCommits, WrittenScript
+from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
+
+
+@dataclass(frozen=True, slots=True)
+class Lineages:
+    """The lineages of one object. Blocking; raises PachydermError where a read fails."""
+
+    results: Results
+    refs: References
+    snapshot: Snapshot
+
+    def read_by(self, job: JobInfo) -> ModelCommits:
+        """Return what a job that makes models reads."""
+        return self.of_model((job.ref.pipeline.output, job.ref.id))
+
+    def reported(self, job: JobInfo | None) -> ModelCommits | None:
+        """Return what a job that makes models reads, with the commit of the corpus."""
+        made = self.read_by(job) if job else None
+        if made is None or made.corpus is None or made.corpus_repo is None:
+            return made
+        return replace(made, corpus_info=self.results.commit(made.corpus_repo, made.corpus))
+
+    def of_model(self, place: Place) -> ModelCommits:
+        """Return what a model was made from: a corpus, and the base model or the runs of a search if there are any."""
+        refs, provenance = self.refs, self.results.provenance(*place)
+        trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
+        if trained is not None:  # it was selected from a search
+            return replace(self.of_model(trained), model=place[1], repo=place[0])
+        known = (refs.own_base, refs.own_trials)
+        source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
+        own = self.snapshot.repos.get(refs.own_base)
+        copies = own.branches if own else ()
+        bases = (self.results.branch(*pair, copies) for pair in provenance if pair[0] == refs.own_base)
+        return ModelCommits(
+            model=place[1],
+            repo=place[0],
+            trained=place[1],
+            corpus=source[1] if source else None,
+            corpus_repo=source[0] if source else None,
+            base=next(bases, ""),
+            trials=next((commit for repo, commit in provenance if repo == refs.own_trials), ""),
+        )
+
+    def model_read(self, writer: JobInfo | None) -> str | None:
+        """Return the commit that a generate job reads; None where that is no model of the present spec."""
+        found = self._model_of(writer.ref.id) if writer else None
+        return found[1] if found and found[0] == self.refs.model.repo else None
+
+    def script(self, commit: str) -> WrittenScript | None:
+        """Return a script with its model and the metrics of that model."""
+        model, output = self._model_of(commit), self.refs.generate.output
+        if model is None:
+            return None
+        return WrittenScript(
+            commit, self.results.script(output, commit), self.of_model(model), self.results.metrics(*model)
+        )
+
+    def kept_script(self, model: ScriptModel, newest: JobInfo | None, as_of: object) -> WrittenScript | None:
+        """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
+        known, output = model.previous.lineage.script, self.refs.generate.output
+        commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
+        if not commit or newest is None or commit == newest.ref.id:
+            return None
+        kept = self.script(commit) if self.results.has(output, commit, as_of) else None
+        return kept if kept and kept.has_text else None
+
+    def _model_of(self, commit: str) -> Place | None:
+        """Return the model that a commit of the generate pipeline was made from."""
+        return _preferred(self.results.provenance(self.refs.generate.output, commit), self.refs.model.repo)
+
+
+def _preferred(provenance: Provenance, repo: RepoRef) -> Place | None:
+    """Return the commit in `repo`; for a pipeline that once read another repo, the commit in that one."""
+    return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))
