@@ -20,11 +20,10 @@ _REREAD_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model in memory, what writes with it, and the sections of its report."""
+    """A model in memory, and what writes with it."""
 
     model: TrainedModel
     completions: Completions
-    sections: str
 
 
 class Folder:
@@ -36,6 +35,7 @@ class Folder:
         self._version = ""
         self._loading = asyncio.Lock()
         self._run: tuple[object, Run | None] = (None, None)
+        self._sections: tuple[object, str] = (None, "")
 
     @property
     def trained(self) -> bool:
@@ -59,6 +59,15 @@ class Folder:
                 self._version = version
             return self._loaded
 
+    async def sections(self) -> str:
+        """Return the sections of the report, for which the model writes. Raises BadInputError as `load` does."""
+        loaded = await self.load()
+        async with self._loading:
+            if loaded is not self._sections[0]:
+                text = await asyncio.to_thread(render_report, loaded.model, "sections.html", read_runs(self.folder))
+                self._sections = (loaded, text)
+            return self._sections[1]
+
     def close(self) -> None:
         """Stop writing with the model."""
         if self._loaded is not None:
@@ -68,7 +77,7 @@ class Folder:
     def _load(self) -> Loaded:
         model = artifacts.load_model(self.folder, judged=True)
         completions = Completions(self.name, artifacts.content_digest(self.folder), model, Limits())
-        return Loaded(model, completions, render_report(model, "sections.html", read_runs(self.folder)))
+        return Loaded(model, completions)
 
 
 def name_of(folder: Path) -> str:

@@ -79,7 +79,7 @@ class Pages:
         sections, problem = "", ""
         if here.trained:
             try:
-                sections = (await here.load()).sections
+                sections = await here.sections()
             except TrainerError as error:
                 problem = error.line()
         run = await here.run()
