@@ -14,7 +14,6 @@ from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset
 from tests.integration.cluster import Cluster
-from tests.integration.specs import searching
 
 NO_SUCH_PACHD = {"SCRIPTMODEL_PACHD": ""}
 
@@ -55,6 +54,7 @@ def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_p
         (["status", "lnog"], "(did you mean long?)"),
         (["script", "long"], "set --pachd or SCRIPTMODEL_PACHD"),
         (["logs", "long"], "set --pachd or SCRIPTMODEL_PACHD"),
+        (["search", "long"], "long has no spec.search: see `scriptmodel status long`"),
         (["wait", "long", "--timeout", "0"], "is not ready after 0 s"),
     ):
         done = scriptmodel(cluster, *args)
@@ -68,22 +68,6 @@ def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_p
         check=False,
     )
     assert missing.stderr == f"Error: kubeconfig {tmp_path / 'none'} does not exist\n"
-
-
-def test_without_pachyderm_the_best_trials_of_the_status_are_shown(
-    cluster: Cluster, shared_operator_paused: None
-) -> None:
-    cluster.apply("searched", {**searching(), "suspend": True})
-    top = {"trial": "0007", "state": "complete", "perplexity": "88.1", "epochs": 3, "parameters": {"dropout": "0.3"}}
-    patch = json.dumps({"status": {"search": {"algorithm": "random", "trials": {"total": 8}, "top": [top]}}})
-    cluster.kubectl("patch", "sm", "searched", "--subresource=status", "--type=merge", "-p", patch)
-    done = scriptmodel(cluster, "search", "searched", "-o", "csv", "--sort", "dropout")
-    assert done.stdout.splitlines()[1] == "0007,complete,,3,,88.1,,0.3,,,"
-    assert done.stderr == "the ten best trials are shown: the address of pachd is not known (--pachd)\n"
-    wrong = scriptmodel(cluster, "search", "searched", "--sort", "beauty")
-    assert (wrong.returncode, "no column 'beauty': sort by trial, state" in wrong.stderr) == (2, True)
-    with_status(cluster, "single")
-    assert "single has no spec.search" in scriptmodel(cluster, "search", "single").stderr
 
 
 def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_operator_paused: None) -> None:

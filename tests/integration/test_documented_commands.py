@@ -106,6 +106,8 @@ RULES = [
     Here(r"scriptmodel push .*", option="--replace"),
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
     Here(r"scriptmodel local -f thrones.yaml .*"),
+    Elsewhere(r"scriptmodel local -f search.yaml .*", "trains eight models; test_local.py has a smaller search"),
+    Elsewhere(r"scriptmodel search .*", "the ScriptModel of these pages has no search; test_search.py has one"),
     Here(r"scriptmodel why \S+"),
     Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
     Here(r"scriptmodel ui", option="--no-browser", lasts=True),

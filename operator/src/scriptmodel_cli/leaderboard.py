@@ -122,7 +122,7 @@ def progress_of(search: Mapping[str, Any], counts: Mapping[str, int]) -> str:
     if not states:
         return "The search has no trials yet."
     in_round = f", round {search['round']} of {search['rounds']}" if search.get("rounds", 1) > 1 else ""
-    time = f"{format_duration(search['seconds'])} of training so far" if search.get("seconds") else ""
+    time = f"{format_duration(search['seconds'])} of training" if search.get("seconds") else ""
     to_go = f"{format_duration(search['etaSeconds'])} to go" if search.get("etaSeconds") else ""
     gpu = f"{search['gpuSeconds']} GPU-seconds" if search.get("gpuSeconds") else ""
     return f"{search['algorithm']}{in_round}: {'; '.join(filter(None, (states, time, to_go, gpu)))}"

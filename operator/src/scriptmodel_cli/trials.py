@@ -1,7 +1,8 @@
-"""Reads all trials of a search from Pachyderm; status has the ten best only."""
+"""Reads all trials of a search from Pachyderm; the status has the ten best only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,22 +12,51 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
+from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.searching import search_progress
 
 
 def trials_of(gateway: Gateway, model: ScriptModel) -> dict[str, Any]:
-    """Return how far the search of an object is, and its trials, best first. Raises PachydermError if a read fails."""
-    observer = Observer(gateway, "")
-    observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
-    view = observer.view(model, take_snapshot(gateway, {model.spec.pachyderm.project}))
-    found, progress = view.search, search_progress(model, view)
-    if model.spec.search is None or found is None or progress is None:
-        return {"trials": []}
-    return {
-        "algorithm": model.spec.search.algorithm,
-        "round": found.plan.round,
-        "rounds": found.plan.rounds,
-        "finished": found.plan.finished,
-        "trials": [{to_camel(name): value for name, value in asdict(each).items()} for each in progress.standings],
-    }
+    """Return how far a search is, and its trials, best first. Raises PachydermError if a read fails."""
+    return TrialReader(gateway, follow=False).read(model)
+
+
+class TrialReader:
+    """Reads the trials of a search, with `follow` again and again: what does not change is read once."""
+
+    def __init__(self, gateway: Gateway, note: Callable[[str], None] = lambda _text: None, *, follow: bool) -> None:
+        self._gateway, self._note, self._follow = gateway, note, follow
+        self._observer = Observer(gateway, "")
+        self._observer.logs = LogFollower(gateway, limit=int(follow))
+        self._read: dict[str, Any] = {"trials": []}
+        self._available = True
+
+    def read(self, model: ScriptModel) -> dict[str, Any]:
+        """Return how far a search is, and its trials, best first. Raises PachydermError if a read fails.
+
+        With `follow` and without an answer, a note says so once, and what was read last is returned.
+        """
+        try:
+            self._read = self._newest(model)
+            self._available = True
+        except UnavailableError as error:
+            if not self._follow:
+                raise
+            if self._available:
+                self._note(f"{error}; retrying")
+            self._available = False
+        return dict(self._read)
+
+    def _newest(self, model: ScriptModel) -> dict[str, Any]:
+        view = self._observer.view(model, take_snapshot(self._gateway, {model.spec.pachyderm.project}))
+        found, progress = view.search, search_progress(model, view)
+        if model.spec.search is None or found is None or progress is None:
+            return {"trials": []}
+        return {
+            "algorithm": model.spec.search.algorithm,
+            "round": found.plan.round,
+            "rounds": found.plan.rounds,
+            "finished": found.plan.finished,
+            "trials": [{to_camel(name): value for name, value in asdict(each).items()} for each in progress.standings],
+        }

@@ -71,7 +71,7 @@ def test_csv_has_the_fields_of_json_and_a_column_for_each_parameter() -> None:
 def test_a_line_has_progress_and_the_best_trial() -> None:
     search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
     progress = progress_of(search, counts_of(TRIALS))
-    assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training so far; 5m0s to go"
+    assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
     assert best_of(TRIALS) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
     assert best_of(TRIALS[2:]) == ""
 
