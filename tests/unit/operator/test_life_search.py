@@ -266,6 +266,24 @@ def test_progress_is_that_of_all_runs() -> None:
     assert world.model.status["training"]["eta"] == "3m0s"
 
 
+def test_fewer_workers_wait_for_the_end_of_the_round_even_if_its_runs_keep_their_states() -> None:
+    world = search_world(RANDOM)
+    world.claim = "checkpoints"
+    world.reconcile()
+    job = world.pachyderm.run(
+        world.train, [json.dumps({"event": "start", "trial": "0001", "epochs": 8, "state": True})]
+    )
+    while not world.observer.logs.running(job.ref).runs:
+        pass
+    world.want(changed(RANDOM, parallelTrials=1))
+    world.written()
+    world.reconcile()
+    assert world.written() == []
+    assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
+    assert world.model.status["training"]["ifWorkerIsLost"].startswith("at most one checkpoint interval")
+    assert search(world) == [3, 0]
+
+
 def test_a_server_without_room_for_the_third_pipeline_is_reported_and_changes_nothing() -> None:
     world = trained_world()
     world.pachyderm.pipeline_limit = 2

@@ -150,8 +150,11 @@ def _must_wait(change: PipelineChange, view: ModelView) -> bool:
 
 
 def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) -> bool:
-    """Return whether the worker of the updated pipeline continues where the running one is killed."""
-    if observed is not view.train or observed.mark is None or not state_is_kept(observed, view):
+    """Return whether the worker of the updated pipeline continues where the running one is killed.
+
+    Not in a search: the runs of the round that have ended would be trained again.
+    """
+    if observed is not view.train or observed.mark is None or view.search or not state_is_kept(observed, view):
         return False
     desired = mark_of(change.apply.spec.annotations)
     return desired is not None and desired.claim == observed.mark.claim
