@@ -9,22 +9,23 @@ from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.untrusted import number, parse_event
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
 
 _READ_SECONDS = 5.0
 
 
 def perplexities(gateway: Gateway, model: ScriptModel) -> list[float]:
     """Return the validation perplexities of the train job that status reports; empty before its first epoch ends."""
-    job = reported_job(gateway, references(model).train)
+    refs = references(model)
+    job = reported_job(gateway, refs.train)
     if job is None:
         return []
-    epochs = _of_model(gateway, job) if job.state is JobState.SUCCESS else _of_log(gateway, job)
+    epochs = _of_model(gateway, refs.model.repo, job) if job.state is JobState.SUCCESS else _of_log(gateway, job)
     return [figure for figure in epochs if figure is not None]
 
 
-def _of_model(gateway: Gateway, job: JobInfo) -> list[float | None]:
-    metrics = Results(gateway, lambda: 1).metrics(job.ref.pipeline.output, job.ref.id)
+def _of_model(gateway: Gateway, repo: RepoRef, job: JobInfo) -> list[float | None]:
+    metrics = Results(gateway, lambda: 1).metrics(repo, job.ref.id)
     return [epoch.valid_perplexity for epoch in metrics.epochs] if metrics else []
 
 
@@ -34,6 +35,8 @@ def _of_log(gateway: Gateway, job: JobInfo) -> list[float | None]:
     try:
         for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
             event = parse_event(line.text) or {}
+            if "trial" in event:
+                return []  # runs of a search are side by side
             if event.get("event") == "start":
                 found = []
             elif event.get("event") == "epoch":

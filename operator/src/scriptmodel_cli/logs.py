@@ -15,7 +15,7 @@ from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef, running_job
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0
@@ -56,12 +56,15 @@ def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Itera
             yield text
 
 
-def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | None:
-    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none."""
+def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool, repo: RepoRef | None = None) -> Iterator[str] | None:
+    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none.
+
+    `repo` is the one of the model if it is another one than the job's: the best one of a search.
+    """
     if job.state is not JobState.SUCCESS:
         return None
     try:
-        kept = gateway.read_file(job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
+        kept = gateway.read_file(repo or job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
     except NotFoundError:
         return None
     lines = kept.decode(errors="replace").splitlines()
@@ -158,6 +161,7 @@ _DESCRIPTIONS = {
     "trigrams": "trigrams get {share:.0%} of the prediction: valid {valid_perplexity:.1f}, {network_perplexity:.1f} "
     "without them",
     "done": "done in {duration}: perplexity {perplexity:.1f} on the test split",
+    "trial": "{state} after epoch {epochs}/{epochs_total}{figure}{why}",
     "error": "failed: {message}{hint}",
     "warning": "warning: {message}",
     "written": "wrote {file}{size}",
@@ -167,12 +171,15 @@ _DESCRIPTIONS = {
 
 
 def describe_line(text: str) -> str:
-    """Describe an event of the trainer in words; return any other line unchanged."""
+    """Describe an event of the trainer in words, after the run of a search that it is of; return any other line
+    unchanged.
+    """
     event = parse_event(text) or {}
     try:
-        return _DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
+        described = _DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
     except (KeyError, TypeError, ValueError, AttributeError):
         return text
+    return f"trial {event['trial']}: {described}" if "trial" in event else described
 
 
 def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -185,5 +192,7 @@ def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield place, format_duration(event[field])
     yield "best", ", the best so far" if event.get("best") else ""
     yield "sample", f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
+    yield "figure", f": perplexity {event['perplexity']:.1f}" if event.get("perplexity") else ""
+    yield "why", f" ({event['reason']}: {event['message']})" if event.get("reason") else ""
     yield "hint", f" ({event['hint']})" if event.get("hint") else ""
     yield "size", f" ({words:,} words)" if words is not None else ""

@@ -54,6 +54,17 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
         (event(event="written", file="report.html", words=None), "wrote report.html"),
         (event(event="dropped", lines=1200), "... 1,200 lines dropped: the stored log is limited in size"),
+        (
+            event(event="trial", trial="0003", state="complete", epochs=8, epochs_total=8, perplexity=77.94, reason=""),
+            "trial 0003: complete after epoch 8/8: perplexity 77.9",
+        ),
+        (
+            event(
+                event="trial", trial="0003", state="failed", epochs=1, epochs_total=8, reason="killed", message="by 9"
+            ),
+            "trial 0003: failed after epoch 1/8 (killed: by 9)",
+        ),
+        (event(event="warning", trial="0004.2", message="few words"), "trial 0004.2: warning: few words"),
     ):
         assert describe_line(record) == words
     for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):

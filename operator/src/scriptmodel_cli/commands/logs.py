@@ -27,7 +27,7 @@ _NO_PODS = "no pods belonging"
 def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -> None:
     """Print the log of the running job of NAME, else of the newest one, with the trainer's events in words.
 
-    After the pods are gone, the log of a finished training is read from its model.
+    After the pods are gone, the log of a finished training is read from its model, and of a search that of the best.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise
-            kept = None if generate else kept_lines(gateway, job, raw=raw)
+            kept = None if generate else kept_lines(gateway, job, raw=raw, repo=refs.model.repo)
             if kept is None:
                 raise click.ClickException(_without_log(name, job)) from error
             for line in kept:
