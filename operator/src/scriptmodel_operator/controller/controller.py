@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -53,6 +55,9 @@ from scriptmodel_operator.reconcile.summarise import summary
 MAX_ROUNDS = 5
 """Number of rounds of actions without a status in between; after that, one round in a poll interval."""
 
+ENGINE_SECONDS = 1.0
+"""How long an answer about the engine is used; replacing one by another takes longer."""
+
 log = logging.getLogger(__name__)
 
 
@@ -79,6 +84,9 @@ class Controller:
     """When actions were last executed for an object (monotonic seconds)."""
     _rounds: dict[Key, int] = field(default_factory=dict, init=False)
     """Rounds of actions for an object since nothing was left to do, at most `MAX_ROUNDS`."""
+    _engine: tuple[float, str] = field(default=(-math.inf, ""), init=False)
+    """When the engine was last read (monotonic seconds), and which it was."""
+    _reading_engine: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def reconcile(self, key: Key) -> float | None:
         """Return the seconds until the next reconcile, None if only a change requires one.
@@ -211,7 +219,7 @@ class Controller:
         return snapshot, replace(given, view=view, desired=pipelines)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
-        self._check_engine(model, await self.calls.run(self.gateway.engine))
+        self._check_engine(model, await self._present_engine())
         summary_line = "; ".join(action.describe() for action in actions)
         log.info("%s: %s", model, summary_line, extra={"object": model.key})
         record_actions(self.events, model, actions)
@@ -274,11 +282,18 @@ class Controller:
         stored = self.store.get(model.key)
         if stored is None or model.deleting:
             return snapshot
-        if not engine_of(stored.raw) and await self.calls.run(self.gateway.engine) != snapshot.engine:
+        if not engine_of(stored.raw) and await self._present_engine() != snapshot.engine:
             snapshot = await self.snapshots.latest(time.monotonic())  # the engine was replaced a moment ago
         if written := await claim(self.kube, stored.raw, snapshot.engine):
             self.store.refresh(written)
         return snapshot
+
+    async def _present_engine(self) -> str:
+        """Return the engine that answers. Objects that arrive together share the answer of a second."""
+        async with self._reading_engine:
+            if time.monotonic() - self._engine[0] > ENGINE_SECONDS:
+                self._engine = (time.monotonic(), await self.calls.run(self.gateway.engine))
+            return self._engine[1]
 
     def _check_engine(self, model: ScriptModel, found: str) -> None:
         stored = self.store.get(model.key)
