@@ -83,7 +83,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "47c7ff6c069737dd6b71bec56d39be6bb4563ea946d6b1a7fca6a4683d627815"
+        == "70315dd1c21ed4860e56242f55a8fddc239ab6a0d20ae9704fe2c1bf1fc6dffc"
     )
 
 
