@@ -110,10 +110,7 @@ class Life:
         first = await self._create(search={"parameters": [dropout], "numTrials": 3, "algorithm": "halving"})
         await self._patch({"search": {"numTrials": 5}})
         await self._until("more trials", lambda found: _ready(found, 2) and found["status"]["search"]["rounds"] == 3)
-        await self._patch({"suspend": True})
-        await self._until("suspended", lambda found: _reason(found, 3) == "Suspended")
-        await self._patch({"suspend": False})
-        await self._until("resumed", lambda found: _ready(found, 4))
+        await self._pause(3)
         await self.scripts.put("HAMLET: To be, and then to be no more.\n")
         await self._check()
         before = first["status"]["lineage"]["corpus"]["commit"]
@@ -140,13 +137,17 @@ class Life:
             "another corpus",
             lambda found: _ready(found, 3) and found["status"]["lineage"]["corpus"]["commit"] != before,
         )
+        await self._pause(4)
+
+    async def _pause(self, generation: int) -> None:
+        """Suspend and resume. It is Ready at once with the script that it had; what starts writes it once more."""
         await self._patch({"suspend": True})
-        suspended = await self._until("suspended", lambda found: _reason(found, 4) == "Suspended")
+        suspended = await self._until("suspended", lambda found: _reason(found, generation) == "Suspended")
         await self._patch({"suspend": False})
-        # It is Ready at once with the script that it had; the pipelines that start write it once more.
         script = suspended["status"]["lineage"]["script"]["commit"]
         await self._until(
-            "resumed", lambda found: _ready(found, 5) and found["status"]["lineage"]["script"]["commit"] != script
+            "resumed",
+            lambda found: _ready(found, generation + 1) and found["status"]["lineage"]["script"]["commit"] != script,
         )
 
     async def _die(self) -> None:
