@@ -105,6 +105,8 @@ def test_more_trials_train_only_those() -> None:
     world = search_world(RANDOM)
     assert search(world) == [3]
     world.want(changed(RANDOM, numTrials=5))
+    world.reconcile()
+    assert world.model.status["search"]["progressPercent"] == 60
     assert search(world, {"0005": 0.5}) == [2]
     assert world.condition("Trained")["message"].startswith("trial 0005 is the best")
     world.want(changed(RANDOM, numTrials=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -59,16 +60,13 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     seen = leaderboard(search, model.spec.model.seed, found.results, found.of, runs)
     running = [run for run in runs.values() if run.ended is None]
     done = max(len(runs) - len(running), min(job.data_processed, len(todo))) if job else 0
-    shares = [Fraction(share) for share in rounds(search)]
-    before = shares[found.plan.round - 2] if found.plan.round > 1 else Fraction(0)
-    now = shares[found.plan.round - 1]
-    parts = (_share(run, float(before), float(now)) for run in running)
-    part = min(1.0, (done + sum(parts)) / len(todo)) if todo else 1.0
-    work = list(_work(search, shares))
-    past, present = sum(work[: found.plan.round - 1]), work[found.plan.round - 1]
-    share = 1.0 if found.plan.finished else (past + part * present) / sum(work)
-    left = (1 - part) * present + sum(work[found.plan.round :])
-    return Progress(seen, len(todo), done, share, part * present if job else 0.0, left)
+    shares = [Fraction(0), *map(Fraction, rounds(search))]
+    before, now = float(shares[found.plan.round - 1]), float(shares[found.plan.round])
+    here = min(float(len(todo)), done + sum(_share(run, before, now) for run in running)) * (now - before)
+    left = len(todo) * (now - before) - here + sum(_later_work(search, shares, found.plan.round))
+    whole = sum(_later_work(search, shares, 0))
+    share = 1.0 if found.plan.finished else max(0.0, 1 - left / whole)
+    return Progress(seen, len(todo), done, share, here, left)
 
 
 def search_message(view: ModelView, progress: Progress) -> str:
@@ -132,12 +130,13 @@ def _share(run: LogDigest, before: float, now: float) -> float:
     return min(1.0, max(0.0, (whole - before) / (now - before)))
 
 
-def _work(search: Search, shares: list[Fraction]) -> Iterator[float]:
-    """Yield how many whole trainings each round is."""
-    before, count = Fraction(0), search.trials
-    for share in shares:
-        yield float(count * (share - before))
-        before, count = share, -(-count // 2)
+def _later_work(search: Search, shares: list[Fraction], done: int) -> Iterator[float]:
+    """Yield how many whole trainings each round after those that are done is."""
+    count = search.trials
+    for number, (before, now) in enumerate(itertools.pairwise(shares), start=1):
+        if number > done:
+            yield float(count * search.repeats * (now - before))
+        count = -(-count // 2)
 
 
 def _trial(standing: Standing) -> TrialStatus:
