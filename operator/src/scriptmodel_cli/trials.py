@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -27,8 +29,8 @@ class TrialReader:
 
     def __init__(self, gateway: Gateway, note: Callable[[str], None] = lambda _text: None, *, follow: bool) -> None:
         self._gateway, self._note, self._follow = gateway, note, follow
-        self._observer = Observer(gateway, "")
-        self._observer.logs = LogFollower(gateway, limit=int(follow))
+        self._logs = LogFollower(gateway, limit=int(follow))
+        self._observer: Observer | None = None
         self._read: dict[str, Any] = {"trials": []}
         self._available = True
 
@@ -49,7 +51,15 @@ class TrialReader:
         return dict(self._read)
 
     def _newest(self, model: ScriptModel) -> dict[str, Any]:
-        view = self._observer.view(model, take_snapshot(self._gateway, {model.spec.pachyderm.project}))
+        snapshot = take_snapshot(self._gateway, {model.spec.pachyderm.project})
+        train = snapshot.pipelines.get(references(model).train)
+        mark = mark_of(train.spec.annotations) if train else None
+        if mark is None:
+            return {"trials": []}
+        if self._observer is None:  # not everybody may read the uid that identifies the cluster; the pipeline names it
+            self._observer = Observer(self._gateway, mark.owner.cluster)
+            self._observer.logs = self._logs
+        view = self._observer.view(model, snapshot)
         found, progress = view.search, search_progress(model, view)
         if model.spec.search is None or found is None or progress is None:
             return {"trials": []}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from scriptmodel_cli.changes import Preview, render
 from scriptmodel_cli.trial_changes import trial_changes
 from scriptmodel_cli.trials import trials_of
@@ -63,3 +65,13 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
     assert (read["round"], read["finished"]) == (1, True)
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
+
+
+def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() -> None:
+    world = search_world(RANDOM)
+    world.reconcile()
+    started = {"event": "start", "trial": "0002", "epochs": 8}
+    progress = {"event": "progress", "trial": "0002", "epoch": 3, "epochs": 8, "fraction": 0.5, "perplexity": 90.5}
+    world.pachyderm.run(world.train, [json.dumps(started), json.dumps(progress)])
+    read = trials_of(world.pachyderm, world.model)
+    assert {each["trial"]: each["state"] for each in read["trials"]} == {1: "waiting", 2: "running", 3: "waiting"}
