@@ -167,7 +167,7 @@ def search_of(found: Object, reads: Reads, sort: str) -> dict[str, Any] | None:
         "progress": progress_of(shown, counts_of(trials)),
         "best": best_of(shown["trials"]),
         "error": read.error,
-        "heads": [(head, head.lower(), "-" if sort == head.lower() else "") for head in heads],
+        "heads": [(head.lower() if head.isupper() else head, "-" if sort == head.lower() else "") for head in heads],
         "rows": [list(map(unstyle, row)) for row in rows],
     }
 
