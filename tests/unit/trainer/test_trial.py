@@ -21,7 +21,7 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.trial_watch import memory_limits, watch
-from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.errors import ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
 from scriptmodel_trainer.trials import TrialSpec
@@ -113,6 +113,20 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     _, notes = run.work("1/4", ExitCode.TERMINATED)
     assert "is of another corpus or other settings: the run starts from the beginning" in notes
     assert given[0].resume_from == []
+
+
+def test_a_full_disk_costs_no_state(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise WriteError("the disk is full")
+
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", full)
+    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.npz"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(b"of this run, as far as that can be known")
+    run = Run(tmp_path, corpus)
+    run.work(code=ExitCode.WRITE_FAILED, SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
+    assert saved.exists()
+    assert not (run.out / "trial.json").exists()
 
 
 def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:

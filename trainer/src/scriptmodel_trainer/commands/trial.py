@@ -36,7 +36,6 @@ from scriptmodel_trainer.errors import (
     DivergedError,
     ExitCode,
     StoppedError,
-    TrainerError,
     WriteError,
     one_line,
 )
@@ -94,6 +93,11 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
     if ending.record:
         progress.report(_ended_event(subject.name, ending.record))
     return ending.code
+
+
+def _remove(state: StateFolder | None) -> None:
+    if state:
+        state.remove()
 
 
 def _ended_event(name: str, record: TrialRecord) -> TrialEnded:
@@ -167,18 +171,16 @@ class _Worker(Progress):
             log.open(out / LOG)
             try:
                 fitted = fit(attempt, logged, self._signals)
-                if fitted.result.stopped_by != "pause":
+                if fitted.result.stopped_by == "pause":
+                    (out / LOG).unlink(missing_ok=True)
+                    self._write("paused", value_of=run)
+                else:
                     model = finish(fitted, attempt, logged, self._signals)
                     self._write("complete", perplexity=model.metrics.perplexity.valid, value_of=run)
-                    return
-            except (TrainerError, MemoryError):
-                if state:
-                    state.remove()
+            except (BadInputError, DivergedError, MemoryError):
+                _remove(state)
                 raise
-            (out / LOG).unlink(missing_ok=True)
-            self._write("paused", value_of=run)
-            if state:  # the checkpoint in the output is all that continues the run
-                state.remove()
+            _remove(state)  # the checkpoint in the output is all that continues the run
 
     def _states(self, run: Run, state: StateFolder | None) -> list[Store]:
         """Return where to look for the state of this run: where it was interrupted, then where it paused."""
