@@ -257,19 +257,17 @@ class _Board:
             for each in self.trials
             for run in each.runs
         )
-        if not members:
-            failure = "no trial is left for the next round"
         finished = bool(failure) or all(each.done(number) for each in members)
         return Plan(number, len(self.shares), folders, finished, self._winner(), failure)
 
     def _continued(self, members: list[_Trial], number: int) -> list[_Trial]:
         """Return the trials of the next round: the better half, of which those that are further keep their places.
 
-        If all of the next round failed, as many others take their places.
+        If all that are further failed, as many others take their places.
         """
         room = math.ceil(len(self.trials) / 2**number)
         further = [each for each in members if each.attained > number]
-        if any(not each.failed or each.attained > number + 1 for each in further):
+        if any(not each.failed for each in further):
             room -= len(further)
         candidates = [each for each in members if each not in further and not each.failed]
         candidates.sort(key=lambda each: (_rank(each.value()), each.number))
