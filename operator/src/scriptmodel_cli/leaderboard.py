@@ -93,7 +93,7 @@ def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     names = _parameters(trials)
     heads = [*(_SHOWN[each][0] for each in before), *names, *(_SHOWN[each][0] for each in after)]
     rows = [
-        [*(_shown(trial, each) for each in before), *(str(_cell(trial, each) or "") for each in names)]
+        [*(_shown(trial, each) for each in before), *(str(_values(trial).get(each, "")) for each in names)]
         + [_shown(trial, each) for each in after]
         for trial in trials
     ]
@@ -102,12 +102,17 @@ def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
 
 def csv_of(trials: Sequence[Trial]) -> str:
     """Return the trials as CSV, with the fields as -o json names them."""
-    fields = [*_BEFORE_PARAMETERS[:4], "epochsTotal", *_BEFORE_PARAMETERS[4:], *_parameters(trials)]
-    fields += ["seconds", "gpuSeconds", "reason"]
+    before, after = (
+        (*_BEFORE_PARAMETERS[:4], "epochsTotal", *_BEFORE_PARAMETERS[4:]),
+        ("seconds", "gpuSeconds", "reason"),
+    )
+    names = _parameters(trials)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(fields)
-    writer.writerows([_cell(trial, field) for field in fields] for trial in trials)
+    writer.writerow([*before, *(f"parameters.{each}" if each in before else each for each in names), *after])
+    for trial in trials:
+        values = (_values(trial).get(each) for each in names)
+        writer.writerow([*map(trial.get, before), *values, *map(trial.get, after)])
     return out.getvalue()
 
 
@@ -133,17 +138,20 @@ def best_of(trials: Sequence[Trial]) -> str:
     best = next((trial for trial in trials if trial["state"] != "failed" and trial.get("perplexity")), None)
     if best is None:
         return ""
-    values = ", ".join(f"{name} {value}" for name, value in best["parameters"].items())
+    values = ", ".join(f"{name} {value}" for name, value in _values(best).items())
     return f"trial {_shown(best, 'trial')} has perplexity {_shown(best, 'perplexity')} with {values}"
 
 
 def _parameters(trials: Sequence[Trial]) -> list[str]:
-    return list(dict.fromkeys(name for trial in trials for name in trial.get("parameters", {})))
+    return list(dict.fromkeys(name for trial in trials for name in _values(trial)))
 
 
 def _cell(trial: Trial, field: str) -> Any:
-    parameters: Mapping[str, Any] = trial.get("parameters", {})
-    return parameters.get(field, trial.get(field))
+    return _values(trial).get(field, trial.get(field))
+
+
+def _values(trial: Trial) -> Mapping[str, Any]:
+    return trial.get("parameters") or {}
 
 
 def _shown(trial: Trial, field: str) -> str:

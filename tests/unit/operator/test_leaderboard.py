@@ -68,6 +68,15 @@ def test_csv_has_the_fields_of_json_and_a_column_for_each_parameter() -> None:
     ]
 
 
+def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None:
+    trials = [{**TRIALS[0], "parameters": {"epochs": "9"}}]
+    assert [line.split(",")[3:8:4] for line in csv_of(trials).splitlines()] == [
+        ["epochs", "parameters.epochs"],
+        ["8", "9"],
+    ]
+    assert click.unstyle(table_of(trials)[1]).split() == ["2", "complete", "8/8", "88.1", "1.4123", "9", "1m15s"]
+
+
 def test_a_line_has_progress_and_the_best_trial() -> None:
     search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
     progress = progress_of(search, counts_of(TRIALS))
