@@ -327,7 +327,8 @@ async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column()
     search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
     best = world.model.status["lineage"]["model"]["commit"]
     metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
-    world.pachyderm.files[select(world).output, best]["/metrics.json"] = json.dumps(metrics).encode()
+    files = world.pachyderm.files[select(world).output, best]
+    files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}
     async with browsing(world) as browser:
         page = await browser.page(MODEL, "random: 2 complete, 1 failed")
         assert re.findall(r"<tr><td>(\d)</td><td>(\w+)</td>", page) == [

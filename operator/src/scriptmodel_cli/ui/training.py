@@ -52,13 +52,14 @@ class Sample:
 
 def training(gateway: Gateway, model: ScriptModel) -> Training:
     """Return the job that is running, else the newest one."""
-    job = reported_job(gateway, references(model).train)
+    refs = references(model)
+    job = reported_job(gateway, refs.train)
     if job is None:
         return Training()
-    kept = kept_lines(gateway, job, raw=True)
+    kept = kept_lines(gateway, job, raw=True, repo=refs.model.repo)
     if kept is not None:
         found = read_log(job.ref.id, kept)
-        done = epochs(gateway, Place(job.ref.pipeline.output, job.ref.id))
+        done = epochs(gateway, Place(refs.model.repo, job.ref.id))
         return Training(found.job, Curve(done) if done else found.curve, found.lines)
     return _running(gateway, job)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +23,6 @@ from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Piece, typeset
 from scriptmodel_cli.ui.training import Training, epochs, generation, job_rows, last_lines, training
 from scriptmodel_cli.web.charts import spark
-from scriptmodel_cli.web.training import Curve
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 
@@ -101,11 +99,9 @@ def training_of(found: Object, reads: Reads) -> Answer[Training]:
     if not trained.get("startTime"):
         return Answer(Training())
     ended, key = trained.get("completionTime"), ("training", found["metadata"]["uid"], trained["startTime"])
-    best = place_of((status_of(found).get("lineage") or {}).get("model")) if found["spec"].get("search") else None
 
     def read() -> Training:
-        running = training(reads.gateway, parsed(found))
-        return replace(running, curve=Curve(epochs(reads.gateway, best))) if best else running
+        return training(reads.gateway, parsed(found))
 
     if ended:
         return reads.get((*key, ended), read, until=key)
