@@ -53,7 +53,7 @@ def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> d
 
 def continued(found: Plan) -> dict[str, str]:
     """Return the share of each run whose state is copied."""
-    return {each.name: each.given.share for each in found.folders if each.checkpoint == "copy"}
+    return {each.name: each.given.share for each in found.folders if each.continues}
 
 
 def test_the_same_seed_draws_the_same_trials_and_more_trials_leave_those_before() -> None:
@@ -101,13 +101,12 @@ def test_the_better_half_of_each_round_continues_and_the_last_round_is_whole() -
     results = trained(first, {}, t0001=9.0, t0002="diverged")
     second = plan(spec, 0, results, "d1:a")
     assert continued(second) == {"0003": "1/2", "0004": "1/2", "0005": "1/2"}
-    assert [each.given for each in second.folders if each.checkpoint == "none"] == [
+    assert [each.given for each in second.folders if not each.continues] == [
         results[name].given for name in ("0001", "0002", "0006")
     ]
     results = trained(second, results)
     third = plan(spec, 0, results, "d1:a")
     assert continued(third) == {"0003": "1", "0004": "1"}
-    assert [each.checkpoint for each in third.folders] == ["none", "none", "copy", "copy", "keep", "none"]
     results = trained(third, results, t0003=4.5)
     last = plan(spec, 0, results, "d1:a")
     assert (last.round, last.finished, last.winner) == (3, True, "0004")

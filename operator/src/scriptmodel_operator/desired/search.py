@@ -46,7 +46,7 @@ class RunInput:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run came to: trial.json in the output of training. None stands for what is not known."""
+    """The result of a run: trial.json in the output of training. None stands for what is not known."""
 
     given: RunInput
     state: State
@@ -67,8 +67,8 @@ class Folder:
 
     name: str
     given: RunInput
-    checkpoint: Literal["none", "copy", "keep"] = "none"
-    """Whether the state beside it is copied from the results, or is the one that is there."""
+    continues: bool = False
+    """Whether the run continues its state in the results, which is copied into the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +163,9 @@ class _Run:
     def in_round(self, number: int, shares: Sequence[str], of: str) -> Folder:
         """Return its folder if it takes part in a round."""
         if self.result and self.done(number):
-            return Folder(self.folder, self.result.given, "keep" if self.result.given.of else "none")
+            return Folder(self.folder, self.result.given)
         given = RunInput(self.given.parameters, self.given.seed, shares[number - 1], of if self.result else "")
-        return Folder(self.folder, given, "copy" if self.result else "none")
+        return Folder(self.folder, given, continues=self.result is not None)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reads what the runs of a search came to, from the output of training and from its log. Any image may have written
+"""Reads the results of the runs of a search, from the output of training and from its log. Any image may have written
 these: nothing in them is trusted. What was trained is read from the repo of trials, which the operator writes.
 """
 

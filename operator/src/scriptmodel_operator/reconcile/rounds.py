@@ -52,7 +52,7 @@ def _put(view: ModelView, search: SearchView) -> PutRuns | None:
         gone=(*gone, *states.values()),
         source=view.refs.train.output,
         commit=search.source,
-        states=tuple(states[each.name] for each in changed if each.checkpoint == "copy"),
+        states=tuple(states[each.name] for each in changed if each.continues),
         round=plan.round,
         rounds=plan.rounds,
     )
