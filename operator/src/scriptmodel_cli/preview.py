@@ -174,7 +174,7 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
 
 
 def _observed(ref: PipelineRef, view: ModelView) -> PipelineView | None:
-    return next((observed for observed in (view.train, view.generate) if observed and observed.info.ref == ref), None)
+    return next((observed for observed in view.pipelines if observed.info.ref == ref), None)
 
 
 def _pipeline(change: PipelineChange, view: ModelView) -> Change:
@@ -182,7 +182,9 @@ def _pipeline(change: PipelineChange, view: ModelView) -> Change:
     fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
-    again = "trains again from the first epoch" if observed is view.train else "writes a new script"
+    again = "selects the best model again" if observed is view.select else "writes a new script"
+    if observed is view.train:
+        again = "trains again from the first epoch"
     if why == BUDGET_RAISED:
         again = "continues training from its checkpoint, or from the first epoch if no claim keeps checkpoints"
     effect = again if apply.reprocess else "computes nothing again"

@@ -65,6 +65,13 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
     assert (read["round"], read["finished"]) == (1, True)
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
+    world.want({**RANDOM, "training": {"image": "other:1"}})
+    assert [(change.what.split()[:2], change.effect) for change in planned(world).changes] == [
+        (["update", "pipeline"], "trains again from the first epoch"),
+        (["update", "pipeline"], "selects the best model again"),
+        (["update", "pipeline"], "writes a new script"),
+        (["repeat", "3"], ""),
+    ]
 
 
 def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() -> None:
