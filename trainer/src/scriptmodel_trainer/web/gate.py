@@ -1,7 +1,7 @@
 """Who may ask: programs with a bearer token, and browsers on this machine that opened the link with the token.
 
-The link's token becomes a cookie that no script reads and no other site sends. A page of another site that resolves its
-name to this machine, or sends a form to it, is recognised by Host and Origin.
+The link's token becomes a cookie that no script reads and no form or script of another site sends. A page of another
+site that resolves its name to this machine, or sends a form to it, is recognised by Host and Origin.
 """
 
 from __future__ import annotations
