@@ -29,7 +29,7 @@ def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_scrip
     assert "the corpus has no words (put scripts into it)" in world.condition("Ready")["message"]
     assert world.condition("Stalled")["status"] == "True"
     assert world.model.status["script"]["excerpt"] == SCRIPT.decode()
-    world.want({"generation": {"words": 9}})
+    world.want({"generation": {"words": 90}})
     world.reconcile()
     assert world.written() == [], "generate is not touched while there is no model for it"
 
