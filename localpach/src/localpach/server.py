@@ -28,6 +28,7 @@ from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
 from localpach.pfs.garbage import GarbageCollector
 from localpach.pfs.reading import Reader
+from localpach.pods.frames import BOUNDED_READING
 from localpach.pps.context import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
@@ -113,6 +114,7 @@ class Server:
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
                 ("grpc.so_reuseport", 0),
+                *BOUNDED_READING,
             ],
         )
         cluster.add_to(self._grpc, self.db, cluster_id)

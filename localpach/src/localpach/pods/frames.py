@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 PIECE = 1024 * 1024
+BOUNDED_READING = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", PIECE))
+"""Options of gRPC with which a reader receives little more than it has read.
+
+gRPC's own estimate grows with the delays of a busy machine, up to a gigabyte: a server that got a fifth of a core held
+600 MB of a file in memory.
+"""
 PATH, DATA, DIGEST, END = b"p", b"d", b"s", b"e"
 
 File = tuple[str, Iterable[bytes]]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import grpc
 
-from localpach.pods.frames import PIECE, BrokenTransferError, File, receive, send
+from localpach.pods.frames import BOUNDED_READING, PIECE, BrokenTransferError, File, receive, send
 
 PFS = Path("/pfs")
 OUTPUT = "out"
@@ -84,7 +84,11 @@ def _patiently(step: Callable[[grpc.Channel, str], None]) -> None:
     address, token = os.environ[ADDRESS], TOKEN.read_text(encoding="ascii").strip()
     end, wait = time.monotonic() + PATIENCE_SECONDS, FIRST_WAIT_SECONDS
     while True:
-        options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.keepalive_time_ms", 30_000)]
+        options = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE),
+            ("grpc.keepalive_time_ms", 30_000),
+            *BOUNDED_READING,
+        ]
         try:
             with grpc.insecure_channel(address, options=options) as channel:
                 step(channel, token)

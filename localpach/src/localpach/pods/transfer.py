@@ -16,7 +16,7 @@ from typing import Protocol
 import grpc
 
 from localpach.errors import PachError
-from localpach.pods.frames import PIECE, BrokenTransferError
+from localpach.pods.frames import BOUNDED_READING, PIECE, BrokenTransferError
 from localpach.pods.steps import SERVICE
 
 THREADS = 256
@@ -56,7 +56,7 @@ class Transfer:
         self._exchanges: dict[bytes, Exchange] = {}
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="transfer"),
-            options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)],
+            options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0), *BOUNDED_READING],
             maximum_concurrent_rpcs=THREADS,
         )
         handlers = {
