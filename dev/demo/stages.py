@@ -23,8 +23,8 @@ NAME = "shakespeare"
 SAMPLE = Path("manifests/samples/shakespeare.yaml")
 RECORD = "running.json"
 """File in a run's folder that names the processes that it left running."""
-TRAINING_LIMIT = 20 * 60
-"""Seconds after which a missing script is a failure: many times what a slow machine needs."""
+SILENCE_LIMIT = 10 * 60
+"""Seconds without any change of the object's status that are a failure; a training reports its progress."""
 
 
 def say(text: str) -> None:
@@ -90,18 +90,20 @@ class Demo:
     def watch(self) -> None:
         """Print a row of `kubectl get scriptmodels` at each milestone, until the script exists."""
         display = Display()
-        deadline = time.monotonic() + TRAINING_LIMIT
+        status, changed = None, time.monotonic()
         try:
-            while not self._is_ready(display):
+            while not self._is_ready(found := self._model(), display):
                 self._check_alive()
-                if time.monotonic() > deadline:
-                    raise StageError(f"no script after {TRAINING_LIMIT // 60} minutes", self.operator.log)
+                if found.get("status") != status:
+                    status, changed = found.get("status"), time.monotonic()
+                elif time.monotonic() > changed + SILENCE_LIMIT:
+                    text = f"no progress for {SILENCE_LIMIT // 60} minutes"
+                    raise StageError(text, self.operator.log)
                 time.sleep(2)
         finally:
             display.clear()
 
-    def _is_ready(self, display: Display) -> bool:
-        found = self._model()
+    def _is_ready(self, found: dict[str, Any], display: Display) -> bool:
         if display.wants(found):
             display.show(found, self._kubectl("get", "scriptmodels", NAME, "--output=wide", quiet=True))
         stalled = ready_condition(found, "Stalled")

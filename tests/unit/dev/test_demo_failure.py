@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dev.demo import __main__ as demo
+from dev.demo import stages
 from dev.demo.failure import StageError
 from dev.demo.stages import Demo
 from dev.processes import StartError
@@ -109,3 +112,20 @@ def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
 def test_a_silent_command_that_fails_is_reported_with_its_status(tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"^environments ended with status 3$"):
         Demo(tmp_path, ExitStack())._run("environments", ["sh", "-c", "exit 3"])
+
+
+def test_a_training_may_take_any_time_while_its_status_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seconds = itertools.count(step=100)
+    moving = [{"status": {"training": {"progressPercent": percent}}} for percent in range(30)]
+    seen = iter([*moving, *itertools.repeat(moving[-1], 30)])
+    monkeypatch.setattr(stages.time, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(stages.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(Demo, "_model", lambda _self: next(seen))
+    monkeypatch.setattr(Demo, "_is_ready", lambda *_given: False)
+    monkeypatch.setattr(Demo, "_check_alive", lambda _self: None)
+    run = Demo(tmp_path, ExitStack())
+    run.operator = SimpleNamespace(log=tmp_path / "operator.log")  # type: ignore[assignment]  # all that is read of it
+    with pytest.raises(StageError, match="no progress for 10 minutes"):
+        run.watch()
+    left = len(list(seen))
+    assert 0 < left < 30
