@@ -220,7 +220,7 @@ class Writer:
         if page.left <= 16:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
-            return allowed & {*_CLOSERS, Kind.CONTINUATION}
+            return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
         return allowed
 
     def _affordable(self, page: Page, kind: Kind) -> bool:
