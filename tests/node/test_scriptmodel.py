@@ -118,11 +118,11 @@ def shelf(cluster: Running, current: Path) -> Iterator[Namespace]:
         release.deploy(current, rbac=grants, clusterId=CLUSTER_ID, replicas=1)
         yield Namespace(cluster, "shelf")
     finally:
-        for name in cluster.names("scriptmodels", "--namespace=shelf"):  # without Pachyderm, it has nothing to tidy
-            keep = '--patch={"metadata":{"finalizers":null}}'
-            cluster.kubectl("patch", name, "--namespace=shelf", "--type=merge", keep)
+        # The operator is asked first: while it runs, it would put back a finalizer that somebody else removes.
+        cluster.kubectl("delete", "scriptmodels", "--all", "--namespace=shelf", "--timeout=90s", check=False)
         release.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
-        cluster.kubectl("delete", "namespace", "shelf", PACHYDERM, NAMESPACE, "--ignore-not-found", check=False)
+        gone = ("--ignore-not-found", "--timeout=120s")
+        cluster.kubectl("delete", "namespace", "shelf", PACHYDERM, NAMESPACE, *gone, check=False)
 
 
 def test_push_and_every_reading_command_find_pachd_without_an_option(
