@@ -81,6 +81,8 @@ def _value(annotation: Any, text: str) -> Any:
         return text[:MAX_EXCERPT]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return filled(annotation, text)
+    if get_origin(annotation) is dict:
+        return {"dropout": _value(get_args(annotation)[1], text)}
     if get_origin(annotation) is list:
         return [_value(get_args(annotation)[0], text)]
     return next((found for each in get_args(annotation) if (found := _value(each, text)) is not None), None)

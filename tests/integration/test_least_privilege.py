@@ -100,7 +100,7 @@ def test_no_request_was_forbidden(lived: Lived, control_plane: ControlPlane) -> 
 
 def test_no_secret_appears_in_any_output(lived: Lived) -> None:
     assert "DEBUG" in lived.log
-    assert "Pachyderm does not answer" in lived.log + lived.objects
+    assert "localpach does not answer" in lived.log + lived.objects
     for secret in (CANARY, lived.kubernetes_token, lived.kubernetes_token.split(".")[2]):
         assert secret not in lived.log
         assert secret not in lived.objects

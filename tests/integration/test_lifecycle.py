@@ -68,7 +68,7 @@ def test_kubectl_get_shows_the_status_in_columns(trained: Trained) -> None:
     assert header.split() == ["NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
     assert row.split()[:5] == [trained.name, "True", "Generated", "test", "1/1"]
     header, row, *_rest = trained.cluster.kubectl("get", "sm", "-o", "wide").splitlines()
-    assert header.split()[7:] == ["TEST", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
+    assert header.split()[7:] == ["TEST", "TRIALS", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
     assert trained.cluster.get(trained.name)["status"]["lineage"]["model"]["commit"] in row
     assert trained.name in trained.cluster.kubectl("get", "all")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from dev.processes import free_port
 from dev.stack import Localpach, Operator
+from scriptmodel_operator.api.identity import FINALIZER
 from tests.integration.cluster import QUICK_IMAGE, Cluster, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
@@ -93,6 +95,9 @@ def test_an_unavailable_pachyderm_is_reported_and_deletion_waits_unless_orphaned
         found = cluster.reason("patient", "PachydermUnavailable", SECONDS)
         assert "--pachd" in condition(found)["message"]
         assert condition(found, "Stalled")["status"] == "False"
+        # Nothing was made for it yet, so nothing would wait: it gets the finalizer of one that has pipelines.
+        finalizers = json.dumps({"metadata": {"finalizers": [FINALIZER]}})
+        cluster.kubectl("patch", "sm", "patient", "--type=merge", "-p", finalizers)
         cluster.kubectl("delete", "sm", "patient", "--wait=false")
         found = cluster.wait_for(
             "patient", lambda each: "deletionPolicy: Orphan" in condition(each)["message"], SECONDS
