@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dev.stack import ControlPlane
+from dev.stack import ControlPlane, Operator
 from tests.unit.operator.conformance import check_status
 
 Object = dict[str, Any]
@@ -77,6 +79,16 @@ class Cluster:
 
     def gone(self, name: str, within: float = 120) -> None:
         self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
+
+
+@contextmanager
+def paused(operator: Operator) -> Iterator[None]:
+    """Keep the operator that tests share from the objects of a test that runs one of its own."""
+    operator.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        operator.signal(signal.SIGCONT)
 
 
 class StatusWatch:

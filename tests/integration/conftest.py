@@ -7,7 +7,6 @@ test is checked by the conformance rules.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.integration.cluster import (
     Cluster,
     StatusWatch,
     account_kubeconfig,
+    paused,
     prepare,
 )
 from tests.integration.pachyderm import Pachyderm
@@ -69,9 +69,8 @@ def operator(
 @pytest.fixture
 def shared_operator_paused(operator: Operator) -> Iterator[None]:
     """For tests that run an operator of their own: two at a time would do each other's work."""
-    operator.signal(signal.SIGSTOP)
-    yield
-    operator.signal(signal.SIGCONT)
+    with paused(operator):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import yaml
 
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from tests.integration.audit import requests_in
-from tests.integration.cluster import MANIFESTS, QUICK_TRAINER, Cluster, StatusWatch, account_kubeconfig
+from tests.integration.cluster import MANIFESTS, QUICK_TRAINER, Cluster, StatusWatch, account_kubeconfig, paused
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -30,7 +30,7 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived(
-    control_plane: ControlPlane, watched: StatusWatch, tmp_path_factory: pytest.TempPathFactory
+    control_plane: ControlPlane, watched: StatusWatch, operator: Operator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lived]:
     """Pachyderm becomes unavailable during it, so that errors are reported, and the log level is debug."""
     root = tmp_path_factory.mktemp("privilege")
@@ -47,7 +47,8 @@ def lived(
     options += ["--leader-elect", "--lease-namespace=scriptmodel-system"]
     reported = []
     pachd = Localpach(root / "pachd", {TRAINER_IMAGE: QUICK_TRAINER})
-    with pachd, Operator(root / "operator", config, pachd.address, options=options) as operator:
+    alone = Operator(root / "operator", config, pachd.address, options=options)
+    with paused(operator), pachd, alone:
         (root / "hamlet.txt").write_text(play(2))
         cluster.kubectl("create", "configmap", "plays", f"--from-file={root / 'hamlet.txt'}")
         cluster.apply("modest", {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}})
@@ -63,8 +64,8 @@ def lived(
             cluster.kubectl("delete", "sm", "modest", "--wait=false")
             cluster.gone("modest")
         reported.append(cluster.kubectl("get", "events.events.k8s.io", "-o", "yaml"))
-        operator.stop()
-        log = operator.log.read_text()
+        alone.stop()
+        log = alone.log.read_text()
     kubernetes_token = json.loads(config.read_text())["users"][0]["user"]["token"]
     yield Lived(log, "\n".join(reported), kubernetes_token)
     watched.check()
