@@ -107,6 +107,18 @@ async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_a
         assert len(pachyderm.pipelines) == 2
 
 
+async def test_nothing_is_made_for_an_object_that_is_deleted_while_pachyderm_is_read() -> None:
+    async with controller(raw := raw_object(SPEC)) as (found, _kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+
+        def read(_call: str) -> None:
+            found.store.remove(raw)
+
+        pachyderm.fault = read
+        assert await found.reconcile(KEY) is None
+        assert pachyderm.pipelines == {}
+
+
 async def test_the_scene_in_a_config_map_reaches_the_command() -> None:
     continued = {"continue": {"configMap": {"name": "plays", "key": "hamlet.txt"}}}
     async with controller(raw_object({**SPEC, "generation": continued})) as (found, _kube, pachyderm):

@@ -274,14 +274,17 @@ class Controller:
 
     async def _snapshot(self, model: ScriptModel, after: float) -> Snapshot:
         """Return a snapshot of the engine that the object is recorded on. An object without a record gets that one,
-        with the finalizer and before any action. Raises OtherEngineError.
+        with the finalizer and before any action. Raises OtherEngineError, and KubeNotFoundError for an object that was
+        deleted meanwhile: without the finalizer, nothing would tidy up after an action.
         """
         snapshot = await self.snapshots.latest(after)
         self.ticker.on_snapshot(model.key, snapshot)
         self._check_engine(model, snapshot.engine)
         stored = self.store.get(model.key)
-        if stored is None or model.deleting:
+        if model.deleting:
             return snapshot
+        if stored is None or stored.uid != model.uid:
+            raise KubeNotFoundError(f"observing {model}", 404, "it was deleted")
         if not engine_of(stored.raw) and await self._present_engine() != snapshot.engine:
             snapshot = await self.snapshots.latest(time.monotonic())  # the engine was replaced a moment ago
         if written := await claim(self.kube, stored.raw, snapshot.engine):
