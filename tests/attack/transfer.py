@@ -115,21 +115,22 @@ def _upload(channel: grpc.Channel, token: str, sent: Iterator[bytes]) -> str:
 def _hostile(chance: random.Random) -> Iterator[bytes]:
     """Yield frames: those of some files, changed at random."""
     files = [(chance.choice(PATHS), [chance.randbytes(chance.randrange(100))]) for _ in range(chance.randrange(4))]
-    for frame in frames.send(files):
+    for sent in frames.send(files):
         match chance.randrange(12):
             case 0:
                 continue
             case 1:
-                yield frame
+                yield from (sent, sent)
             case 2:
-                frame = frames.PATH + chance.randbytes(30)  # noqa: PLW2901 - the one that is sent
+                yield frames.PATH + chance.randbytes(30)
             case 3:
-                frame = chance.randbytes(chance.randrange(20))  # noqa: PLW2901
+                yield chance.randbytes(chance.randrange(20))
             case 4:
-                frame = frames.DATA + bytes(3 * frames.PIECE)  # noqa: PLW2901
+                yield frames.DATA + bytes(3 * frames.PIECE)
             case 5:
-                frame = frames.END + b"99999999999999999999"  # noqa: PLW2901
-        yield frame
+                yield frames.END + b"99999999999999999999"
+            case _:
+                yield sent
 
 
 def _output(chance: random.Random) -> str:

@@ -43,7 +43,7 @@ class Folder:
         return (self.folder / MODEL).is_file()
 
     async def run(self) -> Run | None:
-        """Return the training that the log tells of, read anew if it has grown, or may have become silent."""
+        """Return the training in the log, which is read again if it has grown, or may have become silent."""
         version = (_version(self.folder / LOG), time.monotonic() // _REREAD_SECONDS)
         if version != self._run[0]:
             self._run = (version, await asyncio.to_thread(read_run, self.folder))
