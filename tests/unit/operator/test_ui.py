@@ -275,7 +275,7 @@ async def test_a_page_says_that_its_operator_uses_another_pachyderm() -> None:
             for name, where in (("one", "default"), ("two", "ml"))
         ]
         reads = browser.visitor.reads
-        reads.items = lambda path: released if "configmaps" in path else []  # type: ignore[method-assign]
+        reads.items = lambda path: released if "configmaps" in path else []  # type: ignore[method-assign]  # no API server
         await browser.page(MODEL, "another Pachyderm, at pachd.two:30650", "scriptmodel ui -n ml")
         assert reads.other_pachd("ml", "ml") == ""
 
@@ -341,7 +341,7 @@ async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column()
         await browser.page(MODEL, "validation, epoch 1: 8")  # the curve of the best one
         page = await browser.page(f"{MODEL}?sort=-trial", "random: 2 complete, 1 failed")
         assert [number for number, _ in re.findall(r"<tr><td>(\d)</td><td>(\w+)</td>", page)] == ["3", "2", "1"]
-        world.pachyderm.read_files = away  # type: ignore[method-assign]
+        world.pachyderm.read_files = away  # type: ignore[method-assign]  # fails from now on
         browser.visitor.reads._kept.clear()
         assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
 

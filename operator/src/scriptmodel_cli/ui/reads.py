@@ -100,8 +100,7 @@ class Reads:
         try:
             answer, again = Answer(read()), every
         except Exception as error:  # whatever a foreign image wrote: the thread must not end with the key taken
-            message = getattr(error, "message", "") or str(error) or type(error).__name__
-            answer, again = Answer(error=message), _RETRY_SECONDS
+            answer, again = Answer(error=_words_of(error)), _RETRY_SECONDS
         now = time.monotonic()
         due = None if again is None else now + max(again, _PAUSE_FACTOR * (now - started))
         with self._lock:
@@ -120,8 +119,8 @@ class Reads:
         """Return an answer that is not kept, or the error."""
         try:
             return Answer(await self.now(read))
-        except Exception as error:  # see _read
-            return Answer(error=getattr(error, "message", "") or str(error) or type(error).__name__)
+        except Exception as error:  # shown where the answer would stand, as in _read
+            return Answer(error=_words_of(error))
 
     async def now(self, read: Callable[[], T]) -> T:
         """Return an answer that is not kept, such as a download. Raises what the read raises."""
@@ -160,3 +159,7 @@ class Reads:
                     self._session.forget_pachd()
                     raise
             return self._gateway
+
+
+def _words_of(error: Exception) -> str:
+    return getattr(error, "message", "") or str(error) or type(error).__name__
