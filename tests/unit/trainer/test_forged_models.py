@@ -87,6 +87,7 @@ FORGED: dict[str, Forge] = {
     "a best epoch that is none": metrics(lambda found: found.update(best_epoch=99)),
     "a split of its own": metrics(lambda found: found["tokens"].update({"<script>": 1})),
     "tokens of the training split left out": metrics(lambda found: found["tokens"].pop("train")),
+    "no training time": metrics(lambda found: found.update(seconds=None)),
     "metrics that are a list": described(lambda model: model.update(metrics=[])),
     "no metrics": described(lambda model: model.pop("metrics")),
     "a model that is a list": model_json(b"[]"),

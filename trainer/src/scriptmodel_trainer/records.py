@@ -110,7 +110,7 @@ class Metrics(Struct, frozen=True):
     perplexity: SplitPerplexity
     tokens: Mapping[Text, Count]
     best_epoch: Count
-    seconds: float = math.inf
+    seconds: Amount
     understood: float | None = None
     validation: Validation | None = None
     test: Score | None = None
