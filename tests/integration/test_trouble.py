@@ -25,14 +25,14 @@ def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
     name = f"late-{cluster.namespace}"
     cluster.apply("early", {"corpus": {"repo": {"name": name}}, "training": {"image": QUICK_IMAGE}})
     found = cluster.reason("early", "CorpusNotFound", SECONDS)
-    assert f"pachctl create repo {name}" in condition(found)["message"]
+    assert f"scriptmodel push DIR --repo {name} --create" in condition(found)["message"]
     assert condition(found, "Stalled")["status"] == "True"
     pachyderm.client.create_repo(name)
     found = cluster.reason("early", "CorpusBranchNotFound", SECONDS)
     assert "has no branch 'master'" in condition(found)["message"]
     pachyderm.client.create_branch(name, "master")
     found = cluster.reason("early", "CorpusEmpty", SECONDS)
-    assert f"pachctl put file {name}@master" in condition(found)["message"]
+    assert f"scriptmodel push DIR --repo {name}" in condition(found)["message"]
     assert not [each for each in pachyderm.pipelines() if each.startswith("early-")]
     pachyderm.put(name, {"/hamlet.txt": play(2)})
     cluster.wait_for("early", lambda each: bool(each["status"].get("pipelines")), SECONDS)

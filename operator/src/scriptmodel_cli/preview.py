@@ -94,7 +94,7 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
             if http := given.model.spec.corpus.http:
                 others = f" and {len(http.urls) - 1} more" if len(http.urls) > 1 else ""
                 what = f"{without_query(http.urls[0])}{others} into {view.refs.corpus}"
-                yield Change("~", f"have Pachyderm fetch {what}, as one commit")
+                yield Change("~", f"fetch {what}, as one commit")
             yield from _after_ingest(given, view)
         case Applying(difference=difference):
             yield from (_later(deferred, view) for deferred in difference.deferred)

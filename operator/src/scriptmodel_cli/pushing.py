@@ -32,7 +32,7 @@ def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -
     if repo.project not in projects:
         near = did_you_mean(repo.project, projects)
         raise click.ClickException(
-            f"Pachyderm project {repo.project!r} does not exist{near}: `pachctl create project {repo.project}`"
+            f"project {repo.project!r} does not exist{near}: `pachctl create project {repo.project}`"
         )
     repos = gateway.list_repos([repo.project])
     found = next((info for info in repos if info.ref == repo), None)
@@ -68,7 +68,7 @@ def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFil
         raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)
     if commit.error:
-        raise click.ClickException(f"commit {commit.id} of {branch} failed in Pachyderm: {commit.error}")
+        raise click.ClickException(f"commit {commit.id} of {branch} failed: {commit.error}")
     return commit
 
 
@@ -79,7 +79,7 @@ def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
     while head is None or not head.finished:
         if head is None or time.monotonic() > deadline:
             raise click.ClickException(
-                f"Pachyderm has not finished the commit of {branch} in {_FINISH_SECONDS:.0f} s: check pachd's log"
+                f"the commit of {branch} is not finished after {_FINISH_SECONDS:.0f} s: check the log of pachd"
             )
         time.sleep(_POLL_SECONDS)
         head = gateway.inspect_commit(branch.repo, head.id)

@@ -145,7 +145,7 @@ NO_ROOM = "0/1 nodes are available: 1 Insufficient cpu."
 @pytest.mark.parametrize(
     ("reported", "said"),
     [
-        (NOT_FOUND, "the PersistentVolumeClaim shared does not exist: create it in the namespace of Pachyderm's pods"),
+        (NOT_FOUND, "the PersistentVolumeClaim shared does not exist: create it in the namespace of the workers"),
         (UNBOUND, "the PersistentVolumeClaim shared is not bound to a volume: see `kubectl describe pvc shared`"),
         (DELETED, "the PersistentVolumeClaim shared cannot be used: see `kubectl describe pvc shared`"),
         (NO_ROOM, NO_ROOM),

@@ -445,7 +445,7 @@ async def test_a_project_that_differs_from_that_of_the_corpus_and_does_not_exist
         assert reason(kube) == "NotAllowed"
         message = kube.raw["status"]["conditions"][0]["message"]
         assert "project 'default', which differs from spec.pachyderm.project 'drafts': use project 'drafts'" in message
-        assert ("Pachyderm project 'drafts' does not exist: create it" in message) == reachable
+        assert ("localpach has no project 'drafts': create it" in message) == reachable
 
 
 async def test_a_pipeline_that_somebody_changes_after_each_write_is_written_once_in_a_poll_interval() -> None:

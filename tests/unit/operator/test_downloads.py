@@ -53,7 +53,7 @@ class World:
     request: CorpusHttp = BOTH
 
     def start(self, requested: str = "") -> None:
-        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested))
+        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested, self.pachyderm.engine_id))
 
     async def attempt(self, requested: str = "") -> Attempt:
         """Start an attempt and wait until it has ended."""
@@ -216,7 +216,7 @@ async def test_a_file_that_cannot_be_fetched_leaves_the_corpus_and_is_named(answ
         assert isinstance(failed.failure, SourceError)
         assert failed.failure.reason is Reason.DOWNLOAD_FAILED
         assert str(failed.failure).startswith(
-            f"Pachyderm could not fetch https://example.com/plays/hamlet.txt: {words}. Check"
+            f"localpach could not fetch https://example.com/plays/hamlet.txt: {words}. Check"
         )
         assert failed.failure.urls == {"https://example.com/plays/hamlet.txt": words}
         assert (made.files, made.commits) == (FILES, 1)

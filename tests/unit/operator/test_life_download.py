@@ -56,7 +56,7 @@ def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
     assert state.source.download is not None
     assert (state.source.download.branch, state.source.download.known) == (world.corpus, None)
     assert world.ready == ("False", "Ingesting")
-    assert "fetching the corpus from example.com" in world.condition("Ready")["message"]
+    assert "localpach is fetching the corpus from example.com" in world.condition("Ready")["message"]
     assert [world.condition(kind)["reason"] for kind in ("CorpusReady", "Trained")] == ["Ingesting", "NotStarted"]
     delivered(world)
     world.reconcile()

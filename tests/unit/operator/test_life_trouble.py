@@ -201,13 +201,13 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
 @pytest.mark.parametrize(
     ("prepare", "reason", "words"),
     [
-        (lambda world: world.written(), "CorpusNotFound", "pachctl create repo plays"),
+        (lambda world: world.written(), "CorpusNotFound", "`scriptmodel push DIR --repo plays --create`"),
         (
             lambda world: world.pachyderm.put(BranchRef(world.corpus.repo, "draft"), PLAYS),
             "CorpusBranchNotFound",
             "has no branch 'master'",
         ),
-        (lambda world: world.pachyderm.put(world.corpus, {}), "CorpusEmpty", "pachctl put file plays@master"),
+        (lambda world: world.pachyderm.put(world.corpus, {}), "CorpusEmpty", "scriptmodel push DIR --repo plays"),
         (lambda world: world.pachyderm.projects.clear(), "ProjectNotFound", "pachctl create project default"),
     ],
 )

@@ -173,9 +173,7 @@ def test_a_commit_that_pachyderm_is_finishing_needs_no_action() -> None:
     head = world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     assert world.ready == ("False", "WaitingForCorpusCommit")
-    assert world.condition("Ready")["message"] == (
-        f"Pachyderm is finishing a commit of {world.corpus} (commit {head[:8]})"
-    )
+    assert world.condition("Ready")["message"] == (f"a commit of {world.corpus} is being finished (commit {head[:8]})")
     world.pachyderm.finish(world.corpus)
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")

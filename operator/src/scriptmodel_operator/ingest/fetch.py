@@ -32,6 +32,8 @@ class Fetch:
     seconds: float
     """The longest time for one file."""
     cancelled: Event
+    engine: str
+    """Its name, for messages."""
 
     def run(self, urls: Sequence[str]) -> tuple[CommitInfo, bool]:
         """Return the commit that has exactly the files of `urls`, and whether this call made it.
@@ -69,7 +71,7 @@ class Fetch:
                     raise
                 errors[without_query(url)] = self._cause(url, error)
         if errors:
-            raise _failed(errors)
+            raise _failed(self.engine, errors)
         return file_set
 
     def _cause(self, url: str, error: PachydermError) -> str:
@@ -104,8 +106,8 @@ class Fetch:
             raise CancelledDownloadError
 
 
-def _failed(errors: Mapping[str, str]) -> SourceError:
+def _failed(engine: str, errors: Mapping[str, str]) -> SourceError:
     (url, cause), *others = errors.items()
     more = f" (and {len(others)} more, see status.source.errors)" if others else ""
-    text = f"Pachyderm could not fetch {url}: {cause}{more}. Check the address and its server; the operator tries again"
+    text = f"{engine} could not fetch {url}: {cause}{more}. Check the address and its server; the operator tries again"
     return SourceError(Reason.DOWNLOAD_FAILED, text, urls=errors)

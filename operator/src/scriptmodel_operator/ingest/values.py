@@ -60,3 +60,5 @@ class Download:
     known: SourceStatus | None
     requested: str = ""
     """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""
+    engine: str = ""
+    """What fetches it (`api/engine.py`)."""

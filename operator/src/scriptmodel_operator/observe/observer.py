@@ -84,6 +84,7 @@ class Observer:
         return ModelView(
             refs=refs,
             project_exists=model.spec.pachyderm.project in snapshot.projects,
+            engine=snapshot.engine,
             train=self._owned_pipeline(refs.train, owner, snapshot),
             select=self._owned_pipeline(refs.select, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),

@@ -224,6 +224,8 @@ class ModelView:
 
     refs: References
     project_exists: bool
+    engine: str = ""
+    """The Pachyderm or localpach that was observed (`api/engine.py`)."""
     train: PipelineView | None = None
     select: PipelineView | None = None
     """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""

@@ -44,6 +44,13 @@ class BranchRef:
         """What a person types to finish its open commit."""
         return f"pachctl finish commit {self.repo.name}@{self.name} --project {self.repo.project}"
 
+    @property
+    def push_command(self) -> str:
+        """What a person types to put scripts into it; it works with each engine."""
+        project = "" if self.repo.project == "default" else f" --project {self.repo.project}"
+        branch = "" if self.name == "master" else f" --branch {self.name}"
+        return f"scriptmodel push DIR --repo {self.repo.name}{project}{branch} --create"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class PipelineRef:

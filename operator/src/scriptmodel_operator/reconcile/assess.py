@@ -66,7 +66,7 @@ def assess(given: Situation) -> ModelState | Early:
     if model.spec.suspend and view is not None and (stop := pipelines_to_stop(view)):
         return Stopping(stop)
     if given.refused:
-        missing = f". {missing_project(model)}" if view is not None and not view.project_exists else ""
+        missing = f". {missing_project(model, view)}" if view is not None and not view.project_exists else ""
         return Refused(Problem(Reason.NOT_ALLOWED, given.refused + missing))
     if view is None or desired is None:
         return Unread()

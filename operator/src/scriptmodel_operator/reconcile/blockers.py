@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
+from scriptmodel_operator.api.engine import engine_name
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -12,11 +13,11 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo
 
 _MISSING = {
-    Reason.PROJECT_NOT_FOUND: "Pachyderm project {repo.project!r} of the corpus does not exist: create it, or correct "
+    Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist: create it, or correct "
     "spec.corpus.repo.project",
-    Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `pachctl create repo {repo.name} "
-    "--project {repo.project}` and put scripts into it, or correct spec.corpus.repo",
-    Reason.CORPUS_BRANCH_NOT_FOUND: "corpus repo {repo} has no branch {branch!r}: {put}, or correct "
+    Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `{branch.push_command}`, or correct "
+    "spec.corpus.repo",
+    Reason.CORPUS_BRANCH_NOT_FOUND: "corpus repo {repo} has no branch {branch.name!r}: {put}, or correct "
     "spec.corpus.repo.branch",
 }
 """What to say of a corpus that does not exist."""
@@ -25,7 +26,7 @@ _MISSING = {
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
     if not view.project_exists:
-        return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model))
+        return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model, view))
     needed = (view.train, view.select if view.refs.searches else None, view.generate)
     for seen in needed:
         if seen and not may_write(model, seen.ownership):
@@ -41,10 +42,11 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     return None
 
 
-def missing_project(model: ScriptModel) -> str:
+def missing_project(model: ScriptModel, view: ModelView) -> str:
     """Return what to say if the project of the pipelines does not exist."""
     project = model.spec.pachyderm.project
-    return f"Pachyderm project {project!r} does not exist: create it with `pachctl create project {project}`"
+    where = engine_name(view.engine)
+    return f"{where} has no project {project!r}: create it with `pachctl create project {project}`"
 
 
 def may_write(model: ScriptModel, found: Ownership) -> bool:
@@ -71,7 +73,7 @@ def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None
     if found is Ownership.FOREIGN:
         same = mark is not None and mark.owner.namespace == model.namespace
         whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
-        text = f"{what} belongs to {whose} and is never taken over: delete it in Pachyderm or rename this object"
+        text = f"{what} belongs to {whose} and is never taken over: delete it or rename this object"
         return Problem(Reason.NAME_CONFLICT, text)
     whose = "was not created by this operator"
     if found is Ownership.OTHER_CLUSTER:
@@ -83,15 +85,15 @@ def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None
 def corpus_stage(corpus: CorpusView) -> Condition:
     """Return the stage of a corpus that the train pipeline has yet to read."""
     branch, repo, head = corpus.branch, corpus.branch.repo, corpus.head
-    put = f"put scripts into it with `pachctl put file {repo.name}@{branch.name}:/ -r -f DIR --project {repo.project}`"
+    put = f"put scripts into it with `{branch.push_command}`"
     if corpus.missing is not None:
-        return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch.name, put=put))
+        return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch, put=put))
     if corpus.maker is not None:
         put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:
         return Condition(
             Reason.WAITING_FOR_CORPUS_COMMIT,
-            f"Pachyderm is finishing a commit of {branch} (commit {short_id(head.id)})",
+            f"a commit of {branch} is being finished (commit {short_id(head.id)})",
         )
     if head is not None and head.open:
         until = (
@@ -106,6 +108,6 @@ def corpus_stage(corpus: CorpusView) -> Condition:
     if head.error:
         return Problem(
             Reason.CORPUS_FAILED,
-            f"a commit of {branch} failed in Pachyderm: {head.error}; {put} (commit {short_id(head.id)})",
+            f"a commit of {branch} failed: {head.error}; {put} (commit {short_id(head.id)})",
         )
     return Condition(Reason.CORPUS_FOUND, f"{branch} has {head.size_bytes} bytes", ConditionStatus.TRUE)

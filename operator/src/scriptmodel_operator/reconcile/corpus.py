@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.engine import engine_name
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -24,7 +25,7 @@ Sourced = Files | Attempt | Problem | None
 """The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
 
 
-_PUTTING = "the corpus is being put into Pachyderm"
+_PUTTING = "the corpus is being put into its repo"
 
 
 def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> KnownSource:
@@ -54,7 +55,7 @@ def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: Mo
     http = model.spec.corpus.http
     if not isinstance(source, Attempt):
         return _from_config_map(view.refs, source, owned)
-    return _from_http(model, view.refs, http, source, owned) if http else KnownSource()
+    return _from_http(model, view, http, source, owned) if http else KnownSource()
 
 
 def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownSource:
@@ -66,22 +67,22 @@ def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownS
 
 
 def _from_http(
-    model: ScriptModel, refs: References, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo
+    model: ScriptModel, view: ModelView, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo
 ) -> KnownSource:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download(model.key, http, refs.own_branch, record, requested)
+    download = Download(model.key, http, view.refs.own_branch, record, requested, view.engine)
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
     if known is not None and known.request == http.digest:
-        unchecked = _problem(attempt).message if attempt.failure else ""
+        unchecked = _problem(attempt, view.engine).message if attempt.failure else ""
         return KnownSource(known, download, unchecked=unchecked, errors=errors)
     if attempt.failure is not None:
-        return KnownSource(record, download, problem=_problem(attempt), errors=errors)
+        return KnownSource(record, download, problem=_problem(attempt, view.engine), errors=errors)
     hosts = ", ".join(sorted({host_of(url) for url in http.urls}))
-    return KnownSource(record, download, waits_for=f"Pachyderm is fetching the corpus from {hosts}")
+    return KnownSource(record, download, waits_for=f"{engine_name(view.engine)} is fetching the corpus from {hosts}")
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:
@@ -91,14 +92,14 @@ def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceSta
     return next((record for record in known if record is not None and record.commit == head), None)
 
 
-def _problem(attempt: Attempt) -> Problem:
+def _problem(attempt: Attempt, engine: str) -> Problem:
     failure = attempt.failure
     if failure is None:
         return Problem(Reason.RETRYING, "trying again", stalled=False)
     if isinstance(failure, SourceError):
         stalled = not failure.passing or attempt.failures >= FAILURES_UNTIL_STALLED
         return Problem(failure.reason, str(failure), stalled=stalled)
-    return problem_of(failure, failures=attempt.failures)
+    return problem_of(failure, engine, failures=attempt.failures)
 
 
 def unused_repos(view: ModelView) -> tuple[DeleteRepo, ...]:

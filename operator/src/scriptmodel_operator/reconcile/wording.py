@@ -93,7 +93,7 @@ def things_to_check(claim: str) -> str:
         return "check node capacity, GPUs and the image"
     return (
         f"check node capacity, GPUs, the image and the PersistentVolumeClaim {claim}, which must exist and be bound "
-        "in the namespace of Pachyderm's pods"
+        "in the namespace of the workers"
     )
 
 
@@ -103,6 +103,6 @@ def _of_claim(reason: str, claim: str) -> str:
         return ""
     subject = f"the PersistentVolumeClaim {claim}"
     if "not found" in reason:
-        return f"{subject} does not exist: create it in the namespace of Pachyderm's pods, or name another one"
+        return f"{subject} does not exist: create it in the namespace of the workers, or name another one"
     state = "is not bound to a volume" if "unbound" in reason else "cannot be used"
-    return f"{subject} {state}: see `kubectl describe pvc {claim}` in the namespace of Pachyderm's pods"
+    return f"{subject} {state}: see `kubectl describe pvc {claim}` in the namespace of the workers"
