@@ -217,7 +217,8 @@ def test_uninstall_with_orphan_leaves_models_and_pipelines_as_they_are(
     release: Release, current: Path, plays: Namespace, pachyderm: Pachyderm, cluster: Running
 ) -> None:
     release.deploy(current, uninstall={"policy": "orphan"})
-    plays.kubectl("apply", f"--filename={SAMPLE}")
+    corpus = {"repo": {"name": "shakespeare"}}
+    plays.apply(SCRIPTMODEL, {"corpus": corpus, "model": {"preset": "test"}, "generation": {"words": 50}})
     before = plays.ready(SCRIPTMODEL, TRAINING)
     mine = {each["name"] for each in before["status"]["pipelines"]}
     release.helm("uninstall", NAME, "--wait", "--timeout=5m")
