@@ -28,6 +28,9 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.judging.figures import figures_of
+from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
+from scriptmodel_trainer.judging.reference import Reference, stored_figures
 from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, converted, read_arrays, read_bounded
@@ -44,7 +47,7 @@ _VALUES: list[Any] = [
     *([1] * 100_000, {str(number): number for number in range(1000)}),
 ]
 _MODEL = "model.json"
-_ARRAYS = ("weights", "trigrams")
+_ARRAYS = ("weights", "trigrams", "ngrams")
 
 
 @functools.cache
@@ -69,6 +72,10 @@ def _real() -> Path:
     }
     summary = {"speeches": 2, "expositions": 1, "speakers": 2}
     summary |= {"frequent_words": [["early", 3]], "frequent_speakers": [["ANNA", 2]]}
+    text = ("<boname>", "ANNA", "<eoname>", "the", "sea", "is", "early", "<eos>")
+    known = known_ngrams(hashes_of(text))
+    reference = Reference(figures_of(text, known), known)
+    metrics["held_out"] = stored_figures(reference.held_out)
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
     model = TrainedModel(
@@ -76,6 +83,7 @@ def _real() -> Path:
         Vocabulary(words, speakers),
         weights,
         converted(metrics, Metrics),
+        reference,
         trigrams=dataclasses.replace(
             count(np.tile(np.arange(len(words), dtype=np.int32), 3), len(words), 0), share=0.3
         ),
@@ -105,7 +113,7 @@ def attack(number: int, chance: random.Random) -> str:
 
 def _use(folder: Path, chance: random.Random) -> str:
     try:
-        model = artifacts.load_model(folder)
+        model = artifacts.load_model(folder, judged=True)
         page = render_report(model)
         writer = writer_of(model.network(), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening()).tokens

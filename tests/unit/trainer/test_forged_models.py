@@ -113,6 +113,9 @@ FORGED: dict[str, Forge] = {
     "n-grams of another kind": ngrams(lambda arrays: arrays.update(ngrams8=arrays["ngrams8"].astype(np.float32))),
     "too many n-grams": ngrams(lambda arrays: arrays.update(ngrams8=np.arange((1 << 20) + 1, dtype=np.uint32))),
     "a figure left out": metrics(lambda found: found["held_out"].pop("distinct")),
+    "a share above 1": metrics(lambda found: found["held_out"].update(known_pairs=1e308)),
+    "a share below 0": metrics(lambda found: found["held_out"].update(distinct=-1)),
+    "words without number": metrics(lambda found: found["held_out"].update(words=1e308)),
     "a figure that is a text": metrics(lambda found: found["held_out"].update(distinct="high")),
     "a validation figure that is a text": metrics(lambda found: found["validation"].update(nats_per_character="1")),
     "a validation digest that is a number": metrics(lambda found: found["validation"].update(digest=1)),
@@ -165,12 +168,21 @@ def test_words_with_escapes_of_a_terminal_are_never_written(copy: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_figure_of_almost_nothing_is_no_error_of_the_judge(copy: Path) -> None:
+    metrics(lambda found: found["held_out"].update(known_pairs=1e-200))(copy)
+    reference = load_model(copy, judged=True).reference
+    assert reference
+    assert 0 <= reference.verdict(["sea"]).overall <= 1
+
+
 DESCRIBED: dict[str, Any] = {
     "position": {"epoch": -1},
+    "a position before the start": {"position": {"seconds": -1e308}},
     "effort": {"seconds": "1"},
     "processor": [],
     "best_epoch": 7,
     "history": 5,
+    "epochs of which none is the best": {"history": [{"epoch": 1}]},
     "arrays": ["weights/a"],
     "fingerprint": None,
 }
@@ -183,7 +195,8 @@ def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
         path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}, "", "", Effort())
     )
     found = read_arrays(path)
-    forged = {**json.loads(found["described"].tobytes()), key: DESCRIBED[key]}
+    change = DESCRIBED[key] if " " in key else {key: DESCRIBED[key]}
+    forged = json.loads(found["described"].tobytes()) | change
     found["described"] = np.frombuffer(json.dumps(forged).encode(), np.uint8)
     path.write_bytes(arrays_bytes(found))
     with pytest.raises(BadInputError, match="is damaged"):

@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, Hashes, KnownNgrams, known_ngrams, spoken_hashes
 from scriptmodel_trainer.judging.verdict import Verdict, judge
+from scriptmodel_trainer.storage import converted
 
 LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 """Bytes of the file of n-grams, at most."""
@@ -79,6 +80,5 @@ def reference_from(figures: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[
     for array in arrays.values():
         if array.dtype != np.uint32 or array.ndim != 1 or len(array) > MOST or (array[1:] <= array[:-1]).any():
             raise ValueError("its n-grams are not sorted")
-    values: dict[str, Any] = {name: figures[name] for name in _NAMES} | {"words": int(figures["words"])}
-    held_out = Figures(**values, longest_copy=None)
-    return Reference(held_out, KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))
+    held_out = {name: figures[name] for name in _NAMES} | {"words": int(figures["words"])}
+    return Reference(converted(held_out, Figures), KnownNgrams({size: arrays[f"ngrams{size}"] for size in SIZES}))

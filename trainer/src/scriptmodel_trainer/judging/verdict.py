@@ -82,7 +82,8 @@ def _gain(figures: Figures) -> float:
 
 def _beyond_pairs(figures: Figures) -> float:
     """Return how many triples are known for each one whose two pairs are known, if these were independent."""
-    return figures.known_triples / figures.known_pairs**2 if figures.known_pairs else 0.0
+    by_pairs = figures.known_pairs**2
+    return figures.known_triples / by_pairs if by_pairs else 0.0
 
 
 def _form(text: Figures, held_out: Figures) -> float:

@@ -34,7 +34,7 @@ class Checkpoint:
     effort: Effort
 
     def __post_init__(self) -> None:
-        if self.best_epoch > len(self.history):
+        if not bool(self.history) <= self.best_epoch <= len(self.history):
             raise ValueError(f"it has no epoch {self.best_epoch}")
 
 

@@ -26,8 +26,8 @@ class Position:
     epoch: Count = 1
     window: Count = 0
     loss: float = 0.0
-    epoch_seconds: float = 0.0
-    seconds: float = 0.0
+    epoch_seconds: Amount = 0.0
+    seconds: Amount = 0.0
 
     def advance(self, windows: int, loss: float, seconds: float) -> None:
         """Add trained windows."""
