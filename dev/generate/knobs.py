@@ -75,7 +75,12 @@ FLAGS: dict[str, dict[str, str]] = {
         "--trial": "everyone: it is the run",
         "--out": "everyone: it is what came of it",
     },
-    "select": {"FOLDER": "everyone: they are the runs", "--out": _MODELS},
+    "select": {
+        "FOLDER": "everyone: they are the runs",
+        "--out": _MODELS,
+        "--best": "everyone: it is the model",
+        "--of": "the pipeline, which may run before the search is over",
+    },
     "write": {
         "PATH": "everyone: it is the corpus",
         "--out": "who keeps the script",

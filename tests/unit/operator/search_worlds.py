@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -15,7 +17,10 @@ PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
 RANDOM: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 3, "parallelTrials": 2}}
 HALVING: dict[str, Any] = {"search": {"parameters": PARAMETERS, "numTrials": 4, "algorithm": "halving"}}
 Outcomes = Mapping[str, float | str]
-"""What runs come to, by folder: the value, or the reason of a failure. Else the number of the trial is the value."""
+"""What runs come to, by folder: the value, `early` for a model before the last round, or the reason of a failure.
+
+Else the number of the trial is the value.
+"""
 
 
 def search_world(spec: dict[str, Any], pachyderm: FakePachyderm | None = None, **changes: Any) -> World:
@@ -66,11 +71,12 @@ def choose(world: World) -> None:
     source = pachyderm.commits[ref.output, pachyderm.oldest_unfinished(ref).ref.id].provenance[0]
     files = pachyderm.files.get(source, {})
     records = {path: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
-    complete = {path: each["value"] for path, each in records.items() if each["state"] == "complete"}
+    words = pachyderm.pipelines[ref][-1].spec.command[len(SELECT) :]
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    texts = b"".join(files[path] for path in sorted(records))
     model: dict[str, bytes] = {}
-    if complete:
-        best = min(complete, key=lambda path: complete[path]).removesuffix("trial.json")
-        model = {f"/{name}": files[best + name] for name in ("model.json", "metrics.json")}
+    if options.get("--of") == hashlib.sha256(texts).hexdigest():
+        model = {f"/{name}": files[f"/{options['--best']}/{name}"] for name in ("model.json", "metrics.json")}
         model["/trials.jsonl"] = b"{}\n" * len(records)
     pachyderm.write(ref, model, total=int(bool(files)))
 
@@ -131,10 +137,11 @@ def _trained(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[
     given = json.loads(inputs[f"/{name}/trial.json"])
     record: dict[str, Any] = {**given, "schema": 1, "epochs": 3, "seconds": 10.0, "gpu_seconds": 8.0}
     folder: dict[str, bytes] = {}
+    early, outcome = outcome == "early", float(name[:4]) if outcome == "early" else outcome
     if isinstance(outcome, str):
         record |= {"state": "failed", "reason": outcome, "message": f"training {outcome} in epoch 3"}
     else:
-        whole = given["share"] == "1"
+        whole = early or given["share"] == "1"
         record |= {"state": "complete" if whole else "paused", "value": outcome, "perplexity": 10 * outcome}
         metrics = {
             "schema": 1,

@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import JobState
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search_worlds import (
     HALVING,
@@ -34,6 +34,11 @@ def changed(spec: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {**spec, "search": {**spec["search"], **fields}}
 
 
+def written(world: World) -> list[JobInfo]:
+    """Return the jobs that wrote a script."""
+    return [job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.generate and job.good]
+
+
 def shares(world: World) -> list[str]:
     return [each["share"] for each in put(world).values()]
 
@@ -54,9 +59,9 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert (spec.trials_branch, spec.parallelism, spec.datums_per_task) == (trials(world), 2, 1)
     assert spec.command[:4] == ("scriptmodel-trainer", "trial", "--trial", "/pfs/trial")
     assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0, "share": "1", "state": False}
-    finish(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0})
-    world.reconcile()
+    assert search(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0}) == [3]
     assert world.ready == ("True", "Generated")
+    assert world.written() == [f"update {names.select.name}"]
     assert world.condition("Trained")["message"].startswith("trial 0003 is the best: perplexity 60.0 (validation)")
     status = world.model.status
     assert status["search"]["trials"] == {
@@ -94,11 +99,21 @@ def test_halving_continues_the_better_half_from_its_states_and_writes_once() -> 
     }
     state = world.pachyderm.files[trials(world).repo, world.pachyderm.heads[trials(world)]]["/0001/checkpoint.npz"]
     assert b"'share': '1/2'" in state
-    written = [job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.generate and job.good]
-    assert len(written) == 1
+    assert len(written(world)) == 1
     assert (world.model.status["search"]["round"], world.model.status["search"]["rounds"]) == (2, 2)
     assert world.model.status["search"]["trials"]["paused"] == 2
     assert len(world.model.status["history"]) == 1
+
+
+def test_a_trial_that_ends_early_writes_nothing_before_the_last_round() -> None:
+    world = search_world(HALVING)
+    world.reconcile()
+    finish(world, {"0002": "early"})
+    world.reconcile()
+    assert written(world) == []
+    assert search(world, {"0001": 3.0}) == [1]
+    assert world.condition("Trained")["message"].startswith("trial 0002 is the best")
+    assert len(written(world)) == 1
 
 
 def test_more_trials_train_only_those() -> None:
@@ -108,6 +123,7 @@ def test_more_trials_train_only_those() -> None:
     world.reconcile()
     assert world.model.status["search"]["progressPercent"] == 60
     assert search(world, {"0005": 0.5}) == [2]
+    assert len(written(world)) == 2
     assert world.condition("Trained")["message"].startswith("trial 0005 is the best")
     world.want(changed(RANDOM, numTrials=2))
     assert search(world) == [0]
@@ -239,12 +255,14 @@ def test_the_search_fails_with_too_many_failed_trials_and_recovers() -> None:
     world = search_world(changed(RANDOM, maxFailedTrials=1))
     search(world, {"0001": "diverged", "0003": "killed"})
     assert world.ready == ("False", "TrainingFailed")
+    assert written(world) == []
     message = world.condition("Stalled")["message"]
     assert "2 of 3 trials failed, more than 1" in message
     assert "trial 0001: training diverged in epoch 3" in message
     world.want(changed(RANDOM, maxFailedTrials=2))
-    search(world)
+    assert search(world) == []
     assert world.ready == ("True", "Generated")
+    assert len(written(world)) == 1
 
 
 def test_progress_is_that_of_all_runs() -> None:
@@ -356,6 +374,7 @@ def test_a_select_job_that_fails_is_reported_with_its_cause() -> None:
     world = search_world(RANDOM)
     world.reconcile()
     train(world)
+    world.reconcile()
     error = {"event": "error", "message": "no trial can be read", "hint": "use the trainer's image"}
     world.pachyderm.fail(select(world), [json.dumps(error)])
     world.reconcile()

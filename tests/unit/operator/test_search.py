@@ -222,6 +222,6 @@ def _read(output: dict[str, bytes]) -> RunResult:
     given = plan(search(numTrials=1), 0, {}).folders[0].given
     pachyderm.files[repo, "a"] = {"/0001/trial.json": given.text(), "/0001/checkpoint.npz": b"", "/trial.json": b""}
     pachyderm.files[made, "b"] = output
-    found = read_results(pachyderm, (repo, "a"), (made, "b"))
+    found, _ = read_results(pachyderm, (repo, "a"), (made, "b"))
     assert {folder: result.given for folder, result in found.items()} == {"0001": given}
     return found["0001"]

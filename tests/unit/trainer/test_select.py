@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -48,24 +49,28 @@ def add(runs: Path, name: str, value: float | None, model: Path | None = None, *
     write_record(folder, TrialRecord(**usual | fields))
 
 
-def selected(runs: Path, out: Path) -> tuple[str, list[dict[str, Any]]]:
-    done = run_trainer(["select", runs, "--out", out])
+def selected(runs: Path, out: Path, *options: str) -> tuple[str, list[dict[str, Any]]]:
+    done = run_trainer(["select", runs, "--out", out, *options])
     assert done.returncode == 0, done.stderr
     path = out / "trials.jsonl"
     return done.stdout + done.stderr, [*map(json.loads, path.read_text("utf-8").splitlines())] if path.exists() else []
 
 
-def test_the_trial_with_the_least_mean_wins_and_its_best_run_is_copied(model: Path, runs: Path, tmp_path: Path) -> None:
+def digest_of(runs: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(runs.glob("*/trial.json")))).hexdigest()
+
+
+def test_the_best_run_is_copied_with_a_table_and_a_report(model: Path, runs: Path, tmp_path: Path) -> None:
     add(runs, "0010", 1.5, model)
     add(runs, "0002.1", 1.7, model, parameters={"dropout": "0.1"})
-    add(runs, "0002.2", 1.2, model, parameters={"dropout": "0.1"}, seed=4)  # best mean: 1.45
-    add(runs, "0003.1", 1.0, model)  # the luckiest seed
+    add(runs, "0002.2", 1.2, model, parameters={"dropout": "0.1"}, seed=4)
+    add(runs, "0003.1", 1.0, model)
     add(runs, "0003.2", 2.5, model)
     add(runs, "0004.1", 0.5, model)
     add(runs, "0004.2", 0.5)  # not complete
     add(runs, "0001", None, state="failed", reason="diverged", message="the loss became nan")
     out = tmp_path / "best"
-    shown, lines = selected(runs, out)
+    shown, lines = selected(runs, out, "--best", "0002.2", "--of", digest_of(runs))
     assert "Best of 5 trials: 0002.2 (dropout=0.1), validation perplexity 11.2, 1.2000 nats per character" in shown
     assert [(line["trial"], line["repeat"]) for line in lines][:4] == [(1, 1), (2, 1), (2, 2), (3, 1)]
     assert [line["trial"] for line in lines][-1] == 10
@@ -85,13 +90,14 @@ def test_the_trial_with_the_least_mean_wins_and_its_best_run_is_copied(model: Pa
     assert (tmp_path / "again.html").read_text("utf-8") == text
 
 
-def test_nothing_is_written_while_no_trial_is_complete(runs: Path, tmp_path: Path) -> None:
-    add(runs, "0001", 1.5)
-    add(runs, "0002", None, state="failed", reason="killed")
-    shown, _ = selected(runs, tmp_path / "best")
-    assert "No trial of" in shown
-    assert "is complete (1 paused, 1 failed): nothing is written" in shown
-    assert not (tmp_path / "best").exists()
+def test_nothing_is_written_before_the_search_is_over(model: Path, runs: Path, tmp_path: Path) -> None:
+    add(runs, "0001", 1.5, model)
+    of = digest_of(runs)
+    add(runs, "0002", None)
+    for options in ((), ("--best", "0001", "--of", of)):
+        shown, _ = selected(runs, tmp_path / "best", *options)
+        assert "is not over: nothing is written" in shown
+        assert not (tmp_path / "best").exists()
 
 
 _UNUSABLE: dict[str, bytes | None] = {
@@ -113,7 +119,7 @@ def test_runs_whose_records_cannot_be_used_have_failed(model: Path, runs: Path, 
             (runs / f"{number:04}" / "trial.json").write_bytes(content)
     (runs / "0009").mkdir()
     os.mkfifo(runs / "0009" / "trial.json")
-    shown, lines = selected(runs, tmp_path / "best")
+    shown, lines = selected(runs, tmp_path / "best", "--best", "0001")
     assert "notes is ignored" in shown
     assert shown.count("the run counts as failed") == len(_UNUSABLE) + 1
     assert lines[0]["winner"]
@@ -125,8 +131,9 @@ def test_runs_whose_records_cannot_be_used_have_failed(model: Path, runs: Path, 
 def test_a_best_trial_whose_model_is_damaged_is_an_error(model: Path, runs: Path, tmp_path: Path) -> None:
     add(runs, "0001", 1.5, model)
     (runs / "0001" / "model.json").write_text("{}")
-    assert run_trainer(["select", runs, "--out", tmp_path / "best"]).returncode == ExitCode.BAD_INPUT
-    assert run_trainer(["select", tmp_path / "none", "--out", tmp_path / "best"]).returncode == ExitCode.BAD_INPUT
+    for folder, best in ((runs, "0001"), (runs, "../runs/0001"), (tmp_path / "none", "0001")):
+        words = ["select", folder, "--best", best, "--out", tmp_path / "best"]
+        assert run_trainer(words).returncode == ExitCode.BAD_INPUT
     assert not (tmp_path / "best").exists()
 
 

@@ -190,14 +190,17 @@ def _add_trial(commands: _Commands[_Parser]) -> None:
 def _add_select(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "select",
-        help="choose the best model of a search",
-        description="Copy the model of the best trial of a search, with a table of all runs as trials.jsonl, and a "
-        "report on the search. The best trial has the least mean of nats per character on the validation text over "
-        "its repeats; its best run is taken. Writes nothing while no trial is complete.",
-        epilog="example: scriptmodel-trainer select results/ --out best/",
+        help="copy the best model of a search, with a table and a report of all runs",
+        description="Copy the model of the best run of a search, with a table of all runs as trials.jsonl, and a "
+        "report on the search. Writes nothing without --best, or if the runs are not those of --of: pipelines of a "
+        "ScriptModel with spec.search name both once the search is over.",
+        epilog="example: scriptmodel-trainer select results/ --best 0007 --out best/",
     )
     add = command.add_argument
     add("runs", **_RUNS, help="folder of the runs, written by trial")
+    add("--best", default="", metavar="NAME", help="folder of the run whose model is copied")
+    digest = "SHA-256 of all trial.json among which it is the best, one after the other by folder [default: any]"
+    add("--of", default="", metavar="DIGEST", help=digest)
     add("--out", **_FOLDER, required=True, help="write the model to this directory")
 
 

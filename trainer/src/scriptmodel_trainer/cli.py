@@ -145,7 +145,7 @@ def _measured(options: argparse.Namespace, progress: Progress) -> str:
     if options.command == "select":
         from scriptmodel_trainer.commands import select  # noqa: PLC0415
 
-        return select.select(options.runs, options.out, progress)
+        return select.select(options.runs, options.best, options.of, options.out, progress)
     if options.command == "judge":
         from scriptmodel_trainer.commands import judge  # noqa: PLC0415
 

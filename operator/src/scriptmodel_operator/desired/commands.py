@@ -16,6 +16,8 @@ RUNS_INPUT = "trials"
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
+SELECT = (PROGRAM, "select", f"/pfs/{RUNS_INPUT}", "--out", "/pfs/out")
+"""The command that copies the best model of a search; without a selection it writes nothing."""
 DEFAULTS = Generation()
 """Temperature and repetition penalty are also the trainer's defaults: these are left out of the command."""
 
@@ -50,9 +52,9 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def select_command() -> tuple[str, ...]:
-    """Return `scriptmodel-trainer select ...`, which copies the best model of the runs that are complete."""
-    return (PROGRAM, "select", f"/pfs/{RUNS_INPUT}", "--out", "/pfs/out")
+def selection(best: str, results: str) -> tuple[str, ...]:
+    """Return the words that name the best run of a search, and the results among which it is the best."""
+    return ("--best", best, "--of", results)
 
 
 def generate_command(generation: Generation, continued: str = "") -> tuple[str, ...]:

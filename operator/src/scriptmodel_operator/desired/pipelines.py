@@ -154,12 +154,13 @@ def _train(
 def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
     """Return the pipeline that selects the best model of a search: as cheap as the one that writes the script."""
     training = model.spec.training
-    compute = digest({"select": image})
+    best = {"best": refs.selection} if refs.selection else {}
+    compute = digest({"select": image, **best})
     whole = digest({"compute": compute, "placement": specified(training, include=SHARED)})
     spec = PipelineSpec(
         ref=refs.select,
         image=image,
-        command=commands.select_command(),
+        command=(*commands.SELECT, *refs.selection),
         input_name=commands.RUNS_INPUT,
         input_branch=BranchRef(refs.train.output, "master"),
         glob=WHOLE_REPO,

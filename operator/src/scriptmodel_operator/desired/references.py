@@ -27,6 +27,8 @@ class References:
     corpus: BranchRef
     searches: bool = False
     """Whether the spec has a search."""
+    selection: tuple[str, ...] = ()
+    """The words of the select command that name the best run; empty before the first search is over."""
     base: BranchRef | None = None
     """The branch of `own_base` that training starts from, once it exists."""
 

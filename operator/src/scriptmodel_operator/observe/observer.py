@@ -142,7 +142,9 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        return replace(observed, search=self._searches.view(model, observed, made.read_by))
+        search = self._searches.view(model, observed, made.read_by)
+        selected = (search.selection if search else ()) or (select.selection if select else ())
+        return replace(observed, search=search, refs=replace(refs, selection=selected))
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
         """Return the train pipeline of another ScriptModel, whose model is a base."""

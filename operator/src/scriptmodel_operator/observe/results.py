@@ -71,8 +71,10 @@ class Results:
         """Return the sha256 of each file of a commit, by path."""
         return self._cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
 
-    def runs(self, trials: Place, output: Place) -> Mapping[str, RunResult]:
-        """Return the results of a search's runs, by folder: read from `trials` by the train job that made `output`."""
+    def runs(self, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
+        """Return the results of a search's runs that a train job read from `trials` and made `output` of, by folder,
+        and a digest of them.
+        """
         return self._cached("runs", *output, lambda: read_results(self._gateway, trials, output))
 
     def inputs(self, repo: RepoRef, commit: str) -> Mapping[str, RunInput]:

@@ -38,20 +38,19 @@ class Searches:
         good = train.last_good if train and newest and _decides(self._mark(train, train.last_good)) == wanted else None
         made = commits(good) if good else None
         results: Mapping[str, RunResult] = {}
+        digest = ""
         if made and newest and made.trials and made.corpus == newest.corpus:
-            results = self.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
+            results, digest = self.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
         head = self._head(refs.trials) if owned and owned.ownership.ours else ""
-        selecting = observed.select.newest if observed.select else None
-        read = self.results.provenance(refs.select.output, selecting.ref.id) if selecting else ()
         return SearchView(
             plan=plan(search, model.spec.model.seed, results, of),
             of=of,
             results=results,
+            digest=digest,
             source=made.model if made and results else "",
             head=head,
             present=self.results.inputs(refs.own_trials, head) if head else {},
             newest=newest,
-            selected_from=next((commit for repo, commit in read if repo == refs.train.output), ""),
         )
 
     def _mark(self, train: PipelineView, job: JobInfo | None) -> Mark | None:

@@ -4,6 +4,7 @@ these: nothing in them is trusted. What was trained is read from the repo of tri
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,14 +46,17 @@ class _Given(BaseModel):
         return RunInput(values, self.seed, self.share, self.of)
 
 
-def read_results(gateway: Gateway, trials: Place, output: Place) -> Mapping[str, RunResult]:
-    """Return the result of each run of a finished job by its folder.
+def read_results(gateway: Gateway, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
+    """Return the result of each run of a finished job by its folder, and a digest of all (`select --of`).
 
     `trials` is the commit that the job read, `output` the one that it made. A run without a valid record has failed.
     """
-    records = gateway.read_files(*output, _FILES, _MAX_FILE)
-    given = read_inputs(gateway, trials)
-    return {folder: _result(records.get(f"/{folder}/{TRIAL_FILE}", b""), given[folder], folder) for folder in given}
+    records = {path.split("/")[1]: text for path, text in gateway.read_files(*output, _FILES, _MAX_FILE).items()}
+    results = {
+        folder: _result(records.get(folder, b""), given, folder)
+        for folder, given in read_inputs(gateway, trials).items()
+    }
+    return results, hashlib.sha256(b"".join(records[folder] for folder in sorted(records))).hexdigest()
 
 
 def read_inputs(gateway: Gateway, trials: Place) -> Mapping[str, RunInput]:

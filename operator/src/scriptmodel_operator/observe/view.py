@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.desired.commands import SELECT, selection
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.observe.files import ModelMetrics
@@ -50,6 +51,11 @@ class PipelineView:
     def running(self) -> JobInfo | None:
         """The job that a worker has taken, of any version."""
         return running_job(self.jobs)
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The words that name the best run in the command of a select pipeline."""
+        return self.info.spec.command[len(SELECT) :]
 
     @property
     def reported(self) -> JobInfo | None:
@@ -202,16 +208,22 @@ class SearchView:
     """Identifies what is trained on what: the spec and the corpus commit that the newest train job reads."""
     results: Mapping[str, RunResult]
     """The results of the newest job that is of that, by the folder of the run; none before the first."""
+    digest: str = ""
+    """Identifies those results."""
     source: str = ""
-    """The commit of train's output that has those results."""
+    """The commit of train's output that has them."""
     head: str = ""
     """The newest commit of the repo; empty before the first."""
     present: Mapping[str, RunInput] = field(default_factory=dict)
     """What the runs in it train, by folder."""
     newest: ModelCommits | None = None
     """The commits of the newest train job."""
-    selected_from: str = ""
-    """The commit of train's output that the newest select job reads."""
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The words that make select copy the best model; empty unless the search is over and has not failed."""
+        over = self.plan.finished and not self.plan.failure
+        return selection(self.plan.winner, self.digest) if over else ()
 
     def is_ahead_of(self, other: ModelCommits | None) -> bool:
         """Return whether the newest train job reads other runs than another one does."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.commands import RUNS_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.desired.pod_patch import requests_differ
@@ -93,7 +94,9 @@ def _requested(
 ) -> PipelineChange | None:
     """Return the change that the spec or an annotation requests."""
     if mark.compute != desired.mark.compute:
-        return _write(ChangeKind.RECOMPUTE, desired, observed, "the spec changed", reprocess=True)
+        over = desired.spec.input_name == RUNS_INPUT and mark.image == desired.mark.image
+        why = "the search is over" if over else "the spec changed"
+        return _write(ChangeKind.RECOMPUTE, desired, observed, why, reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
         return _write(ChangeKind.RECOMPUTE, desired, observed, "retrain-at requests it", reprocess=True)
     if mark.digest == desired.mark.digest:

@@ -88,7 +88,7 @@ def _selected(view: ModelView, select: PipelineView, job: JobInfo, reported: Job
     if select.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
     chosen = select.newest
-    if chosen is None or not view.search or view.search.selected_from != job.ref.id or not chosen.state.final:
+    if chosen is None or not chosen.state.final or select.selection != view.refs.selection:
         return Condition(Reason.TRAINING, "the best trial is being selected")
     if chosen.good:
         return _succeeded(job, view)

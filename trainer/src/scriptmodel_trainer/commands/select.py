@@ -1,10 +1,11 @@
-"""The select command: makes the model of the best trial of a search the one that writes."""
+"""The select command: makes the model of the best run of a search the one that writes."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,28 +15,27 @@ from scriptmodel_trainer.artifacts import LOG, METRICS, MODEL, REPORT
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import atomic_writer, locked, open_regular, prepare_folder, write_file
-from scriptmodel_trainer.trials import TRIALS, Run, numbers_of, rank_of, read_record, write_runs
+from scriptmodel_trainer.storage import atomic_writer, locked, open_regular, prepare_folder, read_bounded, write_file
+from scriptmodel_trainer.trials import MOST_TRIAL, TRIAL, TRIALS, Run, numbers_of, rank_of, read_record, write_runs
 
 _ARRAYS = tuple(name for name in artifacts.FILES if name.endswith(".npz"))
 
 
-def select(folder: Path, out: Path, progress: Progress) -> str:
-    """Copy the model of the best trial, beside the table of all runs; returns what to show.
+def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) -> str:
+    """Copy the model of the run `name`, beside the table of all runs; returns what to show.
 
-    Nothing is written while no trial is complete. Raises BadInputError if the folder has no runs, or if the model of
-    the best one cannot be used.
+    Writes nothing without a name, or if there is a `digest` and the records of the runs have another one: they are not
+    those among which it is the best. Raises BadInputError if the folder has no runs, or no usable model of that name.
     """
-    found = _runs(folder, progress)
-    best = _best(found.values())
-    if best is None:
-        states = [run.state for run in found.values()]
-        counted = ", ".join(f"{states.count(state)} {state}" for state in ("paused", "failed") if state in states)
-        return f"No trial of {folder} is complete ({counted}): nothing is written"
-    source = next(path for path, run in found.items() if run is best)
-    best = found[source] = msgspec.structs.replace(best, winner=True)
-    runs = sorted(found.values(), key=lambda run: (run.trial, run.repeat))
+    found = dict(_runs(folder, progress))
+    if not name or (digest and digest != _digest(found)):
+        return f"The search in {folder} is not over: nothing is written"
+    source = folder / name
+    if source not in found:
+        raise BadInputError(f"{source} is not a run of the search", "give --best the name of its folder, such as 0001")
     model = artifacts.load_model(source, judged=True)
+    best = found[source] = msgspec.structs.replace(found[source], winner=True)
+    runs = sorted(found.values(), key=lambda run: (run.trial, run.repeat))
     with locked(out):
         prepare_folder(out, (*artifacts.FILES, LOG, TRIALS))
         _copy(source, out)
@@ -44,18 +44,19 @@ def select(folder: Path, out: Path, progress: Progress) -> str:
     trials = len({run.trial for run in runs})
     figure = "" if best.value is None else f", {best.value:.4f} nats per character"
     return (
-        f"Best of {trials} trials: {source.name} ({one_line(best.settings)}), validation perplexity "
+        f"Best of {trials} trials: {name} ({one_line(best.settings)}), validation perplexity "
         f"{rank_of(best.perplexity):.1f}{figure}\nModel: {out}\nReport: {out / REPORT}"
     )
 
 
-def _runs(folder: Path, progress: Progress) -> dict[Path, Run]:
-    """Return what came of each run by its folder; one whose trial.json cannot be used has failed."""
+def _runs(folder: Path, progress: Progress) -> Iterator[tuple[Path, Run]]:
+    """Yield what came of each run with its folder; one whose trial.json cannot be used has failed."""
     try:
         folders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     except OSError as error:
         raise BadInputError(f"cannot read {folder}: {error.strerror}", "give the --out of trial") from error
-    runs = {}
+    if not folders:
+        raise BadInputError(f"{folder} holds no runs of a search", "give the --out of trial, which has 0001/trial.json")
     for path in folders:
         numbers = numbers_of(path.name)
         if numbers is None:
@@ -67,24 +68,16 @@ def _runs(folder: Path, progress: Progress) -> dict[Path, Run]:
             message = f"its trial.json cannot be used: {error}"
             progress.note(f"{path}: {message}; the run counts as failed")
             record = {"state": "failed", "reason": "error", "message": one_line(message)}
-        runs[path] = Run(**record, trial=numbers[0], repeat=numbers[1])
-    if not runs:
-        raise BadInputError(f"{folder} holds no runs of a search", "give the --out of trial, which has 0001/trial.json")
-    return runs
+        yield path, Run(**record, trial=numbers[0], repeat=numbers[1])
 
 
-def _best(runs: Iterable[Run]) -> Run | None:
-    """Return the best run of the trial with the least mean; None if no trial is complete.
-
-    A trial is complete if all of its repeats are, but those that failed.
-    """
-    ranked: list[tuple[float, Run]] = []
-    for _, group in groupby(sorted(runs, key=lambda run: run.trial), key=lambda run: run.trial):
-        repeats = [run for run in group if run.state != "failed"]
-        if repeats and all(run.state == "complete" for run in repeats):
-            mean = sum(rank_of(run.value) for run in repeats) / len(repeats)
-            ranked.append((mean, min(repeats, key=lambda run: run.rank)))
-    return min(ranked, key=lambda each: (each[0], each[1].rank[1], each[1].trial))[1] if ranked else None
+def _digest(folders: Iterable[Path]) -> str:
+    """Return what identifies the records of runs: the SHA-256 of all, in the order of the folders' names."""
+    found = hashlib.sha256()
+    for path in sorted(folders):
+        with suppress(OSError, BadInputError):
+            found.update(read_bounded(path / TRIAL, MOST_TRIAL))
+    return found.hexdigest()
 
 
 def _copy(source: Path, out: Path) -> None:
