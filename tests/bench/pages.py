@@ -38,28 +38,17 @@ class Stub:
     def __init__(self, count: int) -> None:
         self.objects = [_object(number) for number in range(count)]
         self._version = 1
-        self._watches: set[asyncio.Queue[bytes]] = set()
 
     def change(self, number: int) -> None:
         found = self.objects[number % len(self.objects)]
         self._version += 1
         found["metadata"]["resourceVersion"] = str(self._version)
-        training = found["status"]["training"]
-        training["progressPercent"] = self._version % 100
-        for queue in self._watches:
-            queue.put_nowait(json.dumps({"type": "MODIFIED", "object": found}).encode() + b"\n")
+        found["status"]["training"]["progressPercent"] = self._version % 100
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if not request.path.endswith("scriptmodels"):
             return web.json_response({"items": []})
-        if "watch" not in request.query:
-            listed = {"metadata": {"resourceVersion": str(self._version)}, "items": self.objects}
-            return web.json_response(listed)
-        response, queue = web.StreamResponse(), asyncio.Queue[bytes]()
-        await response.prepare(request)
-        self._watches.add(queue)
-        while True:
-            await response.write(await queue.get())
+        return web.json_response({"metadata": {"resourceVersion": str(self._version)}, "items": self.objects})
 
 
 def _object(number: int) -> dict[str, Any]:

@@ -144,7 +144,6 @@ def running(folder: Path) -> Iterator[Stage]:
             **os.environ,
             "KUBECONFIG": str(kubeconfig),
             "SCRIPTMODEL_PACHD": localpach.address,
-            "XDG_CACHE_HOME": str(folder / "cache"),
         }
         log = stack.enter_context((folder / "ui.log").open("w"))
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)

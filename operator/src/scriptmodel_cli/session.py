@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 POLL_SECONDS = 1.0
-_NOT_SERVED = (
+NOT_SERVED = (
     "the API server does not know ScriptModels: check that this is the right cluster, or install the CRD with "
     "`kubectl apply -f manifests/crd.yaml`"
 )
@@ -130,7 +130,7 @@ class Session:
     def check_served(self) -> None:
         """Raise ClickException if the CRD is not installed in the cluster."""
         if not self.call(lambda client: client.serves_scriptmodels()):
-            raise click.ClickException(_NOT_SERVED)
+            raise click.ClickException(NOT_SERVED)
 
     def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
         """Return a ScriptModel, retrying with a note while an API server that has answered before is unavailable.

@@ -17,9 +17,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.ui import trainers
-from scriptmodel_cli.ui.feed import Feed
-from scriptmodel_cli.ui.names import key_of
 from scriptmodel_cli.ui.pages import Visitor
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.scripts import typeset
@@ -27,6 +24,7 @@ from scriptmodel_cli.ui.server import application
 from scriptmodel_cli.ui.training import read_log
 from scriptmodel_cli.web.charts import Chart, Series, spark
 from scriptmodel_cli.web.gate import Gate
+from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.leadership import UNLIMITED
@@ -51,11 +49,26 @@ class Pachd(Session):
         yield self.fake
 
 
-class Browser:
-    """A client that has the cookie, and the feed and the reads behind it."""
+class Api:
+    """An API server with some ScriptModels; it refuses requests with `status`, if set, or for a path."""
 
-    def __init__(self, client: TestClient[Any, Any], visitor: Visitor, gate: Gate) -> None:
-        self.client, self.visitor, self.gate = client, visitor, gate
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self.objects, self.status, self.forbidden = objects, 0, "-"
+        self.configmaps: list[dict[str, Any]] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if self.status or request.path.endswith(self.forbidden):
+            return web.json_response({"message": HOSTILE}, status=self.status or 403)
+        if request.path.endswith("/scriptmodels"):
+            return web.json_response({"items": self.objects})
+        return web.json_response({"items": self.configmaps if "configmaps" in request.path else []})
+
+
+class Browser:
+    """A client that has the cookie, and the API server and the reads behind it."""
+
+    def __init__(self, client: TestClient[Any, Any], api: Api, reads: Reads, gate: Gate) -> None:
+        self.client, self.api, self.reads, self.gate = client, api, reads, gate
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
         return await self.client.get(path, headers=headers, allow_redirects=False)
@@ -69,6 +82,10 @@ class Browser:
             await asyncio.sleep(0.02)
         raise AssertionError(f"no {words} in {text}")
 
+    async def follow(self, path: str) -> ClientResponse:
+        """Follow a page as a browser does."""
+        return await self.get(path, Accept="text/event-stream")
+
 
 @asynccontextmanager
 async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None) -> AsyncIterator[Browser]:
@@ -78,21 +95,17 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
         each["metadata"].setdefault("resourceVersion", "1")
     session = Pachd()
     session.fake = next((each.pachyderm for each in worlds if isinstance(each, World)), FakePachyderm())
-    client = KubeClient(lambda: kopf.ConnectionInfo(server="http://127.0.0.1:1"), UNLIMITED)
-    feed = Feed(client, session.login, "", "default")
-    feed.objects = {key_of(each): each for each in objects}
-    reads = Reads(session, client, feed.notify)
-    visitor = Visitor("https://cluster", feed, reads)
-    running = trainers.Trainers(reads, trainer)
-    listener = socket.create_server(("127.0.0.1", 0))
-    gate = Gate("127.0.0.1", listener.getsockname()[1], "", "t" * 24)
-    server = TestServer(application(visitor, running, gate), port=gate.port, socket_factory=lambda *_: listener)
-    async with TestClient(server) as browser:
-        await browser.get("/", params={"token": "t" * 24})
-        yield Browser(browser, visitor, gate)
-        await running.close()
-        reads.close()
-        await client.close()
+    api, served = Api(objects), web.Application()
+    served.router.add_get("/{path:.*}", api.answer)
+    async with TestServer(served) as server:
+        client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
+        reads = Reads(session, client, "default")
+        listener = socket.create_server(("127.0.0.1", 0))
+        gate = Gate("127.0.0.1", listener.getsockname()[1], "", "t" * 24)
+        app = application(Visitor("https://cluster", reads), trainer, gate)
+        async with TestClient(TestServer(app, port=gate.port, socket_factory=lambda *_: listener)) as browser:
+            await browser.get("/", params={"token": "t" * 24})
+            yield Browser(browser, api, reads, gate)
 
 
 async def test_nobody_enters_without_the_token_or_from_another_site() -> None:
@@ -105,7 +118,7 @@ async def test_nobody_enters_without_the_token_or_from_another_site() -> None:
         assert (await browser.get("/", Origin="http://evil.example")).status == 403
         assert (await browser.client.post("/")).status == 403
         browser.client.session.cookie_jar.clear()
-        for path in ("/", MODEL, "/live?page=/", "/static/page.js", "/?token=wrong", "/nowhere"):
+        for path in ("/", MODEL, "/static/page.js", "/?token=wrong", "/nowhere"):
             assert (await browser.get(path)).status == 401, path
 
 
@@ -179,7 +192,7 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
         assert saved.headers["Content-Disposition"] == 'attachment; filename="report.html"'
         assert (await browser.get(f"{commit}/file?path=/nowhere")).status == 404
         assert "There is no page" in await (await browser.get("/nowhere")).text()
-        for odd in ("/commits/a/b/..%2f..%2f/file?path=/x", "/write/%2e%2e/b/c", "/write/a%2fb/c/d"):
+        for odd in ("/commits/a/b/..%2f..%2f/file?path=/x", "/commits/%2e%2e/b/c/write", "/commits/a%2fb/c/d/write"):
             assert (await browser.client.get(URL(odd, encoded=True))).status == 404, odd
 
 
@@ -211,54 +224,62 @@ def away(*_args: object) -> Any:
     raise UnavailableError("reading", "pachd is away")
 
 
-async def test_an_open_page_is_sent_what_changed_and_nothing_else() -> None:
+async def test_an_open_page_is_sent_what_changed_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriptmodel_cli.ui.reads._OBJECTS_SECONDS", 0.05)
     first, second = as_object(training_world()), as_object(training_world())
     second["metadata"] |= {"name": "again", "uid": "uid-2"}
     async with browsing(first, second) as browser:
-        await browser.page("/", "again")
+        assert '<main id="main" tabindex="-1" data-live>' in await browser.page("/", "again")
         await asyncio.sleep(0.1)  # the first reads
-        live = re.search(r'data-live="([^"]+)"', await (await browser.get("/")).text())
-        assert live
-        stream = await browser.client.get(live[1])
+        stream = await browser.follow("/")
         await next_message(stream)
-        feed = browser.visitor.feed
         changed = json.loads(json.dumps(second))
-        changed["metadata"]["resourceVersion"] = "2"
         changed["status"]["training"]["progressPercent"] = 77
-        feed._take("MODIFIED", changed)
+        browser.api.objects = [first, changed]
         assert 'value="77"' in await next_message(stream)
         new = [json.loads(json.dumps(second)) for _ in range(2)]
         for number, each in enumerate(new):
             each["metadata"] |= {"name": f"new-{number}", "uid": f"uid-new-{number}"}
-            feed.objects[key_of(each)] = each
-        feed.notify()
+        browser.api.objects = [*new, changed, first]
         text = await next_message(stream)
-        rows = re.findall(r'id="row-([^"]+)"', text)
-        assert rows == ["uid-2", "uid-new-0", "uid-new-1", "uid-1"]
+        assert re.findall(r'id="row-([^"]+)"', text) == ["uid-2", "uid-new-0", "uid-new-1", "uid-1"]
         assert "4 ScriptModels" in text
-        feed._take("DELETED", first)
+        browser.api.objects = [*new, changed]
         assert "uid-1" not in await next_message(stream)
-        feed._set_problem(HOSTILE)
-        assert "out of date: &lt;script&gt;" in await next_message(stream)
+        browser.api.status = 503
+        text = await next_message(stream)
+        assert "out of date: listing ScriptModels: " in text
+        assert "&lt;script&gt;" in text
+        assert "new-1" in text
+        browser.api.status = 0
+        assert "out of date" not in await next_message(stream)
 
 
 async def test_the_open_page_of_a_deleted_object_says_so() -> None:
-    found = as_object(training_world())
     async with browsing(training_world()) as browser:
-        stream = await browser.client.get("/live", params={"page": MODEL})
-        browser.visitor.feed._take("DELETED", found)
+        stream = await browser.follow(MODEL)
+        browser.api.objects = []
         while "There is no ScriptModel ml/thrones" not in await next_message(stream):
             pass
 
 
-async def test_a_page_keeps_what_it_shows_until_the_next_answer() -> None:
+async def test_who_may_not_list_all_namespaces_sees_their_own() -> None:
+    async with browsing(training_world()) as browser:
+        browser.api.forbidden = f"/{VERSION}/{PLURAL}"
+        browser.reads._kept.clear()
+        await browser.page("/", "in namespace default", "thrones")
+
+
+async def test_a_page_keeps_what_it_shows_until_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriptmodel_cli.ui.reads._OBJECTS_SECONDS", 0.01)
     found = as_object(training_world())
     async with browsing(training_world()) as browser:
         await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
-        found["metadata"]["resourceVersion"] = "2"
         found["status"]["training"]["completionTime"] = "2026-01-01T00:00:00Z"
-        browser.visitor.feed._take("MODIFIED", found)
-        assert "epoch 2 done: train 300.0, valid 200.2" in await (await browser.get(MODEL)).text()
+        browser.api.objects = [found]
+        while "so far</dd>" in (text := await (await browser.get(MODEL)).text()):
+            assert "epoch 2 done: train 300.0, valid 200.2" in text
+        assert "epoch 2 done: train 300.0, valid 200.2" in text
 
 
 async def next_message(stream: ClientResponse) -> str:
@@ -270,14 +291,13 @@ async def next_message(stream: ClientResponse) -> str:
 
 async def test_a_page_says_that_its_operator_uses_another_pachyderm() -> None:
     async with browsing(training_world()) as browser:
-        released = [
+        browser.api.configmaps = [
             {"metadata": {"name": name}, "data": {"pachd": f"pachd.{name}:30650", "watchNamespaces": where}}
             for name, where in (("one", "default"), ("two", "ml"))
         ]
-        reads = browser.visitor.reads
-        reads.items = lambda path: released if "configmaps" in path else []  # type: ignore[method-assign]  # no API server
         await browser.page(MODEL, "another Pachyderm, at pachd.two:30650", "scriptmodel ui -n ml")
-        assert reads.other_pachd("ml", "ml") == ""
+        browser.reads._own = "ml"
+        assert browser.reads.other_pachd("ml") == ""
 
 
 async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
@@ -342,8 +362,15 @@ async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column()
         page = await browser.page(f"{MODEL}?sort=-trial", "random: 2 complete, 1 failed")
         assert [number for number, _ in re.findall(r"<tr><td>(\d)</td><td>(\w+)</td>", page)] == ["3", "2", "1"]
         world.pachyderm.read_files = away  # type: ignore[method-assign]  # fails from now on
-        browser.visitor.reads._kept.clear()
+        browser.reads._kept.clear()
         assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
+
+
+async def writing(browser: Browser) -> str:
+    """Return the address at which the page of the model starts the trainer."""
+    found = re.search(r'href="([^"]+/write)">Write with it', await browser.page(MODEL))
+    assert found
+    return found[1]
 
 
 FAKE_TRAINER = """#!/usr/bin/env python3
@@ -365,10 +392,7 @@ server.serve_forever()
 """
 
 
-async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "scriptmodel-trainer"
     program.parent.mkdir()
     program.write_text(FAKE_TRAINER)
@@ -377,7 +401,7 @@ async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(
     model = world.model.status["lineage"]["model"]["commit"]
     world.pachyderm.files[world.train.output, model] = {"/model.json": b"{}"}
     async with browsing(world, trainer=tmp_path) as browser:
-        base = (await browser.get(f"{MODEL}/write")).headers["Location"]
+        base = await writing(browser)
         starting = await browser.get(base)
         assert (starting.status, starting.headers["Refresh"]) == (200, "1")
         for _ in range(200):
@@ -399,47 +423,8 @@ async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("scriptmodel_cli.local.programs.sys.prefix", str(tmp_path / "none"))
     monkeypatch.chdir(tmp_path)
     async with browsing(trained_world()) as browser:
-        base = (await browser.get(f"{MODEL}/write")).headers["Location"]
+        base = await writing(browser)
         await browser.page(base, "scriptmodel-trainer was not found", "add --trainer T")
-
-
-async def test_the_watch_recovers_from_an_outage_and_lists_again() -> None:
-    lists, watches = [0], [0]
-
-    async def listed(request: web.Request) -> web.StreamResponse:
-        if "watch" not in request.query:
-            lists[0] += 1
-            if lists[0] == 1:
-                raise web.HTTPServiceUnavailable
-            return web.json_response({"metadata": {"resourceVersion": "5"}, "items": [as_object(trained_world())]})
-        watches[0] += 1
-        if watches[0] == 1:
-            raise web.HTTPGone
-        response = web.StreamResponse()
-        await response.prepare(request)
-        changed = as_object(trained_world())
-        changed["metadata"] |= {"name": "again", "resourceVersion": "6", "managedFields": []}
-        await response.write(json.dumps({"type": "ADDED", "object": changed}).encode() + b"\n")
-        await asyncio.sleep(30)
-        return response
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", listed)
-    async with TestServer(app) as server:
-        connection = kopf.ConnectionInfo(server=str(server.make_url("/")))
-        client = KubeClient(lambda: connection, UNLIMITED)
-        feed = Feed(client, lambda: connection, "", "default")
-        running = asyncio.create_task(feed.run())
-        await asyncio.wait_for(feed.listed.wait(), 5)
-        assert "HTTP 503" in feed.problem
-        with feed.subscribed() as changed:
-            while "ml/again" not in feed.objects:
-                await asyncio.wait_for(changed.wait(), 5)
-                changed.clear()
-        assert feed.problem == ""
-        assert "managedFields" not in feed.objects["ml/again"]["metadata"]
-        running.cancel()
-        await client.close()
 
 
 def test_long_curves_are_thinned() -> None:

@@ -17,13 +17,14 @@ _WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.npz|new_script.*")
 def copy_results(gateway: Gateway, lineage: Mapping[str, Any], folder: Path) -> None:
     """Make `folder/model` and `folder/script` equal to the commits; files of others in them stay."""
     for kind in ("model", "script"):
-        _copy(gateway, lineage[kind], folder / kind)
+        where = lineage[kind]
+        copy_commit(gateway, RepoRef(where["project"], where["repo"]), where["commit"], folder / kind)
 
 
-def _copy(gateway: Gateway, where: Mapping[str, Any], folder: Path) -> None:
-    repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
+def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> None:
+    """Make a folder equal to a commit; other files in it stay."""
     files = {Path(path).name: (path, stored) for path, stored in gateway.walk_files(repo, commit).items()}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others
         target = folder / name
         if target.suffix == ".npz" and target.exists() and target.stat().st_size == stored.size:

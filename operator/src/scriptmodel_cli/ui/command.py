@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import signal
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -16,6 +13,7 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.leadership import UNLIMITED
 
 _HOST = "127.0.0.1"
 
@@ -43,37 +41,29 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
       scriptmodel ui -n ml --no-browser      # prints the address only
       ssh -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
     """
-    session.login()  # its errors come before the address
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(session, port, not no_browser, trainer))
-
-
-async def _serve(session: Session, port: int, browse: bool, trainer: Path | None) -> None:
+    own = session.where()  # its errors come before the address
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
-    from scriptmodel_cli.ui.server import application, visiting  # noqa: PLC0415 - likewise
-    from scriptmodel_cli.ui.trainers import Trainers  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.pages import Visitor  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.server import application  # noqa: PLC0415 - likewise
     from scriptmodel_cli.web.gate import Gate  # noqa: PLC0415 - likewise
+    from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - likewise
 
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
         listener = socket.create_server((_HOST, port))
     except OSError as error:
         raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
-    port = listener.getsockname()[1]
-    gate = Gate(_HOST, port, "", secrets.token_urlsafe(24))
-    address = f"http://{_HOST}:{port}/?token={gate.token}"
-    async with visiting(session, all_namespaces=not session.namespace) as visitor:
-        trainers = Trainers(visitor.reads, trainer)
-        runner = web.AppRunner(application(visitor, trainers, gate), access_log=None, shutdown_timeout=0.5)
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
+    gate = Gate(_HOST, listener.getsockname()[1], "", secrets.token_urlsafe(24))
+    reads = Reads(session, KubeClient(session.login, UNLIMITED), own)
+    app = application(Visitor(session.login().server, reads), trainer, gate)
+
+    async def announce(_app: web.Application) -> None:
+        address = f"http://{_HOST}:{gate.port}/?token={gate.token}"
         say([address])
-        if browse and click.launch(address) != 0:
+        if not no_browser and click.launch(address) != 0:
             note("No browser could be started: open the address above.")
         note("Press Ctrl-C to stop.")
-        await stopped.wait()
-        await runner.cleanup()
-        await trainers.close()
+
+    app.on_startup.append(announce)
+    web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5)

@@ -2,175 +2,109 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from urllib.parse import quote, unquote
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import click
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from yarl import URL
 
-from scriptmodel_cli.session import Session
-from scriptmodel_cli.ui.feed import Feed
-from scriptmodel_cli.ui.names import Place, place_of
-from scriptmodel_cli.ui.pages import AllModels, OneCommit, OneModel, OneScript, Page, TwoModels, Visitor
-from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_cli.ui import pages
+from scriptmodel_cli.ui.pages import Values, Visitor, place_of
+from scriptmodel_cli.ui.reads import words_of
 from scriptmodel_cli.ui.rendering import render, templates
 from scriptmodel_cli.ui.trainers import Trainers
-from scriptmodel_cli.ui.views import status_of
 from scriptmodel_cli.web.gate import SANDBOX, Gate
-from scriptmodel_cli.web.live import follow
+from scriptmodel_cli.web.live import answer
 from scriptmodel_cli.web.rendering import STATIC, whole_page
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.values import RepoRef
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
-"""Names that Pachyderm accepts."""
+_COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
+"""Of names that Pachyderm accepts, since they become a path on this machine."""
 _MAX_DOWNLOAD = 64 << 20
-_FIRST_LIST_SECONDS = 10.0
-_SLOW_SECONDS = 60.0
+_LINKS = [("/", "All models"), ("/compare", "Compare")]
 VISITOR = web.AppKey("visitor", Visitor)
 
 
-@asynccontextmanager
-async def visiting(session: Session, *, all_namespaces: bool) -> AsyncIterator[Visitor]:
-    """Watch with the rights of the kubeconfig, as long as the block lasts."""
-    connection = session.login()
-    client = KubeClient(session.login, UNLIMITED)
-    own = session.namespace or connection.default_namespace or "default"
-    feed = Feed(client, session.login, "" if all_namespaces else own, own)
-    reads = Reads(session, client, feed.notify)
-    watching = asyncio.create_task(feed.run())
-    try:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(feed.listed.wait(), _FIRST_LIST_SECONDS)
-        yield Visitor(connection.server, feed, reads)
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        reads.close()
-        await client.close()
-
-
-def application(visitor: Visitor, trainers: Trainers, gate: Gate) -> web.Application:
-    """Return the application of one visitor."""
+def application(visitor: Visitor, trainer: Path | None, gate: Gate) -> web.Application:
+    """Return the application of one visitor; `trainer` is the environment to write with, None to look for one."""
     app = web.Application(middlewares=[_errors_as_pages, gate.checks()])
     app[VISITOR] = visitor
     app.on_response_prepare.append(gate.secure)
-    pages = Pages(visitor, trainers)
-    app.router.add_get("/live", pages.live)
-    app.router.add_get("/commits/{project}/{repo}/{commit}/file", pages.file)
-    app.router.add_get("/models/{namespace}/{name}/write", pages.write)
-    app.router.add_get("/write/{project}/{repo}/{commit}", pages.start)
-    app.router.add_route("*", "/write/{project}/{repo}/{commit}/{path:.*}", pages.trainer)
-    app.router.add_static("/static", STATIC)
-    app.router.add_get("/{path:.*}", pages.page)
-    return app
+    model, trainers = "/models/{namespace}/{name}", Trainers(visitor.reads, trainer)
 
+    async def close(_app: web.Application) -> None:
+        await trainers.close()
+        await visitor.reads.close()
 
-class Pages:
-    """The handlers."""
-
-    def __init__(self, visitor: Visitor, trainers: Trainers) -> None:
-        self._visitor, self._trainers = visitor, trainers
-        self._all = AllModels(visitor)
-
-    async def page(self, request: web.Request) -> web.Response:
-        """Answer with a whole page."""
-        page = self._page(request.rel_url.raw_path, request.query)
-        live = f"/live?page={quote(str(request.rel_url), safe='')}" if page.every else ""
-        return _whole(self._visitor, page.title, await page.content(), live=live, here=request.path)
-
-    async def live(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the changes of the page whose address is `page`."""
-        address = URL(request.query.get("page", "/"), encoded=True)
-        page = self._page(address.raw_path, address.query)
-
-        async def content() -> str:
-            try:
-                return await page.content()
-            except web.HTTPNotFound as gone:  # the object was deleted
-                return render("message.html", title=gone.reason, text=gone.text, problem="")
-
-        with self._visitor.feed.subscribed() as changed:
-            return await follow(request, content, changed, page.every or _SLOW_SECONDS)
-
-    async def file(self, request: web.Request) -> web.Response:
-        """Answer with a file of a commit: as text, as a page without scripts, or to save."""
-        place, path, reads = _place_of(request), request.query.get("path", ""), self._visitor.reads
-        try:
-            size = await reads.now(lambda: reads.gateway.file_size(place.repo, place.commit, path))
-            if size > _MAX_DOWNLOAD:
-                raise web.HTTPRequestEntityTooLarge(
-                    _MAX_DOWNLOAD, size, text="Use pachctl get file for so large a file."
-                )
-            content = await reads.now(lambda: reads.gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD))
-        except (PachydermError, click.ClickException) as error:
-            raise web.HTTPNotFound(text=getattr(error, "message", "") or str(error)) from error
-        name = path.rpartition("/")[2]
-        if request.query.get("save"):
-            headers = {"Content-Disposition": f'attachment; filename="{_plain(name)}"'}
-            return web.Response(body=content, content_type="application/octet-stream", headers=headers)
-        kind = "text/html" if name.endswith(".html") else "text/plain"
-        policy = {"Content-Security-Policy": SANDBOX}
-        return web.Response(body=content, content_type=kind, charset="utf-8", headers=policy)
-
-    async def write(self, request: web.Request) -> web.Response:
-        """Lead to the trainer's pages of an object's model."""
-        found = self._visitor.found(request.match_info["namespace"], request.match_info["name"])
-        place = place_of((status_of(found).get("lineage") or {}).get("model"))
-        if place is None:
-            raise web.HTTPNotFound(
-                text=f"{found['metadata']['name']} has no model yet: it can write once it is trained."
-            )
-        raise web.HTTPFound(place.write_path)
-
-    async def start(self, request: web.Request) -> web.Response:
-        """Start the trainer's pages of a model, with a page that shows how far that is until they are there."""
-        place = _place_of(request)
-        if not (progress := self._trainers.start(place)):
-            raise web.HTTPFound(f"{place.write_path}/1/write")
-        response = _message(self._visitor, "One moment", progress)
+    async def start(request: web.Request) -> web.Response:
+        """Start the trainer's pages of a model, with a page that says so until they are there."""
+        place = place_of(request)
+        if trainers.start(place):
+            raise web.HTTPFound(f"{place.path}/write/1/write")
+        response = _message(visitor, "One moment", "Fetching the model and starting the trainer…")
         response.headers["Refresh"] = "1"
         return response
 
-    async def trainer(self, request: web.Request) -> web.StreamResponse:
-        """Pass a request on to the trainer."""
-        return await self._trainers.proxy(request, _place_of(request))
+    async def trained(request: web.Request) -> web.StreamResponse:
+        return await trainers.proxy(request, place_of(request))
 
-    def _page(self, path: str, query: Mapping[str, str]) -> Page:
-        """Return the page of an address. Raises HTTPNotFound for any other."""
-        match [unquote(part) for part in path.strip("/").split("/")]:
-            case [""]:
-                return self._all
-            case ["compare"]:
-                return TwoModels(self._visitor, (query.get("a", ""), query.get("b", "")))
-            case ["models", namespace, name]:
-                return OneModel(self._visitor, namespace, name, query.get("sort", ""))
-            case ["models", namespace, name, "script"]:
-                sample = query.get("sample", "1")
-                number = int(sample) if sample.isdecimal() and len(sample) < 5 else 1
-                return OneScript(self._visitor, namespace, name, query.get("commit", ""), number)
-            case ["commits", project, repo, commit]:
-                return OneCommit(self._visitor, Place(RepoRef(project, repo), commit))
-        raise web.HTTPNotFound(text=f"There is no page {path}.")
+    app.on_cleanup.append(close)
+    app.add_routes(
+        [
+            web.get("/", _page("models.html", "ScriptModels", pages.all_models, 2.0)),
+            web.get("/compare", _page("compare.html", "Two models", pages.two_models)),
+            web.get(model, _page("model.html", "{name} · ScriptModel", pages.one_model, 1.0)),
+            web.get(f"{model}/script", _page("script.html", "The script of {name}", pages.one_script)),
+            web.get(_COMMIT, _page("commit.html", "Commit {commit:.8} of {project}/{repo}", pages.one_commit)),
+            web.get(f"{_COMMIT}/file", _file),
+            web.get(f"{_COMMIT}/write", start),
+            web.route("*", f"{_COMMIT}/write/{{path:.*}}", trained),
+            web.static("/static", STATIC),
+        ]
+    )
+    return app
 
 
-def _place_of(request: web.Request) -> Place:
-    """Return the commit of an address, whose parts become those of a path on this machine. Raises HTTPNotFound."""
-    project, repo, commit = (request.match_info[part] for part in ("project", "repo", "commit"))
-    if not all(map(_NAME.fullmatch, (project, repo, commit))):
-        raise web.HTTPNotFound(text=f"{project}/{repo}@{commit} is not the name of a commit.")
-    return Place(RepoRef(project, repo), commit)
+def _page(
+    template: str, title: str, values: Callable[[Visitor, web.Request], Awaitable[Values]], every: float = 0.0
+) -> Handler:
+    """Return what answers with a page, which is looked at again after `every` seconds as long as it is open."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visitor = request.app[VISITOR]
+
+        async def content() -> str:
+            found = await values(visitor, request)
+            return render(template, problem=(await visitor.reads.objects()).error, **found)
+
+        def whole(html: str) -> str:
+            return _whole(visitor, title.format(**request.match_info), html, here=request.path, live=bool(every))
+
+        with visitor.reads.changes() as changed:
+            return await answer(request, content, whole, changed, every)
+
+    return handle
 
 
-def _plain(name: str) -> str:
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in name)
+async def _file(request: web.Request) -> web.Response:
+    """Answer with a file of a commit: as text, as a page without scripts, or to save."""
+    place, path, reads = place_of(request), request.query.get("path", ""), request.app[VISITOR].reads
+    try:
+        size = await reads.now(lambda gateway: gateway.file_size(place.repo, place.commit, path))
+        if size > _MAX_DOWNLOAD:
+            raise web.HTTPRequestEntityTooLarge(_MAX_DOWNLOAD, size, text="Use pachctl get file for so large a file.")
+        content = await reads.now(lambda gateway: gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD))
+    except (PachydermError, click.ClickException) as error:
+        raise web.HTTPNotFound(text=words_of(error)) from error
+    name = path.rpartition("/")[2]
+    if request.query.get("save"):
+        plain = "".join(char if char.isalnum() or char in "._-" else "_" for char in name)
+        headers = {"Content-Disposition": f'attachment; filename="{plain}"'}
+        return web.Response(body=content, content_type="application/octet-stream", headers=headers)
+    kind = "text/html" if name.endswith(".html") else "text/plain"
+    return web.Response(body=content, content_type=kind, charset="utf-8", headers={"Content-Security-Policy": SANDBOX})
 
 
 @web.middleware
@@ -179,18 +113,15 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
-        return _message(request.app[VISITOR], error.reason, error.text or "", error.status)
+        own = isinstance(error.text, str) and not error.text.startswith(str(error.status))
+        text = error.text if own else f"There is no page {request.path}."
+        return _message(request.app[VISITOR], error.reason, text or "", error.status)
 
 
 def _message(visitor: Visitor, title: str, text: str, status: int = 200) -> web.Response:
-    return _whole(visitor, title, render("message.html", title=title, text=text, problem=""), status)
+    html = render("message.html", title=title, text=text)
+    return web.Response(text=_whole(visitor, title, html), content_type="text/html", status=status)
 
 
-def _whole(
-    visitor: Visitor, title: str, content: str, status: int = 200, live: str = "", here: str = ""
-) -> web.Response:
-    links = [("/", "All models"), ("/compare", "Compare")]
-    text = whole_page(
-        templates(), title, content, base="", home="/", links=links, here=here, who=visitor.server, live=live
-    )
-    return web.Response(text=text, content_type="text/html", status=status)
+def _whole(visitor: Visitor, title: str, content: str, **values: Any) -> str:
+    return whole_page(templates(), title, content, base="", home="/", links=_LINKS, who=visitor.server, **values)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scriptmodel_cli.commands.why import job_row
-from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, newest_jobs, reported_job
-from scriptmodel_cli.ui.names import Place
+from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, reported_job
+from scriptmodel_cli.ui.model import Place
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH
@@ -25,7 +24,6 @@ _MODEL_PATH = "/model.json"
 _LOG_LINES = 300
 _LAST_LINES = 3
 _TAIL_BYTES = 1 << 20
-_JOBS = 3
 _SCRIPT_FILE = re.compile(r"/new_script(?:\.(?P<number>\d+))?\.(?P<form>[a-z]+)")
 """A sample of a script: its number, none for the first, and its format."""
 
@@ -102,13 +100,6 @@ def trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
     parameters = found.get("parameters")
     chosen: dict[str, Any] = {key: found[key] for key in ("preset", "seed", "temperature") if key in found}
     return chosen | (parameters if isinstance(parameters, dict) else {})
-
-
-def job_rows(gateway: Gateway, model: ScriptModel) -> list[tuple[str, ...]]:
-    """Return the newest jobs of both pipelines, as `scriptmodel why` shows them."""
-    refs = references(model)
-    found = [job for pipeline in (refs.train, refs.generate) for job in newest_jobs(gateway, pipeline, _JOBS)]
-    return [job_row(job) for job in found]
 
 
 def last_lines(gateway: Gateway, place: Place, path: str) -> tuple[str, ...]:

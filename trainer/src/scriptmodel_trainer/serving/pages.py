@@ -9,18 +9,18 @@ from typing import Any
 
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts import REPORT
+from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.reporting.templating import render, templates
-from scriptmodel_trainer.serving.folders import Folder, Loaded
+from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.refusals import Refused
+from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage import converted, parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
-from scriptmodel_trainer.web.gate import SANDBOX
-from scriptmodel_trainer.web.live import follow
+from scriptmodel_trainer.web.live import answer
 from scriptmodel_trainer.web.rendering import STATIC, whole_page
 
 _POLL_SECONDS = 1.0
@@ -42,8 +42,6 @@ class Pages:
             web.get(f"{self._base}/", self.index),
             web.static(f"{self._base}/static", STATIC),
             web.get(f"{here}/", self.model),
-            web.get(f"{here}/events", self.events),
-            web.get(f"{here}/report", self.report),
             web.get(f"{here}/script", self.script),
             web.get(f"{here}/write", self.write),
             web.post(f"{here}/file", self.file),
@@ -62,36 +60,26 @@ class Pages:
         del request
         if len(self._folders) == 1:
             raise web.HTTPFound(f"{self._folders[0].path}/")
-        models = [(each, await each.run()) for each in self._folders]
-        return self._page("Models", render("ui/models.html", models=models))
+        models = [(each, await asyncio.to_thread(read_run, each.folder)) for each in self._folders]
+        return _answer(self._whole("Models", render("ui/models.html", models=models)))
 
-    async def model(self, request: web.Request) -> web.Response:
-        """Show a model's report and its training."""
+    async def model(self, request: web.Request) -> web.StreamResponse:
+        """Show a model's training as it goes, and its report once it is stored."""
         here = self._here(request)
-        return self._page(here.name, await self._model(here), here, "", live=f"{here.path}/events")
 
-    async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the page of a model as its training goes, and with its report once it is stored."""
-        here = self._here(request)
-        return await follow(request, lambda: self._model(here), asyncio.Event(), _POLL_SECONDS)
+        async def content() -> str:
+            values = {"here": here, "trained": here.trained, "sections": "", "problem": ""}
+            if here.trained:
+                try:
+                    values["sections"] = await here.sections()
+                except TrainerError as error:
+                    values["problem"] = error.line()
+            return render("ui/model.html", run=await asyncio.to_thread(read_run, here.folder), **values)
 
-    async def _model(self, here: Folder) -> str:
-        sections, problem = "", ""
-        if here.trained:
-            try:
-                sections = await here.sections()
-            except TrainerError as error:
-                problem = error.line()
-        run = await here.run()
-        return render("ui/model.html", here=here, sections=sections, problem=problem, run=run, trained=here.trained)
+        def whole(html: str) -> str:
+            return self._whole(here.name, html, here, live=True)
 
-    async def report(self, request: web.Request) -> web.Response:
-        """Return the report page as it is stored."""
-        try:
-            content = read_bounded(self._here(request).folder / REPORT, _LARGEST_SCRIPT)
-        except OSError as error:
-            raise web.HTTPNotFound from error
-        return web.Response(body=content, content_type="text/html", headers={"Content-Security-Policy": SANDBOX})
+        return await answer(request, content, whole, asyncio.Event(), _POLL_SECONDS)
 
     async def script(self, request: web.Request) -> web.Response:
         """Show the scripts that are stored beside the model."""
@@ -99,17 +87,18 @@ class Pages:
         sheets = _stored(here.folder)
         if not sheets:
             raise Refused(404, "no script is stored beside this model")
-        content = render("ui/script.html", here=here, sheets=sheets, formats=list(FORMATS))
-        return self._page(f"Scripts of {here.name}", content, here, "script")
+        html = render("ui/script.html", here=here, sheets=sheets, formats=list(FORMATS))
+        return _answer(self._whole(f"Scripts of {here.name}", html, here, "script"))
 
     async def write(self, request: web.Request) -> web.Response:
-        """Show the page to write with a model."""
+        """Show the page to write with a model, or why there is none."""
         here = self._here(request)
-        loaded = await self._loaded(here)
-        if isinstance(loaded, web.Response):
-            return loaded
-        content = render("ui/write.html", here=here, formats=list(FORMATS), **_choices(loaded))
-        return self._page(f"Write with {here.name}", content, here, "write")
+        try:
+            values = _choices((await here.load()).model)
+        except TrainerError as error:
+            values = {"problem": f"Not yet: {error.line()}."}
+        html = render("ui/write.html", here=here, formats=list(FORMATS), **{"problem": ""} | values)
+        return _answer(self._whole(f"Write with {here.name}", html, here, "write"))
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
@@ -138,27 +127,21 @@ class Pages:
             raise web.HTTPNotFound
         return self._folders[number - 1]
 
-    async def _loaded(self, here: Folder) -> Loaded | web.Response:
-        """Return a model, or a page that says why there is none."""
-        try:
-            return await here.load()
-        except TrainerError as error:
-            return self._page(
-                here.name, render("ui/message.html", here=here, message=f"Not yet: {error.line()}."), here
-            )
-
-    def _page(
-        self, title: str, content: str, here: Folder | None = None, page: str = "-", live: str = ""
-    ) -> web.Response:
+    def _whole(
+        self, title: str, content: str, here: Folder | None = None, page: str = "", *, live: bool = False
+    ) -> str:
         home = self._home or f"{self._base}/"
         links = [(home, "All models")] if self._home or len(self._folders) > 1 else []
         if here:
             pages = [("", "Model"), *([("script", "Script")] if _stored(here.folder) else []), ("write", "Write")]
             links += [(f"{here.path}/{path}", name) for path, name in pages]
-        values = {"base": self._base, "home": home, "links": links, "who": here.name if here else ""}
-        current = f"{here.path}/{page}" if here else ""
-        text = whole_page(templates(), title, content, here=current, live=live, **values)
-        return web.Response(text=text, content_type="text/html")
+        current, who = (f"{here.path}/{page}", here.name) if here else ("", "")
+        values = {"base": self._base, "home": home, "links": links, "who": who, "here": current, "live": live}
+        return whole_page(templates(), title, content, **values)
+
+
+def _answer(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/html")
 
 
 def _sheet(title: str, note: str, text: str) -> dict[str, Any]:
@@ -180,11 +163,11 @@ def _sheet(title: str, note: str, text: str) -> dict[str, Any]:
     return {"title": title, "note": note, "text": text, "colours": colours, "pieces": pieces}
 
 
-def _choices(loaded: Loaded) -> dict[str, Any]:
+def _choices(model: TrainedModel) -> dict[str, Any]:
     """Return who may speak: plays with their names, and all names."""
-    printed = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in loaded.model.plays]
+    printed = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
     return {
-        "temperature": loaded.model.temperature,
+        "temperature": model.temperature,
         "plays": printed,
         "speakers": list(dict.fromkeys(name for _, names in printed for name in names)),
     }

@@ -33,7 +33,7 @@ function morph(old, fresh) {
 }
 
 function follow(main) {
-  const source = new EventSource(main.dataset.live);
+  const source = new EventSource(location);
   source.onmessage = ({ data }) => {
     const fresh = main.cloneNode(false);
     fresh.innerHTML = JSON.parse(data);
