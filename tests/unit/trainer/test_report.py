@@ -187,7 +187,7 @@ def test_words_of_a_sample_line_cannot_become_markup() -> None:
 
 
 def measured(**more: Any) -> Metrics:
-    return Metrics("", tuple(epochs_of((9, 9))), SplitPerplexity(), {"train": 90}, 1, **more)
+    return Metrics("", tuple(epochs_of((9, 9))), SplitPerplexity(), {"train": 90}, 1, **{"seconds": 1.0} | more)
 
 
 @pytest.mark.parametrize(
