@@ -76,7 +76,7 @@ class Bench:
             shutil.copyfile(out / "trial.json", done)
         record = json.loads(done.read_text("utf-8"))
         names = ("state", "reason", "message", "epochs", "epochs_total", "value", "perplexity", "seconds")
-        return RunResult(folder.given, **{name: record[name] for name in names})
+        return RunResult(given=folder.given, **{name: record[name] for name in names})
 
 
 def main() -> None:

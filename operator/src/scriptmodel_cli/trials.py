@@ -68,5 +68,8 @@ class TrialReader:
             "round": found.plan.round,
             "rounds": found.plan.rounds,
             "finished": found.plan.finished,
-            "trials": [{to_camel(name): value for name, value in asdict(each).items()} for each in progress.standings],
+            "trials": [
+                {"trial": each.trial, **{to_camel(name): value for name, value in asdict(each).items()}}
+                for each in progress.standings
+            ],
         }

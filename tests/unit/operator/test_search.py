@@ -44,10 +44,10 @@ def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> d
         if old and old.given == folder.given:
             after[folder.name] = old  # skipped
         elif isinstance(outcome, str):
-            after[folder.name] = RunResult(folder.given, "failed", outcome)
+            after[folder.name] = RunResult(given=folder.given, state="failed", reason=outcome)
         else:
             state = "complete" if folder.given.share == "1" else "paused"
-            after[folder.name] = RunResult(folder.given, state, value=outcome, perplexity=math.exp(outcome))
+            after[folder.name] = RunResult(given=folder.given, state=state, value=outcome, perplexity=math.exp(outcome))
     return after
 
 

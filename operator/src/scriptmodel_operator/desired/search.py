@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any, Literal
 
 from pydantic.alias_generators import to_snake
 
@@ -44,12 +45,11 @@ class RunInput:
         return json.dumps(content, sort_keys=True).encode() + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """The result of a run: trial.json in the output of training. None stands for what is not known."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a run has come to, or a trial: the mean of its runs. None stands for what is not known."""
 
-    given: RunInput
-    state: State
+    state: State = "waiting"
     reason: str = ""
     message: str = ""
     epochs: int | None = None
@@ -59,6 +59,28 @@ class RunResult:
     perplexity: float | None = None
     seconds: float | None = None
     gpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult(Figures):
+    """The result of a run: trial.json in the output of training."""
+
+    given: RunInput
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended for good: it failed, or has a model, in the last round or early by a budget."""
+        return self.state in ("failed", "complete")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing(Figures):
+    """A trial in the leaderboard."""
+
+    trial: int
+    parameters: Values
+    round: int = 0
+    """The newest round that it has results of; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +108,6 @@ class Plan:
     """Why the search has failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A trial in the leaderboard: the mean of its runs."""
-
-    trial: int
-    parameters: Values
-    state: State
-    reason: str = ""
-    message: str = ""
-    value: float | None = None
-    perplexity: float | None = None
-    epochs: int | None = None
-    epochs_total: int | None = None
-    seconds: float | None = None
-    gpu_seconds: float | None = None
-    round: int = 0
-    """The newest round that it has results of; 0 before the first."""
-
-
 def rounds(search: Search) -> list[str]:
     """Return the share of a run that each round ends at."""
     count = max(1, math.ceil(math.log2(search.trials))) if search.algorithm == "halving" else 1
@@ -117,12 +120,20 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
     `results` are those of the newest job that trained what is specified on the newest corpus, by folder. `of`
     identifies both; states that were learned on another are not continued.
     """
-    return _Board(search, seed, results, of).plan()
+    found, shares = _trials(search, seed, results, of), rounds(search)
+    failure = _failure(search, found)
+    members, number = found, 1
+    while not failure and number < len(shares) and all(each.done(number) for each in members):
+        members = _continued(members, number, len(found))
+        number += 1
+    folders = tuple(run.in_round(number if each in members else 1, shares, of) for each in found for run in each.runs)
+    finished = bool(failure) or all(each.done(number) for each in members)
+    return Plan(number, len(shares), folders, finished, _winner(found), failure)
 
 
 def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> tuple[Standing, ...]:
     """Return the trials, best first."""
-    return best_first(each.standing() for each in _Board(search, seed, results, of).trials)
+    return best_first(each.standing() for each in _trials(search, seed, results, of))
 
 
 def best_first(found: Iterable[Standing]) -> tuple[Standing, ...]:
@@ -143,29 +154,20 @@ class _Run:
     folder: str
     given: RunInput
     """What it is at the beginning of the first round."""
-    result: RunResult | None
+    result: RunResult
     attained: int
     """The newest round with a result; 0 before the first."""
 
-    @property
-    def failed(self) -> bool:
-        return self.result is not None and self.result.state == "failed"
-
-    @property
-    def complete(self) -> bool:
-        """Whether it has ended with a model, in the last round or early by a budget."""
-        return self.result is not None and self.result.state == "complete"
-
     def done(self, number: int) -> bool:
         """Return whether nothing of it is left to train in a round."""
-        return self.failed or self.complete or self.attained >= number
+        return self.result.ended or self.attained >= number
 
     def in_round(self, number: int, shares: Sequence[str], of: str) -> Folder:
         """Return its folder if it takes part in a round."""
-        if self.result and self.done(number):
+        if self.done(number):
             return Folder(self.folder, self.result.given)
-        given = RunInput(self.given.parameters, self.given.seed, shares[number - 1], of if self.result else "")
-        return Folder(self.folder, given, continues=self.result is not None)
+        given = replace(self.given, share=shares[number - 1], of=of if self.attained else "")
+        return Folder(self.folder, given, continues=self.attained > 0)
 
 
 @dataclass(frozen=True)
@@ -178,122 +180,94 @@ class _Trial:
         return max(run.attained for run in self.runs)
 
     @property
-    def failed(self) -> bool:
-        return all(run.failed for run in self.runs)
+    def good(self) -> list[_Run]:
+        """The runs that have not failed."""
+        return [run for run in self.runs if run.result.state != "failed"]
 
     @property
-    def good(self) -> list[RunResult]:
-        return [run.result for run in self.runs if run.result and not run.failed]
+    def state(self) -> State:
+        states = {run.result.state for run in self.good}
+        return states.pop() if len(states) == 1 else "paused" if states else "failed"
 
     @property
-    def complete(self) -> bool:
-        return not self.failed and all(run.failed or run.complete for run in self.runs)
+    def rank(self) -> tuple[float, int]:
+        """The least of which is the best."""
+        return _rank(_over(fmean, "value", self.good)), self.number
 
     def done(self, number: int) -> bool:
         """Return whether nothing of it is left to train in a round."""
         return all(run.done(number) for run in self.runs)
 
-    def value(self) -> float | None:
-        return _mean([each.value for each in self.good])
-
     def standing(self) -> Standing:
-        results = [run.result for run in self.runs if run.result]
-        failure = next((run.result for run in self.runs if run.result and run.failed), None)
-        state: State = "complete" if self.complete else "paused"
-        if self.failed or not results:
-            state = "failed" if results else "waiting"
+        failed = next((run.result for run in self.runs if run not in self.good), None)
         return Standing(
-            self.number,
-            self.runs[0].given.parameters,
-            state,
-            failure.reason if failure else "",
-            failure.message if failure else "",
-            self.value(),
-            _mean([each.perplexity for each in self.good or results]),
-            max((each.epochs for each in results if each.epochs is not None), default=None),
-            max((each.epochs_total for each in results if each.epochs_total is not None), default=None),
-            _sum([each.seconds for each in results]),
-            _sum([each.gpu_seconds for each in results]),
-            self.attained,
+            trial=self.number,
+            parameters=self.runs[0].given.parameters,
+            round=self.attained,
+            state=self.state,
+            reason=failed.reason if failed else "",
+            message=failed.message if failed else "",
+            value=_over(fmean, "value", self.good),
+            perplexity=_over(fmean, "perplexity", self.good or self.runs),
+            epochs=_over(max, "epochs", self.runs),
+            epochs_total=_over(max, "epochs_total", self.runs),
+            seconds=_over(sum, "seconds", self.runs),
+            gpu_seconds=_over(sum, "gpu_seconds", self.runs),
         )
 
 
-class _Board:
-    """The trials of a search with their results."""
-
-    def __init__(self, search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> None:
-        self.search = search
-        self.seed = seed
-        self.results = results
-        self.of = of
-        self.shares = rounds(search)
-        self.trials = [
-            _Trial(number, tuple(self._runs(number, values))) for number, values in enumerate(trials(search), start=1)
-        ]
-
-    def _runs(self, number: int, values: Values) -> Iterator[_Run]:
-        for repeat in range(self.search.repeats):
-            folder = f"{number:04}" + (f".{repeat + 1}" if self.search.repeats > 1 else "")
-            given = RunInput(values, self.seed + repeat, self.shares[0])
-            result = self.results.get(folder)
-            if result and not self._is_of(result.given, given):
-                result = None
-            yield _Run(folder, given, result, self.shares.index(result.given.share) + 1 if result else 0)
-
-    def _is_of(self, found: RunInput, given: RunInput) -> bool:
-        """Return whether a result is of the run that is specified."""
-        same = (found.parameters, found.seed) == (given.parameters, given.seed)
-        return same and found.share in self.shares and found.of in ("", self.of)
-
-    def plan(self) -> Plan:
-        failure = self._failure()
-        members, number = self.trials, 1
-        while not failure and number < len(self.shares) and all(each.done(number) for each in members):
-            members = self._continued(members, number)
-            number += 1
-        inside = {each.number for each in members}
-        folders = tuple(
-            run.in_round(number if each.number in inside else 1, self.shares, self.of)
-            for each in self.trials
-            for run in each.runs
-        )
-        finished = bool(failure) or all(each.done(number) for each in members)
-        return Plan(number, len(self.shares), folders, finished, self._winner(), failure)
-
-    def _continued(self, members: list[_Trial], number: int) -> list[_Trial]:
-        """Return the trials of the next round: the better half, of which those that are further keep their places.
-
-        If all that are further failed, as many others take their places.
-        """
-        room = math.ceil(len(self.trials) / 2**number)
-        further = [each for each in members if each.attained > number]
-        if any(not each.failed for each in further):
-            room -= len(further)
-        candidates = [each for each in members if each not in further and not each.failed]
-        candidates.sort(key=lambda each: (_rank(each.value()), each.number))
-        return sorted(further + candidates[: max(0, room)], key=lambda each: each.number)
-
-    def _winner(self) -> str:
-        complete = [each for each in self.trials if each.complete]
-        if not complete:
-            return ""
-        best = min(complete, key=lambda each: (_rank(each.value()), each.number))
-        good = [run for run in best.runs if run.result and not run.failed]
-        return min(good, key=lambda run: (_rank(run.result.value if run.result else None), run.folder)).folder
-
-    def _failure(self) -> str:
-        failed = sum(each.failed for each in self.trials)
-        if failed == len(self.trials):
-            return f"all {failed} trials failed"
-        allowed = self.search.failures_allowed
-        return f"{failed} of {len(self.trials)} trials failed, more than {allowed}" if failed > allowed else ""
+def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[_Run]) -> Any:
+    """Return a figure of several runs; None if it is not known of any."""
+    known = [value for run in runs if (value := getattr(run.result, figure)) is not None]
+    return join(known) if known else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    found = [each for each in values if each is not None]
-    return sum(found) / len(found) if found else None
+def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[_Trial]:
+    shares = rounds(search)
+
+    def run(number: int, repeat: int, values: Values) -> _Run:
+        folder = f"{number:04}" + (f".{repeat + 1}" if search.repeats > 1 else "")
+        given = RunInput(values, seed + repeat, shares[0])
+        result = results.get(folder)
+        if result is None or not _is_of(result.given, given, shares, of):
+            return _Run(folder, given, RunResult(given=given), 0)
+        return _Run(folder, given, result, shares.index(result.given.share) + 1)
+
+    return [
+        _Trial(number, tuple(run(number, repeat, values) for repeat in range(search.repeats)))
+        for number, values in enumerate(trials(search), start=1)
+    ]
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
-    found = [each for each in values if each is not None]
-    return sum(found) if found else None
+def _is_of(found: RunInput, given: RunInput, shares: Sequence[str], of: str) -> bool:
+    """Return whether a result is of the run that is specified."""
+    same = (found.parameters, found.seed) == (given.parameters, given.seed)
+    return same and found.share in shares and found.of in ("", of)
+
+
+def _continued(members: list[_Trial], number: int, total: int) -> list[_Trial]:
+    """Return the trials of the next round: the better half, of which those that are further keep their places.
+
+    If all that are further failed, as many others take their places.
+    """
+    room = math.ceil(total / 2**number)
+    further = [each for each in members if each.attained > number]
+    if any(each.good for each in further):
+        room -= len(further)
+    candidates = [each for each in members if each not in further and each.good]
+    return further + sorted(candidates, key=lambda each: each.rank)[: max(0, room)]
+
+
+def _winner(found: list[_Trial]) -> str:
+    """Return the folder of the best run of the best trial; empty before one is complete."""
+    best = min((each for each in found if each.state == "complete"), key=lambda each: each.rank, default=None)
+    return min(best.good, key=lambda run: (_rank(run.result.value), run.folder)).folder if best else ""
+
+
+def _failure(search: Search, found: list[_Trial]) -> str:
+    """Return why the search has failed; empty if it has not."""
+    failed = sum(each.state == "failed" for each in found)
+    if failed == len(found):
+        return f"all {failed} trials failed"
+    allowed = search.failures_allowed
+    return f"{failed} of {len(found)} trials failed, more than {allowed}" if failed > allowed else ""

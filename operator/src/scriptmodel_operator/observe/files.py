@@ -131,4 +131,4 @@ class TrialRecord(BaseModel):
 
     def result(self, given: RunInput) -> RunResult:
         """Return it as the result of the run that trained what is `given`."""
-        return RunResult(given, **self.model_dump())
+        return RunResult(given=given, **self.model_dump())

@@ -75,7 +75,7 @@ def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
         return TrialRecord.model_validate_json(record).result(given)
     except ValueError:
         message = f"/{folder}/{TRIAL_FILE} has no valid record of the run; is the image a trainer's?"
-        return RunResult(given, "failed", "error", message)
+        return RunResult(given=given, state="failed", reason="error", message=message)
 
 
 def leaderboard(
