@@ -26,16 +26,17 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    selecting = view.select if view.search else None
+    selecting, trained = (view.select if view.search else None), view.train.newest
     computing = (
         (view.train, _trains_since(view)),
-        (selecting, _selects_since(view)),
+        (selecting, _selects_since(selecting, trained)),
         (view.generate, _generates_since(view)),
     )
+    has_runs = trained is not None and trained.state.final
     waiting = (
         (view.train, _training_waits_since(view)),
-        (selecting, _selection_waits_since(view)),
-        (view.generate, _generation_waits_since(view)),
+        (selecting, _waits_for_worker_since(selecting, view.train, ready=has_runs)),
+        (view.generate, _waits_for_worker_since(view.generate, view.maker, ready=view.reads_newest_model)),
     )
     return (
         *(StopJob(ref, SUPERSEDED_TEXT) for ref in _superseded(view.train, view)),
@@ -89,21 +90,11 @@ def _trains_since(view: ModelView) -> datetime | None:
     return (running.started or running.created) if running else None
 
 
-def _selects_since(view: ModelView) -> datetime | None:
+def _selects_since(select: PipelineView | None, trained: JobInfo | None) -> datetime | None:
     """Return since when the running select job could compute: its runs have ended; None without one."""
-    running, trained = view.select.running if view.select else None, view.train.newest if view.train else None
-    if running is None or trained is None or not trained.state.final:
+    if select is None or select.running is None or trained is None or not trained.state.final:
         return None
-    return _latest(running.started or running.created, trained.finished)
-
-
-def _selection_waits_since(view: ModelView) -> datetime | None:
-    """Return since when the newest select job has lacked nothing but a worker: its runs have ended."""
-    select, trained = view.select, view.train.newest if view.train else None
-    job = select.newest if select else None
-    if select is None or job is None or trained is None or not job.state.waiting or not trained.state.final:
-        return None
-    return None if select.running else _latest(_waits_since(select, job), trained.finished)
+    return _latest(select.running.started or select.running.created, trained.finished)
 
 
 def _generates_since(view: ModelView) -> datetime | None:
@@ -133,15 +124,17 @@ def _training_waits_since(view: ModelView) -> datetime | None:
     return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
 
 
-def _generation_waits_since(view: ModelView) -> datetime | None:
-    """Return since when the newest generate job has lacked nothing but a worker: its model exists."""
-    generate, trained = view.generate, view.maker.newest if view.maker else None
-    job = generate.newest if generate else None
-    if generate is None or job is None or trained is None or not job.state.waiting:
+def _waits_for_worker_since(
+    pipeline: PipelineView | None, above: PipelineView | None, *, ready: bool
+) -> datetime | None:
+    """Return since when the newest job of a pipeline that reads another's output has lacked nothing but a worker.
+
+    `ready` says whether that output exists.
+    """
+    job, made = pipeline.newest if pipeline else None, above.newest if above else None
+    if pipeline is None or pipeline.running or job is None or made is None or not (ready and job.state.waiting):
         return None
-    if generate.running or not view.reads_newest_model:
-        return None
-    return _latest(_waits_since(generate, job), trained.finished)
+    return _latest(_waits_since(pipeline, job), made.finished)
 
 
 def _waits_since(pipeline: PipelineView, job: JobInfo) -> datetime | None:
