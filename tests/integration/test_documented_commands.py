@@ -38,7 +38,7 @@ _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
 DEMO = ROOT / "dev/demo"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
-ONE_ACT = 900
+ONE_ACT = 600
 """Lines of Hamlet on which commands train."""
 UNTIL_STOPPED = 12.0
 """The time limit in seconds of a command that runs until it is stopped."""
@@ -257,7 +257,7 @@ def _lay_out(folder: Path) -> None:
     (folder / "the-weir.txt").write_bytes((ROOT / "tests/gold/synthetic/caps-period.txt").read_bytes())
     (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
     (folder / "scene.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I? I was at the")
-    (folder / "another_play.txt").write_text("".join(lines[900:1000]))
+    (folder / "another_play.txt").write_text("".join(lines[ONE_ACT : ONE_ACT + 100]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
 
