@@ -12,8 +12,9 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
-from localpach.pods.manifest import StepSettings, Work, job_manifest, secret_manifest
-from localpach.pods.patch import pod_settings
+from localpach.config import PodSettings
+from localpach.pods.manifest import Work, job_manifest, secret_manifest
+from localpach.pods.patch import pod_changes
 from localpach.refs import JobRef, PipelineRef
 from tests.chart.conftest import WORKERS
 from tests.chart.matrix import COMBINATIONS
@@ -54,7 +55,7 @@ def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane
     details.resource_requests.cpu, details.resource_requests.memory = 1.5, "2Gi"
     details.resource_limits.gpu.type, details.resource_limits.gpu.number = "nvidia.com/gpu", 1
     details.scheduling_spec.node_selector["disk"] = "ssd"
-    patch = pod_settings(
+    patch = pod_changes(
         json.dumps(
             [
                 {"op": "add", "path": "/runtimeClassName", "value": "nvidia"},
@@ -69,7 +70,7 @@ def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane
     )
     job = JobRef(PipelineRef("train", "default"), "0" * 32)
     work = Work("train-1", "engine", job, 1, details, patch, {"PLAIN": "$(X)"}, {"TOKEN": "hidden"})
-    steps = StepSettings("operator:1", "localpach:30651", "20Gi")
+    steps = PodSettings(WORKERS, "operator:1", "localpach:30651", "0.0.0.0:30651", "20Gi")
     made = [job_manifest(work, steps), secret_manifest(work, "token", "uid")]
     spec = {**made[0]["spec"]["template"]["spec"], "runtimeClassName": None}  # the server has none of that name
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": spec}

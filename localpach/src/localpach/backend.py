@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.message import Message
+
 from localpach.errors import InvalidArgumentError, NotFoundError, PachError
 from localpach.messages import (
     branch_ref,
@@ -33,6 +35,8 @@ from localpach.store.contents import Contents
 from localpach.store.database import Database, Txn
 from localpach.transactions import Apply, Transactions
 
+TRANSACTION_HEADER = "pach-transaction"
+
 
 @dataclass
 class Backend:
@@ -48,19 +52,6 @@ class Backend:
     transactions: Transactions
     workers: Workers
     downloads: frozenset[str] | None
-
-    def perform(
-        self,
-        active: str | None,
-        request: transaction.TransactionRequest,
-    ) -> transaction.TransactionResponse:
-        """Run a request now, or append it to the transaction of the call."""
-        if active is not None:
-            return self.transactions.append(active, request)
-        response = transaction.TransactionResponse()
-        with self.db.write() as txn:
-            self.transactions.apply(txn, request, response)
-        return response
 
     def check_new_pipeline(self, request: pps.CreatePipelineRequest) -> None:
         """Raise PachError for a pipeline that exceeds the limits or uses a missing secret."""
@@ -78,6 +69,17 @@ class Calls:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+
+    def _perform(self, context: Any, **action: Message) -> transaction.TransactionResponse:
+        """Run a request now, or append it to the transaction that the call's metadata names."""
+        request = transaction.TransactionRequest(**action)
+        active = dict(context.invocation_metadata()).get(TRANSACTION_HEADER)
+        if active is not None:
+            return self._backend.transactions.append(active, request)
+        response = transaction.TransactionResponse()
+        with self._backend.db.write() as txn:
+            self._backend.transactions.apply(txn, request, response)
+        return response
 
 
 def apply_request(content: CommitContent) -> Apply:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
@@ -36,10 +34,10 @@ def nanoseconds(span: Duration) -> int:
     return int(span.seconds) * SECOND + int(span.nanos)
 
 
-def copy_fields(source: Message, target: Message, names: Collection[str]) -> None:
-    """Copy the named fields of a message, if set, to the fields of the same names in another message."""
+def copy_fields(source: Message, target: Message) -> None:
+    """Copy the fields that are set in a message to those of the same names in another message that has them."""
     for field, value in source.ListFields():
-        if field.name in names:
+        if field.name in target.DESCRIPTOR.fields_by_name:
             copied = getattr(target, field.name)
             if field.label == field.LABEL_REPEATED:
                 copied.extend(value)

@@ -22,14 +22,14 @@ from localpach.api.interceptor import ErrorTranslation
 from localpach.api.services import UNSUPPORTED, PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.backend import Backend, apply_request, register_end_hooks
-from localpach.config import PodSettings, Settings
+from localpach.config import Settings
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
 from localpach.pfs.garbage import GarbageCollector
 from localpach.pfs.reading import Reader
 from localpach.pods.frames import BOUNDED_READING
-from localpach.pps.context import WorkerContext
+from localpach.pps.execution import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.runner import Machine, ProcessWorkers
@@ -81,7 +81,11 @@ class Server:
         logs = Logs(settings.root / "logs")
         restrict_permissions(settings.root)
         cluster_id = self._load_cluster_id()
-        self._pods = None if settings.pods is None else self._pod_workers(settings.pods, cluster_id)
+        self._pods: PodWorkers | None = None
+        if settings.pods is not None:
+            from localpach.pods.workers import PodWorkers  # noqa: PLC0415  # importing it takes a second
+
+            self._pods = PodWorkers(self.db, self.contents, settings.pods, cluster_id)
         machine = Machine(
             contents=self.contents,
             images=settings.images,
@@ -148,15 +152,6 @@ class Server:
         self.db.close()
         self.contents.close()
         self._lock.close()
-
-    def _pod_workers(self, pods: PodSettings, engine: str) -> PodWorkers:
-        from localpach.pods.api import KubernetesApi  # noqa: PLC0415  # importing it takes a second
-        from localpach.pods.manifest import StepSettings  # noqa: PLC0415  # likewise
-        from localpach.pods.workers import PodWorkers  # noqa: PLC0415  # likewise
-
-        steps = StepSettings(pods.image, pods.transfer, pods.scratch, pull_secrets=pods.pull_secrets)
-        api = KubernetesApi(pods.namespace)
-        return PodWorkers(self.db, self.contents, api, steps, pods.transfer_listen, engine)
 
     def _load_cluster_id(self) -> str:
         with self.db.write() as txn:

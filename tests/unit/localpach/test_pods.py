@@ -18,7 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from localpach.config import PodSettings, Settings
-from localpach.pods import api, frames, runner, steps
+from localpach.pods import frames, runner, steps, workers
 from localpach.pps import worker
 from localpach.server import Server
 from localpach.store.contents import Session
@@ -35,7 +35,7 @@ COPY = sh("cp /pfs/in/* /pfs/out/; echo copied; echo secret is $WORD >&2")
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Return a cluster that localpach uses in place of a real one."""
     found = Cluster()
-    monkeypatch.setattr(api, "KubernetesApi", lambda _namespace: found)
+    monkeypatch.setattr(workers, "KubernetesApi", lambda _namespace: found)
     yield found
     found.unschedulable = ""
     for name in list(found.objects["jobs"]):

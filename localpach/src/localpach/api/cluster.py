@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import grpc
@@ -15,8 +14,6 @@ from localpach import __version__
 from localpach.errors import PachError
 from localpach.pfs import projects
 from localpach.store.database import Database
-
-log = logging.getLogger(__name__)
 
 VERSION = (2, 7, 8)
 _NO_VERSION = (

@@ -17,17 +17,8 @@ from localpach.required import check_call
 from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
-TRANSACTION_HEADER = "pach-transaction"
 AUTHN_HEADER = "authn-token"
 _LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
-
-
-def active_transaction(context: grpc.ServicerContext) -> str | None:
-    """Return the id of the transaction that a call belongs to, if any."""
-    for name, value in context.invocation_metadata():
-        if name == TRANSACTION_HEADER:
-            return str(value)
-    return None
 
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
@@ -59,7 +50,7 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         """Raise UnauthenticatedError for a client of another machine that has no valid token."""
         if self._token_file is None or context.peer().startswith(_LOOPBACK):
             return
-        given = next((str(value) for name, value in context.invocation_metadata() if name == AUTHN_HEADER), "")
+        given = str(dict(context.invocation_metadata()).get(AUTHN_HEADER, ""))
         if not given:
             raise UnauthenticatedError(
                 "no authentication token (localpach needs that of its --token-file, except through a port-forward)"
@@ -81,38 +72,26 @@ def _wrapped(
 ) -> grpc.RpcMethodHandler[Any, Any]:
     kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
     inner = getattr(handler, "_".join(kind))
-    wrap = _streaming if handler.response_streaming else _single
-    make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
-    wrapped: grpc.RpcMethodHandler[Any, Any] = make(
-        wrap(inner, method, check_access),
-        request_deserializer=handler.request_deserializer,
-        response_serializer=handler.response_serializer,
-    )
-    return wrapped
 
-
-def _single(
-    inner: Callable[..., Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
-) -> Callable[..., Any]:
-    def call(request: Any, context: grpc.ServicerContext) -> Any:
+    def single(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
             check_access(context)
             check_call(request)
             return inner(request, context)
 
-    return call
-
-
-def _streaming(
-    inner: Callable[..., Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
-) -> Callable[..., Any]:
-    def call(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+    def streaming(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         with _reporting(method, context):
             check_access(context)
             check_call(request)
             yield from inner(request, context)
 
-    return call
+    make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
+    wrapped: grpc.RpcMethodHandler[Any, Any] = make(
+        streaming if handler.response_streaming else single,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+    return wrapped
 
 
 @contextmanager
@@ -122,21 +101,15 @@ def _reporting(method: str, context: grpc.ServicerContext) -> Iterator[None]:
     try:
         yield
     except PachError as error:
-        _log(method, start, error)
+        _log(method, start, f": {error.code.name} {error.message}")
         context.abort(error.code, error.message)
     except Exception as error:  # a bug: log its traceback, respond with INTERNAL
         _abort_internal(method, context, error)
-    _log(method, start, None)
+    _log(method, start)
 
 
-def _log(method: str, start: float, error: PachError | None) -> None:
-    if not log.isEnabledFor(logging.DEBUG):
-        return
-    took = f"{1000 * (time.monotonic() - start):.1f} ms"
-    if error is None:
-        log.debug("%s in %s", method, took)
-    else:
-        log.debug("%s in %s: %s %s", method, took, error.code.name, error.message)
+def _log(method: str, start: float, ending: str = "") -> None:
+    log.debug("%s in %.1f ms%s", method, 1000 * (time.monotonic() - start), ending)
 
 
 def _abort_internal(method: str, context: grpc.ServicerContext, error: Exception) -> None:

@@ -8,20 +8,9 @@ from typing import Any
 import grpc
 
 from localpach.api.describe import commit_info
-from localpach.api.interceptor import active_transaction
 from localpach.backend import Calls
-from localpach.errors import (
-    PachError,
-    UnavailableError,
-)
-from localpach.messages import (
-    Empty,
-    commit_message,
-    commit_ref,
-    pfs,
-    repo_ref,
-)
-from localpach.messages import transaction as tx
+from localpach.errors import PachError, UnavailableError
+from localpach.messages import Empty, commit_message, commit_ref, pfs, repo_ref
 from localpach.pfs import commits, commitsets, repos
 from localpach.pfs.commits import Commit
 from localpach.refs import CommitRef, RepoRef
@@ -33,12 +22,11 @@ class CommitCalls(Calls):
 
     def StartCommit(self, request: pfs.StartCommitRequest, context: grpc.ServicerContext) -> pfs.Commit:
         """Start a commit."""
-        answer = self._backend.perform(active_transaction(context), tx.TransactionRequest(start_commit=request))
-        return answer.commit
+        return self._perform(context, start_commit=request).commit
 
     def FinishCommit(self, request: pfs.FinishCommitRequest, context: grpc.ServicerContext) -> Empty:
         """Finish a commit."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(finish_commit=request))
+        self._perform(context, finish_commit=request)
         return Empty()
 
     def ClearCommit(self, request: pfs.ClearCommitRequest, context: grpc.ServicerContext) -> Empty:
@@ -131,7 +119,7 @@ class CommitCalls(Calls):
 
     def SquashCommitSet(self, request: pfs.SquashCommitSetRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a commit set and merge its changes into the child commits."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(squash_commit_set=request))
+        self._perform(context, squash_commit_set=request)
         return Empty()
 
     def DropCommitSet(self, request: pfs.DropCommitSetRequest, context: grpc.ServicerContext) -> Empty:

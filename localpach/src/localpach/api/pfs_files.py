@@ -15,10 +15,9 @@ from localpach.messages import BytesValue, Empty, commit_ref, pfs
 from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, temporary
 from localpach.pfs.commits import Commit
-from localpach.pfs.diff import differences
 from localpach.pfs.filesets import EMPTY, Changes, Snapshot
 from localpach.pfs.globs import compile_glob
-from localpach.pfs.listing import Entry, Page
+from localpach.pfs.listing import Entry, Page, differences
 from localpach.pfs.paths import clean
 from localpach.pfs.reading import OpenCommit
 from localpach.pfs.tar import tar_stream

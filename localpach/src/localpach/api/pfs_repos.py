@@ -7,22 +7,13 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.api.describe import branch_info, project_info, repo_info, repo_size
-from localpach.api.interceptor import active_transaction
 from localpach.backend import Calls
-from localpach.errors import (
-    InvalidArgumentError,
-    PachError,
-)
-from localpach.messages import (
-    Empty,
-    branch_ref,
-    pfs,
-    repo_message,
-    repo_ref,
-)
-from localpach.messages import transaction as tx
+from localpach.errors import InvalidArgumentError, PachError
+from localpach.messages import Empty, branch_ref, pfs, repo_message, repo_ref
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import branches, commitsets, projects, repos
+from localpach.pfs.repos import Repo
+from localpach.store.database import Txn
 
 
 class RepoCalls(Calls):
@@ -58,7 +49,7 @@ class RepoCalls(Calls):
 
     def CreateRepo(self, request: pfs.CreateRepoRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a repo."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_repo=request))
+        self._perform(context, create_repo=request)
         return Empty()
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
@@ -85,7 +76,7 @@ class RepoCalls(Calls):
         """Delete a repo."""
         if not request.HasField("repo"):
             raise InvalidArgumentError("no repo specified")
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(delete_repo=request))
+        self._perform(context, delete_repo=request)
         return Empty()
 
     def DeleteRepos(self, request: pfs.DeleteReposRequest, context: grpc.ServicerContext) -> pfs.DeleteReposResponse:
@@ -95,17 +86,12 @@ class RepoCalls(Calls):
             return pfs.DeleteReposResponse()
         with self._backend.db.write() as txn:
             found = repos.list_all(txn, projects=() if request.all else names)
-            for repo in found:
-                if repos.belongs_to_pipeline(txn, repo.ref):
-                    raise PachError(
-                        "delete repos: cannot delete a repo associated with a pipeline - delete the pipeline instead"
-                    )
-            commitsets.delete_repos(txn, self._backend.content, found, force=request.force)
+            self._delete(txn, found, "delete repos", force=request.force)
         return pfs.DeleteReposResponse(repos=[repo_message(repo.ref) for repo in found])
 
     def CreateBranch(self, request: pfs.CreateBranchRequest, context: grpc.ServicerContext) -> Empty:
         """Create or update a branch."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_branch=request))
+        self._perform(context, create_branch=request)
         return Empty()
 
     def InspectBranch(self, request: pfs.InspectBranchRequest, context: grpc.ServicerContext) -> pfs.BranchInfo:
@@ -123,20 +109,19 @@ class RepoCalls(Calls):
 
     def DeleteBranch(self, request: pfs.DeleteBranchRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a branch."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(delete_branch=request))
+        self._perform(context, delete_branch=request)
         return Empty()
 
     def DeleteAll(self, request: Empty, context: grpc.ServicerContext) -> Empty:
         """Delete all repos and projects except the default project, which is created again."""
         with self._backend.db.write() as txn:
-            found = repos.list_all(txn)
-            if any(repos.belongs_to_pipeline(txn, repo.ref) for repo in found):
-                raise PachError(
-                    "could not delete all repos: cannot delete a repo associated with a pipeline - "
-                    "delete the pipeline instead"
-                )
-            commitsets.delete_repos(txn, self._backend.content, found, force=False)
+            self._delete(txn, repos.list_all(txn), "could not delete all repos", force=False)
             for project in projects.list_all(txn):
                 projects.delete(txn, project.name)
             projects.create(txn, DEFAULT_PROJECT, "", update=False)
         return Empty()
+
+    def _delete(self, txn: Txn, found: list[Repo], what: str, *, force: bool) -> None:
+        if any(repos.belongs_to_pipeline(txn, repo.ref) for repo in found):
+            raise PachError(f"{what}: {commitsets.OF_A_PIPELINE}")
+        commitsets.delete_repos(txn, self._backend.content, found, force=force)

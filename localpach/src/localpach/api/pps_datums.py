@@ -9,12 +9,7 @@ import grpc
 
 from localpach.backend import Calls
 from localpach.errors import PachError, UnimplementedError
-from localpach.messages import (
-    Empty,
-    commit_message,
-    job_ref,
-    pps,
-)
+from localpach.messages import Empty, commit_message, job_ref, pps
 from localpach.pfs.commits import Commit
 from localpach.pfs.listing import Tree
 from localpach.pps import datums, inputs, jobs

@@ -8,19 +8,9 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.api.describe import job_info
-from localpach.api.interceptor import active_transaction
 from localpach.backend import Calls
 from localpach.errors import PachError, UnimplementedError
-from localpach.messages import (
-    SECOND,
-    Empty,
-    commit_ref,
-    copy_fields,
-    job_ref,
-    pipeline_ref,
-    pps,
-)
-from localpach.messages import transaction as tx
+from localpach.messages import SECOND, Empty, commit_ref, copy_fields, job_ref, pipeline_ref, pps
 from localpach.pfs import commits, commitsets
 from localpach.pps import inputs, jobs, pipelines
 from localpach.pps.jobs import Job
@@ -28,25 +18,6 @@ from localpach.pps.states import JobState
 from localpach.refs import USER, JobRef, PipelineRef
 from localpach.store.database import Txn
 from localpach.waiting import wait_until
-
-# Fields of a pipeline's details that are copied to the details of its jobs.
-_COPIED = [
-    "transform",
-    "parallelism_spec",
-    "resource_requests",
-    "resource_limits",
-    "sidecar_resource_limits",
-    "sidecar_resource_requests",
-    "input",
-    "salt",
-    "datum_set_spec",
-    "datum_timeout",
-    "job_timeout",
-    "datum_tries",
-    "scheduling_spec",
-    "pod_spec",
-    "pod_patch",
-]
 
 
 class JobCalls(Calls):
@@ -145,12 +116,12 @@ class JobCalls(Calls):
 
     def StopJob(self, request: pps.StopJobRequest, context: grpc.ServicerContext) -> Empty:
         """Kill a job."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(stop_job=request))
+        self._perform(context, stop_job=request)
         return Empty()
 
     def UpdateJobState(self, request: pps.UpdateJobStateRequest, context: grpc.ServicerContext) -> Empty:
         """Set the state of a job, as workers of the real server do."""
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(update_job_state=request))
+        self._perform(context, update_job_state=request)
         return Empty()
 
     def _wait_finished(self, ref: JobRef, context: grpc.ServicerContext) -> Job:
@@ -168,9 +139,8 @@ class JobCalls(Calls):
             return info
         with self._backend.db.read() as txn:
             pipeline = pipelines.get_version(txn, job.ref.pipeline, job.version)
-        given = pipeline.message().details
         info.details.SetInParent()
-        copy_fields(given, info.details, _COPIED)
+        copy_fields(pipeline.message().details, info.details)
         for node in inputs.visit(info.details.input if info.details.HasField("input") else None):
             if node.HasField("pfs"):
                 node.pfs.commit = job.ref.id

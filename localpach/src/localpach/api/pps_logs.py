@@ -10,13 +10,7 @@ import grpc
 
 from localpach.backend import Calls
 from localpach.errors import PachError
-from localpach.messages import (
-    SECOND,
-    job_ref,
-    nanoseconds,
-    pipeline_ref,
-    pps,
-)
+from localpach.messages import SECOND, job_ref, nanoseconds, pipeline_ref, pps
 from localpach.pps import jobs, pipelines
 from localpach.pps.logs import LogFilter
 from localpach.pps.validation import kubernetes_name

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 import grpc
 
-from localpach.api.interceptor import active_transaction
 from localpach.backend import Calls
 from localpach.errors import NotFoundError, PachError, UnimplementedError
 from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, timestamp
-from localpach.messages import transaction as tx
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import commits
 from localpach.pps import jobs, lifecycle, pipelines, secrets
@@ -30,7 +28,7 @@ class PipelineCalls(Calls):
             raise PachError(NO_PIPELINE)
         request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
         self._backend.check_new_pipeline(request)
-        self._backend.perform(active_transaction(context), tx.TransactionRequest(create_pipeline=request))
+        self._perform(context, create_pipeline=request)
         return Empty()
 
     def InspectPipeline(self, request: pps.InspectPipelineRequest, context: grpc.ServicerContext) -> pps.PipelineInfo:

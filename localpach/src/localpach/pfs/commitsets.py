@@ -10,6 +10,8 @@ from localpach.pfs.repos import Repo
 from localpach.refs import SPEC, RepoRef
 from localpach.store.database import Txn
 
+OF_A_PIPELINE = "cannot delete a repo associated with a pipeline - delete the pipeline instead"
+
 
 def members(txn: Txn, uuid: str, *, with_aliases: bool) -> list[Commit]:
     """Return the commits of a set in topological order, optionally with the commits of its provenance (aliases)."""
@@ -61,10 +63,7 @@ def delete_repo(txn: Txn, content: CommitContent, ref: RepoRef, *, force: bool) 
     if repo is None:
         return
     if repos.belongs_to_pipeline(txn, ref):
-        raise PachError(
-            f'error checking whether repo "{ref}" can be deleted: '
-            "cannot delete a repo associated with a pipeline - delete the pipeline instead"
-        )
+        raise PachError(f'error checking whether repo "{ref}" can be deleted: {OF_A_PIPELINE}')
     delete_repos(txn, content, repos.related(txn, repo), force=force)
 
 

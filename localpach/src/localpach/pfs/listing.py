@@ -150,6 +150,22 @@ class Tree:
         return iter(out)
 
 
+def differences(old: Iterator[Entry], new: Iterator[Entry]) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Yield the entries that differ between two trees or exist in one only, ordered by path."""
+    before, after = next(old, None), next(new, None)
+    while before is not None or after is not None:
+        if after is None or (before is not None and before.path < after.path):
+            yield before, None
+            before = next(old, None)
+        elif before is None or after.path < before.path:
+            yield None, after
+            after = next(new, None)
+        else:
+            if before.hash != after.hash:
+                yield before, after
+            before, after = next(old, None), next(new, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of a listing: after or before a marker, at most ``number`` entries (0: all)."""

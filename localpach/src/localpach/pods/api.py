@@ -139,6 +139,16 @@ class KubernetesApi:
         return answer
 
 
+def message_of(error: BaseException) -> str:
+    """Return the API server's own words, or those of the connection."""
+    if isinstance(error, ApiException) and error.body:
+        try:
+            return str(json.loads(error.body)["message"])
+        except (ValueError, KeyError, TypeError):
+            pass
+    return str(getattr(error, "reason", "") or error)
+
+
 def _below(name: str) -> str:
     return f"/{quote(name, safe='')}" if name else ""
 

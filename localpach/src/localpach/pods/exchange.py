@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from localpach.errors import DiskFullError, PachError, UnavailableError
+from localpach.errors import DiskFullError, UnavailableError
 from localpach.messages import pps
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
-from localpach.pfs.paths import clean, validate
 from localpach.pods.frames import File, receive, send
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import top
+from localpach.run.tree import checked
 from localpach.store import parts as parts_of
 from localpach.store.contents import PART, Contents, Session
 from localpach.store.disk import DISK_ERRORS, FULL, is_full
@@ -59,7 +59,10 @@ class DatumExchange:
         yield from send(self._inputs())
 
     def upload(self, frames: Iterator[bytes]) -> None:
-        """Store an output; return when it is committed. The output of a repeated call is the same and is not read."""
+        """Store an output; return when it is committed. The output of a repeated call is the same and is not read.
+
+        Raises PachError and BrokenTransferError.
+        """
         with self._uploading:
             if not self.uploaded.is_set():
                 output = Changes()
@@ -91,13 +94,7 @@ class DatumExchange:
 
     @contextmanager
     def _stored(self, path: str, output: Changes) -> Iterator[Callable[[bytes], object]]:
-        try:
-            validate(path)
-        except PachError as error:
-            raise PachError(
-                "cannot upload file produced by the user code because its name cannot be represented in PFS: "
-                f"{error.message}"
-            ) from None
+        name = checked(path)
         parts, pending = bytearray(parts_of.EMPTY), bytearray()
 
         def write(piece: bytes) -> None:
@@ -109,4 +106,4 @@ class DatumExchange:
 
         yield write
         parts += self._session.add(bytes(pending))
-        output.append(clean(path), self._datum.id, bytes(parts))
+        output.append(name, self._datum.id, bytes(parts))

@@ -7,12 +7,13 @@ command in the pipeline's image, the last one uploads the output. Only the first
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localpach.config import PodSettings
 from localpach.messages import pps
-from localpach.pods.patch import PodSettings
+from localpach.pods.patch import PodChanges
 from localpach.pods.steps import ADDRESS, PFS, TOKEN
 from localpach.refs import JobRef
 
@@ -35,17 +36,6 @@ _OPERATORS = {pps.TolerationOperator.EXISTS: "Exists", pps.TolerationOperator.EQ
 
 
 @dataclass(frozen=True, slots=True)
-class StepSettings:
-    """What the pods' own steps run. ``size_limit`` bounds `/pfs`, as a quantity; empty for no limit."""
-
-    image: str
-    transfer: str
-    size_limit: str = ""
-    pull_policy: str = "IfNotPresent"
-    pull_secrets: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """One attempt at a datum: the names of its objects and what its command gets."""
 
@@ -54,7 +44,7 @@ class Work:
     job: JobRef
     version: int
     details: pps.PipelineInfo.Details
-    patch: PodSettings
+    patch: PodChanges
     variables: Mapping[str, str]
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Variables with the values of secrets."""
@@ -72,7 +62,7 @@ def secret_manifest(work: Work, token: str, job_uid: str) -> Object:
     }
 
 
-def job_manifest(work: Work, steps: StepSettings) -> Object:
+def job_manifest(work: Work, steps: PodSettings) -> Object:
     """Return the Job. It is suspended until its Secret exists. A disruption ends it under a name of its own."""
     return {
         "apiVersion": "batch/v1",
@@ -108,9 +98,9 @@ def _labels(work: Work) -> dict[str, str]:
     }
 
 
-def _pod(work: Work, steps: StepSettings) -> Object:
+def _pod(work: Work, steps: PodSettings) -> Object:
     details = work.details
-    pfs = {"sizeLimit": steps.size_limit} if steps.size_limit else {}
+    pfs = {"sizeLimit": steps.scratch} if steps.scratch else {}
     token = {"secretName": work.name, "items": [{"key": TOKEN.name, "path": TOKEN.name}], "defaultMode": 0o440}
     pull = [*steps.pull_secrets, *details.transform.image_pull_secrets]
     pod: Object = {
@@ -144,11 +134,11 @@ def _pod(work: Work, steps: StepSettings) -> Object:
     return pod
 
 
-def _step(name: str, steps: StepSettings) -> Object:
+def _step(name: str, steps: PodSettings) -> Object:
     return {
         "name": name,
         "image": steps.image,
-        "imagePullPolicy": steps.pull_policy,
+        "imagePullPolicy": "IfNotPresent",
         "command": ["python3", "-m", "localpach.pods.steps", name],
         "env": [{"name": ADDRESS, "value": steps.transfer}],
         "resources": _STEP_RESOURCES,

@@ -17,7 +17,7 @@ _READ = frozenset({"volumes", "containers", "initContainers"})
 
 
 @dataclass(frozen=True, slots=True)
-class PodSettings:
+class PodChanges:
     """What a patch adds to the pod, and to the container of the command."""
 
     volumes: tuple[Object, ...]
@@ -26,7 +26,7 @@ class PodSettings:
     runtime_class: str = ""
 
 
-def pod_settings(text: str) -> PodSettings:
+def pod_changes(text: str) -> PodChanges:
     """Return what a JSON patch changes. Raises UnimplementedError for what pods of localpach do not do."""
     patch = parse_pod_patch(text)
     names: dict[str, str] = {}
@@ -36,7 +36,7 @@ def pod_settings(text: str) -> PodSettings:
         mount: Object = {"name": names.setdefault(claim, f"claim-{len(names)}"), "mountPath": path}
         mounts.append(mount | ({"subPath": "/".join(below)} if below else {}))
     volumes = tuple({"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in names.items())
-    return PodSettings(volumes, tuple(mounts), patch.variables, _runtime_class(text))
+    return PodChanges(volumes, tuple(mounts), patch.variables, _runtime_class(text))
 
 
 def _runtime_class(text: str) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from localpach.pods.manifest import COMMAND, FETCH, UPLOAD
+from localpach.pps.execution import format_status
 
 Object = dict[str, Any]
-FROM_SIGNAL = 128
 _DISRUPTED = "PodFailurePolicy"
 _WAITING = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerError", "CreateContainerConfigError"}
@@ -84,12 +83,6 @@ def _failed_container(pod: Object | None) -> Ending | None:
         return Ending(message, words=message)
     reason = pod.get("status", {}).get("message")  # e.g. the kubelet's, of a full /pfs
     return Ending(str(reason), words=str(reason)) if reason else None
-
-
-def format_status(status: int) -> str:
-    """Format an exit status of a shell in the words of Go."""
-    name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
-    return f"signal: {name.lower()}" if name else f"exit status {status}"
 
 
 def _disruption(pod: Object | None) -> str:

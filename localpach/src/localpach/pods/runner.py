@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import string
@@ -16,16 +15,17 @@ from http import HTTPStatus
 
 from kubernetes.client.exceptions import ApiException
 
+from localpach.config import PodSettings
 from localpach.messages import SECOND, duration, nanoseconds
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pods import attempts, progress
-from localpach.pods.api import UNREACHABLE, KubernetesApi
+from localpach.pods.api import UNREACHABLE, KubernetesApi, message_of
 from localpach.pods.attempts import Attempt
 from localpach.pods.exchange import DatumExchange
 from localpach.pods.following import LogFollower
-from localpach.pods.manifest import StepSettings, Work, job_manifest, secret_manifest
-from localpach.pods.patch import pod_settings
+from localpach.pods.manifest import Work, job_manifest, secret_manifest
+from localpach.pods.patch import pod_changes
 from localpach.pods.progress import Ending
 from localpach.pods.transfer import Transfer, digest, new_token
 from localpach.pods.watch import Watch
@@ -55,7 +55,7 @@ class Cluster:
     api: KubernetesApi
     watch: Watch
     transfer: Transfer
-    steps: StepSettings
+    steps: PodSettings
     engine: str
     """The id of the store, which its Jobs bear as a label."""
 
@@ -151,7 +151,7 @@ class PodRunner:
 
     def _work(self, name: str, datum: Datum) -> Work:
         execution, transform = self._execution, self._execution.details.transform
-        patch = pod_settings(execution.details.pod_patch)
+        patch = pod_changes(execution.details.pod_patch)
         variables = dict(transform.env) | dict(patch.variables) | datum_variables(execution.job.ref, datum)
         return Work(
             name=name,
@@ -174,8 +174,8 @@ class PodRunner:
                 self._cluster.api.start_job(work.name)
             except UNREACHABLE as error:
                 if isinstance(error, ApiException) and error.status in _REFUSED:
-                    raise _RefusedError(f"Kubernetes refuses the Job: {_message(error)}") from None
-                self._execution.blocked(f"cannot create a Job: {_message(error)}")
+                    raise _RefusedError(f"Kubernetes refuses the Job: {message_of(error)}") from None
+                self._execution.blocked(f"cannot create a Job: {message_of(error)}")
                 if self._execution.cancelled.wait(wait):
                     raise CancelledError from None
                 wait = min(2 * wait, LONGEST_WAIT_SECONDS)
@@ -221,7 +221,7 @@ class PodRunner:
         try:
             events = self._cluster.api.events(attempt.name)
         except UNREACHABLE as error:
-            return f"cannot read the events of Job {attempt.name}: {_message(error)}"
+            return f"cannot read the events of Job {attempt.name}: {message_of(error)}"
         return next((str(each["message"]) for each in reversed(events) if each.get("reason") == "FailedCreate"), "")
 
     def _timeout(self, pod: progress.Object | None) -> Ending | None:
@@ -241,13 +241,3 @@ class PodRunner:
 
 class _RefusedError(Exception):
     """An error because Kubernetes does not accept the Job, whenever it is asked."""
-
-
-def _message(error: BaseException) -> str:
-    """Return the API server's own words, or those of the connection."""
-    if isinstance(error, ApiException) and error.body:
-        try:
-            return str(json.loads(error.body)["message"])
-        except (ValueError, KeyError, TypeError):
-            pass
-    return str(getattr(error, "reason", "") or error)

@@ -11,30 +11,17 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import grpc
 
 from localpach.errors import PachError
+from localpach.pods.exchange import DatumExchange
 from localpach.pods.frames import BOUNDED_READING, PIECE, BrokenTransferError
 from localpach.pods.steps import SERVICE
 
 THREADS = 256
 MAX_MESSAGE = 2 * PIECE
 GRACE_SECONDS = 2.0
-
-
-class Exchange(Protocol):
-    """What an attempt gives to its pod, and takes from it."""
-
-    def fetch(self) -> Iterator[bytes]:
-        """Yield the frames of the inputs."""
-
-    def upload(self, frames: Iterator[bytes]) -> None:
-        """Store the output; return when it is committed. Raises PachError and BrokenTransferError."""
-
-    def stop(self) -> None:
-        """End the calls that wait."""
 
 
 def new_token() -> str:
@@ -53,7 +40,7 @@ class Transfer:
     def __init__(self, listen: str, is_known: Callable[[bytes], bool]) -> None:
         self._is_known = is_known
         self._lock = threading.Lock()
-        self._exchanges: dict[bytes, Exchange] = {}
+        self._exchanges: dict[bytes, DatumExchange] = {}
         self._server = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="transfer"),
             options=[("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0), *BOUNDED_READING],
@@ -74,7 +61,7 @@ class Transfer:
         """End all calls; the pods' steps try again."""
         self._server.stop(GRACE_SECONDS).wait()
 
-    def register(self, token: bytes, exchange: Exchange) -> None:
+    def register(self, token: bytes, exchange: DatumExchange) -> None:
         """Serve the attempt with a token's digest."""
         with self._lock:
             before = self._exchanges.get(token)
@@ -99,7 +86,7 @@ class Transfer:
             context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return b""
 
-    def _exchange(self, context: grpc.ServicerContext) -> Exchange:
+    def _exchange(self, context: grpc.ServicerContext) -> DatumExchange:
         given = dict(context.invocation_metadata()).get("authorization", "")
         token = digest(given if isinstance(given, str) else given.decode(errors="replace"))
         with self._lock:

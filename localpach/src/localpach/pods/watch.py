@@ -6,9 +6,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-from localpach.pods.api import UNREACHABLE
+from localpach.pods.api import UNREACHABLE, KubernetesApi, message_of
 
 Object = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -17,20 +17,10 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 JOB_NAME = "batch.kubernetes.io/job-name"
 
 
-class Source(Protocol):
-    """The part of the API that is watched."""
-
-    def list_objects(self, kind: str, selector: str) -> Object:
-        """List Jobs or pods."""
-
-    def watch(self, kind: str, selector: str, version: str) -> Iterator[Object]:
-        """Yield the changes since a version."""
-
-
 class Watch:
     """The Jobs and pods with a label. Nothing is concluded from what is missing before ``synced`` is set."""
 
-    def __init__(self, source: Source, selector: str) -> None:
+    def __init__(self, source: KubernetesApi, selector: str) -> None:
         self._source = source
         self._selector = selector
         self._lock = threading.Lock()
@@ -86,7 +76,7 @@ class Watch:
                 wait = FIRST_WAIT_SECONDS
                 self._follow(kind, version)
             except UNREACHABLE as error:
-                log.warning("cannot watch %s, trying again in %.1f s: %s", kind, wait, _reason(error))
+                log.warning("cannot watch %s, trying again in %.1f s: %s", kind, wait, message_of(error))
                 self._stopping.wait(wait)
                 wait = min(2 * wait, LONGEST_WAIT_SECONDS)
             except Exception:  # a bug must not end the watch
@@ -131,7 +121,3 @@ class Watch:
 
 def _job_of(pod: Object) -> str:
     return str(pod["metadata"].get("labels", {}).get(JOB_NAME, ""))
-
-
-def _reason(error: BaseException) -> str:
-    return str(getattr(error, "reason", "") or error).strip()

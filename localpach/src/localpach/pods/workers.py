@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 
+from localpach.config import PodSettings
 from localpach.errors import UnimplementedError
 from localpach.messages import pps
 from localpach.pods import attempts
 from localpach.pods.api import UNREACHABLE, KubernetesApi
-from localpach.pods.manifest import ENGINE_LABEL, StepSettings
-from localpach.pods.patch import pod_settings
+from localpach.pods.manifest import ENGINE_LABEL
+from localpach.pods.patch import pod_changes
 from localpach.pods.runner import Cluster, PodRunner
 from localpach.pods.transfer import Transfer
 from localpach.pods.watch import Watch
@@ -32,12 +33,12 @@ class PodWorkers:
 
     outlive_server = True
 
-    def __init__(
-        self, db: Database, contents: Contents, api: KubernetesApi, steps: StepSettings, listen: str, engine: str
-    ) -> None:
+    def __init__(self, db: Database, contents: Contents, settings: PodSettings, engine: str) -> None:
         self._db = db
+        api = KubernetesApi(settings.namespace)
         watch = Watch(api, f"{ENGINE_LABEL}={engine}")
-        self._cluster = Cluster(db, contents, api, watch, Transfer(listen, self._is_open), steps, engine)
+        transfer = Transfer(settings.transfer_listen, self._is_open)
+        self._cluster = Cluster(db, contents, api, watch, transfer, settings, engine)
         self._stopping = Cancellation()
         self._sweeper = threading.Thread(target=self._sweep_always, name="sweeper", daemon=True)
 
@@ -63,7 +64,7 @@ class PodWorkers:
                     f"localpach does not support transform.{name} in pods: run a shell as the command, "
                     '["sh", "-c", "..."]'
                 )
-        pod_settings(request.pod_patch)
+        pod_changes(request.pod_patch)
 
     def predict(
         self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,16 +10,20 @@ from pathlib import Path
 from typing import Protocol
 
 from localpach.messages import pps
+from localpach.pfs.content import CommitContent
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
+from localpach.pfs.reading import Reader
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.jobs import Job
 from localpach.pps.logs import Writer
 from localpach.pps.states import DatumState, PipelineState
 from localpach.refs import JobRef, PipelineRef
-from localpach.store.contents import Session
+from localpach.store.contents import Contents, Session
+from localpach.store.database import Database
 
 DEFAULT_RETRIES = 3
+FROM_SIGNAL = 128
 
 
 class CancelledError(Exception):
@@ -137,6 +142,27 @@ class Workers(Protocol):
 
     def runner(self, execution: Execution) -> DatumRunner:
         """Return the runner of a job's datums."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerContext:
+    """What all workers of a server share: the stores, and where commands run.
+
+    A job stays in JOB_RUNNING for at least ``settle`` seconds, so that clients that poll observe the state.
+    """
+
+    db: Database
+    contents: Contents
+    content: CommitContent
+    reader: Reader
+    workers: Workers
+    settle: float
+
+
+def format_status(status: int) -> str:
+    """Format an exit status of a shell in the words of Go."""
+    name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
+    return f"signal: {name.lower()}" if name else f"exit status {status}"
 
 
 def datum_variables(job: JobRef, datum: Datum) -> dict[str, str]:

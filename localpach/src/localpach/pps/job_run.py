@@ -16,9 +16,8 @@ from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pps import datums, inputs, jobs, secrets
-from localpach.pps.context import WorkerContext
 from localpach.pps.datums import Datum, DatumInput, DatumRecord
-from localpach.pps.execution import Cancellation, CancelledError, DatumRunner, Execution, Outcome
+from localpach.pps.execution import Cancellation, CancelledError, DatumRunner, Execution, Outcome, WorkerContext
 from localpach.pps.jobs import Counts, Job
 from localpach.pps.logs import Writer
 from localpach.pps.pipelines import Pipeline, expected_workers

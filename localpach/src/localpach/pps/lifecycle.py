@@ -16,31 +16,6 @@ from localpach.pps.states import PipelineState
 from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
 from localpach.store.database import Txn
 
-# Fields of a request that are copied unchanged.
-_COPIED = [
-    "description",
-    "resource_requests",
-    "resource_limits",
-    "sidecar_resource_limits",
-    "sidecar_resource_requests",
-    "datum_set_spec",
-    "datum_timeout",
-    "job_timeout",
-    "datum_tries",
-    "scheduling_spec",
-    "pod_spec",
-    "pod_patch",
-    "metadata",
-    "reprocess_spec",
-    "autoscaling",
-    "tolerations",
-    "parallelism_spec",
-    "transform",
-    "input",
-    "output_branch",
-    "salt",
-]
-
 
 def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> Pipeline:
     """Create a pipeline or a new version of it, with its repos, branches and first job."""
@@ -165,14 +140,12 @@ def _new_info(request: pps.CreatePipelineRequest, old: Pipeline | None) -> pps.P
         request.salt = uuid.uuid4().hex
     info = pps.PipelineInfo(pipeline=request.pipeline, version=1)
     info.type = pps.PipelineInfo.PIPELINE_TYPE_TRANSFORM
-    given = pps.CreatePipelineRequest.FromString(request.SerializeToString())
-    details = info.details
-    copy_fields(given, details, _COPIED)
+    copy_fields(request, info.details)
     validation.complete(info)
     if old is not None:
         info.version = old.version + 1
         if not request.reprocess:
-            details.salt = old.message().details.salt
+            info.details.salt = old.message().details.salt
     return info
 
 

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from localpach.pps import pipelines
-from localpach.pps.context import WorkerContext
+from localpach.pps.execution import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.pipelines import Pipeline
 from localpach.pps.worker import Worker

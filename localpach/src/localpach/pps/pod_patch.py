@@ -11,7 +11,6 @@ from typing import Any
 
 from localpach.errors import PachError, UnimplementedError
 
-_VOLUME, _MOUNT, _VARIABLE = "/volumes/-", "/containers/0/volumeMounts/-", "/containers/0/env/-"
 _OF_THE_PROCESS = frozenset({"volumes", "containers", "initContainers"})
 """Fields of a pod that decide what its processes are and see. All others are ignored."""
 _CLAIM = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
@@ -38,9 +37,12 @@ def parse_pod_patch(text: str) -> PodPatch:
     mounts: dict[str, PurePosixPath] = {}
     variables: dict[str, str] = {}
     for operation in operations:
-        match _target(operation):
-            case _ if _is_ignored(operation):
-                pass
+        if not isinstance(operation, dict):
+            raise _unsupported(f"{operation!r} is not an operation")
+        what, path = str(operation.get("op", "")), str(operation.get("path", ""))
+        if path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS:
+            continue
+        match what, path:
             case "add", "/volumes/-":
                 name, claim = _volume(operation.get("value"))
                 claims[name] = claim
@@ -49,8 +51,11 @@ def parse_pod_patch(text: str) -> PodPatch:
             case "add", "/containers/0/env/-":
                 name, value = _variable(operation.get("value"))
                 variables[name] = value
-            case what, path:
-                raise _unsupported(f"{what} {path} is not one of add {_VOLUME}, add {_MOUNT} and add {_VARIABLE}")
+            case _:
+                raise _unsupported(
+                    f"{what} {path} is not one of add /volumes/-, add /containers/0/volumeMounts/- and add "
+                    "/containers/0/env/-"
+                )
     return PodPatch(mounts, variables)
 
 
@@ -64,17 +69,6 @@ def check_mounts(patch: PodPatch) -> None:
 
 def _unsupported(why: str) -> UnimplementedError:
     return UnimplementedError(f"localpach does not support this pod_patch: {why}")
-
-
-def _target(operation: Any) -> tuple[str, str]:
-    if not isinstance(operation, dict):
-        raise _unsupported(f"{operation!r} is not an operation")
-    return str(operation.get("op", "")), str(operation.get("path", ""))
-
-
-def _is_ignored(operation: Mapping[str, Any]) -> bool:
-    _, path = _target(operation)
-    return path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS
 
 
 def _volume(value: Any) -> tuple[str, str]:

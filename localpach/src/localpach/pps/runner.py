@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import signal
 import threading
 import time
 import uuid
@@ -25,6 +24,7 @@ from localpach.pps.execution import (
     Outcome,
     TransferError,
     datum_variables,
+    format_status,
     top,
 )
 from localpach.pps.logs import Writer
@@ -39,7 +39,6 @@ from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
 from localpach.store.contents import Contents, Session
 
 SLOT_RECHECK_SECONDS = 0.5
-FROM_SIGNAL = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class ProcessRunner:
         with self._slot():
             status = self._run(command, log, timeout)
         if status and status not in transform.accept_return_code:
-            raise FailedAttemptError(_format_status(status))
+            raise FailedAttemptError(format_status(status))
 
     def _run(self, command: Command, log: Writer, timeout: int) -> int:
         wake = threading.Event()
@@ -252,12 +251,6 @@ class ProcessRunner:
 
 def _since(start: int) -> str:
     return f"{(time.monotonic_ns() - start) / SECOND:.3f}s"
-
-
-def _format_status(status: int) -> str:
-    """Format an exit status of a shell in the words of Go."""
-    name = signal.strsignal(status - FROM_SIGNAL) if FROM_SIGNAL < status < FROM_SIGNAL + signal.NSIG else None
-    return f"signal: {name.lower()}" if name else f"exit status {status}"
 
 
 def _resolve_link(link: Path, pfs: Path) -> Path:

@@ -91,10 +91,10 @@ def complete(info: pps.PipelineInfo) -> None:
     if not info.pipeline.name[0].isalnum():
         raise PachError("pipeline names must start with an alphanumeric character")
     inputs.validate(info.pipeline.project.name or DEFAULT_PROJECT, root)
-    for field, title in (("pod_spec", "PodSpec"), ("pod_patch", "PodPatch")):
-        text = getattr(details, field)
-        if text and not _is_json(text):
-            raise PachError(f"malformed {title}")
+    try:
+        json.loads(details.pod_spec or "{}")
+    except ValueError:
+        raise PachError("malformed PodSpec") from None
     parse_pod_patch(details.pod_patch)
 
 
@@ -124,11 +124,3 @@ def _validate_tolerations(request: pps.CreatePipelineRequest) -> None:
     ]
     if problems:
         raise PachError("\n".join(problems))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from localpach.errors import JobFinishedError, NotFoundError
 from localpach.pps import jobs, pipelines
-from localpach.pps.context import WorkerContext
-from localpach.pps.execution import Cancellation
+from localpach.pps.execution import Cancellation, WorkerContext
 from localpach.pps.job_run import JobRun
 from localpach.pps.logs import Logs, Writer
 from localpach.pps.pipelines import Pipeline

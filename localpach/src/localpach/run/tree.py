@@ -97,7 +97,7 @@ def _read_folder(
         if stat.S_ISDIR(kind):
             yield from _read_folder(session, path, name + "/", real, proceed, depth + 1)
         elif stat.S_ISREG(kind):
-            yield _checked(name), _store(session, path, proceed)
+            yield checked(name), _store(session, path, proceed)
 
 
 def _printable(name: str) -> str:
@@ -105,7 +105,8 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
+    """Return the canonical form of an output file's path. Raises PachError if it is not valid."""
     try:
         validate(name)
     except (PachError, UnicodeEncodeError) as error:
