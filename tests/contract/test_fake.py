@@ -18,6 +18,7 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
+    Copies,
     JobInfo,
     JobState,
     PipelineApply,
@@ -171,7 +172,7 @@ def _copied(gateway: Gateway, head: Callable[[], str]) -> Iterator[tuple[str, Ca
 
     def copy(gone: Sequence[str], files: Mapping[str, bytes]) -> None:
         contents = [(path, [content]) for path, content in files.items()]
-        gateway.copy_files(PLAYS.repo, head(), ["/c.txt"], COPIES, SECONDS, gone, contents)
+        gateway.replace_files(COPIES, contents, gone, SECONDS, Copies(PLAYS.repo, head(), ["/c.txt"]))
 
     def found(glob: str, limit: int = 100) -> object:
         return gateway.read_files(COPIES.repo, _newest(gateway), glob, limit)

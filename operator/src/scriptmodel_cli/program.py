@@ -35,7 +35,7 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
 
-class Program(click.Group):
+class Program(Command, click.Group):
     """A group whose commands are listed in a table."""
 
     command_class = Command
@@ -44,10 +44,6 @@ class Program(click.Group):
         super().__init__(*args, **kwargs)
         self._sections = sections
         self._places = {name: place for section in sections.values() for name, (place, _doc) in section.items()}
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        *own, helper = super().get_params(ctx)
-        return [*own, *connection_options(), helper]
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - fixed by click
         return list(self._places)
@@ -71,7 +67,7 @@ class Program(click.Group):
         for title, section in self._sections.items():
             with formatter.section(title):
                 formatter.write_dl([(name, doc) for name, (_place, doc) in section.items()], col_max=12)
-        _write_options(self, ctx, formatter)
+        super().format_options(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete command names from the table, without importing the commands."""

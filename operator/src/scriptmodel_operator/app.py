@@ -86,7 +86,7 @@ async def run(config: OperatorConfig) -> None:
         await stack.enter_async_context(serving(process.health, config.health_listen))
         leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None
         leadership: Leadership = leader or UNLIMITED
-        client = await stack.enter_async_context(_kube_client(config, leadership))
+        client = await stack.enter_async_context(KubeClient(partial(login, config.kubeconfig), leadership))
         if leader is not None:
             await _first_of(leader.acquire(process.health.beat, process.health.mark_ready), stop.wait())
         if not stop.is_set():
@@ -110,21 +110,12 @@ async def _first_of(*parts: Coroutine[Any, Any, object]) -> None:
 
 
 @asynccontextmanager
-async def _kube_client(config: OperatorConfig, leadership: Leadership) -> AsyncIterator[KubeClient]:
-    client = KubeClient(lambda: login(config.kubeconfig), leadership)
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
 async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
     """Create the leader with a client of its own, so that renewals never wait for other requests."""
     namespace = config.lease_namespace or own_namespace()
     if not namespace:
         raise LoginFailedError("not in a pod: name the namespace of the lease with --lease-namespace")
-    async with _kube_client(config, UNLIMITED) as client:
+    async with KubeClient(partial(login, config.kubeconfig), UNLIMITED) as client:
         leader = Leader(client, namespace)
         try:
             yield leader

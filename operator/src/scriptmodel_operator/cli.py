@@ -6,7 +6,6 @@ import asyncio
 import gc
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,18 +13,8 @@ import click
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
-from scriptmodel_operator.options import (
-    PREFIX,
-    kubeconfig_option,
-    options_of,
-    pachd_ca_option,
-    pachd_option,
-    pachd_token_option,
-)
+from scriptmodel_operator.options import PREFIX, kubeconfig_option, options_of, pachd_options
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-
-_FORMATS = click.Choice(["text", "json"])
-_LEVELS = click.Choice(["debug", "info", "warning", "error"])
 
 
 @click.group(context_settings={"auto_envvar_prefix": PREFIX, "help_option_names": ["-h", "--help"]})
@@ -35,9 +24,7 @@ def main() -> None:
 
 
 @main.command()
-@pachd_option
-@pachd_token_option
-@pachd_ca_option
+@pachd_options
 @kubeconfig_option
 @options_of(OperatorConfig)
 @options_of(Policy)
@@ -55,22 +42,11 @@ def main() -> None:
     default="info",
     show_default=True,
 )
-def run(
-    pachd: str,
-    pachd_token_file: Path | None,
-    pachd_ca_file: Path | None,
-    log_format: str,
-    log_level: str,
-    **options: Any,
-) -> None:
+def run(pachd: PachdAddress, log_format: str, log_level: str, **options: Any) -> None:
     """Run the operator until SIGTERM or SIGINT."""
-    try:
-        target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     policy = Policy(**{each.name: options[each.name] for each in fields(Policy)})
     settings = {each.name: options[each.name] for each in fields(OperatorConfig) if each.name in options}
-    _run(OperatorConfig(pachd=target, policy=policy, **settings), log_format, log_level)
+    _run(OperatorConfig(pachd=pachd, policy=policy, **settings), log_format, log_level)
 
 
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:

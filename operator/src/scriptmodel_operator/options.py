@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,20 +17,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PREFIX = "SCRIPTMODEL"
 """Prefix of the environment variables of all options."""
 
-pachd_option = click.option(
-    "--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd."
-)
-pachd_token_option = click.option(
-    "--pachd-token-file",
-    envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Read the token for pachd from this file, again at each call.",
-)
-pachd_ca_option = click.option(
-    "--pachd-ca-file",
-    envvar=f"{PREFIX}_PACHD_CA_FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Trust the certificates in this file, and use TLS. A changed file is read again.",
+_PACHD = (
+    click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd."),
+    click.option(
+        "--pachd-token-file",
+        envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Read the token for pachd from this file, again at each call.",
+    ),
+    click.option(
+        "--pachd-ca-file",
+        envvar=f"{PREFIX}_PACHD_CA_FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Trust the certificates in this file, and use TLS. A changed file is read again.",
+    ),
 )
 kubeconfig_option = click.option(
     "--kubeconfig",
@@ -37,6 +38,24 @@ kubeconfig_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
 )
+
+
+def pachd_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of pachd, of which a command gets a PachdAddress."""
+
+    @wraps(function)
+    def command(pachd: str, pachd_token_file: Path | None, pachd_ca_file: Path | None, **others: Any) -> None:
+        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
+
+        try:
+            target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        function(pachd=target, **others)
+
+    for option in reversed(_PACHD):
+        command = option(command)
+    return command
 
 
 DOCUMENTED = ConfigDict(use_attribute_docstrings=True)

@@ -19,6 +19,7 @@ from scriptmodel_operator.pachyderm.values import (
     FILE_SETS,
     BranchRef,
     CommitInfo,
+    Copies,
     JobInfo,
     JobRef,
     JobState,
@@ -146,28 +147,19 @@ class FakePachyderm(PachydermState):
             raise PachydermError("creating", f"repo {repo} already exists", "ALREADY_EXISTS")
         self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo, created=self.now)), description=description)
 
-    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
+    def replace_files(
+        self,
+        branch: BranchRef,
+        files: Iterable[Upload],
+        gone: Sequence[str],
+        seconds: float,
+        copies: Copies | None = None,
+    ) -> None:
         self._checked("replace_files")
         assert seconds > 0
-        new = {path: b"".join(pieces) for path, pieces in files}
-        self.calls.append(f"put {branch.repo.name}")
-        before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
-        self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
-
-    def copy_files(
-        self,
-        source: RepoRef,
-        commit: str,
-        paths: Sequence[str],
-        branch: BranchRef,
-        seconds: float,
-        gone: Sequence[str] = (),
-        files: Iterable[Upload] = (),
-    ) -> None:
-        self._checked("copy_files")
-        assert seconds > 0
-        self.calls.append(f"copy {source.name} to {branch.repo.name}")
-        new = {path: self.read_file(source, commit, path, 1 << 30) for path in paths}
+        self.calls.append(f"copy {copies.repo.name} to {branch.repo.name}" if copies else f"put {branch.repo.name}")
+        copied = copies.paths if copies else ()
+        new = {path: self.read_file(copies.repo, copies.commit, path, 1 << 30) for path in copied}
         new |= {path: b"".join(pieces) for path, pieces in files}
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})

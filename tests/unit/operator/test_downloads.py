@@ -137,7 +137,7 @@ async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> 
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("call", ["branch_head", "walk_files", "copy_files", "fetch_file"])
+@pytest.mark.parametrize("call", ["branch_head", "walk_files", "replace_files", "fetch_file"])
 async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_commit(
     call: str, *, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

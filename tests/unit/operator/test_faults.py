@@ -33,7 +33,7 @@ CALLS = {
 }
 """How many calls of each name are broken, one in each life: those that it has, at most six."""
 CORPUS_CALLS = {"create_repo": 1, "replace_files": 1, "walk_files": 1, "read_file": 3, "branch_head": 3}
-SEARCH_WRITES = {"create_repo": 1, "copy_files": 2, "apply_pipelines": 1, "delete_pipeline": 3, "delete_repo": 1}
+SEARCH_WRITES = {"create_repo": 1, "replace_files": 2, "apply_pipelines": 1, "delete_pipeline": 3, "delete_repo": 1}
 SEARCH_READS = {"branch_head": 4, "read_files": 4, "inspect_commit": 4}
 SEARCH_FAULTS = [
     *((call, count, after) for call, count in SEARCH_WRITES.items() for after in (False, True)),

@@ -21,7 +21,7 @@ def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
     job = world.pachyderm.run(world.train)
     world.pachyderm.put(MODELS, MODEL)
     world.want({**deadline, **FROM_REPO})
-    world.pachyderm.fault = lambda call: RefusedError(call, "no space", "UNKNOWN") if call == "copy_files" else None
+    world.pachyderm.fault = lambda call: RefusedError(call, "no space", "UNKNOWN") if call == "replace_files" else None
     world.pachyderm.advance(7200)
     with pytest.raises(RefusedError):
         world.reconcile()

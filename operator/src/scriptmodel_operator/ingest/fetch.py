@@ -16,7 +16,7 @@ from scriptmodel_operator.api.urls import file_name, without_query
 from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, RefusedError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitInfo, StoredFile
+from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitInfo, Copies, StoredFile
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
@@ -50,7 +50,7 @@ class Fetch:
         changed = sorted(path for path, file in files.items() if before.get(path) != file)
         gone = sorted(before.keys() - files.keys())
         self._check()
-        self.gateway.copy_files(FILE_SETS, file_set, changed, self.branch, COMMIT_SECONDS, gone)
+        self.gateway.replace_files(self.branch, (), gone, COMMIT_SECONDS, Copies(FILE_SETS, file_set, changed))
         head, after = self._newest()
         if head is None or head.error or after != files:
             what = f"commit {head.id} ({head.error or 'other files are in it'})" if head else "no commit"

@@ -7,24 +7,23 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from scriptmodel_operator.api.durations import parse_duration
-from scriptmodel_operator.options import kubeconfig_option, pachd_ca_option, pachd_option, pachd_token_option
+from scriptmodel_operator.options import kubeconfig_option, pachd_options
 
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
+    from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 T = TypeVar("T")
 
 
 @click.command()
-@pachd_option
-@pachd_token_option
-@pachd_ca_option
+@pachd_options
 @click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
 @click.option(
     "--sample",
@@ -39,26 +38,13 @@ T = TypeVar("T")
 )
 @kubeconfig_option
 def check(
-    pachd: str,
-    pachd_token_file: Path | None,
-    pachd_ca_file: Path | None,
-    namespace: str,
-    sample: Path | None,
-    checkpoint_claim: str,
-    kubeconfig: Path | None,
+    pachd: PachdAddress, namespace: str, sample: Path | None, checkpoint_claim: str, kubeconfig: Path | None
 ) -> None:
     """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd.
     Exit with status 1 if one is missing."""
     from scriptmodel_operator.installation import check as checking  # noqa: PLC0415 - see above
-    from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - see above
 
-    place, _, claim = checkpoint_claim.partition("/")
-    if checkpoint_claim and not (place and claim):
-        raise click.BadParameter(f"{checkpoint_claim!r} is not NAMESPACE/NAME", param_hint="--checkpoint-claim")
-    try:
-        target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    place, claim = _place(checkpoint_claim, "--checkpoint-claim")
     try:
         model = checking.read_sample(sample) if sample else checking.SMALLEST
     except ValueError as error:
@@ -66,7 +52,7 @@ def check(
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     if claim:
         findings.append(_request(kubeconfig, lambda client: checking.check_claim(client, place, claim)))
-    findings += checking.check_pachyderm(target)
+    findings += checking.check_pachyderm(pachd)
     for finding in findings:
         click.echo(finding.line)
     if not all(finding.good for finding in findings):
@@ -111,9 +97,7 @@ def before_uninstall(
     finalizer. Exit with status 1 if one would."""
     from scriptmodel_operator.installation import uninstall  # noqa: PLC0415 - see above
 
-    place, _, name = deployment.partition("/")
-    if deployment and not (place and name):
-        raise click.BadParameter(f"{deployment!r} is not NAMESPACE/NAME", param_hint="--deployment")
+    place, name = _place(deployment, "--deployment")
 
     async def prepared(client: KubeClient) -> None:
         models = await uninstall.list_models(client, namespaces)
@@ -159,6 +143,14 @@ def clean_checkpoints(older_than: tuple[str, timedelta], claim: Path) -> None:
         raise click.exceptions.Exit(1)
 
 
+def _place(text: str, option: str) -> tuple[str, str]:
+    """Split NAMESPACE/NAME; both are empty if `text` is."""
+    place, _, name = text.partition("/")
+    if text and not (place and name):
+        raise click.BadParameter(f"{text!r} is not NAMESPACE/NAME", param_hint=option)
+    return place, name
+
+
 def _older_than(text: str) -> tuple[str, timedelta]:
     try:
         age = parse_duration(text)
@@ -175,15 +167,11 @@ def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[
     from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
     from scriptmodel_operator.leadership import UNLIMITED  # noqa: PLC0415 - see above
 
-    async def answered() -> Any:
-        client = KubeClient(lambda: login(kubeconfig), UNLIMITED)
-        try:
+    async def answered() -> T:
+        async with KubeClient(lambda: login(kubeconfig), UNLIMITED) as client:
             return await request(client)
-        finally:
-            await client.close()
 
     try:
-        answer: T = asyncio.run(answered())
+        return asyncio.run(answered())
     except (KubeError, LoginFailedError) as error:
         raise click.ClickException(str(error)) from error
-    return answer

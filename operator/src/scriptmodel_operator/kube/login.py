@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from yarl import URL
 
@@ -16,8 +17,6 @@ from scriptmodel_operator.kube.kubeconfig import Connection, Context, current_co
 _NOTHING = "no service account, no KUBECONFIG and no ~/.kube/config: name a file with --kubeconfig"
 _NO_PROXY = "not an address such as http://proxy.example.com:3128"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-_AnyPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 log = logging.getLogger(__name__)
 
@@ -135,15 +134,11 @@ def _with_credentials(context: Context, settings: kopf.OperatorSettings) -> Conn
 
 
 def _with_absolute_paths(info: Connection, files: list[Path]) -> Connection:
-    return replace(
-        info,
-        ca_path=_absolute(info.ca_path, files),
-        certificate_path=_absolute(info.certificate_path, files),
-        private_key_path=_absolute(info.private_key_path, files),
-    )
+    names = ("ca_path", "certificate_path", "private_key_path")
+    return replace(info, **{name: _absolute(getattr(info, name), files) for name in names})
 
 
-def _absolute(path: _AnyPath | None, files: list[Path]) -> _AnyPath | None:
+def _absolute(path: Any, files: list[Path]) -> Any:
     """Return the path of a file that a kubeconfig names relative to itself."""
     if not path:
         return path
@@ -177,15 +172,8 @@ def _from_program(info: Connection, settings: kopf.OperatorSettings) -> Connecti
         root.removeFilter(collect)
     if found is None or errors:
         raise LoginFailedError(f"the program of the kubeconfig gave no credentials: {' '.join(errors)}")
-    return replace(
-        info,
-        username=found.username,
-        password=found.password,
-        scheme=found.scheme,
-        token=found.token,
-        certificate_path=found.certificate_path,
-        private_key_path=found.private_key_path,
-    )
+    names = ("username", "password", "scheme", "token", "certificate_path", "private_key_path")
+    return replace(info, **{name: getattr(found, name) for name in names})
 
 
 def _server_of_the_pod() -> str:

@@ -47,10 +47,6 @@ _IMPRECISION = timedelta(minutes=1)
 """An upper bound of the error in the estimate of pachd's clock."""
 
 
-def _wall() -> datetime:
-    return datetime.now(UTC)
-
-
 class Observer:
     """Observes one ScriptModel at a time. Thread-safe; blocking."""
 
@@ -58,7 +54,7 @@ class Observer:
         self,
         gateway: Gateway,
         cluster: str,
-        now: Callable[[], datetime] = _wall,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         objects: Callable[[], int] = lambda: 1,
         promoted: Callable[[Key], str] = lambda _key: "",
     ) -> None:

@@ -28,10 +28,11 @@ from scriptmodel_operator.pachyderm.errors import (
 from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.protocol import admin, empty_pb2, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.uploads import copy_requests, fetch_requests, send, upload_requests
+from scriptmodel_operator.pachyderm.uploads import fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
+    Copies,
     JobInfo,
     JobRef,
     LogLine,
@@ -308,23 +309,16 @@ class PachydermGateway:
             f"{'describing' if update else 'creating'} repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS
         )
 
-    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
-        self._modify(f"putting files into {branch}", upload_requests(branch, files, gone), seconds)
-
-    def copy_files(
+    def replace_files(
         self,
-        source: RepoRef,
-        commit: str,
-        paths: Sequence[str],
         branch: BranchRef,
+        files: Iterable[Upload],
+        gone: Sequence[str],
         seconds: float,
-        gone: Sequence[str] = (),
-        files: Iterable[Upload] = (),
+        copies: Copies | None = None,
     ) -> None:
-        requests = copy_requests(source, commit, paths, branch, gone, files)
-        self._modify(f"copying {source}@{commit} to {branch}", requests, seconds)
-
-    def _modify(self, what: str, requests: Iterator[Any], seconds: float) -> None:
+        what = f"copying {copies.repo}@{copies.commit} to {branch}" if copies else f"putting files into {branch}"
+        requests = upload_requests(branch, files, gone, copies)
         with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)

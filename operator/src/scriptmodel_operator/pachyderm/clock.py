@@ -26,10 +26,6 @@ _REMEMBERED = 65536
 log = logging.getLogger(__name__)
 
 
-def _wall() -> datetime:
-    return datetime.now(UTC)
-
-
 class PachydClock:
     """Thread-safe. `server_time` reads the time of pachd, blocks, and may raise PachydermError.
 
@@ -41,7 +37,7 @@ class PachydClock:
         server_time: Callable[[], datetime],
         measured: Callable[[float], None],
         monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = _wall,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._server_time = server_time
         self._on_measured = measured

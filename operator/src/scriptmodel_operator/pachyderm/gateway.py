@@ -13,6 +13,7 @@ from typing import Protocol
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
+    Copies,
     JobInfo,
     JobRef,
     LogLine,
@@ -97,21 +98,16 @@ class Gateway(Protocol):
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
         """Create a repo that does not exist, or with `update` set the description of an existing one."""
 
-    def replace_files(self, branch: BranchRef, files: Iterable[Upload], gone: Sequence[str], seconds: float) -> None:
-        """Commit `files` and the deletion of the paths in `gone`, whole or not at all. An error of `files` ends it."""
-
-    def copy_files(
+    def replace_files(
         self,
-        source: RepoRef,
-        commit: str,
-        paths: Sequence[str],
         branch: BranchRef,
+        files: Iterable[Upload],
+        gone: Sequence[str],
         seconds: float,
-        gone: Sequence[str] = (),
-        files: Iterable[Upload] = (),
+        copies: Copies | None = None,
     ) -> None:
-        """Commit copies of files of another repo, without moving their data, with the deletion of the paths in `gone`
-        and with new `files`; whole or not at all.
+        """Commit `files`, the deletion of the paths in `gone`, and `copies`, whose data is not moved; whole or not at
+        all. An error of `files` ends it.
         """
 
     def fetch_file(

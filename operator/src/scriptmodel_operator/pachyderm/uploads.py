@@ -13,7 +13,7 @@ from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, Upload
+from scriptmodel_operator.pachyderm.values import BranchRef, Copies, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
 _POLL_SECONDS = 0.5
@@ -21,43 +21,24 @@ EVERYTHING = "/"
 """The path whose DeleteFile removes all files, because it ends with a slash."""
 
 
-def upload_requests(branch: BranchRef, files: Iterable[Upload], gone: Iterable[str]) -> Iterator[Any]:
+def upload_requests(
+    branch: BranchRef, files: Iterable[Upload], gone: Iterable[str], copies: Copies | None
+) -> Iterator[Any]:
     """Yield a ModifyFile stream. Adding to an existing path appends, so each path is deleted first."""
-    yield from _into(branch, gone)
-    yield from _added(files)
-
-
-def _added(files: Iterable[Upload]) -> Iterator[Any]:
+    target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
+    yield pfs.ModifyFileRequest(set_commit=target)
+    for path in gone:
+        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
+    if copies is not None:
+        for path in copies.paths:
+            file = pfs.File(commit=messages.commit_message(copies.repo, copies.commit), path=path)
+            yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
     for path, pieces in files:
         yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
         # Without the first, empty piece, an empty file would not be created.
         for piece in itertools.chain([b""], pieces):
             raw = wrappers_pb2.BytesValue(value=piece)
             yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, raw=raw))
-
-
-def copy_requests(
-    source: RepoRef,
-    commit: str,
-    paths: Iterable[str],
-    branch: BranchRef,
-    gone: Iterable[str],
-    files: Iterable[Upload] = (),
-) -> Iterator[Any]:
-    """Yield a ModifyFile stream that copies files of a commit to the same paths of a branch, and adds others."""
-    yield from _into(branch, gone)
-    for path in paths:
-        file = pfs.File(commit=messages.commit_message(source, commit), path=path)
-        yield pfs.ModifyFileRequest(copy_file=pfs.CopyFile(dst=path, src=file))
-    yield from _added(files)
-
-
-def _into(branch: BranchRef, gone: Iterable[str]) -> Iterator[Any]:
-    """Yield the start of a ModifyFile stream to a branch: its commit, and the deletion of the paths in `gone`."""
-    target = pfs.Commit(repo=messages.repo_message(branch.repo), branch=messages.branch_message(branch))
-    yield pfs.ModifyFileRequest(set_commit=target)
-    for path in gone:
-        yield pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path))
 
 
 def fetch_requests(path: str, url: str) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -296,6 +296,15 @@ FILE_SETS = RepoRef("default", "__filesets__")
 
 Upload = tuple[str, Iterable[bytes]]
 """A path and the contents of its file, in pieces of at most a few MiB; each is produced when the last one is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Files of a commit, or of a file set, to copy to the same paths of a branch."""
+
+    repo: RepoRef
+    commit: str
+    paths: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,20 +118,22 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     perplexity = {"train": log.train_perplexity, "valid": log.valid_perplexity, "best": log.best_perplexity}
     perplexity |= {"running": log.running_perplexity} if running else {}
     found = _progress(log.epoch, log.epochs, log.percent or 0, log.words_per_second, **perplexity)
-    found["sample"] = log.sample or None
-    if running and log.eta_seconds is not None:
-        found["eta"] = format_duration(log.eta_seconds)
-        found["estimated_completion_time"] = timestamp(now + timedelta(seconds=log.eta_seconds))
-    return found
+    return {**found, "sample": log.sample or None, **_estimate(log.eta_seconds if running else None, now)}
 
 
 def _of_search(search: SearchStatus, *, running: bool, now: datetime) -> dict[str, object]:
     best = search.best.perplexity if search.best else None
     found: dict[str, object] = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
-    if running and search.eta_seconds is not None:
-        found["eta"] = format_duration(search.eta_seconds)
-        found["estimated_completion_time"] = timestamp(now + timedelta(seconds=search.eta_seconds))
-    return found
+    return found | _estimate(search.eta_seconds if running else None, now)
+
+
+def _estimate(seconds: float | None, now: datetime) -> dict[str, object]:
+    if seconds is None:
+        return {}
+    return {
+        "eta": format_duration(seconds),
+        "estimated_completion_time": timestamp(now + timedelta(seconds=seconds)),
+    }
 
 
 def _progress(
@@ -237,31 +239,19 @@ def history(
     elapsed: Elapsed,
     search: SearchStatus | None,
 ) -> list[HistoryEntry]:
-    """Put the newest model in front of the previous history; at most historyLimit entries."""
-    entries = list(model.previous.history)
-    newest = _history_entry(model, view, comparison, elapsed, search)
-    if newest is not None:
-        entries = [newest, *(entry for entry in entries if entry.model_commit != newest.model_commit)]
-    return entries[: model.spec.history_limit]
+    """Put the newest model in front of the previous history, with the generation of its first entry.
 
-
-def _history_entry(
-    model: ScriptModel,
-    view: ModelView,
-    comparison: PromotionStatus | None,
-    elapsed: Elapsed,
-    search: SearchStatus | None,
-) -> HistoryEntry | None:
-    """Describe the newest model with the generation of its first entry."""
-    maker, made = view.maker, view.good_model
+    There are at most historyLimit entries.
+    """
+    entries, maker, made = model.previous.history, view.maker, view.good_model
     if maker is None or maker.last_good is None:
-        return None
+        return entries[: model.spec.history_limit]
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
     gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, maker, job, elapsed)
     if search and view.search and made and made.trained == view.search.source:
         gpu_seconds = search.gpu_seconds
-    return HistoryEntry(
+    newest = HistoryEntry(
         generation=before.generation or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
@@ -270,6 +260,8 @@ def _history_entry(
         gpu_seconds=gpu_seconds,
         promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
     )
+    others = [entry for entry in entries if entry.model_commit != newest.model_commit]
+    return [newest, *others][: model.spec.history_limit]
 
 
 def _figure(value: float | None) -> str | None:

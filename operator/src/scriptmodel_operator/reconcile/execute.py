@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import Copies
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -46,9 +47,9 @@ def _execute(gateway: Gateway, action: Action) -> None:  # noqa: C901 - a case f
             contents = ((path, [content]) for path, content in sorted(files.items()))
             gateway.replace_files(branch, contents, gone, PUT_SECONDS)
         case CopyFiles(source, commit, paths, branch):
-            gateway.copy_files(source, commit, paths, branch, PUT_SECONDS)
+            gateway.replace_files(branch, (), (), PUT_SECONDS, Copies(source, commit, paths))
         case PutRuns(branch, files, gone, source, commit, states):
             contents = ((path, [content]) for path, content in sorted(files.items()))
-            gateway.copy_files(source, commit, states, branch, PUT_SECONDS, gone, contents)
+            gateway.replace_files(branch, contents, gone, PUT_SECONDS, Copies(source, commit, states))
         case DeleteRepo(ref):
             gateway.delete_repo(ref)
