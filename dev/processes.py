@@ -9,11 +9,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 
 class StartError(Exception):
@@ -146,9 +146,7 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
 
@@ -180,6 +178,26 @@ def start_time(pid: int) -> str:
     return fields[18]
 
 
+def noted(programs: Iterable[Program]) -> list[dict[str, Any]]:
+    """Return what identifies the programs that run, for a later process to end them."""
+    found = []
+    for program in programs:
+        with suppress(StartError, OSError):  # it does not run, or has just ended
+            found.append({"name": program.name, "pid": program.pid, "started": start_time(program.pid)})
+    return found
+
+
+def is_alive(program: Mapping[str, Any]) -> bool:
+    """Return whether a noted program still runs."""
+    return not has_ended(program["pid"], program["started"])
+
+
+def end(program: Mapping[str, Any]) -> None:
+    """End a noted program."""
+    if is_alive(program):
+        stop_group(program["pid"], 20.0, lambda: not is_alive(program))
+
+
 def has_ended(pid: int, started: str) -> bool:
     """Return whether the process that `start_time` identifies is gone."""
     try:
@@ -207,7 +225,5 @@ def _terminated(number: int, _frame: object) -> NoReturn:
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        return

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from dev.cluster.node import Node
 from dev.cluster.runtime import OURS
 from dev.images.engine import EngineError
 from dev.paths import ROOT
-from dev.processes import StartError, has_ended, raise_on_signals, start_time, stop_group
+from dev.processes import StartError, end, is_alive, noted, raise_on_signals
 from dev.programs.binaries import find_or_build
 from dev.programs.debian import MissingProgramError
 from dev.programs.gobuild import BuildError
@@ -47,7 +47,7 @@ FAILURES = (
 def up() -> None:
     """Start the cluster, unless it runs, and see that it has the images as they are now."""
     found = _programs()
-    if "kubelet" in found and all(map(_alive, found.values())):
+    if "kubelet" in found and all(map(is_alive, found.values())):
         with _stage("images"):
             load(OURS, ours())
         return
@@ -85,14 +85,16 @@ def stop() -> None:
         return
     programs = _programs()
     for name in ("kube-controller-manager", "kube-scheduler"):  # or they would make the pods again
-        _end(programs.pop(name, None))
+        if name in programs:
+            end(programs.pop(name))
     if OURS.answers():
         leftovers.delete_pods(OURS, STATE / "kubeconfig")
-    _end(programs.pop("kubelet", None))
+    if "kubelet" in programs:
+        end(programs.pop("kubelet"))
     if OURS.answers():
         leftovers.end_containers(OURS)
     for program in reversed(programs.values()):
-        _end(program)
+        end(program)
     leftovers.unmount(STATE)
     leftovers.remove_cgroups()
     network.down()
@@ -107,21 +109,8 @@ def _programs() -> dict[str, dict[str, Any]]:
 
 
 def _record(node: Node) -> None:
-    found = []
-    for program in (program for program in node.programs if program.running):
-        with suppress(ProcessLookupError):  # it has just ended
-            found.append({"name": program.name, "pid": program.pid, "started": start_time(program.pid)})
     RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(found, indent=2))
-
-
-def _alive(program: dict[str, Any]) -> bool:
-    return not has_ended(program["pid"], program["started"])
-
-
-def _end(program: dict[str, Any] | None) -> None:
-    if program and _alive(program):
-        stop_group(program["pid"], 20.0, lambda: not _alive(program))
+    RECORD.write_text(json.dumps(noted(node.programs), indent=2))
 
 
 @contextmanager

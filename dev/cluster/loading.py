@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from dev.cluster.runtime import PAUSE, Runtime
 from dev.images import engine
+from dev.images.archive import configuration
 from dev.images.project import FOLDER, Image, image
 
 
@@ -44,19 +44,10 @@ def load(runtime: Runtime, archives: Mapping[str, Path]) -> list[str]:
     record = runtime.images / "imported.json"
     known: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
     there = set(runtime.ctr("images", "list", "--quiet").split())
-    wanted = {tag: _identity(archive) for tag, archive in archives.items()}
+    wanted = {tag: configuration(archive) for tag, archive in archives.items()}
     imported = [tag for tag, identity in wanted.items() if tag not in there or known.get(tag) != identity]
     for tag in imported:
         runtime.ctr("images", "import", str(archives[tag]))
         known[tag] = wanted[tag]
         record.write_text(json.dumps(known))
     return imported
-
-
-def _identity(archive: Path) -> str:
-    """Return the name of the image's configuration, which has its digest."""
-    with tarfile.open(archive) as outer:
-        manifest = outer.extractfile("manifest.json")
-        if manifest is None:
-            raise NoImageError(f"{archive} is no docker-archive")
-        return str(json.load(manifest)[0]["Config"])

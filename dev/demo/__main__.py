@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import MutableMapping
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 
 from dev.demo.ending import ending
 from dev.demo.failure import reported
 from dev.demo.stages import NAME, RECORD, SAMPLE, Demo
 from dev.paths import ROOT
-from dev.processes import has_ended, raise_on_signals, stop_group
+from dev.processes import end, is_alive, raise_on_signals
 
 RUNS = ROOT / "build" / "demo"
 
@@ -43,9 +42,9 @@ def stop() -> None:
     """End everything that earlier runs with `--keep` left running."""
     for record in RUNS.glob(f"*/{RECORD}"):
         for program in json.loads(record.read_text()):
-            if not has_ended(program["pid"], program["started"]):
+            if is_alive(program):
                 print(f"demo: ending {program['name']} (pid {program['pid']})", flush=True)
-                stop_group(program["pid"], 20.0, partial(has_ended, program["pid"], program["started"]))
+                end(program)
         record.unlink()
 
 

@@ -16,7 +16,7 @@ from dev.demo.ending import Left
 from dev.demo.failure import Stage, StageError, last_words
 from dev.demo.table import Display, ready_condition
 from dev.paths import OPERATOR_ENV, ROOT, TRAINER_ENV
-from dev.processes import Program, free_port, start_time
+from dev.processes import Program, free_port, noted
 from dev.stack import ControlPlane, Localpach, Operator
 
 NAME = "shakespeare"
@@ -131,8 +131,7 @@ class Demo:
         self.pages = self.stack.enter_context(self._program("ui", [*self._command, *options]))
         self.pages.wait_until(lambda: bool(self._page()))
         programs = [self.pages, self.operator, self.localpach, *reversed(self.control_plane.programs)]
-        record = [{"name": p.name, "pid": p.pid, "started": start_time(p.pid)} for p in programs]
-        (self.folder / RECORD).write_text(json.dumps(record, indent=2))
+        (self.folder / RECORD).write_text(json.dumps(noted(programs), indent=2))
         self.stack.pop_all()
 
     def _page(self) -> str:

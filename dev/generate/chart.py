@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from dev.generate import pages
 from dev.paths import ROOT
 from dev.programs.gobuild import BuildError, say
 from dev.programs.helm import helm
@@ -34,7 +35,6 @@ TEMPLATES = {
     "poddisruptionbudget.yaml": ("poddisruptionbudget",),
 }
 HEADER = "# Rendered from charts/scriptmodel-operator by `make manifests`; edit the chart.\n"
-TABLE = re.compile(r"(?<=<!-- values -->\n).*(?=<!-- /values -->)", re.DOTALL)
 # Labels of objects that Helm manages, which plain manifests must not have.
 _OF_HELM = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n", re.MULTILINE)
 
@@ -53,9 +53,9 @@ def _rendered(templates: tuple[str, ...]) -> str:
 
 def readme() -> str:
     """Return the chart's README with the table of the values in values.yaml."""
-    rows = [f"| `{path}` | `{_json(value)}` | {text} |\n" for path, value, text in values()]
-    table = "".join(["| value | default | meaning |\n|---|---|---|\n", *rows])
-    return TABLE.sub(lambda _: table, (CHART / "README.md").read_text())
+    rows = [(f"`{path}`", f"`{_json(value)}`", text) for path, value, text in values()]
+    table = pages.table(("value", "default", "meaning"), rows)
+    return pages.filled((CHART / "README.md").read_text(), {"values": table}.__getitem__)
 
 
 def schema() -> str:
@@ -119,15 +119,7 @@ def main(arguments: list[str]) -> int:
     except (BuildError, OSError, ValueError, subprocess.CalledProcessError) as error:
         say(f"chart: {error}")
         return 1
-    old = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
-    if "--check" in arguments:
-        for path in old:
-            say(f"{path.relative_to(ROOT)} is out of date: run `make manifests`")
-        return 1 if old else 0
-    for path in old:
-        path.write_text(wanted[path])
-        say(f"{path.relative_to(ROOT)} written")
-    return 0
+    return pages.write(wanted, arguments)
 
 
 if __name__ == "__main__":

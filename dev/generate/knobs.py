@@ -6,18 +6,16 @@ What has no entry below is an error: a flag, a setting or a preset that nobody w
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from typing import Any, get_args
 
 from pydantic.alias_generators import to_camel
 
+from dev.generate import pages
 from dev.paths import TRAINER_ENV
 from scriptmodel_operator.api.network import Overrides, Preset
 
-_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _PROGRAM = """
 import argparse, dataclasses, json
 from scriptmodel_trainer.arguments import parser
@@ -56,6 +54,19 @@ _TRAINING = {
     "--budget-seconds": "who pays for the time",
     "--log": "whose program reads the progress",
 }
+_WRITING = {
+    "--words": "everyone: it is the length",
+    "--temperature": "who wants tamer or bolder scripts",
+    "--seed": "who wants another script, or the same one again",
+    "--prompt": "who has the first line",
+    "--speaker": "who has the first speaker",
+    "--cast": "who writes for these actors",
+    "--scene": "who has the place",
+    "--continue": "who has written a scene",
+    "--only-new": "who appends to a file of their own",
+    "--samples": "who picks one of several",
+    "--out": "who keeps the script",
+}
 FLAGS: dict[str, dict[str, str]] = {
     "normalize": {
         "PATH": "everyone: it is the corpus",
@@ -83,20 +94,10 @@ FLAGS: dict[str, dict[str, str]] = {
     },
     "write": {
         "PATH": "everyone: it is the corpus",
-        "--out": "who keeps the script",
+        **_WRITING,
         "--force": "who writes the same file again",
         "--minutes": "who has so much time",
-        "--words": "everyone: it is the length",
-        "--seed": "who wants another script, or the same one again",
-        "--samples": "who picks one of several",
-        "--temperature": "who wants tamer or bolder scripts",
-        "--prompt": "who has the first line",
-        "--speaker": "who has the first speaker",
-        "--cast": "who writes for these actors",
-        "--scene": "who has the place",
-        "--continue": "who has written a scene",
         "--continue-text": "who has a sentence to continue",
-        "--only-new": "who appends to a file of their own",
     },
     "evaluate": {
         "MODEL_DIR": _MODELS,
@@ -106,24 +107,14 @@ FLAGS: dict[str, dict[str, str]] = {
         "--cache": "who compares with figures of papers that have a cache",
     },
     "generate": {
+        **_WRITING,
         "MODEL_DIR": _MODELS,
-        "--words": "everyone: it is the length",
-        "--temperature": "who wants tamer or bolder scripts",
         "--top-k": "who compares with programs that have no top-p",
         "--top-p": "who compares with programs that have it",
         "--repetition-penalty": "whose scripts have refrains, which a penalty suppresses",
-        "--seed": "who wants another script, or the same one again",
-        "--prompt": "who has the first line",
-        "--speaker": "who has the first speaker",
-        "--cast": "who writes for these actors",
-        "--scene": "who has the place",
-        "--continue": "who has written a scene",
         "--continue-text": "pipelines, whose jobs have no such file",
-        "--only-new": "who appends to a file of their own",
-        "--samples": "who picks one of several",
         "--together": "who writes many samples",
         "--keep": "who wants the judge to pick",
-        "--out": "who keeps the script",
         "--format": "who continues in a screenplay program",
         "--record": "who has to know later what made a script",
         "--log": "whose program reads what was written",
@@ -192,11 +183,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     "vocabulary_size": ("Words; others are unknown, or spelled", _NOT_MEASURED, "who compares with another figure"),
     "tied_embeddings": ("One matrix for word vectors and softmax", _TUNED, "`tuned`, `demo`"),
     "variational_dropout": ("One dropout mask for a window", _TUNED, "`tuned`"),
-    "weight_decay": (
-        "Decoupled weight decay; adam only",
-        _NOT_MEASURED,
-        "the record on tiny Shakespeare",
-    ),
+    "weight_decay": ("Decoupled weight decay; adam only", _NOT_MEASURED, "the record on tiny Shakespeare"),
     "optimizer": ("sgd or adam", _FEW, "`tuned-few`, which has other rates than `tuned`"),
     "adam_beta2": ("Decay of Adam's second moment; adam only", _NOT_MEASURED, "`tuned`"),
     "schedule": ("step-decay or one-cycle", _TUNED, "the published presets"),
@@ -250,7 +237,7 @@ def filled(page: str) -> str:
     flags, settings, presets = json.loads(done.stdout)
     tables = {name: _flags(name, found) for name, found in flags.items()}
     tables |= {"settings": _settings(settings), "presets": _presets(presets)}
-    return _BLOCK.sub(lambda found: found[1] + tables[found[2]] + found[3], page)
+    return pages.filled(page, tables.__getitem__)
 
 
 def _flags(command: str, found: dict[str, list[Any]]) -> str:
@@ -261,7 +248,7 @@ def _flags(command: str, found: dict[str, list[Any]]) -> str:
         value = "\\|".join(metavar) if isinstance(metavar, list) else (metavar or "").replace("|", "\\|")
         shown = name.replace("|", "\\|") if value == name.replace("|", "\\|") else f"{name} {value}".strip()
         rows.append((f"`{shown}`", text.replace("|", "\\|"), persons[name]))
-    return _table(("option", "meaning", "who would miss it"), rows)
+    return pages.table(("option", "meaning", "who would miss it"), rows)
 
 
 def _settings(found: dict[str, list[Any]]) -> str:
@@ -275,7 +262,7 @@ def _settings(found: dict[str, list[Any]]) -> str:
         override = f"`{to_camel(name)}`" if name in Overrides.model_fields else ""
         rows.append((f"`{name}`", override, json.dumps(default).strip('"'), values, meaning, measured, person))
     heads = ("setting", "override", "`small`", "values", "meaning", "on eight plays", "who would miss it")
-    return _table(heads, rows)
+    return pages.table(heads, rows)
 
 
 def _presets(found: dict[str, list[Any]]) -> str:
@@ -287,14 +274,9 @@ def _presets(found: dict[str, list[Any]]) -> str:
         in_api = "yes" if name in get_args(Preset) else ""
         rows.append((f"`{name}`", in_api, figures, str(epochs), meaning, person))
     heads = ("preset", "in the API", "weights at 10,000 words", "epochs", "what it is", "who would miss it")
-    return _table(heads, rows)
+    return pages.table(heads, rows)
 
 
 def _require_same(what: str, known: Any, found: Any) -> None:
     if odd := sorted(set(known) ^ set(found)):
         sys.exit(f"{what}: {', '.join(odd)}: name who would miss each in dev/generate/knobs.py, or remove it")
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import click
 
+from dev.generate import pages
 from scriptmodel_operator.cli import main
-
-_BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+from scriptmodel_operator.options import PREFIX
 
 _TENANTS = "who runs it for people that are not allowed everything"
 _PERSONS = {
@@ -50,34 +50,24 @@ _PERSONS = {
 
 def filled(page: str) -> str:
     """Return `page` with each table as the commands are now. Raises KeyError for a command that does not exist."""
-    return _BLOCK.sub(lambda found: found[1] + table(main.commands[found[2]]) + found[3], page)
-
-
-def table(command: click.Command) -> str:
-    """Return the options of `command` as a Markdown table."""
-    return "".join(f"| {' | '.join(row)} |\n" for row in _rows(command))
+    heads = ("option", "environment variable", "default", "meaning", "who would miss it")
+    return pages.filled(page, lambda name: pages.table(heads, _rows(main.commands[name])))
 
 
 def _rows(command: click.Command) -> Iterator[tuple[str, ...]]:
-    yield "option", "environment variable", "default", "meaning", "who would miss it"
-    yield ("---",) * 5
-    context = click.Context(command, info_name=command.name, parent=click.Context(main, auto_envvar_prefix=_prefix()))
+    context = click.Context(command, info_name=command.name)
     for option in command.get_params(context):
         usage, text = option.get_help_record(context) or ("", "")
         if isinstance(option, click.Option) and "--help" not in option.opts:
             name = usage.replace("INTEGER RANGE", "N").replace("|", r"\|")
             person = _PERSONS.get(option.name or "") or sys.exit(f"{option.name}: who would miss it? See {__file__}")
-            yield f"`{name}`", f"`{_variable(option, context)}`", _default(option), _meaning(text), person
+            yield f"`{name}`", f"`{_variable(option, command)}`", _default(option), _meaning(text), person
 
 
-def _prefix() -> str | None:
-    return main.context_settings.get("auto_envvar_prefix")
-
-
-def _variable(option: click.Option, context: click.Context) -> str:
+def _variable(option: click.Option, command: click.Command) -> str:
     if isinstance(option.envvar, str):
         return option.envvar
-    return f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
+    return f"{PREFIX}_{command.name}_{option.name}".replace("-", "_").upper()
 
 
 def _default(option: click.Option) -> str:

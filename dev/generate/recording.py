@@ -41,15 +41,15 @@ def recorded(command: list[str]) -> str:
     return done.stdout
 
 
-def shortened(lines: list[str], first: int, last: int) -> list[str]:
+def shortened(lines: list[str], first: int = 12, last: int = 14) -> list[str]:
     """Return the first and the last lines, with `...` in place of those between them."""
-    return lines if len(lines) <= first + last else [*lines[:first], "...", *lines[len(lines) - last :]]
+    return lines if len(lines) <= first + last else [*lines[:first], "...", *lines[-last:]]
 
 
-def drawn(shown: str, output: str, first: int, last: int) -> str:
+def drawn(shown: str, output: str) -> str:
     """Return the SVG of a terminal in which `shown` was typed and printed `output`."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    lines = shortened(output.rstrip("\n").split("\n"), first, last)
+    lines = shortened(output.rstrip("\n").split("\n"))
     console.print(Text.from_ansi("\n".join([f"\x1b[1m$ {shown}\x1b[0m", *lines])))
     svg = console.export_svg(title="scriptmodel", unique_id="terminal")
     return _FROM_OUTSIDE.sub("", svg).replace("Fira Code, monospace", _FONT).replace("Fira Code", _FONT)
@@ -58,11 +58,9 @@ def drawn(shown: str, output: str, first: int, last: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dev.generate.recording", description=__doc__)
     parser.add_argument("svg", type=Path, metavar="OUT.svg")
-    parser.add_argument("--first", type=int, default=12, help="lines kept of the beginning [12]")
-    parser.add_argument("--last", type=int, default=14, help="lines kept of the end [14]")
     parser.add_argument("command", nargs=argparse.REMAINDER, help="the command to record")
     options = parser.parse_args()
-    options.svg.write_text(drawn(shlex.join(options.command), recorded(options.command), options.first, options.last))
+    options.svg.write_text(drawn(shlex.join(options.command), recorded(options.command)))
     print(options.svg)
 
 

@@ -5,14 +5,13 @@ Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is aroun
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from dev.generate import pages
 from dev.generate.crd import custom_resource_definition
 from scriptmodel_operator.api.reasons import Reason
 
-_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Schema = dict[str, Any]
 
 
@@ -29,17 +28,16 @@ def tables() -> dict[str, str]:
         for column in version["additionalPrinterColumns"]
     ]
     return {
-        "spec": _table(("field", "type", "default", "meaning"), spec),
-        "status": _table(("field", "meaning"), status),
-        "reasons": _table(("reason", "meaning"), [(f"`{reason.value}`", reason.doc) for reason in Reason]),
-        "columns": _table(("column", "meaning", ""), columns),
+        "spec": pages.table(("field", "type", "default", "meaning"), spec),
+        "status": pages.table(("field", "meaning"), status),
+        "reasons": pages.table(("reason", "meaning"), [(f"`{reason.value}`", reason.doc) for reason in Reason]),
+        "columns": pages.table(("column", "meaning", ""), columns),
     }
 
 
 def filled(page: str) -> str:
     """Return `page` with all tables up to date. Raises KeyError for an unknown table."""
-    made = tables()
-    return _BLOCK.sub(lambda found: found[1] + made[found[2]] + found[3], page)
+    return pages.filled(page, tables().__getitem__)
 
 
 def _fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
@@ -69,8 +67,3 @@ def _default(schema: Schema) -> str:
     if value is None or value in ({}, [], ""):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "".join(f"| {' | '.join(' '.join(cell.split()) for cell in cells)} |\n" for cells in lines)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import sync_playwright
 
@@ -18,13 +17,11 @@ _SETTLED_MS = 3000
 """What a page reads in the background comes within this time."""
 
 
-def take(out: Path, address: str, path: str, width: int, height: int, *, dark: bool) -> None:
+def take(out: Path, address: str, path: str) -> None:
     """Write the upper part of a page as PNG."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        scheme: Literal["dark", "light"] = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        page = context.new_page()
+        page = browser.new_page(viewport={"width": 1240, "height": 800})
         page.goto(address)
         page.goto(address.partition("/?")[0] + path)
         page.wait_for_timeout(_SETTLED_MS)
@@ -37,8 +34,5 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path)
     parser.add_argument("address")
     parser.add_argument("path", nargs="?", default="/")
-    parser.add_argument("--width", type=int, default=1240)
-    parser.add_argument("--height", type=int, default=800)
-    parser.add_argument("--dark", action="store_true")
     args = parser.parse_args()
-    take(args.out, args.address, args.path, args.width, args.height, dark=args.dark)
+    take(args.out, args.address, args.path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
@@ -39,22 +38,27 @@ class Content:
         return sum(self.layers)
 
 
+def configuration(archive: Path) -> str:
+    """Return the name of an image's configuration, which has its digest."""
+    with tarfile.open(archive) as outer:
+        return str(_manifest(outer)["Config"])
+
+
+def _manifest(outer: tarfile.TarFile) -> dict[str, Any]:
+    found: dict[str, Any] = json.load(_file(outer, "manifest.json"))[0]
+    return found
+
+
 def read(archive: Path) -> Content:
     """Read an archive of one image."""
     with tarfile.open(archive) as outer:
-        manifest = json.load(_file(outer, "manifest.json"))[0]
+        manifest = _manifest(outer)
         config: dict[str, Any] = json.load(_file(outer, manifest["Config"]))
         sizes, wanted = [], dict[str, str]()
         for name in manifest["Layers"]:
-            with _layer(outer, name) as layer:
+            with tarfile.open(fileobj=_file(outer, name), mode="r:*") as layer:
                 sizes.append(_apply(layer, wanted))
     return Content(config, tuple(sizes), tuple(sorted(_packages(wanted))))
-
-
-@contextmanager
-def _layer(outer: tarfile.TarFile, name: str) -> Iterator[tarfile.TarFile]:
-    with tarfile.open(fileobj=_file(outer, name), mode="r:*") as layer:
-        yield layer
 
 
 def _file(outer: tarfile.TarFile, name: str) -> Any:

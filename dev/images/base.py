@@ -38,17 +38,8 @@ def debian_base(engine: Engine) -> str:
     with tempfile.TemporaryDirectory(prefix="scriptmodel-base-") as folder:
         work = Path(folder)
         _rootfs(work / "rootfs")
-        subprocess.run(
-            [
-                "tar",
-                "--create",
-                "--numeric-owner",
-                f"--file={work / 'rootfs.tar'}",
-                f"--directory={work / 'rootfs'}",
-                ".",
-            ],
-            check=True,
-        )
+        places = (f"--file={work / 'rootfs.tar'}", f"--directory={work / 'rootfs'}")
+        subprocess.run(["tar", "--create", "--numeric-owner", *places, "."], check=True)
         shutil.rmtree(work / "rootfs")
         (work / "Dockerfile").write_text(DOCKERFILE)
         engine.build(tag, work / "Dockerfile", context=work)

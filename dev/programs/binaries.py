@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from dev.paths import ROOT
 from dev.programs import envtest
-from dev.programs.gobuild import BuildError, GoProgram, build, say
+from dev.programs.gobuild import BuildError, GoProgram, build, print_found
 
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 CONTROL_PLANE = GoProgram(
@@ -72,15 +71,5 @@ def _ldflags(version: str) -> tuple[str, ...]:
     return tuple(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())
 
 
-def main() -> int:
-    """Print the folder of the binaries; 1 if they cannot be had."""
-    try:
-        print(find_or_build())
-    except (BuildError, OSError, subprocess.CalledProcessError) as error:
-        say(f"control plane: {error}")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_found("control plane", find_or_build))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +146,8 @@ def find_go(oldest: str) -> str:
 
 
 def _go_version(go: str) -> tuple[int, ...]:
-    said = subprocess.run(
-        [go, "env", "GOVERSION"],
-        env={**os.environ, "GOTOOLCHAIN": "local"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    env = {**os.environ, "GOTOOLCHAIN": "local"}
+    said = subprocess.run([go, "env", "GOVERSION"], env=env, stdout=subprocess.PIPE, text=True, check=False)
     return _numbers(said.stdout)
 
 
@@ -179,6 +174,16 @@ def _progress(text: str) -> None:
         sys.stderr.flush()
     else:
         say(text)
+
+
+def print_found(what: str, find: Callable[[], Path]) -> int:
+    """Print the path that `find` returns; 1 if what it is to find cannot be had."""
+    try:
+        print(find())
+    except (BuildError, OSError, subprocess.CalledProcessError) as error:
+        say(f"{what}: {error}")
+        return 1
+    return 0
 
 
 def say(text: str) -> None:

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 from dev.paths import ROOT
 from dev.programs.binaries import CONTROL_PLANE
-from dev.programs.gobuild import BuildError, GoProgram, build, say
+from dev.programs.gobuild import GoProgram, build, print_found
 
 HELM = GoProgram(
     name="helm",
@@ -48,17 +47,11 @@ def promql() -> Path:
     return build(PROMQL) / PROMQL.name
 
 
-def main() -> int:
-    """Print the path of helm; 1 if it or promql cannot be had."""
-    try:
-        if sys.argv[1:] != ["alone"]:
-            promql()
-        print(helm())
-    except (BuildError, OSError, subprocess.CalledProcessError) as error:
-        say(f"helm: {error}")
-        return 1
-    return 0
+def _all() -> Path:
+    if sys.argv[1:] != ["alone"]:
+        promql()
+    return helm()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_found("helm", _all))

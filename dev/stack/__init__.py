@@ -11,7 +11,6 @@ import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
@@ -82,9 +81,7 @@ class ControlPlane:
 
     def _apiserver(self) -> Program:
         tokens = self.root / "tokens.csv"
-        key = (
-            self.pki / "apiserver.key"
-        )  # the server makes it at its start, and a certificate that is its own authority
+        key = self.pki / "apiserver.key"  # the server makes it at its start, with a certificate of its own authority
         host, _, port = self.address.rpartition(":")
         command = [
             str(self._binaries / "kube-apiserver"),
@@ -124,11 +121,8 @@ class ControlPlane:
 
     def _ready(self) -> bool:
         # The server makes its namespaces after it is ready; until then it refuses every object in them.
-        return (
-            (self.pki / "apiserver.crt").exists()
-            and self.api.has("/readyz")
-            and self.api.has("/api/v1/namespaces/default")
-        )
+        made = (self.pki / "apiserver.crt").exists()
+        return made and self.api.has("/readyz") and self.api.has("/api/v1/namespaces/default")
 
     @property
     def api(self) -> ApiServer:
@@ -176,9 +170,7 @@ class ControlPlane:
         for program in reversed(self.programs):
             program.stop()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
 
@@ -196,12 +188,8 @@ class Localpach(Program):
         self.address = f"{host}:{free_port(host)}"
         images = {TRAINER_IMAGE: TRAINER_ENV} if images is None else images
         mapped = [f"--image={name}={environment}" for name, environment in images.items()]
-        command = [
-            str(OPERATOR_ENV / "bin" / "localpach"),
-            "serve",
-            f"--root={root / 'data'}",
-            f"--listen={self.address}",
-        ]
+        serve = [str(OPERATOR_ENV / "bin" / "localpach"), "serve"]
+        command = [*serve, f"--root={root / 'data'}", f"--listen={self.address}"]
         super().__init__("localpach", [*command, *mapped, *options], root / "localpach.log")
 
     def __enter__(self) -> Self:

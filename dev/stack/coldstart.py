@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,11 +18,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from dev.demo.failure import cause
 from dev.paths import ROOT
-from dev.processes import Program
+from dev.processes import Program, raise_on_signals
 from dev.programs.binaries import PROGRAMS, find_or_build
 from dev.programs.gobuild import BuildError
 from dev.stack import ControlPlane
@@ -147,17 +145,13 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _terminated(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     """Run the starts."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.stack.coldstart", description=__doc__)
     parser.add_argument("--starts", type=_positive, default=10, help="starts in each round (default: %(default)s)")
     parser.add_argument("--limit", type=_positive, default=3600, help="seconds for all (default: %(default)s)")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, _terminated)
+    raise_on_signals()
     try:
         return run(args.starts, args.limit)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.generate import chart
+from dev.generate import chart, pages
 
 
 def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, str]]:
@@ -31,7 +31,7 @@ def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pyte
 def test_outdated_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(chart, "ROOT", tmp_path)
+    monkeypatch.setattr(pages, "ROOT", tmp_path)
     monkeypatch.setattr(chart, "manifests", lambda: {tmp_path / "rbac.yaml": "new\n"})
     (tmp_path / "rbac.yaml").write_text("old\n")
     assert chart.main(["--check"]) == 1

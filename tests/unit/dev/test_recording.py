@@ -27,7 +27,7 @@ def test_the_middle_of_a_long_output_is_left_out() -> None:
 
 
 def test_the_picture_shows_the_command_and_names_no_other_host() -> None:
-    svg = drawn("scriptmodel list", "NAME\nthrones\n", 5, 5)
+    svg = drawn("scriptmodel list", "NAME\nthrones\n")
     assert "scriptmodel&#160;list" in svg
     assert "thrones" in svg
     assert set(re.findall(r"https?://[^\s\"<]+", svg)) == {"http://www.w3.org/2000/svg"}
