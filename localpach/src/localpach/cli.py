@@ -9,10 +9,11 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -20,6 +21,8 @@ from localpach import __version__
 from localpach.config import PodSettings, Settings
 from localpach.run.environment import parse_images
 from localpach.run.isolation import Isolation
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 DAMAGED = 3
 LARGEST_PORT = 65_535
@@ -198,13 +201,13 @@ def serve(
     _serve(settings, quiet=quiet)
 
 
+def _root(state: str) -> Callable[[F], F]:
+    kind = click.Path(path_type=Path, file_okay=False, exists=True)
+    return click.option("--root", type=kind, required=True, help=f"Root folder of a localpach, which {state}.")
+
+
 @main.command()
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    required=True,
-    help="Root folder of a localpach that is not running.",
-)
+@_root("must not be running")
 @click.option("--collect", is_flag=True, help="Delete contents that no commit references.")
 @click.option("--accept-loss", is_flag=True, help="Let a store that lost its last changes continue without them.")
 def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
@@ -241,16 +244,8 @@ def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
     click.echo("no damage found")
 
 
-_ROOT = click.option(
-    "--root",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    required=True,
-    help="Root folder of a localpach, which may be running.",
-)
-
-
 @main.command()
-@_ROOT
+@_root("may be running")
 def backup(root: Path) -> None:
     """Write a backup of the store to standard output, as a tar archive. The server may be running.
 
@@ -269,7 +264,7 @@ def backup(root: Path) -> None:
 
 
 @main.command()
-@_ROOT
+@_root("may be running")
 def restore(root: Path) -> None:
     """Replace the store by the backup on standard input. A running server continues until it is restarted.
 

@@ -85,7 +85,7 @@ class CommitContent:
         """Delete the files of a deleted commit."""
         for table in ("files", "totals", "datums"):
             txn.db.execute(f"DELETE FROM {table} WHERE commit_id = ?", (commit.id,))
-        txn.run_after_commit(lambda: self._cache.discard([commit.id]))
+        txn.run_after_commit(lambda: self._cache.discard(commit.id))
 
     def _finalize(self, txn: Txn, commit: Commit) -> None:
         if commit.error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from localpach.pfs.paths import SEPARATOR, key, split_key
@@ -182,9 +182,8 @@ class SnapshotCache:
             _, dropped = self._snapshots.popitem(last=False)
             self._held -= len(dropped) + 1
 
-    def discard(self, commits: Iterable[int]) -> None:
-        """Remove the snapshots of changed or deleted commits."""
-        for commit in commits:
-            dropped = self._snapshots.pop(commit, None)
-            if dropped is not None:
-                self._held -= len(dropped) + 1
+    def discard(self, commit: int) -> None:
+        """Remove the snapshot of a deleted commit."""
+        dropped = self._snapshots.pop(commit, None)
+        if dropped is not None:
+            self._held -= len(dropped) + 1

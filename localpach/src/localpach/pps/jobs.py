@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from localpach.errors import JobFinishedError, NotFoundError, PachError
@@ -124,15 +124,7 @@ def set_counts(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> N
     """Store the datum counts and statistics of a job."""
     txn.db.execute(
         "UPDATE jobs SET processed = ?, skipped = ?, failed = ?, recovered = ?, total = ?, stats = ? WHERE id = ?",
-        (
-            counts.processed,
-            counts.skipped,
-            counts.failed,
-            counts.recovered,
-            counts.total,
-            stats.SerializeToString(),
-            job.id,
-        ),
+        (*astuple(counts), stats.SerializeToString(), job.id),
     )
     _touch(txn, job.ref)
 

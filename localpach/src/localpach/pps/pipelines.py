@@ -76,14 +76,10 @@ def at_spec_commit(txn: Txn, ref: PipelineRef, spec_commit: str) -> Pipeline | N
 
 def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
     """Return one version of a pipeline. Raises NotFoundError."""
-    found = txn.row(
-        f"{_NAMED} AND version = ?",
-        *ref.columns,
-        version,
-    )
+    found = txn.first(_from_row, f"{_NAMED} AND version = ?", *ref.columns, version)
     if found is None:
         raise NotFoundError(f'pipeline "{ref}" version {version} not found')
-    return _from_row(found)
+    return found
 
 
 def list_all(txn: Txn, only: PipelineRef | None, history: int) -> Iterator[Pipeline]:
