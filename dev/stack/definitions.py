@@ -17,7 +17,13 @@ WITHIN = 120.0
 """Seconds: many times what one busy core needs."""
 PAUSE = 0.2
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_DISCOVERY = ",".join(
+    (
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+        "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",  # before Kubernetes 1.30
+        "application/json",
+    )
+)
 """The document from which kubectl discovers the kinds."""
 
 

@@ -192,7 +192,7 @@ def test_a_signal_leaves_a_cluster_that_can_be_stopped(number: signal.Signals, m
     with pytest.raises(SystemExit) as ended:
         program_of_clusters.main()
     assert ended.value.code == 128 + number
-    assert program_of_clusters._alive(program_of_clusters._programs()["etcd"])
+    assert program_of_clusters.is_alive(program_of_clusters._programs()["etcd"])
 
 
 @pytest.mark.usefixtures("startable")
@@ -202,4 +202,4 @@ def test_ctrl_c_is_reported_with_the_command_that_ends_the_cluster(
     monkeypatch.setattr(OneProgram, "then", signal.SIGINT)
     assert program_of_clusters.main() == 130
     assert capsys.readouterr().err == "\ncluster: interrupted; `make cluster-stop` ends what it started\n"
-    assert program_of_clusters._alive(program_of_clusters._programs()["etcd"])
+    assert program_of_clusters.is_alive(program_of_clusters._programs()["etcd"])
