@@ -91,6 +91,15 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
 
 
+async def test_a_first_call_that_fails_names_the_engine() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "apply_pipelines" else None
+        with pytest.raises(RetryError):
+            await found.reconcile(KEY)
+        assert message(kube).startswith("localpach does not answer (apply_pipelines: lost)")
+
+
 async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:
     async with controller(raw_object(SPEC, annotations={ENGINE: "localpach/a"})) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)

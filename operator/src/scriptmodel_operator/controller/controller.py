@@ -306,7 +306,8 @@ class Controller:
 
     def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(model.key) + 1
-        return problem_of(error, model.engine, deleting=model.deleting, observing=observing, failures=failures)
+        engine = model.engine or self._engine[1]  # the record may be newer than this copy of the object
+        return problem_of(error, engine, deleting=model.deleting, observing=observing, failures=failures)
 
     async def _report_problem(self, model: ScriptModel, problem: Problem, corpus: Condition | None = None) -> None:
         await self._report(model, status_of_problem(model, problem, _now(), corpus))
