@@ -167,7 +167,8 @@ def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: S
     page.keyboard.press("Control+Enter")
     expect(page.locator("#say")).to_contain_text("Keep one")
     expect(page.get_by_role("article")).to_have_count(3)
-    assert set(page.locator("article .cue").all_inner_texts()) <= {"OPHELIA"}
+    written = "\n".join(page.locator("article pre").all_inner_texts())
+    assert set(re.findall(r"^([A-Z ]+):", written, re.MULTILINE)) <= {"OPHELIA"}
     check_accessible(page)
     page.keyboard.press("Alt+Digit2")
     kept = text.input_value()

@@ -201,6 +201,10 @@ def test_a_log_tells_how_a_training_ended_whatever_is_in_it(tmp_path: Path) -> N
     assert run is not None
     assert (run.state, len(run.curve.epochs)) == ("failed", 0)
     assert "the loss is not finite" in run.summary
+    log(tmp_path, {"event": "start", "resumed_from": 1, "time": time.time()})
+    run = read_run(tmp_path)
+    assert run is not None
+    assert run.state == "training"
     log(tmp_path, {"event": "start"}, {"event": "done", "perplexity": 12.25, "seconds": 61})
     run = read_run(tmp_path)
     assert run is not None

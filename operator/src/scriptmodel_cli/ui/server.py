@@ -10,20 +10,21 @@ import click
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from scriptmodel_cli.output import escaped
 from scriptmodel_cli.ui import pages
 from scriptmodel_cli.ui.pages import Values, Visitor, place_of
 from scriptmodel_cli.ui.reads import words_of
-from scriptmodel_cli.ui.rendering import render, templates
 from scriptmodel_cli.ui.trainers import Trainers
 from scriptmodel_cli.web.gate import SANDBOX, Gate
 from scriptmodel_cli.web.live import answer
-from scriptmodel_cli.web.rendering import STATIC, whole_page
+from scriptmodel_cli.web.rendering import STATIC, environment, whole_page
 from scriptmodel_operator.pachyderm.errors import PachydermError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
 """Of names that Pachyderm accepts, since they become a path on this machine."""
 _MAX_DOWNLOAD = 64 << 20
 _LINKS = [("/", "All models"), ("/compare", "Compare")]
+_TEMPLATES = environment(__package__ or "", escaped)
 VISITOR = web.AppKey("visitor", Visitor)
 
 
@@ -77,7 +78,8 @@ def _page(
 
         async def content() -> str:
             found = await values(visitor, request)
-            return render(template, problem=(await visitor.reads.objects()).error, **found)
+            problem = (await visitor.reads.objects()).error
+            return _TEMPLATES.get_template(template).render(found, problem=problem)
 
         def whole(html: str) -> str:
             return _whole(visitor, title.format(**request.match_info), html, here=request.path, live=bool(every))
@@ -119,9 +121,9 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _message(visitor: Visitor, title: str, text: str, status: int = 200) -> web.Response:
-    html = render("message.html", title=title, text=text)
+    html = _TEMPLATES.get_template("message.html").render(title=title, text=text)
     return web.Response(text=_whole(visitor, title, html), content_type="text/html", status=status)
 
 
 def _whole(visitor: Visitor, title: str, content: str, **values: Any) -> str:
-    return whole_page(templates(), title, content, base="", home="/", links=_LINKS, who=visitor.server, **values)
+    return whole_page(_TEMPLATES, title, content, base="", home="/", links=_LINKS, who=visitor.server, **values)

@@ -49,15 +49,17 @@ class Sample:
 
 
 def training(gateway: Gateway, model: ScriptModel) -> Training:
-    """Return the job that is running, else the newest one."""
+    """Return the job that is running, else the newest one; of a search the one that made its best model."""
     refs = references(model)
     job = reported_job(gateway, refs.train)
+    if job and job.state.final and refs.searches:
+        job = reported_job(gateway, refs.maker) or job
     if job is None:
         return Training()
-    kept = kept_lines(gateway, job, raw=True, repo=refs.model.repo)
+    kept = kept_lines(gateway, job, raw=True)
     if kept is not None:
         found = read_log(job.ref.id, kept)
-        done = epochs(gateway, Place(refs.model.repo, job.ref.id))
+        done = epochs(gateway, Place(job.ref.pipeline.output, job.ref.id))
         return Training(found.job, Curve(done) if done else found.curve, found.lines)
     return _running(gateway, job)
 

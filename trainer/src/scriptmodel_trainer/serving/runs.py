@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,41 +39,33 @@ def read_run(folder: Path) -> Run | None:
     except (OSError, TrainerError):
         return None
     events: list[Mapping[str, Any]] = []
-    for event in _events(content):
-        if event.get("event") == "start" and not event.get("resumed_from"):
-            events = []
-        events.append(event)
+    for line in content.splitlines():
+        with suppress(ValueError):  # such as a line that is not whole
+            event = parse_json(line)
+            if not isinstance(event, dict):
+                continue
+            if event.get("event") == "start":  # a training that is resumed has not failed
+                events = [each for each in events if event.get("resumed_from") and each.get("event") != "error"]
+            events.append(event)
     return _run(events) if events else None
 
 
-def _events(content: bytes) -> Iterator[Mapping[str, Any]]:
-    """Yield the lines that are whole."""
-    for text in content.splitlines():
-        try:
-            found = parse_json(text)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
-            yield found
-
-
 def _run(events: Sequence[Mapping[str, Any]]) -> Run:
-    curve = curve_of(events)
-    newest: Mapping[str, Any] = next((each for each in reversed(events) if each.get("event") == "progress"), {})
-    total = int(max(_number(each, "epochs") for each in events)) or len(curve.epochs)
-    epoch = max(1, int(_number(newest, "epoch")))
-    share = max(len(curve.epochs), epoch - 1 + _number(newest, "fraction")) / total if total else 0.0
-    ended: Mapping[str, Any] = next((each for each in reversed(events) if each.get("event") in ("done", "error")), {})
-    if ended.get("event") == "done":
-        figure = shown(number(ended.get("perplexity")))
-        state, summary = "done", f"Trained in {_clock(_number(ended, 'seconds'))}: test perplexity {figure}."
-    elif ended:
-        state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {ended.get('message', '')}"
+    newest: Mapping[Any, Mapping[str, Any]] = {each.get("event"): each for each in events}
+    running, done, failed = (newest.get(kind, {}) for kind in ("progress", "done", "error"))
+    curve, total = curve_of(events), int(max(_number(each, "epochs") for each in events))
+    total, epoch = total or len(curve.epochs), max(1, int(_number(running, "epoch")))
+    share = max(len(curve.epochs), epoch - 1 + _number(running, "fraction")) / total if total else 0.0
+    silent = time.time() - _number(events[-1], "time")
+    if done:
+        state, figure = "done", shown(number(done.get("perplexity")))
+        summary = f"Trained in {_clock(_number(done, 'seconds'))}: test perplexity {figure}."
+    elif failed:
+        state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message', '')}"
     else:
         state, summary = "training", f"Training: epoch {epoch} of {total}"
-        figure = shown(number(newest.get("perplexity")))
-        summary += f", perplexity {figure}, {_clock(_number(newest, 'eta_seconds'))} to go." if newest else "."
-        silent = time.time() - _number(events[-1], "time")
+        figure = shown(number(running.get("perplexity")))
+        summary += f", perplexity {figure}, {_clock(_number(running, 'eta_seconds'))} to go." if running else "."
         if silent > _SILENT_SECONDS:
             state, summary = "silent", f"{summary} Its log is silent since {_clock(silent)}."
     return Run(state, summary, min(1.0, share), curve, chart_of([("", curve, total)]))

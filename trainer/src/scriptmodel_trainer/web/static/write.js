@@ -1,8 +1,6 @@
 "use strict";
 // Writes with a model: asks for continuations, shows them as they come, and keeps one.
 
-const find = (selector, within = document) => within.querySelector(selector);
-
 // Yields the data of server-sent events.
 async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -15,66 +13,49 @@ async function* events(response) {
   }
 }
 
-// Returns the paragraphs of a script as `generate` writes it.
-function typeset(text, colours) {
-  const paragraph = (style, words) => Object.assign(document.createElement("p"), { className: style, textContent: words });
-  const spoken = (words) => words.split(/(\[[^\]]*\])/).filter((piece) => piece.trim())
-    .map((piece) => (piece[0] === "[" ? paragraph("aside", `(${piece.slice(1, -1)})`) : paragraph("words", piece.trim())));
-  return text.split("\n").flatMap((line) => {
-    const speech = line.match(/^\[ ([^\]]+) \]: ?(.*)$/), direction = line.match(/^\{\{ (.*?)(?: \}\})?$/);
-    if (direction) return [paragraph("action", direction[1])];
-    if (!speech) return spoken(line);
-    if (!colours.has(speech[1])) colours.set(speech[1], `s${colours.size % 10}`);
-    return [paragraph(`cue ${colours.get(speech[1])}`, speech[1]), ...spoken(speech[2])];
-  });
-}
-
 // Returns a continuation as people write plays, so that the text stays one that is easy to read and to change.
 function played(text) {
   const direction = (_, words) => (/^(INT|EXT|ACT|SCENE)\b/i.test(words) ? `\n${words}` : `\n(${words})`);
-  return text.replace(/^\[ ([^\]]+) \]: ?/gm, "\n$1: ").replace(/^\{\{ (.*) \}\}$/gm, direction);
+  return text.replace(/^\[ ([^\]]+) \]: ?/gm, "\n$1: ").replace(/^\{\{ (.*?)(?: \}\})?$/gm, direction);
 }
 
 function writing(form) {
-  const fields = form.elements, text = fields.text, choices = find("#choices"), say = find("#say");
-  const kept = [], colours = new Map(), saved = `script ${location.pathname}`;
+  const fields = form.elements, text = fields.text, saved = `script ${location.pathname}`, kept = [];
+  const choices = document.getElementById("choices"), say = document.getElementById("say");
+  const button = (name, within = form) => within.querySelector(`[data-do=${name}]`);
   let asking = null;
-  const button = (name, within = form) => find(`[data-do=${name}]`, within);
-  const names = (value) => value.split(",").map((name) => name.trim()).filter(Boolean);
 
   function changed() {
     sessionStorage.setItem(saved, text.value);
-    button("undo").disabled = !kept.length;
     fields.temperature.nextElementSibling.value = fields.temperature.value;
-  }
-
-  function asked() {
-    const request = { prompt: text.value, n: 3, stream: true, max_tokens: fields.max_tokens.valueAsNumber };
-    request.temperature = fields.temperature.valueAsNumber;
-    for (const name of ["speaker", "scene"]) if (fields[name].value.trim()) request[name] = fields[name].value.trim();
-    if (names(fields.cast.value).length) request.cast = names(fields.cast.value);
-    return request;
+    button("undo").disabled = !kept.length;
+    button("stop").disabled = !asking;
+    button("go").disabled = Boolean(asking);
   }
 
   async function write(signal) {
-    const response = await fetch(form.dataset.api, { method: "POST", body: JSON.stringify(asked()), signal });
+    const request = { prompt: text.value, n: choices.children.length, stream: true };
+    for (const name of ["max_tokens", "temperature"]) request[name] = fields[name].valueAsNumber;
+    for (const name of ["speaker", "scene"]) request[name] = fields[name].value.trim() || undefined;
+    const cast = fields.cast.value.split(",").map((name) => name.trim()).filter(Boolean);
+    if (cast.length) request.cast = cast;
+    const response = await fetch(form.dataset.api, { method: "POST", body: JSON.stringify(request), signal });
     if (!response.ok) throw new Error((await response.json()).error.message);
-    const articles = [1, 2, 3].map((number) => {
-      const article = find("#choice").content.firstElementChild.cloneNode(true);
-      find("h2", article).textContent = `Continuation ${number}`;
-      article.text = "";
-      return article;
-    });
-    choices.replaceChildren(...articles);
-    articles[0].scrollIntoView({ block: "nearest" });
+    for (const each of choices.children) {
+      each.text = each.querySelector(".sheet").textContent = "";
+      button("keep", each).disabled = true;
+    }
+    choices.hidden = false;
+    choices.scrollIntoView({ block: "nearest" });
     for await (const data of events(response)) {
       if (data === "[DONE]") return "Keep one of the continuations, or continue again for three others.";
       const event = JSON.parse(data);
       if (event.error) throw new Error(event.error.message);
       for (const { index, text: piece, finish_reason: end } of event.choices) {
-        articles[index].text += piece;
-        find(".sheet", articles[index]).replaceChildren(...typeset(articles[index].text, colours));
-        if (end) button("keep", articles[index]).disabled = false;
+        const choice = choices.children[index];
+        choice.text += piece;
+        choice.querySelector(".sheet").textContent = played(choice.text).trim();
+        button("keep", choice).disabled = !end;
       }
     }
     throw new Error("the server ended");
@@ -83,7 +64,7 @@ function writing(form) {
   async function go() {
     if (asking || !form.reportValidity()) return;
     asking = new AbortController();
-    button("go").disabled = !(button("stop").disabled = false);
+    changed();
     say.textContent = "Writing…";
     try {
       say.textContent = await write(asking.signal);
@@ -92,16 +73,16 @@ function writing(form) {
       for (const each of choices.children) button("keep", each).disabled = !each.text;
     }
     asking = null;
-    button("go").disabled = !(button("stop").disabled = true);
+    changed();
   }
 
-  function keep(article) {
-    if (!article || button("keep", article).disabled) return;
+  function keep(choice) {
+    if (choices.hidden || button("keep", choice).disabled) return;
     asking?.abort();
     kept.push(text.value);
-    text.value = (text.value + played(article.text)).trimStart();
+    text.value = (text.value + played(choice.text)).trimStart();
     fields.speaker.value = fields.scene.value = "";
-    choices.replaceChildren();
+    choices.hidden = true;
     say.textContent = "Kept. Continue, or change the text first.";
     changed();
     text.focus();
@@ -112,7 +93,6 @@ function writing(form) {
     go,
     stop: () => asking?.abort(),
     undo: () => ((text.value = kept.pop()), changed()),
-    copy: () => copy(button("copy"), text.value),
     keep: (target) => keep(target.closest("article")),
   };
   document.addEventListener("click", ({ target }) => actions[target.dataset.do]?.(target));
@@ -126,4 +106,4 @@ function writing(form) {
   changed();
 }
 
-if (find("#write")) writing(find("#write"));
+document.querySelectorAll("#write").forEach(writing);
