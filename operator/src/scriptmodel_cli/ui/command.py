@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import signal
 import socket
 from pathlib import Path
 
@@ -59,6 +61,8 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     app = application(Visitor(session.login().server, reads), trainer, gate)
 
     async def announce(_app: web.Application) -> None:
+        # aiohttp ends in order at SIGINT and SIGTERM; so does it when the terminal is closed.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, signal.raise_signal, signal.SIGTERM)
         address = f"http://{_HOST}:{gate.port}/?token={gate.token}"
         say([address])
         if not no_browser and click.launch(address) != 0:
@@ -66,4 +70,4 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
         note("Press Ctrl-C to stop.")
 
     app.on_startup.append(announce)
-    web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5)
+    web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5, handler_cancellation=True)

@@ -11,7 +11,7 @@ from scriptmodel_cli.ui import views
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.scripts import colours_of, typeset
-from scriptmodel_cli.ui.training import Sample, Training, curve_at, files, read_samples, trained_with
+from scriptmodel_cli.ui.training import Sample, Training, curve_at, read_samples, trained_with
 from scriptmodel_cli.web.training import Curve, chart_of
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.values import RepoRef
@@ -96,12 +96,10 @@ async def _sheets(reads: Reads, place: Place, sample: int, excerpt: str) -> Valu
     colours = colours_of(*(each.text for each in samples))
     sheets = []
     for each in samples:
-        pieces = typeset(each.text, colours)
-        spoken = dict.fromkeys((piece.name, piece.colour) for piece in pieces if piece.name)
         downloads = {form: f"{place.path}/file?save=1&path={path}" for form, path in each.forms.items()}
-        sheets.append({"sample": each, "pieces": pieces, "cast": [*spoken], "downloads": downloads})
+        sheets.append({"sample": each, "pieces": typeset(each.text, colours), "downloads": downloads})
     missing = "" if sheets else f"This commit has no sample {sample}."
-    return {"numbers": numbers, "sheets": sheets, "error": read.error or missing}
+    return {"numbers": numbers, "sheets": sheets, "cast": colours.items(), "error": read.error or missing}
 
 
 async def two_models(visitor: Visitor, request: web.Request) -> Values:
@@ -158,7 +156,10 @@ def _settings(sides: list[Values]) -> list[tuple[str, ...]]:
 async def one_commit(visitor: Visitor, request: web.Request) -> Values:
     """The files of a commit."""
     place = place_of(request)
-    return {"place": place, "listed": await visitor.reads.answer(lambda gateway: files(gateway, place))}
+    return {
+        "place": place,
+        "listed": await visitor.reads.answer(lambda gateway: gateway.walk_files(place.repo, place.commit)),
+    }
 
 
 def place_of(request: web.Request) -> Place:

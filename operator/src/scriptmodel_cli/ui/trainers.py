@@ -66,7 +66,7 @@ class _Child:
     async def stop(self) -> None:
         """End it; kill it if it does not end in time."""
         self.starting.cancel()
-        await asyncio.wait([self.starting])
+        await asyncio.gather(self.starting, return_exceptions=True)
         if self.process and self.process.stdin:
             self.process.stdin.close()
             try:

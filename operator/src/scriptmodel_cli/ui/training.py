@@ -17,7 +17,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, StoredFile
+from scriptmodel_operator.pachyderm.values import JobInfo
 
 _MAX_FILE_BYTES = 8 << 20
 _MODEL_PATH = "/model.json"
@@ -110,15 +110,10 @@ def last_lines(gateway: Gateway, place: Place, path: str) -> tuple[str, ...]:
     return tuple([line for line in text.splitlines() if line.strip()][-_LAST_LINES:])
 
 
-def files(gateway: Gateway, place: Place) -> Mapping[str, StoredFile]:
-    """Return the files of a commit by path."""
-    return dict(sorted(gateway.walk_files(place.repo, place.commit).items()))
-
-
 def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
     known: dict[int, dict[str, str]] = {}
-    for path in files(gateway, place):
+    for path in gateway.walk_files(place.repo, place.commit):
         if match := _SCRIPT_FILE.fullmatch(path):
             known.setdefault(int(match["number"] or 1), {})[match["form"]] = path
     try:

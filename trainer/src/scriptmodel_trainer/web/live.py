@@ -14,7 +14,6 @@ _EVENTS = "text/event-stream"
 _LEAST_SECONDS = 0.25
 _CHARACTERS_A_SECOND = 500_000
 """A page of hundreds of objects is sent less often."""
-_ALIVE_SECONDS = 15.0
 
 
 async def answer(
@@ -26,12 +25,13 @@ async def answer(
 ) -> web.StreamResponse:
     """Answer with the `whole` page, or send its `content` whenever it has changed, until the browser leaves.
 
-    It is asked for after `changed` is set and after `every` seconds.
+    It is asked for after `changed` is set and after `every` seconds. The server must cancel handlers of browsers that
+    have left.
     """
     if not every or request.headers.get("Accept") != _EVENTS:
         return web.Response(text=whole(await content()), content_type="text/html")
     response = web.StreamResponse(headers={"Content-Type": _EVENTS, "X-Accel-Buffering": "no"})
-    sent, silent = 0, 0.0
+    sent = 0
     with suppress(ConnectionError):
         await response.prepare(request)
         while True:
@@ -40,13 +40,9 @@ async def answer(
                 html = await content()
             except web.HTTPNotFound as gone:  # what the page is about was deleted
                 html = f'<p class="warning">{escape(gone.text or gone.reason)}</p>'
-            silent += every
             if hash(html) != sent:
                 await response.write(f"data: {json.dumps(html)}\n\n".encode())
-                sent, silent = hash(html), 0.0
-            elif silent >= _ALIVE_SECONDS:
-                await response.write(b": alive\n\n")
-                silent = 0.0
+                sent = hash(html)
             await asyncio.sleep(max(_LEAST_SECONDS, len(html) / _CHARACTERS_A_SECOND))
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), every)
