@@ -326,7 +326,7 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
             "/model.json": json.dumps({"preset": "test", "parameters": {"dropout": dropout}}).encode(),
         }
     line = "[ ARYA ]: An older line .\n"
-    record = {"samples": [{"file": "new_script.txt", "score": {"verdict": "a loop"}}]}
+    record = {"samples": [{"file": "new_script.txt", "words": 1234, "score": {"verdict": "a loop"}}]}
     world.pachyderm.files[world.generate.output, old] = {
         "/new_script.txt": line.encode() * 99,
         "/generation.json": json.dumps(record).encode(),
@@ -337,6 +337,7 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
         assert page.count("An older line .") == 99
         assert "<td>0.25</td><td>0.125</td>" in page
         assert "<td>a loop</td>" in page
+        assert "1,234 words, judged a loop" in page
         both = await (await browser.get(f"/compare?a=ml/thrones@{old}&b=ml/thrones@{new}")).text()
         assert both.count('<option value="ml/thrones@') == 4
         assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page

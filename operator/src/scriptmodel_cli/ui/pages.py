@@ -92,7 +92,7 @@ async def _sheets(reads: Reads, place: Place, sample: int, excerpt: str) -> Valu
     read = await reads.answer(lambda gateway: read_samples(gateway, place, sample))
     numbers, samples = read.value or ([], [])
     if read.error and excerpt:
-        samples = [Sample(1, excerpt, {}, "")]
+        samples = [Sample(1, excerpt, {})]
     colours = colours_of(*(each.text for each in samples))
     sheets = []
     for each in samples:

@@ -45,7 +45,9 @@ class Sample:
     number: int
     text: str
     forms: Mapping[str, str]
-    verdict: str
+    words: int = 0
+    """0 if they are not recorded."""
+    verdict: str = ""
 
 
 def training(gateway: Gateway, model: ScriptModel) -> Training:
@@ -113,20 +115,24 @@ def last_lines(gateway: Gateway, place: Place, path: str) -> tuple[str, ...]:
 def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
     known: dict[int, dict[str, str]] = {}
-    for path in gateway.walk_files(place.repo, place.commit):
+    for path in sorted(gateway.walk_files(place.repo, place.commit)):
         if match := _SCRIPT_FILE.fullmatch(path):
             known.setdefault(int(match["number"] or 1), {})[match["form"]] = path
     try:
-        recorded = _json(gateway, place, GENERATION_PATH)["samples"]
-        verdicts = {f"/{each['file']}": str(each["score"]["verdict"]) for each in recorded}
-    except (PachydermError, ValueError, LookupError, TypeError):  # an older trainer, or another image
-        verdicts = {}
+        entries = _json(gateway, place, GENERATION_PATH)["samples"]
+        scores = [each.get("score") or {} for each in entries]
+        recorded = {
+            str(each["file"]): (int(each["words"]), str(score.get("verdict", "")))
+            for each, score in zip(entries, scores, strict=True)
+        }
+    except (PachydermError, ValueError, LookupError, TypeError, AttributeError):  # an older trainer, or another image
+        recorded = {}
     samples = []
     for number, forms in sorted(known.items()):
         path = forms.get("txt", "")
         if path and chosen in (0, number):
             text = gateway.read_file(place.repo, place.commit, path, _MAX_FILE_BYTES).decode(errors="replace")
-            samples.append(Sample(number, text, forms, verdicts.get(path, "")))
+            samples.append(Sample(number, text, forms, *recorded.get(path[1:], ())))
     return sorted(known), samples
 
 
