@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from localpach.errors import InvalidArgumentError, NotFoundError, PachError
+from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
 from localpach.messages import (
     branch_ref,
     commit_message,
@@ -69,6 +69,10 @@ class Calls:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+
+    def _reject_filter(self, request: Any) -> None:
+        if request.jqFilter:
+            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
 
     def _perform(self, context: Any, **action: Message) -> transaction.TransactionResponse:
         """Run a request now, or append it to the transaction that the call's metadata names."""
@@ -169,10 +173,6 @@ def _stop_job(txn: Txn, content: CommitContent, request: pps.StopJobRequest) -> 
     jobs.stop(txn, content, ref, request.reason or "job stopped")
 
 
-def _create_pipeline(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> None:
-    lifecycle.create(txn, content, request)
-
-
 _ACTIONS: dict[str, Callable[[Txn, CommitContent, Any], Commit | None]] = {
     "create_repo": _create_repo,
     "delete_repo": _delete_repo,
@@ -183,5 +183,5 @@ _ACTIONS: dict[str, Callable[[Txn, CommitContent, Any], Commit | None]] = {
     "delete_branch": _delete_branch,
     "update_job_state": _update_job_state,
     "stop_job": _stop_job,
-    "create_pipeline": _create_pipeline,
+    "create_pipeline": lifecycle.create,
 }

@@ -9,7 +9,7 @@ import grpc
 
 from localpach.api.describe import job_info
 from localpach.backend import Calls
-from localpach.errors import PachError, UnimplementedError
+from localpach.errors import PachError
 from localpach.messages import SECOND, Empty, commit_ref, copy_fields, job_ref, pipeline_ref, pps
 from localpach.pfs import commits, commitsets
 from localpach.pps import inputs, jobs, pipelines
@@ -53,8 +53,7 @@ class JobCalls(Calls):
 
     def ListJob(self, request: pps.ListJobRequest, context: grpc.ServicerContext) -> Iterator[pps.JobInfo]:
         """List jobs, newest first."""
-        if request.jqFilter:
-            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
+        self._reject_filter(request)
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
         with self._backend.db.read() as txn:
             versions = {(each.ref, each.version) for each in pipelines.list_all(txn, only, request.history)}
@@ -69,8 +68,7 @@ class JobCalls(Calls):
 
     def ListJobSet(self, request: pps.ListJobSetRequest, context: grpc.ServicerContext) -> Iterator[pps.JobSetInfo]:
         """List jobs by commit set, newest first."""
-        if request.jqFilter:
-            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
+        self._reject_filter(request)
         if request.number < 0:
             raise PachError("number must be non-negative")
         with self._backend.db.read() as txn:

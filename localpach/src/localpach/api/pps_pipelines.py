@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.backend import Calls
-from localpach.errors import NotFoundError, PachError, UnimplementedError
+from localpach.errors import NotFoundError, PachError
 from localpach.messages import Empty, pipeline_message, pipeline_ref, pps, timestamp
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import commits
@@ -46,7 +46,7 @@ class PipelineCalls(Calls):
         self, request: pps.ListPipelineRequest, context: grpc.ServicerContext
     ) -> Iterator[pps.PipelineInfo]:
         """List pipelines, newest first."""
-        _reject_filter(request.jqFilter)
+        self._reject_filter(request)
         projects = {each.name for each in request.projects}
         only = pipeline_ref(request.pipeline) if request.HasField("pipeline") else None
         found: list[pps.PipelineInfo] = []
@@ -179,11 +179,6 @@ class PipelineCalls(Calls):
         with backend.db.write() as txn:
             lifecycle.delete(txn, backend.content, refs, keep_repo=keep_repo, force=force)
         return refs
-
-
-def _reject_filter(text: str) -> None:
-    if text:
-        raise UnimplementedError("localpach does not support jq filters: filter the response instead")
 
 
 def _secret_info(secret: secrets.Secret) -> pps.SecretInfo:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from localpach.errors import UnimplementedError
-from localpach.pps.pod_patch import parse_pod_patch
+from localpach.pps.pod_patch import OF_THE_PROCESS, parse_pod_patch
 
 Object = dict[str, Any]
 _RUNTIME_CLASS = "/runtimeClassName"
 _SECURITY_CONTEXT = "/securityContext"
-_READ = frozenset({"volumes", "containers", "initContainers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def _runtime_class(text: str) -> str:
         what, path = str(operation.get("op", "")), str(operation.get("path", ""))
         if what == "add" and path == _RUNTIME_CLASS:
             found = str(operation.get("value", ""))
-        elif path.lstrip("/").partition("/")[0] not in _READ and (what, path) != ("add", _SECURITY_CONTEXT):
+        elif path.lstrip("/").partition("/")[0] not in OF_THE_PROCESS and (what, path) != ("add", _SECURITY_CONTEXT):
             raise UnimplementedError(
                 f"localpach does not support this pod_patch: {what} {path} is not among what it changes in a pod"
             )

@@ -17,7 +17,7 @@ from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, JobRef, Pipel
 from localpach.store.database import Txn
 
 
-def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> Pipeline:
+def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest) -> None:
     """Create a pipeline or a new version of it, with its repos, branches and first job."""
     request.pipeline.name = parse_ancestry(request.pipeline.name)[0]
     ref = pipeline_ref(request.pipeline)
@@ -57,7 +57,6 @@ def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest)
         repos.create(txn, ref.repo(META), f"Meta repo for pipeline {ref.name}")
     branches.create(txn, ref.repo(META).branch(details.output_branch), None, provenance)
     _touch(txn, ref)
-    return inspect(txn, ref)
 
 
 def start(txn: Txn, ref: PipelineRef) -> None:

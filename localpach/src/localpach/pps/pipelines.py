@@ -104,8 +104,7 @@ def current(txn: Txn) -> list[Pipeline]:
 
 def count_names(txn: Txn) -> int:
     """Return the number of pipelines that counts towards the limit: distinct names over all projects."""
-    found = txn.row("SELECT count(DISTINCT name) FROM pipelines")
-    return int(found[0]) if found else 0
+    return int(txn.rows("SELECT count(DISTINCT name) FROM pipelines")[0][0])
 
 
 def set_state(txn: Txn, pipeline: Pipeline, state: PipelineState, reason: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from localpach.errors import PachError, UnimplementedError
 
-_OF_THE_PROCESS = frozenset({"volumes", "containers", "initContainers"})
+OF_THE_PROCESS = frozenset({"volumes", "containers", "initContainers"})
 """Fields of a pod that decide what its processes are and see. All others are ignored."""
 _CLAIM = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -40,7 +40,7 @@ def parse_pod_patch(text: str) -> PodPatch:
         if not isinstance(operation, dict):
             raise _unsupported(f"{operation!r} is not an operation")
         what, path = str(operation.get("op", "")), str(operation.get("path", ""))
-        if path.lstrip("/").partition("/")[0] not in _OF_THE_PROCESS:
+        if path.lstrip("/").partition("/")[0] not in OF_THE_PROCESS:
             continue
         match what, path:
             case "add", "/volumes/-":
