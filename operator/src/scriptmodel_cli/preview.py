@@ -182,7 +182,7 @@ def _pipeline(change: PipelineChange, view: ModelView) -> Change:
     fields = field_changes(submitted_spec(observed.info) if observed else None, apply.spec)
     if observed is None:
         return Change("+", f"create pipeline {apply.spec.ref}", why, fields=fields)
-    again = "selects the best model again" if observed is view.select else "writes a new script"
+    again = "selects the best model" if observed is view.select else "writes a new script"
     if observed is view.train:
         again = "trains again from the first epoch"
     if why == BUDGET_RAISED:

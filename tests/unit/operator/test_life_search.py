@@ -62,7 +62,7 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert search(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0}) == [3]
     assert world.ready == ("True", "Generated")
     assert world.written() == [f"update {names.select.name}"]
-    assert world.condition("Trained")["message"].startswith("trial 0003 is the best: perplexity 60.0 (validation)")
+    assert world.condition("Trained")["message"].startswith("trial 3 is the best: perplexity 60.0 (validation)")
     status = world.model.status
     assert status["search"]["trials"] == {
         "total": 3,
@@ -112,7 +112,7 @@ def test_a_trial_that_ends_early_writes_nothing_before_the_last_round() -> None:
     world.reconcile()
     assert written(world) == []
     assert search(world, {"0001": 3.0}) == [1]
-    assert world.condition("Trained")["message"].startswith("trial 0002 is the best")
+    assert world.condition("Trained")["message"].startswith("trial 2 is the best")
     assert len(written(world)) == 1
 
 
@@ -124,7 +124,7 @@ def test_more_trials_train_only_those() -> None:
     assert world.model.status["search"]["progressPercent"] == 60
     assert search(world, {"0005": 0.5}) == [2]
     assert len(written(world)) == 2
-    assert world.condition("Trained")["message"].startswith("trial 0005 is the best")
+    assert world.condition("Trained")["message"].startswith("trial 5 is the best")
     world.want(changed(RANDOM, numTrials=2))
     assert search(world) == [0]
     assert list(put(world)) == ["0001", "0002"]
@@ -258,7 +258,7 @@ def test_the_search_fails_with_too_many_failed_trials_and_recovers() -> None:
     assert written(world) == []
     message = world.condition("Stalled")["message"]
     assert "2 of 3 trials failed, more than 1" in message
-    assert "trial 0001: training diverged in epoch 3" in message
+    assert "trial 1: training diverged in epoch 3" in message
     world.want(changed(RANDOM, maxFailedTrials=2))
     assert search(world) == []
     assert world.ready == ("True", "Generated")
@@ -278,7 +278,7 @@ def test_progress_is_that_of_all_runs() -> None:
     while world.observer.logs.running(job.ref).lines < 5:
         pass
     world.reconcile()
-    assert world.condition("Trained")["message"] == "round 1 of 2: 1 of 4 runs done, best 88.1 (trial 0001)"
+    assert world.condition("Trained")["message"] == "round 1 of 2: 1 of 4 runs done, best 88.1 (trial 1)"
     found = world.model.status["search"]
     assert found["trials"] == {"total": 4, "waiting": 2, "running": 1, "paused": 1, "complete": 0, "failed": 0}
     assert found["progressPercent"] == 25, "one and a half of four halves, of three trainings in all"

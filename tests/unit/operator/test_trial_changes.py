@@ -68,7 +68,7 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
     world.want({**RANDOM, "training": {"image": "other:1"}})
     assert [(change.what.split()[:2], change.effect) for change in planned(world).changes] == [
         (["update", "pipeline"], "trains again from the first epoch"),
-        (["update", "pipeline"], "selects the best model again"),
+        (["update", "pipeline"], "selects the best model"),
         (["update", "pipeline"], "writes a new script"),
         (["repeat", "3"], ""),
     ]

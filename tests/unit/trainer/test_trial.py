@@ -167,9 +167,10 @@ def test_a_folder_that_describes_no_run_is_refused(described: str | None, reason
 def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[int, dict[str, Any]]:
     """Watch a Python program as if it trained a run."""
     folder.mkdir(exist_ok=True)
-    ending = watch([sys.executable, "-c", code], os.environ, folder, TrialSpec(), StopSignals(), memory_limits(cgroup))
+    command = [sys.executable, "-c", code]
+    ended, _ = watch(command, os.environ, folder, TrialSpec(), StopSignals(), memory_limits(cgroup))
     path = folder / "trial.json"
-    return ending.code, json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return ended, json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
 @pytest.mark.parametrize(
@@ -233,8 +234,8 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
 
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
-    ending = watch([sys.executable, "-c", code], os.environ, tmp_path, TrialSpec(), signals, [])
-    assert (ending.code, ending.record) == (143, None)
+    command = [sys.executable, "-c", code]
+    assert watch(command, os.environ, tmp_path, TrialSpec(), signals, []) == (143, None)
     (tmp_path / "ready").unlink()
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()

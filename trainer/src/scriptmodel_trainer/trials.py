@@ -81,11 +81,6 @@ class Run(TrialRecord, frozen=True, kw_only=True):
     winner: bool = False
 
     @property
-    def rank(self) -> tuple[float, float, int]:
-        """The least of which is the best; trials of one `value` go by their perplexity."""
-        return (rank_of(self.value), rank_of(self.perplexity), self.repeat)
-
-    @property
     def settings(self) -> str:
         """The settings of the run as one text."""
         return " ".join(f"{key}={value}" for key, value in self.parameters.items()) or "no settings of its own"
@@ -136,15 +131,15 @@ def read_runs(folder: Path) -> tuple[Run, ...]:
 
 def write_runs(folder: Path, runs: Iterable[Run]) -> None:
     """Store the runs of a search, one a line."""
-    lines = [json_line(msgspec.to_builtins(run)) for run in runs]
-    write_file(folder / TRIALS, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
+    write_file(folder / TRIALS, b"".join(map(_json_line, runs)))
 
 
 def write_record(folder: Path, record: TrialRecord) -> None:
     """Store what came of a run as one line of JSON with sorted keys."""
-    write_file(folder / TRIAL, f"{json_line(msgspec.to_builtins(record))}\n".encode(errors="replace"))
+    write_file(folder / TRIAL, _json_line(record))
 
 
-def json_line(value: Mapping[str, object]) -> str:
-    """Return an object as one line of strict JSON with sorted keys."""
-    return json_text(finite(dict(sorted(value.items()))))
+def _json_line(record: TrialRecord) -> bytes:
+    """Return a record as one line of strict JSON with sorted keys."""
+    fields = msgspec.to_builtins(record)
+    return f"{json_text(finite(dict(sorted(fields.items()))))}\n".encode(errors="replace")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialCounts, TrialStatus
 from scriptmodel_operator.desired.search import Folder, RunResult, Standing, rounds
 from scriptmodel_operator.observe.progress import LogDigest
@@ -43,11 +43,6 @@ class Progress:
         return next((each for each in self.standings if each.perplexity is not None and each.state != "failed"), None)
 
 
-def trial_name(standing: Standing) -> str:
-    """Return the name of a trial's folder, without its repeat."""
-    return f"{standing.trial:04}"
-
-
 def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     """Return the progress; None without a search."""
     search, found = model.spec.search, view.search
@@ -60,28 +55,29 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     seen = leaderboard(search, model.spec.model.seed, found.results, found.of, runs)
     running = [run for run in runs.values() if run.ended is None]
     done = max(len(runs) - len(running), min(job.data_processed, len(todo))) if job else 0
-    shares = [Fraction(0), *map(Fraction, rounds(search))]
-    before, now = float(shares[found.plan.round - 1]), float(shares[found.plan.round])
+    ends = [0.0, *(float(Fraction(share)) for share in rounds(search))]
+    before, now = ends[found.plan.round - 1 : found.plan.round + 1]
     here = min(float(len(todo)), done + sum(_share(run, before, now) for run in running)) * (now - before)
-    left = len(todo) * (now - before) - here + sum(_later_work(search, shares, found.plan.round))
-    whole = sum(_later_work(search, shares, 0))
-    share = 1.0 if found.plan.finished else max(0.0, 1 - left / whole)
+    sizes = (math.ceil(search.trials / 2**number) * search.repeats for number in itertools.count())
+    work = [size * (end - start) for size, (start, end) in zip(sizes, itertools.pairwise(ends), strict=False)]
+    left = len(todo) * (now - before) - here + sum(work[found.plan.round :])
+    share = 1.0 if found.plan.finished else max(0.0, 1 - left / sum(work))
     return Progress(seen, len(todo), done, share, here, left)
 
 
 def search_message(view: ModelView, progress: Progress) -> str:
-    """Return what the running job of a search has done, such as `round 2 of 4: 3 of 8 runs done, best 88.1 (0007)`."""
+    """Return what the running job of a search has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
     plan = view.search.plan if view.search else None
     text = f"round {plan.round} of {plan.rounds}: " if plan and plan.rounds > 1 else ""
     text += f"{progress.done} of {progress.runs} runs done"
     best = progress.best
-    return text + (f", best {best.perplexity:.1f} (trial {trial_name(best)})" if best else "")
+    return text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else "")
 
 
 def search_failure(progress: Progress | None) -> str:
     """Return the first failed trial with its reason; empty if none failed."""
     failed = next((each for each in progress.standings if each.state == "failed"), None) if progress else None
-    return f"trial {trial_name(failed)}: {failed.message or failed.reason}" if failed else ""
+    return f"trial {failed.trial}: {failed.message or failed.reason}" if failed else ""
 
 
 def search_status(
@@ -130,18 +126,9 @@ def _share(run: LogDigest, before: float, now: float) -> float:
     return min(1.0, max(0.0, (whole - before) / (now - before)))
 
 
-def _later_work(search: Search, shares: list[Fraction], done: int) -> Iterator[float]:
-    """Yield how many whole trainings each round after those that are done is."""
-    count = search.trials
-    for number, (before, now) in enumerate(itertools.pairwise(shares), start=1):
-        if number > done:
-            yield float(count * search.repeats * (now - before))
-        count = -(-count // 2)
-
-
 def _trial(standing: Standing) -> TrialStatus:
     return TrialStatus(
-        trial=trial_name(standing),
+        trial=f"{standing.trial:04}",
         state=standing.state,
         parameters=dict(standing.parameters),
         perplexity=None if standing.perplexity is None else f"{standing.perplexity:.1f}",

@@ -107,7 +107,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
     winner, model = view.search.plan.winner if view.search else "", view.good_model.model if view.good_model else ""
-    text = f"trial {winner} is the best" if winner else "the model is trained"
+    text = f"trial {winner.lstrip('0')} is the best" if winner else "the model is trained"
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"

@@ -87,17 +87,11 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM)
         return _Worker(parsed, subject, progress, signals).work()
     command = [sys.executable, "-m", "scriptmodel_trainer", *words]
-    ending = watch(
-        command, {**os.environ, _WORKER: str(os.getpid())}, subject.out, subject.spec, signals, memory_limits()
-    )
-    if ending.record:
-        progress.report(_ended_event(subject.name, ending.record))
-    return ending.code
-
-
-def _remove(state: StateFolder | None) -> None:
-    if state:
-        state.remove()
+    environment = {**os.environ, _WORKER: str(os.getpid())}
+    code, record = watch(command, environment, subject.out, subject.spec, signals, memory_limits())
+    if record:
+        progress.report(_ended_event(subject.name, record))
+    return code
 
 
 def _ended_event(name: str, record: TrialRecord) -> TrialEnded:
@@ -178,9 +172,11 @@ class _Worker(Progress):
                     model = finish(fitted, attempt, logged, self._signals)
                     self._write("complete", perplexity=model.metrics.perplexity.valid, value_of=run)
             except (BadInputError, DivergedError, MemoryError):
-                _remove(state)
+                if state:
+                    state.remove()
                 raise
-            _remove(state)  # the checkpoint in the output is all that continues the run
+            if state:  # the checkpoint in the output is all that continues the run
+                state.remove()
 
     def _states(self, run: Run, state: StateFolder | None) -> list[Store]:
         """Return where to look for the state of this run: where it was interrupted, then where it paused."""

@@ -67,14 +67,6 @@ def _field(path: Path, name: str) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a training process ended: its exit code, and the record if it did not leave its own."""
-
-    code: int
-    record: TrialRecord | None = None
-
-
 def watch(
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -82,11 +74,11 @@ def watch(
     spec: TrialSpec,
     signals: StopSignals,
     limits: Sequence[MemoryLimit],
-) -> Ending:
+) -> tuple[int, TrialRecord | None]:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
-    A signal is passed on, so that the process saves its state, and raises StoppedError if it dies of that. Its exit
-    code is returned if it reported the reason itself.
+    Returns 0 and that record, or the exit code of a process that reported the reason itself. A signal is passed on, so
+    that the process saves its state, and raises StoppedError if it dies of that.
     """
     started, kills = time.time(), [limit.kills() for limit in limits]
     signals.deferred = True  # it is the process that ends at a safe point
@@ -110,13 +102,13 @@ def watch(
     if signals.requested is not None:
         if code < 0:
             raise StoppedError(signals.requested, "stopped before anything was saved", "repeat the command")
-        return Ending(signals.requested)
+        return signals.requested, None
     if not full and 0 <= code != 1:
-        return Ending(code)
+        return code, None
     full = full or [limit.kills() for limit in limits] > kills
     record = _ended(folder, spec, started, code, full)
     write_record(folder, record)
-    return Ending(0, record)
+    return 0, record
 
 
 def _ended(folder: Path, spec: TrialSpec, started: float, code: int, full: bool) -> TrialRecord:

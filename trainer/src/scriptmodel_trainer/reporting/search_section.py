@@ -28,7 +28,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     # The winner last, so that it is drawn above the others.
     drawn = sorted((_near(run, most) for run in runs), key=lambda run: (run.winner, run.trial, run.repeat))
     names = list(dict.fromkeys(name for run in runs for name in run.parameters))
-    ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, *run.rank))
+    ranked = sorted(runs, key=_rank)
     return {
         "summary": _summary(runs),
         "curves": _Curves(drawn),
@@ -36,6 +36,11 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
         "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
     }
+
+
+def _rank(run: Run) -> tuple[float, ...]:
+    """The least of which is the best: the winner, those that came further, then by value, else by perplexity."""
+    return (not run.winner, _STATES[run.state], -run.epochs, rank_of(run.value), rank_of(run.perplexity))
 
 
 class _Curves(Chart):
