@@ -128,12 +128,18 @@ def test_runs_whose_records_cannot_be_used_have_failed(model: Path, runs: Path, 
         assert reason in line["message"]
 
 
-def test_a_best_trial_whose_model_is_damaged_is_an_error(model: Path, runs: Path, tmp_path: Path) -> None:
+def test_a_best_run_without_a_usable_model_is_an_error(model: Path, runs: Path, tmp_path: Path) -> None:
     add(runs, "0001", 1.5, model)
+    add(runs, "0002", 1.4)
     (runs / "0001" / "model.json").write_text("{}")
-    for folder, best in ((runs, "0001"), (runs, "../runs/0001"), (tmp_path / "none", "0001")):
-        words = ["select", folder, "--best", best, "--out", tmp_path / "best"]
-        assert run_trainer(words).returncode == ExitCode.BAD_INPUT
+    for folder, best, reason in (
+        (runs, "0001", "model.json"),
+        (runs, "0002", "0002 is paused"),
+        (runs, "../runs/0001", "is not a run of the search"),
+        (tmp_path / "none", "0001", "cannot read"),
+    ):
+        done = run_trainer(["select", folder, "--best", best, "--out", tmp_path / "best"])
+        assert (done.returncode, reason in done.stderr) == (ExitCode.BAD_INPUT, True), done.stderr
     assert not (tmp_path / "best").exists()
 
 

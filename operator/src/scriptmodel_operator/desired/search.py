@@ -107,6 +107,11 @@ class Plan:
     failure: str = ""
     """Why the search has failed."""
 
+    @property
+    def title(self) -> str:
+        """What messages call the round; the only one is the search."""
+        return f"round {self.round} of {self.rounds} of the search" if self.rounds > 1 else "the search"
+
 
 def rounds(search: Search) -> list[str]:
     """Return the share of a run that each round ends at."""

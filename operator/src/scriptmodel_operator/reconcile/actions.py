@@ -146,12 +146,12 @@ class PutRuns:
     """The commit of `source` with the states; empty without any."""
     states: tuple[str, ...]
     """Paths of the states."""
-    round: int
-    rounds: int
+    purpose: str
+    """The round of a search that they are for."""
 
     def describe(self) -> str:
         count = f"{len(self.files)} run{'' if len(self.files) == 1 else 's'}"
-        return f"putting {count} of round {self.round} of {self.rounds} into {self.branch.repo}"
+        return f"putting {count} of {self.purpose} into {self.branch.repo}"
 
 
 Action = (

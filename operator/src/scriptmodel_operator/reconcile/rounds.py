@@ -33,8 +33,7 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
 
 def starting(view: ModelView) -> str:
     """Return what is said while a round is started."""
-    plan = view.search.plan if view.search else None
-    return f"round {plan.round} of {plan.rounds} of the search is being started" if plan else ""
+    return f"{view.search.plan.title} is being started" if view.search else ""
 
 
 def _put(view: ModelView, search: SearchView) -> PutRuns | None:
@@ -53,8 +52,7 @@ def _put(view: ModelView, search: SearchView) -> PutRuns | None:
         source=view.refs.train.output,
         commit=search.source,
         states=tuple(states[each.name] for each in changed if each.continues),
-        round=plan.round,
-        rounds=plan.rounds,
+        purpose=plan.title,
     )
 
 

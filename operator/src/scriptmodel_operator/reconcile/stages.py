@@ -79,7 +79,7 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, search
         text = f"the search failed: {plan.failure} ({search_failure(search)}): change spec.search or "
         return Problem(Reason.TRAINING_FAILED, f"{text}spec.model, or annotate scriptmodel.dev/retrain-at")
     if not plan.finished:
-        return Condition(Reason.TRAINING, f"round {plan.round} of {plan.rounds} of the search is next")
+        return Condition(Reason.TRAINING, f"{plan.title} is next")
     return _selected(view, select, job, reported)
 
 

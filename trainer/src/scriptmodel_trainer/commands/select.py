@@ -31,10 +31,12 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     if not name or (digest and digest != _digest(found)):
         return f"The search in {folder} is not over: nothing is written"
     source = folder / name
-    if source not in found:
-        raise BadInputError(f"{source} is not a run of the search", "give --best the name of its folder, such as 0001")
+    best = found.get(source)
+    if best is None or best.state != "complete":
+        what = f"is {best.state}" if best else "is not a run of the search"
+        raise BadInputError(f"{source} {what}", "give --best the folder of a complete run, such as 0007")
     model = artifacts.load_model(source, judged=True)
-    best = found[source] = msgspec.structs.replace(found[source], winner=True)
+    best = found[source] = msgspec.structs.replace(best, winner=True)
     runs = sorted(found.values(), key=lambda run: (run.trial, run.repeat))
     with locked(out):
         prepare_folder(out, (*artifacts.FILES, LOG, TRIALS))
