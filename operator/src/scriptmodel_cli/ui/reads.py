@@ -31,7 +31,7 @@ _KEPT = 1500
 """Answers that are kept. The largest are some hundred lines of a log, for each page that was opened."""
 _RETRY_SECONDS = 10.0
 _PAUSE_FACTOR = 5.0
-"""A read is repeated after this many times its own duration at the earliest, as the operator polls, or the above."""
+"""A read is repeated after this many times its own duration, as the operator polls; no later than a failed one."""
 _OBJECTS_SECONDS = 1.0
 _OUTDATED_SECONDS = 5.0
 _PATIENCE_SECONDS = 5.0

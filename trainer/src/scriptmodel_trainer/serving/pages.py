@@ -18,13 +18,14 @@ from scriptmodel_trainer.reporting.templating import render, templates
 from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.refusals import Refused
 from scriptmodel_trainer.serving.runs import read_run
-from scriptmodel_trainer.storage import converted, parse_json, read_bounded
+from scriptmodel_trainer.storage import parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.web.live import answer
 from scriptmodel_trainer.web.rendering import STATIC, whole_page
 
 _POLL_SECONDS = 1.0
 _LARGEST_SCRIPT = 4 << 20
+_RECORD = "generation.json"
 _COLOURS = 10
 
 
@@ -133,8 +134,8 @@ class Pages:
         home = self._home or f"{self._base}/"
         links = [(home, "All models")] if self._home or len(self._folders) > 1 else []
         if here:
-            pages = [("", "Model"), *([("script", "Script")] if _stored(here.folder) else []), ("write", "Write")]
-            links += [(f"{here.path}/{path}", name) for path, name in pages]
+            script = ["script"] if (here.folder.resolve().parent / _RECORD).is_file() else []
+            links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
         current, who = (f"{here.path}/{page}", here.name) if here else ("", "")
         values = {"base": self._base, "home": home, "links": links, "who": who, "here": current, "live": live}
         return whole_page(templates(), title, content, **values)
@@ -174,11 +175,11 @@ def _choices(model: TrainedModel) -> dict[str, Any]:
 
 
 def _stored(folder: Path) -> list[dict[str, Any]]:
-    """Return the scripts that a record beside the model directory, `generation.json`, names."""
+    """Return the scripts that the record beside a model directory names."""
     place = folder.resolve().parent
     try:
-        record = converted(parse_json(read_bounded(place / "generation.json", _LARGEST_SCRIPT)), dict[str, Any])
-        names = [Path(str(sample["file"])).with_suffix(".txt").name for sample in record["samples"]]
+        samples = parse_json(read_bounded(place / _RECORD, _LARGEST_SCRIPT))["samples"]
+        names = [Path(str(sample["file"])).with_suffix(".txt").name for sample in samples]
         texts = {name: read_bounded(place / name, _LARGEST_SCRIPT).decode("utf-8", "replace") for name in names}
     except (OSError, ValueError, KeyError, TypeError, TrainerError):
         return []
