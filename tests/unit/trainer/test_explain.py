@@ -14,7 +14,7 @@ from samples import BEGINNING
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
-from scriptmodel_trainer.corpus.layouts import directions, fountain, markdown, stage
+from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import ENDINGS
 from scriptmodel_trainer.corpus.layouts.cues import Cue
@@ -101,23 +101,6 @@ def test_layouts_explain_every_event_of_a_named_layout_too() -> None:
         for line in lines:
             label, rule, words = line[8:18], line[20:44], line[46:]
             assert bool(label.strip() and rule.strip()) == bool(words.strip()), (name, line)
-
-
-def test_a_fact_of_a_paragraph_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: Counter[str] = Counter()
-
-    def count(paragraph: Evidence) -> bool:
-        asked[paragraph.text] += 1
-        return directions.is_bracketed(paragraph.text)
-
-    monkeypatch.setattr(vars(Evidence)["is_bracketed"], "_compute", count)
-    lines = [
-        line for number in range(60) for line in (f"ANNA. It is {number} o'clock.", "", f"[BEN waits {number}.]", "")
-    ]
-    events = list(stage.parse(STYLES["caps-period"], lines, lines))
-    assert [event.kind for event in events[-2:]] == [EventKind.SPEECH, EventKind.EXPOSITION]
-    assert asked["[BEN waits 30.]"] == 1
-    assert max(asked.values()) == 1
 
 
 def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,6 @@ from samples import ALONE, BEGINNING, CAST, LICENCE, LONG, TALK, Read
 
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
-CROWD = "--Is that a boat, far out there, between the two buoys where no boat ever was before today?\n\n"
-
 
 @pytest.mark.parametrize(
     "last",
@@ -199,17 +197,6 @@ def test_a_title_page_in_capitals_after_the_curtain_is_no_play(read: Read) -> No
     assert events[19:21] == [("", "CURTAIN"), ("", "ACT I")]
 
 
-def test_one_long_speech_may_be_the_prologue(read: Read) -> None:
-    prologue = "PROLOGUE\n\nTHE GULL\n\n" + LONG * 3
-    events = read(CAST + prologue + "ACT I\n\n" + CROWD * 70 + ALONE * 9 + "THE GULL\n\nSo it is.\n\n" * 4)
-    assert [speaker for speaker, _ in events[:2]] == ["", "THE GULL"]
-
-
-def test_a_crowd_whose_words_begin_with_dashes_does_not_end_the_play(read: Read) -> None:
-    events = read(CAST + "ACT I\n\n" + ALONE * 9 + "ALL\n\n" + CROWD * 50 + ALONE)
-    assert sum(text.count("--Is that a boat") for _, text in events) == 50
-
-
 def test_names_with_a_title_in_small_letters_do_not_hide_the_play(read: Read) -> None:
     talk = "Sir GULL.\n\nIs it early?\n\nMrs. BEN.\n\nIt is.\n\nANNA.\n\nAnd cold, too.\n\n"
     assert read("ACT I.\n\n" + talk * 12 + "Sir GULL.\n\nEntirely.\n\n")[:2] == [
@@ -264,16 +251,6 @@ def test_costumes_are_no_part_of_the_play(read: Read) -> None:
     costumes = "COSTUMES.\n\n_Anna._ A grey dress. Boots.\n\n_Ben._ A blue coat, torn.\n\n"
     talk = TALK.replace("ANNA.", "_Anna._").replace("BEN.", "_Ben._")
     assert read("THE PIER\n\n" + costumes + "ACT I\n" + talk * 6)[0] == ("", "ACT I")
-
-
-def test_a_play_may_begin_with_nothing_but_a_place(read: Read) -> None:
-    place = "\n\n\n\nA PIER IN THE NORTH\n\n(MAY 4th)\n\nANNA and BEN\n\n"
-    assert read(CAST + place + TALK * 4)[:4] == [
-        ("", "A PIER IN THE NORTH"),
-        ("", "MAY 4th"),
-        ("", "ANNA and BEN"),
-        ("ANNA", "The tide is early today."),
-    ]
 
 
 def test_the_title_printed_again_is_no_place(read: Read) -> None:

@@ -28,12 +28,6 @@ def test_prose_without_directions_continues_no_speech(read: Read) -> None:
     assert read(BEGINNING + prose)[-1][1] == "I have spoken to it, twice."
 
 
-def test_costumes_end_where_the_curtain_rises(read: Read) -> None:
-    costumes = "COSTUMES\n\nANNA. A grey dress.\n\nBEN. A blue coat.\n\nTHE GULL. White, with a hat.\n\n"
-    events = read("THE PIER\n\n" + costumes + "[Curtain rising discloses a pier.]\n\n" + TALK * 4)
-    assert events[:2] == [("", "Curtain rising discloses a pier."), ("ANNA", "The tide is early today.")]
-
-
 def test_a_monologue_after_a_line_that_recurs_between_scenes_belongs_to_the_play(read: Read) -> None:
     line = "=" * 40 + "\n\n"
     scene = "THE PIER\n\n" + TALK.replace(".", ":", 1).replace("BEN.", "BEN:").replace("ANNA.", "ANNA:") + "\n"
@@ -55,29 +49,6 @@ def test_a_play_may_end_in_another_language(word: str, read: Read) -> None:
 
 def test_a_speech_may_be_fine(read: Read) -> None:
     assert read(BEGINNING + "Fine.\n" + TALK)[-1] == ("BEN", "I have spoken to it, twice.")
-
-
-def test_credits_below_the_title_are_cut(read: Read) -> None:
-    makers = "Jane Gull [ Anna ]\n\nJohn Heron [ The Clerk ]\n\nWriter: A. Tern\n\nDirected by: B. Tern\n\n"
-    talk = "ANNA: Is it early?\n\nCLERK: It is, and cold.\n\n"
-    assert read("Episode 3\n\n" + makers + "A PIER\n\n" + talk * 6)[:2] == [("", "A PIER"), ("ANNA", "Is it early?")]
-
-
-def test_a_place_in_italics_below_a_heading_precedes_its_description(read: Read) -> None:
-    talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
-    place = "SCENE I.\n\n_Anna's Pier._\n\n(Night. A lamp.)\n\n"
-    assert read("ACT I.\n\n" + place + talk * 6)[:5] == [
-        ("", "ACT I."),
-        ("", "SCENE I."),
-        ("", "Anna's Pier."),
-        ("", "Night. A lamp."),
-        ("Anna", "Is it early?"),
-    ]
-
-
-def test_a_scene_in_which_nobody_speaks_belongs_to_the_play(read: Read) -> None:
-    events = read("CONTENTS\n\nSCENE I\n\nSCENE II\n\nSCENE I\n\n_A pier._\n\nEND OF SCENE I\n\nSCENE II\n" + TALK * 4)
-    assert [text for _, text in events[:4]] == ["SCENE I", "A pier.", "END OF SCENE I", "SCENE II"]
 
 
 def test_a_cast_list_below_the_heading_of_the_scene_is_cut(read: Read) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import ALONE, BEGINNING, LONG, TALK, Read
+from samples import ALONE, BEGINNING, TALK, Read
 
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
@@ -148,13 +148,6 @@ def test_verse_at_the_margin_is_spoken(read: Read) -> None:
     assert next(speaker for speaker, text in events if "ropes" in text) == "ANNA"
 
 
-def test_verse_in_brackets_that_speaks_to_someone_is_no_direction(read: Read) -> None:
-    said = "[And you have seen it come\nBefore I called you from the boat.]"
-    verse = f"ANNA.\nThe tide is in.\n\n   [She points.\n\n{said}\n\n"
-    events = read("ACT I\n\n" + (verse + "BEN.\nSo it is.\n\n") * 6)
-    assert events[3] == ("ANNA", said.replace("\n", " "))
-
-
 def test_whoever_cries_for_silence_speaks(read: Read) -> None:
     talk = ALONE + "[_A bell rings._]\n\nSilence! Somebody is coming!\n\n"
     assert read("ACT I\n\n" + talk * 4)[4] == ("BEN", "Silence! Somebody is coming!")
@@ -189,29 +182,9 @@ def test_the_curtain_is_no_word_of_the_last_speech(last: str, read: Read) -> Non
     assert read("ACT I\n" + TALK * 6 + f"\nANNA. {last}\n\n          Final Curtain.\n")[-1] == ("", "Final Curtain.")
 
 
-def test_a_line_that_speaks_does_not_hang_under_a_direction(read: Read) -> None:
-    speech = "ANNA.\nThe water is as grey as any stone\n   [She looks at it.\n       Ben! will you come?\n\n"
-    assert read("ACT I\n\n" + speech + TALK * 3)[1:4] == [
-        ("ANNA", "The water is as grey as any stone"),
-        ("", "She looks at it."),
-        ("ANNA", "Ben! will you come?"),
-    ]
-
-
 def test_scenes_are_counted_beyond_seven(read: Read) -> None:
     scene = "\nSCENE TWELFTH.\nThe same, and a gull.\n"
     assert ("", "SCENE TWELFTH. The same, and a gull.") in read("SCENE FIRST.\n" + TALK * 4 + scene + TALK)
-
-
-def test_an_indented_direction_may_be_directly_below_the_words(read: Read) -> None:
-    narration = "     BEN goes down to the boat. He comes back with an oar.\n\n"
-    talk = "ANNA.  Is it early?  It often is when nobody waits for it, on the pier or on\nthe boats.\n\n" + narration
-    talk += "BEN.  It is.\n\n     Enter a gull.\n\nANNA.  So it is.\n\n     Exit the gull.\n\n"
-    below = "BEN.  The red oar, please.\n     ANNA fetches the oar.  BEN puts it into the boat.\n\n"
-    assert read("ACT I\n\n" + talk * 24 + below + talk)[-8:-6] == [
-        ("BEN", "The red oar, please."),
-        ("", "ANNA fetches the oar. BEN puts it into the boat."),
-    ]
 
 
 def test_a_direction_between_lines_of_verse_of_any_length_is_separate(read: Read) -> None:
@@ -242,18 +215,6 @@ def test_a_signature_in_a_letter_that_is_read_is_spoken(read: Read) -> None:
     assert said in read("ACT I\n" + TALK * 6 + "\n" + letter + TALK)
 
 
-def test_words_set_in_far_below_a_direction_that_is_never_closed_are_spoken(read: Read) -> None:
-    verse = (
-        "ANNA.\nIs it the tide that comes?\n   [After she has looked at the pier\n           Speak! In your hearts\n"
-    )
-    verse += "You know it well.\n\nBEN.\nI know it not, nor do I care.\n\n"
-    assert read("ACT I\n\n" + verse * 4)[1:4] == [
-        ("ANNA", "Is it the tide that comes?"),
-        ("", "After she has looked at the pier"),
-        ("ANNA", "Speak! In your hearts You know it well."),
-    ]
-
-
 @pytest.mark.parametrize(
     ("line", "apart"),
     [("[_Rows away._", True), ("[_Rows away._]", True), ("[And so it shall be still]", False)],
@@ -266,24 +227,6 @@ def test_a_line_of_verse_is_never_a_full_one(line: str, apart: bool, read: Read)
     assert (("", line.strip("[]").replace("_", "")) in events) is apart
 
 
-def test_a_sentence_of_verse_continues_through_parentheses(read: Read) -> None:
-    verse = "ANNA.\n\nHe comes again, my brother and the boat\n(Like all the gulls that ever were afloat)\n"
-    verse += "And brings the tide to everyone but me.\n\nBEN.\n\n" + "So it is, " * 9 + "as it was.\n\n"
-    said = "He comes again, my brother and the boat (Like all the gulls that ever were afloat)"
-    assert read("ACT I\n\n" + verse * 4)[1] == ("ANNA", said + " And brings the tide to everyone but me.")
-
-
-def test_verse_in_italics_that_speaks_to_someone_is_no_direction(read: Read) -> None:
-    verse = "    _The tide goes out, and so do I,\n    And you must tell the others why._\n\n"
-    narration = "    _The tide goes out, and so does Ben,\n    And comes again, and goes again._\n\n"
-    events = read("ACT I\n" + TALK * 6 + "\n" + verse + TALK + "\n" + narration + TALK)
-    assert (
-        "BEN",
-        "I have spoken to it, twice. The tide goes out, and so do I, And you must tell the others why.",
-    ) in events
-    assert ("", "The tide goes out, and so does Ben, And comes again, and goes again.") in events
-
-
 @pytest.mark.parametrize("narration", ["A CLERK _goes_.", "ANNA, MRS. GULL _and_ BEN _rise_. THE CLERK _goes_."])
 def test_names_in_capitals_are_outside_the_italics_of_a_direction(narration: str, read: Read) -> None:
     talk = "_Anna._ Is it early?\n\nIs it late?\n\n_Ben._ It is, and cold.\n\n"
@@ -292,21 +235,6 @@ def test_names_in_capitals_are_outside_the_italics_of_a_direction(narration: str
 
 def test_names_joined_in_italics_speak(read: Read) -> None:
     assert read("ACT I\n\n" + ALONE * 5 + "ANNA _and_ BEN.\n\nYes, yes.\n\n")[-1] == ("ANNA and BEN", "Yes, yes.")
-
-
-def test_a_line_of_verse_in_parentheses_that_exclaims_is_spoken(read: Read) -> None:
-    verse = "ANNA.\nThe tide comes in, the boats go out,\n(O boats that are so old and stout!)\nAnd so do I.\n\n"
-    direction = "BEN.\nThen take the oar.\n(He gives it.)\nAnd row.\n\n"
-    assert read("ACT I\n\n" + (verse + direction) * 6 + f"ANNA.\n{LONG}" * 6)[1:4] == [
-        ("ANNA", "The tide comes in, the boats go out, (O boats that are so old and stout!) And so do I."),
-        ("BEN", "Then take the oar."),
-        ("", "He gives it."),
-    ]
-
-
-def test_a_question_in_italics_directly_below_a_name_is_spoken(read: Read) -> None:
-    narration = "ANNA\n\n_We?_\n\n_She rows away._\n\nBEN\n\n_She rows away._\n\n"
-    assert read("ACT I\n\n" + ALONE * 5 + narration)[11:13] == [("ANNA", "We?"), ("", "She rows away.")]
 
 
 def test_a_direction_without_its_bracket_continues_with_its_italics(read: Read) -> None:

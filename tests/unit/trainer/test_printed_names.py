@@ -259,30 +259,9 @@ def test_music_before_a_colon_does_not_speak(read: Read) -> None:
     assert read("ACT I\n\n" + talk * 6)[3] == ("", "MUSIC: “The Tide.”")
 
 
-def test_a_direction_may_name_the_singer(read: Read) -> None:
-    song = "     Ben comes from the boat and BEN sings:\n\n        The sea, the sea,\n        It sings to me.\n\n"
-    talk = "ANNA. Is it early?\n\nBEN. It is.\n\n     Ben goes.\n\nANNA. So it is.\n\n     Ben comes back.\n\n"
-    assert ("BEN", "The sea, the sea, It sings to me.") in read("ACT I\n\n" + talk * 6 + song + talk)
-
-
-def test_a_name_may_be_shortened_to_a_common_word(read: Read) -> None:
-    talk = "_At._ Yes, it is early.\n\n_Ben._ It is, and cold.\n\n"
-    assert read("ACT I\n\n" + talk * 6)[1] == ("At", "Yes, it is early.")
-
-
 def test_a_name_alone_may_end_with_a_dash(read: Read) -> None:
     talk = "ANNA.--\n\n  Is it early?\n\nBEN. It is.\n\nANNA. And cold.\n\n"
     assert read("ACT I\n\n" + talk * 6)[1] == ("ANNA", "Is it early?")
-
-
-def test_whoever_sings_a_numbered_song_is_not_its_title(read: Read) -> None:
-    talk = "ANNA.\n\nIs it early?\n\nBEN.\n\nIt is.\n\n"
-    song = "SANG II.--The gull of the pier.\n\nBEN sings.\n\n    _The sea, the sea,\n    It sings to me._\n\n"
-    assert read("ACT I\n\n" + talk * 6 + song + talk)[13:16] == [
-        ("", "SANG II.--The gull of the pier."),
-        ("", "BEN sings."),
-        ("BEN", "The sea, the sea, It sings to me."),
-    ]
 
 
 @pytest.mark.parametrize("name", ["_Ben_", "_Ben_ (softly)"])
@@ -323,15 +302,6 @@ def test_a_title_in_quotation_marks_may_be_the_last_word(read: Read) -> None:
         ("BEN", '"THE EARLY TIDE."'),
         ("", "music outside"),
         ("", "CURTAIN."),
-    ]
-
-
-def test_one_of_a_crowd_may_be_named_after_a_comma(read: Read) -> None:
-    talk = "ANNA. Is it early?\n\nCHORUS. It is, Ben, and cold.\n\n"
-    crowd = "Chorus, BEN (softly). Who is it?\n\nFirst Voice, CARL.\nThe gull.\n\nWell, ANNA. It is so.\n\n"
-    assert read("ACT I\n\n" + talk * 6 + crowd + talk)[13:15] == [
-        ("Chorus, BEN", "(softly) Who is it?"),
-        ("First Voice, CARL", "The gull. Well, ANNA. It is so."),
     ]
 
 

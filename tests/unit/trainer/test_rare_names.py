@@ -53,32 +53,10 @@ def test_a_name_within_a_line_may_have_its_direction_in_italics(read: Read) -> N
     ]
 
 
-@pytest.mark.parametrize("kind", ["GRAND", "FULL", "GENERAL"])
-def test_a_whole_chorus_sings_its_song(kind: str, read: Read) -> None:
-    talk = "_Anna._ Is it early?\n\n_Ben._ It is, and cold.\n\n"
-    song = f"{kind} CHORUS.\n\n  Rear, rear our banner high,\n  Until the tide is dry.\n\n"
-    assert read("ACT I\n\n" + talk * 6 + song)[-1] == (
-        f"{kind} CHORUS",
-        "Rear, rear our banner high, Until the tide is dry.",
-    )
-
-
 def test_a_name_in_lower_case_may_be_among_capitals(read: Read) -> None:
     talk = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
     events = read("ACT I\n\n" + talk * 4 + "Anna: So it is.\n\nLook: is it late?\n\n" + talk)
     assert events[9] == ("ANNA", "So it is. Look: is it late?")
-
-
-def test_a_line_above_indented_words_is_a_name(read: Read) -> None:
-    talk = " Anna.\n    Is it early? Is anyone there?\n\n Ben. [_aside_]\n    It is, and cold.\n\n"
-    rare = (
-        " A third.\n    And late.\n\n Old Gull. [_to the\n  third_]\n    Never the boat!\n\n Certainly. The boat.\n\n"
-    )
-    events = read("ACT I\n\n" + talk * 12 + rare)
-    assert events[-2:] == [
-        ("A third", "And late."),
-        ("Old Gull", "[to the third] Never the boat! Certainly. The boat."),
-    ]
 
 
 def test_a_parenthetical_may_be_within_the_italics_of_the_name(read: Read) -> None:
@@ -89,12 +67,6 @@ def test_a_parenthetical_may_be_within_the_italics_of_the_name(read: Read) -> No
         ("Mr. Ben", "(in the boat) It is, and cold."),
         ("The two together", "(singing) So it is."),
     ]
-
-
-def test_a_name_that_ends_a_direction_without_its_bracket_does_not_speak(read: Read) -> None:
-    last = "ANNA\n\n[_Who rows, looks up. To_\nBEN.\n\nNo answer.\n\n"
-    talk = "ANNA\n\nIs it early?\n\nBEN.\n\nIt is, and cold, too.\n\n"
-    assert read("ACT I\n\n" + talk * 5 + last)[-2:] == [("", "Who rows, looks up. To BEN."), ("ANNA", "No answer.")]
 
 
 def test_a_word_of_numeral_letters_is_spoken(read: Read) -> None:

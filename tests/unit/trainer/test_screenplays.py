@@ -96,12 +96,6 @@ def test_an_extension_may_be_misread(read: Read) -> None:
     assert read(SLUG + TALK * 3 + BEN.replace("BEN", "BEN (V.0.)"))[-1] == ("BEN", "It is early, and cold.")
 
 
-def test_a_name_forced_to_be_action_sings_the_lyrics_below(read: Read) -> None:
-    text = "INT. A PIER - DAY\n\n" + "ANNA\nIs it early?\n\nVIC\nIt is.\n\n" * 3
-    text += "!    ANNA (CONT'D)\n~The lamp is lit\n~And nobody knows\n\n~Who lit the lamp\n\nThey dance.\n\n"
-    assert read(text)[-2:] == [("ANNA", "The lamp is lit And nobody knows Who lit the lamp"), ("", "They dance.")]
-
-
 JOINED = """\
      EXT. A PIER - DAY
      Anna comes out of the boat house with a lamp.

@@ -9,12 +9,8 @@ from collections.abc import Iterator, Sequence
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
 from scriptmodel_trainer.corpus.layouts.directions import (
-    addresses_nobody,
     closes_at,
     ends_open,
-    is_bracketed,
-    is_verse,
-    narrates,
     own_lines,
     said,
     without_brackets,
@@ -26,7 +22,6 @@ from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
 _LONGEST_DIRECTION = 12_000  # characters; a bracket that is never closed must not swallow the play
 _DASH_AFTER = re.compile(r"^(\s*[\[(][^\[\]()]*[\])])[.,]?\s*--\s*")  # `NAME -- [aside.] -- words`
 _ITALIC_AFTER = re.compile(r"^\s*_([^_]{1,300}?)\.?_\.?\s*--\s*")  # `NAME -- _aside._ -- words`
-_SET_IN = " " * 3
 
 
 class Body:
@@ -99,12 +94,8 @@ class Body:
             words = words.lstrip(" .,-")
         elif cue.kind is Kind.DASH:
             words = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", words, count=1), count=1)
-        words, below = _set_in_below(words) if self.cast.directions_below and text[0] != " " else (words, "")
         if words.strip():
             yield from self.lines(words, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)
-        if below:
-            self.explain(Decision(line + words.count("\n") + 1, "exposition", "set-in-below-words"))
-            yield from self.exposition(below, line + words.count("\n") + 1)
 
     def lines(self, text: str, line: int, lead: int = 0) -> Iterator[Event]:
         """Add words to the speech, and give the directions between them that have lines of their own.
@@ -112,7 +103,7 @@ class Body:
         `lead` characters, those of the cue, are before the words on their first line.
         """
         done = 0
-        if "\n" in text and not speaks_in_brackets(text):
+        if "\n" in text:
             for start, end in own_lines(text, self.cast.width, self.cast.round_brackets, lead, self.cast.lined):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
@@ -162,19 +153,3 @@ def _joined(parts: Sequence[str]) -> str:
     verse = any("\n" in part for part in parts)
     ends = ("\n" if verse and not part.endswith(("]", ")")) else " " for part in parts)
     return "".join(itertools.chain.from_iterable(zip(parts, ends, strict=True)))
-
-
-def speaks_in_brackets(text: str) -> bool:
-    """Return whether this is verse in brackets that speaks to someone: the stage leaves it out, the book does not."""
-    bare = text.lstrip(" _")
-    return bare.startswith(("[", "(")) and is_bracketed(text) and is_verse(bare[1:]) and not addresses_nobody(text)
-
-
-def _set_in_below(text: str) -> tuple[str, str]:
-    """Return words, and the direction below them without a blank line, where directions are set in."""
-    lines = text.split("\n")
-    first = len(lines)
-    while first > 1 and lines[first - 1].startswith(_SET_IN):
-        first -= 1
-    below = "\n".join(lines[first:])
-    return ("\n".join(lines[:first]), below) if below and narrates(below) else (text, "")

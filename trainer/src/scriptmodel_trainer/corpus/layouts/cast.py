@@ -12,10 +12,8 @@ from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, surve
 
 STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
 GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
-_CROWDS = frozenset(("CHORUS", "SEMICHORUS", "VOICE", "VOICES"))
 _OFTEN = 4
 _MANY = 20  # paragraphs
-_NEAR = 12  # paragraphs
 _MOSTLY = 0.8
 _MOST_QUOTED = 40  # speeches in a preface
 _QUOTED = 0.25  # of its paragraphs
@@ -31,7 +29,6 @@ class Cast:
     main: frozenset[Form]  # accepted with any name at the start of a paragraph
     dense: bool  # names stand at the beginning of lines inside paragraphs, too
     lined: bool  # almost every line begins with a name and a colon
-    members: frozenset[str]  # those among the speakers who are one of a crowd: `Chorus, CARL`
     spaced: bool  # lines begin with a name and nothing between it and the words
     lower: frozenset[str]  # words that the file also writes small
     width: int  # characters of a full line
@@ -45,18 +42,13 @@ class Cast:
     attached: bool  # names alone on their lines stand right above the words
     words_below: bool  # names in capitals stand alone, always or mostly right above the words
     italic: bool  # names are in italics
-    directions_below: bool  # such directions may stand right below the words, which are never set in
     prefaces: frozenset[str]  # headings of those that quote a play before it begins
-    settings: frozenset[str]  # places in italics below the headings of scenes, that look like names
-    rules: frozenset[str]  # characters of solid lines between scenes
-    hung: bool  # names in small letters stand above words that are all set in
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:
     """Learn a file's conventions from a sample of its lines; `style` is that of its layout."""
     found = survey(tuple(sample))
     names = _repeated(found, style)
-    members = _of_crowds(found.members, names)
     totals: Counter[Form] = Counter()
     for counted in (found.first, found.inside):
         for form, counts in counted.items():
@@ -67,10 +59,8 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
     dense = _inside(found, main, names) > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
     plain = _directions_are_plain(found, forms, names)
-    indented = found.indented >= 5 and found.flush <= 0.05 * found.indented
     return Cast(
         names=names,
-        members=members,
         alone=frozenset(
             name
             for name, count in found.first.get((True, Kind.ALONE), Counter()).items()
@@ -91,13 +81,7 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         attached=found.attached,
         words_below=(True, Kind.ALONE) in main and (found.attached or not found.detached),
         italic=found.italic.total() > 0.5 * totals.total(),
-        directions_below=indented and plain and found.straight > max(_MANY, 10 * found.hung),
         prefaces=_quoting(found, names),
-        settings=frozenset(
-            found.settings.difference(found.softly, *found.first.values(), *found.inside.values(), names)
-        ),
-        rules=_rules_between(found, names),
-        hung=found.below > max(_MANY, _MOSTLY * found.begun),
     )
 
 
@@ -119,30 +103,6 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
         or first[name] + inside[name] >= (2 if name in capital and not is_doubtful(name) else 5)
         or found.italic[name] >= times_required(name)
     )
-
-
-def _of_crowds(members: Set[str], names: Set[str]) -> frozenset[str]:
-    """Return the members of a chorus or a numbered group: `First Voice, ANNA`, or `Guard, ANNA` if a second one speaks.
-
-    `Anna, MISS GULL` is who played her.
-    """
-    counted = {name.split()[-1].upper() for name in names if name.split()[0].title() in GROUP_WORDS}
-    crowds = counted | _CROWDS
-    return frozenset(
-        member
-        for member in members
-        for crowd in (member.partition(",")[0].split(),)
-        if crowd[-1].upper() in crowds or (len(crowd) > 1 and crowd[0] in GROUP_WORDS)
-    )
-
-
-def _rules_between(found: Survey, names: Set[str]) -> frozenset[str]:
-    """Return the characters of the solid lines that are between speeches more than once."""
-    between: Counter[str] = Counter()
-    for drawn, place in ((drawn, place) for drawn, place in found.rules if drawn):
-        near = found.cues[max(0, place - _NEAR) : place], found.cues[place : place + _NEAR]
-        between[drawn] += all(any(cue.name in names for cues in side for cue in cues) for side in near)
-    return frozenset(drawn for drawn, count in between.items() if count > 1)
 
 
 def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:

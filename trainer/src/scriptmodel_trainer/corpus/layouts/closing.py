@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import is_for_sale, mentions_print, stroke
+from scriptmodel_trainer.corpus.layouts.marks import mentions_print
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 AHEAD = 40  # paragraphs that decide whether a play has ended or starts
-_SOLD = 3  # paragraphs from the heading of a catalogue to its first price
 _TITLE = 100  # characters
 _TAIL = 8  # paragraphs that may follow the last cue before the words that end the play
 _NEAR = 12  # paragraphs before the next play's cast list
@@ -22,7 +21,6 @@ _PLAYED = 2  # directions in brackets among the paragraphs ahead
 _LAST = 6  # paragraphs after the last cue that a final direction may follow
 _CURTAIN = re.compile(r"CURTAIN|TABLEAU|DROP|DANCE")
 _CAPITAL_WORDS = re.compile(r"\s*[A-Z]\S*(?:\s+(?:[A-Z]\S*|of|the|and|in|an?|to|for|or))*(?<![.!?,;:_])\s*")
-_COLOPHON = re.compile(r"PRINTED (?:BY|IN|AT)\b|(?:Printed|_Printed) (?:_?by|in|at)\b")
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,6 @@ class Edge:
         """Return whether the curtain fell right before."""
         return self.before is not None and self.before.is_curtain
 
-    def knows_any(self) -> bool:
-        """Return whether anyone known speaks among those that follow."""
-        return any(map(self.recognizer.knows, self.ahead))
-
 
 def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer, before: Evidence | None) -> str:
     """Return the name of the rule by which the play is over before this paragraph, "" if it is not.
@@ -58,31 +52,14 @@ def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer,
     return first_verdict(ENDINGS, Edge(paragraph, ahead, recognizer, before))
 
 
-def _back_matter_begins(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
-    """Return whether this is the heading of notes or of a catalogue."""
-    text = paragraph.text
-    if text.isupper() and len(text) < _TITLE and any(map(_for_sale, itertools.islice(ahead, _SOLD))):
-        return not _moves(paragraph)
-    return paragraph.is_back_matter and not paragraph.is_furniture
-
-
-def _strange(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return whether nobody known speaks here or ahead, though this looks like a name."""
-    return not paragraph.is_heading and not any(map(recognizer.knows, [paragraph, *ahead]))
-
-
-def _for_sale(paragraph: Evidence) -> bool:
-    return is_for_sale(paragraph.text)
-
-
-def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
+def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
     """Return whether the play is over where no cue follows: prose follows, or this is a rule."""
     if paragraph.is_rule:
         over = any(not other.is_furniture for other in ahead)
     else:
-        prose = sum(1 for other in ahead if not (other.is_short_lined or other.is_bracketed or _by_someone(other)))
+        prose = sum(1 for other in ahead if not (other.is_short_lined or other.is_bracketed))
         over = len(ahead) >= AHEAD - 1 and prose > len(ahead) // 2 and not is_played(ahead)
-    return over and not _continues(paragraph, ahead, recognizer)
+    return over and not _continues(paragraph, ahead)
 
 
 def is_played(following: Iterable[Evidence]) -> bool:
@@ -101,7 +78,7 @@ def is_epilogue(paragraph: Evidence) -> bool:
     return paragraph.is_heading and "EPILOGUE" in paragraph.text.upper()
 
 
-def _continues(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recognizer) -> bool:
+def _continues(paragraph: Evidence, ahead: Iterable[Evidence]) -> bool:
     """Return whether this still belongs to the play although no name follows.
 
     It does if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
@@ -116,16 +93,14 @@ def _continues(paragraph: Evidence, ahead: Iterable[Evidence], recognizer: Recog
         if index <= _LAST and (_moves(other) or is_epilogue(other)):
             return True
         verse = verse and (other.is_short_lined or other.is_furniture)
-        ruled = ruled or (other.is_rule and stroke(text) not in recognizer.cast.rules)
+        ruled = ruled or other.is_rule
     return False
 
 
 def _moves(paragraph: Evidence) -> bool:
     if paragraph.is_furniture:
         return False
-    short = len(paragraph.text) < 400
-    moves = paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
-    return moves or (short and paragraph.reads_like_direction)
+    return paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
 
 
 def _may_be_title(paragraph: Evidence) -> bool:
@@ -145,28 +120,23 @@ def _title_page(ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
     return False
 
 
-def _by_someone(paragraph: Evidence) -> bool:
-    """Return whether the words follow a dash: someone in a crowd says them."""
-    return paragraph.text.lstrip().startswith(("--", "—"))
-
-
 def _is_back_matter(edge: Edge) -> bool | None:
-    begins = _back_matter_begins(edge.paragraph, edge.ahead)
+    """The heading of notes or of a list of books ends the play."""
+    begins = edge.paragraph.is_back_matter and not edge.paragraph.is_furniture
     return True if begins and not edge.recognizer.knows(edge.paragraph) else None
 
 
 def _is_stranger(edge: Edge) -> bool | None:
-    """A name ends a play only on the next title page, or after the curtain if nobody known speaks."""
+    """A name ends a play only after the curtain, on the next title page or if nobody known speaks."""
     if not edge.recognizer.begins_with_cue(edge.paragraph):
         return None
-    titled = edge.fallen and _title_page(edge.ahead, edge.recognizer)
-    return titled or (edge.fallen and _strange(edge.paragraph, edge.ahead, edge.recognizer))
+    strange = not edge.paragraph.is_heading and not any(map(edge.recognizer.knows, [edge.paragraph, *edge.ahead]))
+    return edge.fallen and (strange or _title_page(edge.ahead, edge.recognizer))
 
 
 def _is_page_edge(edge: Edge) -> bool | None:
     """Pages, illustrations and the rules of the play end none; the heading of notes does, where nobody speaks."""
-    rule = edge.paragraph.is_rule and stroke(edge.text) not in edge.recognizer.cast.rules
-    if rule or not edge.paragraph.is_furniture:
+    if edge.paragraph.is_rule or not edge.paragraph.is_furniture:
         return None
     return edge.paragraph.is_front_heading and not any(map(edge.recognizer.begins_with_cue, edge.ahead))
 
@@ -182,15 +152,13 @@ def _is_printed_title(edge: Edge) -> bool | None:
 def _is_title_page(edge: Edge) -> bool | None:
     if not (_may_be_title(edge.paragraph) and _title_page(edge.ahead, edge.recognizer)):
         return None
-    seen = edge.paragraph
-    return not _CURTAIN.search(edge.text) or seen.is_closing or seen.is_front_heading
+    return not _CURTAIN.search(edge.text)
 
 
 def _is_played_on(edge: Edge) -> bool | None:
-    """Where others speak or an epilogue follows, only the printer's words end the play, if nobody known speaks."""
+    """Where others speak or an epilogue follows, the play is not over."""
     speaks = edge.recognizer.knows if edge.fallen else edge.recognizer.begins_with_cue
-    spoken = any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph)
-    return (_COLOPHON.search(edge.text) is not None and not edge.knows_any()) if spoken else None
+    return False if any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph) else None
 
 
 ENDINGS: tuple[Test[Edge], ...] = (
@@ -201,6 +169,6 @@ ENDINGS: tuple[Test[Edge], ...] = (
     Test("printed-title", _is_printed_title),
     Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
     Test("played-on", _is_played_on),
-    Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead, edge.recognizer)),
+    Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead)),
 )
 """Return whether a play is over: the first test that says yes or no decides."""

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import (
     CAPS_NAME,
-    CROWD_NAME,
     LOWER,
     TITLE_NAME,
     could_be_name,
     is_common,
     is_effect,
     is_letter,
-    is_shortened,
 )
 
 
@@ -33,7 +31,6 @@ class Kind(enum.Enum):
     ABOVE = "above"  # the line's end without a full stop, right above the words
     LOST = "lost"  # a full stop or a colon, in the middle of a line
     PHRASE = "phrase"  # a direction without brackets, then a colon
-    HUNG = "hung"  # a full stop, all words set in below
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +96,6 @@ _PHRASED_ABOVE = re.compile(
     rf"[ \t]*(?P<name>{CAPS_NAME}), (?P<phrase>[{LOWER}][^\n.:!?“”\"()\[\]]{{2,160}})[.:][ \t]*\n(?=\s*\S)"
 )
 _MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
-# `Chorus, CARL. Words`: one of a crowd.
-_MEMBER = re.compile(
-    rf"^[ \t]*[_*]{{0,2}}(?P<name>{CROWD_NAME}, {CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE
-)
-# A name, or whatever stands for one, above words that are all set in.
-_HUNG = re.compile(
-    r"(?P<indent> *)(?P<name>[^\W\d_a-z][^\n.,!?:;_\[(]{1,40})\.(?P<direction>\s*[\[(][^\[\]()]*[\])])?"
-    r"(?=(?:\n(?P=indent) +\S.*)+\Z)"
-)
-_OTHERS = re.compile(r",[^,]*,| and ", re.IGNORECASE)
 SCENE = 8  # lines; a scene may be a single paragraph
 _TURNS = 4  # names that recur in such a scene
 _SPARSE = 10  # lines for each of them, at most
@@ -148,22 +135,6 @@ def phrased_cue_above(text: str) -> Cue | None:
     return Cue(match["name"], Kind.PHRASE, True, f"({phrase})", 0, match.end())
 
 
-def member_cues(text: str) -> Iterator[Cue]:
-    """`Chorus, CARL. Words`: accepted for known crowds only; more names are those on the stage."""
-    for match in _MEMBER.finditer(text):
-        cue = _cue(match, caps=False)
-        if cue is not None and _stopped(match, cue.kind) and not _OTHERS.search(cue.name):
-            yield cue
-
-
-def hung_cue(text: str) -> Cue | None:
-    """`A Third.` above words that are all set in: accepted only where names are usually set so."""
-    match = _HUNG.match(text)
-    if match is None or match["name"].isupper() or not could_be_name(match["name"]):
-        return None
-    return Cue(match["name"], Kind.HUNG, False, (match["direction"] or "").strip(), 0, match.end())
-
-
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
     """Yield whatever is in the place of a name at the beginning of each line of a paragraph; of those `kinds` only."""
     italics = _italic_cues(text, caps, kinds)
@@ -187,8 +158,7 @@ def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
 
 def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"] or match["called"]
-    short = is_letter(name) or (match["name"] is not None and is_shortened(name))
-    if name.isupper() is not caps or not (short or could_be_name(name)):
+    if name.isupper() is not caps or not (is_letter(name) or could_be_name(name)):
         return None
     kind, manner = Kind.PERIOD if match["name"] else Kind.COLON, (match["manner"] or "").strip()
     return Cue(name, kind, caps, manner, match.start(), match.end(), italic=True)

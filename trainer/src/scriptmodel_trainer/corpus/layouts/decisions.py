@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.body import Body, speaks_in_brackets
+from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
-from scriptmodel_trainer.corpus.layouts.directions import addresses_nobody, closes_at, ends_open, is_verse
+from scriptmodel_trainer.corpus.layouts.directions import closes_at, ends_open
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
@@ -32,17 +32,6 @@ _VOICES = re.compile(
 def read(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
     """Yield the events that are complete once this paragraph is read; `ahead` are those that follow it."""
     return _read(PARAGRAPHS, Place(body, paragraph, ahead))
-
-
-def read_before_speech(body: Body, paragraph: Evidence, ahead: Sequence[Evidence]) -> Iterator[Event]:
-    """Yield the events of a paragraph before the first speech: a name alone is a title if no words follow it."""
-    place = Place(body, paragraph, ahead)
-    first = next(iter(place.cues), None)
-    alone = first is not None and not place.text[first.end :].strip() and not first.direction
-    if alone and not paragraph.is_heading and not any(map(_may_be_said, place.next(1))):
-        body.explain(Decision(paragraph.line, "exposition", "title"))
-        return place.exposition()
-    return _read(PARAGRAPHS, place)
 
 
 def _read(rules: Sequence[Rule[Place]], place: Place) -> Iterator[Event]:
@@ -82,19 +71,12 @@ def _bracket_closes_below(place: Place) -> bool:
 
 
 def _is_bracketed(place: Place) -> bool:
-    return place.paragraph.is_bracketed and not _said_in_italics(place) and not speaks_in_brackets(place.text)
+    return place.paragraph.is_bracketed and not _said_in_italics(place)
 
 
 def _said_in_italics(place: Place) -> bool:
-    """Return whether a name begins the italics, or they are a song, or verse that speaks to someone."""
-    if place.text.lstrip()[0] != "_":
-        return False
-    body, text = place.body, place.text.replace("_", "")
-    said = body.speaker != "" and (
-        (body.silent and not addresses_nobody(text))
-        or (is_verse(text) and (body.singing or not addresses_nobody(text)))
-    )
-    return said or body.recognizer.knows(place.paragraph)
+    """Return whether a name begins the italics."""
+    return place.text.lstrip()[0] == "_" and place.body.recognizer.knows(place.paragraph)
 
 
 # Songs
@@ -130,11 +112,6 @@ def _speeches(place: Place, cues: list[Cue]) -> Iterator[Event]:
         if cue.start:
             place.body.explain(Decision(place.paragraph.line_at(cue.start), "speech", "name"))
         yield from place.body.begin(cue, place.paragraph, following.start if following else len(place.text))
-
-
-def _may_be_said(paragraph: Evidence) -> bool:
-    """Return whether these could be someone's first words: no description of the scene, no direction."""
-    return not paragraph.is_bracketed and not ("\n" in paragraph.text and paragraph.narrates)
 
 
 PARAGRAPHS: tuple[Rule[Place], ...] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 
@@ -47,7 +46,6 @@ _LONGEST_VERSE = 70  # characters
 _BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 _NESTED = 20  # brackets around a direction
 _LONG = 2000  # characters of a direction
-_HANGING = 5  # characters that the second line of a direction is set in more than its first, at most
 _SLACK = 8  # characters that would have fitted on the line before: its end was meant
 _SENTENCE = re.compile(r"[.?!—-][\s_]*\n[\s_]*[\[(]_*[A-Z]")  # ends, and a direction begins one
 
@@ -202,9 +200,6 @@ def own_lines(
     last = 0
     for begin, end, meant in sorted(spans):
         first = begin == 0 and not lead  # of what continues in a new paragraph
-        exclaims = text[begin:end].rstrip(" _)").endswith(("!", "?"))
-        if verse and begin and text[begin] == "(" and (exclaims or text[begin - 2].isalnum()):
-            continue  # someone says so, or a sentence continues
         # no line of verse is a full one
         apart = verse and begin and (_SAID.search(text, begin - 2, begin) or not _CLOSED.search(text, begin, end))
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
@@ -244,11 +239,9 @@ def open_end(text: str) -> int:
     if not indent:
         return len(text)
     end = len(lines[0])
-    for before, line in itertools.pairwise(lines):
+    for line in lines[1:]:
         hangs = len(line) - len(line.lstrip()) - indent
-        ended = before.rstrip(" _\n").endswith((".", "!", "?"))
-        signs = (ended, hangs > _HANGING, not addresses_nobody(line))
-        if (hangs <= 0 and text[:end].count("_") % 2 == 0) or signs.count(True) > 1:
+        if hangs <= 0 and text[:end].count("_") % 2 == 0:
             break  # unless its italics continue
         end += len(line)
     return end

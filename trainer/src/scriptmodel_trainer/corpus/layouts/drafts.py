@@ -155,10 +155,8 @@ class Draft:
         )
 
     def _continues(self, above: str, below: str) -> bool:
-        """Return whether a song or a speech continues after a blank line."""
+        """Return whether a speech continues after a blank line."""
         first, _, rest = below.partition("\n")
-        if first.startswith("~"):
-            return above.rpartition("\n")[2].startswith("~") and all(line[:1] == "~" for line in rest.splitlines())
         if not self.centred or is_furniture(first) or self.alone(first):
             return False
         if _OPENED.fullmatch(above.rpartition("\n")[2]) and _CLOSED.match(first):

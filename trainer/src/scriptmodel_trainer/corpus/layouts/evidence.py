@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Generic, TypeVar
+from functools import cached_property, partial
+from typing import TypeVar
 
 from scriptmodel_trainer.corpus.layouts import cues, directions, marks
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
@@ -14,26 +14,9 @@ _PROSE = 55  # characters; lines of prose are longer, those of verse shorter
 _T = TypeVar("_T")
 
 
-class fact(Generic[_T]):  # noqa: N801 - a decorator, as property is
-    """A property that is computed when it is first read; unlike functools.cached_property it takes no lock."""
-
-    def __init__(self, compute: Callable[[Any], _T]) -> None:
-        self._compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, seen: Any, owner: type | None = None) -> _T:
-        """Compute the value, and let it replace this property in the object."""
-        value: _T = self._compute(seen)
-        seen.__dict__[self._name] = value
-        return value
-
-
-def _shown_by(compute: Callable[[str], _T]) -> fact[_T]:
+def _shown_by(compute: Callable[[str], _T]) -> cached_property[_T]:
     """A fact that the text shows; the function that computes it says what it means."""
-    return fact(lambda seen: compute(seen.text))
+    return cached_property(lambda seen: compute(seen.text))
 
 
 def _is_short_lined(text: str) -> bool:

@@ -36,7 +36,6 @@ _SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|\s+#[^#\n]{{1,10}}#\s*$|\s{{3,}
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
-_SUNG = re.compile(r"![^\S\n]*[^\W\d_][^\na-z]*(?:\n+~[^\n]*)+")
 _NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
 _PAGE = re.compile(  # the head or foot of a page, `Yellow Revised 10/9/05 - Page 86` of one that was changed
     r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*|"
@@ -251,8 +250,6 @@ def _speaks(text: str) -> bool:
 
 def dialogue(text: str) -> tuple[str, str, str] | None:
     """Speaker, words, and what belongs to the print alone, if the paragraph is a name on its own line above words."""
-    if _SUNG.fullmatch(text):
-        text = text.lstrip("! ")  # a name that was forced to be action, above its song
     match = _NAME.match(text)
     if match is None or is_slug(text):
         return None

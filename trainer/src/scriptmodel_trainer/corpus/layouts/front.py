@@ -7,18 +7,15 @@ from collections.abc import Sequence
 
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import has_leaders, is_credit, mentions_print
+from scriptmodel_trainer.corpus.layouts.marks import has_leaders, mentions_print
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
 _LISTED = re.compile(r"\s*(?:(?:M|D)(?:RS?|rs?)\. )?[A-Z][^.?!\n]{1,40}[.,]?")
 _DESCRIBED = re.compile(r"\s*[A-Z]{2}[A-Z .'’-]*,.*")
-_ENTRANCE = re.compile(r"\s*_?[\[(]?_?Enter(?![a-z])")
 LISTS_ON = re.compile(r"\s*_?[A-Z]{2}[A-Z .'’-]*(?:,.*|[_:]*\s*)", re.DOTALL)
-RISES = re.compile(r"\W*(?:As the |The )?curtain (?:ris|goes up|is raised|discloses)", re.IGNORECASE)
 _FEW = 5  # words of a name in a list
 TITLE = 100  # characters
-_GAP = 3  # lines
 
 
 def first_of_play(held: Sequence[Evidence]) -> int:
@@ -32,14 +29,10 @@ def first_of_play(held: Sequence[Evidence]) -> int:
     headings = [index for index, paragraph in enumerate(held) if heads_scene(paragraph)]
     if headings and headings[-1] < after and held[after - 1].is_front_heading:
         headings = []  # above a cast list
-    entrance = next((index for index in range(after, len(held)) if _opens(held[index])), -1)
-    if not headings and entrance >= 0:
-        return entrance
     if not headings:
         if not after:
             return min(_bracketed_before(held), _narrated_from(held))
-        described = _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
-        return _set_apart_from(held, described, after)
+        return _described_from(held, max(_bracketed_before(held), _lists_end(held)), after)
     start = headings.pop()
     used = {held[start].heading_kind}
     while headings:
@@ -48,31 +41,15 @@ def first_of_play(held: Sequence[Evidence]) -> int:
         adjacent = all(paragraph.is_furniture for paragraph in held[earlier + 1 : start])
         higher = _RANKS.get(kind, 9) < min(_RANKS.get(name, -1) for name in used)
         adjacent = adjacent and (higher or kind in ("PLACE", ""))
-        if any(map(_ends_scene, held[earlier:start])):
-            used.clear()  # nobody speaks in the scene before
-        elif kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
+        if kind in used or not (adjacent or (higher and _after_lists(held[:start], earlier) == earlier)):
             break  # a table of contents
         used.add(kind)
         start = earlier
-    start = _after_lists(held, start)
-    while start < len(held) and held[start].is_furniture:
-        start += 1
-    return start
+    return _after_lists(held, start)
 
 
 def heads_scene(paragraph: Evidence) -> bool:
     return paragraph.is_heading and paragraph.heading_kind != "END"
-
-
-def _ends_scene(paragraph: Evidence) -> bool:
-    return paragraph.is_heading and paragraph.heading_kind == "END"
-
-
-def _opens(paragraph: Evidence) -> bool:
-    """Return whether this is a direction with which plays open: who enters, or that the curtain rises."""
-    return _ENTRANCE.match(paragraph.text) is not None or (
-        RISES.match(paragraph.text) is not None and paragraph.is_bracketed
-    )
 
 
 def lists_names(paragraph: Evidence) -> bool:
@@ -93,7 +70,7 @@ def is_repeated(front: Sequence[Evidence], paragraph: Evidence) -> bool:
 def _after_lists(held: Sequence[Evidence], start: int) -> int:
     """Return the index after the last cast list, credits or contents that follow `start`, or `start` itself."""
     for index in range(len(held) - 1, start, -1):
-        if held[index].is_front_heading or has_leaders(held[index].text) or is_credit(held[index].text):
+        if held[index].is_front_heading or has_leaders(held[index].text):
             return index + 1
     return start
 
@@ -127,24 +104,13 @@ def _narrated_from(held: Sequence[Evidence]) -> int:
     while start and any((held[start - 1].narrates, held[start - 1].is_bracketed, held[start - 1].is_furniture)):
         start -= 1
     titled = start and held[start - 1].text.strip().isupper() and len(held[start - 1].text) < TITLE
-    return start if titled or (start and held[start - 1].text.strip().isdigit()) else len(held)
+    return start if titled else len(held)
 
 
 def _described_from(held: Sequence[Evidence], start: int, first: int) -> int:
     """Return where the description of the room below a cast list starts: it belongs to the play."""
     while start > first > 0 and (held[start - 1].is_bracketed or _describes(held[start - 1])):
         start -= 1
-    return start
-
-
-def _set_apart_from(held: Sequence[Evidence], start: int, first: int) -> int:
-    """Return where the short paragraphs below a cast list and a wide gap start: place, time, who is there."""
-    for index in range(len(held) - 1, max(first, len(held) - _FEW), -1):
-        paragraph, above = held[index], held[index - 1]
-        if len(paragraph.text) > TITLE or mentions_print(paragraph.text) or is_repeated(held[:index], paragraph):
-            break
-        if paragraph.line - above.line - above.text.count("\n") > _GAP:
-            return min(start, index)
     return start
 
 

@@ -87,21 +87,13 @@ _PRINTED = re.compile(
     r"copyright|transcriber|19\d\d|18\d\d)\b",
     re.IGNORECASE,
 )
-_FOR_SALE = re.compile(
-    r"\b(?:8vo|12mo|16mo|postpaid)\b|\b[Cc]loth\b[^.]{0,60}[.,;][^.]{0,20}(?:\$\d|\bcents\b|\bnet\b)|\$\d+\.\d\d\s+net"
-)
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
 _LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
-_LINE = 10  # characters
 _ORNAMENTS = re.compile(r"[*=~.\-–—•#+ ]{4,}")
-_CREDIT = re.compile(
-    r"\s*(?:(?:Writ(?:er|ten)|Direct(?:or|ed)|Produc(?:er|ed)|Transcri(?:ber|bed)|Teleplay|Story|Created)(?: by)?s?:.*|"
-    r"(?:[A-Z][\w.'’-]* ){1,4}\[ ?(?:The |the )?[\"“]?[A-Z][^\[\]]*\])\s*"
-)
 _MUSIC_WORD = (
     r"(?:S[OA]NGS?|DUETT?|DUO|TRIO|QUART(?:ETTE|ETT?)|QUINTETT?E?|SEXTETT?E?|SEPTETT?E?|OCTETT?E?|"
     r"(?:(?:DOUBLE|GRAND|FULL|GENERAL) )?CHORUS|"
@@ -112,8 +104,6 @@ _MUSIC = re.compile(
     r"(?:\s*+(?:(?:--|[—–-]|OF\b|of\b|,)\s*+(?P<who>[^.!?]*)|\((?P<these>[^()]*)\)))?)\.?\s*",
     re.DOTALL,
 )
-
-_ALL_SING = re.compile(r"\s*(?:GRAND|FULL|GENERAL) CHORUS\.?\s*")
 _EXTENSION = re.compile(
     r"\s*(?:(?:VOICE[ -]OVER|V\.? ?[O0]|O\.? ?S|O\.? ?C)\.?|CONT(?:['’]?D|INUED|INUING)?\.?|"
     r"MORE|OFF|PRE-?LAP|FILTERED)\s*",
@@ -162,17 +152,6 @@ def is_rule(text: str) -> bool:
     return len(text) < 200 and _RULE.fullmatch(text) is not None
 
 
-def stroke(text: str) -> str:
-    """The character that a solid line is drawn with, "" for anything else."""
-    drawn = text.strip()
-    return drawn[0] if len(drawn) >= _LINE and drawn[0] in "=-_~" and drawn == drawn[0] * len(drawn) else ""
-
-
-def is_credit(text: str) -> bool:
-    """Return True for who made a script or played in it: `Writer: Jane Gull`, `Jane Gull [ Anna ]`."""
-    return len(text) < 200 and _CREDIT.fullmatch(text) is not None
-
-
 def is_curtain(text: str) -> bool:
     """Return True for the direction that ends an act or a play."""
     lower = text.lower() if len(text) <= 100 else ""
@@ -186,11 +165,6 @@ def is_curtain(text: str) -> bool:
 def mentions_print(text: str) -> bool:
     """Return True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
-
-
-def is_for_sale(text: str) -> bool:
-    """Return True where a publisher says how a book is bound and what it costs."""
-    return _FOR_SALE.search(text) is not None
 
 
 def has_leaders(text: str) -> bool:
@@ -249,8 +223,6 @@ def music_heading(text: str) -> str | None:
     match = _MUSIC.fullmatch(text)
     if match is None or not (text.startswith("    ") or text.strip()[:4].isupper()):
         return None
-    if _ALL_SING.fullmatch(text):
-        return plain(text).rstrip(".")
     if match["number"]:
         return ""  # what is after it is the title or the tune
     who = " ".join((match["who"] or match["these"] or "").split())

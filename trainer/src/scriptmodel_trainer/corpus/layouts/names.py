@@ -38,7 +38,6 @@ TITLE_NAME = (
     rf"{_TITLE_WORD}(?:(?:, {_TITLE_WORD}){{1,3}}(?={_AND}))?"
     rf"(?:(?:{_AND}|[ \t](?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}(?:, [JS]r(?=\.))?"
 )
-CROWD_NAME = rf"(?:[{_UPPER}][{LOWER}]+ ){{0,2}}[{_UPPER}][{LOWER}]+"
 
 _STAGE_WORDS = """
 ACT ACTS SCENE SCENES CURTAIN END PROJECT CHAPTER PREFACE VOLUME TIME PLACE CHARACTERS PERSONS CONTENTS NOTE NOTES
@@ -63,8 +62,6 @@ _MOVES = frozenset(
 _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 
-# Names that are shortened to a common word: Attilia, Hermione, Goodman.
-_SHORTENED = frozenset(("At", "Come", "Date", "For", "Good", "Her", "Look", "Page", "Time", "Wait", "Well", "Who"))
 # Words of the stage and of a sentence that people are called by, too: Cutaway, the Wait.
 _COMMON = frozenset(("CUT", "FADE", "BOOK", "Wait", "Page"))
 _EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))
@@ -73,8 +70,8 @@ _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN
 
 
 def is_doubtful(name: str) -> bool:
-    """Return True for what is a name, like Orante's or C.-C., only if it begins many speeches."""
-    return is_letter(name) or is_common(name) or is_shortened(name) or _ABBREVIATED.fullmatch(name) is not None
+    """Return True for what is a name, like C.-C., only if it begins many speeches."""
+    return is_letter(name) or is_common(name) or _ABBREVIATED.fullmatch(name) is not None
 
 
 def times_required(name: str) -> int:
@@ -95,11 +92,6 @@ def is_common(name: str) -> bool:
 def is_effect(name: str) -> bool:
     """Return True for words before a colon that are not speakers."""
     return name.upper() in _EFFECTS
-
-
-def is_shortened(name: str) -> bool:
-    """Return True for common words that are names, too, if they are in italics with a full stop."""
-    return name in _SHORTENED
 
 
 def could_be_name(name: str) -> bool:

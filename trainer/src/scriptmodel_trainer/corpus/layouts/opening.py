@@ -11,7 +11,7 @@ from functools import cached_property
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, is_scene
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.front import LISTS_ON, RISES, TITLE, heads_scene, is_repeated, lists_names
+from scriptmodel_trainer.corpus.layouts.front import LISTS_ON, TITLE, heads_scene, is_repeated, lists_names
 from scriptmodel_trainer.corpus.layouts.marks import has_leaders
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
@@ -19,7 +19,6 @@ from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 _NEAR = 12  # paragraphs ahead in which others must speak
 _ENOUGH = 4  # cues among them
 _WORD = re.compile(r"\w+")
-_PAGED = re.compile(r"(?<! ) {4,}\d{1,3}$", re.MULTILINE)
 _FIRST = frozenset(("I", "1", "ONE", "FIRST"))
 _SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
@@ -77,7 +76,6 @@ def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
     return _in_cast_list(front) and (
         (lists_names(paragraph) and paragraph.addresses_nobody)
         or has_leaders(paragraph.text)
-        or _PAGED.search(paragraph.text) is not None
         or (recognizer.may_be_title(paragraph) and any(map(_continues_list, itertools.islice(ahead, 1))))
         or _first_scene_follows(ahead)
         or _each_once([paragraph, *ahead], recognizer)
@@ -135,8 +133,6 @@ def _each_once(listed: Sequence[Evidence], recognizer: Recognizer, headed: bool 
     for paragraph in listed:
         if paragraph.is_heading:
             return headed
-        if headed and RISES.match(paragraph.text):
-            return True
         name = recognizer.first_name(paragraph)
         if name in names:
             return False

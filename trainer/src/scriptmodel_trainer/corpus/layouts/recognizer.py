@@ -7,7 +7,7 @@ import itertools
 import operator
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
@@ -16,10 +16,8 @@ from scriptmodel_trainer.corpus.layouts.cues import (
     Cue,
     Kind,
     candidates,
-    hung_cue,
     is_scene,
     lost_cues,
-    member_cues,
     phrased_cue_above,
     phrased_cues,
 )
@@ -38,34 +36,12 @@ _MOST_SPEAKERS = 20_000  # names beyond are read, but not remembered
 _MOST_KEPT = 200  # paragraphs whose first cue is kept, more than any test looks ahead
 
 
-class Speakers(set[str]):
-    """Names of speakers, indexed by their capitals; grows by `add` alone, which keeps the index."""
-
-    __slots__ = ("_by_capitals",)
-
-    def __init__(self, names: Iterable[str]) -> None:
-        super().__init__()
-        self._by_capitals: dict[str, str] = {}
-        for name in names:
-            self.add(name)
-
-    def add(self, name: str) -> None:
-        """Add a name."""
-        super().add(name)
-        capitals = name.upper()
-        self._by_capitals[capitals] = min(name, self._by_capitals.get(capitals, name))
-
-    def spelled(self, name: str) -> str:
-        """Return the first name, in order, that differs from `name` in capitals at most; "" if there is none."""
-        return self._by_capitals.get(name.upper(), "")
-
-
 class Recognizer:
     """Finds the cues of paragraphs. `cast` never changes; `speakers` grows by `meet` alone."""
 
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
-        self.speakers = Speakers([*cast.names, *cast.members])
+        self.speakers = set(cast.names)
         self._firsts: dict[Evidence, Cue | None] = {}  # cached: each paragraph is ahead of many others
 
     def meet(self, paragraph: Evidence) -> list[Cue]:
@@ -140,11 +116,8 @@ class Recognizer:
             if cue is not None and self._opens_paragraph(cue, text):
                 columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
                 return None if columns else cue
-        others = itertools.chain(
-            self._phrased(text),
-            member_cues(text) if self.cast.members and ", " in text else (),
-        )
-        found = next((cue for cue in others if cue.start == 0 and cue.name in self.speakers), None)
+        phrased = self._phrased(text)
+        found = next((cue for cue in phrased if cue.start == 0 and cue.name in self.speakers), None)
         return found or self._set_apart(paragraph)
 
     def _candidates(self, paragraph: Evidence) -> list[Cue]:
@@ -153,8 +126,6 @@ class Recognizer:
         if marks := "." * self.cast.full_stops + ":" * self.cast.colons:
             found += lost_cues(text, marks)
         found += self._phrased(text)
-        if self.cast.members and ", " in text:
-            found += (cue for cue in member_cues(text) if cue.name in self.cast.members)
         if cue := self._set_apart(paragraph):
             found.append(cue)
         return found if len(found) < 2 else sorted(found, key=_start)
@@ -167,9 +138,7 @@ class Recognizer:
             yield cue
 
     def _set_apart(self, paragraph: Evidence) -> Cue | None:
-        """Return the cue that can only be a name: above words set in, or `Anna: Words` among `ANNA:`."""
-        if self.cast.hung and (cue := hung_cue(paragraph.text)) is not None:
-            return cue
+        """Return the cue that can only be a name: `Anna: Words` among `ANNA:`."""
         if (True, Kind.COLON) not in self.cast.main or (False, Kind.COLON) in self.cast.forms:
             return None
         cue = paragraph.title_cue
@@ -185,8 +154,6 @@ class Recognizer:
         return known and self._opens_line(cue, text)
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
-        if cue.kind is Kind.HUNG:
-            return True
         form = (cue.caps, cue.kind)
         words = text[cue.end :].strip()
         ends = (".", ":") if cue.caps else (":",)
@@ -198,16 +165,15 @@ class Recognizer:
             ended and (cue.name in self.speakers or cue.name in self.cast.alone)
         ):
             return True
-        place = cue.italic and not words and cue.name in self.cast.settings
         title = self.cast.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers
-        if place or title or self._heads(cue, words):
+        if title or self._heads(cue, words):
             return False
         if cue.name in self.speakers:
             columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.cast.forms
             # `Anna--a small woman--enters.`
             described = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
             alone = (True, Kind.ALONE) in self.cast.main
-            return (form in self.cast.forms or cue.kind in STRONG or columns or cue.name in self.cast.members) and not (
+            return (form in self.cast.forms or cue.kind in STRONG or columns) and not (
                 described and (alone or form not in self.cast.forms)
             )
         both = words and " AND " in cue.name
@@ -264,8 +230,6 @@ def _is_within(cue: Cue, text: str, opens: str, closes: str) -> bool:
     opened, closed = _positions(text, opens), _positions(text, closes)
     if bisect_left(opened, cue.start) <= bisect_left(closed, cue.start):
         return False
-    if not text[cue.end :].strip() and text[: cue.start].rstrip(" _\n")[-1:].isalnum():
-        return True  # `[_She turns to_ ANNA.`, never closed
     opening, closing = bisect_left(opened, cue.end), bisect_left(closed, cue.end)
     return closing < len(closed) and (opening == len(opened) or closed[closing] < opened[opening])
 

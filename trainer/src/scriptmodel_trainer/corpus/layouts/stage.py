@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, ends
-from scriptmodel_trainer.corpus.layouts.decisions import read, read_before_speech
+from scriptmodel_trainer.corpus.layouts.decisions import read
 from scriptmodel_trainer.corpus.layouts.directions import closes_at
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.front import TITLE, first_of_play
@@ -51,7 +51,7 @@ def parse(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Ex
 def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: Explain) -> Iterator[Event | str]:
     """Yield events, and the title of each play before its first one."""
     recognizer = Recognizer(cast_of(sample, style))
-    source = _directions_apart(_closings_apart(paragraphs(lines)), recognizer)
+    source = _directions_apart(paragraphs(lines), recognizer)
     ahead: deque[Evidence] = deque()
     front: deque[Evidence] = deque()
     body: Body | None = None
@@ -100,17 +100,6 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
     yield from map(_cut, front)
 
 
-def _closings_apart(source: Iterable[Paragraph]) -> Iterator[Paragraph]:
-    """Paragraphs, the words that end a play apart from those right before them."""
-    for paragraph in source:
-        above, _, last = paragraph.text.rpartition("\n")
-        if above and last.isupper() and is_closing(last):
-            yield Paragraph(above, paragraph.line)
-            yield Paragraph(last, paragraph.line + above.count("\n") + 1)
-        else:
-            yield paragraph
-
-
 def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> Iterator[Evidence]:
     """Paragraphs, a direction in brackets on lines of its own apart from the cue right below it."""
     for paragraph in source:
@@ -139,7 +128,7 @@ def _opening(front: deque[Evidence], body: Body, ahead: deque[Evidence]) -> Iter
         if index < start:
             yield _cut(paragraph)
         else:
-            yield from read_before_speech(body, paragraph, [*held[index + 1 :], *ahead])
+            yield from read(body, paragraph, [*held[index + 1 :], *ahead])
 
 
 def _title(front: Iterable[Evidence]) -> str:

@@ -8,17 +8,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, hung_cue, is_scene, member_cues
-from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates, reads_like_direction
+from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, is_scene
+from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates
 from scriptmodel_trainer.corpus.layouts.letters import Letters
-from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface, stroke
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
 Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
 
 _MANY = 20  # cues
 _ABOVE = 5  # times as many names right above the words as names alone in their paragraphs
-_CAPS_AFTER_COMMA = re.compile(r", [A-Z][A-Z.]")
 _EDGE = re.compile(r"\*\*\* ?(START|END) OF TH(?:E|IS) PROJECT GUTENBERG")
 _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
 Style = frozenset[Form]
@@ -50,27 +49,18 @@ class Survey:
     first: dict[Form, Counter[str]] = field(default_factory=dict)
     inside: dict[Form, Counter[str]] = field(default_factory=dict)
     cues: list[list[Cue]] = field(default_factory=list)  # of each paragraph
-    members: set[str] = field(default_factory=set)  # names of one of a crowd: `Chorus, CARL`
     prefaces: list[Preface] = field(default_factory=list)
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
     softly: Counter[str] = field(default_factory=Counter)  # words alone in italics: names, or how something is said
     places: Counter[str] = field(default_factory=Counter)  # of those, right below the heading of an act or a scene
-    settings: set[str] = field(default_factory=set)  # of the words alone in italics, those right below such a heading
     # Whether each paragraph reads like a direction; None in brackets or verse.
     narrations: list[bool | None] = field(default_factory=list)
-    rules: list[tuple[str, int]] = field(default_factory=list)  # characters of solid lines (else ""), paragraphs before
     attached: bool = False  # names alone on their lines stand right above the words
     width: int = 0  # characters of a full line
     square: int = 0  # lines that are a direction in square brackets
     round: int = 0  # in parentheses
-    indented: int = 0  # entrances and exits without brackets that are set in
-    flush: int = 0  # that are not
-    hung: int = 0  # paragraphs whose second line is set in below a first one that is not
-    straight: int = 0  # whose second line is not
-    begun: int = 0  # paragraphs that begin with a name in small letters
-    below: int = 0  # of those, the ones whose words are all set in below it
 
     def share(self, style: Style) -> float:
         """How much of the sample a style explains, 0 to 1: its cues for each paragraph, or line with a cue.
@@ -91,20 +81,6 @@ class Survey:
             first = line.lstrip(" _")[:1]
             self.square += first == "["
             self.round += first == "("
-        second = text.partition("\n")[2][:1]
-        if second and not text[:1].isspace():
-            self.hung += second == " "
-            self.straight += second != " "
-        if text[:1].isspace() and reads_like_direction(text):
-            self.indented += 1
-        elif text[:1].isalpha() and reads_like_direction(text):
-            self.flush += 1
-
-    def count_hung(self, text: str, cues: Sequence[Cue]) -> None:
-        """Count a paragraph that begins with a name in small letters, and whether its words are all set in below."""
-        if any(cue.start == 0 and not cue.caps for cue in cues):
-            self.begun += 1
-            self.below += hung_cue(text) is not None
 
     def find_preface(self, text: str) -> None:
         """Note where a preface begins, and where the play that follows it is announced."""
@@ -112,11 +88,6 @@ class Survey:
             self.prefaces[-1].end = len(self.cues)
         elif is_preface(text):
             self.prefaces.append(Preface(text, len(self.cues)))
-
-    def find_members(self, text: str) -> None:
-        """Add the names in a paragraph that could be those of one of a crowd."""
-        if _CAPS_AFTER_COMMA.search(text):
-            self.members.update(cue.name for cue in member_cues(text))
 
     def forget(self, names: Set[str]) -> None:
         """Remove words that are not names."""
@@ -182,21 +153,15 @@ def survey(sample: tuple[str, ...]) -> Survey:
         cues = _cues(text) if not heading or text.count("\n") >= SCENE else []
         if (heading and not is_scene(text, cues)) or is_furniture(text):
             headed = heading
-            result.rules.append((stroke(text), len(result.cues)))
             continue
         alone = len(cues) == 1 and not text[cues[0].end :].strip()
         detached = alone and cues[0].kind is Kind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         letters.read(text, cues)
-        result.count_hung(text, cues)
-        result.find_members(text)
         for cue in cues:
-            if cue.italic and reads_like_direction(text[cue.end :]):
-                continue  # a place, and who comes
             if softly and headed:
-                result.settings.add(cue.name)
-                continue
+                continue  # a place
             if named and not cue.caps and cue.start == 0:
                 continue  # the words of the name above
             if softly:

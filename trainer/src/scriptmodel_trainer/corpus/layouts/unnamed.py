@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, narrates, without_angles
-from scriptmodel_trainer.corpus.layouts.evidence import Evidence, fact
-from scriptmodel_trainer.corpus.layouts.names import WHOLE_CAPS_NAME
+from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.rules import Rule
 
-_LONGEST_SINGING = 240  # characters that end with who sings
 _CENTRED = " " * 24
-_SINGS = re.compile(rf"\b(?P<who>{WHOLE_CAPS_NAME}) (?:sings?|speaks?|says?|reads?)\b[^.!?]*[:;]$")
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Place:
         """The text of the paragraph."""
         return self.paragraph.text
 
-    @fact
+    @cached_property
     def cues(self) -> list[Cue]:
         """Who speaks in the paragraph."""
         return self.body.recognizer.meet(self.paragraph)
@@ -105,17 +102,10 @@ def _names_someone(place: Place) -> bool:
 
 
 def _direction(place: Place, _: Any) -> Iterator[Event]:
-    """Give a direction without brackets; the curtain falls, or `ANNA sings:` says who sings what follows."""
-    text, body = place.text, place.body
+    """Give a direction without brackets; after the curtain nobody speaks."""
     yield from place.exposition()
-    if "CURTAIN" in text:
-        body.speaker = ""
-    elif (
-        text.endswith((":", ";"))
-        and (sings := _SINGS.search(plain(text)[-_LONGEST_SINGING:]))
-        and (name := body.speakers.spelled(sings["who"]))
-    ):
-        yield from body.sing(name)
+    if "CURTAIN" in place.text:
+        place.body.speaker = ""
 
 
 UNNAMED: tuple[Rule[Place], ...] = (
