@@ -24,11 +24,10 @@ from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.model_schema import MOST_JSON, Description
@@ -104,7 +103,7 @@ class TrainedModel:
         """Return what reads and predicts tokens."""
         return Network(self.weights, self.vocabulary.document, self.trigrams)
 
-    def writer(self) -> Writer | ExactWriter:
+    def writer(self) -> BaseWriter:
         """Return what writes scripts."""
         return writer_of(self.network(), self.vocabulary, self.plays, self.contractions, self.lines)
 

@@ -15,14 +15,13 @@ from typing import Any
 import msgspec
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.commands.requests import note_unknown
+from scriptmodel_trainer.commands.requests import note_unknown, require_limits
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import FORMATS, TitlePage
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Script, Writer
+from scriptmodel_trainer.generation.writer import BaseWriter, Script
 from scriptmodel_trainer.judging.reference import NO_FIGURES
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.progress.events import FileWritten, Warned
@@ -106,18 +105,13 @@ def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number:
 
 def check(options: GenerateOptions) -> None:
     """Raise BadInputError if options are out of range or exclude each other."""
-    if options.words < 1:
-        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
-    if not 1 <= options.samples <= 1000:
-        raise BadInputError(f"--samples {options.samples} must lie between 1 and 1000", parameter="samples")
-    if options.seed < 0:
-        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    require_limits(options.words, options.samples, options.seed, most=1000)
     if options.out is None and options.formats != (TEXT,) and options.samples > 1 and options.keep != BEST:
         message = f"standard output holds one script of the format {options.formats[0]}"
         raise BadInputError(message, "name a file with --out, or leave out --samples")
 
 
-def _scripts(options: GenerateOptions, writer: Writer | ExactWriter) -> list[Script]:
+def _scripts(options: GenerateOptions, writer: BaseWriter) -> list[Script]:
     """Return all samples."""
     seeds = [(options.seed, sample) for sample in range(options.samples)]
     if options.together:

@@ -11,6 +11,7 @@ from typing import Any
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.commands.requests import require_limits
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
@@ -55,12 +56,7 @@ class _Report:
 
 def judge_subject(options: JudgeOptions, progress: Progress) -> str:
     """Return the verdict on a script, or on samples of a model, as a line of JSON or as readable text."""
-    if not 1 <= options.samples <= 100:
-        raise BadInputError(f"--samples {options.samples} must lie between 1 and 100", parameter="samples")
-    if options.words < 1:
-        raise BadInputError(f"--words {options.words} must be at least 1", parameter="words")
-    if options.seed < 0:
-        raise BadInputError(f"--seed {options.seed} must not be negative", parameter="seed")
+    require_limits(options.words, options.samples, options.seed, most=100)
     if options.layout == layouts.EXACT:
         hint = "leave out --layout, or name another one"
         raise BadInputError("the judge compares speeches and directions, which layout exact does not recognise", hint)

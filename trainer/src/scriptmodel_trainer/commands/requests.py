@@ -9,11 +9,10 @@ import msgspec
 import numpy as np
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Draft, Writer
+from scriptmodel_trainer.generation.writer import BaseWriter, Draft
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -38,6 +37,16 @@ def request_from(text: str, origin: str) -> Request:
         raise BadInputError(f"{origin} is not a request: {error}") from error
 
 
+def require_limits(words: int, samples: int, seed: int, most: int) -> None:
+    """Raise BadInputError unless so many samples, at most `most`, of so many words can be written with a seed."""
+    if words < 1:
+        raise BadInputError(f"--words {words} must be at least 1", parameter="words")
+    if not 1 <= samples <= most:
+        raise BadInputError(f"--samples {samples} must lie between 1 and {most}", parameter="samples")
+    if seed < 0:
+        raise BadInputError(f"--seed {seed} must not be negative", parameter="seed")
+
+
 def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) -> None:
     """Raise BadInputError if no model of this vocabulary can write the script; warn of what it does not know."""
     size = len(vocabulary)
@@ -52,7 +61,7 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
             stream.send(logits)
 
 
-def note_unknown(writer: Writer | ExactWriter, opening: Opening, progress: Progress) -> None:
+def note_unknown(writer: BaseWriter, opening: Opening, progress: Progress) -> None:
     """Warn of words and names of the opening that the model does not know."""
     for unknown, what in (
         (writer.unknown_words(opening), "word(s) of the opening and reads them as <unk>"),

@@ -132,11 +132,6 @@ class _File:
     plays: tuple[PlayFacts, ...]
     tally: Tally
 
-    @property
-    def starts(self) -> list[bool]:
-        """True for the first event."""
-        return [event == 0 for event in range(len(self.scenes))]
-
 
 def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:
     words = (token for token in lexicon if token not in MARKERS and token not in exact.MARKERS and token != UNKNOWN)
@@ -207,10 +202,10 @@ Part = tuple[Ids, Ids, Flags]
 def _joined(files: Sequence[tuple[int, _File]]) -> Part:
     """Return the tokens of numbered files."""
     sizes = [len(file.ids) for _, file in files]
-    ids = np.concatenate([np.zeros(0, np.int32), *(_ids(file) for _, file in files)])
+    ids = np.concatenate([np.zeros(0, np.int32), *(np.asarray(file.ids, np.int32) for _, file in files)])
     lines = np.zeros(len(ids), np.int8)
     for (_, file), end in zip(files, np.cumsum(sizes).tolist(), strict=True):
-        lines[np.frombuffer(file.lines, np.int32) + (end - len(file.ids)) if file.lines else []] = 1
+        lines[np.asarray(file.lines, np.int32) + (end - len(file.ids))] = 1
     return ids, np.repeat(np.array([number for number, _ in files], np.int32), sizes), lines
 
 
@@ -231,7 +226,10 @@ def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]
         ids, owners, lines = _joined(loose)
         lengths = np.concatenate([np.asarray(file.lengths, np.int64) for _, file in loose])
         scenes = np.concatenate(
-            [np.asarray(file.starts if by == FILES else file.scenes, np.bool_) for _, file in loose]
+            [
+                np.arange(len(file.scenes)) == 0 if by == FILES else np.asarray(file.scenes, np.bool_)
+                for _, file in loose
+            ]
         )
         chosen = np.repeat(split_events(lengths, scenes, whole=by == FILES), lengths)
         for index, name in enumerate(SPLITS):
@@ -259,7 +257,3 @@ def _without_gaps(splits: dict[str, Part]) -> tuple[dict[str, Part], list[str]]:
         splits = {**splits, "test": splits["valid"]}
         notes.append("no text is left for the test split: it uses the validation text")
     return splits, notes
-
-
-def _ids(file: _File) -> Ids:
-    return np.frombuffer(file.ids, np.int32) if len(file.ids) else np.zeros(0, np.int32)

@@ -15,10 +15,9 @@ from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import reader_of
-from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, for_each, penalise
-from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
-from scriptmodel_trainer.generation.writer import Draft, Script, enough_of
+from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
+from scriptmodel_trainer.generation.streams import Stream
+from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script, enough_of
 from scriptmodel_trainer.subwords import continues, is_word, words_of
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -68,8 +67,8 @@ def _kind_of(token: str) -> _Kind:
     return _Kind.ATTACHED if exact.is_attached(token) else _Kind.MARK
 
 
-class ExactWriter:
-    """Writes scripts with one model."""
+class ExactWriter(BaseWriter):
+    """Writes text byte for byte, which ends with a line."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary) -> None:
         self._network = network
@@ -79,37 +78,12 @@ class ExactWriter:
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[_Kind], Floats] = {}
 
-    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
-        """Return tokens of a script of at most `words` words as `wc -w` counts its text, which ends with a line."""
-        reader = reader_of(self._network, sampling.temperature)
-        return run_alone(reader, self.stream(words, sampling, seed, opening))
-
-    def write_together(
-        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
-    ) -> list[Script]:
-        """Return a script for each seed, written together as `Writer.write_together` does."""
-        samplings = for_each(sampling, len(seeds))
-        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
-        return run_together(self._network, streams, [each.temperature for each in samplings])
-
     def text(self, script: Sequence[str]) -> str:
-        """Return the text of the tokens of a script."""
         return exact_text(words_of(script))
-
-    def unknown_words(self, opening: Opening) -> list[str]:
-        """Return no words: sub-words spell all of them."""
-        del opening
-        return []
-
-    def unknown_names(self, opening: Opening) -> list[str]:
-        """Return no names: a name is text like any other here."""
-        del opening
-        return []
 
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
     ) -> Stream[Script]:
-        """Write one script as `Writer.stream` does."""
         if opening.speaker or opening.cast:
             hint = "begin the prompt with the name as the corpus prints it"
             raise BadInputError("a model of layout exact takes no speaker and no cast", hint, parameter="speaker")
@@ -146,7 +120,6 @@ class ExactWriter:
         return self.script(draft)
 
     def script(self, draft: Draft) -> Script:
-        """Return what there is of a script."""
         return Script(list(draft.pieces), draft.given or 0)
 
     def _mask(self, allowed: frozenset[_Kind]) -> Floats:

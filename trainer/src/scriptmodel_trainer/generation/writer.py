@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -66,8 +67,63 @@ def enough_of(words: int) -> int:
     return words - min(60, max(words // 8, 4))
 
 
-class Writer:
-    """Writes scripts with one model."""
+class BaseWriter(abc.ABC):
+    """Writes scripts with one model; what a script is, `stream` says."""
+
+    _network: Network
+
+    @abc.abstractmethod
+    def stream(
+        self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
+    ) -> Stream[Script]:
+        """Write one script, kept in `draft`: yields the number of each token and is sent the logits after it.
+
+        Raises BadInputError as `write` does, at the first token if it can.
+        """
+
+    @abc.abstractmethod
+    def script(self, draft: Draft) -> Script:
+        """Return what there is of a script."""
+
+    @abc.abstractmethod
+    def text(self, script: Sequence[str]) -> str:
+        """Return the text of the tokens of a script."""
+
+    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
+        """Return a whole script of at most `words` words as `wc -w` counts its text.
+
+        The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
+        hold a script, or the opening does not fit.
+        """
+        reader = reader_of(self._network, sampling.temperature)
+        return run_alone(reader, self.stream(words, sampling, seed, opening))
+
+    def write_together(
+        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
+    ) -> list[Script]:
+        """Return a script for each seed, written together: much faster than one after another.
+
+        `sampling` has the settings of all scripts, or of each. The script of a seed does not depend on the others, but
+        sums are rounded in another order than in `write`, so it may differ from the one written alone where two words
+        are all but equally likely. A trained cache takes part.
+        """
+        samplings = for_each(sampling, len(seeds))
+        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
+        return run_together(self._network, streams, [each.temperature for each in samplings])
+
+    def unknown_words(self, opening: Opening) -> list[str]:
+        """Return the words of the opening that the model neither knows nor spells, each once."""
+        del opening
+        return []
+
+    def unknown_names(self, opening: Opening) -> list[str]:
+        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
+        del opening
+        return []
+
+
+class Writer(BaseWriter):
+    """Writes speeches and directions, well-formed."""
 
     def __init__(
         self,
@@ -116,35 +172,9 @@ class Writer:
         named = Counter(part for name in folded for part in set(name_parts(name)))
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
 
-    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
-        """Return a whole, well-formed script of at most `words` words as `wc -w` counts its rendered text.
-
-        The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
-        hold a script, or the opening does not fit.
-        """
-        reader = reader_of(self._network, sampling.temperature)
-        return run_alone(reader, self.stream(words, sampling, seed, opening))
-
-    def write_together(
-        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
-    ) -> list[Script]:
-        """Return a script for each seed, written together: much faster than one after another.
-
-        `sampling` has the settings of all scripts, or of each. The script of a seed does not depend on the others, but
-        sums are rounded in another order than in `write`, so it may differ from the one written alone where two words
-        are all but equally likely. A trained cache takes part.
-        """
-        samplings = for_each(sampling, len(seeds))
-        streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
-        return run_together(self._network, streams, [each.temperature for each in samplings])
-
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
     ) -> Stream[Script]:
-        """Write one script, kept in `draft`: yields the number of each token and is sent the logits after it.
-
-        Raises BadInputError as `write` does, at the first token if it can.
-        """
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._starts.start(opening)
@@ -173,20 +203,16 @@ class Writer:
         return self.script(draft)
 
     def script(self, draft: Draft) -> Script:
-        """Return what there is of a script."""
         tokens = self._vocabulary.joined(list(draft.pieces))
         return Script(draft.cast.printed(tokens) if draft.cast else tokens, draft.given or 0, draft.cast)
 
     def text(self, script: Sequence[str]) -> str:
-        """Return the text of the tokens of a script, with verse on its lines."""
         return render(self._lines.broken(script))
 
     def unknown_words(self, opening: Opening) -> list[str]:
-        """Return the words of the opening that the model neither knows nor spells, each once."""
         return self._starts.unknown_words(opening)
 
     def unknown_names(self, opening: Opening) -> list[str]:
-        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
         return self._starts.unknown_names(opening)
 
     def _force(self, page: Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:

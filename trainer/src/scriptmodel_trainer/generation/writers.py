@@ -13,7 +13,7 @@ from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.generation.writer import BaseWriter, Writer
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 LONGEST = 120  # characters
@@ -26,7 +26,7 @@ def writer_of(
     plays: Sequence[Play] = (),
     contractions: Contractions | None = None,
     lines: Lines | None = None,
-) -> Writer | ExactWriter:
+) -> BaseWriter:
     """Return a writer for a network with that vocabulary, and what is known of the corpus that trained it."""
     if vocabulary.exact:
         return ExactWriter(network, vocabulary)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from scriptmodel_trainer.generation.exact_writer import ExactWriter
-from scriptmodel_trainer.generation.writer import Draft, Script, Writer
+from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
 
 _CONTEXT = 64
 """Given tokens that are rendered with the new ones, so that these attach to them as in one text."""
@@ -15,7 +14,7 @@ _CONTEXT = 64
 class Continuation:
     """What a script adds to a `given` text; nothing follows any of the texts in `stops`."""
 
-    def __init__(self, writer: Writer | ExactWriter, given: str, stops: Sequence[str] = ()) -> None:
+    def __init__(self, writer: BaseWriter, given: str, stops: Sequence[str] = ()) -> None:
         self._writer, self._stops = writer, stops
         self._space = len(given) - len(given.rstrip())
         self._before: str | None = None
