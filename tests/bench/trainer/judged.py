@@ -1,6 +1,6 @@
 """Judges what one training writes after some of its epochs: more training must never score lower.
 
-    python -m tests.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--set KEY=VALUE ...]
+    python -m tests.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--scripts 8] [--set KEY=VALUE ...]
 
 Trains the preset `demo` once and keeps the weights of each epoch in DIR, then prints a table: the score of scripts at
 each temperature by epoch, and the rank correlation of epochs and scores.
@@ -25,7 +25,6 @@ from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
 
 _SMALL = ("hidden_units=96", "embedding_units=64", "vocabulary_size=2500", "word_dropout=0.1")
-_SEEDS = [(1, number) for number in range(8)]
 _WORDS = 400
 
 
@@ -39,6 +38,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="PLAYS")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, nargs="+", default=[1, 2, 3, 5, 8])
+    parser.add_argument("--scripts", type=int, default=8, metavar="N")
     parser.add_argument("--set", nargs="+", default=_SMALL, metavar="KEY=VALUE")
     options = parser.parse_args()
     last = str(max(options.epochs))
@@ -50,7 +50,7 @@ def main() -> None:
     model = load_model(options.out, judged=True)
     print(f"| temperature | {' | '.join(f'epoch {each}' for each in options.epochs)} | rank correlation |")
     for temperature in TEMPERATURES:
-        verdicts = [_verdict(model, kept[epoch - 1], temperature) for epoch in options.epochs]
+        verdicts = [_verdict(model, kept[epoch - 1], temperature, options.scripts) for epoch in options.epochs]
         cells = " | ".join(f"{each.overall:.2f}, {each.verdict}" for each in verdicts)
         print(
             f"| {temperature:g} | {cells} | {_rank_correlation([each.overall for each in verdicts]):.2f} |", flush=True
@@ -65,11 +65,11 @@ def _keep(kept: list[dict[str, Floats]]) -> Callable[[Mapping[str, Floats]], str
     return keep
 
 
-def _verdict(model: TrainedModel, weights: dict[str, Floats], temperature: float) -> Verdict:
-    """Return the verdict on eight scripts by a model with other weights."""
+def _verdict(model: TrainedModel, weights: dict[str, Floats], temperature: float, count: int) -> Verdict:
+    """Return the verdict on `count` scripts by a model with other weights."""
     assert model.reference is not None, "the corpus is too small to hold text out"
     writer = dataclasses.replace(model, weights=weights).writer()
-    scripts = writer.write_together(_WORDS, Sampling(temperature), _SEEDS, Opening())
+    scripts = writer.write_together(_WORDS, Sampling(temperature), [(1, number) for number in range(count)], Opening())
     return model.reference.verdict(*(script.tokens for script in scripts))
 
 

@@ -12,7 +12,6 @@ COPY, LOOP, NOISE, FOREIGN = "a copy", "a loop", "noise", "foreign"
 # In the order in which they are looked for: foreign words are in no order that the training text knows, either.
 _FAILED = ((COPY, "originality", 0.6), (FOREIGN, "vocabulary", 0.6), (LOOP, "variety", 0.4), (NOISE, "order", 0.15))
 _WORDS = ((0.85, "like the corpus"), (0.6, "good"), (0.4, "fair"), (0.0, "poor"))
-VERDICTS = (COPY, FOREIGN, LOOP, NOISE, *(word for _, word in _WORDS))
 _UNKNOWN = 0.1  # share of unknown words that any short text may have
 _FORM = ("speeches", "words_per_speech", "directions", "words_per_direction", "speakers", "replies")
 

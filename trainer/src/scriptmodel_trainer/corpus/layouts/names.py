@@ -21,7 +21,6 @@ _CAPS_WORD = (
     rf"(?:{_TITLES}|{_INITIALS}|{_PREFIX}?[{_UPPER}][{_UPPER}0-9'’]*(?:[-/_][{_UPPER}0-9'’]+)*|"
     r"#?\d+(?:ST|ND|RD|TH|st|nd|rd|th|d)?)"
 )
-_WHOLE_CAPS_WORD = _CAPS_WORD.replace("]*", "]*+").replace("]+)*", "]++)*+")  # never less than the word
 _TITLE_WORD = rf"(?:{_TITLES}|[{_UPPER}]['’{LOWER}{_UPPER}]+(?:[-_][{LOWER}{_UPPER}]+)*|#?\d+(?:st|nd|rd|th|d)?)"
 _AND = r"\.?,?\s+_?(?:and|AND|&|with)_?\s+(?:the )?"
 # Below a name, `I--never!` and `Mr. Gull is here.` are what is said.
@@ -32,8 +31,6 @@ CAPS_NAME = (
     rf"(?:(?:{_AND}|,\s+|{_GAP}(?:of |the |de |von |van |in |to )?){_CAPS_WORD}){{0,8}}"
     rf"(?: the {_TITLE_WORD})?"
 )
-WHOLE_CAPS_NAME = CAPS_NAME.replace(_CAPS_WORD, _WHOLE_CAPS_WORD)
-"""`CAPS_NAME` without backtracking inside a word: the same matches wherever a space or a comma has to follow it."""
 TITLE_NAME = (
     rf"{_TITLE_WORD}(?:(?:, {_TITLE_WORD}){{1,3}}(?={_AND}))?"
     rf"(?:(?:{_AND}|[ \t](?:of |the |de |von |van )?)_?{_TITLE_WORD}){{0,4}}(?:, [JS]r(?=\.))?"
