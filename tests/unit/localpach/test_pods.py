@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import grpc
 import pytest
@@ -19,6 +20,8 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from localpach.config import PodSettings, Settings
 from localpach.pods import frames, runner, steps, workers
+from localpach.pods.api import KubernetesApi
+from localpach.pods.watch import Watch
 from localpach.pps import worker
 from localpach.server import Server
 from localpach.store.contents import Session
@@ -295,3 +298,12 @@ def test_a_stream_of_files_that_breaks_off_or_was_changed_is_noticed() -> None:
     for damaged in (whole[:-1], whole[:1], [whole[0], b"dtexT", *whole[2:]]):
         with pytest.raises(frames.BrokenTransferError):
             frames.receive(iter(damaged), sink)
+
+
+def test_a_hundred_jobs_without_pods_cost_one_reading_of_the_events() -> None:
+    cluster, readings = Cluster(), []
+    words = {f"job-{number}": "exceeded quota" for number in range(100)}
+    cluster.refused_pods = lambda: readings.append(1) or words
+    watch = Watch(cast(KubernetesApi, cluster), "")
+    assert [watch.refusal(name) for name in (*words, "other")] == ["exceeded quota"] * 100 + [""]
+    assert len(readings) == 1

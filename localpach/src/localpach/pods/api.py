@@ -77,10 +77,11 @@ class KubernetesApi:
             for line in _lines(answer):
                 yield json.loads(line)
 
-    def events(self, name: str) -> list[Object]:
-        """Return the events of a Job, which say why it has no pod."""
-        query = {"fieldSelector": f"involvedObject.kind=Job,involvedObject.name={name}"}
-        return list(self._call("GET", self._core("events"), query=query).get("items", []))
+    def refused_pods(self) -> dict[str, str]:
+        """Return why Jobs have no pod, by their names: what the API server said last, e.g. that a quota is used up."""
+        query = {"fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"}
+        events = self._call("GET", self._core("events"), query=query).get("items", [])
+        return {each["involvedObject"]["name"]: str(each["message"]) for each in events}
 
     def follow_log(self, pod: str, container: str, since: str) -> Iterator[bytes]:
         """Yield the lines of a container with their timestamps, until it ends. ``since`` is a time, or empty."""

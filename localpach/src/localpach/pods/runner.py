@@ -219,10 +219,9 @@ class PodRunner:
         if pod is not None or time.monotonic() - created < RECHECK_SECONDS:
             return progress.blocked(pod)
         try:
-            events = self._cluster.api.events(attempt.name)
+            return self._cluster.watch.refusal(attempt.name)
         except UNREACHABLE as error:
             return f"cannot read the events of Job {attempt.name}: {message_of(error)}"
-        return next((str(each["message"]) for each in reversed(events) if each.get("reason") == "FailedCreate"), "")
 
     def _timeout(self, pod: progress.Object | None) -> Ending | None:
         details = self._execution.details

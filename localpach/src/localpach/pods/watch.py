@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,8 @@ Object = dict[str, Any]
 log = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
+REFUSAL_SECONDS = 10.0
+"""How long a reading of events serves all Jobs: the API server reads every event of the namespace for it."""
 JOB_NAME = "batch.kubernetes.io/job-name"
 
 
@@ -28,6 +32,8 @@ class Watch:
         self._listed: set[str] = set()
         self._events: dict[str, set[threading.Event]] = {}
         self._stopping = threading.Event()
+        self._refused: tuple[float, dict[str, str]] = (-math.inf, {})
+        self._reading = threading.Lock()
         self.synced = threading.Event()
 
     def start(self) -> None:
@@ -54,6 +60,15 @@ class Watch:
         with self._lock:
             found = [pod for pod in self._objects["pods"].values() if _job_of(pod) == job]
         return max(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), default=None)
+
+    def refusal(self, job: str) -> str:
+        """Return why a Job has no pod; empty if nothing is known. Raises UNREACHABLE."""
+        with self._reading:
+            read, words = self._refused
+            if time.monotonic() - read >= REFUSAL_SECONDS:
+                self._refused = (time.monotonic(), words)  # also after an error
+                self._refused = (time.monotonic(), self._source.refused_pods())
+            return self._refused[1].get(job, "")
 
     @contextmanager
     def changes(self, job: str, event: threading.Event) -> Iterator[None]:
