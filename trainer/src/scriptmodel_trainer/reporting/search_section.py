@@ -15,6 +15,7 @@ from scriptmodel_trainer.trials import Run, rank_of
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
 
 _BEST, _FAILED = "two", "four"
+_WIDE = (1010, 330)
 _FAR = 10.0  # times the others' highest perplexity
 _STATES = {"complete": 0, "paused": 1, "failed": 2}
 
@@ -56,7 +57,7 @@ class _Curves(Chart):
             for run in runs
         ]
         title = "Validation perplexity by epoch (logarithmic)"
-        super().__init__(title, series, size=(1010, 330), logarithmic=True)
+        super().__init__(title, series, size=_WIDE, logarithmic=True)
 
     @property
     def keys(self) -> Sequence[Series]:
@@ -85,7 +86,8 @@ def _settings(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Chart]:
             for run, text in zip(shown, texts, strict=True)
         ]
         if series:
-            yield Scatter(f"Validation perplexity by {name}", series, texts, size=(500, 250))
+            size = (500, 250) if len(names) > 1 else _WIDE  # an only one has the whole width
+            yield Scatter(f"Validation perplexity by {name}", series, texts, size=size)
 
 
 def _style(run: Run) -> str:
@@ -120,5 +122,5 @@ def _row(run: Run, names: Sequence[str]) -> list[str]:
         value,
         f"{run.epochs}{total}",
         f"{run.seconds:,.0f}",
-        ": ".join(filter(None, (run.reason, run.message))),
+        run.message or run.reason,
     ]
