@@ -12,10 +12,11 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.session import POLL_SECONDS, pause
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, RepoRef, running_job
+from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0
@@ -29,6 +30,14 @@ def reported_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
     """Return the job that status reports: the running one, else the newest whose commit still exists."""
     jobs = gateway.list_pipeline_jobs(pipeline, _JOBS)
     return running_job(jobs) or next(_with_commits(gateway, jobs), None)
+
+
+def training_job(gateway: Gateway, refs: References) -> JobInfo | None:
+    """Return the training job that status reports; of a search that is over the job that made its best model."""
+    job = reported_job(gateway, refs.train)
+    if job and job.state.final and refs.searches:
+        return reported_job(gateway, refs.maker) or job
+    return job
 
 
 def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:
@@ -56,15 +65,12 @@ def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Itera
             yield text
 
 
-def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool, repo: RepoRef | None = None) -> Iterator[str] | None:
-    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none.
-
-    `repo` is the one of the model if it is another one than the job's: the best one of a search.
-    """
+def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | None:
+    """Return the log that the trainer stored with its model, which outlasts the pods; None if there is none."""
     if job.state is not JobState.SUCCESS:
         return None
     try:
-        kept = gateway.read_file(repo or job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
+        kept = gateway.read_file(job.ref.pipeline.output, job.ref.id, LOG_PATH, _MAX_KEPT_BYTES)
     except NotFoundError:
         return None
     lines = kept.decode(errors="replace").splitlines()

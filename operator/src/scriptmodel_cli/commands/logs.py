@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.logs import kept_lines, lines_of, reported_job
+from scriptmodel_cli.logs import kept_lines, lines_of, reported_job, training_job
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit, say
 from scriptmodel_cli.program import Command
@@ -47,7 +47,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         except RefusedError as error:
             if _NO_PODS not in error.detail:
                 raise
-            kept = None if generate else kept_lines(gateway, job, raw=raw, repo=refs.model.repo)
+            kept = None if generate else kept_lines(gateway, training_job(gateway, refs) or job, raw=raw)
             if kept is None:
                 raise click.ClickException(_without_log(name, job)) from error
             for line in kept:

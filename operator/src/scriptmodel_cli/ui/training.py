@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, reported_job
+from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, reported_job, training_job
 from scriptmodel_cli.ui.model import Place
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.objects import ScriptModel
@@ -52,10 +52,7 @@ class Sample:
 
 def training(gateway: Gateway, model: ScriptModel) -> Training:
     """Return the job that is running, else the newest one; of a search the one that made its best model."""
-    refs = references(model)
-    job = reported_job(gateway, refs.train)
-    if job and job.state.final and refs.searches:
-        job = reported_job(gateway, refs.maker) or job
+    job = training_job(gateway, references(model))
     if job is None:
         return Training()
     kept = kept_lines(gateway, job, raw=True)
