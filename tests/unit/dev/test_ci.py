@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -72,14 +73,14 @@ def test_the_summary_has_seconds_seed_and_the_closing_lines_of_pytest(clone: Clo
     (seed,) = set(clone.made.values())
     _, summary = done.stdout.split("=== all stages, ")
     assert summary.startswith(f"seed {seed}\n")
-    assert "    0 s  test-operator\n            1203 passed, 1 rerun in 300.10s (0:05:00)" in summary
-    assert "    0 s  test-slow-chart\n" in summary
+    assert re.search(r"    \d s  test-operator\n            1203 passed, 1 rerun in 300\.10s \(0:05:00\)", summary)
+    assert re.search(r"    \d s  test-slow-chart\n", summary)
 
 
 def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
     done = clone.run(HANGING="test-slow-trainer", FAILING="test-trainer")
     assert done.returncode == 1
-    assert "=== test-trainer FAILED after 0 s" in done.stdout
+    assert re.search(r"=== test-trainer FAILED after \d s", done.stdout)
     assert (clone.home / "ended").read_text() == "test-slow-trainer interrupted\n"
     assert "test-slow-chart" not in clone.made
 

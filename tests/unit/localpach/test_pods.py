@@ -21,6 +21,8 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from localpach.config import PodSettings, Settings
 from localpach.pods import frames, runner, steps, workers
 from localpach.pods.api import KubernetesApi
+from localpach.pods.manifest import COMMAND
+from localpach.pods.progress import Ending, Object, ending
 from localpach.pods.watch import Watch
 from localpach.pps import worker
 from localpach.server import Server
@@ -106,6 +108,15 @@ def test_a_failing_command_uses_up_its_tries_with_one_job_each(
     assert (info.state, info.data_failed, len(cluster.created)) == (pps.JOB_FAILURE, 1, 2)
     assert client.lines(train, uuid) == ["no", "no"]
     assert "try 2 of 2 failed: exit status 3" in client.lines(train, uuid, user=False)
+
+
+def test_a_job_that_failed_before_its_pod_is_seen_to_end_may_have_used_up_a_try() -> None:
+    job = {"status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}}
+    pod: Object = {"metadata": {}, "status": {"initContainerStatuses": [{"name": COMMAND, "state": {"running": {}}}]}}
+    assert ending(job, pod) is None
+    pod["status"]["initContainerStatuses"][0]["state"] = {"terminated": {"exitCode": 3}}
+    assert ending(job, pod) == Ending("exit status 3")
+    assert ending(job, None) == Ending("its pod is gone: ", counted=False)
 
 
 def test_a_disruption_costs_no_try(client: Client, cluster: Cluster, name: Name, corpus: str, tmp_path: Path) -> None:

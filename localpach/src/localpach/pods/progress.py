@@ -37,6 +37,8 @@ def ending(job: Object | None, pod: Object | None) -> Ending | None:
         return None
     if failed.get("reason") == _DISRUPTED:
         return Ending(f"its pod was disrupted: {_disruption(pod) or failed.get('message', '')}", counted=False)
+    if _is_running(pod):
+        return None  # the watch of pods is behind that of Jobs
     return _failed_container(pod) or Ending(f"its pod is gone: {failed.get('message', '')}", counted=False)
 
 
@@ -66,6 +68,12 @@ def command_finished(pod: Object | None) -> datetime | None:
     state = _states(pod).get(COMMAND, {}) if pod else {}
     finished = state.get("terminated", {}).get("finishedAt")
     return datetime.fromisoformat(finished) if finished else None
+
+
+def _is_running(pod: Object | None) -> bool:
+    if pod is None or pod["metadata"].get("deletionTimestamp"):
+        return False
+    return any("running" in state for state in _states(pod).values())
 
 
 def _failed_container(pod: Object | None) -> Ending | None:
