@@ -82,7 +82,7 @@ def test_from_a_plan_to_a_script_and_to_a_plan_of_a_change(
     ]
 
     nothing = command("plan", "hamlet")
-    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "Nothing would change in Pachyderm.")
+    assert (nothing.returncode, nothing.stdout.splitlines()[-1]) == (0, "Nothing would change.")
     assert command("plan", "-f", file).returncode == 0
     version = cluster.get("hamlet")["metadata"]["resourceVersion"]
     # An override that is left out of the file goes, as kubectl apply would have it.

@@ -128,7 +128,7 @@ def render(preview: Preview, glyphs: Glyphs = UNICODE) -> list[str]:
     if preview.problem:
         lines += ["", style(f"! it would be stalled: {preview.problem}", fg="red")]
     elif not preview.changes:
-        lines.append("Nothing would change in Pachyderm.")
+        lines.append("Nothing would change.")
     return [*lines, *(["", *(f"Note: {note}" for note in preview.notes)] if preview.notes else [])]
 
 

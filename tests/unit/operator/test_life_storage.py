@@ -29,9 +29,9 @@ def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> N
             assert world.ready == ("False", "WorkerError")
             message = world.condition("Ready")["message"]
             assert message.startswith(
-                "Pachyderm's worker repeats the job, because it failed outside the trainer: blob ("
+                "the worker repeats the job, because it failed outside the trainer: blob ("
             )
-            assert "permission denied; check Pachyderm's storage" in message
+            assert "permission denied; check the engine's storage" in message
             assert world.condition("Stalled")["status"] == "False", "it continues once the storage works"
         world.pachyderm.succeed(ref)
         world.reconcile()

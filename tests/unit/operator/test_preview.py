@@ -56,7 +56,7 @@ def test_without_an_image_option_the_plan_names_the_operators_default() -> None:
 def test_an_up_to_date_object_has_no_changes() -> None:
     found = planned(trained_world())
     assert found.changes == ()
-    assert reported(found) == "ml/thrones\nNothing would change in Pachyderm."
+    assert reported(found) == "ml/thrones\nNothing would change."
 
 
 def test_another_preset_is_one_field_and_trains_again() -> None:
@@ -175,7 +175,7 @@ def test_suspension_stops_and_deletion_removes() -> None:
     ]
     assert "is being deleted (Delete)" in found.title
     world.want({"deletionPolicy": "Orphan"})
-    assert "Nothing would change in Pachyderm." in reported(planned(world))
+    assert "Nothing would change." in reported(planned(world))
 
 
 def test_settings_of_the_operator_are_shown_as_unknown() -> None:

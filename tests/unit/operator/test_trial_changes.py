@@ -30,7 +30,7 @@ def test_a_plan_lists_the_trials_that_are_added_and_dropped_with_their_values() 
     ]
     assert shown(three, two) == ["", "+ train 1 new trial", "    trial 3             hiddenUnits 400"]
     assert shown(two, three) == ["", "- drop 1 trial", "    trial 3             hiddenUnits 400 → (none)"]
-    assert shown(two, two) == ["Nothing would change in Pachyderm."]
+    assert shown(two, two) == ["Nothing would change."]
     many = shown(plan(search(numTrials=30, repeats=2), 0, {}), None)
     assert (many[1:3], len(many)) == (["+ train 30 new trials (60 runs)", "    the first 20 of 60:"], 23)
 

@@ -135,8 +135,8 @@ def _repeated(log: LogDigest | None, message: str) -> Condition | None:
     """Return the stage of a job that the worker repeats because of an error of its own; None for any other job."""
     if log is None or not log.worker_error:
         return None
-    text = f"Pachyderm's worker repeats the job, because it failed outside the trainer: {log.worker_error}"
-    return Condition(Reason.WORKER_ERROR, f"{text}; check Pachyderm's storage ({message})")
+    text = f"the worker repeats the job, because it failed outside the trainer: {log.worker_error}"
+    return Condition(Reason.WORKER_ERROR, f"{text}; check the engine's storage ({message})")
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
