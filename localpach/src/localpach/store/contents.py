@@ -41,7 +41,7 @@ class Contents:
         for leftover in self._incoming.iterdir():
             leftover.unlink()
         self._fsync = fsync
-        self._db = open_sqlite(root / CONTENTS, schema.CONTENT, fsync=fsync)
+        self._db = open_sqlite(root / CONTENTS, schema.CONTENT, schema.CONTENT_CHANGES, fsync=fsync)
         self._lock = threading.Lock()
         self._leased: Counter[bytes] = Counter()
         self._collecting = False
