@@ -59,9 +59,9 @@ class Localpach:
         try:
             return self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)  # so that the log has what each thread does
             self.process.wait()
-            raise
+            raise AssertionError(f"localpach did not end: {self.log()}") from None
 
 
 def open_channel(address: str) -> grpc.Channel:
@@ -92,7 +92,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=os.environ | (variables or {}),
+            env=os.environ | {"PYTHONFAULTHANDLER": "1"} | (variables or {}),
             start_new_session=True,
         )
     lines: list[str] = []

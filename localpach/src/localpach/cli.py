@@ -11,7 +11,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -311,8 +311,15 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
             reason = getattr(error, "strerror", None) or error
             _fail(FAILED, f"cannot use {settings.root}: {reason}; name another folder with --root")
         _announce(settings, server.address, server.isolation, quiet=quiet)
-        number = received.get()
+        number = _waited(received)
         logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
+
+
+def _waited(received: SimpleQueue[int]) -> int:
+    """Return the signal that stops the server. Another thread may be given it, which does not wake this one."""
+    while True:
+        with contextlib.suppress(Empty):
+            return received.get(timeout=1.0)
 
 
 def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: bool) -> None:

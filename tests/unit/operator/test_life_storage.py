@@ -28,9 +28,7 @@ def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> N
             world.observer.logs.close()
             assert world.ready == ("False", "WorkerError")
             message = world.condition("Ready")["message"]
-            assert message.startswith(
-                "the worker repeats the job, because it failed outside the trainer: blob ("
-            )
+            assert message.startswith("the worker repeats the job, because it failed outside the trainer: blob (")
             assert "permission denied; check the engine's storage" in message
             assert world.condition("Stalled")["status"] == "False", "it continues once the storage works"
         world.pachyderm.succeed(ref)
