@@ -178,7 +178,7 @@ def test_each_round_of_a_search_is_put_and_trained_once_whatever_fails(call: str
         world.pachyderm.arm(call, number, after=after)
         assert search(world, reconcile=lambda each=world: persist(each, each.reconcile)) == [4, 2]
         assert world.ready == ("True", "Generated")
-        assert [len(found) for found in world.pachyderm.pipelines.values()] == [1, 2, 1], "select was told the best run"
+        assert [len(found) for found in world.pachyderm.pipelines.values()] == [1, 2, 1], "select is updated once"
         assert len([commit for repo, commit in world.pachyderm.commits if repo == trials(world).repo]) == 2
         persist(world, world.delete)
         assert world.pachyderm.fired, f"call {number} of {call}"

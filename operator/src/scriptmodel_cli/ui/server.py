@@ -21,7 +21,7 @@ from scriptmodel_cli.web.rendering import STATIC, environment, whole_page
 from scriptmodel_operator.pachyderm.errors import PachydermError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
-"""Of names that Pachyderm accepts, since they become a path on this machine."""
+"""The path of a commit's page. Its parts become a path on this machine, so only characters of valid names match."""
 _MAX_DOWNLOAD = 64 << 20
 _LINKS = [("/", "All models"), ("/compare", "Compare")]
 _TEMPLATES = environment(__package__ or "", escaped)
