@@ -67,6 +67,7 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     assert first.returncode == 0, first.stderr
     assert reasons(first)[-2:] == ["Generating", "Generated"]
     assert "Training" in reasons(first)
+    assert "Pending" not in reasons(first), "the operator in this process needs no waiting for"
     assert len(first.stdout.split()) > 10
     before = kept(state)
     assert (state / "script" / "new_script.txt").read_text() == first.stdout

@@ -142,7 +142,8 @@ async def _watch(objects: Objects, session: Session, check: Callable[[], None]) 
     while True:
         check()
         found = objects.raw
-        live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+        if text.is_observed(found):
+            live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
         if objects.is_reconciled and text.is_settled(found):
             return
         await asyncio.sleep(_REFRESH_SECONDS)
