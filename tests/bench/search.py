@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from dev.paths import TRAINER_ENV
 from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.desired.search import Folder, RunInput, RunResult, plan
+from scriptmodel_operator.desired.search import RunInput, RunResult, plan
 
 PARAMETERS: list[dict[str, Any]] = [
     {"name": "dropout", "uniform": {"min": "0", "max": "0.6"}},
@@ -39,18 +39,15 @@ class Bench:
 
     def __init__(self, search: Search, corpus: Path, folder: Path) -> None:
         self._search, self._corpus, self._folder = search, corpus, folder
-        self._given: dict[str, RunInput] = {}
 
     def run(self, workers: int) -> Mapping[str, RunResult]:
         """Train until the search is finished; returns what each run came to."""
         results: dict[str, RunResult] = {}
         with ThreadPoolExecutor(workers) as pool:
             while not (now := plan(self._search, 0, results, OF)).finished:
-                due = [
-                    each for each in now.folders if each.name not in results or results[each.name].given != each.given
-                ]
-                for folder, result in zip(due, pool.map(self._train, due), strict=True):
-                    results[folder.name] = result
+                due = now.todo(results)
+                found = pool.map(self._train, due, [now.runs[name] for name in due])
+                results |= zip(due, found, strict=True)
                 print(
                     f"  {self._search.algorithm}: round {now.round} of {now.rounds} is done, {len(due)} runs",
                     flush=True,
@@ -58,14 +55,14 @@ class Bench:
         print(f"  the best is trial {now.winner}: {results[now.winner].given.parameters}")
         return results
 
-    def _train(self, folder: Folder) -> RunResult:
-        given = self._folder / "trials" / folder.name / folder.name
-        out = self._folder / "runs" / folder.name
-        done = given / f"round-{folder.given.share.replace('/', '-')}.json"
+    def _train(self, name: str, run: RunInput) -> RunResult:
+        given = self._folder / "trials" / name / name
+        out = self._folder / "runs" / name
+        done = given / f"round-{run.share.replace('/', '-')}.json"
         if not done.exists():
             given.mkdir(parents=True, exist_ok=True)
-            (given / "trial.json").write_bytes(folder.given.text())
-            if folder.continues and (out / "checkpoint.npz").exists():  # else it was interrupted after this
+            (given / "trial.json").write_bytes(run.text())
+            if run.of and (out / "checkpoint.npz").exists():  # else it was interrupted after this
                 shutil.copyfile(out / "checkpoint.npz", given / "checkpoint.npz")
             shutil.rmtree(out, ignore_errors=True)
             words = ["trial", "--trial", given.parent, "--data", self._corpus, "--out", out.parent, "--log", "json"]
@@ -76,7 +73,7 @@ class Bench:
             shutil.copyfile(out / "trial.json", done)
         record = json.loads(done.read_text("utf-8"))
         names = ("state", "reason", "message", "epochs", "epochs_total", "value", "perplexity", "seconds")
-        return RunResult(given=folder.given, **{name: record[name] for name in names})
+        return RunResult(given=run, **{name: record[name] for name in names})
 
 
 def main() -> None:

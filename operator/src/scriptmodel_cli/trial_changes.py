@@ -13,7 +13,7 @@ Runs = Mapping[str, RunInput]
 
 def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]:
     """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
-    wanted = {each.name: each.given for each in plan.folders}
+    wanted = plan.runs
     new = [name for name in wanted if name not in present]
     kept = [name for name in wanted if name in present]
     moved = [name for name in kept if wanted[name].of and wanted[name] != present[name]]

@@ -14,8 +14,10 @@ from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.sampling import trials
 from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.observe.trials import leaderboard, read_results
+from scriptmodel_operator.observe.trials import read_results
+from scriptmodel_operator.observe.view import SearchView
 from scriptmodel_operator.pachyderm.values import LogLine, RepoRef
+from scriptmodel_operator.reconcile.searching import leaderboard
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -32,28 +34,32 @@ def halving(trials: int, **fields: Any) -> Search:
     return search(algorithm="halving", numTrials=trials, **fields)
 
 
+def planned(spec: Search, seed: int, results: Mapping[str, RunResult], of: str = "d1:a") -> Plan:
+    return plan(spec, seed, results, of)
+
+
 def trained(found: Plan, results: Mapping[str, RunResult], **outcomes: Any) -> dict[str, RunResult]:
     """Return the results after a job; `t0003=1.5` is the value of trial 3, or `t0003="diverged"` its failure.
 
     Otherwise a trial with a smaller number is better.
     """
     after = {}
-    for folder in found.folders:
-        outcome = outcomes.get(f"t{folder.name.replace('.', '_')}", float(folder.name[:4]))
-        old = results.get(folder.name)
-        if old and old.given == folder.given:
-            after[folder.name] = old  # skipped
+    for name, given in found.runs.items():
+        outcome = outcomes.get(f"t{name.replace('.', '_')}", float(name[:4]))
+        old = results.get(name)
+        if old and old.given == given:
+            after[name] = old  # skipped
         elif isinstance(outcome, str):
-            after[folder.name] = RunResult(given=folder.given, state="failed", reason=outcome)
+            after[name] = RunResult(given=given, state="failed", reason=outcome)
         else:
-            state = "complete" if folder.given.share == "1" else "paused"
-            after[folder.name] = RunResult(given=folder.given, state=state, value=outcome, perplexity=math.exp(outcome))
+            state = "complete" if given.share == "1" else "paused"
+            after[name] = RunResult(given=given, state=state, value=outcome, perplexity=math.exp(outcome))
     return after
 
 
-def continued(found: Plan) -> dict[str, str]:
+def continued(found: Plan, results: Mapping[str, RunResult]) -> dict[str, str]:
     """Return the share of each run whose state is copied."""
-    return {each.name: each.given.share for each in found.folders if each.continues}
+    return {name: found.runs[name].share for name in found.todo(results) if found.runs[name].of}
 
 
 def test_the_same_seed_draws_the_same_trials_and_more_trials_leave_those_before() -> None:
@@ -80,82 +86,80 @@ def test_a_grid_has_all_combinations_in_order_as_many_as_are_requested() -> None
 
 
 def test_a_random_search_has_one_round_of_whole_runs_with_a_folder_for_each_seed() -> None:
-    found = plan(search(numTrials=2, repeats=2), 5, {})
-    assert [each.name for each in found.folders] == ["0001.1", "0001.2", "0002.1", "0002.2"]
-    assert json.loads(found.folders[1].given.text()) == {
+    found = planned(search(numTrials=2, repeats=2), 5, {})
+    assert list(found.runs) == ["0001.1", "0001.2", "0002.1", "0002.2"]
+    assert json.loads(found.runs["0001.2"].text()) == {
         "parameters": {"dropout": "0.2108", "learning_rate": "0.006287", "hidden_units": "200"},
         "seed": 6,
         "share": "1",
     }
     results = trained(found, {}, t0001_1=3.0, t0001_2=1.0, t0002_1="killed", t0002_2=1.5)
-    after = plan(search(numTrials=2, repeats=2), 5, results)
+    after = planned(search(numTrials=2, repeats=2), 5, results)
     assert (after.finished, after.winner, after.failure) == (True, "0002.2", "")
-    assert plan(search(numTrials=3, repeats=2), 5, results).folders[:4] == after.folders
+    assert planned(search(numTrials=3, repeats=2), 5, results).runs.items() > after.runs.items()
 
 
 def test_the_better_half_of_each_round_continues_and_the_last_round_is_whole() -> None:
     spec = halving(6)
     assert rounds(spec) == ["1/4", "1/2", "1"]
-    first = plan(spec, 0, {})
-    assert [each.given.share for each in first.folders] == ["1/4"] * 6
+    first = planned(spec, 0, {})
+    assert [each.share for each in first.runs.values()] == ["1/4"] * 6
     results = trained(first, {}, t0001=9.0, t0002="diverged")
-    second = plan(spec, 0, results, "d1:a")
-    assert continued(second) == {"0003": "1/2", "0004": "1/2", "0005": "1/2"}
-    assert [each.given for each in second.folders if not each.continues] == [
-        results[name].given for name in ("0001", "0002", "0006")
-    ]
+    second = planned(spec, 0, results)
+    assert continued(second, results) == {"0003": "1/2", "0004": "1/2", "0005": "1/2"}
+    assert {*second.runs} - {*second.todo(results)} == {"0001", "0002", "0006"}
     results = trained(second, results)
-    third = plan(spec, 0, results, "d1:a")
-    assert continued(third) == {"0003": "1", "0004": "1"}
+    third = planned(spec, 0, results)
+    assert continued(third, results) == {"0003": "1", "0004": "1"}
     results = trained(third, results, t0003=4.5)
-    last = plan(spec, 0, results, "d1:a")
+    last = planned(spec, 0, results)
     assert (last.round, last.finished, last.winner) == (3, True, "0004")
     assert [each.trial for each in standings(spec, 0, results, "d1:a")] == [4, 3, 5, 6, 1, 2]
 
 
 def test_states_of_another_corpus_are_not_continued() -> None:
     spec = halving(4)
-    results = trained(plan(spec, 0, {}), {})
-    results = trained(plan(spec, 0, results, "d1:a"), results)
-    again = plan(spec, 0, results, "d1:b")
-    assert (again.round, continued(again)) == (1, {})
-    assert {each.given.share for each in again.folders} == {"1/2"}
+    results = trained(planned(spec, 0, {}), {})
+    results = trained(planned(spec, 0, results), results)
+    again = planned(spec, 0, results, "d1:b")
+    assert (again.round, continued(again, results)) == (1, {})
+    assert {each.share for each in again.runs.values()} == {"1/2"}
 
 
 def test_the_next_best_continue_if_all_of_a_round_fail() -> None:
     spec = halving(6, maxFailedTrials=6)
-    results = trained(plan(spec, 0, {}), {})
-    results = trained(plan(spec, 0, results), results, t0001="killed", t0002="killed", t0003="killed")
-    found = plan(spec, 0, results)
-    assert continued(found) == {"0004": "1/2", "0005": "1/2", "0006": "1/2"}
+    results = trained(planned(spec, 0, {}), {})
+    results = trained(planned(spec, 0, results), results, t0001="killed", t0002="killed", t0003="killed")
+    found = planned(spec, 0, results)
+    assert continued(found, results) == {"0004": "1/2", "0005": "1/2", "0006": "1/2"}
     results = trained(found, results, t0004="killed", t0005="killed", t0006="killed")
-    assert plan(spec, 0, results).failure == "all 6 trials failed"
+    assert planned(spec, 0, results).failure == "all 6 trials failed"
 
 
 def test_the_next_best_continue_from_an_earlier_round_if_all_of_the_later_ones_fail() -> None:
     spec, results = halving(8, maxFailedTrials=8), {}
     for failing in ((), ("t0003", "t0004"), ("t0001", "t0002")):
-        results = trained(plan(spec, 0, results), results, **dict.fromkeys(failing, "killed"))
-    assert continued(plan(spec, 0, results)) == {"0005": "1/2", "0006": "1/2", "0007": "1/2", "0008": "1/2"}
+        results = trained(planned(spec, 0, results), results, **dict.fromkeys(failing, "killed"))
+    assert continued(planned(spec, 0, results), results) == {"0005": "1/2", "0006": "1/2", "0007": "1/2", "0008": "1/2"}
 
 
 def test_new_trials_catch_up_and_nothing_is_repeated() -> None:
     results: Mapping[str, RunResult] = {}
     for _ in range(3):
-        results = trained(plan(halving(6), 0, results), results)
-    more = plan(halving(8), 0, results)
-    assert [each.given for each in more.folders[:6]] == [results[f"000{number}"].given for number in range(1, 7)]
+        results = trained(planned(halving(6), 0, results), results)
+    more = planned(halving(8), 0, results)
+    assert more.todo(results) == ["0007", "0008"]
     results = trained(more, results, t0007=0.5)
-    assert continued(plan(halving(8), 0, results)) == {"0007": "1/2"}
+    assert continued(planned(halving(8), 0, results), results) == {"0007": "1/2"}
 
 
 def test_a_run_that_a_budget_ended_competes_with_what_it_has() -> None:
     spec = halving(4)
-    results = trained(plan(spec, 0, {}), {})
+    results = trained(planned(spec, 0, {}), {})
     results["0001"] = replace(results["0001"], state="complete")
-    second = plan(spec, 0, results)
-    assert continued(second) == {"0002": "1"}
-    last = plan(spec, 0, trained(second, results))
+    second = planned(spec, 0, results)
+    assert continued(second, results) == {"0002": "1"}
+    last = planned(spec, 0, trained(second, results))
     assert (last.finished, last.winner) == (True, "0001")
 
 
@@ -163,7 +167,7 @@ def test_a_search_fails_when_more_trials_fail_than_allowed() -> None:
     failed = {"t0001": "diverged", "t0002": "killed"}
     for allowed, failure in ((1, "2 of 4 trials failed, more than 1"), (2, ""), (None, "")):
         spec = search(numTrials=4, maxFailedTrials=allowed)
-        found = plan(spec, 0, trained(plan(spec, 0, {}), {}, **failed))
+        found = planned(spec, 0, trained(planned(spec, 0, {}), {}, **failed))
         assert (found.failure, found.winner) == (failure, "0003")
 
 
@@ -193,7 +197,7 @@ def test_figures_that_make_no_sense_are_left_out_of_a_record() -> None:
 
 def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
     spec = search(numTrials=4)
-    results = trained(plan(spec, 0, {}), {}, t0001="diverged")
+    results = trained(planned(spec, 0, {}), {}, t0001="diverged")
     del results["0003"], results["0004"]
     log = LogDigest()
     for event in (
@@ -206,7 +210,7 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         {"event": "trial", "trial": "9" * 99, "state": "complete"},
     ):
         log = read_line(log, LogLine("job", json.dumps(event)))
-    shown = leaderboard(spec, 0, results, "", log.runs)
+    shown = leaderboard(spec, 0, SearchView(planned(spec, 0, results), "d1:a", results), log.runs)
     assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
         (4, "complete", 80.0, 8, None),
         (2, "complete", pytest.approx(math.exp(2)), None, None),
@@ -219,7 +223,7 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
 def _read(output: dict[str, bytes]) -> RunResult:
     """Return the result of the only trial."""
     pachyderm, (repo, made) = FakePachyderm(), (RepoRef("default", "trials"), RepoRef("default", "train"))
-    given = plan(search(numTrials=1), 0, {}).folders[0].given
+    given = planned(search(numTrials=1), 0, {}).runs["0001"]
     pachyderm.files[repo, "a"] = {"/0001/trial.json": given.text(), "/0001/checkpoint.npz": b"", "/trial.json": b""}
     pachyderm.files[made, "b"] = output
     found, _ = read_results(pachyderm, (repo, "a"), (made, "b"))

@@ -16,7 +16,7 @@ from tests.unit.operator.test_search import UNITS, halving, search, trained
 
 
 def shown(found: Plan, present: Plan | None, *, again: bool = False) -> list[str]:
-    runs = {each.name: each.given for each in present.folders} if present else {}
+    runs = present.runs if present else {}
     return plain(render(Preview("ml/thrones", tuple(trial_changes(found, runs, again=again))))).splitlines()[1:]
 
 
@@ -37,7 +37,7 @@ def test_a_plan_lists_the_trials_that_are_added_and_dropped_with_their_values() 
 
 def test_a_plan_lists_the_trials_that_are_repeated_or_continued() -> None:
     first = plan(search(UNITS, algorithm="grid", numTrials=1), 0, {})
-    other = Plan(1, 1, tuple(type(each)(each.name, RunInput({"hiddenUnits": "9"}, 0)) for each in first.folders))
+    other = Plan(1, 1, {"0001": RunInput(parameters={"hiddenUnits": "9"}, seed=0)})
     assert shown(other, first)[1:] == ["~ repeat 1 trial", "    trial 1             hiddenUnits 200 → hiddenUnits 9"]
     assert shown(first, first, again=True)[1:] == ["~ repeat 1 trial"]
     start = plan(halving(4), 0, {})

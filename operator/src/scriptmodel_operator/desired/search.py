@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
-from pydantic.alias_generators import to_snake
+from pydantic import BaseModel, field_validator
+from pydantic.alias_generators import to_camel, to_snake
 
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.sampling import Values, trials
@@ -26,23 +27,30 @@ _GROUPS = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
 State = Literal["waiting", "running", "paused", "complete", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunInput:
+class RunInput(BaseModel, frozen=True):
     """What a run trains: trial.json in the repo of trials. Its bytes decide whether a run is computed again."""
 
-    parameters: Values
+    parameters: dict[str, str]
     seed: int
     share: str = WHOLE_RUN
     of: str = ""
     """What the state was learned on that the run continues; empty at its beginning."""
 
+    @field_validator("parameters")
+    @classmethod
+    def _as_in_the_spec(cls, settings: Values) -> Values:
+        return {to_camel(name): value for name, value in settings.items()}
+
     def text(self) -> bytes:
         """Return the file, with names in snake case as `--set` takes them."""
-        settings = {to_snake(name): value for name, value in self.parameters.items()}
-        content = {"parameters": settings, "seed": self.seed, "share": self.share} | (
-            {"of": self.of} if self.of else {}
-        )
+        content = self.model_dump(exclude=None if self.of else {"of"})
+        content["parameters"] = {to_snake(name): value for name, value in self.parameters.items()}
         return json.dumps(content, sort_keys=True).encode() + b"\n"
+
+    def is_of(self, other: RunInput, shares: Sequence[str], of: str) -> bool:
+        """Return whether it is the training of `other`, to the end of one of the rounds, and not of another corpus."""
+        same = (self.parameters, self.seed) == (other.parameters, other.seed)
+        return same and self.share in shares and self.of in ("", of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +67,8 @@ class Figures:
     perplexity: float | None = None
     seconds: float | None = None
     gpu_seconds: float | None = None
+    round: int = 0
+    """The newest round with a result; 0 before the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +76,17 @@ class RunResult(Figures):
     """The result of a run: trial.json in the output of training."""
 
     given: RunInput
+    folder: str = ""
 
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended for good: it failed, or has a model, in the last round or early by a budget."""
-        return self.state in ("failed", "complete")
+    def done(self, number: int) -> bool:
+        """Return whether nothing of it is left to train in a round: it is over, or has a model, maybe by a budget."""
+        return self.state in ("failed", "complete") or self.round >= number
+
+    def in_round(self, number: int, shares: Sequence[str], of: str) -> RunInput:
+        """Return what it trains if it takes part in a round."""
+        if self.done(number):
+            return self.given
+        return self.given.model_copy(update={"share": shares[number - 1], "of": of if self.round else ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +95,6 @@ class Standing(Figures):
 
     trial: int
     parameters: Values
-    round: int = 0
-    """The newest round that it has results of; 0 before the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A folder of the repo of trials."""
-
-    name: str
-    given: RunInput
-    continues: bool = False
-    """Whether the run continues its state in the results, which is copied into the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,18 @@ class Plan:
 
     round: int
     rounds: int
-    folders: tuple[Folder, ...]
+    runs: Mapping[str, RunInput]
+    """What each run trains, by its folder."""
     finished: bool = False
     """Whether nothing is left to train."""
     winner: str = ""
     """The folder of the best run of the best trial; empty before a trial is complete."""
     failure: str = ""
     """Why the search has failed."""
+
+    def todo(self, results: Mapping[str, RunResult]) -> list[str]:
+        """Return the folders of the runs that are left to train in this round."""
+        return [name for name, given in self.runs.items() if name not in results or results[name].given != given]
 
     @property
     def title(self) -> str:
@@ -131,23 +140,23 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
     while not failure and number < len(shares) and all(each.done(number) for each in members):
         members = _continued(members, number, len(found))
         number += 1
-    folders = tuple(run.in_round(number if each in members else 1, shares, of) for each in found for run in each.runs)
+    runs = {
+        run.folder: run.in_round(number if each in members else 1, shares, of) for each in found for run in each.runs
+    }
     finished = bool(failure) or all(each.done(number) for each in members)
-    return Plan(number, len(shares), folders, finished, _winner(found), failure)
+    return Plan(number, len(shares), runs, finished, _winner(found), failure)
 
 
 def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> tuple[Standing, ...]:
-    """Return the trials, best first."""
-    return best_first(each.standing() for each in _trials(search, seed, results, of))
+    """Return the trials: complete ones before others, those that came further, then by value, else by perplexity.
 
-
-def best_first(found: Iterable[Standing]) -> tuple[Standing, ...]:
-    """Sort trials: complete ones before others, those that came further, then by value, else by perplexity."""
+    `results` may have those of runs in progress, too.
+    """
 
     def key(trial: Standing) -> tuple[float, ...]:
         return _GROUPS[trial.state], -trial.round, _rank(trial.value), _rank(trial.perplexity), trial.trial
 
-    return tuple(sorted(found, key=key))
+    return tuple(sorted((each.standing() for each in _trials(search, seed, results, of)), key=key))
 
 
 def _rank(value: float | None) -> float:
@@ -155,43 +164,24 @@ def _rank(value: float | None) -> float:
 
 
 @dataclass(frozen=True)
-class _Run:
-    folder: str
-    given: RunInput
-    """What it is at the beginning of the first round."""
-    result: RunResult
-    attained: int
-    """The newest round with a result; 0 before the first."""
-
-    def done(self, number: int) -> bool:
-        """Return whether nothing of it is left to train in a round."""
-        return self.result.ended or self.attained >= number
-
-    def in_round(self, number: int, shares: Sequence[str], of: str) -> Folder:
-        """Return its folder if it takes part in a round."""
-        if self.done(number):
-            return Folder(self.folder, self.result.given)
-        given = replace(self.given, share=shares[number - 1], of=of if self.attained else "")
-        return Folder(self.folder, given, continues=self.attained > 0)
-
-
-@dataclass(frozen=True)
 class _Trial:
     number: int
-    runs: tuple[_Run, ...]
+    runs: tuple[RunResult, ...]
 
     @property
-    def attained(self) -> int:
-        return max(run.attained for run in self.runs)
+    def round(self) -> int:
+        return max(run.round for run in self.runs)
 
     @property
-    def good(self) -> list[_Run]:
+    def good(self) -> list[RunResult]:
         """The runs that have not failed."""
-        return [run for run in self.runs if run.result.state != "failed"]
+        return [run for run in self.runs if run.state != "failed"]
 
     @property
     def state(self) -> State:
-        states = {run.result.state for run in self.good}
+        states = {run.state for run in self.good}
+        if "running" in states:
+            return "running"
         return states.pop() if len(states) == 1 else "paused" if states else "failed"
 
     @property
@@ -204,11 +194,11 @@ class _Trial:
         return all(run.done(number) for run in self.runs)
 
     def standing(self) -> Standing:
-        failed = next((run.result for run in self.runs if run not in self.good), None)
+        failed = next((run for run in self.runs if run.state == "failed"), None)
         return Standing(
             trial=self.number,
             parameters=self.runs[0].given.parameters,
-            round=self.attained,
+            round=self.round,
             state=self.state,
             reason=failed.reason if failed else "",
             message=failed.message if failed else "",
@@ -221,33 +211,28 @@ class _Trial:
         )
 
 
-def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[_Run]) -> Any:
+def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[RunResult]) -> Any:
     """Return a figure of several runs; None if it is not known of any."""
-    known = [value for run in runs if (value := getattr(run.result, figure)) is not None]
+    known = [value for run in runs if (value := getattr(run, figure)) is not None]
     return join(known) if known else None
 
 
 def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[_Trial]:
     shares = rounds(search)
 
-    def run(number: int, repeat: int, values: Values) -> _Run:
+    def run(number: int, repeat: int, values: Values) -> RunResult:
         folder = f"{number:04}" + (f".{repeat + 1}" if search.repeats > 1 else "")
-        given = RunInput(values, seed + repeat, shares[0])
+        given = RunInput(parameters=dict(values), seed=seed + repeat, share=shares[0])
         result = results.get(folder)
-        if result is None or not _is_of(result.given, given, shares, of):
-            return _Run(folder, given, RunResult(given=given), 0)
-        return _Run(folder, given, result, shares.index(result.given.share) + 1)
+        if result is None or not result.given.is_of(given, shares, of):
+            return RunResult(given=given, folder=folder)
+        before = shares.index(result.given.share)
+        return replace(result, folder=folder, round=before if result.state == "running" else before + 1)
 
     return [
         _Trial(number, tuple(run(number, repeat, values) for repeat in range(search.repeats)))
         for number, values in enumerate(trials(search), start=1)
     ]
-
-
-def _is_of(found: RunInput, given: RunInput, shares: Sequence[str], of: str) -> bool:
-    """Return whether a result is of the run that is specified."""
-    same = (found.parameters, found.seed) == (given.parameters, given.seed)
-    return same and found.share in shares and found.of in ("", of)
 
 
 def _continued(members: list[_Trial], number: int, total: int) -> list[_Trial]:
@@ -256,7 +241,7 @@ def _continued(members: list[_Trial], number: int, total: int) -> list[_Trial]:
     If all that are further failed, as many others take their places.
     """
     room = math.ceil(total / 2**number)
-    further = [each for each in members if each.attained > number]
+    further = [each for each in members if each.round > number]
     if any(each.good for each in further):
         room -= len(further)
     candidates = [each for each in members if each not in further and each.good]
@@ -266,7 +251,7 @@ def _continued(members: list[_Trial], number: int, total: int) -> list[_Trial]:
 def _winner(found: list[_Trial]) -> str:
     """Return the folder of the best run of the best trial; empty before one is complete."""
     best = min((each for each in found if each.state == "complete"), key=lambda each: each.rank, default=None)
-    return min(best.good, key=lambda run: (_rank(run.result.value), run.folder)).folder if best else ""
+    return min(best.good, key=lambda run: (_rank(run.value), run.folder)).folder if best else ""
 
 
 def _failure(search: Search, found: list[_Trial]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, RunInput
+from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, PutRuns
 from scriptmodel_operator.reconcile.blockers import own_repo
@@ -26,7 +26,7 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
         return owned
     create = (owned,) if isinstance(owned, CreateRepo) else ()
     put = _put(view, search)
-    if put is None or (_in_progress(view, search) and not _is_obsolete(search)):
+    if put is None or (_in_progress(view, search) and not _is_obsolete(model, search)):
         return create
     return (*create, put)
 
@@ -39,19 +39,19 @@ def starting(view: ModelView) -> str:
 def _put(view: ModelView, search: SearchView) -> PutRuns | None:
     """Return what makes the repo as planned; None if it is."""
     plan, present = search.plan, search.present
-    changed = [each for each in plan.folders if present.get(each.name) != each.given]
-    superfluous = sorted(present.keys() - {each.name for each in plan.folders})
+    changed = {name: given for name, given in plan.runs.items() if present.get(name) != given}
+    superfluous = sorted(present.keys() - plan.runs.keys())
     if not changed and not superfluous:
         return None
-    states = {each.name: f"/{each.name}/{CHECKPOINT_FILE}" for each in changed}
+    states = {name: f"/{name}/{CHECKPOINT_FILE}" for name in changed}
     gone = tuple(f"/{name}/{file}" for name in superfluous for file in (CHECKPOINT_FILE, TRIAL_FILE))
     return PutRuns(
         branch=view.refs.trials,
-        files={f"/{each.name}/{TRIAL_FILE}": each.given.text() for each in changed},
+        files={f"/{name}/{TRIAL_FILE}": given.text() for name, given in changed.items()},
         gone=(*gone, *states.values()),
         source=view.refs.train.output,
         commit=search.source,
-        states=tuple(states[each.name] for each in changed if each.continues),
+        states=tuple(states[name] for name in plan.todo(search.results) if name in changed and changed[name].of),
         purpose=plan.title,
     )
 
@@ -62,19 +62,15 @@ def _in_progress(view: ModelView, search: SearchView) -> bool:
     return job is not None and not job.state.final and search.newest is not None and search.newest.trials == search.head
 
 
-def _is_obsolete(search: SearchView) -> bool:
+def _is_obsolete(model: ScriptModel, search: SearchView) -> bool:
     """Return whether a round in progress is of no use: a run in it is no longer planned, or continues a state of
     another spec or corpus.
     """
-    planned = {each.name: _identity(each.given) for each in search.plan.folders}
+    planned, shares = search.plan.runs, rounds(model.spec.search) if model.spec.search else ()
     return any(
-        planned.get(name) != _identity(given) or given.of not in ("", search.of)
+        name not in planned or not given.is_of(planned[name], shares, search.of)
         for name, given in search.present.items()
     )
-
-
-def _identity(given: RunInput) -> tuple[object, int]:
-    return dict(given.parameters), given.seed
 
 
 def unused_search(model: ScriptModel, view: ModelView, *, finished: bool) -> tuple[Action, ...]:

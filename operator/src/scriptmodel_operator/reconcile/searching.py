@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialCounts, TrialStatus
-from scriptmodel_operator.desired.search import Folder, RunResult, Standing, rounds
+from scriptmodel_operator.desired.search import RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.trials import leaderboard
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.pachyderm.values import JobInfo
 from scriptmodel_operator.reconcile.state import Elapsed
@@ -50,9 +51,9 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
         return None
     job = _running(view, found)
     log = (view.training_log if job else None) or LogDigest()
-    todo = {each.name for each in found.plan.folders if not _is_done(each, found.results)}
+    todo = found.plan.todo(found.results)
     runs = {name: run for name, run in log.runs.items() if name in todo}
-    seen = leaderboard(search, model.spec.model.seed, found.results, found.of, runs)
+    seen = leaderboard(search, model.spec.model.seed, found, runs)
     running = [run for run in runs.values() if run.ended is None]
     done = max(len(runs) - len(running), min(job.data_processed, len(todo))) if job else 0
     ends = [0.0, *(float(Fraction(share)) for share in rounds(search))]
@@ -63,6 +64,28 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     left = len(todo) * (now - before) - here + sum(work[found.plan.round :])
     share = 1.0 if found.plan.finished else max(0.0, 1 - left / sum(work))
     return Progress(seen, len(todo), done, share, here, left)
+
+
+def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str, LogDigest]) -> tuple[Standing, ...]:
+    """Return the trials, best first, with what the log of the running job says of its `runs`."""
+    todo = found.plan.todo(found.results)
+    seen = {name: _logged(runs[name], name, found) for name in todo if name in runs}
+    return standings(search, seed, {**found.results, **seen}, found.of)
+
+
+def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:
+    given = found.plan.runs[name]
+    if run.ended:
+        return run.ended.result(given)
+    before = found.results[name] if given.of else RunResult(given=given)
+    return replace(
+        before,
+        given=given,
+        state="running",
+        perplexity=run.best_perplexity or before.perplexity,
+        epochs=run.epoch or before.epochs,
+        epochs_total=run.epochs or before.epochs_total,
+    )
 
 
 def search_message(view: ModelView, progress: Progress) -> str:
@@ -90,14 +113,13 @@ def search_status(
     job = _running(view, found)
     started = job.started if job and progress.work_done >= _LEAST_WORK else None
     pace = elapsed(started).total_seconds() / progress.work_done if started else None
-    states = [each.state for each in progress.standings]
-    counts = {state: states.count(state) for state in ("waiting", "running", "paused", "complete", "failed")}
+    counts = Counter[str](each.state for each in progress.standings)
     return SearchStatus(
         algorithm=search.algorithm,
         round=found.plan.round,
         rounds=found.plan.rounds,
-        trials=TrialCounts(total=len(states), **counts),
-        completed=f"{counts['complete'] + counts['failed']}/{len(states)}",
+        trials=TrialCounts(total=counts.total(), **counts),
+        completed=f"{counts['complete'] + counts['failed']}/{counts.total()}",
         progress_percent=int(100 * progress.share),
         best=_trial(progress.best) if progress.best else None,
         top=[_trial(each) for each in progress.standings[:TOP_TRIALS]],
@@ -112,10 +134,6 @@ def _running(view: ModelView, search: SearchView) -> JobInfo | None:
     job = view.train.running if view.train else None
     same = job is not None and search.newest is not None and search.newest.trained == job.ref.id
     return job if same and search.newest and search.newest.trials == search.head else None
-
-
-def _is_done(folder: Folder, results: Mapping[str, RunResult]) -> bool:
-    return folder.name in results and results[folder.name].given == folder.given
 
 
 def _share(run: LogDigest, before: float, now: float) -> float:
