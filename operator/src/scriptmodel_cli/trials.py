@@ -60,14 +60,14 @@ class TrialReader:
             self._observer = Observer(self._gateway, mark.owner.cluster)
             self._observer.logs = self._logs
         view = self._observer.view(model, snapshot)
-        found, progress = view.search, search_progress(model, view)
-        if model.spec.search is None or found is None or progress is None:
+        progress = search_progress(model, view)
+        if progress is None:
             return {"trials": []}
         return {
-            "algorithm": model.spec.search.algorithm,
-            "round": found.plan.round,
-            "rounds": found.plan.rounds,
-            "finished": found.plan.finished,
+            "algorithm": progress.search.algorithm,
+            "round": progress.plan.round,
+            "rounds": progress.plan.rounds,
+            "finished": progress.plan.finished,
             "trials": [
                 {"trial": each.trial, **{to_camel(name): value for name, value in asdict(each).items()}}
                 for each in progress.standings

@@ -7,15 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialCounts, TrialStatus
-from scriptmodel_operator.desired.search import RunResult, Standing, rounds, standings
+from scriptmodel_operator.desired.search import Plan, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView, SearchView
-from scriptmodel_operator.pachyderm.values import JobInfo
 from scriptmodel_operator.reconcile.state import Elapsed
 
 _LEAST_WORK = 0.02
@@ -26,6 +26,8 @@ _LEAST_WORK = 0.02
 class Progress:
     """How far a search is. Work is counted in whole trainings."""
 
+    search: Search
+    plan: Plan
     standings: tuple[Standing, ...]
     runs: int
     """How many runs of the round are left to train at its start."""
@@ -33,6 +35,8 @@ class Progress:
     """How many of them have ended."""
     share: float
     """Part of the whole search that is done, from 0 to 1."""
+    started: datetime | None
+    """When the running job started."""
     work_done: float
     """Work that the running job has done."""
     work_left: float
@@ -43,27 +47,49 @@ class Progress:
         """The best trial so far; None before the first has a figure."""
         return next((each for each in self.standings if each.perplexity is not None and each.state != "failed"), None)
 
+    @property
+    def message(self) -> str:
+        """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
+        text = f"round {self.plan.round} of {self.plan.rounds}: " if self.plan.rounds > 1 else ""
+        best = f", best {self.best.perplexity:.1f} (trial {self.best.trial})" if self.best else ""
+        return f"{text}{self.done} of {self.runs} runs done{best}"
+
+    @property
+    def failure(self) -> str:
+        """The first failed trial with its reason; empty if none failed."""
+        failed = next((each for each in self.standings if each.state == "failed"), None)
+        return f"trial {failed.trial}: {failed.message or failed.reason}" if failed else ""
+
 
 def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     """Return the progress; None without a search."""
     search, found = model.spec.search, view.search
     if search is None or found is None:
         return None
-    job = _running(view, found)
+    running = view.train.running if view.train else None
+    newest = found.newest if running and found.newest and found.newest.trained == running.ref.id else None
+    job = running if newest and newest.trials == found.head else None  # else it trains what is no longer planned
     log = (view.training_log if job else None) or LogDigest()
     todo = found.plan.todo(found.results)
-    runs = {name: run for name, run in log.runs.items() if name in todo}
-    seen = leaderboard(search, model.spec.model.seed, found, runs)
-    running = [run for run in runs.values() if run.ended is None]
-    done = max(len(runs) - len(running), min(job.data_processed, len(todo))) if job else 0
+    runs = [log.runs[name] for name in todo if name in log.runs]
+    done = max(sum(run.ended is not None for run in runs), min(job.data_processed, len(todo))) if job else 0
     ends = [0.0, *(float(Fraction(share)) for share in rounds(search))]
     before, now = ends[found.plan.round - 1 : found.plan.round + 1]
-    here = min(float(len(todo)), done + sum(_share(run, before, now) for run in running)) * (now - before)
+    here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
     sizes = (math.ceil(search.trials / 2**number) * search.repeats for number in itertools.count())
     work = [size * (end - start) for size, (start, end) in zip(sizes, itertools.pairwise(ends), strict=False)]
     left = len(todo) * (now - before) - here + sum(work[found.plan.round :])
-    share = 1.0 if found.plan.finished else max(0.0, 1 - left / sum(work))
-    return Progress(seen, len(todo), done, share, here, left)
+    return Progress(
+        search=search,
+        plan=found.plan,
+        standings=leaderboard(search, model.spec.model.seed, found, log.runs),
+        runs=len(todo),
+        done=done,
+        share=1.0 if found.plan.finished else max(0.0, 1 - left / sum(work)),
+        started=job.started if job else None,
+        work_done=here,
+        work_left=left,
+    )
 
 
 def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str, LogDigest]) -> tuple[Standing, ...]:
@@ -73,7 +99,30 @@ def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str,
     return standings(search, seed, {**found.results, **seen}, found.of)
 
 
+def search_status(progress: Progress | None, elapsed: Elapsed) -> SearchStatus | None:
+    """Return the part of the status; None without a search."""
+    if progress is None:
+        return None
+    counts = Counter[str](each.state for each in progress.standings)
+    started = progress.started if progress.work_done >= _LEAST_WORK else None
+    pace = elapsed(started).total_seconds() / progress.work_done if started else None
+    return SearchStatus(
+        algorithm=progress.search.algorithm,
+        round=progress.plan.round,
+        rounds=progress.plan.rounds,
+        trials=TrialCounts(total=counts.total(), **counts),
+        completed=f"{counts['complete'] + counts['failed']}/{counts.total()}",
+        progress_percent=int(100 * progress.share),
+        best=_trial(progress.best) if progress.best else None,
+        top=[_trial(each) for each in progress.standings[:TOP_TRIALS]],
+        gpu_seconds=_total([each.gpu_seconds for each in progress.standings]),
+        seconds=_total([each.seconds for each in progress.standings]),
+        eta_seconds=None if pace is None else max(0, round(pace * progress.work_left)),
+    )
+
+
 def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:
+    """Return what the log says of a run that the running job trains."""
     given = found.plan.runs[name]
     if run.ended:
         return run.ended.result(given)
@@ -88,57 +137,9 @@ def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:
     )
 
 
-def search_message(view: ModelView, progress: Progress) -> str:
-    """Return what the running job of a search has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
-    plan = view.search.plan if view.search else None
-    text = f"round {plan.round} of {plan.rounds}: " if plan and plan.rounds > 1 else ""
-    text += f"{progress.done} of {progress.runs} runs done"
-    best = progress.best
-    return text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else "")
-
-
-def search_failure(progress: Progress | None) -> str:
-    """Return the first failed trial with its reason; empty if none failed."""
-    failed = next((each for each in progress.standings if each.state == "failed"), None) if progress else None
-    return f"trial {failed.trial}: {failed.message or failed.reason}" if failed else ""
-
-
-def search_status(
-    model: ScriptModel, view: ModelView, progress: Progress | None, elapsed: Elapsed
-) -> SearchStatus | None:
-    """Return the part of the status; None without a search."""
-    search, found = model.spec.search, view.search
-    if search is None or found is None or progress is None:
-        return None
-    job = _running(view, found)
-    started = job.started if job and progress.work_done >= _LEAST_WORK else None
-    pace = elapsed(started).total_seconds() / progress.work_done if started else None
-    counts = Counter[str](each.state for each in progress.standings)
-    return SearchStatus(
-        algorithm=search.algorithm,
-        round=found.plan.round,
-        rounds=found.plan.rounds,
-        trials=TrialCounts(total=counts.total(), **counts),
-        completed=f"{counts['complete'] + counts['failed']}/{counts.total()}",
-        progress_percent=int(100 * progress.share),
-        best=_trial(progress.best) if progress.best else None,
-        top=[_trial(each) for each in progress.standings[:TOP_TRIALS]],
-        gpu_seconds=_total([each.gpu_seconds for each in progress.standings]),
-        seconds=_total([each.seconds for each in progress.standings]),
-        eta_seconds=None if pace is None else max(0, round(pace * progress.work_left)),
-    )
-
-
-def _running(view: ModelView, search: SearchView) -> JobInfo | None:
-    """Return the running job if it trains the runs that are planned now."""
-    job = view.train.running if view.train else None
-    same = job is not None and search.newest is not None and search.newest.trained == job.ref.id
-    return job if same and search.newest and search.newest.trials == search.head else None
-
-
 def _share(run: LogDigest, before: float, now: float) -> float:
     """Return the part of a round that a run in progress has done."""
-    if not run.epochs or not run.epoch:
+    if run.ended or not run.epochs or not run.epoch:
         return 0.0
     whole = (run.epoch - 1 + run.fraction) / run.epochs
     return min(1.0, max(0.0, (whole - before) / (now - before)))

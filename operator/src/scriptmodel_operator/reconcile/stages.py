@@ -15,7 +15,7 @@ from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineSta
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.searching import Progress, search_failure, search_message
+from scriptmodel_operator.reconcile.searching import Progress
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
@@ -72,11 +72,11 @@ def _training_job(
 
 def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, search: Progress) -> Condition:
     """Return the stage after a train job of a search that succeeded."""
-    plan, select = view.search.plan if view.search else None, view.select
-    if plan is None or select is None:
+    plan, select = search.plan, view.select
+    if select is None:
         return Condition(Reason.CREATING, "the select pipeline is being created")
     if plan.failure:
-        text = f"the search failed: {plan.failure} ({search_failure(search)}): change spec.search or "
+        text = f"the search failed: {plan.failure} ({search.failure}): change spec.search or "
         return Problem(Reason.TRAINING_FAILED, f"{text}spec.model, or annotate scriptmodel.dev/retrain-at")
     if not plan.finished:
         return Condition(Reason.TRAINING, f"{plan.title} is next")
@@ -116,7 +116,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
 
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, search: Progress | None) -> str:
-    text, log = search_message(view, search) if search else "the train job runs", view.training_log
+    text, log = search.message if search else "the train job runs", view.training_log
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:

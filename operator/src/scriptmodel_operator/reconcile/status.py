@@ -29,7 +29,7 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, promoted = view.train.mark if view.train else None, state.promotion.script
-    search = search_status(model, view, search_progress(model, view), elapsed)
+    search = search_status(search_progress(model, view), elapsed)
     training = details.training_status(model, view, now, elapsed, search)
     status = ScriptModelStatus(
         observed_generation=model.generation,
