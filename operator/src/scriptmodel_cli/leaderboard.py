@@ -21,53 +21,54 @@ _WIDEST_REASON = 60
 _MISSING = (None, "")
 
 
-def _number(form: str) -> Callable[[Trial, str], str]:
-    return lambda trial, key: format(float(trial[key]), form)
+def _number(field: str, form: str) -> Callable[[Trial], str]:
+    return lambda trial: format(float(trial[field]), form)
 
 
-def _state(trial: Trial, key: str) -> str:
-    return style(trial[key], fg=_STATES.get(trial[key]))
+def _epochs(trial: Trial) -> str:
+    return f"{trial['epochs']}/{trial['epochsTotal']}" if trial.get("epochsTotal") else str(trial["epochs"])
 
 
-def _epochs(trial: Trial, key: str) -> str:
-    return f"{trial[key]}/{trial['epochsTotal']}" if trial.get("epochsTotal") else str(trial[key])
+def _reason(trial: Trial) -> str:
+    return one_line(": ".join(filter(None, (trial["reason"], trial.get("message")))), _WIDEST_REASON)
 
 
-def _reason(trial: Trial, key: str) -> str:
-    reason, message = str(trial[key]), str(trial.get("message") or "")
-    return one_line(f"{reason}: {message}" if message else reason, _WIDEST_REASON)
-
-
-_SHOWN: Mapping[str, tuple[str, Callable[[Trial, str], str]]] = {
-    "trial": ("TRIAL", _number(".0f")),
-    "state": ("STATE", _state),
-    "round": ("ROUND", _number(".0f")),
+_SHOWN: Mapping[str, tuple[str, Callable[[Trial], str]]] = {
+    "trial": ("TRIAL", _number("trial", ".0f")),
+    "state": ("STATE", lambda trial: style(trial["state"], fg=_STATES.get(trial["state"]))),
+    "round": ("ROUND", _number("round", ".0f")),
     "epochs": ("EPOCHS", _epochs),
-    "perplexity": ("PERPLEXITY", _number(".1f")),
-    "value": ("NATS/CHAR", _number(".4f")),
-    "seconds": ("TIME", lambda trial, key: format_duration(float(trial[key]))),
-    "gpuSeconds": ("GPU", lambda trial, key: format_duration(float(trial[key]))),
+    "perplexity": ("PERPLEXITY", _number("perplexity", ".1f")),
+    "value": ("NATS/CHAR", _number("value", ".4f")),
+    "seconds": ("TIME", lambda trial: format_duration(float(trial["seconds"]))),
+    "gpuSeconds": ("GPU", lambda trial: format_duration(float(trial["gpuSeconds"]))),
     "reason": ("REASON", _reason),
 }
-"""The columns besides the parameters: header and format, by field."""
+"""The columns of the table besides the parameters: header and format, by field."""
 COLUMNS = tuple(_SHOWN)
-_BEFORE_PARAMETERS = ("trial", "state", "round", "epochs", "perplexity", "value")
+
+
+def _columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
+    """Return the values of each column, with the fields as -o json names them and the parameters in the middle."""
+    fields = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
+    found = {field: [trial.get(field) for trial in trials] for field in fields}
+    for name in dict.fromkeys(name for trial in trials for name in _values(trial)):
+        found[f"parameters.{name}" if name in fields else name] = [_values(trial).get(name) for trial in trials]
+    return found | {field: [trial.get(field) for trial in trials] for field in ("seconds", "gpuSeconds", "reason")}
 
 
 def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
     """Sort by a column or parameter, descending after a `-`; without one best first. Raises InputError if unknown."""
     if not column or not trials:
         return list(trials)
-    named = {header.lower(): field for field, (header, _shown) in _SHOWN.items()}
-    known = {**named, **{name.lower(): name for name in (*COLUMNS, *_parameters(trials))}}
-    asked = column.removeprefix("-").lower()
+    columns, asked = _columns(trials), column.removeprefix("-").lower()
+    known = {name.lower(): name for name in columns} | {head.lower(): field for field, (head, _) in _SHOWN.items()}
     if asked not in known:
-        columns = ", ".join(dict.fromkeys((*COLUMNS, *_parameters(trials))))
-        raise InputError(f"no column {column!r}{did_you_mean(asked, known)}: sort by {columns}")
-    field = known[asked]
-    present = [trial for trial in trials if _cell(trial, field) not in _MISSING]
-    present.sort(key=lambda trial: _sortable(_cell(trial, field)), reverse=column.startswith("-"))
-    return [*present, *(trial for trial in trials if _cell(trial, field) in _MISSING)]
+        raise InputError(f"no column {column!r}{did_you_mean(asked, known)}: sort by {', '.join(columns)}")
+    cells = list(zip(columns[known[asked]], trials, strict=True))
+    present = [cell for cell in cells if cell[0] not in _MISSING]
+    present.sort(key=lambda cell: _sortable(cell[0]), reverse=column.startswith("-"))
+    return [trial for _, trial in present] + [trial for value, trial in cells if value in _MISSING]
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:
@@ -86,33 +87,23 @@ def table_of(trials: Sequence[Trial]) -> list[str]:
 
 def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     """Return the headers and the rows of the table."""
-    values = {field: {trial.get(field) or 0 for trial in trials} for field in COLUMNS}
-    fields = [each for each in COLUMNS if values[each] != {0} and (each != "round" or len(values[each]) > 1)]
-    before = [each for each in fields if each in _BEFORE_PARAMETERS]
-    after = [each for each in fields if each not in _BEFORE_PARAMETERS]
-    names = _parameters(trials)
-    heads = [*(_SHOWN[each][0] for each in before), *names, *(_SHOWN[each][0] for each in after)]
-    rows = [
-        [*(_shown(trial, each) for each in before), *(str(_values(trial).get(each, "")) for each in names)]
-        + [_shown(trial, each) for each in after]
-        for trial in trials
-    ]
-    return heads, rows
+    shown = {}
+    for name, values in _columns(trials).items():
+        if name == "epochsTotal" or not any(values) or (name == "round" and len(set(values)) == 1):
+            continue
+        cells = zip(trials, values, strict=True)
+        if name in _SHOWN:
+            head, form = _SHOWN[name]
+            shown[head] = ["" if value in _MISSING else form(trial) for trial, value in cells]
+        else:
+            shown[name] = ["" if value is None else str(value) for _, value in cells]
+    return list(shown), list(map(list, zip(*shown.values(), strict=True)))
 
 
 def csv_of(trials: Sequence[Trial]) -> str:
-    """Return the trials as CSV, with the fields as -o json names them."""
-    before, after = (
-        (*_BEFORE_PARAMETERS[:4], "epochsTotal", *_BEFORE_PARAMETERS[4:]),
-        ("seconds", "gpuSeconds", "reason"),
-    )
-    names = _parameters(trials)
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*before, *(f"parameters.{each}" if each in before else each for each in names), *after])
-    for trial in trials:
-        values = (_values(trial).get(each) for each in names)
-        writer.writerow([*map(trial.get, before), *values, *map(trial.get, after)])
+    """Return the trials as CSV."""
+    columns, out = _columns(trials), io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([[*columns], *zip(*columns.values(), strict=True)])
     return out.getvalue()
 
 
@@ -139,20 +130,8 @@ def best_of(trials: Sequence[Trial]) -> str:
     if best is None:
         return ""
     values = ", ".join(f"{name} {value}" for name, value in _values(best).items())
-    return f"trial {_shown(best, 'trial')} has perplexity {_shown(best, 'perplexity')} with {values}"
-
-
-def _parameters(trials: Sequence[Trial]) -> list[str]:
-    return list(dict.fromkeys(name for trial in trials for name in _values(trial)))
-
-
-def _cell(trial: Trial, field: str) -> Any:
-    return _values(trial).get(field, trial.get(field))
+    return f"trial {int(best['trial'])} has perplexity {float(best['perplexity']):.1f} with {values}"
 
 
 def _values(trial: Trial) -> Mapping[str, Any]:
     return trial.get("parameters") or {}
-
-
-def _shown(trial: Trial, field: str) -> str:
-    return _SHOWN[field][1](trial, field) if trial.get(field) not in _MISSING else ""

@@ -6,7 +6,7 @@ import json
 
 from scriptmodel_cli.changes import Preview, render
 from scriptmodel_cli.trial_changes import trial_changes
-from scriptmodel_cli.trials import trials_of
+from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.desired.search import Plan, RunInput, plan
 from tests.unit.operator.search_worlds import RANDOM, search_world
 from tests.unit.operator.search_worlds import search as search_to_its_end
@@ -56,7 +56,7 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
     search_to_its_end(world, {"0002": "diverged"})
     world.written()
     assert planned(world).changes == ()
-    read = trials_of(world.pachyderm, world.model)
+    read = TrialReader(world.pachyderm).read(world.model)
     assert [(each["trial"], each["state"], each["gpuSeconds"]) for each in read["trials"]] == [
         (1, "complete", 8.0),
         (3, "complete", 8.0),
@@ -80,5 +80,5 @@ def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() 
     started = {"event": "start", "trial": "0002", "epochs": 8}
     progress = {"event": "progress", "trial": "0002", "epoch": 3, "epochs": 8, "fraction": 0.5, "perplexity": 90.5}
     world.pachyderm.run(world.train, [json.dumps(started), json.dumps(progress)])
-    read = trials_of(world.pachyderm, world.model)
+    read = TrialReader(world.pachyderm).read(world.model)
     assert {each["trial"]: each["state"] for each in read["trials"]} == {1: "waiting", 2: "running", 3: "waiting"}

@@ -16,6 +16,7 @@ from scriptmodel_cli.screen import head
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_cli.text import Object, is_settled
 from scriptmodel_cli.trials import TrialReader
+from scriptmodel_operator.pachyderm.errors import UnavailableError
 
 _READ_SECONDS = 2.0
 
@@ -58,11 +59,13 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
     if not found["spec"].get("search"):
         raise click.ClickException(f"{name} has no spec.search: see `scriptmodel status {name}`")
     with session.pachyderm(f"the trials of {name}") as gateway:
-        reader = TrialReader(gateway, live.note, follow=watch)
+        reader = TrialReader(gateway, follow=watch)
+        read: Object = {}
         while True:
-            shown = reader.read(parsed(found))
-            trials = shown["trials"] = ordered(shown["trials"], sort)
-            progress = progress_of({**shown, **_time(found)}, counts_of(trials))
+            read = _read(reader, found, read, live if watch else None)
+            trials = ordered(read["trials"], sort)
+            status = (found.get("status") or {}).get("search") or {}  # the operator estimates the time
+            progress = progress_of({**status, **read}, counts_of(trials))
             screen = [*head(found, now()), "", progress, *(["", *table_of(trials)] if trials else [])]
             if watch:
                 live.show(screen, ". ".join(filter(None, (progress, best_of(trials)))), now())
@@ -71,7 +74,7 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
             time.sleep(_READ_SECONDS)
             found = session.get_with_retry(name, live.note)
     if output == "json":
-        say_value(shown, output)
+        say_value({**read, "trials": trials}, output)
     elif output == "csv":
         emit(csv_of(trials))
     elif not watch:
@@ -80,7 +83,13 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
         check_ready(found)
 
 
-def _time(found: Object) -> Object:
-    """Return the time that a search has taken and will take, which the operator estimates."""
-    status = (found.get("status") or {}).get("search") or {}
-    return {key: status[key] for key in ("seconds", "etaSeconds", "gpuSeconds") if key in status}
+def _read(reader: TrialReader, found: Object, before: Object, live: Live | None) -> Object:
+    """Return how far a search is; while Pachyderm is unavailable what was read before, if somebody watches."""
+    try:
+        return reader.read(parsed(found))
+    except UnavailableError as error:
+        if live is None:
+            raise
+        if "error" not in before:
+            live.note(f"{error}; retrying")
+        return {"trials": [], **before, "error": str(error)}

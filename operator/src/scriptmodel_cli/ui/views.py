@@ -14,7 +14,7 @@ from scriptmodel_cli.leaderboard import best_of, counts_of, ordered, progress_of
 from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import now
 from scriptmodel_cli.text import condition, is_observed
-from scriptmodel_cli.trials import trials_of
+from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model
 from scriptmodel_cli.ui.reads import Answer, Reads
 from scriptmodel_cli.ui.scripts import Piece, typeset
@@ -82,7 +82,9 @@ def search_of(model: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
     settled, key = model.tone != "working", ("search", model.uid)
     stamp = model.found["metadata"]["resourceVersion"] if settled else ""
     every = None if settled else _EVIDENCE_SECONDS
-    read = reads.pachyderm((*key, stamp), lambda pachd: trials_of(pachd, model.parsed), every=every, until=(*key, ""))
+    read = reads.pachyderm(
+        (*key, stamp), lambda pachd: TrialReader(pachd).read(model.parsed), every=every, until=(*key, "")
+    )
     shown = {"algorithm": "", **model.search, "trials": model.search.get("top") or [], **(read.value or {})}
     trials = shown["trials"]
     with suppress(InputError):  # an address with another column
