@@ -156,7 +156,7 @@ def _has_ended(gateway: Gateway, job: JobRef) -> bool:
     return found is None or found.state.final
 
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     "start": "preset {preset}: {parameters:,} parameters, {words:,} words, vocabulary of {vocabulary:,}, "
     "{epochs} epochs{resumed}",
     "device": "device: {name} ({device}), {precision}",
@@ -166,6 +166,7 @@ _DESCRIPTIONS = {
     "epoch": "epoch {epoch} done: train {train_perplexity:.1f}, valid {valid_perplexity:.1f}{best}{sample}",
     "trigrams": "trigrams get {share:.0%} of the prediction: valid {valid_perplexity:.1f}, {network_perplexity:.1f} "
     "without them",
+    "temperature": "the judge chose temperature {temperature:g}{scores}",
     "done": "done in {duration}: perplexity {perplexity:.1f} on the test split",
     "trial": "{state} after epoch {epochs}/{epochs_total}{figure}{why}",
     "error": "failed: {message}{hint}",
@@ -182,7 +183,7 @@ def describe_line(text: str) -> str:
     """
     event = parse_event(text) or {}
     try:
-        described = _DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
+        described = DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
     except (KeyError, TypeError, ValueError, AttributeError):
         return text
     return f"trial {event['trial']}: {described}" if "trial" in event else described
@@ -198,6 +199,8 @@ def _phrases(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield place, format_duration(event[field])
     yield "best", ", the best so far" if event.get("best") else ""
     yield "sample", f"\n    {one_line(event['sample'], _WIDEST_SAMPLE)}" if event.get("sample") else ""
+    scores = [f"{temperature} scores {score:.2f}" for temperature, score in (event.get("scores") or {}).items()]
+    yield "scores", f" ({', '.join(scores)})" if scores else ""
     yield "figure", f": perplexity {event['perplexity']:.1f}" if event.get("perplexity") else ""
     yield "why", f" ({event['reason']}: {event['message']})" if event.get("reason") else ""
     yield "hint", f" ({event['hint']})" if event.get("hint") else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import describe_line, kept_lines, lines_of, newest_jobs, reported_job, training_job
+from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, newest_jobs, reported_job, training_job
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
@@ -60,6 +62,10 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
             event(event="trigrams", share=0.158, valid_perplexity=70.39, network_perplexity=76.2),
             "trigrams get 16% of the prediction: valid 70.4, 76.2 without them",
         ),
+        (
+            event(event="temperature", temperature=0.9, scores={"0.8": 0.5512, "0.9": 0.61}),
+            "the judge chose temperature 0.9 (0.8 scores 0.55, 0.9 scores 0.61)",
+        ),
         (event(event="error", code="x", message="no words", hint="add some"), "failed: no words (add some)"),
         (event(event="warning", code="x", message="few words"), "warning: few words"),
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
@@ -80,6 +86,14 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
         assert describe_line(record) == words
     for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):
         assert describe_line(odd) == odd
+
+
+def test_every_event_of_the_trainer_has_a_description() -> None:
+    """The command does not import the trainer, so its source says which events a log has."""
+    source = Path("trainer/src/scriptmodel_trainer/progress/events.py").read_text()
+    kinds = set(re.findall(r'^    kind: .* = "(\w+)"$', source, re.MULTILINE))
+    assert len(kinds) > 10
+    assert kinds <= DESCRIPTIONS.keys()
 
 
 def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
