@@ -132,8 +132,9 @@ def as_value(
         "stalled": condition(found, "Stalled").get("status") == "True",
         "reason": ready.get("reason", "Pending"),
         "message": ready.get("message", ""),
+        "meaning": _meaning(ready),
         "next": next_step(found, str(ready.get("reason", ""))),
-        "ifWorkerIsLost": if_worker_is_lost(found),
+        "ifWorkerIsLost": _if_worker_is_lost(found),
         "current": is_observed(found),
         "conditions": status.get("conditions") or [],
         "pipelines": status.get("pipelines") or [],
@@ -168,15 +169,20 @@ def _verdict(found: Object) -> Iterator[str]:
     else:
         stuck = condition(found, "Stalled").get("status") == "True"
         yield f"{coloured(found, 'Stalled' if stuck else 'In progress')} ({reason}): {message}"
-        meaning = next((each.doc for each in Reason if each.value == reason), "")
-        yield f"{reason} means: {meaning or 'unknown; this scriptmodel command is older than the operator, upgrade it'}"
+        unknown = "unknown; this scriptmodel command is older than the operator, upgrade it"
+        yield f"{reason} means: {_meaning(ready) or unknown}"
     if step := next_step(found, reason):
         yield f"Next: {step}"
-    if loss := if_worker_is_lost(found):
+    if loss := _if_worker_is_lost(found):
         yield f"If the worker is lost: {loss}"
 
 
-def if_worker_is_lost(found: Object) -> str:
+def _meaning(ready: Object) -> str:
+    """Return what a reason means; empty for one of a newer operator."""
+    return next((each.doc for each in Reason if each.value == ready.get("reason")), "")
+
+
+def _if_worker_is_lost(found: Object) -> str:
     """Return what would be computed again if the worker were lost now; empty unless a training is in progress."""
     return str(((found.get("status") or {}).get("training") or {}).get("ifWorkerIsLost") or "")
 

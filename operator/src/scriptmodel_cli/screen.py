@@ -18,7 +18,7 @@ _SPARK_WIDTH = 40
 _ROW_WIDTH = 67
 _EXCERPT_LINES = 8
 _WIDEST_SAMPLE = 100
-_FIGURES = (
+FIGURES = (
     ("best", "best"),
     ("test", "test"),
     ("valid", "validation"),
@@ -50,15 +50,19 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs
 def head(found: Object, now: datetime) -> Iterator[str]:
     """Yield name, preset, age, reason and message."""
     metadata, ready = found["metadata"], condition(found)
-    preset = found["spec"]["model"]["preset"]
-    if chosen := ((found.get("status") or {}).get("training") or {}).get("preset"):
-        preset += f" ({chosen})"
     name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
-    yield f"{name}   preset {preset}, {age(metadata['creationTimestamp'], now)} old"
+    yield f"{name}   preset {preset_of(found)}, {age(metadata['creationTimestamp'], now)} old"
     reason = coloured(found, ready.get("reason", "Pending"))
     yield f"{reason}: {ready.get('message', 'not reconciled yet')}"
     if not is_observed(found):
         yield "The operator has not observed the newest spec yet."
+
+
+def preset_of(found: Object) -> str:
+    """Return the preset, and the one that `auto` chose."""
+    preset = str(found["spec"]["model"]["preset"])
+    chosen = ((found.get("status") or {}).get("training") or {}).get("preset")
+    return f"{preset} ({chosen})" if chosen else preset
 
 
 def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str, str]]:
@@ -85,12 +89,17 @@ def restarts_of(training: Object) -> str:
     return ", ".join(parts)
 
 
-def _elapsed(training: Object, now: datetime) -> str:
+def took(training: Object, now: datetime) -> str:
+    """Return how long a training took, or takes so far; empty before it starts."""
     if not training.get("startTime"):
         return ""
     end = training.get("completionTime")
     seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
-    parts = [f"{format_duration(seconds)}{'' if end else ' so far'}"]
+    return f"{format_duration(seconds)}{'' if end else ' so far'}"
+
+
+def _elapsed(training: Object, now: datetime) -> str:
+    parts = [elapsed] if (elapsed := took(training, now)) else []
     if training.get("eta"):
         parts.append(f"{training['eta']} to go")
     if training.get("gpuSeconds"):
@@ -99,7 +108,7 @@ def _elapsed(training: Object, now: datetime) -> str:
 
 
 def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
-    shown = [f"{name} {figures[kind]}" for kind, name in _FIGURES if figures.get(kind)]
+    shown = [f"{name} {figures[kind]}" for kind, name in FIGURES if figures.get(kind)]
     rows = _wrapped("perplexity", shown)
     if len(epochs) > 1:
         curve = sparkline(epochs, _SPARK_WIDTH, glyphs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +16,11 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 TEXT = ".txt"
+ASPECTS = ("originality", "variety", "order", "vocabulary", "form")
+"""Figures of the judge's verdict besides the overall one."""
 _SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
+_SAMPLE = re.compile(r"/new_script(?:\.(?P<number>\d+))?(?P<suffix>\.[a-z]+)")
+"""A sample of a script; the first one has no number."""
 _MAX_SCRIPT_BYTES = 1 << 30
 
 format_option = click.option(
@@ -36,6 +41,15 @@ def suffix_of(form: str | None, out: Path | None) -> str:
     if named in _SUFFIXES.values() and named != suffix:
         raise InputError(f"{out} is not named for the format {form}: use the suffix {suffix}, or leave out --format")
     return suffix
+
+
+def samples_of(gateway: Gateway, repo: RepoRef, commit: str) -> dict[int, dict[str, str]]:
+    """Return the samples of a commit by their numbers: the path of each format by its suffix."""
+    found: dict[int, dict[str, str]] = {}
+    for path in gateway.walk_files(repo, commit):
+        if match := _SAMPLE.fullmatch(path):
+            found.setdefault(int(match["number"] or 1), {})[match["suffix"]] = path
+    return dict(sorted(found.items()))
 
 
 def read_script(gateway: Gateway, where: Mapping[str, Any], path: str, suffix: str) -> bytes:

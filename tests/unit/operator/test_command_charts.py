@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from contextlib import nullcontext
 
 import click
 import pytest
@@ -13,18 +14,25 @@ from hypothesis import strategies as st
 
 from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
 from scriptmodel_cli.commands.status import Curve
-from scriptmodel_cli.epochs import perplexities
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.output import draw, style
 from scriptmodel_cli.session import Session
+from scriptmodel_cli.training import Training, training
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.terminal import CREATED, as_object, event, training_world
-from tests.unit.operator.world import trained_world
+from tests.unit.operator.world import World, trained_world
+
+
+def perplexities(world: World) -> list[float]:
+    """Return those that `status` shows."""
+    session = Session()
+    session.pachyderm = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]
+    return Curve(session, print)._from_pachyderm(as_object(world))
 
 
 def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
     world = training_world()
-    assert perplexities(world.pachyderm, world.model) == [400.5, 200.25]
+    assert perplexities(world) == [400.5, 200.25]
     job = world.pachyderm.succeed(world.train)
     world.pachyderm.files[job.ref.pipeline.output, job.ref.id]["/metrics.json"] = json.dumps(
         {
@@ -32,15 +40,15 @@ def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_mod
             "epochs": [{"valid_perplexity": 400}, {"valid_perplexity": None}, {"valid_perplexity": 90.5}],
         }
     ).encode()
-    assert perplexities(world.pachyderm, world.model) == [400.0, 90.5]
+    assert perplexities(world) == [400.0, 90.5]
 
 
 def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
     world = training_world()
-    assert perplexities(FakePachyderm(), world.model) == []
+    assert training(FakePachyderm(), world.model) == Training()
     for lines in world.pachyderm.logs.values():
         lines.append(event(event="start", epochs=4))
-    assert perplexities(world.pachyderm, world.model) == []
+    assert perplexities(world) == []
 
 
 @given(st.lists(st.floats(min_value=1, max_value=1e6), max_size=200), st.integers(1, 60))

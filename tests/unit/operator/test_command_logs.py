@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from scriptmodel_cli import session
-from scriptmodel_cli.logs import DESCRIPTIONS, describe_line, kept_lines, lines_of, newest_jobs, reported_job, training_job
+from scriptmodel_cli.logs import (
+    DESCRIPTIONS,
+    describe_line,
+    kept_lines,
+    lines_of,
+    newest_jobs,
+    reported_job,
+    training_job,
+)
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef

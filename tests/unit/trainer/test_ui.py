@@ -176,7 +176,7 @@ def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, m
         listener.join(0.1)
     shown = page(server, "/a/b/2/")
     assert "epoch 1 of 4, perplexity 99.5" in shown.text
-    assert shown.all("progress")[0]["value"] == "0.25"
+    assert shown.all("progress")[0]["value"] == "25"
     assert HOSTILE in shown.text
     assert "Not yet" in page(server, "/a/b/2/write").text
     shutil.copytree(model, folder, dirs_exist_ok=True)
@@ -194,7 +194,7 @@ def test_a_log_tells_how_a_training_ended_whatever_is_in_it(tmp_path: Path) -> N
     )
     run = read_run(tmp_path)
     assert run is not None
-    assert (run.state, run.share) == ("silent", 0.25)
+    assert (run.state, run.percent) == ("silent", 25)
     (tmp_path / "train.log.jsonl").open("a").write('no JSON\n{"event": "epoch", "epoch": "x"}\n[1]\n{"event": "epo')
     log(tmp_path, {}, {"event": "error", "message": "the loss is not finite"})
     run = read_run(tmp_path)

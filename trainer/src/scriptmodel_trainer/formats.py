@@ -6,7 +6,7 @@ Names, directions and verse lines stay as the text has them, so the layouts `fou
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -17,8 +17,8 @@ from scriptmodel_trainer.corpus.layouts.fountain import is_slug
 from scriptmodel_trainer.corpus.layouts.marks import is_heading
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.suffixes import TEXT
+from scriptmodel_trainer.web.scripts import Part, speech
 
-_ASIDE = re.compile(r"\[([^\[\]]*)\]")
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
 _CUE = re.compile(r"[A-Z][^a-z]*")
 _SENTENCE = re.compile(r"[A-Z].*[a-z].*[.?!]")
@@ -32,34 +32,15 @@ class TitlePage:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A heading, a direction or a speech. The lines of a speech have pieces; every second one is a direction."""
-
-    kind: EventKind
-    text: str
-    name: str = ""
-    lines: Sequence[Sequence[str]] = ()
-
-    def spoken(self) -> Iterator[tuple[str, bool]]:
-        """Yield the pieces of a speech, and whether each is a direction; an ellipsis if there are none."""
-        pieces = [(piece.strip(), bool(number % 2)) for line in self.lines for number, piece in enumerate(line)]
-        yield from [(piece, directs) for piece, directs in pieces if piece] or [("...", False)]
-
-
 def parts_of(text: str) -> Iterator[Part]:
     """Yield the parts of a script as `generate` writes it, or of one in the layout of an exact model's corpus."""
     for event in given_events("\n".join(map(without_controls, text.splitlines())), lambda _: False):
-        kind = event.kind
-        if kind is EventKind.SPEECH:
-            said = _WITHIN.sub(r"(\1)", event.text.strip())  # no line begins with a comma
-            lines = [_ASIDE.split(line.strip()) for line in said.split("\n")]
-            yield Part(kind, event.text, event.speaker.strip(), lines)
+        if event.kind is EventKind.SPEECH:
+            yield speech(_WITHIN.sub(r"(\1)", event.text.strip()), event.speaker.strip())  # no line begins with a comma
             continue
         text = " ".join(event.text.split())
-        if is_slug(text) or is_heading(text):
-            kind = EventKind.HEADING
-        yield Part(kind, text)
+        heading = event.kind is EventKind.HEADING or is_slug(text) or is_heading(text)
+        yield Part("heading" if heading else "direction", text)
 
 
 def to_fountain(text: str, page: TitlePage) -> str:
@@ -69,9 +50,9 @@ def to_fountain(text: str, page: TitlePage) -> str:
 
 
 def _fountain(part: Part) -> str:
-    if part.kind is EventKind.HEADING:
+    if part.kind == "heading":
         return part.text if is_slug(part.text) else f".{part.text}"
-    if part.kind is not EventKind.SPEECH:
+    if part.kind == "direction":
         return part.text if _SENTENCE.fullmatch(part.text) else f"!{part.text}"  # capitals would be a name
     usual = _CUE.fullmatch(part.name) and not (is_heading(part.name) or is_slug(part.name))
     spoken = (f"({piece})" if directs else piece for piece, directs in part.spoken())
@@ -83,13 +64,13 @@ def to_fdx(text: str, page: TitlePage) -> str:
     root = ET.Element("FinalDraft", DocumentType="Script", Template="No", Version="1")
     content = ET.SubElement(root, "Content")
     for part in parts_of(text):
-        if part.kind is EventKind.SPEECH:
+        if part.kind == "speech":
             _paragraph(content, part.name, Type="Character")
             for piece, directs in part.spoken():
                 kind = "Parenthetical" if directs else "Dialogue"
                 _paragraph(content, f"({piece})" if directs else piece, Type=kind)
         else:
-            _paragraph(content, part.text, Type="Scene Heading" if part.kind is EventKind.HEADING else "Action")
+            _paragraph(content, part.text, Type="Scene Heading" if part.kind == "heading" else "Action")
     title = ET.SubElement(ET.SubElement(root, "TitlePage"), "Content")
     for line in (page.title, "written by", "scriptmodel-trainer", page.origin):
         _paragraph(title, line, Alignment="Center")

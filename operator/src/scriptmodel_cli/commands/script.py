@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,9 @@ from scriptmodel_cli.files import write_new
 from scriptmodel_cli.options import name_argument
 from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.scripts import TEXT, format_option, read_script, suffix_of
+from scriptmodel_cli.scripts import ASPECTS, TEXT, format_option, read_script, samples_of, suffix_of
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.pachyderm.values import RepoRef
-
-_FIGURES = ("originality", "variety", "order", "vocabulary", "form")
-_SAMPLE = re.compile(r"/new_script(?:\.(\d+))?\.txt")
 
 
 @click.command(cls=Command)
@@ -82,7 +78,7 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
         raise click.ClickException(
             f"the script of {name} has no score: its trainer image or its model is too old; see `scriptmodel retrain`"
         )
-    figures = ", ".join(f"{figure} {score[figure]}" for figure in _FIGURES if figure in score)
+    figures = ", ".join(f"{figure} {score[figure]}" for figure in ASPECTS if figure in score)
     return f"{score.get('verdict', 'unknown')} ({score.get('overall', '-')}: {figures})"
 
 
@@ -106,14 +102,9 @@ def _samples(
     with session.pachyderm(f"the script of {name}") as gateway:
         if sample == 1:
             return [read_script(gateway, where, found["path"], suffix)]
-        paths = {int(match[1] or 1): path for path in gateway.walk_files(repo, commit) if (match := sample_path(path))}
+        paths = {number: forms[TEXT] for number, forms in samples_of(gateway, repo, commit).items() if TEXT in forms}
         if sample is not None and sample not in paths:
-            known = ", ".join(map(str, sorted(paths)))
+            known = ", ".join(map(str, paths))
             raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; {advice}")
-        numbers = sorted(paths) if sample is None else [sample]
+        numbers = list(paths) if sample is None else [sample]
         return [read_script(gateway, where, paths[number], suffix) for number in numbers]
-
-
-def sample_path(path: str) -> re.Match[str] | None:
-    """Match the path of a sample; its group is the number, empty for the first."""
-    return _SAMPLE.fullmatch(path)

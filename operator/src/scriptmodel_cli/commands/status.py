@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import click
@@ -90,12 +91,13 @@ class Curve:
             self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
-        from scriptmodel_cli.epochs import perplexities  # noqa: PLC0415 - without pachd it starts faster
+        from scriptmodel_cli.training import training  # noqa: PLC0415 - without pachd it starts faster
 
         try:
             with self.session.pachyderm("the perplexity by epoch") as gateway:
-                return perplexities(gateway, parsed(found))
+                epochs = training(gateway, parsed(found)).curve.epochs
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm
             self.note(f"perplexity by epoch: {error.message}")
             return []
+        return [each.valid for each in epochs if isfinite(each.valid)]

@@ -46,7 +46,6 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     own = session.where()  # its errors come before the address
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
-    from scriptmodel_cli.ui.pages import Visitor  # noqa: PLC0415 - likewise
     from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
     from scriptmodel_cli.ui.server import application  # noqa: PLC0415 - likewise
     from scriptmodel_cli.web.gate import Gate  # noqa: PLC0415 - likewise
@@ -58,7 +57,7 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
         raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
     gate = Gate(_HOST, listener.getsockname()[1], "", secrets.token_urlsafe(24))
     reads = Reads(session, KubeClient(session.login, UNLIMITED), own)
-    app = application(Visitor(session.login().server, reads), trainer, gate)
+    app = application(reads, session.login().server, trainer, gate)
 
     async def announce(_app: web.Application) -> None:
         # aiohttp ends in order at SIGINT and SIGTERM; so does it when the terminal is closed.

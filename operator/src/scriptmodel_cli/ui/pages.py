@@ -2,164 +2,180 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from typing import Any
 
 from aiohttp import web
 
+from scriptmodel_cli.session import parsed
+from scriptmodel_cli.training import Training, epochs, training
 from scriptmodel_cli.ui import views
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Reads
-from scriptmodel_cli.ui.scripts import colours_of, typeset
-from scriptmodel_cli.ui.training import Sample, Training, curve_at, read_samples, trained_with
+from scriptmodel_cli.ui.scripts import Sample, parts_of, read_samples
+from scriptmodel_cli.web.scripts import colours_of
+from scriptmodel_cli.web.site import Values
 from scriptmodel_cli.web.training import Curve, chart_of
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.observe.files import SampleFigures
+from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
 
-Values = dict[str, Any]
+READS = web.AppKey("reads", Reads)
 _TONES = ("working", "ready", "stalled", "paused")
 _SHORT_SCRIPT, _SKETCHES = 14, 9
 """Paragraphs of a script, and lines that epochs wrote, on the page of a model."""
+_MAX_BYTES = 8 << 20
 
 
-@dataclass(frozen=True)
-class Visitor:
-    """Who asks. Pages get everything from here, so that a login could give each visitor their own rights."""
-
-    server: str
-    reads: Reads
-
-    async def models(self) -> dict[str, Model]:
-        """Return all ScriptModels by NAMESPACE/NAME."""
-        return (await self.reads.objects()).value or {}
-
-    async def found(self, request: web.Request) -> Model:
-        """Return the model of an address. Raises HTTPNotFound without one."""
-        key = "{namespace}/{name}".format(**request.match_info)
-        if found := (await self.models()).get(key):
-            return found
-        raise web.HTTPNotFound(text=f"There is no ScriptModel {key}, or you may not read it.")
+def reads_of(request: web.Request) -> Reads:
+    """Return what the visitor may read. All pages ask here, so that a login could give each one their own rights."""
+    return request.app[READS]
 
 
-async def all_models(visitor: Visitor, request: web.Request) -> Values:
-    """A row for each ScriptModel."""
-    del request
-    models, reads = (await visitor.models()).values(), visitor.reads
+async def _models(request: web.Request) -> dict[str, Model]:
+    """Return all ScriptModels by NAMESPACE/NAME."""
+    return (await reads_of(request).objects()).value or {}
+
+
+async def _found(request: web.Request) -> Model:
+    """Return the model of an address. Raises HTTPNotFound without one."""
+    key = "{namespace}/{name}".format(**request.match_info)
+    if found := (await _models(request)).get(key):
+        return found
+    raise web.HTTPNotFound(text=f"There is no ScriptModel {key}, or you may not read it.")
+
+
+async def all_models(request: web.Request) -> Values:
+    """Return a row for each ScriptModel."""
+    models, reads = (await _models(request)).values(), reads_of(request)
     tones = [each.tone for each in models]
-    rows = [(each, views.spark_of(each, reads), views.last_lines_of(each, reads)) for each in models]
-    counts = {tone: tones.count(tone) for tone in _TONES if tone in tones}
-    return {"rows": rows, "counts": counts, "namespace": reads.namespace}
-
-
-async def one_model(visitor: Visitor, request: web.Request) -> Values:
-    """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
-    m, reads = await visitor.found(request), visitor.reads
-    trained = views.training_of(m, reads)
-    train, generate = trained.value or Training(), views.generation_of(m, reads).value or Training()
-    newest, epochs = m.place("model"), train.curve.epochs
     return {
+        "title": "ScriptModels",
+        "rows": [(m, views.spark_of(m, reads), parts_of(views.last_lines_of(m, reads))) for m in models],
+        "counts": {tone: tones.count(tone) for tone in _TONES},
+        "namespace": reads.namespace,
+    }
+
+
+async def one_model(request: web.Request) -> Values:
+    """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
+    m, reads = await _found(request), reads_of(request)
+    trained, generated = views.training_of(m, reads), views.generation_of(m, reads)
+    train, newest = trained.value or Training(), m.place("model")
+    return {
+        "title": f"{m.name} · ScriptModel",
         "m": m,
         "other_pachd": reads.other_pachd(m.namespace),
         "why": views.evidence_of(m, reads),
         "search": views.search_of(m, reads, request.query.get("sort", "")),
         "trained": trained,
         "curve": train.curve,
-        "logs": [("train", train.job, train.lines), ("generate", generate.job, generate.lines)],
-        "chart": chart_of([("", train.curve, m.epochs)]),
+        "logs": {"train": train, "generate": generated},
+        "chart": chart_of([("", train.curve, m.training.get("epochs") or 0)]),
         "newest": newest,
         "report": f"{newest.path}/file?path=/report.html" if newest else "",
-        "pieces": typeset(m.excerpt)[:_SHORT_SCRIPT],
-        "sketches": [(each.epoch, typeset(each.sample)) for each in epochs[:-_SKETCHES:-1] if each.sample],
+        "parts": parts_of(str(m.script.get("excerpt") or ""))[:_SHORT_SCRIPT],
+        "sketches": {each.epoch: parts_of(each.sample) for each in train.curve.epochs[:-_SKETCHES:-1] if each.sample},
         "settings": settings_of(m.spec),
     }
 
 
-async def one_script(visitor: Visitor, request: web.Request) -> Values:
-    """The samples of one commit, set for reading: one of them, or all side by side as sample 0."""
-    m, query = await visitor.found(request), request.query
+async def one_script(request: web.Request) -> Values:
+    """Return the samples of one commit, set for reading: one of them, or all side by side as sample 0."""
+    m, query = await _found(request), request.query
     newest = m.place("script")
     if newest is None:
         raise web.HTTPNotFound(text=f"{m.name} has no script yet: {m.message}")
     place = Place(newest.repo, query.get("commit") or newest.commit)
     number = query.get("sample", "1")
     sample = int(number) if number.isdecimal() and len(number) < 5 else 1
-    values = await _sheets(visitor.reads, place, sample, m.excerpt)
-    return values | {"m": m, "place": place, "newer": newest != place, "sample": sample}
+    values = await _samples(reads_of(request), place, sample, m.script.get("excerpt"))
+    title = f"The script of {m.name}"
+    return values | {"title": title, "m": m, "place": place, "newer": newest != place, "sample": sample}
 
 
-async def _sheets(reads: Reads, place: Place, sample: int, excerpt: str) -> Values:
-    """Return the numbers of a commit's samples, those chosen as sheets, and why there is only the excerpt, if so."""
-    read = await reads.answer(lambda gateway: read_samples(gateway, place, sample))
+async def _samples(reads: Reads, place: Place, chosen: int, excerpt: str | None) -> dict[str, Any]:
+    """Return the numbers of a commit's samples, those chosen, and why there is only the excerpt, if so."""
+    read = await reads.answer(lambda gateway: read_samples(gateway, place, chosen))
     numbers, samples = read.value or ([], [])
     if read.error and excerpt:
-        samples = [Sample(1, excerpt, {})]
-    colours = colours_of(*(each.text for each in samples))
-    sheets = []
-    for each in samples:
-        downloads = {form: f"{place.path}/file?save=1&path={path}" for form, path in each.forms.items()}
-        sheets.append({"sample": each, "pieces": typeset(each.text, colours), "downloads": downloads})
-    missing = "" if sheets else f"This commit has no sample {sample}."
-    return {"numbers": numbers, "sheets": sheets, "cast": colours.items(), "error": read.error or missing}
+        samples = [Sample(1, parts_of(excerpt), {}, SampleFigures())]
+    colours = colours_of(part for each in samples for part in each.parts)
+    missing = "" if samples else f"This commit has no sample {chosen}."
+    return {"numbers": numbers, "samples": samples, "colours": colours, "error": read.error or missing}
 
 
-async def two_models(visitor: Visitor, request: web.Request) -> Values:
-    """The newest models of two objects, or NAMESPACE/NAME@COMMIT of an object's history, beside each other."""
-    models, keys = await visitor.models(), (request.query.get("a", ""), request.query.get("b", ""))
-    chosen = [(key, model) for key in keys if (model := models.get(key.partition("@")[0]))]
-    sides = [side for key, model in chosen if (side := await _side(visitor.reads, model, key.partition("@")[2]))]
-    rows = _settings(sides) if sides else []
-    older = {f"{model.key}@{each['modelCommit']}" for _, model in chosen for each in model.models() if each["short"]}
+async def two_models(request: web.Request) -> Values:
+    """Return the newest models of two objects, or NAMESPACE/NAME@COMMIT of an object's history, side by side."""
+    models, keys = await _models(request), (request.query.get("a", ""), request.query.get("b", ""))
+    chosen = [(m, key.partition("@")[2]) for key in keys if (m := models.get(key.partition("@")[0]))]
+    sides = [side for m, commit in chosen if (side := await _side(reads_of(request), m, commit))]
+    known = [part for part in ("spec", "used") if all(side[part] for side in sides)]
+    settings = _rows([{name: value for part in known for name, value in side[part].items()} for side in sides])
     return {
+        "title": "Two models",
         "sides": sides,
         "keys": keys,
-        "rows": rows,
-        "changed": sum(row[1] != row[-1] for row in rows),
-        "chart": chart_of([(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides]) if sides else None,
-        "choices": sorted({*models, *older}),
+        "figures": _rows([side["figures"] for side in sides]),
+        "changed": [row for row in settings if row[1] != row[-1]],
+        "same": [row[:2] for row in settings if row[1] == row[-1]],
+        "chart": chart_of([(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides]),
+        "choices": sorted({*models, *(f"{m.key}@{commit}" for m, _ in chosen for commit in m.history)}),
     }
 
 
-async def _side(reads: Reads, model: Model, commit: str) -> Values | None:
+def _rows(columns: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    """Return the rows of a table that has the names of all values in its first column."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    return [(name, *(column.get(name) or "–" for column in columns)) for name in names]
+
+
+async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any] | None:
     """Return what the page shows of a model, or of an older one of its history; None if it does not exist."""
-    entry = next((each for each in model.history if each.get("modelCommit") == commit), None)
-    if commit and entry is None:
+    if commit and commit not in m.history:
         return None
     # All commits that a push to the corpus leads to have one id.
-    place, script = (model.place(kind, commit) for kind in ("model", "script"))
-    at = place if entry or model.spec.get("search") else None
-    curve = await reads.answer(lambda gateway: curve_at(gateway, at, model.parsed))
-    used = await reads.answer(lambda gateway: trained_with(gateway, place) if place else {})
-    sheets: Values = {"sheets": [], "error": "No script yet."}
+    place, script = (m.place(kind, commit) for kind in ("model", "script"))
+    at = place if commit or m.spec.get("search") else None
+    read = await reads.answer(lambda gateway: _curve(gateway, at) if at else training(gateway, parsed(m.found)).curve)
+    used = await reads.answer(lambda gateway: _trained_with(gateway, place) if place else {})
+    written: dict[str, Any] = {"samples": [], "colours": {}, "error": "No script yet."}
     if script:
-        sheets = await _sheets(reads, script, 1, "" if entry else model.excerpt)
-    perplexity = model.training.get("perplexity") or {}
-    return sheets | {
-        "name": f"{model.name} ({short_id(commit)})" if entry else model.name,
-        "m": model,
-        "curve": curve.value or Curve(),
-        "epochs": 0 if entry else model.epochs,
-        "spec": {} if entry else settings_of(model.spec),
+        written = await _samples(reads, script, 1, None if commit else m.script.get("excerpt"))
+    curve, best, total = read.value or Curve(), m.training.get("perplexity") or {}, m.training.get("epochs")
+    figures = m.history[commit] if commit else {"perplexity": best.get("best"), "testPerplexity": best.get("test")}
+    return written | {
+        "name": f"{m.name} ({short_id(commit)})" if commit else m.name,
+        "m": m,
+        "curve": curve,
+        "epochs": 0 if commit else total or 0,
+        "spec": {} if commit else settings_of(m.spec),
         "used": settings_of(used.value, "trained") if used.value else {},
-        "figures": entry or {"perplexity": perplexity.get("best"), "testPerplexity": perplexity.get("test")},
-        "verdict": next((each["sample"].verdict for each in sheets["sheets"]), ""),
+        "figures": {
+            "lowest validation perplexity": figures.get("perplexity"),
+            "test perplexity": figures.get("testPerplexity"),
+            "epochs": f"{len(curve.epochs)} of {total}" if total and not commit else str(len(curve.epochs)),
+            "the judge": next((each.verdict for each in written["samples"]), ""),
+        },
     }
 
 
-def _settings(sides: list[Values]) -> list[tuple[str, ...]]:
-    """Return name and values of each setting, those that differ first: of the specs and of the models, where known."""
-    known = [part for part in ("spec", "used") if all(side[part] for side in sides)]
-    found = [{name: value for part in known for name, value in side[part].items()} for side in sides]
-    rows = [(name, *(each.get(name, "–") for each in found)) for name in sorted({*found[0], *found[-1]})]
-    return sorted(rows, key=lambda row: row[1] == row[-1])
+def _curve(gateway: Gateway, place: Place) -> Curve:
+    return Curve(epochs(gateway, place.repo, place.commit))
 
 
-async def one_commit(visitor: Visitor, request: web.Request) -> Values:
-    """The files of a commit."""
+def _trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
+    """Return the settings of a finished model, with those that `auto` chose."""
+    found = json.loads(gateway.read_file(place.repo, place.commit, "/model.json", _MAX_BYTES))
+    return {**{key: found[key] for key in ("preset", "seed", "temperature") if key in found}, **found["parameters"]}
+
+
+async def one_commit(request: web.Request) -> Values:
+    """Return the files of a commit."""
     place = place_of(request)
-    return {
-        "place": place,
-        "listed": await visitor.reads.answer(lambda gateway: gateway.walk_files(place.repo, place.commit)),
-    }
+    listed = await reads_of(request).answer(lambda gateway: gateway.walk_files(place.repo, place.commit))
+    return {"title": f"Commit {place.commit[:8]} of {place.repo}", "place": place, "listed": listed}
 
 
 def place_of(request: web.Request) -> Place:

@@ -1,55 +1,73 @@
-"""Sets a script for reading: headings, cues with a colour for each speaker, dialogue, parentheticals, action. Pure."""
+"""The samples of a script in Pachyderm, in parts. A script that `generate` wrote has one part on each line."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from scriptmodel_cli.scripts import TEXT, samples_of
+from scriptmodel_cli.ui.model import Place
+from scriptmodel_cli.web.scripts import Part, speech
+from scriptmodel_operator.desired.commands import GENERATION_PATH
+from scriptmodel_operator.observe.files import GenerationFile, SampleFigures
+from scriptmodel_operator.pachyderm.errors import NotFoundError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+
+_MAX_BYTES = 8 << 20
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
 _DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
-_ASIDE = re.compile(r"\[([^\[\]]*)\]")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
-_COLOURS = 10
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A heading, an action, or a speech; or a further line of a speech, which has no name."""
+class Sample:
+    """A sample of a script, with the address of each of its formats."""
 
-    kind: str
-    words: tuple[tuple[str, bool], ...]
-    """Pieces of text, and whether each is a parenthetical."""
-    name: str = ""
-    colour: str = ""
+    number: int
+    parts: list[Part]
+    forms: dict[str, str]
+    figures: SampleFigures
 
-
-def typeset(text: str, colours: Mapping[str, str] | None = None) -> list[Piece]:
-    """Return the paragraphs of a script, with its own colours unless some are given."""
-    if colours is None:
-        colours = colours_of(text)
-    return [_piece(line, colours) for line in text.split("\n") if line.strip()]
+    @property
+    def verdict(self) -> str:
+        """The judge's; empty if it is not recorded."""
+        return str(self.figures.score.verdict) if self.figures.score else ""
 
 
-def colours_of(*texts: str) -> dict[str, str]:
-    """Return the colour of each speaker of some scripts, in the order of how much they speak."""
-    lines = (line.strip() for text in texts for line in text.split("\n"))
-    speeches = Counter(match[1] for line in lines if (match := _SPEECH.fullmatch(line)))
-    return {name: f"s{rank % _COLOURS}" for rank, (name, _count) in enumerate(speeches.most_common())}
+def parts_of(text: str) -> list[Part]:
+    """Return the parts of a script; a line of verse that follows a speech is one without a name."""
+    return [_part(line) for line in text.split("\n") if line.strip()]
 
 
-def _piece(line: str, colours: Mapping[str, str]) -> Piece:
-    if speech := _SPEECH.fullmatch(line.strip()):
-        return Piece("speech", tuple(_spoken(speech[2] or "…")), speech[1].replace("_", " "), colours[speech[1]])
-    if line[0].isspace():  # the next line of verse
-        return Piece("speech", tuple(_spoken(line)))
+def _part(line: str) -> Part:
+    if found := _SPEECH.fullmatch(line.strip()):
+        return speech(found[2] or "", found[1])
+    if line[0].isspace():
+        return speech(line, "")
     direction = _DIRECTION.fullmatch(line.strip())
     words = direction[1] if direction else line
-    return Piece("heading" if _HEADING.match(words) else "action", ((words, False),))
+    return Part("heading" if _HEADING.match(words) else "direction", words)
 
 
-def _spoken(words: str) -> Iterator[tuple[str, bool]]:
-    for number, piece in enumerate(_ASIDE.split(words)):
-        if text := piece.strip():
-            yield (f"({text})" if number % 2 else text), bool(number % 2)
+def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
+    """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
+
+    def read(path: str) -> bytes:
+        return gateway.read_file(place.repo, place.commit, path, _MAX_BYTES)
+
+    known = samples_of(gateway, place.repo, place.commit)
+    try:
+        figures = dict(enumerate(GenerationFile.model_validate_json(read(GENERATION_PATH)).samples, 1))
+    except (NotFoundError, ValueError):  # an older trainer, or another image
+        figures = {}
+    samples = [
+        Sample(
+            number,
+            parts_of(read(paths[TEXT]).decode(errors="replace")),
+            {suffix[1:]: f"{place.path}/file?save=1&path={path}" for suffix, path in paths.items()},
+            figures.get(number, SampleFigures()),
+        )
+        for number, paths in known.items()
+        if TEXT in paths and chosen in (0, number)
+    ]
+    return list(known), samples

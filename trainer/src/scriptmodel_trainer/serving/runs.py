@@ -27,7 +27,7 @@ class Run:
 
     state: str
     summary: str
-    share: float
+    percent: float
     curve: Curve
     chart: Chart
 
@@ -68,7 +68,7 @@ def _run(events: Sequence[Mapping[str, Any]]) -> Run:
         summary += f", perplexity {figure}, {_clock(_number(running, 'eta_seconds'))} to go." if running else "."
         if silent > _SILENT_SECONDS:
             state, summary = "silent", f"{summary} Its log is silent since {_clock(silent)}."
-    return Run(state, summary, min(1.0, share), curve, chart_of([("", curve, total)]))
+    return Run(state, summary, round(100 * min(1.0, share)), curve, chart_of([("", curve, total)]))
 
 
 def _number(event: Mapping[str, Any], key: str) -> float:

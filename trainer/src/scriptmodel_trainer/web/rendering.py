@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, Undefined
-from markupsafe import Markup
 
 from .charts import shown
+from .scripts import colours_of
 
 STATIC = Path(__file__).parent / "static"
 """Styles and JavaScript."""
@@ -30,9 +29,6 @@ def environment(
         finalize=lambda value: escaped(value) if type(value) is str else value,
     )
     found.filters.update(shown=shown, grouped="{:,}".format, **filters)
+    found.globals["colours_of"] = colours_of
+    found.globals["draw"] = found.get_template("draw.html").module
     return found
-
-
-def whole_page(found: Environment, title: str, content: str, **values: Any) -> str:
-    """Return a whole page with some content, which is HTML; `values` are those of `base.html`."""
-    return found.get_template("base.html").render(title=title, content=Markup(content), **values)  # noqa: S704

@@ -67,7 +67,7 @@ def chart_of(curves: Sequence[tuple[str, Curve, int]]) -> Chart:
     """Return the curves of a training, or of two on one axis: the name of each, and its number of epochs."""
     styles = [("one", "two")] if len(curves) == 1 else [("one dotted", "one"), ("two dotted", "two")]
     series = []
-    for (name, curve, _), (train, valid) in zip(curves, styles, strict=True):
+    for (name, curve, _), (train, valid) in zip(curves, styles, strict=False):
         means = [*((float(each.epoch), each.train) for each in curve.epochs), *curve.running]
         places, values = [at for at, _ in means], [value for _, value in means]
         series.append(Series(f"{name}training", train, values, places, dots=False))

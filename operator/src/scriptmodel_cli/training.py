@@ -1,0 +1,71 @@
+"""Reads a training from Pachyderm: its perplexity by epoch, which the status does not hold, and its log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from scriptmodel_cli.logs import describe_line, kept_lines, reported_job, training_job
+from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.desired.commands import METRICS_PATH
+from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.observe.untrusted import parse_event
+from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
+from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+
+_READ_SECONDS = 5.0
+_MAX_BYTES = 8 << 20
+_LINES = 300
+
+
+@dataclass(frozen=True)
+class Training:
+    """A job of train or of generate, which has no curve; none before there is one."""
+
+    job: str = ""
+    curve: Curve = field(default_factory=Curve)
+    lines: tuple[str, ...] = ()
+    """The last lines of its log, events in words."""
+
+
+def training(gateway: Gateway, model: ScriptModel) -> Training:
+    """Return the train job that status reports: the running one, else the newest; of a search its best model's."""
+    return _read(gateway, training_job(gateway, references(model)))
+
+
+def generation(gateway: Gateway, model: ScriptModel) -> Training:
+    """Return the generate job that status reports."""
+    return _read(gateway, reported_job(gateway, references(model).generate))
+
+
+def _read(gateway: Gateway, job: JobInfo | None) -> Training:
+    if job is None:
+        return Training()
+    lines = list(kept_lines(gateway, job, raw=True) or ())
+    if not lines:
+        with suppress(PachydermError):  # no worker yet, or its pods are gone
+            for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
+                lines += [line.text] if not line.verdict else []
+    done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()
+    found = read_log(job.ref.id, lines)
+    return replace(found, curve=Curve(done)) if done else found
+
+
+def read_log(job: str, lines: Sequence[str]) -> Training:
+    """Return what a log says."""
+    events = (event for line in lines if (event := parse_event(line)))
+    curve = curve_of(event for event in events if "trial" not in event)  # runs of a search are side by side in it
+    return Training(job, curve, tuple(map(describe_line, lines[-_LINES:])))
+
+
+def epochs(gateway: Gateway, repo: RepoRef, commit: str) -> tuple[Epoch, ...]:
+    """Return the epochs of a finished model; none if it has no record of them."""
+    try:
+        found = json.loads(gateway.read_file(repo, commit, METRICS_PATH, _MAX_BYTES))["epochs"]
+        return tuple(map(epoch_of, found))
+    except (NotFoundError, ValueError, LookupError, TypeError, AttributeError):  # such as that of another image
+        return ()
