@@ -122,7 +122,7 @@ class Metrics(Struct, frozen=True):
     precision: Text | None = None
     base: Base | None = None
     auto: Choice | None = None  # None for a preset that was named
-    held_out: Mapping[Text, float] | None = None  # the figures that scripts are judged by
+    held_out: Mapping[Text, int | float] | None = None  # the figures that scripts are judged by
 
     def __post_init__(self) -> None:
         if not 1 <= self.best_epoch <= len(self.epochs):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,10 +38,6 @@ class TrialSpec(Struct, frozen=True):
         part, _, whole = self.share.partition("/")
         if not 0 < int(part) <= int(whole or 1):
             raise ValueError(f"share {self.share} is not above 0 and at most 1")
-
-    def pause_after(self, total: int) -> int:
-        """Return at the end of which of `total` epochs the run pauses."""
-        return max(1, math.ceil(total * Fraction(self.share)))
 
 
 class TrialRecord(TrialSpec, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import LOG, METRICS, MODEL, REPORT
+from scriptmodel_trainer.artifacts import LOG, REPORT
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import atomic_writer, locked, open_regular, prepare_folder, read_bounded, write_file
+from scriptmodel_trainer.storage import locked, prepare_folder, read_bounded, write_file
 from scriptmodel_trainer.trials import MOST_TRIAL, TRIAL, TRIALS, Run, numbers_of, rank_of, read_record, write_runs
 
-_ARRAYS = tuple(name for name in artifacts.FILES if name.endswith(".npz"))
+_MOST_LOG = 1 << 24
 
 
 def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) -> str:
@@ -40,9 +39,10 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     runs = sorted(found.values(), key=lambda run: (run.trial, run.repeat))
     with locked(out):
         prepare_folder(out, (*artifacts.FILES, LOG, TRIALS))
-        _copy(source, out)
+        artifacts.save_model(out, model, render_report(model, runs=runs))
+        if (source / LOG).is_file():
+            write_file(out / LOG, read_bounded(source / LOG, _MOST_LOG))
         write_runs(out, runs)
-        write_file(out / REPORT, render_report(model, runs=runs).encode("utf-8", errors="replace"))
     trials = len({run.trial for run in runs})
     figure = "" if best.value is None else f", {best.value:.4f} nats per character"
     return (
@@ -80,15 +80,3 @@ def _digest(folders: Iterable[Path]) -> str:
         with suppress(OSError, BadInputError):
             found.update(read_bounded(path / TRIAL, MOST_TRIAL))
     return found.hexdigest()
-
-
-def _copy(source: Path, out: Path) -> None:
-    """Copy a model, in the order in which a training stores one, and delete the arrays of an earlier one."""
-    arrays = [path.name for pattern in _ARRAYS for path in source.glob(pattern)]
-    for name in (*arrays, MODEL, METRICS, LOG):
-        if name != LOG or (source / name).is_file():
-            with open_regular(source / name) as file, atomic_writer(out / name) as copy:
-                shutil.copyfileobj(file, copy)
-    for path in (path for pattern in _ARRAYS for path in out.glob(pattern)):
-        if path.name not in arrays:
-            path.unlink(missing_ok=True)

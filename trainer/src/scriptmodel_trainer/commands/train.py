@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
@@ -21,14 +22,14 @@ from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
-from scriptmodel_trainer.training.state import Effort
-from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.training.checkpoints import fingerprint_of
+from scriptmodel_trainer.training.stores import CheckpointFile, PausedFile, StateFolder, Store
 
 
 def train(
     options: TrainOptions, progress: Progress, signals: StopSignals, before: Callable[[Run], Run] | None = None
-) -> None:
-    """Train on a corpus and store the model, unless the very same model is there already.
+) -> TrainedModel | None:
+    """Train on a corpus, and store and return the model; None if the run pauses, or the very same model is there.
 
     `before` may change or refuse the run once the corpus is read.
     """
@@ -39,7 +40,7 @@ def train(
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
         try:
-            _learn(run, logged, log, signals)
+            return _learn(run, logged, log, signals)
         except (TrainerError, StoppedError) as error:
             logged.report(Failed(error))
             raise
@@ -48,17 +49,17 @@ def train(
                 progress.note(f"{options.out / LOG} is not complete: {log.error.strerror or log.error}")
 
 
-def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> None:
+def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> TrainedModel | None:
     """Train in a locked folder."""
-    out = run.options.out
     with _attempt(run, progress) as attempt:
         if attempt is None:
-            return
-        log.open(out / LOG)
-        finish(fit(attempt, progress, signals), attempt, progress, signals)
+            return None
+        log.open(run.options.out / LOG)
+        fitted = fit(attempt, progress, signals)
+        return None if fitted.result.stopped_by == "pause" else _finish(fitted, attempt, progress, signals)
 
 
-def finish(fitted: Fitted, attempt: Attempt, progress: Progress, signals: StopSignals) -> TrainedModel:
+def _finish(fitted: Fitted, attempt: Attempt, progress: Progress, signals: StopSignals) -> TrainedModel:
     """Assess a trained network and store the model."""
     run, out = fitted.run, fitted.run.options.out
     model = with_temperature(assess(fitted, progress), progress)
@@ -81,18 +82,20 @@ def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
 @contextlib.contextmanager
 def _attempt(run: Run, progress: Progress) -> Iterator[Attempt | None]:
     """Own the run's state folder, if it has one; None if the very same run is already done."""
-    folder, effort = run.options.state, Effort()
-    with StateFolder.opened(folder, run.fingerprint, effort, progress) if folder else nullcontext() as state:
+    folder = run.options.state
+    with StateFolder.opened(folder, run.fingerprint, run.effort, progress) if folder else nullcontext() as state:
         resume_from = _resume_from(run, state, progress)
         if state and resume_from is not None:
             state.restore_log(run.options.out / LOG)
-        yield None if resume_from is None else Attempt(run, state, resume_from, effort)
+        yield None if resume_from is None else Attempt(run, state, resume_from)
 
 
 def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> list[Store] | None:
     """Return where to look for a saved state, in this order; None if the very same run is already done."""
     out, resume = run.options.out, run.options.resume
     stores: list[Store] = [state] if state else []
+    if run.options.paused:
+        return [*stores, *_paused(run, (out / CHECKPOINT, run.options.paused), progress)]
     if state and state.resumable:
         return stores
     if (out / CHECKPOINT).exists():
@@ -105,6 +108,15 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
     elif resume:
         progress.note("no saved state to resume: training from the start")
     return stores
+
+
+def _paused(run: Run, paths: Iterable[Path], progress: Progress) -> Iterator[Store]:
+    """Yield the files that exist and are of this run."""
+    for path in (path for path in paths if path.exists()):
+        if fingerprint_of(path) == run.fingerprint:
+            yield PausedFile(path, run.fingerprint, progress)
+        else:
+            progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
 
 
 def _is_done(run: Run, progress: Progress) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.artifacts import CHECKPOINT
@@ -16,24 +17,17 @@ from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import weights_after
 from scriptmodel_trainer.training.discounting import discount_of, without_unseen
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
-from scriptmodel_trainer.training.state import Effort, Outcome
-from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.training.stores import CheckpointFile, PausedFile, StateFolder, Store
 from scriptmodel_trainer.training.task import Pause, TrainingResult, TrainingTask
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt at a run: its state folder, where to look for a saved state, and what the run has taken so far.
-
-    `outcome` has the finished epochs, while it trains and afterwards. `pause` is where it ends before its last epoch.
-    """
+    """An attempt at a run: its state folder, and where to look for a saved state."""
 
     run: Run
     state: StateFolder | None
     resume_from: list[Store]
-    effort: Effort
-    outcome: Outcome = field(default_factory=Outcome)
-    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +48,9 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     _advise(run, progress)
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
+    path = options.out / CHECKPOINT
+    kept = PausedFile(path, run.fingerprint, progress) if options.paused else CheckpointFile(path, run.fingerprint)
+    epochs = max(1, math.ceil(preset.epochs * options.share))
     discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
     task = TrainingTask(
         preset_name=options.preset_name,
@@ -68,15 +65,15 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         fingerprint=run.fingerprint,
         processor=hardware.processor(),
         tensorflow=tensorflow,
-        store=attempt.state or CheckpointFile(options.out / CHECKPOINT, run.fingerprint),
+        store=attempt.state or kept,
         checkpoint_seconds=options.checkpoint_seconds,
         sample=sample_line(vocabulary, options.seed, Sampling(base.model.temperature) if base else Sampling()),
         resume_from=attempt.resume_from,
         start=weights_after(base.model, vocabulary, words, discount) if base else None,
         budget=options.budget,
-        effort=attempt.effort,
-        outcome=attempt.outcome,
-        pause=attempt.pause,
+        effort=run.effort,
+        outcome=run.outcome,
+        pause=Pause(epochs, kept) if epochs < preset.epochs else None,
         discount=discount,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from scriptmodel_trainer import presets
@@ -58,6 +59,11 @@ class TrainOptions:
     """What `auto` chose; known once the corpus is read."""
     request: Request | None = None
     """The script that is to be written: checked once the corpus is read. It changes nothing of the model."""
+
+    share: Fraction = Fraction(1)
+    """The part of the epochs at whose end the run pauses: its state is stored beside the log, and no model."""
+    paused: Path | None = None
+    """Where the state is of a run that paused. This run continues it, or one in `out`, if it is of the same run."""
 
     @property
     def known_words(self) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.commands.requests import check_request
@@ -23,6 +23,7 @@ from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import vocabulary_after
 from scriptmodel_trainer.training.discounting import spelled_out
+from scriptmodel_trainer.training.state import Effort, Outcome
 from scriptmodel_trainer.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
@@ -46,6 +47,10 @@ class Run:
     preset: Preset
     fingerprint: str
     started: float
+    effort: Effort = field(default_factory=Effort)
+    """What the run takes over all its restarts."""
+    outcome: Outcome = field(default_factory=Outcome)
+    """The finished epochs, while it trains and afterwards."""
 
 
 def prepare(options: TrainOptions, progress: Progress) -> Run:

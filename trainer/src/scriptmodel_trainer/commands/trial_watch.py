@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.errors import StoppedError
+from scriptmodel_trainer.errors import ExitCode, StoppedError
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.trials import TrialRecord, TrialSpec, read_record, write_record
+from scriptmodel_trainer.trials import TRIAL, TrialRecord, TrialSpec, read_record, write_record
 
 _POLL_SECONDS = 0.1
 _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit
@@ -74,13 +74,14 @@ def watch(
     spec: TrialSpec,
     signals: StopSignals,
     limits: Sequence[MemoryLimit],
-) -> tuple[int, TrialRecord | None]:
+) -> int:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
-    Returns 0 and that record, or the exit code of a process that reported the reason itself. A signal is passed on, so
-    that the process saves its state, and raises StoppedError if it dies of that.
+    Returns 0 if there is a record, else the exit code of a process that reported the reason itself. A signal is passed
+    on, so that the process saves its state, and raises StoppedError if it dies of that.
     """
-    started, kills = time.time(), [limit.kills() for limit in limits]
+    (folder / TRIAL).unlink(missing_ok=True)
+    kills = [limit.kills() for limit in limits]
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
     process = subprocess.Popen(command, env=environment, process_group=0)
@@ -102,21 +103,18 @@ def watch(
     if signals.requested is not None:
         if code < 0:
             raise StoppedError(signals.requested, "stopped before anything was saved", "repeat the command")
-        return signals.requested, None
+        return signals.requested
     if not full and 0 <= code != 1:
-        return code, None
-    full = full or [limit.kills() for limit in limits] > kills
-    record = _ended(folder, spec, started, code, full)
-    write_record(folder, record)
-    return 0, record
+        return code
+    _record(folder, spec, code, full or [limit.kills() for limit in limits] > kills)
+    return ExitCode.DONE
 
 
-def _ended(folder: Path, spec: TrialSpec, started: float, code: int, full: bool) -> TrialRecord:
-    """Return the record of a run whose process died: what it had reached, and why it did not get further."""
+def _record(folder: Path, spec: TrialSpec, code: int, full: bool) -> None:
+    """Record of a run whose process died what it had reached, and why it did not get further."""
     record = TrialRecord.of_spec(spec)
     with suppress(ValueError):
-        found = read_record(folder)
-        record = found if found.started is not None and found.started >= started else record
+        record = read_record(folder)
     if full:
         reason, message = "out-of-memory", OUT_OF_MEMORY
     elif code == -signal.SIGKILL:
@@ -125,6 +123,6 @@ def _ended(folder: Path, spec: TrialSpec, started: float, code: int, full: bool)
         reason, message = "killed", f"killed by {signal.Signals(-code).name}"
     else:
         reason, message = "error", f"the training ended with exit code {code}: its log has the reason"
-    return msgspec.structs.replace(
-        record, state="failed", reason=reason, message=message, started=started, finished=round(time.time(), 3)
-    )
+    finished = round(time.time(), 3)
+    record = msgspec.structs.replace(record, state="failed", reason=reason, message=message, finished=finished)
+    write_record(folder, record)

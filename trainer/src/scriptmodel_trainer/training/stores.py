@@ -60,6 +60,7 @@ class CheckpointFile:
 class PausedFile(CheckpointFile):
     """The checkpoint of a run that paused; one that is damaged costs a warning, and the run starts from the start."""
 
+    hint = "state saved: repeat the command to continue"
     planned = True
 
     def __init__(self, path: Path, fingerprint: str, progress: Progress) -> None:
