@@ -161,11 +161,11 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case CopyFiles():
             yield Change("~", action.describe().replace("copying", "copy", 1))
+        case PutRuns():
+            return  # the trials are listed
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")
-        case PutRuns():
-            return  # the trials are listed
         case DeletePipeline() | DeleteRepo():
             yield Change("-", action.describe().replace("deleting", "delete", 1).replace("keeping", "keep"))
         case _:

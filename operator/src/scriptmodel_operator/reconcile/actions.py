@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, Copies, JobRef, PipelineApply, PipelineRef, RepoRef
 
 
 class ChangeKind(Enum):
@@ -115,6 +115,8 @@ class ReplaceFiles:
     files: Mapping[str, bytes]
     """Content by path; small files only."""
     gone: tuple[str, ...]
+    copies: Copies | None = None
+    """Files to copy in the same commit."""
 
     def describe(self) -> str:
         return f"putting {len(self.files)} files into {self.branch}"
@@ -134,19 +136,10 @@ class CopyFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class PutRuns:
+class PutRuns(ReplaceFiles):
     """Starts a round of a search: writes what runs train, and copies the states that they continue, in one commit."""
 
-    branch: BranchRef
-    files: Mapping[str, bytes]
-    """Content by path."""
-    gone: tuple[str, ...]
-    source: RepoRef
-    commit: str
-    """The commit of `source` with the states; empty without any."""
-    states: tuple[str, ...]
-    """Paths of the states."""
-    purpose: str
+    purpose: str = ""
     """The round of a search that they are for."""
 
     def describe(self) -> str:

@@ -13,7 +13,6 @@ from scriptmodel_operator.reconcile.actions import (
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
-    PutRuns,
     ReplaceFiles,
     StartPipeline,
     StopJob,
@@ -29,7 +28,7 @@ def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
         _execute(gateway, action)
 
 
-def _execute(gateway: Gateway, action: Action) -> None:  # noqa: C901 - a case for each action
+def _execute(gateway: Gateway, action: Action) -> None:
     match action:
         case ApplyPipelines(changes):
             gateway.apply_pipelines([change.apply for change in changes])
@@ -43,13 +42,10 @@ def _execute(gateway: Gateway, action: Action) -> None:  # noqa: C901 - a case f
             gateway.delete_pipeline(ref, keep_repo=keep_repo)
         case CreateRepo(ref, description, adopt):
             gateway.create_repo(ref, description, update=adopt)
-        case ReplaceFiles(branch, files, gone):
+        case ReplaceFiles(branch, files, gone, copies):
             contents = ((path, [content]) for path, content in sorted(files.items()))
-            gateway.replace_files(branch, contents, gone, PUT_SECONDS)
+            gateway.replace_files(branch, contents, gone, PUT_SECONDS, copies)
         case CopyFiles(source, commit, paths, branch):
             gateway.replace_files(branch, (), (), PUT_SECONDS, Copies(source, commit, paths))
-        case PutRuns(branch, files, gone, source, commit, states):
-            contents = ((path, [content]) for path, content in sorted(files.items()))
-            gateway.replace_files(branch, contents, gone, PUT_SECONDS, Copies(source, commit, states))
         case DeleteRepo(ref):
             gateway.delete_repo(ref)

@@ -6,11 +6,14 @@ in the commits, so the operator may be killed at any call.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
 from scriptmodel_operator.observe.view import ModelView, SearchView
+from scriptmodel_operator.pachyderm.values import Copies
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, PutRuns
 from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.promotion import promotion
@@ -18,15 +21,15 @@ from scriptmodel_operator.reconcile.promotion import promotion
 
 def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
     """Return the actions that start the next round, none if there is nothing to start; or what prevents it."""
-    search, refs = view.search, view.refs
-    if search is None:
+    search, spec = view.search, model.spec.search
+    if search is None or spec is None:
         return ()
-    owned = own_repo(model, owner, refs.own_trials, view.owned_trials, "repo")
+    owned = own_repo(model, owner, view.refs.own_trials, view.owned_trials, "repo")
     if isinstance(owned, Problem):
         return owned
     create = (owned,) if isinstance(owned, CreateRepo) else ()
     put = _put(view, search)
-    if put is None or (_in_progress(view, search) and not _is_obsolete(model, search)):
+    if put is None or (_in_progress(view, search) and not _is_obsolete(search, rounds(spec))):
         return create
     return (*create, put)
 
@@ -43,17 +46,18 @@ def _put(view: ModelView, search: SearchView) -> PutRuns | None:
     superfluous = sorted(present.keys() - plan.runs.keys())
     if not changed and not superfluous:
         return None
-    states = {name: f"/{name}/{CHECKPOINT_FILE}" for name in changed}
-    gone = tuple(f"/{name}/{file}" for name in superfluous for file in (CHECKPOINT_FILE, TRIAL_FILE))
+    continued = [name for name in plan.todo(search.results) if name in changed and changed[name].of]
     return PutRuns(
         branch=view.refs.trials,
         files={f"/{name}/{TRIAL_FILE}": given.text() for name, given in changed.items()},
-        gone=(*gone, *states.values()),
-        source=view.refs.train.output,
-        commit=search.source,
-        states=tuple(states[name] for name in plan.todo(search.results) if name in changed and changed[name].of),
+        gone=(*_files(superfluous, TRIAL_FILE), *_files([*superfluous, *changed], CHECKPOINT_FILE)),
+        copies=Copies(view.refs.train.output, search.source, _files(continued, CHECKPOINT_FILE)),
         purpose=plan.title,
     )
+
+
+def _files(runs: Iterable[str], name: str) -> tuple[str, ...]:
+    return tuple(f"/{run}/{name}" for run in runs)
 
 
 def _in_progress(view: ModelView, search: SearchView) -> bool:
@@ -62,11 +66,11 @@ def _in_progress(view: ModelView, search: SearchView) -> bool:
     return job is not None and not job.state.final and search.newest is not None and search.newest.trials == search.head
 
 
-def _is_obsolete(model: ScriptModel, search: SearchView) -> bool:
+def _is_obsolete(search: SearchView, shares: Sequence[str]) -> bool:
     """Return whether a round in progress is of no use: a run in it is no longer planned, or continues a state of
     another spec or corpus.
     """
-    planned, shares = search.plan.runs, rounds(model.spec.search) if model.spec.search else ()
+    planned = search.plan.runs
     return any(
         name not in planned or not given.is_of(planned[name], shares, search.of)
         for name, given in search.present.items()
