@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -10,11 +10,14 @@ from pydantic.alias_generators import to_camel
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.desired.search import Standing
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.searching import search_progress
+
+_FIELDS = [field.name for field in fields(Standing) if field.name != "runs"]
 
 
 class TrialReader:
@@ -45,7 +48,7 @@ class TrialReader:
             "rounds": progress.plan.rounds,
             "finished": progress.plan.finished,
             "trials": [
-                {"trial": each.trial, **{to_camel(name): value for name, value in asdict(each).items()}}
+                {"trial": each.trial, **{to_camel(name): getattr(each, name) for name in _FIELDS}}
                 for each in progress.standings
             ],
         }

@@ -95,6 +95,16 @@ class Standing(Figures):
 
     trial: int
     parameters: Values
+    runs: tuple[RunResult, ...]
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The least of which is the best."""
+        return _rank(self.value), self.trial
+
+    def done(self, number: int) -> bool:
+        """Return whether nothing of it is left to train in a round."""
+        return all(run.done(number) for run in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,59 +166,34 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
     def key(trial: Standing) -> tuple[float, ...]:
         return _GROUPS[trial.state], -trial.round, _rank(trial.value), _rank(trial.perplexity), trial.trial
 
-    return tuple(sorted((each.standing() for each in _trials(search, seed, results, of)), key=key))
+    return tuple(sorted(_trials(search, seed, results, of), key=key))
 
 
 def _rank(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-@dataclass(frozen=True)
-class _Trial:
-    number: int
-    runs: tuple[RunResult, ...]
-
-    @property
-    def round(self) -> int:
-        return max(run.round for run in self.runs)
-
-    @property
-    def good(self) -> list[RunResult]:
-        """The runs that have not failed."""
-        return [run for run in self.runs if run.state != "failed"]
-
-    @property
-    def state(self) -> State:
-        states = {run.state for run in self.good}
-        if "running" in states:
-            return "running"
-        return states.pop() if len(states) == 1 else "paused" if states else "failed"
-
-    @property
-    def rank(self) -> tuple[float, int]:
-        """The least of which is the best."""
-        return _rank(_over(fmean, "value", self.good)), self.number
-
-    def done(self, number: int) -> bool:
-        """Return whether nothing of it is left to train in a round."""
-        return all(run.done(number) for run in self.runs)
-
-    def standing(self) -> Standing:
-        failed = next((run for run in self.runs if run.state == "failed"), None)
-        return Standing(
-            trial=self.number,
-            parameters=self.runs[0].given.parameters,
-            round=self.round,
-            state=self.state,
-            reason=failed.reason if failed else "",
-            message=failed.message if failed else "",
-            value=_over(fmean, "value", self.good),
-            perplexity=_over(fmean, "perplexity", self.good or self.runs),
-            epochs=_over(max, "epochs", self.runs),
-            epochs_total=_over(max, "epochs_total", self.runs),
-            seconds=_over(sum, "seconds", self.runs),
-            gpu_seconds=_over(sum, "gpu_seconds", self.runs),
-        )
+def _standing(trial: int, runs: tuple[RunResult, ...]) -> Standing:
+    """Return what a trial has come to by its runs, those that failed apart."""
+    failed = next((run for run in runs if run.state == "failed"), None)
+    good = [run for run in runs if run.state != "failed"]
+    states = {run.state for run in good}
+    mixed: State = "running" if "running" in states else "paused"
+    return Standing(
+        trial=trial,
+        parameters=runs[0].given.parameters,
+        runs=runs,
+        round=max(run.round for run in runs),
+        state=mixed if len(states) > 1 else good[0].state if good else "failed",
+        reason=failed.reason if failed else "",
+        message=failed.message if failed else "",
+        value=_over(fmean, "value", good),
+        perplexity=_over(fmean, "perplexity", good or runs),
+        epochs=_over(max, "epochs", runs),
+        epochs_total=_over(max, "epochs_total", runs),
+        seconds=_over(sum, "seconds", runs),
+        gpu_seconds=_over(sum, "gpu_seconds", runs),
+    )
 
 
 def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[RunResult]) -> Any:
@@ -217,7 +202,7 @@ def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[RunResul
     return join(known) if known else None
 
 
-def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[_Trial]:
+def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[Standing]:
     shares = rounds(search)
 
     def run(number: int, repeat: int, values: Values) -> RunResult:
@@ -230,31 +215,32 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
         return replace(result, folder=folder, round=before if result.state == "running" else before + 1)
 
     return [
-        _Trial(number, tuple(run(number, repeat, values) for repeat in range(search.repeats)))
+        _standing(number, tuple(run(number, repeat, values) for repeat in range(search.repeats)))
         for number, values in enumerate(trials(search), start=1)
     ]
 
 
-def _continued(members: list[_Trial], number: int, total: int) -> list[_Trial]:
+def _continued(members: list[Standing], number: int, total: int) -> list[Standing]:
     """Return the trials of the next round: the better half, of which those that are further keep their places.
 
     If all that are further failed, as many others take their places.
     """
     room = math.ceil(total / 2**number)
     further = [each for each in members if each.round > number]
-    if any(each.good for each in further):
+    if any(each.state != "failed" for each in further):
         room -= len(further)
-    candidates = [each for each in members if each not in further and each.good]
+    candidates = [each for each in members if each not in further and each.state != "failed"]
     return further + sorted(candidates, key=lambda each: each.rank)[: max(0, room)]
 
 
-def _winner(found: list[_Trial]) -> str:
+def _winner(found: list[Standing]) -> str:
     """Return the folder of the best run of the best trial; empty before one is complete."""
     best = min((each for each in found if each.state == "complete"), key=lambda each: each.rank, default=None)
-    return min(best.good, key=lambda run: (_rank(run.value), run.folder)).folder if best else ""
+    good = [run for run in best.runs if run.state == "complete"] if best else []
+    return min(good, key=lambda run: (_rank(run.value), run.folder)).folder if good else ""
 
 
-def _failure(search: Search, found: list[_Trial]) -> str:
+def _failure(search: Search, found: list[Standing]) -> str:
     """Return why the search has failed; empty if it has not."""
     failed = sum(each.state == "failed" for each in found)
     if failed == len(found):
