@@ -110,7 +110,7 @@ class Observer:
         maker, reported = found.maker, train.reported if train else None
         good = maker.last_good if maker else None
         made = Lineages(self._results, refs, snapshot)
-        owned = self._owned_corpus(model, refs, found.owned_corpus)
+        owned, trials = self._owned_corpus(model, refs, found.owned_corpus), found.owned_trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
         writer = generate.newest if generate and _is_trained(maker) else None
@@ -124,6 +124,7 @@ class Observer:
             ),
             corpus=self._corpus(refs.corpus, train, owned, snapshot),
             owned_corpus=owned,
+            owned_trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
             training_log=self._log(reported),
             selection_log=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
             generation_log=self._log(writer),

@@ -11,9 +11,8 @@ from scriptmodel_operator.desired.pipelines import learned_on, retraining, train
 from scriptmodel_operator.desired.search import RunResult, plan
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, SearchView
-from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo
+from scriptmodel_operator.pachyderm.values import JobInfo
 
 Commits = Callable[[JobInfo], ModelCommits]
 """Returns what a train job reads."""
@@ -41,7 +40,7 @@ class Searches:
         digest = ""
         if made and newest and made.trials and made.corpus == newest.corpus:
             results, digest = self.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
-        head = self._head(refs.trials) if owned and owned.ownership.ours else ""
+        head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
         return SearchView(
             plan=plan(search, model.spec.model.seed, results, of),
             of=of,
@@ -59,13 +58,6 @@ class Searches:
             return train.mark
         versions = self.gateway.list_pipeline_versions(train.info.ref)
         return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
-
-    def _head(self, branch: BranchRef) -> str:
-        try:
-            head = self.gateway.branch_head(branch)
-        except NotFoundError:
-            return ""
-        return head.id if head else ""
 
 
 def _decides(mark: Mark | None) -> tuple[str, str] | None:

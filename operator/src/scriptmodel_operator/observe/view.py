@@ -109,14 +109,14 @@ class CorpusView:
 
 @dataclass(frozen=True, slots=True)
 class OwnedRepo:
-    """An existing repo with the name of the object's own corpus, or of its copies of base models."""
+    """An existing repo with the name of the object's own corpus, of its copies of base models, or of its runs."""
 
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
     readers: tuple[PipelineRef, ...] = ()
     head: CommitInfo | None = None
-    """The newest commit of a corpus by URL or from a ConfigMap."""
+    """The newest commit of a corpus by URL or from a ConfigMap, or of the runs of a search."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files by path, if the source is a ConfigMap; empty until the commit is finished."""
 

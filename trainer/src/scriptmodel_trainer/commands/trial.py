@@ -19,7 +19,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,55 +40,41 @@ _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watche
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A run that is to be trained: the folder that describes it, named as the run, and where its results go."""
-
-    source: Path
-    spec: TrialSpec
-    out: Path
-
-    @property
-    def name(self) -> str:
-        """Name of the run: the number of its trial, and of its repeat if there are several."""
-        return self.source.name
-
-
-def trial_in(parsed: argparse.Namespace) -> Trial:
-    """Return the one run below `--trial`; BadInputError unless there is exactly one."""
+def only_run(trials: Path) -> Path:
+    """Return the folder of the one run in a folder; BadInputError unless there is exactly one."""
     with suppress(OSError):
-        found = [path for path in sorted(parsed.trial.iterdir()) if (path / TRIAL).exists()]
+        found = [path for path in sorted(trials.iterdir()) if (path / TRIAL).exists()]
         if len(found) == 1:
-            return Trial(found[0], read_spec(found[0]), parsed.out / found[0].name)
+            return found[0]
     hint = f"name the folder above that of one run: FOLDER/0001/{TRIAL} is read as --trial FOLDER"
-    raise BadInputError(f"{parsed.trial} does not hold exactly one folder with a {TRIAL}", hint)
+    raise BadInputError(f"{trials} does not hold exactly one folder with a {TRIAL}", hint)
 
 
 def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
     """Train the run that `--trial` describes; returns the exit code of a command that was given these words."""
-    subject = trial_in(parsed)
-    progress = progress_for(parsed.log, trial=subject.name)
+    source = only_run(parsed.trial)
+    spec, out, progress = read_spec(source), parsed.out / source.name, progress_for(parsed.log, trial=source.name)
     if watcher := os.environ.get(_WORKER):
         if os.getppid() == int(watcher):
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM)
-        _Worker(subject, progress).work(parsed, signals)
+        _Worker(source, spec, out, progress).work(parsed, signals)
         return ExitCode.DONE
     command = [sys.executable, "-m", "scriptmodel_trainer", *words]
     environment = {**os.environ, _WORKER: str(os.getpid())}
-    code = watch(command, environment, subject.out, subject.spec, signals, memory_limits())
+    code = watch(command, environment, out, spec, signals, memory_limits())
     if code == ExitCode.DONE:
-        record = read_record(subject.out)
+        record = read_record(out)
         fields = [field.name for field in dataclasses.fields(TrialEnded) if field.name not in ("time", "trial")]
-        progress.report(TrialEnded(subject.name, **{field: getattr(record, field) for field in fields}))
+        progress.report(TrialEnded(source.name, **{field: getattr(record, field) for field in fields}))
     return code
 
 
 class _Worker(Progress):
     """Trains a run; its record is kept up to date meanwhile, so that a kill leaves what was reached."""
 
-    def __init__(self, trial: Trial, progress: Progress) -> None:
-        self._trial, self._progress = trial, progress
-        self._record = msgspec.structs.replace(TrialRecord.of_spec(trial.spec), started=round(time.time(), 3))
+    def __init__(self, source: Path, spec: TrialSpec, out: Path, progress: Progress) -> None:
+        self._source, self._spec, self._out, self._progress = source, spec, out, progress
+        self._record = msgspec.structs.replace(TrialRecord.of_spec(spec), started=round(time.time(), 3))
         self._run: Run | None = None
 
     def note(self, text: str) -> None:
@@ -114,7 +99,7 @@ class _Worker(Progress):
         except WriteError:
             raise
         except BadInputError as error:
-            if self._run is None and error.parameter not in self._trial.spec.parameters:
+            if self._run is None and error.parameter not in self._spec.parameters:
                 raise
             self._fail("bad-input", error.line())
         except DivergedError as error:
@@ -125,21 +110,21 @@ class _Worker(Progress):
             traceback.print_exc()
             self._fail("error", one_line(f"{type(error).__name__}: {error}"))
         if self._record.state != "complete":
-            (self._trial.out / LOG).unlink(missing_ok=True)  # it is that of a model
+            (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
         if self._run and self._run.options.state:  # what continues the run is in its output
             shutil.rmtree(self._run.options.state, ignore_errors=True)
 
     def _options(self, parsed: argparse.Namespace) -> TrainOptions:
         """Return the options of the command line, with the settings, the seed and the folders of the run."""
-        spec, given = self._trial.spec, vars(parsed)
+        spec, given = self._spec, vars(parsed)
         settings = [*given["settings"], *(f"{key}={value}" for key, value in spec.parameters.items())]
-        run = given | {"out": self._trial.out, "seed": spec.seed, "settings": settings, "resume": False}
+        run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
         options = options_from(argparse.Namespace(**run))
         return dataclasses.replace(
             options,
-            state=options.state and options.state / self._trial.name,
+            state=options.state and options.state / self._source.name,
             share=Fraction(spec.share),
-            paused=self._trial.source / CHECKPOINT,
+            paused=self._source / CHECKPOINT,
         )
 
     def _begin(self, run: Run) -> Run:
@@ -150,7 +135,7 @@ class _Worker(Progress):
 
     def _fail(self, reason: str, message: str) -> None:
         """Record that the run failed, and delete what would continue it."""
-        (self._trial.out / CHECKPOINT).unlink(missing_ok=True)
+        (self._out / CHECKPOINT).unlink(missing_ok=True)
         self._write("failed", reason, message)
 
     def _write(self, state: str, reason: str = "", message: str = "", perplexity: float | None = None) -> None:
@@ -171,4 +156,4 @@ class _Worker(Progress):
         self._record = msgspec.structs.replace(
             self._record, state=state, reason=reason, message=message, finished=round(time.time(), 3)
         )
-        write_record(self._trial.out, self._record)
+        write_record(self._out, self._record)

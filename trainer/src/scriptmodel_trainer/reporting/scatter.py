@@ -20,20 +20,22 @@ class Scatter(Chart):
     axis, joined = "", False
 
     def __init__(self, title: str, series: Sequence[Series], texts: Sequence[str], *, size: tuple[int, int]) -> None:
-        numbers = [_number(text) for text in texts]
-        if all(number is not None for number in numbers):
-            found = sorted({number for number in numbers if number is not None})
-            self._log = found[0] > 0 and found[-1] > 10 * found[0]
-            self._places = {text: number for text, number in zip(texts, numbers, strict=True) if number is not None}
-            few = found if len(found) <= _MOST_LABELS else self._between(found[0], found[-1])
-            self._labels = [(number, shown(number)) for number in few]
+        numbers = [number for text in texts if (number := _number(text)) is not None]
+        if len(numbers) < len(texts):
+            words = sorted(set(texts))
+            places = [float(words.index(text)) for text in texts]
+            self._labels = [(float(place), word) for place, word in enumerate(words)]
         else:
-            self._log = False
-            self._places = {text: float(index) for index, text in enumerate(sorted(set(texts)))}
-            self._labels = [(place, text) for text, place in self._places.items()]
+            logarithmic = 0 < 10 * min(numbers) < max(numbers)
+            places = [math.log(number) for number in numbers] if logarithmic else numbers
+            marks = sorted(set(places))
+            if len(marks) > _MOST_LABELS:
+                marks = [marks[0] + (marks[-1] - marks[0]) * n / (_MOST_LABELS - 1) for n in range(_MOST_LABELS)]
+            self._labels = [(mark, shown(math.exp(mark) if logarithmic else mark)) for mark in marks]
+        self._low, self._high = min(places), max(places)
         placed = [
-            Series(each.name, each.style, each.values, [self._places[text]] if each.values else [])
-            for each, text in zip(series, texts, strict=True)
+            Series(each.name, each.style, each.values, [place] if each.values else [])
+            for each, place in zip(series, places, strict=True)
         ]
         super().__init__(title, placed, size=size, logarithmic=True)
 
@@ -42,29 +44,10 @@ class Scatter(Chart):
         """Values of the setting that are written at the axis."""
         return self._labels
 
-    @property
-    def keys(self) -> Sequence[Series]:
-        """Nothing: the chart of the curves has the same colours."""
-        return ()
-
     def x(self, epoch: float) -> float:
         """Return the place of a value of the setting."""
-        low, high, at = min(self._places.values()), max(self._places.values()), epoch
-        if self._log:
-            low, high, at = math.log(low), math.log(high), math.log(at)
-        share = 0.5 if high == low else (at - low) / (high - low)
+        share = 0.5 if self._high == self._low else (epoch - self._low) / (self._high - self._low)
         return round(self.left + (_MARGIN + share * (1 - 2 * _MARGIN)) * (self.right - self.left), 1)
-
-    def title_of(self, line: Series, place: float) -> str:
-        """Return what a value is called."""
-        del place
-        return line.name
-
-    def _between(self, low: float, high: float) -> list[float]:
-        """Return some values at equal distances on the axis."""
-        shares = [number / (_MOST_LABELS - 1) for number in range(_MOST_LABELS)]
-        values = (low * (high / low) ** share if self._log else low + share * (high - low) for share in shares)
-        return [float(f"{value:.2g}") for value in values]
 
 
 def _number(text: str) -> float | None:

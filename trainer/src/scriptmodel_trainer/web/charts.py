@@ -37,7 +37,7 @@ class Chart:
 
     left, top = _LEFT, _TOP
     axis, joined = "epoch", True
-    """What the horizontal axis counts, and whether the values of a series are joined by a line."""
+    """What the horizontal axis counts, and whether the values of a series are joined by a line or each have a name."""
 
     def __init__(
         self,
@@ -62,8 +62,8 @@ class Chart:
 
     @property
     def keys(self) -> Sequence[Series]:
-        """What the colours stand for; nothing with one line."""
-        return [line for line in self.series if self.points(line)] if len(self.series) > 1 else ()
+        """What the colours stand for; nothing with one line, or where each value has a name."""
+        return [line for line in self.series if self.points(line)] if self.joined and len(self.series) > 1 else ()
 
     @property
     def labels(self) -> list[tuple[float, str]]:
@@ -73,7 +73,7 @@ class Chart:
 
     def title_of(self, line: Series, place: float) -> str:
         """Return what a value is called."""
-        return f"{line.name}, epoch {place:.0f}"
+        return f"{line.name}, epoch {place:.0f}" if self.joined else line.name
 
     def points(self, line: Series) -> list[tuple[float, float]]:
         """Return the epochs and values of a line that can be drawn, at most some hundreds, the last one among them."""
