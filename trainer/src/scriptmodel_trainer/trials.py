@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -64,8 +65,8 @@ class TrialRecord(TrialSpec, frozen=True):
 
     @classmethod
     def of_spec(cls, spec: TrialSpec) -> TrialRecord:
-        """Return the record of a run of which nothing has come yet."""
-        return cls(spec.parameters, spec.seed, spec.share, spec.of)
+        """Return the record of a run that starts now."""
+        return cls(spec.parameters, spec.seed, spec.share, spec.of, started=round(time.time(), 3))
 
 
 class Run(TrialRecord, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ class _Worker(Progress):
 
     def __init__(self, source: Path, spec: TrialSpec, out: Path, progress: Progress) -> None:
         self._source, self._spec, self._out, self._progress = source, spec, out, progress
-        self._record = msgspec.structs.replace(TrialRecord.of_spec(spec), started=round(time.time(), 3))
+        self._record = TrialRecord.of_spec(spec)
         self._run: Run | None = None
 
     def note(self, text: str) -> None:

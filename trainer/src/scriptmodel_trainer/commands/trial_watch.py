@@ -81,7 +81,7 @@ def watch(
     on, so that the process saves its state, and raises StoppedError if it dies of that.
     """
     (folder / TRIAL).unlink(missing_ok=True)
-    kills = [limit.kills() for limit in limits]
+    record, kills = TrialRecord.of_spec(spec), [limit.kills() for limit in limits]
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
     process = subprocess.Popen(command, env=environment, process_group=0)
@@ -106,13 +106,12 @@ def watch(
         return signals.requested
     if not full and 0 <= code != 1:
         return code
-    _record(folder, spec, code, full or [limit.kills() for limit in limits] > kills)
+    _record(folder, record, code, full or [limit.kills() for limit in limits] > kills)
     return ExitCode.DONE
 
 
-def _record(folder: Path, spec: TrialSpec, code: int, full: bool) -> None:
+def _record(folder: Path, record: TrialRecord, code: int, full: bool) -> None:
     """Record of a run whose process died what it had reached, and why it did not get further."""
-    record = TrialRecord.of_spec(spec)
     with suppress(ValueError):
         record = read_record(folder)
     if full:
