@@ -14,7 +14,7 @@ from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.sampling import trials
 from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.observe.trials import read_results
+from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import SearchView
 from scriptmodel_operator.pachyderm.values import LogLine, RepoRef
 from scriptmodel_operator.reconcile.searching import leaderboard
@@ -226,6 +226,6 @@ def _read(output: dict[str, bytes]) -> RunResult:
     given = planned(search(numTrials=1), 0, {}).runs["0001"]
     pachyderm.files[repo, "a"] = {"/0001/trial.json": given.text(), "/0001/checkpoint.npz": b"", "/trial.json": b""}
     pachyderm.files[made, "b"] = output
-    found, _ = read_results(pachyderm, (repo, "a"), (made, "b"))
+    found, _ = Results(pachyderm, lambda: 1).runs((repo, "a"), (made, "b"))
     assert {folder: result.given for folder, result in found.items()} == {"0001": given}
     return found["0001"]

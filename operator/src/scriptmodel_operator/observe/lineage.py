@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.observe.results import Provenance, Results
+from scriptmodel_operator.observe.results import Place, Provenance, Results
 from scriptmodel_operator.observe.snapshot import Snapshot
-from scriptmodel_operator.observe.trials import Place
 from scriptmodel_operator.observe.view import ModelCommits, WrittenScript
 from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
 

@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,21 +18,23 @@ from pydantic import BaseModel
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.desired.search import RunInput, RunResult
-from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
-from scriptmodel_operator.observe.trials import Place, read_inputs, read_results
+from scriptmodel_operator.desired.search import TRIAL_FILE, RunInput, RunResult
+from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures, TrialRecord
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, RepoRef
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
+_MAX_TRIAL = 1024 * 1024
 _PER_OBJECT = 32
 """Cached values for each object, three times what one at rest needs."""
 
 T = TypeVar("T")
 F = TypeVar("F", bound=BaseModel)
-Provenance = tuple[tuple[RepoRef, str], ...]
+Place = tuple[RepoRef, str]
+"""A repo and a commit."""
+Provenance = tuple[Place, ...]
 """Repos and commits that a commit was made from directly."""
 
 
@@ -73,13 +76,29 @@ class Results:
 
     def runs(self, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
         """Return the results of a search's runs that a train job read from `trials` and made `output` of, by folder,
-        and a digest of them.
+        and a digest of them (`select --of`). A run without a valid record has failed.
         """
-        return self._cached("runs", *output, lambda: read_results(self._gateway, trials, output))
+
+        def read() -> tuple[Mapping[str, RunResult], str]:
+            records = self._trial_files(*output)
+            results = {
+                name: _result(records.get(name, b""), given, name) for name, given in self.inputs(*trials).items()
+            }
+            return results, hashlib.sha256(b"".join(records.values())).hexdigest()
+
+        return self._cached("runs", *output, read)
 
     def inputs(self, repo: RepoRef, commit: str) -> Mapping[str, RunInput]:
-        """Return what each run of a commit with the runs of a search trains, by folder."""
-        return self._cached("inputs", repo, commit, lambda: read_inputs(self._gateway, (repo, commit)))
+        """Return what each run of a commit with the runs of a search trains, by folder; others' files are left out."""
+
+        def read() -> Mapping[str, RunInput]:
+            found = {}
+            for name, content in self._trial_files(repo, commit).items():
+                with suppress(ValueError):
+                    found[name] = RunInput.model_validate_json(content)
+            return found
+
+        return self._cached("inputs", repo, commit, read)
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
         """Return a commit; None if it does not exist in `repo`. Cached only once it is finished."""
@@ -162,6 +181,11 @@ class Results:
                 return name
         return ""
 
+    def _trial_files(self, repo: RepoRef, commit: str) -> Mapping[str, bytes]:
+        """Return the trial.json of each folder, in the order of their names."""
+        found = self._gateway.read_files(repo, commit, f"/*/{TRIAL_FILE}", _MAX_TRIAL)
+        return {path.split("/")[1]: content for path, content in sorted(found.items())}
+
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         paths = self._gateway.walk_files(repo, commit)
         contents = ((path, self._gateway.read_file(repo, commit, path, _MAX_SCRIPT)) for path in paths)
@@ -186,6 +210,14 @@ class Results:
             score=sample.score,
         )
         return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"), score=sample.overall)
+
+
+def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
+    try:
+        return TrialRecord.model_validate_json(record).result(given)
+    except ValueError:
+        message = f"/{folder}/{TRIAL_FILE} has no valid record of the run; is the image a trainer's?"
+        return RunResult(given=given, state="failed", reason="error", message=message)
 
 
 def excerpt(content: bytes) -> str:
