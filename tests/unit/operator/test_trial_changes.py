@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from scriptmodel_cli.changes import Preview, render
+from scriptmodel_cli.commands.search import _read
+from scriptmodel_cli.live import Live
 from scriptmodel_cli.trial_changes import trial_changes
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.desired.search import Plan, RunInput, plan
+from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.search_worlds import RANDOM, search_world
 from tests.unit.operator.search_worlds import search as search_to_its_end
-from tests.unit.operator.terminal import plain
+from tests.unit.operator.terminal import as_object, plain
 from tests.unit.operator.test_preview import planned
 from tests.unit.operator.test_search import UNITS, halving, search, trained
 
@@ -82,3 +87,17 @@ def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() 
     world.pachyderm.run(world.train, [json.dumps(started), json.dumps(progress)])
     read = TrialReader(world.pachyderm).read(world.model)
     assert {each["trial"]: each["state"] for each in read["trials"]} == {1: "waiting", 2: "running", 3: "waiting"}
+
+
+def test_an_outage_of_pachyderm_is_noted_once_and_what_was_read_before_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    world, live = search_world(RANDOM), Live()
+    found, reader = as_object(world), TrialReader(world.pachyderm)
+    before = _read(reader, found, {}, live)
+    world.pachyderm.fault = lambda call: UnavailableError(call, "gone")
+    shown = _read(reader, found, before, live)
+    assert _read(reader, found, shown, live)["trials"] == before["trials"]
+    assert capsys.readouterr().err == "list_projects: gone; retrying\n"
+    with pytest.raises(UnavailableError):
+        _read(reader, found, before, None)

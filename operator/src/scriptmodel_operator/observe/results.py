@@ -184,7 +184,7 @@ class Results:
     def _trial_files(self, repo: RepoRef, commit: str) -> Mapping[str, bytes]:
         """Return the trial.json of each folder, in the order of their names."""
         found = self._gateway.read_files(repo, commit, f"/*/{TRIAL_FILE}", _MAX_TRIAL)
-        return {path.split("/")[1]: content for path, content in sorted(found.items())}
+        return dict(sorted((path.split("/")[1], content) for path, content in found.items()))
 
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
         paths = self._gateway.walk_files(repo, commit)
