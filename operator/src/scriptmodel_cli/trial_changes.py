@@ -19,26 +19,17 @@ def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]
     moved = [name for name in kept if wanted[name].of and wanted[name] != present[name]]
     repeated = [name for name in kept if name not in moved and (again or wanted[name] != present[name])]
     gone = [name for name in present if name not in wanted]
-    if new:
-        yield _change("+", f"train {_count(new, 'new ')}", _fields(new, present, wanted))
-    if repeated:
-        yield _change("~", f"repeat {_count(repeated)}", _fields(repeated, present, wanted))
-    if moved:
-        shares = [FieldChange(_label(name), _share(present[name]), _share(wanted[name])) for name in moved]
-        yield _change("~", f"continue {_count(moved)} in round {plan.round} of {plan.rounds}", shares)
-    if gone:
-        yield _change("-", f"drop {_count(gone)}", _fields(gone, present, wanted))
-
-
-def _change(sign: str, what: str, fields: list[FieldChange]) -> Change:
-    effect = f"the first {_MOST_SHOWN} of {len(fields)}:" if len(fields) > _MOST_SHOWN else ""
-    return Change(sign, what, effect=effect, fields=tuple(fields[:_MOST_SHOWN]))
-
-
-def _fields(names: list[str], before: Runs, after: Runs) -> list[FieldChange]:
-    """Return the values of runs, without those whose values stay."""
-    found = (FieldChange(_label(name), _values(before.get(name)), _values(after.get(name))) for name in names)
-    return [each for each in found if each.before != each.after]
+    for sign, names, what, shown in (
+        ("+", new, f"train {_count(new, 'new ')}", _values),
+        ("~", repeated, f"repeat {_count(repeated)}", _values),
+        ("~", moved, f"continue {_count(moved)} in round {plan.round} of {plan.rounds}", _share),
+        ("-", gone, f"drop {_count(gone)}", _values),
+    ):
+        fields = [FieldChange(_label(name), shown(present.get(name)), shown(wanted.get(name))) for name in names]
+        fields = [each for each in fields if each.before != each.after]
+        effect = f"the first {_MOST_SHOWN} of {len(fields)}:" if len(fields) > _MOST_SHOWN else ""
+        if names:
+            yield Change(sign, what, effect=effect, fields=tuple(fields[:_MOST_SHOWN]))
 
 
 def _count(names: list[str], kind: str = "") -> str:
@@ -55,5 +46,5 @@ def _values(given: RunInput | None) -> str:
     return ", ".join(f"{name} {value}" for name, value in given.parameters.items()) if given else ""
 
 
-def _share(given: RunInput) -> str:
-    return "all epochs" if given.share == "1" else f"{given.share} of the epochs"
+def _share(given: RunInput | None) -> str:
+    return "all epochs" if given is None or given.share == "1" else f"{given.share} of the epochs"

@@ -15,6 +15,7 @@ from scriptmodel_trainer.trials import Run, rank_of
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
 
 _BEST, _FAILED = "two", "four"
+_KINDS = {_BEST: "best trial", BACKGROUND: "other trials", _FAILED: "failed trials"}
 _WIDE = (1010, 330)
 _FAR = 10.0  # times the others' highest perplexity
 _STATES = {"complete": 0, "paused": 1, "failed": 2}
@@ -32,7 +33,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     ranked = sorted(runs, key=_rank)
     return {
         "summary": _summary(runs),
-        "curves": _Curves(drawn),
+        "curves": _curves(drawn),
         "settings": [*_settings(drawn, names)],
         "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
@@ -44,27 +45,19 @@ def _rank(run: Run) -> tuple[float, ...]:
     return (not run.winner, _STATES[run.state], -run.epochs, rank_of(run.value), rank_of(run.perplexity))
 
 
-class _Curves(Chart):
-    def __init__(self, runs: Sequence[Run]) -> None:
-        # No line is seen of a single value; with many runs the values of all would be too many marks.
-        series = [
-            Series(
-                _title(run),
-                _style(run),
-                [rank_of(value) for _, value in run.curve],
-                dots=run.winner or len(run.curve) == 1,
-            )
-            for run in runs
-        ]
-        title = "Validation perplexity by epoch (logarithmic)"
-        super().__init__(title, series, size=_WIDE, logarithmic=True)
-
-    @property
-    def keys(self) -> Sequence[Series]:
-        """What the colours stand for."""
-        names = {_BEST: "best trial", BACKGROUND: "other trials", _FAILED: "failed trials"}
-        found = {line.style for line in self.series if self.points(line)}
-        return [Series(name, style, []) for style, name in names.items() if style in found]
+def _curves(runs: Sequence[Run]) -> Chart:
+    # No line is seen of a single value; with many runs the values of all would be too many marks.
+    series = [
+        Series(
+            _title(run),
+            _style(run),
+            [rank_of(value) for _, value in run.curve],
+            dots=run.winner or len(run.curve) == 1,
+            kind=_KINDS[_style(run)],
+        )
+        for run in runs
+    ]
+    return Chart("Validation perplexity by epoch (logarithmic)", series, size=_WIDE, logarithmic=True)
 
 
 def _near(run: Run, most: float) -> Run:

@@ -26,6 +26,8 @@ class Series:
     values: Sequence[float]
     places: Sequence[float] = ()
     dots: bool = True
+    kind: str = ""
+    """What all lines of its style are, if there are many."""
 
 
 class Chart:
@@ -63,7 +65,8 @@ class Chart:
     @property
     def keys(self) -> Sequence[Series]:
         """What the colours stand for; nothing with one line, or where each value has a name."""
-        return [line for line in self.series if self.points(line)] if self.joined and len(self.series) > 1 else ()
+        drawn = [line for line in self.series if self.points(line)] if self.joined and len(self.series) > 1 else []
+        return list({(line.kind or line.name, line.style): line for line in drawn}.values())
 
     @property
     def labels(self) -> list[tuple[float, str]]:
