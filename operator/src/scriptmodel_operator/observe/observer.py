@@ -18,7 +18,7 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
-from scriptmodel_operator.observe.searches import Searches
+from scriptmodel_operator.observe.searches import search_view
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
@@ -67,7 +67,6 @@ class Observer:
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
         self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, promoted)
-        self._searches = Searches(gateway, self._results)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
 
@@ -139,7 +138,7 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        search = self._searches.view(model, observed, made.read_by)
+        search = search_view(self._gateway, self._results, model, observed, made.read_by)
         selected = (search.selection if search else ()) or (select.selection if select else ())
         return replace(observed, search=search, refs=replace(refs, selection=selected))
 

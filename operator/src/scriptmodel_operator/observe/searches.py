@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from scriptmodel_operator.api.marks import Mark, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
@@ -18,46 +17,45 @@ Commits = Callable[[JobInfo], ModelCommits]
 """Returns what a train job reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Searches:
-    """Builds the view of a search. Blocking; raises PachydermError where a read fails."""
+def search_view(
+    gateway: Gateway, results: Results, model: ScriptModel, observed: ModelView, commits: Commits
+) -> SearchView | None:
+    """Return the search of an object that was observed without it; None if it has none.
 
-    gateway: Gateway
-    results: Results
+    Blocking; raises PachydermError where a read fails.
+    """
+    search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
+    if search is None:
+        return None
+    newest = commits(train.newest) if train and train.newest else None
+    mark = train.mark if train else None
+    wanted = train_compute(model, refs), retraining(model, mark)
+    of = learned_on(*wanted, newest.corpus or "" if newest else "")
+    good = train.last_good if train and newest and _decides(_mark(gateway, train, train.last_good)) == wanted else None
+    made = commits(good) if good else None
+    found: Mapping[str, RunResult] = {}
+    digest = ""
+    if made and newest and made.trials and made.corpus == newest.corpus:
+        found, digest = results.runs((refs.own_trials, made.trials), (made.repo, made.model))
+    head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
+    return SearchView(
+        plan=plan(search, model.spec.model.seed, found, of),
+        of=of,
+        results=found,
+        digest=digest,
+        source=made.model if made and found else "",
+        head=head,
+        present=results.inputs(refs.own_trials, head) if head else {},
+        newest=newest,
+    )
 
-    def view(self, model: ScriptModel, observed: ModelView, commits: Commits) -> SearchView | None:
-        """Return the search of an object that was observed without it; None if it has none."""
-        search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
-        if search is None:
-            return None
-        newest = commits(train.newest) if train and train.newest else None
-        mark = train.mark if train else None
-        wanted = train_compute(model, refs), retraining(model, mark)
-        of = learned_on(*wanted, newest.corpus or "" if newest else "")
-        good = train.last_good if train and newest and _decides(self._mark(train, train.last_good)) == wanted else None
-        made = commits(good) if good else None
-        results: Mapping[str, RunResult] = {}
-        digest = ""
-        if made and newest and made.trials and made.corpus == newest.corpus:
-            results, digest = self.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
-        head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
-        return SearchView(
-            plan=plan(search, model.spec.model.seed, results, of),
-            of=of,
-            results=results,
-            digest=digest,
-            source=made.model if made and results else "",
-            head=head,
-            present=self.results.inputs(refs.own_trials, head) if head else {},
-            newest=newest,
-        )
 
-    def _mark(self, train: PipelineView, job: JobInfo | None) -> Mark | None:
-        """Return the mark of the pipeline's version that a job is of."""
-        if job is None or job.version == train.info.version:
-            return train.mark
-        versions = self.gateway.list_pipeline_versions(train.info.ref)
-        return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
+def _mark(gateway: Gateway, train: PipelineView, job: JobInfo | None) -> Mark | None:
+    """Return the mark of the pipeline's version that a job is of."""
+    if job is None or job.version == train.info.version:
+        return train.mark
+    versions = gateway.list_pipeline_versions(train.info.ref)
+    return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
 
 
 def _decides(mark: Mark | None) -> tuple[str, str] | None:
