@@ -180,8 +180,10 @@ def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: S
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#say")).to_contain_text("could not be written: unknown speaker")
     page.get_by_role("link", name="Model", exact=True).click()
-    expect(page.get_by_role("heading", name="The corpus")).to_be_visible()
+    expect(page.get_by_role("status").last).to_contain_text("test perplexity")
     check_accessible(page)
+    page.get_by_role("link", name="Its report").click()
+    expect(page.get_by_role("heading", name="The corpus")).to_be_visible()
 
 
 def test_everybody_can_use_the_pages(stage: Stage, context: BrowserContext) -> None:

@@ -33,14 +33,11 @@ _SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
 _DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
-def render_report(model: TrainedModel, template: str = "report.html", runs: Sequence[Run] = ()) -> str:
-    """Return the whole page as HTML, or another template with its values: `sections.html` is what is in it.
-
-    `runs` are those of the search that the model is the best of.
-    """
+def render_report(model: TrainedModel, runs: Sequence[Run] = ()) -> str:
+    """Return the page as HTML; `runs` are those of the search that the model is the best of."""
     metrics, origin = model.metrics, model.origin
     page = render(
-        template,
+        "report.html",
         title=f"Script model “{model.preset_title}”",
         model=model,
         cards=_cards(model),

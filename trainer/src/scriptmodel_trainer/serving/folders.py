@@ -1,28 +1,22 @@
-"""A model directory that pages show: its training as it goes, and its model, loaded once it is needed and read anew
-when it changes."""
+"""A model directory that pages show, and its model, loaded once it is needed and read anew when it changes."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import MODEL, TrainedModel
-from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.serving.completions import Completions, Limits
-from scriptmodel_trainer.trials import read_runs
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A version of a model in memory, and what writes with it."""
 
-    version: str
+    version: tuple[int, ...]
     model: TrainedModel
     completions: Completions
-    sections: str = field(default="", init=False)
-    """Those of its report, once they were asked for."""
 
 
 class Folder:
@@ -33,10 +27,9 @@ class Folder:
         self._loaded: Loaded | None = None
         self._working = asyncio.Lock()
 
-    @property
-    def trained(self) -> bool:
-        """Whether there is a model, which may be damaged."""
-        return (self.folder / MODEL).is_file()
+    def has(self, name: str) -> bool:
+        """Return whether the directory has a file."""
+        return (self.folder / name).is_file()
 
     async def load(self) -> Loaded:
         """Return the model as it is on the disk. Raises BadInputError if there is none, or it is damaged."""
@@ -46,15 +39,6 @@ class Folder:
                 self._loaded = await asyncio.to_thread(self._load)
             return self._loaded
 
-    async def sections(self) -> str:
-        """Return the sections of the report, for which the model writes. Raises BadInputError as `load` does."""
-        loaded = await self.load()
-        async with self._working:
-            if not loaded.sections:
-                runs = read_runs(self.folder)
-                loaded.sections = await asyncio.to_thread(render_report, loaded.model, "sections.html", runs)
-            return loaded.sections
-
     def close(self) -> None:
         """Stop writing with the model."""
         if self._loaded is not None:
@@ -62,16 +46,15 @@ class Folder:
         self._loaded = None
 
     def _load(self) -> Loaded:
-        version, model = self._version(), artifacts.load_model(self.folder, judged=True)
-        completions = Completions(self.name, artifacts.content_digest(self.folder), model, Limits())
-        return Loaded(version, model, completions)
+        version, model = self._version(), artifacts.load_model(self.folder)
+        return Loaded(version, model, Completions(self.name, artifacts.content_digest(self.folder), model, Limits()))
 
-    def _version(self) -> str:
+    def _version(self) -> tuple[int, ...]:
         try:
             status = (self.folder / MODEL).stat()
         except OSError:
-            return ""
-        return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
+            return ()
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def name_of(folder: Path) -> str:

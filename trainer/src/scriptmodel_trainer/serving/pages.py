@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from scriptmodel_trainer.artifacts import REPORT
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -17,10 +18,11 @@ from scriptmodel_trainer.serving.refusals import Refused
 from scriptmodel_trainer.serving.runs import Run, read_run
 from scriptmodel_trainer.storage import parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
+from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
 from scriptmodel_trainer.web.site import Site, Values
 
-_LARGEST_SCRIPT = 4 << 20
+_LARGEST_SCRIPT, _LARGEST_REPORT = 4 << 20, 64 << 20
 _RECORD = "generation.json"
 
 
@@ -38,6 +40,7 @@ class Pages:
             web.get(f"{self._base}/", page("ui/models.html", self.index)),
             web.static(f"{self._base}/static", STATIC),
             web.get(f"{here}/", page("ui/model.html", self.model, live=True)),
+            web.get(f"{here}/report", self.report),
             web.get(f"{here}/script", page("ui/script.html", self.script)),
             web.get(f"{here}/write", page("ui/write.html", self.write)),
             web.post(f"{here}/file", self.file),
@@ -59,14 +62,18 @@ class Pages:
         return {"title": "Models", "models": [(each, await _run(each)) for each in self._folders]}
 
     async def model(self, request: web.Request) -> Values:
-        """Return a model's training as it goes, and its report once it is stored."""
-        here, sections, problem = self._here(request), "", ""
-        if here.trained:
-            try:
-                sections = await here.sections()
-            except TrainerError as error:
-                problem = error.line()
-        return {"title": here.name, "here": here, "run": await _run(here), "sections": sections, "problem": problem}
+        """Return a model's training as it goes."""
+        here = self._here(request)
+        return {"title": here.name, "here": here, "run": await _run(here)}
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Return the report, which runs nothing, whoever wrote it."""
+        try:
+            page = await asyncio.to_thread(read_bounded, self._here(request).folder / REPORT, _LARGEST_REPORT)
+        except (OSError, TrainerError) as error:
+            raise Refused(404, "no report is stored with this model") from error
+        headers = {"Content-Security-Policy": SANDBOX}
+        return web.Response(body=page, content_type="text/html", charset="utf-8", headers=headers)
 
     async def script(self, request: web.Request) -> Values:
         """Return the scripts that are stored beside the model."""

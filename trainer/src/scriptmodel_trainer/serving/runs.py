@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Run:
 
     state: str
     summary: str
-    percent: float
+    percent: int
     curve: Curve
     chart: Chart
 
@@ -38,37 +39,35 @@ def read_run(folder: Path) -> Run | None:
         content = read_bounded(folder / LOG, _MOST_BYTES)
     except (OSError, TrainerError):
         return None
-    events: list[Mapping[str, Any]] = []
+    events = []
     for line in content.splitlines():
         with suppress(ValueError):  # such as a line that is not whole
-            event = parse_json(line)
-            if not isinstance(event, dict):
-                continue
-            if event.get("event") == "start":  # a training that is resumed has not failed
-                events = [each for each in events if event.get("resumed_from") and each.get("event") != "error"]
-            events.append(event)
+            if isinstance(event := parse_json(line), dict):
+                events.append(event)
     return _run(events) if events else None
 
 
 def _run(events: Sequence[Mapping[str, Any]]) -> Run:
-    newest: Mapping[Any, Mapping[str, Any]] = {each.get("event"): each for each in events}
+    newest: dict[Any, Mapping[str, Any]] = {}
+    for event in events:
+        if event.get("event") == "start":
+            newest = {}
+        newest[event.get("event")] = event
     running, done, failed = (newest.get(kind, {}) for kind in ("progress", "done", "error"))
-    curve, total = curve_of(events), int(max(_number(each, "epochs") for each in events))
-    total, epoch = total or len(curve.epochs), max(1, int(_number(running, "epoch")))
-    share = max(len(curve.epochs), epoch - 1 + _number(running, "fraction")) / total if total else 0.0
-    silent = time.time() - _number(events[-1], "time")
+    curve, silent = curve_of(events), time.time() - _number(events[-1], "time")
+    total = int(max(_number(each, "epochs") for each in newest.values())) or len(curve.epochs)
+    epoch = max(1, len(curve.epochs), int(_number(running, "epoch")))
+    share = max(len(curve.epochs), epoch - 1 + _number(running, "fraction")) / max(1, total)
+    state, summary = "training", f"Training: epoch {epoch} of {total}"
+    if running:
+        summary += f", perplexity {_figure(running)}, {_clock(running, 'eta_seconds')} to go"
     if done:
-        state, figure = "done", shown(number(done.get("perplexity")))
-        summary = f"Trained in {_clock(_number(done, 'seconds'))}: test perplexity {figure}."
+        state, summary = "done", f"Trained in {_clock(done, 'seconds')}: test perplexity {_figure(done)}"
     elif failed:
-        state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message', '')}"
-    else:
-        state, summary = "training", f"Training: epoch {epoch} of {total}"
-        figure = shown(number(running.get("perplexity")))
-        summary += f", perplexity {figure}, {_clock(_number(running, 'eta_seconds'))} to go." if running else "."
-        if silent > _SILENT_SECONDS:
-            state, summary = "silent", f"{summary} Its log is silent since {_clock(silent)}."
-    return Run(state, summary, round(100 * min(1.0, share)), curve, chart_of([("", curve, total)]))
+        state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message')}"
+    elif silent > _SILENT_SECONDS:
+        state, summary = "silent", f"{summary}. Its log is silent for {timedelta(seconds=round(silent))}"
+    return Run(state, f"{summary}.", round(100 * min(1.0, share)), curve, chart_of([("", curve, total)]))
 
 
 def _number(event: Mapping[str, Any], key: str) -> float:
@@ -76,7 +75,9 @@ def _number(event: Mapping[str, Any], key: str) -> float:
     return found if math.isfinite(found) else 0.0
 
 
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(max(0.0, seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+def _figure(event: Mapping[str, Any]) -> str:
+    return shown(number(event.get("perplexity")))
+
+
+def _clock(event: Mapping[str, Any], key: str) -> str:
+    return str(timedelta(seconds=round(max(0.0, _number(event, key)))))
