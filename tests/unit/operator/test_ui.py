@@ -192,7 +192,11 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
         assert saved.headers["Content-Disposition"] == 'attachment; filename="report.html"'
         assert (await browser.get(f"{commit}/file?path=/nowhere")).status == 404
         assert "There is no page" in await (await browser.get("/nowhere")).text()
-        for odd in ("/commits/a/b/..%2f..%2f/file?path=/x", "/commits/%2e%2e/b/c/write", "/commits/a%2fb/c/d/write"):
+        for odd in (
+            "/commits/a/b/..%2f..%2f/file?path=/x",
+            "/commits/%2e%2e/b/c/write/x",
+            "/commits/a%2fb/c/d/write/x",
+        ):
             assert (await browser.client.get(URL(odd, encoded=True))).status == 404, odd
 
 
@@ -372,8 +376,8 @@ async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column()
 
 
 async def writing(browser: Browser) -> str:
-    """Return the address at which the page of the model starts the trainer."""
-    found = re.search(r'href="([^"]+/write)">Write with it', await browser.page(MODEL))
+    """Return the address below which the trainer's pages of the model are."""
+    found = re.search(r'href="([^"]+/write)/1/write">Write with it', await browser.page(MODEL))
     assert found
     return found[1]
 
@@ -407,15 +411,15 @@ async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_
     world.pachyderm.files[world.train.output, model] = {"/model.json": b"{}"}
     async with browsing(world, trainer=tmp_path) as browser:
         base = await writing(browser)
-        starting = await browser.get(base)
-        assert (starting.status, starting.headers["Refresh"]) == (200, "1")
+        address = f"{base}/1/write?x=%20"
+        starting = await browser.get(address)
+        assert (starting.status, starting.headers["Refresh"]) == (202, "1")
+        assert "One moment" in await starting.text()
         for _ in range(200):
-            shown = await browser.get(base)
-            if shown.status == 302:
+            page = await browser.get(address)
+            if page.status != 202:
                 break
             await asyncio.sleep(0.05)
-        assert shown.headers["Location"] == f"{base}/1/write"
-        page = await browser.get(f"{base}/1/write?x=%20")
         assert (page.status, await page.text()) == (200, f"{base}/1/write?x=%20 model.json None")
         assert "Set-Cookie" not in page.headers
         origin = {"Origin": f"http://127.0.0.1:{browser.gate.port}"}
@@ -429,7 +433,7 @@ async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     async with browsing(trained_world()) as browser:
         base = await writing(browser)
-        await browser.page(base, "scriptmodel-trainer was not found", "add --trainer T")
+        await browser.page(f"{base}/1/write", "scriptmodel-trainer was not found", "add --trainer T")
 
 
 def test_long_curves_are_thinned() -> None:
@@ -449,7 +453,7 @@ def test_a_log_is_digested_to_the_newest_attempt() -> None:
         "not an event",
     ]
     found = read_log("job", lines)
-    assert found.curve.rows == [(1, 5, 4)]
+    assert [each[:3] for each in found.curve.epochs] == [(1, 5, 4)]
     assert found.curve.running == ((1.5, 3),)
     assert found.lines[-1] == "not an event"
 

@@ -1,4 +1,4 @@
-"""Finds the trainer, and runs localpach as a child process."""
+"""Finds the trainer, and runs localpach and other programs as child processes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 
 import click
 
@@ -46,16 +47,23 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
         raise click.ClickException("localpach is not installed: run `pip install ./localpach` in a checkout")
     mapped = [f"--image={image}={environment}" for image, environment in images]
     command = [program, "serve", f"--root={root}", "--listen=127.0.0.1:0", "--pipeline-limit=0", *mapped]
-    with log.open("a") as errors:
-        # In its own session, so that Ctrl-C reaches only this process, which then ends localpach in order.
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
+    with child(command, log) as process:
 
-    def check() -> None:
-        if process.poll() is not None:
-            raise click.ClickException(f"localpach ended unexpectedly: {last_line(log)} (see {log})")
+        def check() -> None:
+            if process.poll() is not None:
+                raise click.ClickException(f"localpach ended unexpectedly: {last_line(log)} (see {log})")
 
-    try:
         yield _address(process, log), check
+
+
+@contextmanager
+def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a program within the block; its input ends with this process, and its errors are appended to a log."""
+    with log.open("a") as errors:
+        # In its own session, so that Ctrl-C reaches only this process, which then ends the program in order.
+        process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors, text=True, start_new_session=True)
+    try:
+        yield process
     finally:
         process.terminate()
         try:
@@ -63,8 +71,8 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout:
-            process.stdout.close()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            pipe.close()
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:

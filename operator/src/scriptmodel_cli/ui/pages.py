@@ -1,30 +1,46 @@
-"""What each page shows."""
+"""What each page shows: at once what the object says, and of Pachyderm and the API server what has been read so far."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
+from click import unstyle
 
+from scriptmodel_cli.commands.why import job_row
+from scriptmodel_cli.diagnosis import as_value, events_path, evidence, pods_path
+from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.leaderboard import best_of, counts_of, ordered, progress_of, rows_of
+from scriptmodel_cli.logs import newest_jobs
+from scriptmodel_cli.options import now
 from scriptmodel_cli.session import parsed
-from scriptmodel_cli.training import Training, epochs, training
-from scriptmodel_cli.ui import views
+from scriptmodel_cli.text import condition
+from scriptmodel_cli.training import Training, epochs, generation, training
+from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
-from scriptmodel_cli.ui.reads import Reads
-from scriptmodel_cli.ui.scripts import Sample, parts_of, read_samples
+from scriptmodel_cli.ui.reads import Answer, Reads
+from scriptmodel_cli.ui.scripts import Sample, last_lines, parts_of, read_end, read_samples
+from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.scripts import colours_of
 from scriptmodel_cli.web.site import Values
 from scriptmodel_cli.web.training import Curve, chart_of
+from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.files import SampleFigures
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
 
 READS = web.AppKey("reads", Reads)
+_LIVE_SECONDS, _SLOW_SECONDS = 1.0, 5.0
 _TONES = ("working", "ready", "stalled", "paused")
-_SHORT_SCRIPT, _SKETCHES = 14, 9
-"""Paragraphs of a script, and lines that epochs wrote, on the page of a model."""
+_JOBS = 3
+"""Jobs of each pipeline that are shown."""
+_WIDEST = 1000
+"""Characters of a message."""
 _MAX_BYTES = 8 << 20
 
 
@@ -49,36 +65,110 @@ async def _found(request: web.Request) -> Model:
 async def all_models(request: web.Request) -> Values:
     """Return a row for each ScriptModel."""
     models, reads = (await _models(request)).values(), reads_of(request)
-    tones = [each.tone for each in models]
+    tones = [m.tone for m in models]
     return {
         "title": "ScriptModels",
-        "rows": [(m, views.spark_of(m, reads), parts_of(views.last_lines_of(m, reads))) for m in models],
+        "rows": [(m, _spark(m, reads), parts_of(_last_lines(m, reads))) for m in models],
         "counts": {tone: tones.count(tone) for tone in _TONES},
         "namespace": reads.namespace,
     }
 
 
+def _spark(m: Model, reads: Reads) -> str:
+    """Return the sparkline of validation perplexity: of the training in progress, else of the model."""
+    place, started = m.place("model"), m.training.get("startTime")
+    if m.trains:
+        known = reads.of(m, "curve", lambda pachd, model: training(pachd, model).curve.epochs, started, _SLOW_SECONDS)
+    elif place:
+        known = reads.of(m, "curve", lambda pachd, _: epochs(pachd, place.repo, place.commit), place)
+    else:
+        return ""
+    return spark([each.valid for each in known.value or ()])
+
+
+def _last_lines(m: Model, reads: Reads) -> str:
+    """Return the last lines of the newest script, of its excerpt as long as the rest is not read; else a sample."""
+    place, text = m.place("script"), str(m.script.get("excerpt") or m.training.get("sample") or "")
+    if place and len(text.encode()) < int(m.script.get("sizeBytes") or 0):
+        path = str(m.script.get("path", ""))
+        text = reads.of(m, "last", lambda pachd, _: read_end(pachd, place, path), place).value or text
+    return last_lines(text)
+
+
 async def one_model(request: web.Request) -> Values:
     """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
     m, reads = await _found(request), reads_of(request)
-    trained, generated = views.training_of(m, reads), views.generation_of(m, reads)
+    trained, generated = _trained(m, reads), _generated(m, reads)
     train, newest = trained.value or Training(), m.place("model")
     return {
         "title": f"{m.name} · ScriptModel",
         "m": m,
         "other_pachd": reads.other_pachd(m.namespace),
-        "why": views.evidence_of(m, reads),
-        "search": views.search_of(m, reads, request.query.get("sort", "")),
+        "why": _evidence(m, reads),
+        "search": _search(m, reads, request.query.get("sort", "")),
         "trained": trained,
-        "curve": train.curve,
+        "epochs": train.curve.epochs,
         "logs": {"train": train, "generate": generated},
         "chart": chart_of([("", train.curve, m.training.get("epochs") or 0)]),
         "newest": newest,
         "report": f"{newest.path}/file?path=/report.html" if newest else "",
-        "parts": parts_of(str(m.script.get("excerpt") or ""))[:_SHORT_SCRIPT],
-        "sketches": {each.epoch: parts_of(each.sample) for each in train.curve.epochs[:-_SKETCHES:-1] if each.sample},
         "settings": settings_of(m.spec),
     }
+
+
+def _trained(m: Model, reads: Reads) -> Answer[Training]:
+    """Return the train job that status reports; one that has ended is read once."""
+    version = started, ended = m.training.get("startTime"), m.training.get("completionTime")
+    if not started:
+        return Answer(Training())
+    return reads.of(m, "training", training, version, None if ended else _LIVE_SECONDS)
+
+
+def _generated(m: Model, reads: Reads) -> Training:
+    """Return the generate job that status reports, which has a log but no curve; nothing before there is a model."""
+    if condition(m.found, "Trained").get("status") != "True":
+        return Training()
+    version, every = condition(m.found, "Generated").get("status"), _LIVE_SECONDS if m.tone == "working" else None
+    return reads.of(m, "generation", generation, version, every).value or Training()
+
+
+def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
+    """Return the trials of a search as a table, best first or sorted by a column; without Pachyderm the best ten."""
+    if not m.spec.get("search"):
+        return None
+    status, settled = m.status.get("search") or {}, m.tone != "working"
+    version, every = (m.found["metadata"]["resourceVersion"], None) if settled else ("", _SLOW_SECONDS)
+    read = reads.of(m, "search", lambda pachd, model: TrialReader(pachd).read(model), version, every)
+    shown = {"algorithm": "", **status, "trials": status.get("top") or [], **(read.value or {})}
+    trials = shown["trials"]
+    with suppress(InputError):  # an address with another column
+        trials = ordered(trials, sort)
+    columns, rows = rows_of(trials)
+    heads = [head.lower() if head.isupper() else head for head in columns]
+    return {
+        "progress": progress_of(shown, counts_of(trials)),
+        "best": best_of(shown["trials"]),
+        "error": "" if read.value else read.error,
+        "heads": heads,
+        "links": {head: f"?sort={'-' if sort == head.lower() else ''}{quote(head.lower())}#search" for head in heads},
+        "rows": [list(map(unstyle, row)) for row in rows],
+    }
+
+
+def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
+    """Return the diagnosis of `scriptmodel why`, with its evidence as tables."""
+    read: dict[str, Answer[Any]] = {"events": reads.listed(events_path(m.found), _SLOW_SECONDS)}
+    if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
+        read["pods"] = reads.listed(pods_path(names), _SLOW_SECONDS)
+        read["jobs"] = reads.of(m, "jobs", _jobs, None, _SLOW_SECONDS)
+    tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=_WIDEST)
+    shown = [([*map(str.lower, heads)], [[*map(unstyle, row)] for row in rows]) for heads, rows in tables if rows]
+    return as_value(m.found) | {"tables": shown}
+
+
+def _jobs(gateway: Gateway, model: ScriptModel) -> list[tuple[str, ...]]:
+    refs = references(model)
+    return [job_row(job) for pipeline in (refs.train, refs.generate) for job in newest_jobs(gateway, pipeline, _JOBS)]
 
 
 async def one_script(request: web.Request) -> Values:
@@ -110,7 +200,7 @@ async def two_models(request: web.Request) -> Values:
     """Return the newest models of two objects, or NAMESPACE/NAME@COMMIT of an object's history, side by side."""
     models, keys = await _models(request), (request.query.get("a", ""), request.query.get("b", ""))
     chosen = [(m, key.partition("@")[2]) for key in keys if (m := models.get(key.partition("@")[0]))]
-    sides = [side for m, commit in chosen if (side := await _side(reads_of(request), m, commit))]
+    sides = [await _side(reads_of(request), m, commit) for m, commit in chosen if not commit or commit in m.history]
     known = [part for part in ("spec", "used") if all(side[part] for side in sides)]
     settings = _rows([{name: value for part in known for name, value in side[part].items()} for side in sides])
     return {
@@ -131,19 +221,19 @@ def _rows(columns: list[dict[str, str]]) -> list[tuple[str, ...]]:
     return [(name, *(column.get(name) or "–" for column in columns)) for name in names]
 
 
-async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any] | None:
-    """Return what the page shows of a model, or of an older one of its history; None if it does not exist."""
-    if commit and commit not in m.history:
-        return None
+async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
+    """Return what the page shows of a model, or of an older one of its history."""
     # All commits that a push to the corpus leads to have one id.
     place, script = (m.place(kind, commit) for kind in ("model", "script"))
     at = place if commit or m.spec.get("search") else None
-    read = await reads.answer(lambda gateway: _curve(gateway, at) if at else training(gateway, parsed(m.found)).curve)
+    read = await reads.answer(
+        lambda pachd: epochs(pachd, at.repo, at.commit) if at else training(pachd, parsed(m.found)).curve.epochs
+    )
     used = await reads.answer(lambda gateway: _trained_with(gateway, place) if place else {})
     written: dict[str, Any] = {"samples": [], "colours": {}, "error": "No script yet."}
     if script:
         written = await _samples(reads, script, 1, None if commit else m.script.get("excerpt"))
-    curve, best, total = read.value or Curve(), m.training.get("perplexity") or {}, m.training.get("epochs")
+    curve, best, total = Curve(read.value or ()), m.training.get("perplexity") or {}, m.training.get("epochs")
     figures = m.history[commit] if commit else {"perplexity": best.get("best"), "testPerplexity": best.get("test")}
     return written | {
         "name": f"{m.name} ({short_id(commit)})" if commit else m.name,
@@ -159,10 +249,6 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any] | None:
             "the judge": next((each.verdict for each in written["samples"]), ""),
         },
     }
-
-
-def _curve(gateway: Gateway, place: Place) -> Curve:
-    return Curve(epochs(gateway, place.repo, place.commit))
 
 
 def _trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:

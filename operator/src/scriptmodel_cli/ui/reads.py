@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import click
 
 from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
-from scriptmodel_cli.session import NOT_SERVED, Session
+from scriptmodel_cli.session import NOT_SERVED, Session, parsed
 from scriptmodel_cli.ui.model import Model
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
 if TYPE_CHECKING:
+    from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
 
 T = TypeVar("T")
@@ -70,16 +71,29 @@ class Reads:
 
     def listed(self, path: str, every: float) -> Answer[list[dict[str, Any]]]:
         """Return a list of the API server, which is read again after so many seconds."""
-        return self._ask(path, lambda: self._items(path), every)
 
-    def pachyderm(
-        self, key: Hashable, read: Callable[[Gateway], T], version: Hashable, every: float | None = None
+        async def read() -> list[dict[str, Any]]:
+            return list((await self._client.request("GET", path, "listing evidence")).get("items", []))
+
+        return self._ask(path, read, every)
+
+    def of(
+        self,
+        model: Model,
+        what: str,
+        read: Callable[[Gateway, ScriptModel], T],
+        version: Hashable,
+        every: float | None = None,
     ) -> Answer[T]:
-        """Return an answer of Pachyderm, which is read once for each version, else `every` seconds.
+        """Return what Pachyderm has of a model, which is read once for each version, else `every` seconds.
 
         An older answer stays until the newer one has come, so that a page does not empty meanwhile.
         """
-        return self._ask(key, lambda: self.now(read), every, version)
+
+        def now() -> Awaitable[T]:
+            return self.now(lambda gateway: read(gateway, parsed(model.found)))
+
+        return self._ask((what, model.uid), now, every, version)
 
     async def answer(self, read: Callable[[Gateway], T]) -> Answer[T]:
         """Return an answer of Pachyderm that is not kept, or the error."""
@@ -147,9 +161,6 @@ class Reads:
         models = sorted(map(Model, found), key=lambda each: each.key)
         return {each.key: each for each in models}
 
-    async def _items(self, path: str) -> list[dict[str, Any]]:
-        return list((await self._client.request("GET", path, "listing evidence")).get("items", []))
-
     async def _connect(self) -> Gateway:
         try:
             found = self._session.pachyderm("curves, logs and scripts")
@@ -167,8 +178,8 @@ async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: 
         answer.error = words_of(error)  # an outage does not empty a page
     answer.read = time.monotonic()
     if answer.error or every is not None:
-        pause = min(_RETRY_SECONDS, _PAUSE_FACTOR * (answer.read - started))
-        answer.due = answer.read + max(every or _RETRY_SECONDS, pause)
+        took = answer.read - started
+        answer.due = answer.read + max(every or _RETRY_SECONDS, min(_RETRY_SECONDS, _PAUSE_FACTOR * took))
     answer.task = None
 
 

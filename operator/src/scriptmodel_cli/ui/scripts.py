@@ -14,6 +14,7 @@ from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
 _MAX_BYTES = 8 << 20
+_LAST_LINES = 3
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
 _DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
@@ -47,6 +48,16 @@ def _part(line: str) -> Part:
     direction = _DIRECTION.fullmatch(line.strip())
     words = direction[1] if direction else line
     return Part("heading" if _HEADING.match(words) else "direction", words)
+
+
+def last_lines(text: str) -> str:
+    """Return the last lines of a script."""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-_LAST_LINES:])
+
+
+def read_end(gateway: Gateway, place: Place, path: str) -> str:
+    """Return the last lines of a script in Pachyderm."""
+    return last_lines(gateway.read_file(place.repo, place.commit, path, _MAX_BYTES).decode(errors="replace"))
 
 
 def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:

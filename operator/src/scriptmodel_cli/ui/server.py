@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from scriptmodel_cli.text import age
 from scriptmodel_cli.ui import pages
 from scriptmodel_cli.ui.pages import READS, place_of, reads_of
 from scriptmodel_cli.ui.reads import Reads, words_of
+from scriptmodel_cli.ui.scripts import parts_of
 from scriptmodel_cli.ui.trainers import Trainers
 from scriptmodel_cli.web.gate import SANDBOX, Gate
 from scriptmodel_cli.web.rendering import STATIC, environment
@@ -32,56 +32,44 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
 
     `trainer` is the environment to write with, None to look for one.
     """
-    templates = environment(__package__ or "", escaped, age=lambda at: age(at, now()))
-    site = Site(templates, lambda _request: {"base": "", "home": "/", "links": _LINKS, "who": who})
+
+    async def layout(request: web.Request) -> Values:
+        error = (await reads_of(request).objects()).error
+        problem = f"The API server does not answer, so this page may be out of date: {error}. Retrying."
+        return {"base": "", "home": "/", "links": _LINKS, "who": who, "problem": problem if error else ""}
+
+    site = Site(environment(__package__ or "", escaped, age=lambda at: age(at, now()), parts=parts_of), layout)
     model, trainers = "/models/{namespace}/{name}", Trainers(reads, trainer)
 
-    def page(template: str, values: Callable[[web.Request], Awaitable[Values]], *, live: bool = False) -> Handler:
-        async def with_problem(request: web.Request) -> Values:
-            found, error = await values(request), (await reads_of(request).objects()).error
-            problem = f"The API server does not answer, so this page may be out of date: {error}. Retrying."
-            return {**found, "problem": problem if error else ""}
-
-        return site.page(template, with_problem, live=live)
-
-    async def start(request: web.Request) -> web.Response:
-        """Start the trainer's pages of a model, with a page that says so until they are there."""
-        place = place_of(request)
-        if trainers.start(place):
-            raise web.HTTPFound(f"{place.path}/write/1/write")
-        message = {"title": "One moment", "text": "Fetching the model and starting the trainer…"}
-        response = site.answer(request, "message.html", message)
-        response.headers["Refresh"] = "1"
-        return response
-
     @web.middleware
-    async def errors_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer an error with a page; without the right to enter with plain text."""
+    async def messages_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer with a page instead of a line of text, except to those who may not enter."""
         try:
             return await handler(request)
-        except (web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
+        except (web.HTTPAccepted, web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
             own = error.text and not error.text.startswith(str(error.status))
             message = {"title": error.reason, "text": error.text if own else f"There is no page {request.path}."}
-            return site.answer(request, "message.html", message, status=error.status)
+            response = await site.answer(request, "message.html", message, error.status)
+            response.headers.update({"Refresh": refresh} if (refresh := error.headers.get("Refresh")) else {})
+            return response
 
     async def close(_app: web.Application) -> None:
         await trainers.close()
         await reads.close()
 
-    app = web.Application(middlewares=[errors_as_pages, gate.checks()])
+    app = web.Application(middlewares=[messages_as_pages, gate.checks()])
     app[READS] = reads
     app.on_response_prepare.append(gate.secure)
     app.on_cleanup.append(close)
     app.add_routes(
         [
-            web.get("/", page("models.html", pages.all_models, live=True)),
-            web.get("/compare", page("compare.html", pages.two_models)),
-            web.get(model, page("model.html", pages.one_model, live=True)),
-            web.get(f"{model}/script", page("script.html", pages.one_script)),
-            web.get(_COMMIT, page("commit.html", pages.one_commit)),
+            web.get("/", site.page("models.html", pages.all_models, live=True)),
+            web.get("/compare", site.page("compare.html", pages.two_models)),
+            web.get(model, site.page("model.html", pages.one_model, live=True)),
+            web.get(f"{model}/script", site.page("script.html", pages.one_script)),
+            web.get(_COMMIT, site.page("commit.html", pages.one_commit)),
             web.get(f"{_COMMIT}/file", _file),
-            web.get(f"{_COMMIT}/write", start),
-            web.route("*", f"{_COMMIT}/write/{{path:.*}}", trainers.proxy),
+            web.route("*", f"{_COMMIT}/write/{{path:.+}}", trainers.proxy),
             web.static("/static", STATIC),
         ]
     )

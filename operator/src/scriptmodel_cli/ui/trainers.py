@@ -7,8 +7,7 @@ import re
 import secrets
 import tempfile
 from collections import OrderedDict
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -16,29 +15,17 @@ import click
 from aiohttp import web
 from yarl import URL
 
-from scriptmodel_cli.local.programs import TRAINER, find_trainer, last_line
+from scriptmodel_cli.local.programs import TRAINER, child, find_trainer, last_line
 from scriptmodel_cli.local.results import copy_commit
 from scriptmodel_cli.ui.model import Place
 from scriptmodel_cli.ui.pages import place_of
 from scriptmodel_cli.ui.reads import Reads, words_of
 
 _MOST_CHILDREN = 3
-_START_SECONDS = 60.0
-_GRACE_SECONDS = 5.0
 _OWN_NAME = re.compile(r"-[0-9a-f]{16}-train$")
 """What the operator adds to the name of an object."""
 _PASSED_ON = ("Content-Type", "Accept", "Last-Event-ID")
 _PASSED_BACK = ("Content-Type", "Content-Disposition", "Content-Security-Policy", "Cache-Control", "Location")
-
-
-@dataclass
-class _Child:
-    """The trainer's pages of a model: `address` once they are there, or the `error` that ended them."""
-
-    address: str = ""
-    error: str = ""
-    task: asyncio.Task[None] = field(init=False)
-    """Runs the process, which ends with it."""
 
 
 class Trainers:
@@ -46,43 +33,24 @@ class Trainers:
 
     def __init__(self, reads: Reads, named: Path | None) -> None:
         """`named` is the environment of the trainer; None to find it as `scriptmodel local` does."""
-        self._reads, self._named = reads, named
-        self._children: OrderedDict[Place, _Child] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._reads, self._named, self._token = reads, named, secrets.token_urlsafe(24)
+        self._children: OrderedDict[Place, tuple[ExitStack, asyncio.Task[str]]] = OrderedDict()
+        """The process of each model, and the task that starts it and returns its address."""
+        self._ending: list[asyncio.Task[None]] = []
         self._folder = tempfile.TemporaryDirectory(prefix="scriptmodel-ui-", ignore_cleanup_errors=True)
-        self._token = secrets.token_urlsafe(24)
-        self._http: aiohttp.ClientSession | None = None
-
-    def start(self, place: Place) -> str:
-        """Start the pages of a model unless they run. Return their address, empty until they can be shown.
-
-        Raises HTTPBadGateway if they cannot be started.
-        """
-        child = self._children.get(place)
-        if child and child.error:
-            raise web.HTTPBadGateway(text=self._children.pop(place).error)
-        if child is None or child.task.done():
-            child = self._children[place] = _Child()
-            child.task = asyncio.create_task(self._run(place, child))
-            self._tasks.add(child.task)
-            child.task.add_done_callback(self._tasks.discard)
-        self._children.move_to_end(place)
-        while len(self._children) > _MOST_CHILDREN:
-            self._children.popitem(last=False)[1].task.cancel()
-        return child.address
 
     async def proxy(self, request: web.Request) -> web.StreamResponse:
-        """Pass a request on to the child, and stream its answer."""
+        """Pass a request on to the child, and stream its answer; ask again in a second until it is ready."""
         place = place_of(request)
-        if not (address := self.start(place)):
-            raise web.HTTPFound(f"{place.path}/write")
+        if not (address := self._address(place)):
+            text = "Fetching the model and starting the trainer…"
+            raise web.HTTPAccepted(reason="One moment", text=text, headers={"Refresh": "1"})
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         headers["Authorization"] = f"Bearer {self._token}"
-        self._http = self._http or aiohttp.ClientSession(auto_decompress=False)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         url, body = address + request.raw_path, await request.read()
         try:
-            async with self._http.request(
+            async with aiohttp.request(
                 request.method, url, headers=headers, data=body, timeout=timeout, allow_redirects=False
             ) as answer:
                 passed = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
@@ -93,57 +61,54 @@ class Trainers:
                         await response.write(piece)
                 return response
         except aiohttp.ClientConnectionError as error:
-            raise web.HTTPBadGateway(text=f"The trainer does not answer: {error}") from error
+            self._stop(place)
+            raise web.HTTPBadGateway(
+                text=f"The trainer has ended: {error}. Load the page to start it again."
+            ) from error
 
     async def close(self) -> None:
         """End all children."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.close()
+        for place in [*self._children]:
+            self._stop(place)
+        await asyncio.gather(*self._ending)
         self._folder.cleanup()
 
-    async def _run(self, place: Place, child: _Child) -> None:
-        folder = Path(self._folder.name, place.repo.project, place.repo.name, place.commit)
-        try:
-            program = find_trainer(self._named) / "bin" / TRAINER
-            if not (folder / "model.json").exists():
-                await self._reads.now(lambda gateway: copy_commit(gateway, place.repo, place.commit, folder))
-            await self._serve(program, folder, place, child)
-        except Exception as error:  # shown by the next request
-            child.error = words_of(error)
+    def _address(self, place: Place) -> str:
+        """Start the pages of a model unless they run. Return their address, empty until they are ready.
 
-    async def _serve(self, program: Path, folder: Path, place: Place, child: _Child) -> None:
-        """Run `ui` for a folder. Raises ClickException, with its last words, if it ends before it is ready."""
-        log, token = folder.with_suffix(".log"), Path(self._folder.name, "token")
-        token.write_text(self._token)
-        options = {"port": 0, "token-file": token, "base-path": f"{place.path}/write", "home": "/"}
-        options["name"] = _OWN_NAME.sub("", place.repo.name)
-        named = [f"--{name}={value}" for name, value in options.items()]
-        with log.open("w") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *(str(program), "ui", str(folder), *named, "--until-eof", "--no-browser"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,  # Ctrl-C reaches only this process, which then ends it in order
-            )
-        assert process.stdin  # noqa: S101 - a pipe
-        assert process.stdout  # noqa: S101 - likewise
-        line = b""
+        Raises HTTPBadGateway if they cannot be started.
+        """
+        if place not in self._children:
+            process = ExitStack()
+            self._children[place] = process, asyncio.create_task(self._start(place, process))
+        self._children.move_to_end(place)
+        while len(self._children) > _MOST_CHILDREN:
+            self._stop(next(iter(self._children)))
+        _, starting = self._children[place]
         try:
-            with suppress(TimeoutError):
-                line = await asyncio.wait_for(process.stdout.readline(), _START_SECONDS)
-            address = URL(line.decode().strip())
-            if not address.host:
-                raise click.ClickException(f"{TRAINER} did not start: {last_line(log)}")
-            child.address = str(address.origin())
-            await process.wait()
-        finally:
-            process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+            return starting.result() if starting.done() else ""
+        except Exception as error:
+            self._stop(place)
+            raise web.HTTPBadGateway(text=words_of(error)) from error
+
+    async def _start(self, place: Place, process: ExitStack) -> str:
+        """Fetch a model and run `ui` for it. Raises ClickException, with its last words, if it ends at once."""
+        program = find_trainer(self._named) / "bin" / TRAINER
+        folder = Path(self._folder.name, place.repo.project, place.repo.name, place.commit)
+        log, token = folder.with_suffix(".log"), Path(self._folder.name, "token")
+        if not (folder / "model.json").exists():
+            await self._reads.now(lambda gateway: copy_commit(gateway, place.repo, place.commit, folder))
+        token.write_text(self._token)
+        options = [f"--token-file={token}", f"--base-path={place.path}/write", "--home=/", "--until-eof"]
+        options += [f"--name={_OWN_NAME.sub('', place.repo.name)}", "--port=0", "--no-browser"]
+        running = process.enter_context(child([str(program), "ui", str(folder), *options], log))
+        line = await asyncio.to_thread(running.stdout.readline) if running.stdout else ""
+        if not (address := URL(line.strip())).host:
+            raise click.ClickException(f"{TRAINER} did not start: {last_line(log)}")
+        return str(address.origin())
+
+    def _stop(self, place: Place) -> None:
+        if found := self._children.pop(place, None):
+            process, starting = found
+            starting.cancel()
+            self._ending.append(asyncio.create_task(asyncio.to_thread(process.close)))

@@ -22,7 +22,7 @@ from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
 from scriptmodel_trainer.web.site import Site, Values
 
-_LARGEST_SCRIPT, _LARGEST_REPORT = 4 << 20, 64 << 20
+_LARGEST_SCRIPT = 4 << 20
 _RECORD = "generation.json"
 
 
@@ -64,16 +64,11 @@ class Pages:
     async def model(self, request: web.Request) -> Values:
         """Return a model's training as it goes."""
         here = self._here(request)
-        return {"title": here.name, "here": here, "run": await _run(here)}
+        return {"title": here.name, "run": await _run(here)}
 
-    async def report(self, request: web.Request) -> web.Response:
+    async def report(self, request: web.Request) -> web.FileResponse:
         """Return the report, which runs nothing, whoever wrote it."""
-        try:
-            page = await asyncio.to_thread(read_bounded, self._here(request).folder / REPORT, _LARGEST_REPORT)
-        except (OSError, TrainerError) as error:
-            raise Refused(404, "no report is stored with this model") from error
-        headers = {"Content-Security-Policy": SANDBOX}
-        return web.Response(body=page, content_type="text/html", charset="utf-8", headers=headers)
+        return web.FileResponse(self._here(request).folder / REPORT, headers={"Content-Security-Policy": SANDBOX})
 
     async def script(self, request: web.Request) -> Values:
         """Return the scripts that are stored beside the model."""
@@ -81,18 +76,18 @@ class Pages:
         sheets = [(name, count_pieces(text), text, list(parts_of(text))) for name, text in _stored(here).items()]
         if not sheets:
             raise Refused(404, "no script is stored beside this model")
-        return {"title": f"Scripts of {here.name}", "here": here, "sheets": sheets, "formats": list(FORMATS)}
+        return {"title": f"Scripts of {here.name}", "sheets": sheets}
 
     async def write(self, request: web.Request) -> Values:
         """Return who may speak, by play, or why one cannot write yet."""
         here = self._here(request)
-        values = {"title": f"Write with {here.name}", "here": here, "formats": list(FORMATS), "model": None}
+        title = f"Write with {here.name}"
         try:
             model = (await here.load()).model
         except TrainerError as error:
-            return {**values, "problem": f"Not yet: {error.line()}."}
+            return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
         plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
-        return {**values, "model": model, "plays": plays}
+        return {"title": title, "model": model, "plays": plays}
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
@@ -121,14 +116,15 @@ class Pages:
             raise web.HTTPNotFound
         return self._folders[number - 1]
 
-    def _layout(self, request: web.Request) -> Values:
-        home, who = self._home or f"{self._base}/", ""
+    async def _layout(self, request: web.Request) -> Values:
+        home = self._home or f"{self._base}/"
         links = [(home, "All models")] if self._home or len(self._folders) > 1 else []
-        if "folder" in request.match_info:
-            here = self._here(request)
-            who, script = here.name, ["script"] if _record(here).is_file() else []
+        here = self._here(request) if "folder" in request.match_info else None
+        if here:
+            script = ["script"] if _record(here).is_file() else []
             links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
-        return {"base": self._base, "home": home, "links": links, "who": who}
+        who, formats = here.name if here else "", list(FORMATS)
+        return {"base": self._base, "home": home, "links": links, "here": here, "who": who, "formats": formats}
 
 
 async def _run(here: Folder) -> Run | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, Undefined
 
@@ -15,7 +16,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def environment(
-    package: str, escaped: Callable[[str], str], undefined: type[Undefined] = Undefined, **filters: Callable[..., str]
+    package: str, escaped: Callable[[str], str], undefined: type[Undefined] = Undefined, **filters: Callable[..., Any]
 ) -> Environment:
     """Return what renders the templates of a package and those of this one; `escaped` replaces control characters."""
     places = [(package, "templates"), (__package__, "templates"), (__package__, "static")]

@@ -25,10 +25,10 @@ _CHARACTERS_A_SECOND = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Pages in one layout; `layout` returns the values of `base.html` for a request."""
+    """Pages in one layout; `layout` returns values that all templates have."""
 
     templates: Environment
-    layout: Callable[[web.Request], Values]
+    layout: Callable[[web.Request], Awaitable[Values]]
 
     def page(self, template: str, values: Callable[[web.Request], Awaitable[Values]], *, live: bool = False) -> Handler:
         """Return what answers with a page, which stays up to date if it is live.
@@ -38,35 +38,30 @@ class Site:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if not live or request.headers.get("Accept") != _EVENTS:
-                return self.answer(request, template, await values(request), live=live)
+                return await self.answer(request, template, {**await values(request), "live": live})
             response = web.StreamResponse(headers={"Content-Type": _EVENTS, "X-Accel-Buffering": "no"})
+            sent, pause = 0, _LEAST_SECONDS
             with suppress(ConnectionError):
                 await response.prepare(request)
-                await self._follow(response, template, lambda: values(request))
+                while True:
+                    try:
+                        html = await self._rendered("content.html", request, template, await values(request))
+                    except web.HTTPNotFound as gone:  # what the page is about was deleted
+                        html = f'<p class="warning">{escape(gone.text or gone.reason)}</p>'
+                    pause = min(_MOST_SECONDS, 2 * pause)
+                    if hash(html) != sent:
+                        await response.write(f"data: {json.dumps(html)}\n\n".encode())
+                        sent, pause = hash(html), _LEAST_SECONDS
+                    await asyncio.sleep(max(pause, len(html) / _CHARACTERS_A_SECOND))
             return response
 
         return handle
 
-    def answer(
-        self, request: web.Request, template: str, values: Values, *, status: int = 200, live: bool = False
-    ) -> web.Response:
+    async def answer(self, request: web.Request, template: str, values: Values, status: int = 200) -> web.Response:
         """Return a whole page."""
-        around = {"path": request.path, "live": live, "template": template, **self.layout(request)}
-        text = self.templates.get_template("base.html").render({**values, **around})
+        text = await self._rendered("base.html", request, template, values)
         return web.Response(text=text, content_type="text/html", status=status)
 
-    async def _follow(
-        self, response: web.StreamResponse, template: str, values: Callable[[], Awaitable[Values]]
-    ) -> None:
-        """Send the content of a page whenever it has changed."""
-        content, sent, pause = self.templates.get_template("content.html"), 0, _LEAST_SECONDS
-        while True:
-            try:
-                html = content.render({**await values(), "template": template})
-            except web.HTTPNotFound as gone:  # what the page is about was deleted
-                html = f'<p class="warning">{escape(gone.text or gone.reason)}</p>'
-            pause = min(_MOST_SECONDS, 2 * pause)
-            if hash(html) != sent:
-                await response.write(f"data: {json.dumps(html)}\n\n".encode())
-                sent, pause = hash(html), _LEAST_SECONDS
-            await asyncio.sleep(max(pause, len(html) / _CHARACTERS_A_SECOND))
+    async def _rendered(self, outer: str, request: web.Request, template: str, values: Values) -> str:
+        around = {**await self.layout(request), "path": request.path, "template": template}
+        return self.templates.get_template(outer).render({**around, **values})

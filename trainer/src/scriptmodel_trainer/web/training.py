@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .charts import Chart, Series
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(NamedTuple):
     """The figures of a finished epoch; NaN if they are not known."""
 
     epoch: int
@@ -31,11 +30,6 @@ class Curve:
 
     Of the first epoch all values; later only the newest, since each mean starts anew.
     """
-
-    @property
-    def rows(self) -> list[tuple[int, float, float]]:
-        """Epoch, training and validation perplexity, as a table."""
-        return [(each.epoch, each.train, each.valid) for each in self.epochs]
 
 
 def curve_of(events: Iterable[Mapping[str, Any]]) -> Curve:
