@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from scriptmodel_cli.connection import pass_session
@@ -12,9 +14,10 @@ from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
-from scriptmodel_cli.text import age
+from scriptmodel_cli.text import Object, age
 from scriptmodel_operator.api.conditions import one_line, timestamp
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
 
 _JOBS = 3
@@ -36,10 +39,9 @@ def why(session: Session, name: str, output: str) -> None:
       scriptmodel why thrones
     """
     found = session.get(name)
-    project = (found["spec"].get("pachyderm") or {}).get("project", "default")
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     events = session.items("events", events_path(found))
-    jobs = _jobs(session, project, names)
+    jobs = _jobs(session, found, names)
     pods = session.items("worker pods", pods_path(names)) if names else []
     if output == "text":
         say(diagnosis(found, now(), events=events, jobs=jobs, pods=pods))
@@ -47,20 +49,24 @@ def why(session: Session, name: str, output: str) -> None:
         say_value(as_value(found, events=events, jobs=jobs, pods=pods), output)
 
 
-def _jobs(session: Session, project: str, names: list[str]) -> list[tuple[str, ...]]:
+def _jobs(session: Session, found: Object, names: list[str]) -> list[tuple[str, ...]]:
     if not names or not session.finds_pachd():
         return []
     try:
         with session.pachyderm("the list of jobs") as gateway:
-            found = [newest_jobs(gateway, PipelineRef(project, name), _JOBS) for name in names]
+            return jobs_of(gateway, found, names)
     except click.ClickException as error:
         note(f"jobs: {error.message}")
         return []
-    return [job_row(job) for jobs in found for job in jobs]
 
 
-def job_row(job: JobInfo) -> tuple[str, ...]:
-    """Return the cells of JOB_HEADERS."""
+def jobs_of(gateway: Gateway, found: Object, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the cells of JOB_HEADERS for the newest jobs of some pipelines."""
+    project = (found["spec"].get("pachyderm") or {}).get("project", "default")
+    return [_row(job) for name in names for job in newest_jobs(gateway, PipelineRef(project, name), _JOBS)]
+
+
+def _row(job: JobInfo) -> tuple[str, ...]:
     created = age(timestamp(job.created), now()) if job.created else ""
     of = job.ref.pipeline.name.rpartition("-")[2]
     return short_id(job.ref.id), of, str(job.version), job.state.name, created, one_line(job.reason, _WIDEST_REASON)

@@ -10,11 +10,10 @@ from urllib.parse import quote
 from aiohttp import web
 from click import unstyle
 
-from scriptmodel_cli.commands.why import job_row
+from scriptmodel_cli.commands.why import jobs_of
 from scriptmodel_cli.diagnosis import as_value, events_path, evidence, pods_path
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.leaderboard import best_of, counts_of, ordered, progress_of, rows_of
-from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import now
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import condition
@@ -22,14 +21,12 @@ from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Answer, Reads
-from scriptmodel_cli.ui.scripts import Sample, last_lines, parts_of, read_end, read_samples
+from scriptmodel_cli.ui.scripts import Sample, parts_of, read_parts, read_samples
 from scriptmodel_cli.web.charts import spark
-from scriptmodel_cli.web.scripts import colours_of
+from scriptmodel_cli.web.scripts import Part, colours_of
 from scriptmodel_cli.web.site import Values
-from scriptmodel_cli.web.training import Curve, chart_of
-from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_cli.web.training import Curve
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.files import SampleFigures
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
@@ -37,8 +34,7 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 READS = web.AppKey("reads", Reads)
 _LIVE_SECONDS, _SLOW_SECONDS = 1.0, 5.0
 _TONES = ("working", "ready", "stalled", "paused")
-_JOBS = 3
-"""Jobs of each pipeline that are shown."""
+_LAST_LINES = 3
 _WIDEST = 1000
 """Characters of a message."""
 _MAX_BYTES = 8 << 20
@@ -68,7 +64,7 @@ async def all_models(request: web.Request) -> Values:
     tones = [m.tone for m in models]
     return {
         "title": "ScriptModels",
-        "rows": [(m, _spark(m, reads), parts_of(_last_lines(m, reads))) for m in models],
+        "rows": [(m, _spark(m, reads), _last_lines(m, reads)) for m in models],
         "counts": {tone: tones.count(tone) for tone in _TONES},
         "namespace": reads.namespace,
     }
@@ -86,13 +82,13 @@ def _spark(m: Model, reads: Reads) -> str:
     return spark([each.valid for each in known.value or ()])
 
 
-def _last_lines(m: Model, reads: Reads) -> str:
+def _last_lines(m: Model, reads: Reads) -> list[Part]:
     """Return the last lines of the newest script, of its excerpt as long as the rest is not read; else a sample."""
     place, text = m.place("script"), str(m.script.get("excerpt") or m.training.get("sample") or "")
+    parts, path = parts_of(text)[-_LAST_LINES:], str(m.script.get("path", ""))
     if place and len(text.encode()) < int(m.script.get("sizeBytes") or 0):
-        path = str(m.script.get("path", ""))
-        text = reads.of(m, "last", lambda pachd, _: read_end(pachd, place, path), place).value or text
-    return last_lines(text)
+        return reads.of(m, "end", lambda pachd, _: read_parts(pachd, place, path)[-_LAST_LINES:], place).value or parts
+    return parts
 
 
 async def one_model(request: web.Request) -> Values:
@@ -109,7 +105,7 @@ async def one_model(request: web.Request) -> Values:
         "trained": trained,
         "epochs": train.curve.epochs,
         "logs": {"train": train, "generate": generated},
-        "chart": chart_of([("", train.curve, m.training.get("epochs") or 0)]),
+        "curves": [("", train.curve, m.training.get("epochs") or 0)],
         "newest": newest,
         "report": f"{newest.path}/file?path=/report.html" if newest else "",
         "settings": settings_of(m.spec),
@@ -121,14 +117,14 @@ def _trained(m: Model, reads: Reads) -> Answer[Training]:
     version = started, ended = m.training.get("startTime"), m.training.get("completionTime")
     if not started:
         return Answer(Training())
-    return reads.of(m, "training", training, version, None if ended else _LIVE_SECONDS)
+    return reads.of(m, "training", training, version, 0 if ended else _LIVE_SECONDS)
 
 
 def _generated(m: Model, reads: Reads) -> Training:
     """Return the generate job that status reports, which has a log but no curve; nothing before there is a model."""
     if condition(m.found, "Trained").get("status") != "True":
         return Training()
-    version, every = condition(m.found, "Generated").get("status"), _LIVE_SECONDS if m.tone == "working" else None
+    version, every = condition(m.found, "Generated").get("status"), _LIVE_SECONDS if m.tone == "working" else 0
     return reads.of(m, "generation", generation, version, every).value or Training()
 
 
@@ -137,7 +133,7 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
     if not m.spec.get("search"):
         return None
     status, settled = m.status.get("search") or {}, m.tone != "working"
-    version, every = (m.found["metadata"]["resourceVersion"], None) if settled else ("", _SLOW_SECONDS)
+    version, every = (m.found["metadata"]["resourceVersion"], 0) if settled else ("", _SLOW_SECONDS)
     read = reads.of(m, "search", lambda pachd, model: TrialReader(pachd).read(model), version, every)
     shown = {"algorithm": "", **status, "trials": status.get("top") or [], **(read.value or {})}
     trials = shown["trials"]
@@ -157,18 +153,13 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
 
 def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
     """Return the diagnosis of `scriptmodel why`, with its evidence as tables."""
-    read: dict[str, Answer[Any]] = {"events": reads.listed(events_path(m.found), _SLOW_SECONDS)}
+    read: dict[str, Answer[Any]] = {"events": reads.listed(m, "events", events_path(m.found))}
     if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
-        read["pods"] = reads.listed(pods_path(names), _SLOW_SECONDS)
-        read["jobs"] = reads.of(m, "jobs", _jobs, None, _SLOW_SECONDS)
+        read["pods"] = reads.listed(m, "pods", pods_path(names))
+        read["jobs"] = reads.of(m, "jobs", lambda pachd, _: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
     tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=_WIDEST)
     shown = [([*map(str.lower, heads)], [[*map(unstyle, row)] for row in rows]) for heads, rows in tables if rows]
     return as_value(m.found) | {"tables": shown}
-
-
-def _jobs(gateway: Gateway, model: ScriptModel) -> list[tuple[str, ...]]:
-    refs = references(model)
-    return [job_row(job) for pipeline in (refs.train, refs.generate) for job in newest_jobs(gateway, pipeline, _JOBS)]
 
 
 async def one_script(request: web.Request) -> Values:
@@ -210,7 +201,7 @@ async def two_models(request: web.Request) -> Values:
         "figures": _rows([side["figures"] for side in sides]),
         "changed": [row for row in settings if row[1] != row[-1]],
         "same": [row[:2] for row in settings if row[1] == row[-1]],
-        "chart": chart_of([(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides]),
+        "curves": [(f"{side['name']}, ", side["curve"], side["epochs"]) for side in sides],
         "choices": sorted({*models, *(f"{m.key}@{commit}" for m, _ in chosen for commit in m.history)}),
     }
 
@@ -246,7 +237,9 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
             "lowest validation perplexity": figures.get("perplexity"),
             "test perplexity": figures.get("testPerplexity"),
             "epochs": f"{len(curve.epochs)} of {total}" if total and not commit else str(len(curve.epochs)),
-            "the judge": next((each.verdict for each in written["samples"]), ""),
+            "the judge": ", ".join(
+                str(each.figures.score.verdict) for each in written["samples"] if each.figures.score
+            ),
         },
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
 
 T = TypeVar("T")
+Read = Callable[[Gateway, "ScriptModel"], T]
 
 _READERS = 4
-_KEPT = 1500
-"""Answers that are kept. The largest are some hundred lines of a log, for each page that was opened."""
 _RETRY_SECONDS = 10.0
 _PAUSE_FACTOR = 5.0
 """A read is repeated after this many times its own duration, as the operator polls; no later than a failed one."""
@@ -59,51 +57,44 @@ class Reads:
         self.namespace, self._own = session.namespace, own
         self._session, self._client = session, client
         self._readers = asyncio.Semaphore(_READERS)
-        self._kept: OrderedDict[Hashable, Answer[Any]] = OrderedDict()
+        self._kept: dict[tuple[str, str], Answer[Any]] = {}
+        """Answers by what they are and the uid of their object, if any."""
         self._stack = ExitStack()
 
     async def objects(self) -> Answer[dict[str, Model]]:
         """Return the ScriptModels by NAMESPACE/NAME, and why they are outdated, if so."""
-        answer = self._ask("objects", self._list, _OBJECTS_SECONDS)
+        answer = self._ask(("objects", ""), self._list, _OBJECTS_SECONDS)
         if answer.task and answer.read < time.monotonic() - _OUTDATED_SECONDS:
             await asyncio.wait([answer.task], timeout=_PATIENCE_SECONDS)
         return answer
 
-    def listed(self, path: str, every: float) -> Answer[list[dict[str, Any]]]:
-        """Return a list of the API server, which is read again after so many seconds."""
+    def listed(self, model: Model | None, what: str, path: str, every: float = 5.0) -> Answer[list[dict[str, Any]]]:
+        """Return a list of the API server, such as the events of a model."""
 
         async def read() -> list[dict[str, Any]]:
-            return list((await self._client.request("GET", path, "listing evidence")).get("items", []))
+            return list((await self._client.request("GET", path, f"listing {what}")).get("items", []))
 
-        return self._ask(path, read, every)
+        return self._ask((what, model.uid if model else ""), read, every)
 
-    def of(
-        self,
-        model: Model,
-        what: str,
-        read: Callable[[Gateway, ScriptModel], T],
-        version: Hashable,
-        every: float | None = None,
-    ) -> Answer[T]:
-        """Return what Pachyderm has of a model, which is read once for each version, else `every` seconds.
+    def of(self, model: Model, what: str, read: Read[T], version: Hashable, every: float = 0.0) -> Answer[T]:
+        """Return what Pachyderm has of a model, which is read once for each version, or `every` seconds.
 
         An older answer stays until the newer one has come, so that a page does not empty meanwhile.
         """
-
-        def now() -> Awaitable[T]:
-            return self.now(lambda gateway: read(gateway, parsed(model.found)))
-
-        return self._ask((what, model.uid), now, every, version)
+        found = model.found
+        return self._ask(
+            (what, model.uid), lambda: self.now(lambda gateway: read(gateway, parsed(found))), every, version
+        )
 
     async def answer(self, read: Callable[[Gateway], T]) -> Answer[T]:
         """Return an answer of Pachyderm that is not kept, or the error."""
         answer: Answer[T] = Answer()
-        await _read(answer, lambda: self.now(read), None)
+        await _read(answer, lambda: self.now(read), 0)
         return answer
 
     async def now(self, read: Callable[[Gateway], T]) -> T:
         """Return an answer of Pachyderm that is not kept, such as a download. Raises what the read raises."""
-        pachd = self._ask("pachd", self._connect, None)
+        pachd = self._ask(("pachd", ""), self._connect, 0)
         if pachd.task:
             await asyncio.wait([pachd.task])
         if pachd.value is None:
@@ -116,7 +107,7 @@ class Reads:
 
         Empty if an option names the one that is read, or if the operators do not publish theirs.
         """
-        found = self.listed(RELEASES_PATH, every=60.0).value or ()
+        found = self.listed(None, "releases of the operator", RELEASES_PATH, every=60.0).value or ()
         with suppress(click.ClickException):  # two operators in one namespace, which the reads say
             releases = [*filter(None, map(parse, found))]
             read, used = (choose(releases, each) for each in (self._own, namespace))
@@ -134,18 +125,15 @@ class Reads:
         await self._client.close()
 
     def _ask(
-        self, key: Hashable, read: Callable[[], Awaitable[Any]], every: float | None, version: Hashable = None
+        self, key: tuple[str, str], read: Callable[[], Awaitable[Any]], every: float, version: Hashable = None
     ) -> Answer[Any]:
         """Start a read that is due, and return what is known until then."""
         answer = self._kept.setdefault(key, Answer(version=version))
-        self._kept.move_to_end(key)
         if answer.version != version or answer.due <= time.monotonic():
             if answer.task:
                 answer.task.cancel()
             answer.version, answer.due = version, math.inf
             answer.task = asyncio.create_task(_read(answer, read, every))
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
         return answer
 
     async def _list(self) -> dict[str, Model]:
@@ -159,6 +147,8 @@ class Reads:
         except KubeNotFoundError as error:
             raise click.ClickException(NOT_SERVED) from error
         models = sorted(map(Model, found), key=lambda each: each.key)
+        uids = {"", *(each.uid for each in models)}
+        self._kept = {key: answer for key, answer in self._kept.items() if key[1] in uids}
         return {each.key: each for each in models}
 
     async def _connect(self) -> Gateway:
@@ -170,14 +160,14 @@ class Reads:
             raise
 
 
-async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: float | None) -> None:
+async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: float) -> None:
     started = time.monotonic()
     try:
         answer.value, answer.error = await read(), ""
     except Exception as error:  # whatever a foreign image wrote: it is shown where the answer would be
         answer.error = words_of(error)  # an outage does not empty a page
     answer.read = time.monotonic()
-    if answer.error or every is not None:
+    if answer.error or every:
         took = answer.read - started
         answer.due = answer.read + max(every or _RETRY_SECONDS, min(_RETRY_SECONDS, _PAUSE_FACTOR * took))
     answer.task = None

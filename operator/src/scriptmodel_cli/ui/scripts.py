@@ -14,7 +14,6 @@ from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
 _MAX_BYTES = 8 << 20
-_LAST_LINES = 3
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
 _DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
@@ -28,11 +27,6 @@ class Sample:
     parts: list[Part]
     forms: dict[str, str]
     figures: SampleFigures
-
-    @property
-    def verdict(self) -> str:
-        """The judge's; empty if it is not recorded."""
-        return str(self.figures.score.verdict) if self.figures.score else ""
 
 
 def parts_of(text: str) -> list[Part]:
@@ -50,31 +44,23 @@ def _part(line: str) -> Part:
     return Part("heading" if _HEADING.match(words) else "direction", words)
 
 
-def last_lines(text: str) -> str:
-    """Return the last lines of a script."""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-_LAST_LINES:])
-
-
-def read_end(gateway: Gateway, place: Place, path: str) -> str:
-    """Return the last lines of a script in Pachyderm."""
-    return last_lines(gateway.read_file(place.repo, place.commit, path, _MAX_BYTES).decode(errors="replace"))
+def read_parts(gateway: Gateway, place: Place, path: str) -> list[Part]:
+    """Return the parts of a script in Pachyderm."""
+    return parts_of(gateway.read_file(place.repo, place.commit, path, _MAX_BYTES).decode(errors="replace"))
 
 
 def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
-
-    def read(path: str) -> bytes:
-        return gateway.read_file(place.repo, place.commit, path, _MAX_BYTES)
-
     known = samples_of(gateway, place.repo, place.commit)
     try:
-        figures = dict(enumerate(GenerationFile.model_validate_json(read(GENERATION_PATH)).samples, 1))
+        record = gateway.read_file(place.repo, place.commit, GENERATION_PATH, _MAX_BYTES)
+        figures = dict(enumerate(GenerationFile.model_validate_json(record).samples, 1))
     except (NotFoundError, ValueError):  # an older trainer, or another image
         figures = {}
     samples = [
         Sample(
             number,
-            parts_of(read(paths[TEXT]).decode(errors="replace")),
+            read_parts(gateway, place, paths[TEXT]),
             {suffix[1:]: f"{place.path}/file?save=1&path={path}" for suffix, path in paths.items()},
             figures.get(number, SampleFigures()),
         )

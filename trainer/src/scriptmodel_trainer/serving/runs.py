@@ -15,8 +15,7 @@ from scriptmodel_trainer.artifacts import LOG
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.reporting.templating import number as shown
 from scriptmodel_trainer.storage import parse_json, read_bounded
-from scriptmodel_trainer.web.charts import Chart
-from scriptmodel_trainer.web.training import Curve, chart_of, curve_of, number
+from scriptmodel_trainer.web.training import Curve, curve_of, number
 
 _MOST_BYTES = 4 << 20
 _SILENT_SECONDS = 180.0
@@ -30,7 +29,7 @@ class Run:
     summary: str
     percent: int
     curve: Curve
-    chart: Chart
+    epochs: int
 
 
 def read_run(folder: Path) -> Run | None:
@@ -67,7 +66,7 @@ def _run(events: Sequence[Mapping[str, Any]]) -> Run:
         state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message')}"
     elif silent > _SILENT_SECONDS:
         state, summary = "silent", f"{summary}. Its log is silent for {timedelta(seconds=round(silent))}"
-    return Run(state, f"{summary}.", round(100 * min(1.0, share)), curve, chart_of([("", curve, total)]))
+    return Run(state, f"{summary}.", round(100 * min(1.0, share)), curve, total)
 
 
 def _number(event: Mapping[str, Any], key: str) -> float:

@@ -16,6 +16,7 @@ from jinja2 import Environment
 
 Values = Mapping[str, Any]
 """What a template shows: `title` is that of the page, `problem` a banner above it."""
+Source = Callable[[web.Request], Awaitable[Values]]
 _EVENTS = "text/event-stream"
 _LEAST_SECONDS, _MOST_SECONDS = 0.25, 1.0
 """Between two looks at an open page: the least after a change, and twice as long after each look without one."""
@@ -28,7 +29,7 @@ class Site:
     """Pages in one layout; `layout` returns values that all templates have."""
 
     templates: Environment
-    layout: Callable[[web.Request], Awaitable[Values]]
+    layout: Source
 
     def page(self, template: str, values: Callable[[web.Request], Awaitable[Values]], *, live: bool = False) -> Handler:
         """Return what answers with a page, which stays up to date if it is live.

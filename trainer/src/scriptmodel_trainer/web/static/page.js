@@ -3,24 +3,19 @@
 
 // Change `old` into `fresh` in place, so that focus, selection, scrolling and open details stay.
 function morph(old, fresh) {
-  if (old.nodeName !== fresh.nodeName) return void old.replaceWith(fresh);
   if (old.isEqualNode(fresh)) return;
-  if (old.nodeType !== Node.ELEMENT_NODE) return void (old.data = fresh.data);
+  if (old.nodeName !== fresh.nodeName || old.nodeType !== Node.ELEMENT_NODE) return void old.replaceWith(fresh);
   for (const name of old.getAttributeNames()) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (name !== "open") old.setAttribute(name, value);
-  const known = new Map([...old.children].map((child) => [child.id, child]));
+  const known = new Map([...old.children].map((child) => [child.id, child])), nodes = [...fresh.childNodes];
   let at = old.firstChild;
-  for (const node of [...fresh.childNodes]) {
+  for (const node of nodes) {
     const same = node.id ? known.get(node.id) : at?.id ? null : at;
     if (same && same === at) at = at.nextSibling;
     else old.insertBefore(same || node, at);
     if (same) morph(same, node);
   }
-  while (at) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
+  while (old.childNodes.length > nodes.length) old.lastChild.remove();
 }
 
 function follow(main) {
