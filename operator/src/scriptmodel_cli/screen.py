@@ -72,15 +72,23 @@ def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str
     parts = [f"{bar(percent, _BAR_WIDTH, glyphs)} {percent}%", f"epoch {training['epochProgress']}"]
     if training.get("wordsPerSecond"):
         parts.append(f"{training['wordsPerSecond']:,} words/s")
-    rows = [("training", "  ".join(parts))]
+    return [("training", "  ".join(parts)), *facts(training, now)]
+
+
+def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield what is known of time, device, end and restarts of a training."""
     if elapsed := _elapsed(training, now):
-        rows.append(("time", elapsed))
+        yield "time", elapsed
+    device = training.get("device") or {}
+    if name := device.get("name") or device.get("kind"):
+        yield "device", f"{name} {device.get('precision') or ''}".strip()
+    if training.get("stoppedBy"):
+        yield "ended by", training["stoppedBy"]
     if training.get("restarts"):
-        rows.append(("restarts", restarts_of(training)))
-    return rows
+        yield "restarts", _restarts(training)
 
 
-def restarts_of(training: Object) -> str:
+def _restarts(training: Object) -> str:
     """Return the number of restarts, where the newest one continued, and what they cost."""
     parts = [str(training["restarts"])]
     if at := training.get("resumedAt"):
@@ -89,17 +97,12 @@ def restarts_of(training: Object) -> str:
     return ", ".join(parts)
 
 
-def took(training: Object, now: datetime) -> str:
-    """Return how long a training took, or takes so far; empty before it starts."""
+def _elapsed(training: Object, now: datetime) -> str:
     if not training.get("startTime"):
         return ""
     end = training.get("completionTime")
     seconds = ((parse_time(end) if end else now) - parse_time(training["startTime"])).total_seconds()
-    return f"{format_duration(seconds)}{'' if end else ' so far'}"
-
-
-def _elapsed(training: Object, now: datetime) -> str:
-    parts = [elapsed] if (elapsed := took(training, now)) else []
+    parts = [f"{format_duration(seconds)}{'' if end else ' so far'}"]
     if training.get("eta"):
         parts.append(f"{training['eta']} to go")
     if training.get("gpuSeconds"):

@@ -51,11 +51,18 @@ def _is_handled(found: Object, annotation: str, field: str) -> bool:
     return not requested or requested == (found.get("status") or {}).get(field)
 
 
+def state_of(found: Object) -> str:
+    """Return ready, stalled, paused or working."""
+    if suspended(found):
+        return "paused"
+    if condition(found).get("status") == "True" and is_observed(found):
+        return "ready"
+    return "stalled" if condition(found, "Stalled").get("status") == "True" else "working"
+
+
 def coloured(found: Object, word: str) -> str:
     """Colour a word green if the object is ready, red if it is stalled, else yellow."""
-    if condition(found).get("status") == "True":
-        return style(word, fg="green")
-    return style(word, fg="red" if condition(found, "Stalled").get("status") == "True" else "yellow")
+    return style(word, fg={"ready": "green", "stalled": "red"}.get(state_of(found), "yellow"))
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

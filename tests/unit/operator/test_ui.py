@@ -18,6 +18,7 @@ from yarl import URL
 
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import read_log
+from scriptmodel_cli.ui.model import Model
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.scripts import parts_of
 from scriptmodel_cli.ui.server import application
@@ -281,7 +282,7 @@ async def test_a_page_keeps_what_it_shows_until_the_next_answer(monkeypatch: pyt
         await browser.page(MODEL, "epoch 2 done: train 300.0, valid 200.2")
         found["status"]["training"]["completionTime"] = "2026-01-01T00:00:00Z"
         browser.api.objects = [found]
-        while "so far</dd>" in (text := await (await browser.get(MODEL)).text()):
+        while re.search(r"\d[hms] so far", text := await (await browser.get(MODEL)).text()):
             assert "epoch 2 done: train 300.0, valid 200.2" in text
         assert "epoch 2 done: train 300.0, valid 200.2" in text
 
@@ -301,7 +302,7 @@ async def test_a_page_says_that_its_operator_uses_another_pachyderm() -> None:
         ]
         await browser.page(MODEL, "another Pachyderm, at pachd.two:30650", "scriptmodel ui -n ml")
         browser.reads._own = "ml"
-        assert browser.reads.other_pachd("ml") == ""
+        assert browser.reads.other_pachd(Model(as_object(training_world()))) == ""
 
 
 async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:

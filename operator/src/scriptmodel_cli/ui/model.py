@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from scriptmodel_cli.options import now
-from scriptmodel_cli.screen import FIGURES, preset_of, restarts_of, took
+from scriptmodel_cli.screen import FIGURES, facts, preset_of
 from scriptmodel_cli.scripts import ASPECTS
-from scriptmodel_cli.text import condition, is_observed, suspended
+from scriptmodel_cli.text import condition, state_of
 from scriptmodel_operator.api.status import ScriptScore
 from scriptmodel_operator.pachyderm.values import RepoRef
 
@@ -38,20 +38,12 @@ class Model:
         self.uid, self.namespace, self.name = (str(found["metadata"][part]) for part in ("uid", "namespace", "name"))
         self.key = f"{self.namespace}/{self.name}"
         self.href, self.preset = f"/models/{quote(self.key)}", preset_of(found)
+        self.tone = state_of(found)
         self.reason = str(ready.get("reason", "Pending"))
         self.message = str(ready.get("message", "The operator has not observed this object yet."))
         self.training, self.script = (self.status.get(part) or {} for part in ("training", "script"))
         self.history = {str(each.get("modelCommit", "")): each for each in self.status.get("history") or []}
         self.trains = bool(self.training.get("startTime")) and not self.training.get("completionTime")
-
-    @property
-    def tone(self) -> str:
-        """ready, stalled, paused or working."""
-        if suspended(self.found):
-            return "paused"
-        if condition(self.found).get("status") == "True" and is_observed(self.found):
-            return "ready"
-        return "stalled" if condition(self.found, "Stalled").get("status") == "True" else "working"
 
     def place(self, kind: str, commit: str = "") -> Place | None:
         """Return the commit of the corpus, model, script or base, or another one of its repo; None if it has none."""
@@ -83,19 +75,11 @@ class Model:
 
     def facts(self) -> Iterator[tuple[str, str]]:
         """Yield the figures of the training that are known."""
-        trained = self.training
-        figures, device = trained.get("perplexity") or {}, trained.get("device") or {}
-        speed, restarts = trained.get("wordsPerSecond"), trained.get("restarts")
+        figures, speed = self.training.get("perplexity") or {}, self.training.get("wordsPerSecond")
         yield from ((f"{name} perplexity", figures[key]) for key, name in FIGURES if figures.get(key))
-        for name, value in (
-            ("speed", f"{speed:,} words/s" if speed else ""),
-            ("time", took(trained, now())),
-            ("device", f"{device.get('name') or device.get('kind') or ''} {device.get('precision') or ''}".strip()),
-            ("ended by", trained.get("stoppedBy")),
-            ("restarts", restarts_of(trained) if restarts else ""),
-        ):
-            if value:
-                yield name, value
+        if speed:
+            yield "speed", f"{speed:,} words/s"
+        yield from facts(self.training, now())
 
 
 def settings_of(value: Any, prefix: str = "") -> dict[str, str]:

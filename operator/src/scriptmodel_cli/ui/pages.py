@@ -99,7 +99,7 @@ async def one_model(request: web.Request) -> Values:
     return {
         "title": f"{m.name} · ScriptModel",
         "m": m,
-        "other_pachd": reads.other_pachd(m.namespace),
+        "other_pachd": reads.other_pachd(m),
         "why": _evidence(m, reads),
         "search": _search(m, reads, request.query.get("sort", "")),
         "trained": trained,
@@ -139,8 +139,7 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
     trials = shown["trials"]
     with suppress(InputError):  # an address with another column
         trials = ordered(trials, sort)
-    columns, rows = rows_of(trials)
-    heads = [head.lower() if head.isupper() else head for head in columns]
+    heads, rows = rows_of(trials)
     return {
         "progress": progress_of(shown, counts_of(trials)),
         "best": best_of(shown["trials"]),
@@ -158,8 +157,7 @@ def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
         read["pods"] = reads.listed(m, "pods", pods_path(names))
         read["jobs"] = reads.of(m, "jobs", lambda pachd, _: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
     tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=_WIDEST)
-    shown = [([*map(str.lower, heads)], [[*map(unstyle, row)] for row in rows]) for heads, rows in tables if rows]
-    return as_value(m.found) | {"tables": shown}
+    return as_value(m.found) | {"tables": [(heads, [[*map(unstyle, row)] for row in rows]) for heads, rows in tables]}
 
 
 async def one_script(request: web.Request) -> Values:

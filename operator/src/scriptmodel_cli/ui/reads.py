@@ -29,10 +29,9 @@ _READERS = 4
 _RETRY_SECONDS = 10.0
 _PAUSE_FACTOR = 5.0
 """A read is repeated after this many times its own duration, as the operator polls; no later than a failed one."""
-_OBJECTS_SECONDS = 1.0
-_OUTDATED_SECONDS = 5.0
+_OBJECTS_SECONDS, _LISTED_SECONDS = 1.0, 5.0
 _PATIENCE_SECONDS = 5.0
-"""A page waits so long for a list of the objects that is not outdated, and then shows the last one."""
+"""A page waits so long for a list of the objects if the last one is older than that, and then shows the last one."""
 
 
 @dataclass
@@ -64,17 +63,17 @@ class Reads:
     async def objects(self) -> Answer[dict[str, Model]]:
         """Return the ScriptModels by NAMESPACE/NAME, and why they are outdated, if so."""
         answer = self._ask(("objects", ""), self._list, _OBJECTS_SECONDS)
-        if answer.task and answer.read < time.monotonic() - _OUTDATED_SECONDS:
+        if answer.task and answer.read < time.monotonic() - _PATIENCE_SECONDS:
             await asyncio.wait([answer.task], timeout=_PATIENCE_SECONDS)
         return answer
 
-    def listed(self, model: Model | None, what: str, path: str, every: float = 5.0) -> Answer[list[dict[str, Any]]]:
-        """Return a list of the API server, such as the events of a model."""
+    def listed(self, model: Model, what: str, path: str) -> Answer[list[dict[str, Any]]]:
+        """Return a list of the API server, such as the events of a model, which is read again and again."""
 
         async def read() -> list[dict[str, Any]]:
             return list((await self._client.request("GET", path, f"listing {what}")).get("items", []))
 
-        return self._ask((what, model.uid if model else ""), read, every)
+        return self._ask((what, model.uid), read, _LISTED_SECONDS)
 
     def of(self, model: Model, what: str, read: Read[T], version: Hashable, every: float = 0.0) -> Answer[T]:
         """Return what Pachyderm has of a model, which is read once for each version, or `every` seconds.
@@ -102,15 +101,15 @@ class Reads:
         async with self._readers:
             return await asyncio.to_thread(read, pachd.value)
 
-    def other_pachd(self, namespace: str) -> str:
-        """Return the address of the pachd that a namespace's operator uses if it is another one than that of `own`.
+    def other_pachd(self, model: Model) -> str:
+        """Return the address of the pachd that a model's operator uses if it is another one than that of `own`.
 
         Empty if an option names the one that is read, or if the operators do not publish theirs.
         """
-        found = self.listed(None, "releases of the operator", RELEASES_PATH, every=60.0).value or ()
+        found = self.listed(model, "releases of the operator", RELEASES_PATH).value or ()
         with suppress(click.ClickException):  # two operators in one namespace, which the reads say
             releases = [*filter(None, map(parse, found))]
-            read, used = (choose(releases, each) for each in (self._own, namespace))
+            read, used = (choose(releases, each) for each in (self._own, model.namespace))
             if not self._session.pachd and read and used and (read.pachd, read.service) != (used.pachd, used.service):
                 return used.pachd
         return ""

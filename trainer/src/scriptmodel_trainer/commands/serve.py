@@ -14,32 +14,26 @@ from scriptmodel_trainer.serving.folders import name_of
 
 
 @dataclass(frozen=True, slots=True)
-class ServeOptions:
+class ServeOptions(server.Address):
     """The serve command's options."""
 
     model: Path
-    host: str
-    port: int
-    token_file: Path | None
-    base_path: str
-    until_eof: bool
     max_tokens: int
     queue: int
 
 
 def serve(options: ServeOptions) -> None:
     """Serve a model until the command is stopped."""
-    address = server.Address(options.host, options.port, options.base_path, options.token_file, options.until_eof)
-    token = address.token()
+    token = options.token()
     for name, value in (("max-tokens", options.max_tokens), ("queue", options.queue)):
         if value < 1:
             raise BadInputError(f"--{name} {value} must be at least 1")
     limits = Limits(words=options.max_tokens, scripts=options.queue)
     model = artifacts.load_model(options.model)
     completions = Completions(name_of(options.model), artifacts.content_digest(options.model), model, limits)
-    app = server.application(completions.routes(address.base))
+    app = server.application(completions.routes(options.base_path))
     try:
-        server.run(address, app, token, ready)
+        server.run(options, app, token, ready)
     finally:
         completions.close()
 

@@ -14,15 +14,10 @@ from scriptmodel_trainer.serving.pages import Pages
 
 
 @dataclass(frozen=True, slots=True)
-class UiOptions:
+class UiOptions(server.Address):
     """The ui command's options."""
 
     models: list[Path]
-    host: str
-    port: int
-    token_file: Path | None
-    base_path: str
-    until_eof: bool
     name: str
     home: str
     no_browser: bool
@@ -35,8 +30,7 @@ def ui(options: UiOptions) -> None:
         raise BadInputError(f"no such folder: {missing[0]}", "give the --out of a train command")
     if options.name and len(options.models) > 1:
         raise BadInputError("--name names one model", "leave it out: several are called as their folders")
-    address = server.Address(options.host, options.port, options.base_path, options.token_file, options.until_eof)
-    given = address.token()
+    given = options.token()
     token = given or server.new_token()
 
     def ready(url: str) -> None:
@@ -47,7 +41,7 @@ def ui(options: UiOptions) -> None:
             print("note: opened in the browser; end with Ctrl-C", file=sys.stderr, flush=True)
 
     folders = [(options.name or name_of(folder), folder) for folder in options.models]
-    pages = Pages(folders, address.base, options.home)
+    pages = Pages(folders, options.base_path, options.home)
     app = server.application(pages.routes())
     app.on_cleanup.append(pages.close)
-    server.run(address, app, token, ready)
+    server.run(options, app, token, ready)

@@ -26,11 +26,11 @@ _CLIENTS = 256
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens; port 0 is a free one. `base` is a path such as `/models/first`, or empty."""
+    """Where a server listens; port 0 is a free one. `base_path` is one such as `/models/first`, or empty."""
 
     host: str
     port: int
-    base: str
+    base_path: str
     token_file: Path | None
     until_eof: bool
 
@@ -82,7 +82,7 @@ async def _serve(
     address: Address, app: web.Application, token: str | None, listening: socket.socket, ready: Callable[[str], None]
 ) -> None:
     port = listening.getsockname()[1]
-    gate = Gate(address.host, port, address.base, token)
+    gate = Gate(address.host, port, address.base_path, token)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
 
     @web.middleware
@@ -93,7 +93,7 @@ async def _serve(
 
     app.middlewares.extend((explain_refusals, limit_clients, gate.checks()))
     app.on_response_prepare.append(gate.secure)
-    app.router.add_get(f"{address.base}/healthz", _healthy)
+    app.router.add_get(f"{address.base_path}/healthz", _healthy)
     await runner.setup()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -104,7 +104,7 @@ async def _serve(
     try:
         await web.SockSite(runner, listening, backlog=_CLIENTS).start()
         host = f"[{address.host}]" if ":" in address.host else address.host
-        ready(f"http://{host}:{port}{address.base}/")
+        ready(f"http://{host}:{port}{address.base_path}/")
         await stop.wait()
     finally:
         await runner.cleanup()
