@@ -172,7 +172,6 @@ DESCRIPTIONS = {
     "error": "failed: {message}{hint}",
     "warning": "warning: {message}",
     "written": "wrote {file}{size}",
-    "dropped": "... {lines:,} lines dropped: the stored log is limited in size",
 }
 """The description of each event, whose places are its fields and the phrases of `_phrases`."""
 

@@ -78,7 +78,6 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
         (event(event="warning", code="x", message="few words"), "warning: few words"),
         (event(event="written", file="out/script.txt", words=1700), "wrote out/script.txt (1,700 words)"),
         (event(event="written", file="report.html", words=None), "wrote report.html"),
-        (event(event="dropped", lines=1200), "... 1,200 lines dropped: the stored log is limited in size"),
         (
             event(event="trial", trial="0003", state="complete", epochs=8, epochs_total=8, perplexity=77.94, reason=""),
             "trial 0003: complete after epoch 8/8: perplexity 77.9",

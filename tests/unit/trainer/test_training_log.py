@@ -7,33 +7,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import run
 
 from scriptmodel_trainer.artifacts import LOG, load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.commands import train_fit
 from scriptmodel_trainer.progress.log import BoundedLog
 
 
-def line(number: int) -> str:
-    return json.dumps({"event": "progress", "number": number}) + "\n"
+def line(number: int, kind: str = "progress") -> str:
+    return json.dumps({"event": kind, "number": number}) + "\n"
 
 
-def test_a_long_log_keeps_its_first_and_last_lines_and_counts_the_dropped_ones(tmp_path: Path) -> None:
+def numbers(path: Path, kind: str) -> list[int]:
+    events = map(json.loads, path.read_text().splitlines())
+    return [event["number"] for event in events if event["event"] == kind]
+
+
+def test_a_long_log_loses_progress_within_epochs_and_keeps_its_other_lines(tmp_path: Path) -> None:
     path = tmp_path / LOG
     log = BoundedLog(limit=4_000)
     log.open(path)
-    for number in range(1, 5_001):
-        log.write(line(number))
+    for number in range(1, 1_001):
+        log.write(line(number, "progress" if number % 30 else "epoch"))
         assert path.stat().st_size <= 4_000
-    events = [json.loads(text) for text in path.read_text().splitlines()]
-    (dropped,) = (event for event in events if event["event"] == "dropped")
-    at = events.index(dropped)
-    numbers = [event.get("number") for event in events]
-    assert numbers[:at] == list(range(1, at + 1))
-    assert numbers[at + 1 :] == list(range(5_000 - len(numbers[at + 1 :]) + 1, 5_001))
-    assert dropped["lines"] == 5_000 - (len(events) - 1)
-    assert at > 10
-    assert len(events) - at > 30
+    assert numbers(path, "epoch") == list(range(30, 1_001, 30))
+    left = numbers(path, "progress")
+    assert left == [number for number in range(left[0], 1_001) if number % 30]
+
+
+def test_a_log_of_very_many_epochs_keeps_the_first_and_the_last(tmp_path: Path) -> None:
+    path = tmp_path / LOG
+    log = BoundedLog(limit=4_000)
+    log.open(path)
+    for number in range(1, 1_001):
+        log.write(line(number, "epoch"))
+        assert path.stat().st_size <= 4_000
+    left = numbers(path, "epoch")
+    assert left[:4] == [1, 2, 3, 4]
+    assert left[-40:] == list(range(961, 1_001))
+    assert left == sorted(left)
 
 
 def test_lines_held_before_open_come_first_and_a_cut_line_stays_alone(tmp_path: Path) -> None:
@@ -50,7 +62,7 @@ def trained(folder: Path) -> dict[str, np.ndarray]:
     corpus = folder / "lines.txt"
     corpus.write_text("the cat sees the dog and goes home\n" * 60)
     command = ["train", "--data", str(corpus), "--layout", "plain", "--out", str(folder / "m"), "--preset", "test"]
-    assert run([*command, "--set", "epochs=2", "dropout=0.2", "hidden_units=4"]) == 0
+    assert main([*command, "--set", "epochs=2", "dropout=0.2", "hidden_units=4"]) == 0
     return load_model(folder / "m").weights
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +21,10 @@ class Event:
 
     kind: ClassVar[str | None] = None
     time: float = field(default_factory=time.time, kw_only=True, compare=False)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that show the event to a person."""
+        yield from ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,14 @@ class Started(Event):
     resumed_from: int | None
     state: bool
 
+    def lines(self) -> Iterator[str]:
+        tokens = ", ".join(f"{count:,} {name}" for name, count in self.tokens.items())
+        resumed = f", resumed in epoch {self.resumed_from}" if self.resumed_from else ""
+        yield (
+            f"Preset {self.preset}: {self.parameters:,} parameters, vocabulary {self.vocabulary:,}; "
+            f"tokens: {tokens}; {self.epochs} epochs{resumed}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceUsed(Event):
@@ -57,6 +70,10 @@ class DeviceUsed(Event):
     precision: str
     gpu_requested: bool
 
+    def lines(self) -> Iterator[str]:
+        memory = f" with {self.memory_bytes / 2**30:.0f} GiB" if self.memory_bytes else ""
+        yield f"Device: {self.name} ({self.device}){memory}, {self.precision}"
+
 
 @dataclass(frozen=True, slots=True)
 class Resumed(Event):
@@ -68,6 +85,12 @@ class Resumed(Event):
     restarts: int
     recomputed_seconds: float
 
+    def lines(self) -> Iterator[str]:
+        yield (
+            f"Resumed in epoch {self.epoch} at {self.share:.0%}: restart {self.restarts} of this training, "
+            f"{self.recomputed_seconds:.0f} s recomputed so far"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EpochStarted(Event):
@@ -75,6 +98,9 @@ class EpochStarted(Event):
 
     epoch: int
     learning_rate: float
+
+    def lines(self) -> Iterator[str]:
+        yield f"Epoch: {self.epoch} Learning rate: {self.learning_rate:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +139,12 @@ class EpochEnded(Event):
     best: bool
     sample: str = ""
 
+    def lines(self) -> Iterator[str]:
+        yield f"Epoch: {self.epoch} Train Perplexity: {self.train_perplexity:.3f}"
+        yield f"Epoch: {self.epoch} Valid Perplexity: {self.valid_perplexity:.3f}"
+        if self.sample:
+            yield f"Epoch: {self.epoch} Sample: {self.sample}"
+
 
 @dataclass(frozen=True, slots=True)
 class TrigramsMixed(Event):
@@ -123,6 +155,10 @@ class TrigramsMixed(Event):
     valid_perplexity: float
     network_perplexity: float
 
+    def lines(self) -> Iterator[str]:
+        valid, network = self.valid_perplexity, self.network_perplexity
+        yield f"Valid Perplexity: {valid:.3f} with trigrams ({self.share:.0%}), {network:.3f} without"
+
 
 @dataclass(frozen=True, slots=True)
 class TemperatureChosen(Event):
@@ -131,6 +167,10 @@ class TemperatureChosen(Event):
     kind: ClassVar[str | None] = "temperature"
     temperature: float
     scores: Mapping[str, float]
+
+    def lines(self) -> Iterator[str]:
+        scores = ", ".join(f"{each} scores {score:.2f}" for each, score in self.scores.items())
+        yield f"Temperature: {self.temperature:g} ({scores})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +181,9 @@ class Done(Event):
     perplexity: float
     seconds: float
 
+    def lines(self) -> Iterator[str]:
+        yield f"Test Perplexity: {self.perplexity:.3f}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelStored(Event):
@@ -148,6 +191,11 @@ class ModelStored(Event):
 
     folder: Path
     report: Path
+
+    def lines(self) -> Iterator[str]:
+        yield f"Model: {self.folder}"
+        yield f"Report: {self.report}"
+        yield f"Next: scriptmodel-trainer generate {shlex.quote(str(self.folder))} --words 300"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +214,12 @@ class TrialEnded(Event):
     seconds: float
     gpu_seconds: float
 
+    def lines(self) -> Iterator[str]:
+        perplexity = "unknown" if self.perplexity is None else f"{self.perplexity:.3f}"
+        reached = f"after {self.epochs} of {self.epochs_total} epochs, validation perplexity {perplexity}"
+        why = f"({self.reason}): {self.message}" if self.state == "failed" else reached
+        yield f"Trial {self.trial}: {self.state} {why}"
+
 
 @dataclass(frozen=True, slots=True)
 class FileWritten(Event):
@@ -174,6 +228,9 @@ class FileWritten(Event):
     kind: ClassVar[str | None] = "written"
     file: Path
     words: int | None
+
+    def lines(self) -> Iterator[str]:
+        yield f"Wrote {self.file}" if self.words is None else f"Wrote {self.file} ({self.words:,} words)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,41 +5,20 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-import shlex
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line
-from scriptmodel_trainer.progress.events import (
-    DeviceUsed,
-    Done,
-    EpochEnded,
-    EpochStarted,
-    Event,
-    Failed,
-    FileWritten,
-    Measured,
-    ModelStored,
-    Progressed,
-    Resumed,
-    Started,
-    TemperatureChosen,
-    TrialEnded,
-    TrigramsMixed,
-    Warned,
-)
+from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, Warned
 
 _DIGITS = {
     **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),
     **dict.fromkeys(("perplexity", "train_perplexity", "valid_perplexity", "network_perplexity"), 3),
     **dict.fromkeys(("words_per_second", "eta_seconds", "seconds", "gpu_seconds", "recomputed_seconds"), 1),
 }
-
-
 _SECONDS = 5.0  # between two lines on a text that is scored
 
 
@@ -131,7 +110,7 @@ class TextProgress(Progress):
             case Measured():
                 self._measure(event)
             case _:
-                for line in _lines(event):
+                for line in event.lines():
                     self._print(line)
 
     def _progressed(self, event: Progressed) -> None:
@@ -148,67 +127,6 @@ class TextProgress(Progress):
 
     def _print(self, line: str) -> None:
         print(line, file=self._out, flush=True)
-
-
-def _lines(event: Event) -> Iterator[str]:
-    """Yield the lines that show an event to a person."""
-    match event:
-        case Started():
-            tokens = ", ".join(f"{count:,} {name}" for name, count in event.tokens.items())
-            resumed = f", resumed in epoch {event.resumed_from}" if event.resumed_from else ""
-            yield (
-                f"Preset {event.preset}: {event.parameters:,} parameters, vocabulary {event.vocabulary:,}; "
-                f"tokens: {tokens}; {event.epochs} epochs{resumed}"
-            )
-        case DeviceUsed():
-            memory = f" with {event.memory_bytes / 2**30:.0f} GiB" if event.memory_bytes else ""
-            yield f"Device: {event.name} ({event.device}){memory}, {event.precision}"
-        case Resumed():
-            yield (
-                f"Resumed in epoch {event.epoch} at {event.share:.0%}: restart {event.restarts} of this training, "
-                f"{event.recomputed_seconds:.0f} s recomputed so far"
-            )
-        case EpochStarted():
-            yield f"Epoch: {event.epoch} Learning rate: {event.learning_rate:.3f}"
-        case EpochEnded():
-            yield from _epoch_lines(event)
-        case TrigramsMixed() | TemperatureChosen() | Done() | ModelStored():
-            yield from _lines_after_training(event)
-        case TrialEnded():
-            yield _trial_line(event)
-        case FileWritten():
-            yield f"Wrote {event.file}" if event.words is None else f"Wrote {event.file} ({event.words:,} words)"
-
-
-def _lines_after_training(event: TrigramsMixed | TemperatureChosen | Done | ModelStored) -> Iterator[str]:
-    match event:
-        case TrigramsMixed():
-            valid, network = event.valid_perplexity, event.network_perplexity
-            yield f"Valid Perplexity: {valid:.3f} with trigrams ({event.share:.0%}), {network:.3f} without"
-        case TemperatureChosen():
-            scores = ", ".join(f"{each} scores {score:.2f}" for each, score in event.scores.items())
-            yield f"Temperature: {event.temperature:g} ({scores})"
-        case Done():
-            yield f"Test Perplexity: {event.perplexity:.3f}"
-        case ModelStored():
-            yield f"Model: {event.folder}"
-            yield f"Report: {event.report}"
-            yield f"Next: scriptmodel-trainer generate {shlex.quote(str(event.folder))} --words 300"
-
-
-def _trial_line(event: TrialEnded) -> str:
-    if event.state == "failed":
-        return f"Trial {event.trial}: failed ({event.reason}): {event.message}"
-    perplexity = "unknown" if event.perplexity is None else f"{event.perplexity:.3f}"
-    after = f"{event.epochs} of {event.epochs_total} epochs"
-    return f"Trial {event.trial}: {event.state} after {after}, validation perplexity {perplexity}"
-
-
-def _epoch_lines(event: EpochEnded) -> Iterator[str]:
-    yield f"Epoch: {event.epoch} Train Perplexity: {event.train_perplexity:.3f}"
-    yield f"Epoch: {event.epoch} Valid Perplexity: {event.valid_perplexity:.3f}"
-    if event.sample:
-        yield f"Epoch: {event.epoch} Sample: {event.sample}"
 
 
 class BarProgress(TextProgress):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
 
 from scriptmodel_trainer.progress.events import Event, Failed
 from scriptmodel_trainer.progress.listeners import JsonProgress, Progress
 
 _LIMIT = 1 << 20  # bytes
-_MARKER = b'{"event": "dropped"'
+_PROGRESS = b'{"event": "progress"'
 
 
 class BoundedLog:
-    """Appends lines to a file of at most 1 MiB: beyond that one line states how many were dropped from the middle.
+    """Appends lines to a file of at most 1 MiB, which loses lines that say least when it is full.
 
     Holds what is written before `open`. A file that cannot be written ends the log, never the training.
     """
@@ -62,37 +60,15 @@ class BoundedLog:
         """Do nothing: each write is stored at once."""
 
     def _shorten(self, path: Path) -> None:
-        """Keep the first lines, up to a quarter of the limit, and the last, up to a half."""
-        lines = path.read_bytes().splitlines(keepends=True)
-        first = _fitting(lines, self._limit // 4)
-        last = len(lines) - _fitting(lines[first:][::-1], self._limit // 2)
-        dropped = sum(map(_count, lines[first:last]))
-        record = {"event": "dropped", "time": round(time.time(), 3), "lines": dropped}
-        kept = b"".join([*lines[:first], json.dumps(record).encode() + b"\n", *lines[last:]])
+        """Leave out progress within epochs; of lines that still fill half of the limit, those after the first ones."""
+        lines = [line for line in path.read_bytes().splitlines(keepends=True) if not line.startswith(_PROGRESS)]
+        while sum(map(len, lines)) > self._limit // 2:
+            del lines[len(lines) // 4 : len(lines) // 2 + 1]
+        kept = b"".join(lines)
         part = path.with_name(f".{path.name}.part")
         part.write_bytes(kept)
         part.replace(path)
         self._size = len(kept)
-
-
-def _fitting(lines: list[bytes], limit: int) -> int:
-    """Return how many of the lines fit into that many bytes; none after the one that states how many were dropped."""
-    used = 0
-    for number, line in enumerate(lines):
-        used += len(line)
-        if used > limit or line.startswith(_MARKER):
-            return number
-    return len(lines)
-
-
-def _count(line: bytes) -> int:
-    """Return how many lines a line stands for: itself, or those that were dropped earlier."""
-    if not line.startswith(_MARKER):
-        return 1
-    try:
-        return int(json.loads(line)["lines"])
-    except (ValueError, KeyError, TypeError):
-        return 1
 
 
 class LoggedProgress(Progress):
