@@ -2,7 +2,7 @@
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
-    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters] [testing]
+    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters]
     python -m tests.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
 """
 
@@ -24,7 +24,7 @@ from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.writing import bench_generation, bench_normalising
 
-PARTS = ("steps", "perplexity", "generation", "normalising", "characters", "testing")
+PARTS = ("steps", "perplexity", "generation", "normalising", "characters")
 # Of our own recipe for the published perplexity, over the preset small.
 OURS = (
     "layers=1 hidden_units=128 tied_embeddings=true schedule=one-cycle learning_rate=4 steps=10 epochs=2 precision=auto"
@@ -102,10 +102,6 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
         bench_perplexity(options.data, options.plays, settings, options.threads, process)
     if "generation" in parts:
         bench_generation(options.rounds)
-    if "testing" in parts:
-        from tests.bench.trainer.testing import bench_testing  # noqa: PLC0415  # imports TensorFlow
-
-        bench_testing(options.rounds)
     run_on_text(parts, options)
 
 

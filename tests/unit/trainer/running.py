@@ -26,7 +26,7 @@ def run_trainer(arguments: Arguments, environment: Mapping[str, str] | None = No
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     with _restored(environment or {}), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code: object = run(words)
+            code: object = main(words)
         except SystemExit as ended:  # --help and --version
             code = ended.code or 0
     assert isinstance(code, int), code
@@ -36,17 +36,7 @@ def run_trainer(arguments: Arguments, environment: Mapping[str, str] | None = No
 
 def train(corpus: Path, out: Path, *more: str | Path) -> int:
     """Train in this process with a fixed seed and JSON lines on standard output; returns the exit code."""
-    return run(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
-
-
-def run(words: Sequence[str]) -> int:
-    """Run the command in this process; the test split is read in short windows, as the valid split is in all tests."""
-    if words[:1] not in (["train"], ["write"]):
-        return main(words)
-    from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # loads TensorFlow, which takes seconds
-
-    with patch.object(scoring, "_STEPS", 10):
-        return main(words)
+    return main(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
 
 
 def spawn_trainer(

@@ -21,11 +21,12 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
+from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
+from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage  # noqa: E402  # as above
-from scriptmodel_trainer.training.scoring import scored  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
@@ -99,7 +100,7 @@ def test_validation_of_the_average_clears_the_state_where_documents_start(tmp_pa
     chosen = preset(epochs="2", cache_window="50")
     begun = dataclasses.replace(task(chosen, CheckpointFile(tmp_path / "a.npz", "run")), document=7)
     result = loop.fit(begun, TextProgress(io.StringIO()), StopSignals())
-    expected = scored(chosen, result.weights, STREAM, 0, document=7).losses()
+    expected = negative_log_likelihoods(Network(result.weights, 7), STREAM, 0)
     found = result.history[result.best_epoch - 1].valid_perplexity
     assert math.log(found) == pytest.approx(expected.mean(), rel=1e-4)
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from forged import arrays_file, without_reference
 from model_files import described
-from running import run, train
+from running import train
 from samples import play
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.generation.writer import Script, Writer
@@ -230,7 +231,7 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     first, last = chain
     monkeypatch.setattr(Writer, "write_together", lambda *_: [Script(training_text(first)[:600])])
     capsys.readouterr()
-    assert run(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
+    assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["verdict"] == "a copy"
 
 

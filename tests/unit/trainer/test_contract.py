@@ -87,10 +87,10 @@ def test_progress_is_reported_while_the_test_split_is_scored(
 ) -> None:
     clock = iter([0.0, 30.0, 31.0, 60.0])
     monkeypatch.setattr(train_assess, "time", SimpleNamespace(monotonic=clock.__next__))
-    report = train_assess._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 5.0)
-    report(0.5)
-    report(0.6)  # so soon after the last one that it is left out
-    report(1.0)
+    report = train_assess._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
+    report(5)
+    report(6)  # so soon after the last one that it is left out
+    report(10)
     halfway, end = events_of(capsys.readouterr().out)
     assert (halfway["event"], halfway["epoch"], halfway["epochs"], halfway["fraction"]) == ("progress", 2, 2, 1.0)
     assert (halfway["eta_seconds"], end["eta_seconds"]) == (30, 0)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from running import run
 from samples import play
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.subwords import LETTERS
@@ -102,7 +102,7 @@ def test_a_training_split_with_spelled_words_is_the_same_text(drawn: list[int], 
 def test_spelled_words_need_sub_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "play.md").write_text(play(40), "utf-8")
     command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / "out"), "--preset", "demo"]
-    assert run([*command, "--set", "subword_discount=1"]) == 2
+    assert main([*command, "--set", "subword_discount=1"]) == 2
     expected = "scriptmodel-trainer: error: subword_discount needs sub-words; set subwords=true as well\n"
     assert capsys.readouterr().err == expected
 
@@ -113,7 +113,7 @@ def test_training_reads_words_spelled(tmp_path: Path) -> None:
     for discount in ("0", "2"):
         command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
         sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5", "subwords=true"]
-        assert run([*command, "--set", *sizes, f"subword_discount={discount}"]) == 0
+        assert main([*command, "--set", *sizes, f"subword_discount={discount}"]) == 0
         models[discount] = load_model(tmp_path / discount)
     plain, discounted = models["0"], models["2"]
     assert discounted.vocabulary == plain.vocabulary
@@ -169,7 +169,7 @@ def test_a_trained_model_expects_new_words(tmp_path: Path) -> None:
     for discount in ("0", "1"):
         command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / discount), "--preset", "demo"]
         sizes = ["hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5"]
-        assert run([*command, "--set", *sizes, f"unknown_discount={discount}"]) == 0
+        assert main([*command, "--set", *sizes, f"unknown_discount={discount}"]) == 0
         model = load_model(tmp_path / discount)
         biases.append(model.weights["output/bias"][model.vocabulary.unknown])
     assert biases[0] < 0 < biases[1]

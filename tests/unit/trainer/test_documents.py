@@ -30,7 +30,6 @@ from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as a
 from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
-from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
@@ -114,8 +113,6 @@ def test_training_and_generation_read_a_start_alike() -> None:
     assert features.numpy()[0] == pytest.approx(network.read(network.initial_state(), stream[:120]), abs=1e-5)
     whole = negative_log_likelihoods(network, stream, START)
     assert stepwise_negative_log_likelihoods(Reader(network), stream, START) == pytest.approx(whole, abs=1e-4)
-    found = scoring.scored(model.preset, model.weights(), stream, START, document=START).losses()
-    assert found == pytest.approx(whole, abs=1e-4)
     validation = ValidationGraph(model, cut_for_validation(stream, START)).run()
     assert validation == pytest.approx(whole.mean(), rel=1e-3)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import run
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.training import hardware
 
 hardware.load_tensorflow(0)
@@ -20,7 +20,7 @@ import tensorflow as tf  # noqa: E402  # quietly loaded above
 
 def train(corpus: Path, out: Path, *more: str) -> int:
     words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "test", "--set", "hidden_units=6"]
-    return run([*words, "--log", "json", *more])
+    return main([*words, "--log", "json", *more])
 
 
 def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import run
 from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.hardware import load_tensorflow
@@ -137,8 +137,8 @@ def test_train_command_shares_vectors_and_its_model_is_one_like_any_other(tmp_pa
     folder = tmp_path / "model"
     settings = ["--preset", "demo", "--epochs", "1", "--set", "steps=5", "hidden_units=8", "embedding_units=8"]
     arguments = ["train", "--data", str(tmp_path / "play.txt"), "--out", str(folder), *settings]
-    assert run([*arguments, "letter_ngrams=500"]) == 0
+    assert main([*arguments, "letter_ngrams=500"]) == 0
     model = load_model(folder)
     assert model.origin.preset.letter_ngrams == 500
     assert model.weights.keys() == model.origin.preset.shapes(len(model.vocabulary)).keys()
-    assert run(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0
+    assert main(["generate", str(folder), "--words", "40", "--out", str(tmp_path / "script.txt")]) == 0

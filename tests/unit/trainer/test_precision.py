@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from running import run
+
+from scriptmodel_trainer.cli import main
 
 LINES = "".join(f"the {noun} sees the {noun} and goes home\n" for noun in ("cat", "dog", "hen", "fox")) * 20
 
@@ -32,5 +33,5 @@ def train(folder: Path, precision: str) -> Path:
     corpus, out = folder / "lines.txt", folder / "model"
     corpus.write_text(LINES)
     command = ["train", "--data", str(corpus), "--layout", "plain", "--out", str(out), "--preset", "test"]
-    assert run([*command, "--set", f"precision={precision}", "--log", "text"]) == 0
+    assert main([*command, "--set", f"precision={precision}", "--log", "text"]) == 0
     return out

@@ -1,74 +1,73 @@
-"""The test score on the training device is that of reading one token after the other."""
+"""A text is scored in rows side by side, with the figures of reading one token after the other."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from stepwise import stepwise_negative_log_likelihoods
 
+from scriptmodel_trainer import evaluation
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.presets import PRESETS, Preset
-from scriptmodel_trainer.training import scoring
+from scriptmodel_trainer.generation.readers import reader_of
+from scriptmodel_trainer.presets import PRESETS, with_overrides
 
-WORDS = 120
-TIED = {"embedding_units": 12, "tied_embeddings": True}
+WORDS = 40
+SMALL = {"hidden_units": "8"}
+TIED = {**SMALL, "embedding_units": "6", "tied_embeddings": "true"}
+CACHED = {**TIED, "cache_window": "30"}
 
 
-def weights_of(preset: Preset, spread: float) -> dict[str, np.ndarray]:
+def network_of(settings: dict[str, str], spread: float = 0.6, **more: Any) -> Network:
     random = np.random.default_rng(4)
-    shapes = preset.shapes(WORDS)
-    return {name: random.uniform(-spread, spread, shape).astype(np.float32) for name, shape in shapes.items()}
+    shapes = with_overrides(PRESETS["small"], settings).shapes(WORDS)
+    weights = {name: random.uniform(-spread, spread, shape).astype(np.float32) for name, shape in shapes.items()}
+    return Network(weights | more, document=7)
 
 
-@pytest.mark.parametrize("length", [1, 51, 200, 6401])
-def test_a_stream_of_any_length_scores_as_one_token_after_the_other(length: int) -> None:
-    preset = dataclasses.replace(PRESETS["small"], hidden_units=16)
-    weights = weights_of(preset, 0.6)
-    stream = np.random.default_rng(length).integers(0, WORDS, length).astype(np.int32)
-    expected = negative_log_likelihoods(Network(weights), stream, 3)
-    shares: list[float] = []
-    found = scoring.scored(preset, weights, stream, 3, shares.append).losses()
+def stream_of(length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.random.default_rng(length).integers(0, WORDS, length).astype(np.int32)
+
+
+@pytest.mark.parametrize("length", [1, 65, 200, 999])
+@pytest.mark.parametrize("settings", [SMALL, TIED, CACHED], ids=["plain", "tied", "cached"])
+def test_a_stream_of_any_length_scores_as_one_token_after_the_other(
+    settings: dict[str, str], length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "_BLOCK", 256)
+    monkeypatch.setattr(evaluation, "_CHUNK", 100)
+    network, stream = network_of(settings), stream_of(length)
+    expected = stepwise_negative_log_likelihoods(reader_of(network), stream, 3)
+    counts: list[int] = []
+    found = negative_log_likelihoods(network, stream, 3, report=counts.append)
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
-    assert found.mean() == pytest.approx(expected.mean(), rel=1e-5)
-    assert shares == sorted(shares)
-    assert shares[-1] == 1.0
-
-
-@pytest.mark.parametrize("settings", [TIED, {"layers": 1}], ids=str)
-def test_every_network_scores_alike(settings: dict[str, object]) -> None:
-    preset = dataclasses.replace(PRESETS["small"], **{"hidden_units": 16, **settings})  # type: ignore[arg-type]  # by name
-    weights = weights_of(preset, 0.5)
-    stream = np.random.default_rng(1).integers(0, WORDS, 3000).astype(np.int32)
-    expected = negative_log_likelihoods(Network(weights), stream, 3)
-    found = scoring.scored(preset, weights, stream, 3).losses()
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
+    assert counts[-1] == length
+    assert counts == sorted(counts)
 
 
 def test_a_network_that_forgets_nothing_is_read_until_each_row_knows_the_one_before() -> None:
     """Its forget gates are open and its input gates ajar: a cell is a sum over the whole stream."""
-    preset = dataclasses.replace(PRESETS["small"], hidden_units=8, layers=1)
-    weights = weights_of(preset, 0.05)
     bias = np.repeat(np.array([-4, 12, 0, 0], np.float32), 8)  # input, forget, candidate, output
-    weights["lstm0/bias"] = bias
-    stream = np.random.default_rng(1).integers(0, WORDS, 7000).astype(np.int32)
-    alone = negative_log_likelihoods(Network(weights), stream[3500:], 3)
-    expected = negative_log_likelihoods(Network(weights), stream, 3)
-    assert np.abs(expected[3600:] - alone[100:]).max() > 1e-4, "its beginning must matter"
-    found = scoring.scored(preset, weights, stream, 3).losses()
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    network = network_of({**SMALL, "layers": "1"}, 0.05, **{"lstm0/bias": bias})
+    stream = stream_of(900)
+    network.document = None
+    expected = stepwise_negative_log_likelihoods(reader_of(network), stream, 3)
+    alone = stepwise_negative_log_likelihoods(reader_of(network), stream[450:], 3)
+    assert np.abs(expected[500:] - alone[50:]).max() > 1e-4, "its beginning must matter"
+    np.testing.assert_allclose(negative_log_likelihoods(network, stream, 3), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model: Path, corpus: Path) -> None:
     trained = load_model(model)
     read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
     stream = trained.vocabulary.translated(read.splits["test"], read.lexicon)
-    losses = negative_log_likelihoods(Network(trained.weights), stream, trained.vocabulary.first)
+    losses = stepwise_negative_log_likelihoods(reader_of(trained.network()), stream, trained.vocabulary.first)
     expected = score_of(trained.vocabulary, stream, losses)
     found = trained.metrics.test
     assert found is not None

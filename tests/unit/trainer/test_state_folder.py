@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from running import COMMAND, run, run_trainer
+from running import COMMAND, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
@@ -51,7 +52,7 @@ class Training:
     def finish(self, *more: str) -> list[dict[str, Any]]:
         """Run to the end, in this process, which has loaded TensorFlow; returns the events."""
         with contextlib.redirect_stdout(io.StringIO()) as output:
-            assert run([*self.words, *more]) == 0, output.getvalue()[-500:]
+            assert main([*self.words, *more]) == 0, output.getvalue()[-500:]
         return events_in(output.getvalue())
 
     def checkpoints(self) -> list[Path]:
@@ -369,7 +370,7 @@ def test_a_wrong_budget_is_an_error(
 ) -> None:
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    assert run([*Training(corpus, tmp_path).words, *words]) == 2
+    assert main([*Training(corpus, tmp_path).words, *words]) == 2
     assert reason in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""The trained neural cache: training, scoring, evaluation and generation follow one formula."""
+"""The trained neural cache: training, evaluation and generation follow one formula."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
-from scriptmodel_trainer.training import scoring  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
@@ -92,16 +91,11 @@ def reference(model: LanguageModel, tokens: np.ndarray[Any, Any], first: int) ->
 
 @pytest.mark.parametrize("vocabulary", [49, 50], ids=["one document", "many documents"])
 @pytest.mark.parametrize("window", [1, 7, 20, 300])
-def test_training_test_and_generation_follow_the_formula(
-    window: int, vocabulary: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scoring, "_STEPS", 10)  # as cut_for_validation in all tests: each step is compiled
+def test_training_and_evaluation_follow_the_formula(window: int, vocabulary: int) -> None:
     model, tokens = model_of(START, cache_window=str(window)), stream(900, vocabulary)
     expected = reference(model, tokens, 3)
     written = negative_log_likelihoods(Network(model.weights(), START), tokens, 3)
     np.testing.assert_allclose(written, expected, rtol=1e-3, atol=1e-3)
-    tested = scoring.scored(model.preset, model.weights(), tokens, 3, document=START).losses()
-    np.testing.assert_allclose(tested, expected, rtol=1e-3, atol=1e-3)
     one = cut_for_validation(tokens, 3)
     assert len(one.inputs) == 1, "one row, so the state is exact"
     assert ValidationGraph(model, one).run() == pytest.approx(expected.mean(), rel=1e-4)

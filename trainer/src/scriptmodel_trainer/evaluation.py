@@ -1,24 +1,94 @@
-"""Perplexity of a trained model on a token stream, exact: state carried from first token to last, all scored."""
+"""Perplexity of a trained model on a token stream, exact: state carried from first token to last, all scored.
+
+The network reads a block of the stream in rows side by side. A row has to start with the state in which the row before
+it ends, which is not known at first. So all rows are read from zeros, then again from the states that the rows before
+them ended in, until these no longer change. An LSTM forgets, so that takes two or three readings; after as many as
+there are rows it is certain.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Ids
+from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
 from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.generation.caches import Cache, Copies
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.network import Network, State
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
 from scriptmodel_trainer.subwords import continues
+from scriptmodel_trainer.trigrams import Trigrams, fitted_share
 from scriptmodel_trainer.vocabulary import Vocabulary
 
+_BLOCK = 8192  # tokens that are read at once: whole rows
+_ROWS = 32
+_LEAST = 64  # tokens of a row
+_SAME = 1e-6  # of each number of a state
 _CHUNK = 256  # tokens whose logits are held at once
 
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
+
+Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A stream of T tokens after `first`, and the network's -ln p in nats of each, (T,).
+
+    A cache copies a token with the probability `copied` (T,) and leaves the share `kept` (T,) to the network.
+    """
+
+    stream: Ids
+    first: int
+    network: Losses
+    kept: Losses
+    copied: Losses
+
+    def fitted(self, trigrams: Trigrams) -> Trigrams:
+        """Return trigrams with the share that makes the stream most probable."""
+        likely, expected = np.exp(-self.network), trigrams.probabilities(self.stream, self.first)
+        return dataclasses.replace(trigrams, share=fitted_share(likely, expected, self.kept, self.copied))
+
+    def losses(self, trigrams: Trigrams | None) -> Losses:
+        """Return -ln p of each token in nats under the mixture with cache and trigrams, as far as there are any."""
+        likely = np.exp(-self.network)
+        if trigrams:
+            likely = trigrams.mixed(likely, trigrams.probabilities(self.stream, self.first))
+        losses: Losses = -np.log(np.maximum(self.kept * likely + self.copied, SMALLEST))
+        return losses
+
+
+def scored(
+    network: Network,
+    stream: Ids,
+    first: int,
+    cache: Cache | None = None,
+    report: Callable[[int], None] = lambda _: None,
+) -> Scored:
+    """Score each token of a stream given all before it; the first is predicted after `first` (`<eos>`).
+
+    A trained cache takes part, or another `cache`. `report` is called with the number of tokens that are scored.
+    """
+    cache = network.cache or cache
+    copies = Copies(cache, network.document) if cache else None
+    inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
+    losses, kept, copied = np.empty(len(stream)), np.ones(len(stream)), np.zeros(len(stream))
+    for start, features in _read(network, inputs):
+        chunk = slice(start, start + len(features))
+        if copies:
+            kept[chunk], copied[chunk] = copies.probabilities(features, inputs[chunk], stream[chunk])
+        logits = network.logits(features)
+        logits -= logits.max(axis=1, keepdims=True)
+        target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
+        np.exp(logits, out=logits)
+        losses[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
+        report(start + len(features))
+    return Scored(stream, first, losses, kept, copied)
 
 
 def negative_log_likelihoods(
@@ -26,33 +96,45 @@ def negative_log_likelihoods(
     stream: Ids,
     first: int,
     cache: Cache | None = None,
-    report: Callable[[int], None] | None = None,
-) -> npt.NDArray[np.float64]:
-    """-ln p of each token given all before it, shape (len(stream),); the first is predicted after `first` (`<eos>`).
+    report: Callable[[int], None] = lambda _: None,
+) -> Losses:
+    """-ln p of each token given all before it, shape (len(stream),), as `scored` has it and with the trigrams."""
+    return scored(network, stream, first, cache, report).losses(network.trigrams)
 
-    A trained cache and trigrams take part, or another `cache`. `report` is called with the number of tokens that are
-    scored.
-    """
-    cache = network.cache or cache
-    copies = Copies(cache, network.document) if cache else None
+
+def _read(network: Network, tokens: Ids) -> Iterator[tuple[int, Floats]]:
+    """Yield the features of up to _CHUNK tokens after each other, (T, D), and the place of the first."""
     state = network.initial_state()
-    inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
-    result, kept, copied = np.empty(len(stream)), np.ones(len(stream)), np.zeros(len(stream))
-    for start in range(0, len(stream), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        features = network.read(state, inputs[chunk])
-        if copies:
-            kept[chunk], copied[chunk] = copies.probabilities(features, inputs[chunk], stream[chunk])
-        logits = network.logits(features)
-        logits -= logits.max(axis=1, keepdims=True)
-        target_logits = logits[np.arange(len(logits)), stream[chunk]].astype(np.float64)
-        np.exp(logits, out=logits)
-        result[chunk] = np.log(logits.sum(axis=1, dtype=np.float64)) - target_logits
-        if report:
-            report(min(start + _CHUNK, len(stream)))
-    if network.trigrams:
-        return network.trigrams.losses(result, stream, first, kept, copied)
-    return -np.log(np.maximum(kept * np.exp(-result) + copied, SMALLEST)) if cache else result
+    for block in range(0, len(tokens), _BLOCK):
+        features, state = _read_in_rows(network, state, tokens[block : block + _BLOCK])
+        for start in range(0, len(features), _CHUNK):
+            yield block + start, features[start : start + _CHUNK]
+
+
+def _read_in_rows(network: Network, state: State, tokens: Ids) -> tuple[Floats, State]:
+    """Return the features of tokens that are read from a state, (T, D), and the state after a whole block."""
+    steps = max(_LEAST, -(-len(tokens) // _ROWS))
+    rows = -(-len(tokens) // steps)
+    columns = np.resize(tokens, (rows, steps)).T  # the last row is filled up with tokens that do not count
+    starts = _starts(state, network.initial_state(rows))
+    for _ in range(rows):
+        ends = State(list(starts.outputs), list(starts.cells))
+        features = network.read(ends, columns)
+        starts, before = _starts(state, ends), starts
+        pairs = zip((*starts.outputs, *starts.cells), (*before.outputs, *before.cells), strict=True)
+        if all(np.abs(now - then).max() <= _SAME for now, then in pairs):
+            break
+    after = State([part[-1] for part in ends.outputs], [part[-1] for part in ends.cells])
+    return features.swapaxes(0, 1).reshape(-1, features.shape[-1])[: len(tokens)], after
+
+
+def _starts(state: State, ends: State) -> State:
+    """Return the states in which rows start: the first one in `state`, the others as those before them end."""
+    outputs, cells = (
+        [np.concatenate([first[np.newaxis], rows[:-1]]) for first, rows in zip(firsts, parts, strict=True)]
+        for firsts, parts in ((state.outputs, ends.outputs), (state.cells, ends.cells))
+    )
+    return State(outputs, cells)
 
 
 def score_of(

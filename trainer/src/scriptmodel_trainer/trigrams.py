@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.arrays import Floats, Ids
 
 MOST_BYTES = 1 << 30
 """Size of a stored model."""
@@ -72,15 +72,6 @@ class Trigrams:
             backoff = np.append(ngrams.backoffs, np.float32(1))[row]
             probabilities = probabilities * backoff + np.append(ngrams.shares, np.float32(0))[place]
         return probabilities
-
-    def losses(self, network: _Shares, stream: Ids, first: int, kept: Any = 1.0, copied: Any = 0.0) -> _Shares:
-        """Return -ln p of each token of a stream in nats under the mixture, (T,), given that of the `network` alone.
-
-        A cache copies a token with the probability `copied` and leaves the share `kept` to the mixture.
-        """
-        likely = self.mixed(np.exp(-network), self.probabilities(stream, first))
-        losses: _Shares = -np.log(np.maximum(kept * likely + copied, SMALLEST))
-        return losses
 
     def mixed(self, network: _Real, expected: Floats) -> _Real:
         """Return the probabilities of the mixture, given those by the network and those `expected` by the trigrams."""

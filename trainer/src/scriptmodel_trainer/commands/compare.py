@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scriptmodel_trainer.artifacts import TrainedModel, layout_of, load_model
-from scriptmodel_trainer.commands.evaluate import measuring
+from scriptmodel_trainer.commands.evaluate import score
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -65,20 +64,14 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
 
 
 def _measured(name: str, model: TrainedModel, text: stream.WholeStream, progress: Progress) -> _Compared:
-    ids = model.vocabulary.translated(text.ids, text.lexicon, text.starts)
-    words = [text.lexicon[number] for number in text.ids.tolist()]
-
-    def score(network: Network) -> Score:
-        losses = negative_log_likelihoods(network, ids, model.vocabulary.first, report=measuring(progress, len(ids)))
-        return score_of(model.vocabulary, ids, losses, words)
-
-    own = model.network()
+    own, vocabulary = model.network(), model.vocabulary
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
-    static = score(Network(weights, model.vocabulary.document, model.trigrams))
+    static = score(vocabulary, Network(weights, vocabulary.document, model.trigrams), text, progress)
+    cached = score(vocabulary, own, text, progress) if own.cache else None
     writer, sampling = model.writer(), Sampling(model.temperature)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]
     verdict = model.reference.verdict(*scripts) if model.reference else None
-    return _Compared(name, model, static, score(own) if own.cache else None, verdict, writer.text(scripts[0]))
+    return _Compared(name, model, static, cached, verdict, writer.text(scripts[0]))
 
 
 def _json(found: Sequence[_Compared]) -> str:

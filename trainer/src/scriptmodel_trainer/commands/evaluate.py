@@ -5,19 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from scriptmodel_trainer.artifacts import layout_of, load_model
 from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
-from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.caches import Cache, CacheSettings
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.progress.events import Measured, Warned
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import Score
 from scriptmodel_trainer.storage import finite
+from scriptmodel_trainer.vocabulary import Vocabulary
 
 
 def evaluate(
@@ -30,20 +34,15 @@ def evaluate(
     model = load_model(folder)
     sources = reading.find_sources(data, progress.note)
     tokens = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
-    ids = model.vocabulary.translated(tokens.ids, tokens.lexicon, tokens.starts)
     if tokens.doubt:
         progress.report(Warned("not_scripts", tokens.doubt))
     network = model.network()
     if with_cache and network.cache:
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
-    words = [tokens.lexicon[number] for number in tokens.ids.tolist()]
-    first = model.vocabulary.first
-    losses = negative_log_likelihoods(network, ids, first, report=measuring(progress, len(ids)))
-    result = score_of(model.vocabulary, ids, losses, words)
+    result = score(model.vocabulary, network, tokens, progress)
     settings, cached = CacheSettings(), None
     if with_cache:
-        losses = negative_log_likelihoods(network, ids, first, settings, measuring(progress, len(ids)))
-        cached = score_of(model.vocabulary, ids, losses, words)
+        cached = score(model.vocabulary, network, tokens, progress, settings)
     if as_json:
         value = msgspec.to_builtins(result)
         if cached is not None:
@@ -60,12 +59,16 @@ def evaluate(
     return "\n".join(lines)
 
 
-def measuring(progress: Progress, total: int) -> Callable[[int], None]:
-    """Return a function that reports how much of a text is scored, given the number of tokens."""
+def score(
+    vocabulary: Vocabulary, network: Network, text: WholeStream, progress: Progress, cache: Cache | None = None
+) -> Score:
+    """Return the score of a text by a network with that vocabulary, and report how much of it is scored meanwhile."""
+    ids = vocabulary.translated(text.ids, text.lexicon, text.starts)
+    words = [text.lexicon[number] for number in text.ids.tolist()]
     started = time.monotonic()
 
     def report(scored: int) -> None:
         speed = scored / max(time.monotonic() - started, 1e-6)
-        progress.report(Measured(scored / total, speed, (total - scored) / speed))
+        progress.report(Measured(scored / len(ids), speed, (len(ids) - scored) / speed))
 
-    return report
+    return score_of(vocabulary, ids, negative_log_likelihoods(network, ids, vocabulary.first, cache, report), words)

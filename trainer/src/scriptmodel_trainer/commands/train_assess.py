@@ -12,10 +12,11 @@ from scriptmodel_trainer.commands.train_fit import Fitted
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
-from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.evaluation import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.contractions import Contractions, contractions_of
 from scriptmodel_trainer.generation.lines import lines_of
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
@@ -35,23 +36,24 @@ from scriptmodel_trainer.vocabulary import speakers_of, with_names
 
 def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     """Score the best weights on the test split and return the model with its metrics."""
-    from scriptmodel_trainer.training import scoring  # noqa: PLC0415  # it imports TensorFlow
-
     run, task, result = fitted.run, fitted.task, fitted.result
     options, corpus, vocabulary = run.options, run.corpus, run.vocabulary
 
-    def scored(split: str) -> scoring.Scored:
-        report = _while_testing(progress, result.history[-1], REPORT_SECONDS)
-        return scoring.scored(task.preset, result.weights, run.splits[split], task.first, report, vocabulary.document)
+    network = Network(result.weights, vocabulary.document)
+
+    def scored_split(split: str) -> Scored:
+        stream = run.splits[split]
+        report = _while_testing(progress, result.history[-1], len(stream), REPORT_SECONDS)
+        return scored(network, stream, task.first, report=report)
 
     best, effort = result.history[result.best_epoch - 1], task.effort
     trigrams, valid_perplexity = None, best.valid_perplexity
     if task.preset.trigrams and corpus.holds_out:
-        valid = scored("valid")
+        valid = scored_split("valid")
         trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
         valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
         progress.report(TrigramsMixed(trigrams.share, valid_perplexity, best.valid_perplexity))
-    test = score_of(vocabulary, run.splits["test"], scored("test").losses(trigrams), _words(corpus, "test"))
+    test = score_of(vocabulary, run.splits["test"], scored_split("test").losses(trigrams), _words(corpus, "test"))
     validation = None
     if corpus.holds_out:
         validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
@@ -129,15 +131,15 @@ def _reference(run: Run, progress: Progress) -> Reference | None:
     return reference
 
 
-def _while_testing(progress: Progress, last: EpochRecord, interval: float) -> Callable[[float], None]:
-    """Return a function that reports every `interval` seconds, given the share of a split that is scored."""
+def _while_testing(progress: Progress, last: EpochRecord, total: int, interval: float) -> Callable[[int], None]:
+    """Return a function that reports every `interval` seconds, given how many of `total` tokens are scored."""
     started = reported_at = time.monotonic()
 
-    def report(share: float) -> None:
+    def report(scored: int) -> None:
         nonlocal reported_at
         now = time.monotonic()
         if now - reported_at >= interval:
-            reported_at, eta = now, (now - started) * (1 - share) / share
+            reported_at, eta = now, (now - started) * (total - scored) / scored
             progress.report(Progressed(last.epoch, last.epoch, 1.0, last.train_perplexity, last.words_per_second, eta))
 
     return report

@@ -73,35 +73,25 @@ class Network:
 
     def step(self, state: State, token: int | Ids) -> Floats:
         """Read one token, or one for each row; the state moves on. Returns the features (D,), or (rows, D)."""
-        inputs: Floats = self._embedding[token]
-        self._clear(state, token)
-        for index, layer in enumerate(self._layers):
-            inputs = _cell(layer, inputs @ layer.kernel, state, index)
-        return inputs if self._projection is None else inputs @ self._projection
+        features: Floats = self.read(state, np.asarray([token]))[0]
+        return features
 
     def read(self, state: State, tokens: Ids) -> Floats:
-        """Read many tokens, the state moving on through all of them; features of each, shape (len(tokens), D).
+        """Read tokens (T,), or (T, rows), the state moving on through all of them; features of each, (..., D).
 
-        The same arithmetic as `step`, but the products that do not depend on the state are done for all tokens at once.
+        The products that do not depend on the state are done for all tokens at once.
         """
         sequence = self._embedding[tokens]
+        kept = np.not_equal(tokens, -1 if self.document is None else self.document)
         for index, layer in enumerate(self._layers):
-            gates = sequence @ layer.kernel
-            outputs = np.empty((len(tokens), len(layer.recurrent)), np.float32)
-            for time in range(len(tokens)):
-                if tokens[time] == self.document:
-                    _keep(state, index, np.float32(0))
-                outputs[time] = _cell(layer, gates[time], state, index)
-            sequence = outputs
-        return sequence if self._projection is None else sequence @ self._projection
-
-    def _clear(self, state: State, token: int | Ids) -> None:
-        """Set the state to zeros where a document starts."""
-        kept = np.asarray(np.not_equal(token, -1 if self.document is None else self.document))
-        if not kept.all():
-            mask = kept[..., np.newaxis].astype(np.float32)
-            for index in range(len(self._layers)):
-                _keep(state, index, mask)
+            gates = _product(sequence, layer.kernel)
+            sequence = np.empty((*tokens.shape, len(layer.recurrent)), np.float32)
+            for time, mask in enumerate(kept):
+                if not mask.all():  # a document starts
+                    state.outputs[index] = state.outputs[index] * mask[..., np.newaxis]
+                    state.cells[index] = state.cells[index] * mask[..., np.newaxis]
+                sequence[time] = _cell(layer, gates[time], state, index)
+        return sequence if self._projection is None else _product(sequence, self._projection)
 
     def logits_of_rows(self, features: Floats) -> Floats:
         """Return the logits of scripts side by side, (rows, D) to (rows, V); for a few rows faster than `logits`."""
@@ -114,10 +104,10 @@ class Network:
         return features @ self._output.T + self._output_bias
 
 
-def _keep(state: State, index: int, mask: Floats | np.float32) -> None:
-    """Multiply the state of a layer by a mask; the arrays themselves stay, since they may be features, too."""
-    state.outputs[index] = state.outputs[index] * mask
-    state.cells[index] = state.cells[index] * mask
+def _product(sequence: Floats, matrix: Floats) -> Floats:
+    """Return a sequence (..., N) times a matrix (N, M), as one product."""
+    product: Floats = (sequence.reshape(-1, len(matrix)) @ matrix).reshape(*sequence.shape[:-1], -1)
+    return product
 
 
 def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:

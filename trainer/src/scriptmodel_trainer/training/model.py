@@ -154,10 +154,6 @@ class LanguageModel:
             return written_out()
         return whole() if kept is None else tf.cond(tf.reduce_all(kept > 0), whole, written_out)
 
-    def recall(self, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]) -> Any:
-        """Return what `cache.recall` does for a window."""
-        return recall(self.cache, features, inputs, targets, state[-1], self.document)
-
     def with_cache(
         self, losses: Any, features: Any, inputs: Any, targets: Any, state: Sequence[Sequence[Any]]
     ) -> tuple[Any, list[list[Any]]]:
@@ -167,7 +163,7 @@ class LanguageModel:
         """
         if not self.cache:
             return losses, []
-        network, probability, after = self.recall(features, inputs, targets, state)
+        network, probability, after = recall(self.cache, features, inputs, targets, state[-1], self.document)
         return mixed(losses, tf.reshape(network, (-1,)), tf.reshape(probability, (-1,))), [after]
 
     def logits(self, features: Any, vectors: Any = None) -> Any:
