@@ -20,7 +20,6 @@ from scriptmodel_trainer.corpus.layouts.closing import ENDINGS
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.opening import BEGINNINGS
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.stream import events_of
@@ -74,7 +73,7 @@ def test_labels_are_those_of_the_stream(text: Path) -> None:
 
 
 def test_rules_have_names_of_their_own_within_a_table() -> None:
-    for table in (PARAGRAPHS, BEGINNINGS, ENDINGS, fountain.FIRST_LINES, fountain.PARAGRAPHS, markdown.LINES):
+    for table in (PARAGRAPHS, ENDINGS, fountain.PARAGRAPHS, markdown.LINES):
         assert len({rule.name for rule in table}) == len(table)
 
 

@@ -23,7 +23,7 @@ from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
 from scriptmodel_trainer.storage import atomic_writer
 
 _LISTED_LINES = 200
-_COUNTED_AT_ONCE = 1 << 16  # characters
+_LONGEST_TAG = 1000  # characters that are held of one
 _ONLY_WORDS = bytes(byte if chr(byte).isalnum() else 32 for byte in range(128)) + bytes(range(128, 256))
 _WORD = re.compile(r"[^\W_]+")
 
@@ -61,26 +61,18 @@ class FileStatistics:
     unclear: int = 0
     unclear_lines: list[int] = field(default_factory=list)
     speakers: dict[str, int] = field(default_factory=dict)
-    _out: list[str] = field(default_factory=list)  # not counted yet
-    _out_size: int = 0
 
     def count_lines(self, lines: Iterable[str]) -> Iterator[str]:
-        """Count the lines of the file on their way to the layout: many at once, which is faster."""
-        held: list[str] = []
-        size = 0
+        """Count the lines of the file on their way to the layout."""
+        tag = ""  # of XML, which a line may break
         for line in lines:
             self.lines += 1
-            held.append(line)
-            size += len(line)
-            if size > _COUNTED_AT_ONCE:
-                self._count_in("\n".join(held))
-                held.clear()
-                size = 0
+            text = line
+            if self.layout in layouts.IN_XML:
+                text, opened, tag = without_tags(f"{tag} {line}").partition("<")
+                tag = (opened + tag)[:_LONGEST_TAG]
+            self.words_in += count_words(text)
             yield line
-        self._count_in("\n".join(held))
-
-    def _count_in(self, text: str) -> None:
-        self.words_in += count_words(without_tags(text) if self.layout in layouts.IN_XML else text)
 
     def count(self, event: Event, reaches_stream: bool) -> None:
         """Count an event; one that does not reach the stream is cut or holds no words."""
@@ -90,7 +82,7 @@ class FileStatistics:
             if len(self.cut_lines) < _LISTED_LINES:
                 self.cut_lines.append(event.line)
             return
-        self._count_out(exact_text(event.text.split()) if self.layout == layouts.EXACT else event.text)
+        self.words_out += count_words(exact_text(event.text.split()) if self.layout == layouts.EXACT else event.text)
         if event.kind is EventKind.VERBATIM and self.layout == "plain":
             self.words_out -= 1  # the sentence end that the layout added
         if event.doubtful:
@@ -103,21 +95,9 @@ class FileStatistics:
             if speaker in self.speakers or len(self.speakers) < COUNTED_SPEAKERS:
                 self.speakers[speaker] = self.speakers.get(speaker, 0) + 1
             if not event.continued:
-                self._count_out(event.speaker)
+                self.words_out += count_words(event.speaker)
         elif event.kind is not EventKind.VERBATIM:
             self.expositions += 1
-
-    def _count_out(self, text: str) -> None:
-        self._out.append(text)
-        self._out_size += len(text)
-        if self._out_size > _COUNTED_AT_ONCE:
-            self.finish()
-
-    def finish(self) -> None:
-        """Count what is held."""
-        self.words_out += count_words("\n".join(self._out))
-        self._out.clear()
-        self._out_size = 0
 
     def summary(self) -> dict[str, Any]:
         """The figures as JSON can hold them; `kept` is the share of the body's words that reached the stream."""
@@ -174,7 +154,6 @@ def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileSta
     lines = statistics.count_lines(chosen.read(source))
     for line in _normalized(chosen.parse(lines, sample), statistics):
         file.write(line)
-    statistics.finish()
     return statistics
 
 

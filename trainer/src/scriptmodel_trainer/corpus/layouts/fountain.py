@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.layouts import drafts
 from scriptmodel_trainer.corpus.layouts.directions import said, without_brackets
 from scriptmodel_trainer.corpus.layouts.marks import is_closing, is_extension, is_furniture, is_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
-from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, first_rule, read_by, silent
+from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, Rule, read_by, silent
 
 _NUMBERED = r"\(?[A-Z]{0,2}\d+[A-Z]{0,2}[.)]?"
 _SLUG = re.compile(
@@ -147,19 +147,15 @@ def score(sample: Sequence[str]) -> float:
 
 
 def _events(paragraph: Paragraph, explain: Explain) -> Iterator[Event]:
-    """Events of a paragraph; sections and transitions may stand right above something else."""
+    """Events of a paragraph; sections may stand right above something else."""
     while paragraph.text.strip():
-        if (decided := first_rule(FIRST_LINES, paragraph)) is None:
+        first, _, below = paragraph.text.partition("\n")
+        if (section := _SECTION.match(first)) is None:
             yield from read_by(PARAGRAPHS, paragraph, paragraph.line, explain)
             return
-        rule, found = decided
-        explain(Decision(paragraph.line, rule.label, rule.name))
-        yield from rule.read(paragraph, found)
-        paragraph = Paragraph(paragraph.text.partition("\n")[2], paragraph.line + 1)
-
-
-def _section(paragraph: Paragraph) -> re.Match[str] | None:
-    return _SECTION.match(paragraph.text.partition("\n")[0])
+        explain(Decision(paragraph.line, "heading", "section"))
+        yield from _heading(paragraph, section["text"])
+        paragraph = Paragraph(below, paragraph.line + 1)
 
 
 def _cut(paragraph: Paragraph, text: str) -> Iterator[Event]:
@@ -266,11 +262,6 @@ def dialogue(text: str) -> tuple[str, str, str] | None:
         spoken = _MORE.sub("", spoken)
     return name, (kept + said(spoken) if spoken.strip() else ""), " ".join(dropped)
 
-
-FIRST_LINES: tuple[Rule[Paragraph], ...] = (
-    Rule("section", "heading", _section, lambda paragraph, section: _heading(paragraph, section["text"])),
-)
-"""Rules for the first line of a paragraph, which is read apart from the others."""
 
 PARAGRAPHS: tuple[Rule[Paragraph], ...] = (
     Rule("print", "cut", lambda paragraph: _is_print(paragraph.text), lambda part, _: _cut(part, part.text)),

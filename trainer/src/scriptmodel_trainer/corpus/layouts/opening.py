@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, is_scene
@@ -14,7 +12,6 @@ from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.front import LISTS_ON, TITLE, heads_scene, is_repeated, lists_names
 from scriptmodel_trainer.corpus.layouts.marks import has_leaders
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
-from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 _NEAR = 12  # paragraphs ahead in which others must speak
 _ENOUGH = 4  # cues among them
@@ -24,28 +21,15 @@ _SPEAKING = 10  # of so many speeches at least one is spoken to someone
 _LIST = 8  # paragraphs of a cast list, at most, that look like speeches
 
 
-@dataclass(frozen=True)
-class Start:
-    """A paragraph that may begin a play: those before it that belong to no play, and those that follow."""
-
-    paragraph: Evidence
-    front: Sequence[Evidence]
-    ahead: Sequence[Evidence]
-    recognizer: Recognizer
-
-    @cached_property
-    def known(self) -> bool:
-        """Return whether someone known speaks, and the name is no title."""
-        known = self.recognizer.knows(self.paragraph) and not self.recognizer.may_be_title(self.paragraph)
-        return known and not is_repeated(self.front, self.paragraph)
-
-
 def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
-    """Return True where someone speaks and others soon do, too.
+    """Return True where someone speaks and others soon do, too, or where the paragraph is a whole scene.
 
-    `front` are the paragraphs before, `ahead` those that follow.
+    `front` are the paragraphs before that belong to no play, `ahead` those that follow.
     """
-    return first_verdict(BEGINNINGS, Start(paragraph, front, ahead, recognizer)) != ""
+    if _is_scene(paragraph, recognizer):
+        return True
+    speaks = recognizer.begins_with_cue(paragraph, sure=True) and not _lists(paragraph, front, ahead, recognizer)
+    return speaks and _others_speak(paragraph, front, ahead, recognizer)
 
 
 def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
@@ -158,26 +142,17 @@ def _in_cast_list(front: Sequence[Evidence]) -> bool:
     return False
 
 
-def _others_speak(start: Start) -> bool:
-    near = len(start.recognizer.meet(start.paragraph)) - 1
-    for other in start.ahead if start.known else itertools.islice(start.ahead, _NEAR):
+def _others_speak(
+    paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evidence], recognizer: Recognizer
+) -> bool:
+    # Someone known speaks, and the name is no title.
+    known = recognizer.knows(paragraph) and not recognizer.may_be_title(paragraph) and not is_repeated(front, paragraph)
+    near = len(recognizer.meet(paragraph)) - 1
+    for other in ahead if known else itertools.islice(ahead, _NEAR):
         if other.is_front_heading:
             return False
-        near += start.recognizer.begins_with_cue(other, sure=True)
+        near += recognizer.begins_with_cue(other, sure=True)
         if near >= _ENOUGH:
             return True
-    few = min(_ENOUGH, max(0, len(start.ahead) - 1) // 2)
-    return near >= few or (start.known and _prologue(start.front))
-
-
-def _no(refused: bool) -> bool | None:
-    return False if refused else None
-
-
-BEGINNINGS: tuple[Test[Start], ...] = (
-    Test("scene-in-a-paragraph", lambda start: _is_scene(start.paragraph, start.recognizer) or None),
-    Test("no-name", lambda start: _no(not start.recognizer.begins_with_cue(start.paragraph, sure=True))),
-    Test("list", lambda start: _no(_lists(start.paragraph, start.front, start.ahead, start.recognizer))),
-    Test("others-speak", _others_speak),
-)
-"""Return whether a play begins: the first test that says yes or no decides."""
+    few = min(_ENOUGH, max(0, len(ahead) - 1) // 2)
+    return near >= few or (known and _prologue(front))

@@ -55,15 +55,6 @@ class Test(Generic[At]):
     verdict: Callable[[At], bool | None]
 
 
-def first_rule(rules: Sequence[Rule[At]], place: At) -> tuple[Rule[At], Any] | None:
-    """Return the first rule that applies, and what it found; None if no rule of the table does."""
-    for rule in rules:
-        found = rule.applies(place)
-        if found is not None and found is not False:
-            return rule, found
-    return None
-
-
 def first_verdict(tests: Sequence[Test[At]], place: At) -> str:
     """Return the name of the first test that decides, "" if it says no or none decides."""
     for test in tests:
@@ -75,9 +66,9 @@ def first_verdict(tests: Sequence[Test[At]], place: At) -> str:
 
 def read_by(rules: Sequence[Rule[At]], place: At, line: int, explain: Explain) -> Iterator[Event]:
     """Read by the first rule that applies, and explain it; a table ends with a rule that always applies."""
-    decided = first_rule(rules, place)
-    if decided is None:
-        raise LookupError("no rule of the table applies")
-    rule, found = decided
-    explain(Decision(line, rule.label, rule.name))
-    return rule.read(place, found)
+    for rule in rules:
+        found = rule.applies(place)
+        if found is not None and found is not False:
+            explain(Decision(line, rule.label, rule.name))
+            return rule.read(place, found)
+    raise LookupError("no rule of the table applies")
