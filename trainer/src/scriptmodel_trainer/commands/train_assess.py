@@ -11,7 +11,6 @@ from scriptmodel_trainer.characters import per_character, validation_of
 from scriptmodel_trainer.commands.train_fit import Fitted
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
-from scriptmodel_trainer.corpus.tokens import UNKNOWN
 from scriptmodel_trainer.evaluation import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.contractions import Contractions, contractions_of
@@ -22,7 +21,6 @@ from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warne
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import (
     CorpusFacts,
-    CorpusSummary,
     EpochRecord,
     Metrics,
     SplitPerplexity,
@@ -31,7 +29,6 @@ from scriptmodel_trainer.records import (
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 from scriptmodel_trainer.trigrams import count as count_trigrams
-from scriptmodel_trainer.vocabulary import speakers_of, with_names
 
 
 def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
@@ -85,7 +82,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         files=corpus.files,
         layouts=corpus.layouts,
         notes=tuple(corpus.notes),
-        summary=_summary(run),
+        summary=summarize(corpus.splits["train"], corpus.lexicon),
         split=corpus.split,
     )
     versions = artifacts.versions(tensorflow=task.tensorflow)
@@ -103,15 +100,6 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
 def validation_value(run: Run, perplexity: float) -> float | None:
     """Return nats per character of a run's validation text with that perplexity; None if that is infinite."""
     return per_character(perplexity, len(run.splits["valid"]), _words(run.corpus, "valid"), run.vocabulary)
-
-
-def _summary(run: Run) -> CorpusSummary:
-    """Return the training split in numbers; whole words are counted where sub-words spell them."""
-    if not run.vocabulary.spells:
-        return summarize(run.splits["train"], run.vocabulary)
-    train, lexicon = run.corpus.splits["train"], run.corpus.lexicon
-    words = tuple(dict.fromkeys((*lexicon, UNKNOWN)))
-    return summarize(train, with_names(words, speakers_of(train, lexicon)))
 
 
 def _words(corpus: TokenStream, split: str) -> list[str]:

@@ -116,7 +116,7 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     files = [_read_file(source, layout, lexicon) for source in sources]
     _require_words(lexicon, files, layout)
     doubt = understood.doubt((file.name, file.tally) for file in files)
-    ids, owners, _ = _joined(list(enumerate(files)))
+    ids, owners, _ = _joined(files)
     return WholeStream(ids, list(lexicon), doubt, _changes(owners))
 
 
@@ -179,19 +179,17 @@ def _notes_on_empty(files: Iterable[_File]) -> list[str]:
     return notes
 
 
-def _loose(files: Sequence[_File]) -> list[tuple[int, _File]]:
-    """Return the files whose names do not say which split they are, each with its number."""
+def _loose(files: Sequence[_File]) -> list[int]:
+    """Return the numbers of the files whose names do not say which split they are."""
     validated = any(file.split == "valid" for file in files)
     return [
-        (number, file)
-        for number, file in enumerate(files)
-        if file.split is None or (file.split == "train" and not validated)
+        number for number, file in enumerate(files) if file.split is None or (file.split == "train" and not validated)
     ]
 
 
 def _split_for(files: Sequence[_File]) -> str:
     """Return FILES if whole files can make up the shares of the splits, else SCENES."""
-    full = sum(1 for _, file in _loose(files) if file.ids)
+    full = sum(1 for number in _loose(files) if files[number].ids)
     return FILES if full * min(SHARES) >= 1 else SCENES
 
 
@@ -199,14 +197,14 @@ Part = tuple[Ids, Ids, Flags]
 """Tokens of a split, and for each of them the number of its file, and whether a line of verse begins with it."""
 
 
-def _joined(files: Sequence[tuple[int, _File]]) -> Part:
-    """Return the tokens of numbered files."""
-    sizes = [len(file.ids) for _, file in files]
-    ids = np.concatenate([np.zeros(0, np.int32), *(np.asarray(file.ids, np.int32) for _, file in files)])
+def _joined(files: Sequence[_File]) -> Part:
+    """Return the tokens of all files."""
+    sizes = [len(file.ids) for file in files]
+    ids = np.concatenate([np.asarray(file.ids, np.int32) for file in files])
     lines = np.zeros(len(ids), np.int8)
-    for (_, file), end in zip(files, np.cumsum(sizes).tolist(), strict=True):
+    for file, end in zip(files, np.cumsum(sizes).tolist(), strict=True):
         lines[np.asarray(file.lines, np.int32) + (end - len(file.ids))] = 1
-    return ids, np.repeat(np.array([number for number, _ in files], np.int32), sizes), lines
+    return ids, np.repeat(np.arange(len(files), dtype=np.int32), sizes), lines
 
 
 def _changes(owners: Ids) -> Ids:
@@ -215,35 +213,20 @@ def _changes(owners: Ids) -> Ids:
 
 
 def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]:
-    named = {file.split for file in files} - {None}
-    parts: dict[str, list[Part]] = {name: [] for name in SPLITS}
-    loose = _loose(files)
-    undecided = {number for number, _ in loose}
-    for number, file in enumerate(files):
-        if file.split and number not in undecided:
-            parts[file.split].append(_joined([(number, file)]))
-    if loose:
-        ids, owners, lines = _joined(loose)
-        lengths = np.concatenate([np.asarray(file.lengths, np.int64) for _, file in loose])
-        scenes = np.concatenate(
-            [
-                np.arange(len(file.scenes)) == 0 if by == FILES else np.asarray(file.scenes, np.bool_)
-                for _, file in loose
-            ]
-        )
-        chosen = np.repeat(split_events(lengths, scenes, whole=by == FILES), lengths)
-        for index, name in enumerate(SPLITS):
-            # If the corpus names this split itself, what was not named goes to training.
-            target = "train" if name in named else name
-            here = chosen == index
-            parts[target].append((ids[here], owners[here], lines[here]))
-    return _without_gaps({name: _concatenated(arrays) for name, arrays in parts.items()})
-
-
-def _concatenated(parts: Sequence[Part]) -> Part:
-    empty = np.zeros(0, np.int32)
-    ids, owners, lines = zip((empty, empty, np.zeros(0, np.int8)), *parts, strict=True)
-    return np.concatenate(ids), np.concatenate(owners), np.concatenate(lines)
+    """Return the splits, and notes on those that have no text of their own."""
+    lengths = np.concatenate([np.asarray(file.lengths, np.int64) for file in files])
+    owners = np.repeat(np.arange(len(files)), [len(file.lengths) for file in files])  # of events
+    splits = np.array([SPLITS.index(file.split or "train") for file in files])[owners]
+    loose = np.isin(owners, _loose(files))
+    if loose.any():
+        firsts = [np.arange(len(file.scenes)) == 0 if by == FILES else np.asarray(file.scenes) > 0 for file in files]
+        found = split_events(lengths[loose], np.concatenate(firsts)[loose], whole=by == FILES)
+        # If the corpus names this split itself, what was not named goes to training.
+        splits[loose] = np.where(np.isin(found, splits[~loose]), 0, found)
+    of_token = np.repeat(splits, lengths)
+    whole = _joined(files)
+    parts = {name: [part[of_token == index] for part in whole] for index, name in enumerate(SPLITS)}
+    return _without_gaps({name: (ids, owners, lines) for name, (ids, owners, lines) in parts.items()})
 
 
 def _without_gaps(splits: dict[str, Part]) -> tuple[dict[str, Part], list[str]]:

@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import exact
-from scriptmodel_trainer.corpus.tokens import DOCUMENT, MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
+from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
 from scriptmodel_trainer.records import CorpusSummary
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 _SHORT = 3  # letters; shorter words are the same in every corpus and say nothing about this one
 _LISTED = 40
 
 
-def summarize(train: Ids, vocabulary: Vocabulary) -> CorpusSummary:
-    """Count what a training split (token numbers) holds."""
-    counts = np.bincount(train, minlength=len(vocabulary))
-
-    def count_of(marker: str) -> int:
-        return int(counts[vocabulary.id_of(marker)]) if marker in vocabulary else 0
-
-    after_name = train[1:][train[:-1] == vocabulary.id_of(OPEN_NAME)] if OPEN_NAME in vocabulary else train[:0]
-    named = np.bincount(after_name, minlength=len(vocabulary))
-    plain = MARKERS | PUNCTUATION | {UNKNOWN, DOCUMENT, *exact.MARKERS, *exact.BYTES}
+def summarize(train: Ids, lexicon: Sequence[str]) -> CorpusSummary:
+    """Count what a training split holds; its numbers are those of `lexicon`."""
+    counts = np.bincount(train, minlength=len(lexicon))
+    opens = np.array([token == OPEN_NAME for token in lexicon])
+    named = np.bincount(train[1:][opens[train[:-1]]], minlength=len(lexicon))
+    no_words = MARKERS | PUNCTUATION | {UNKNOWN, *exact.MARKERS, *exact.BYTES}
     words: Counter[str] = Counter()  # `That` at the beginning of a line is no other word than `that`
-    for number, word in enumerate(vocabulary.words):
-        if word not in plain and len(word) > _SHORT and number not in vocabulary.speakers:
-            words[word.lower()] += int(counts[number] - named[number])
-    speakers = [(vocabulary.words[number], int(named[number])) for number in vocabulary.speakers]
-    return CorpusSummary(
-        count_of(OPEN_NAME),
-        count_of(OPEN_EXPOSITION),
-        len(vocabulary.speakers),
-        _most_frequent(words.items()),
-        _most_frequent(speakers),
-    )
+    expositions, speakers = 0, {}
+    for token, count, names in zip(lexicon, counts.tolist(), named.tolist(), strict=True):
+        if token == OPEN_EXPOSITION:
+            expositions = count
+        elif names and token not in no_words:
+            speakers[token] = names
+        elif len(token) > _SHORT and token not in no_words:
+            words[token.lower()] += count
+    listed = _most_frequent(words.items()), _most_frequent(speakers.items())
+    return CorpusSummary(int(counts[opens].sum()), expositions, len(speakers), *listed)
 
 
 def _most_frequent(entries: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
