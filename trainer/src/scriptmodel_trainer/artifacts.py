@@ -143,24 +143,20 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         corpus=model.origin.corpus,
         versions=model.origin.versions,
         base=model.origin.base,
-        plays={play.name: play.speakers for play in model.plays},
-        proper={play.name: play.proper for play in model.plays if play.proper},
-        verse=frozenset(play.name for play in model.plays if play.verse),
-        openings=tuple(sorted(model.lines.openings)),
-        line_widths=model.lines.widths,
-        capitals=tuple(sorted(model.lines.capitals)),
-        clitics=model.contractions.after,
-        bound_words=model.contractions.bound,
+        plays=model.plays,
+        lines=model.lines,
+        contractions=model.contractions,
         temperature=model.temperature,
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
     )
+    lines = msgspec.to_builtins(model.lines, order="deterministic")  # sets are in any order
     metrics = {"schema": SCHEMA, **msgspec.to_builtins(model.metrics)}
     write_files(
         folder,
         {file_name(kind, files[kind]): content for kind, content in contents.items()}
-        | {MODEL: sealed(msgspec.to_builtins(described)), METRICS: json_bytes(metrics)}
+        | {MODEL: sealed(msgspec.to_builtins(described) | {"lines": lines}), METRICS: json_bytes(metrics)}
         | {REPORT: report.encode("utf-8", errors="replace")},
     )
     kept = {file_name(*each) for each in files.items()}
@@ -213,9 +209,6 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
-    contractions = Contractions(described.clitics, described.bound_words)
-    verse, proper = described.verse, described.proper
-    plays = tuple(Play(name, each, name in verse, proper.get(name, ())) for name, each in described.plays.items())
     return TrainedModel(
         origin,
         vocabulary,
@@ -223,10 +216,10 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         described.metrics,
         reference,
         trigrams,
-        plays,
-        contractions,
+        described.plays,
+        described.contractions,
         described.temperature,
-        Lines(frozenset(described.openings), described.line_widths, frozenset(described.capitals)),
+        described.lines,
     )
 
 

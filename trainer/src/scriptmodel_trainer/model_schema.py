@@ -9,12 +9,13 @@ from msgspec import Meta, Struct
 
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
-from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Count, Metrics, Text
+from scriptmodel_trainer.generation.casting import Play
+from scriptmodel_trainer.generation.contractions import Contractions
+from scriptmodel_trainer.generation.lines import Lines
+from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file
 MOST_WORDS = 1_000_100  # of a vocabulary: the limit of vocabulary_size, and the markers
-
-Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]
 
 
 class Description(Struct, frozen=True, kw_only=True):
@@ -35,14 +36,9 @@ class Description(Struct, frozen=True, kw_only=True):
     corpus: CorpusFacts
     versions: Mapping[Text, Text]
     base: Base | None = None
-    plays: Mapping[Name, tuple[Name, ...]] = {}
-    proper: Mapping[Name, tuple[Name, ...]] = {}  # names of people and places, by play
-    verse: frozenset[Name] = frozenset()  # names of the plays in verse
-    openings: tuple[Name, ...] = ()
-    line_widths: Annotated[tuple[Count, ...], Meta(max_length=3)] = ()
-    capitals: tuple[Name, ...] = ()  # the markers after which sentences have one
-    clitics: Mapping[Name, tuple[Name, ...]] = {}
-    bound_words: tuple[Name, ...] = ()
+    plays: tuple[Play, ...] = ()
+    lines: Lines = Lines()
+    contractions: Contractions = Contractions()
     temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
@@ -56,7 +52,7 @@ class Description(Struct, frozen=True, kw_only=True):
         paired = all((opener in held) is (closer in held) for opener, closer in PAIRS.items())
         if not (paired and {UNKNOWN, EOS} <= held) or ({NEWLINE, BYTES[0]} <= held and PARAGRAPH not in held):
             raise ValueError("the vocabulary lacks markers")
-        if len(self.line_widths) not in (0, 3):
+        if len(self.lines.widths) not in (0, 3):
             raise ValueError("lines of verse have three widths")
         if any(number >= len(self.words) for number in self.speakers):
             raise ValueError("a speaker is not in the vocabulary")

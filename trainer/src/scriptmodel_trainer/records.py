@@ -17,6 +17,7 @@ from scriptmodel_trainer.splitting import SCENES
 SCHEMA = 1
 
 Text = Annotated[str, Meta(max_length=1 << 20)]
+Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Amount = Annotated[float, Meta(ge=0)]
 

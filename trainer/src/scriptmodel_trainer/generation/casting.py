@@ -15,6 +15,7 @@ from scriptmodel_trainer.corpus.lines import PlayFacts
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.records import Name
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 ANY: tuple[str, ...] = ()
@@ -31,10 +32,10 @@ class Play:
     `proper` are words with a capital that few other plays have: names of its people and places.
     """
 
-    name: str
-    speakers: tuple[str, ...]
+    name: Name
+    speakers: tuple[Name, ...]
     verse: bool = False
-    proper: tuple[str, ...] = ()
+    proper: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.records import Name
 
 _SEEN = 2
 """Times that a word must occur before its clitics are thought to be all."""
@@ -18,8 +19,8 @@ _SEEN = 2
 class Contractions:
     """The words that each clitic follows in the corpus, and the words that are always followed by one, as `couldn`."""
 
-    after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    bound: tuple[str, ...] = ()
+    after: Mapping[Name, tuple[Name, ...]] = field(default_factory=dict)
+    bound: tuple[Name, ...] = ()
 
 
 def contractions_of(train: Ids, lexicon: Sequence[str], known: frozenset[str]) -> Contractions:

@@ -25,6 +25,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     PUNCTUATION,
 )
+from scriptmodel_trainer.records import Count, Name
 
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
@@ -52,9 +53,9 @@ class Lines:
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
     """
 
-    openings: frozenset[str] = frozenset()
-    widths: tuple[int, ...] = ()
-    capitals: frozenset[str] = frozenset()
+    openings: frozenset[Name] = frozenset()
+    widths: tuple[Count, ...] = ()
+    capitals: frozenset[Name] = frozenset()
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
