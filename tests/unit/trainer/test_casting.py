@@ -194,3 +194,24 @@ def test_a_script_that_cannot_be_written_is_refused_before_training(
     assert (refused.returncode, message in said) == (2, True), said
     for warning in ("1 name(s), which speak with the words of other speakers: MIRRA", "as <unk>: Zeppelins"):
         assert (warning in said) == ("cast" in opening), said
+
+
+def test_no_direction_or_quote_is_endless_and_whoever_has_a_speech_says_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = AnyNetwork(
+        CLOSED,
+        {
+            **dict.fromkeys((tokens.OPEN_NAME, tokens.OPEN_EXPOSITION, tokens.OPEN_BRACKET, tokens.EOS), 3),
+            **dict.fromkeys((tokens.CLOSE_EXPOSITION, tokens.CLOSE_QUOTE), -9),
+            tokens.CLOSE_BRACKET: 4,
+        },
+    )
+    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
+    page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, lines=Lines(longest=20))
+    text = render(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
+    assert 10 < max(len(direction.split()) for direction in re.findall(r"\{\{ (.*) \}\}", text)) < 60
+    assert 30 < max(len(quote.split()) for quote in re.findall(r'"([^"]+)"', text)) < 80
+    speeches = re.findall(r"^\[ [^]]+ \]:(.*)", text, re.MULTILINE)
+    assert sum("[" in speech for speech in speeches) > 20
+    assert all(re.search(r"\w", re.sub(r"\[[^]]*\]", "", speech)) for speech in speeches)

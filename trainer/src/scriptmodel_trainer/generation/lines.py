@@ -16,6 +16,7 @@ import numpy as np
 from scriptmodel_trainer.arrays import Flags, Ids
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
+    CLOSE_EXPOSITION,
     CLOSE_NAME,
     ENDERS,
     LINE,
@@ -33,6 +34,7 @@ _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
+_MOST_DIRECTIONS = 0.99
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -50,12 +52,14 @@ class Lines:
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
-    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
+    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in a
+    hundred has more than `longest` tokens; 0 for a corpus without directions.
     """
 
     openings: frozenset[Name] = frozenset()
     widths: tuple[Count, ...] = ()
     capitals: frozenset[Name] = frozenset()
+    longest: Count = 0
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -117,12 +121,19 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    return Lines(openings, widths, frozenset(_capitals(train, lexicon)))
+    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), _longest(train, lexicon))
 
 
 def is_small(token: str) -> bool:
     """Return whether a word has a small letter where a sentence would have a capital."""
     return token.lstrip("'")[:1].islower()
+
+
+def _longest(train: Ids, lexicon: Sequence[str]) -> int:
+    """Return how many tokens one direction in a hundred exceeds, 0 without directions."""
+    marks = (lexicon.index(mark) if mark in lexicon else -1 for mark in (OPEN_EXPOSITION, CLOSE_EXPOSITION))
+    opens, closes = (np.flatnonzero(train == mark) for mark in marks)
+    return max(0, int(np.quantile(closes - opens, _MOST_DIRECTIONS))) if len(opens) == len(closes) > 0 else 0
 
 
 def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:

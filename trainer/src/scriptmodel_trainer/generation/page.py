@@ -36,7 +36,9 @@ class Page:
         self.speaker: int | None = None  # of the last speech, unless a direction followed
         self.width = 0  # characters of the present line
         self.bracketed = False
-        self.aside = 0  # tokens in the bracket that is open
+        self.aside = 0  # tokens in the bracket or quote that is open
+        self.direction = 0  # tokens of the direction that is open
+        self.silent = False  # nothing but asides has been said in the present speech
         self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
         self.addresses = False  # in brackets, after `to`
         self.names = names
@@ -82,7 +84,9 @@ class Page:
         elif token in MARKERS:
             self._mark = self._outer if token == CLOSE_BRACKET else token
         self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
-        self.aside = self.aside + 1 if self.bracketed else 0
+        self.aside = self.aside + 1 if self.position.groups else 0
+        self.direction = self.direction + 1 if self.position.place is Place.EXPOSITION else 0
+        self.silent = kind is Kind.CLOSE_NAME or (self.silent and (self.bracketed or kind is not Kind.WORD))
         self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
         ends = named or (start is not None and self._lines.end_at(self.width, start))
         self.width = (0 if ends else self.width) + width_of(token)

@@ -30,8 +30,9 @@ from scriptmodel_trainer.generation.streams import Stream, run_alone, run_togeth
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # sub-words
-_LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket is open
+_LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket or a quote is open, as it does a direction
 _CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET)
+_SPEECH_ENDS = (Kind.OPEN_NAME, Kind.OPEN_EXPOSITION)
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
 
@@ -198,7 +199,7 @@ class Writer(BaseWriter):
             yield from self._finish_name(page, sampling, random)
         yield from self._force(page, _voiced(start.prompt, cast))
         draft.opened, enough = True, enough_of(words)
-        while not (page.position.final and (page.used >= enough or page.left == 0)):
+        while not (page.position.final and (page.left <= 1 or (page.used >= enough and not page.silent))):
             yield from self._next(page, sampling, random)
         return self.script(draft)
 
@@ -247,6 +248,10 @@ class Writer(BaseWriter):
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
+        if page.direction > self._lines.longest > 0 and Kind.CLOSE_EXPOSITION in allowed:
+            return frozenset((Kind.CLOSE_EXPOSITION,))
+        if page.silent:
+            return allowed.difference(_SPEECH_ENDS) or allowed
         return allowed
 
     def _affordable(self, page: Page, kind: Kind) -> bool:
