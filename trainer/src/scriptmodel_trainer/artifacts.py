@@ -236,6 +236,12 @@ def layout_of(model: TrainedModel, requested: str) -> str:
     return requested
 
 
+def name_of(folder: Path) -> str:
+    """Return the name of a model: that of its folder, or of the one above for a folder called `model`."""
+    path = folder.resolve()
+    return (path.parent.name if path.name == "model" else path.name) or "model"
+
+
 def content_digest(folder: Path) -> str:
     """Return a digest of a model's weights and words, by which a model that starts from it names it."""
     described = _description(folder)

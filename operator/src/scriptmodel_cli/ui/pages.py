@@ -21,7 +21,7 @@ from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
 from scriptmodel_cli.ui.reads import Answer, Reads
-from scriptmodel_cli.ui.scripts import Sample, parts_of, read_parts, read_samples
+from scriptmodel_cli.ui.scripts import MAX_BYTES, Sample, parts_of, read_parts, read_samples
 from scriptmodel_cli.web.charts import spark
 from scriptmodel_cli.web.scripts import Part, colours_of
 from scriptmodel_cli.web.site import Values
@@ -37,7 +37,6 @@ _TONES = ("working", "ready", "stalled", "paused")
 _LAST_LINES = 3
 _WIDEST = 1000
 """Characters of a message."""
-_MAX_BYTES = 8 << 20
 
 
 def reads_of(request: web.Request) -> Reads:
@@ -95,7 +94,7 @@ async def one_model(request: web.Request) -> Values:
     """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
     m, reads = await _found(request), reads_of(request)
     trained, generated = _trained(m, reads), _generated(m, reads)
-    train, newest = trained.value or Training(), m.place("model")
+    train = trained.value or Training()
     return {
         "title": f"{m.name} · ScriptModel",
         "m": m,
@@ -106,8 +105,6 @@ async def one_model(request: web.Request) -> Values:
         "epochs": train.curve.epochs,
         "logs": {"train": train, "generate": generated},
         "curves": [("", train.curve, m.training.get("epochs") or 0)],
-        "newest": newest,
-        "report": f"{newest.path}/file?path=/report.html" if newest else "",
         "settings": settings_of(m.spec),
     }
 
@@ -244,7 +241,7 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
 
 def _trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
     """Return the settings of a finished model, with those that `auto` chose."""
-    found = json.loads(gateway.read_file(place.repo, place.commit, "/model.json", _MAX_BYTES))
+    found = json.loads(gateway.read_file(place.repo, place.commit, "/model.json", MAX_BYTES))
     return {**{key: found[key] for key in ("preset", "seed", "temperature") if key in found}, **found["parameters"]}
 
 

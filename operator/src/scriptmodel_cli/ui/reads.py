@@ -8,22 +8,21 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import click
+from aiohttp import web
 
 from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
 from scriptmodel_cli.session import NOT_SERVED, Session, parsed
 from scriptmodel_cli.ui.model import Model
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
-if TYPE_CHECKING:
-    from scriptmodel_operator.api.objects import ScriptModel
-    from scriptmodel_operator.kube.client import KubeClient
-
 T = TypeVar("T")
-Read = Callable[[Gateway, "ScriptModel"], T]
+Read = Callable[[Gateway, ScriptModel], T]
 
 _READERS = 4
 _RETRY_SECONDS = 10.0
@@ -114,7 +113,7 @@ class Reads:
                 return used.pachd
         return ""
 
-    async def close(self) -> None:
+    async def close(self, _app: web.Application) -> None:
         """End the connections, and the reads that wait."""
         tasks = [answer.task for answer in self._kept.values() if answer.task]
         for task in tasks:

@@ -13,7 +13,7 @@ from scriptmodel_operator.observe.files import GenerationFile, SampleFigures
 from scriptmodel_operator.pachyderm.errors import NotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
-_MAX_BYTES = 8 << 20
+MAX_BYTES = 8 << 20
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
 _DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
@@ -46,14 +46,14 @@ def _part(line: str) -> Part:
 
 def read_parts(gateway: Gateway, place: Place, path: str) -> list[Part]:
     """Return the parts of a script in Pachyderm."""
-    return parts_of(gateway.read_file(place.repo, place.commit, path, _MAX_BYTES).decode(errors="replace"))
+    return parts_of(gateway.read_file(place.repo, place.commit, path, MAX_BYTES).decode(errors="replace"))
 
 
 def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
     known = samples_of(gateway, place.repo, place.commit)
     try:
-        record = gateway.read_file(place.repo, place.commit, GENERATION_PATH, _MAX_BYTES)
+        record = gateway.read_file(place.repo, place.commit, GENERATION_PATH, MAX_BYTES)
         figures = dict(enumerate(GenerationFile.model_validate_json(record).samples, 1))
     except (NotFoundError, ValueError):  # an older trainer, or another image
         figures = {}

@@ -53,26 +53,19 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
             response.headers.update({"Refresh": refresh} if (refresh := error.headers.get("Refresh")) else {})
             return response
 
-    async def close(_app: web.Application) -> None:
-        await trainers.close()
-        await reads.close()
-
     app = web.Application(middlewares=[messages_as_pages, gate.checks()])
     app[READS] = reads
     app.on_response_prepare.append(gate.secure)
-    app.on_cleanup.append(close)
-    app.add_routes(
-        [
-            web.get("/", site.page("models.html", pages.all_models, live=True)),
-            web.get("/compare", site.page("compare.html", pages.two_models)),
-            web.get(model, site.page("model.html", pages.one_model, live=True)),
-            web.get(f"{model}/script", site.page("script.html", pages.one_script)),
-            web.get(_COMMIT, site.page("commit.html", pages.one_commit)),
-            web.get(f"{_COMMIT}/file", _file),
-            web.route("*", f"{_COMMIT}/write/{{path:.+}}", trainers.proxy),
-            web.static("/static", STATIC),
-        ]
-    )
+    app.on_cleanup.extend((trainers.close, reads.close))
+    get = app.router.add_get
+    get("/", site.page("models.html", pages.all_models, live=True))
+    get("/compare", site.page("compare.html", pages.two_models))
+    get(model, site.page("model.html", pages.one_model, live=True))
+    get(f"{model}/script", site.page("script.html", pages.one_script))
+    get(_COMMIT, site.page("commit.html", pages.one_commit))
+    get(f"{_COMMIT}/file", _file)
+    app.router.add_route("*", f"{_COMMIT}/write/{{path:.+}}", trainers.proxy)
+    app.router.add_static("/static", STATIC)
     return app
 
 

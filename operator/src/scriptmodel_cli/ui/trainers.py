@@ -66,7 +66,7 @@ class Trainers:
                 text=f"The trainer has ended: {error}. Load the page to start it again."
             ) from error
 
-    async def close(self) -> None:
+    async def close(self, _app: web.Application) -> None:
         """End all children."""
         for place in [*self._children]:
             self._stop(place)

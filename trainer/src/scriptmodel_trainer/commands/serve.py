@@ -10,7 +10,6 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving import server
 from scriptmodel_trainer.serving.completions import Completions, Limits
-from scriptmodel_trainer.serving.folders import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def serve(options: ServeOptions) -> None:
             raise BadInputError(f"--{name} {value} must be at least 1")
     limits = Limits(words=options.max_tokens, scripts=options.queue)
     model = artifacts.load_model(options.model)
-    completions = Completions(name_of(options.model), artifacts.content_digest(options.model), model, limits)
+    completions = Completions(artifacts.name_of(options.model), artifacts.content_digest(options.model), model, limits)
     app = server.application(completions.routes(options.base_path))
     try:
         server.run(options, app, token, ready)

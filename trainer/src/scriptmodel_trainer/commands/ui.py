@@ -7,9 +7,9 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
+from scriptmodel_trainer.artifacts import name_of
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving import server
-from scriptmodel_trainer.serving.folders import name_of
 from scriptmodel_trainer.serving.pages import Pages
 
 

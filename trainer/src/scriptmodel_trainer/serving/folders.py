@@ -55,9 +55,3 @@ class Folder:
         except OSError:
             return ()
         return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def name_of(folder: Path) -> str:
-    """Return the name of a model: that of its folder, or of the one above for a folder called `model`."""
-    path = folder.resolve()
-    return (path.parent.name if path.name == "model" else path.name) or "model"

@@ -31,11 +31,11 @@ class Pages:
 
     def __init__(self, folders: Sequence[tuple[str, Path]], base: str, home: str) -> None:
         self._base, self._home = base, home
-        self._folders = [Folder(folder, f"{base}/{n}", name) for n, (name, folder) in enumerate(folders, 1)]
+        self._folders = {str(n): Folder(path, f"{base}/{n}", name) for n, (name, path) in enumerate(folders, 1)}
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes of all pages."""
-        page, here = Site(templates(), self._layout).page, rf"{self._base}/{{folder:\d{{1,4}}}}"
+        page, here = Site(templates(), self._layout).page, f"{self._base}/{{folder:{'|'.join(self._folders)}}}"
         return [
             web.get(f"{self._base}/", page("ui/models.html", self.index)),
             web.static(f"{self._base}/static", STATIC),
@@ -48,18 +48,16 @@ class Pages:
             web.post(f"{here}/v1/completions", self.api),
         ]
 
-    async def close(self, app: web.Application) -> None:
+    async def close(self, _app: web.Application) -> None:
         """Stop writing."""
-        del app
-        for folder in self._folders:
+        for folder in self._folders.values():
             folder.close()
 
-    async def index(self, request: web.Request) -> Values:
+    async def index(self, _request: web.Request) -> Values:
         """Return a list of the folders, or go to the only one."""
-        del request
         if len(self._folders) == 1:
-            raise web.HTTPFound(f"{self._folders[0].path}/")
-        return {"title": "Models", "models": [(each, await _run(each)) for each in self._folders]}
+            raise web.HTTPFound(f"{self._base}/1/")
+        return {"title": "Models", "models": [(each, await _run(each)) for each in self._folders.values()]}
 
     async def model(self, request: web.Request) -> Values:
         """Return a model's training as it goes."""
@@ -111,10 +109,7 @@ class Pages:
         return await handle(request)
 
     def _here(self, request: web.Request) -> Folder:
-        number = int(request.match_info["folder"])
-        if not 1 <= number <= len(self._folders):
-            raise web.HTTPNotFound
-        return self._folders[number - 1]
+        return self._folders[request.match_info["folder"]]
 
     async def _layout(self, request: web.Request) -> Values:
         home = self._home or f"{self._base}/"

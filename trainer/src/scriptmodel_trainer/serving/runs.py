@@ -59,9 +59,12 @@ def _run(events: Sequence[Mapping[str, Any]]) -> Run:
     share = max(len(curve.epochs), epoch - 1 + _number(running, "fraction")) / max(1, total)
     state, summary = "training", f"Training: epoch {epoch} of {total}"
     if running:
-        summary += f", perplexity {_figure(running)}, {_clock(running, 'eta_seconds')} to go"
+        summary += f", perplexity {shown(number(running.get('perplexity')))}, {_clock(running, 'eta_seconds')} to go"
     if done:
-        state, summary = "done", f"Trained in {_clock(done, 'seconds')}: test perplexity {_figure(done)}"
+        state, summary = (
+            "done",
+            f"Trained in {_clock(done, 'seconds')}: test perplexity {shown(number(done.get('perplexity')))}",
+        )
     elif failed:
         state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message')}"
     elif silent > _SILENT_SECONDS:
@@ -72,10 +75,6 @@ def _run(events: Sequence[Mapping[str, Any]]) -> Run:
 def _number(event: Mapping[str, Any], key: str) -> float:
     found = number(event.get(key))
     return found if math.isfinite(found) else 0.0
-
-
-def _figure(event: Mapping[str, Any]) -> str:
-    return shown(number(event.get("perplexity")))
 
 
 def _clock(event: Mapping[str, Any], key: str) -> str:
