@@ -25,7 +25,7 @@ STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperature(temperature: float) -> None:
     net = network(SCRIPT, 1, 0.5)
-    reader, state = Reader(net, SETTINGS, temperature), net.initial_state()
+    reader, state = Reader(net, temperature, SETTINGS), net.initial_state()
     directions = []
     for time, token in enumerate(STREAM.tolist()):
         mixed = reader.read(token) / temperature
@@ -46,7 +46,7 @@ def test_the_cache_is_the_formula_of_the_paper_and_has_its_share_at_any_temperat
 def test_without_a_share_the_cache_changes_nothing() -> None:
     net = network(SCRIPT, 1, 0.5)
     alone = stepwise_negative_log_likelihoods(Reader(net), STREAM, 0)
-    cached = stepwise_negative_log_likelihoods(Reader(net, CacheSettings(share=0.0)), STREAM, 0)
+    cached = stepwise_negative_log_likelihoods(Reader(net, cache=CacheSettings(share=0.0)), STREAM, 0)
     assert cached == pytest.approx(alone, abs=1e-4)
     assert alone == pytest.approx(negative_log_likelihoods(net, STREAM, 0), abs=1e-4)
 
@@ -62,7 +62,7 @@ def test_what_is_measured_is_what_writes(monkeypatch: pytest.MonkeyPatch) -> Non
             drawn.append(super().read(token))
             return drawn[-1]
 
-    monkeypatch.setattr("scriptmodel_trainer.generation.readers.Reader", Recording)
+    monkeypatch.setattr("scriptmodel_trainer.generation.writer.Reader", Recording)
     script = Writer(net, SCRIPT).write(60, Sampling(1.0), (1, 0), Opening()).tokens
     ids = SCRIPT.encode(script)
     measured = negative_log_likelihoods(net, ids, SCRIPT.id_of("<eos>"), SETTINGS)

@@ -64,7 +64,7 @@ class AnyNetwork:
 @pytest.mark.parametrize("cast", [("ANNA", "Old Ben"), ("Zoë", "ANNA"), ("A", "AB", "ABC")])
 def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 20, tokens.EOS: 20})  # short speeches
-    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
     heard: list[str] = []
     for seed in range(1000):
         heard += speakers(render(writer(vocabulary).write(LONG, Sampling(0), (seed,), Opening(cast=cast)).tokens))
@@ -84,7 +84,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
         vocabulary,
         {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.CLOSE_BRACKET: -3, tokens.EOS: 2, "to": 2, "MIRA": 1},
     )
-    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
     plays = (Play("one.txt", ("ANNA", "MIRA")), Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")))
     lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]))
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
@@ -207,7 +207,7 @@ def test_no_direction_or_quote_is_endless_and_whoever_has_a_speech_says_somethin
             tokens.CLOSE_BRACKET: 4,
         },
     )
-    monkeypatch.setattr(writing, "reader_of", lambda *_: network)
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
     page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, lines=Lines(longest=20))
     text = render(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
     assert 10 < max(len(direction.split()) for direction in re.findall(r"\{\{ (.*) \}\}", text)) < 60

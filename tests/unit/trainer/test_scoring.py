@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import reader_of
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 
 WORDS = 40
@@ -43,7 +43,7 @@ def test_a_stream_of_any_length_scores_as_one_token_after_the_other(
     monkeypatch.setattr(evaluation, "_BLOCK", 256)
     monkeypatch.setattr(evaluation, "_CHUNK", 100)
     network, stream = network_of(settings), stream_of(length)
-    expected = stepwise_negative_log_likelihoods(reader_of(network), stream, 3)
+    expected = stepwise_negative_log_likelihoods(Reader(network), stream, 3)
     counts: list[int] = []
     found = negative_log_likelihoods(network, stream, 3, report=counts.append)
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
@@ -57,8 +57,8 @@ def test_a_network_that_forgets_nothing_is_read_until_each_row_knows_the_one_bef
     network = network_of({**SMALL, "layers": "1"}, 0.05, **{"lstm0/bias": bias})
     stream = stream_of(900)
     network.document = None
-    expected = stepwise_negative_log_likelihoods(reader_of(network), stream, 3)
-    alone = stepwise_negative_log_likelihoods(reader_of(network), stream[450:], 3)
+    expected = stepwise_negative_log_likelihoods(Reader(network), stream, 3)
+    alone = stepwise_negative_log_likelihoods(Reader(network), stream[450:], 3)
     assert np.abs(expected[500:] - alone[50:]).max() > 1e-4, "its beginning must matter"
     np.testing.assert_allclose(negative_log_likelihoods(network, stream, 3), expected, rtol=1e-4, atol=1e-4)
 
@@ -67,7 +67,7 @@ def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model:
     trained = load_model(model)
     read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)
     stream = trained.vocabulary.translated(read.splits["test"], read.lexicon)
-    losses = stepwise_negative_log_likelihoods(reader_of(trained.network()), stream, trained.vocabulary.first)
+    losses = stepwise_negative_log_likelihoods(Reader(trained.network()), stream, trained.vocabulary.first)
     expected = score_of(trained.vocabulary, stream, losses)
     found = trained.metrics.test
     assert found is not None

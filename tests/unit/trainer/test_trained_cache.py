@@ -30,7 +30,7 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
 from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
-from scriptmodel_trainer.generation.readers import reader_of  # noqa: E402  # as above
+from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.generation.rendering import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
@@ -115,7 +115,7 @@ def test_rows_of_validation_read_as_many_tokens_before_their_own_as_the_cache_ho
 
 
 def test_probabilities_of_the_next_token_sum_to_one() -> None:
-    reader = reader_of(Network(model_of().weights()))
+    reader = Reader(Network(model_of().weights()))
     sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in stream(60).tolist()]
     assert sums == pytest.approx([1.0] * 60, abs=1e-5)
 

@@ -27,7 +27,7 @@ from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import LastTokens, reader_of
+from scriptmodel_trainer.generation.readers import LastTokens, Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
@@ -172,7 +172,7 @@ def test_evaluation_and_generation_follow_the_mixture(mixed: Path, corpus: Path)
     first = model.vocabulary.first
     assert model.trigrams is not None
     found = negative_log_likelihoods(network, stream, first)
-    stepwise = stepwise_negative_log_likelihoods(reader_of(network), stream, first)
+    stepwise = stepwise_negative_log_likelihoods(Reader(network), stream, first)
     np.testing.assert_allclose(found, stepwise, rtol=1e-3, atol=1e-3)
     without = negative_log_likelihoods(alone, stream, first)
     assert found.mean() < without.mean()
@@ -191,7 +191,7 @@ def test_the_figures_of_the_metrics_are_those_of_the_mixture(mixed: Path, corpus
 
 
 def test_next_tokens_have_probabilities_that_sum_to_one(mixed: Path, corpus: Path) -> None:
-    reader = reader_of(load_model(mixed).network())
+    reader = Reader(load_model(mixed).network())
     sums = [np.exp(reader.read(token).astype(np.float64)).sum() for token in tokens(corpus, mixed)[:80].tolist()]
     assert sums == pytest.approx([1.0] * 80, abs=1e-4)
 

@@ -32,16 +32,16 @@ class LastTokens:
 
 
 class Mixers:
-    """All that is mixed with the network of one script: first the model's trigrams, then a `cache`.
+    """All that is mixed with the network of one script: first the model's trigrams, then its cache, or another `cache`.
 
     `temperature` is that of the sampling from what is returned.
     """
 
-    def __init__(self, network: Network, cache: Cache | None = None, temperature: float = 1.0) -> None:
+    def __init__(self, network: Network, temperature: float = 1.0, cache: Cache | None = None) -> None:
         self._mixers: list[LastTokens | RecentTokens] = []
         if network.trigrams:
             self._mixers.append(LastTokens(network.trigrams))
-        if cache:
+        if cache := network.cache or cache:
             self._mixers.append(RecentTokens(cache, network.document, temperature))
 
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
@@ -52,22 +52,14 @@ class Mixers:
 
 
 class Reader:
-    """Reads a stream token by token, with a neural cache if one is given."""
+    """Reads a stream from its start, token by token, and mixes as Mixers does."""
 
-    def __init__(self, network: Network, cache: Cache | None = None, temperature: float = 1.0) -> None:
+    def __init__(self, network: Network, temperature: float = 1.0, cache: Cache | None = None) -> None:
         self._network = network
         self._state = network.initial_state()
-        self._mixers = Mixers(network, cache, temperature)
+        self._mixers = Mixers(network, temperature, cache)
 
     def read(self, token: int) -> Floats:
         """Read one token; returns the logits of the next one, (V,)."""
         features = self._network.step(self._state, token)
         return self._mixers.mixed(token, features, self._network.logits(features))
-
-
-def reader_of(network: Network, temperature: float = 1.0) -> Reader:
-    """Return a reader that starts afresh, with the network's own cache if it has one.
-
-    `temperature` is that of the sampling from what it returns.
-    """
-    return Reader(network, network.cache, temperature)

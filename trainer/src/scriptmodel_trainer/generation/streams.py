@@ -46,7 +46,7 @@ def run_together(network: Network, streams: Sequence[Stream[T]], temperatures: S
 
 def _run_rows(network: Network, streams: Sequence[Stream[T]], temperatures: Sequence[float]) -> list[T]:
     state = network.initial_state(ROWS)
-    mixers = [Mixers(network, network.cache, temperature) for temperature in temperatures]
+    mixers = [Mixers(network, temperature) for temperature in temperatures]
     tokens = np.zeros(ROWS, np.int32)
     results: dict[int, T] = {}
     for row, stream in enumerate(streams):

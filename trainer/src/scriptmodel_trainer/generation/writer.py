@@ -23,7 +23,7 @@ from scriptmodel_trainer.generation.lines import Lines, is_small
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings, Start
 from scriptmodel_trainer.generation.page import Names, Page
-from scriptmodel_trainer.generation.readers import reader_of
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, for_each, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
@@ -96,8 +96,7 @@ class BaseWriter(abc.ABC):
         The words of a text that the opening continues are not counted. Raises BadInputError if so few words cannot
         hold a script, or the opening does not fit.
         """
-        reader = reader_of(self._network, sampling.temperature)
-        return run_alone(reader, self.stream(words, sampling, seed, opening))
+        return run_alone(Reader(self._network, sampling.temperature), self.stream(words, sampling, seed, opening))
 
     def write_together(
         self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening

@@ -59,7 +59,7 @@ class _Row:
     def __init__(self, job: Job, network: Network) -> None:
         self.job = job
         self.state = network.initial_state()
-        self.mixers = Mixers(network, network.cache, job.temperature)
+        self.mixers = Mixers(network, job.temperature)
 
 
 class Batch:
