@@ -83,7 +83,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "70315dd1c21ed4860e56242f55a8fddc239ab6a0d20ae9704fe2c1bf1fc6dffc"
+        == "dc773470726f43c3c47a27bb293224f397988b9f3a38dbc54b57897fedb24860"
     )
 
 
