@@ -184,7 +184,7 @@ class Life:
             jobs = self._pps.ListJob(
                 pps_pb2.ListJobRequest(pipeline=_pipeline(name), history=-1), timeout=_CALL_SECONDS
             )
-            states = sorted([f"v{job.pipeline_version} {pps_pb2.JobState.Name(job.state)}" async for job in jobs])
+            states = sorted([f"v{job.pipeline_version} {self._state(name, job.state)}" async for job in jobs])
             pipelines[name] = {
                 "version": info.version,
                 "state": pps_pb2.PipelineState.Name(info.state).removeprefix("PIPELINE_"),
@@ -200,6 +200,17 @@ class Life:
         reported = {"metadata": metadata, "status": found["status"], "pipelines": pipelines, "commits": commits}
         normal: Object = self._normal(reported)
         return normal
+
+    def _state(self, pipeline: str, state: pps_pb2.JobState) -> str:
+        """Return the state of a job; that of one that an update killed is what it would have been.
+
+        It depends on speed whether `select` ends or is killed by the update that names the best run. Then `generate`
+        cannot run on what it would have written, which is nothing.
+        """
+        ended_by_update = self.searches and pipeline != self.pipelines[0]
+        if ended_by_update and state in (pps_pb2.JOB_KILLED, pps_pb2.JOB_UNRUNNABLE):
+            state = pps_pb2.JOB_SUCCESS
+        return pps_pb2.JobState.Name(state)
 
     async def _left(self) -> list[str]:
         """Return what should have been deleted."""
