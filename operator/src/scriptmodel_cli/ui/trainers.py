@@ -87,7 +87,7 @@ class Trainers:
         _, starting = self._children[place]
         try:
             return starting.result() if starting.done() else ""
-        except Exception as error:
+        except Exception as error:  # of the task, whatever it was: the page says it, and the next visit starts again
             self._stop(place)
             raise web.HTTPBadGateway(text=words_of(error)) from error
 
