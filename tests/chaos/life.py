@@ -184,7 +184,7 @@ class Life:
             jobs = self._pps.ListJob(
                 pps_pb2.ListJobRequest(pipeline=_pipeline(name), history=-1), timeout=_CALL_SECONDS
             )
-            states = sorted([f"v{job.pipeline_version} {self._state(name, job.state)}" async for job in jobs])
+            states = sorted([self._state(name, job, info.version) async for job in jobs])
             pipelines[name] = {
                 "version": info.version,
                 "state": pps_pb2.PipelineState.Name(info.state).removeprefix("PIPELINE_"),
@@ -201,16 +201,17 @@ class Life:
         normal: Object = self._normal(reported)
         return normal
 
-    def _state(self, pipeline: str, state: pps_pb2.JobState) -> str:
-        """Return the state of a job; that of one that an update killed is what it would have been.
+    def _state(self, pipeline: str, job: pps_pb2.JobInfo, version: int) -> str:
+        """Return version and state of a job; `version` is the pipeline's.
 
-        It depends on speed whether `select` ends or is killed by the update that names the best run. Then `generate`
-        cannot run on what it would have written, which is nothing.
+        It depends on speed whether a job of `select` ends or is killed by the update that names the best run, and then
+        whether `generate` can run on what it would have written, which is nothing.
         """
-        ended_by_update = self.searches and pipeline != self.pipelines[0]
-        if ended_by_update and state in (pps_pb2.JOB_KILLED, pps_pb2.JOB_UNRUNNABLE):
+        state, names = job.state, self.pipelines
+        superseded = state == pps_pb2.JOB_KILLED and pipeline == names[1] and job.pipeline_version < version
+        if self.searches and (superseded or (state == pps_pb2.JOB_UNRUNNABLE and pipeline == names[2])):
             state = pps_pb2.JOB_SUCCESS
-        return pps_pb2.JobState.Name(state)
+        return f"v{job.pipeline_version} {pps_pb2.JobState.Name(state)}"
 
     async def _left(self) -> list[str]:
         """Return what should have been deleted."""

@@ -26,7 +26,7 @@ from tests.unit.operator.world import World, trained_world
 def perplexities(world: World) -> list[float]:
     """Return those that `status` shows."""
     session = Session()
-    session.pachyderm = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]
+    session.pachyderm = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]  # a stub
     return Curve(session, print)._from_pachyderm(as_object(world))
 
 
