@@ -18,7 +18,7 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.scatter import Scatter
-from scriptmodel_trainer.trials import Run, TrialRecord, read_runs, write_record
+from scriptmodel_trainer.trials import Run, TrialRecord, read_runs, write_records
 from scriptmodel_trainer.web.charts import Series
 
 
@@ -46,7 +46,7 @@ def add(runs: Path, name: str, value: float | None, model: Path | None = None, *
         "curve": ((1, 300.0), (2, perplexity)),
         "parameters": {"dropout": "0.3", "optimizer": "sgd"},
     }
-    write_record(folder, TrialRecord(**usual | fields))
+    write_records(folder / "trial.json", TrialRecord(**usual | fields))
 
 
 def selected(runs: Path, out: Path, *options: str) -> tuple[str, list[dict[str, Any]]]:
@@ -104,7 +104,7 @@ _UNUSABLE: dict[str, bytes | None] = {
     "nested too deeply": b"[" * 100_000,
     "Invalid enum value 2": b'{"state": "complete", "schema": 2}',
     "JSON is malformed": b'{"state": "complete", "schema": 1, "value": NaN}',
-    "it has no result": b'{"parameters": {}, "seed": 0, "share": "1"}',
+    "missing required field `state`": b'{"parameters": {}, "seed": 0, "share": "1"}',
     "No such file": None,
     "too large": b'{"schema": 1, "state": "failed", "message": "' + b"x" * (1 << 20) + b'"}',
 }
@@ -120,7 +120,6 @@ def test_runs_whose_records_cannot_be_used_have_failed(model: Path, runs: Path, 
     (runs / "0009").mkdir()
     os.mkfifo(runs / "0009" / "trial.json")
     shown, lines = selected(runs, tmp_path / "best", "--best", "0001")
-    assert "notes is ignored" in shown
     assert shown.count("the run counts as failed") == len(_UNUSABLE) + 1
     assert lines[0]["winner"]
     for reason, line in zip([*_UNUSABLE, "not a regular file"], lines[1:], strict=True):
@@ -136,7 +135,7 @@ def test_a_best_run_without_a_usable_model_is_an_error(model: Path, runs: Path, 
         (runs, "0001", "model.json"),
         (runs, "0002", "0002 is paused"),
         (runs, "../runs/0001", "is not a run of the search"),
-        (tmp_path / "none", "0001", "cannot read"),
+        (tmp_path / "none", "0001", "holds no runs"),
     ):
         done = run_trainer(["select", folder, "--best", best, "--out", tmp_path / "best"])
         assert (done.returncode, reason in done.stderr) == (ExitCode.BAD_INPUT, True), done.stderr
@@ -145,11 +144,19 @@ def test_a_best_run_without_a_usable_model_is_an_error(model: Path, runs: Path, 
 
 def test_a_hostile_table_is_text_in_the_report_and_an_empty_one_no_chart(model: Path, tmp_path: Path) -> None:
     run = Run(
-        trial=1, parameters={"<script>": "<b>"}, message="<script>alert(1)</script>", curve=((1, 1e300), (2, -1.0))
+        state="failed",
+        trial=1,
+        parameters={"<script>": "<b>"},
+        message="<script>alert(1)</script>",
+        curve=((1, 1e300), (2, -1.0)),
     )
-    text = render_report(load_model(model), runs=[run, Run(trial=2, perplexity=1e9, parameters={"<script>": "nan"})])
+    text = render_report(
+        load_model(model), runs=[run, Run(state="failed", trial=2, perplexity=1e9, parameters={"<script>": "nan"})]
+    )
     assert "<script>" not in text
-    assert "<svg" in render_report(load_model(model), runs=[Run(trial=1, parameters={"dropout": "0.1"})])
+    assert "<svg" in render_report(
+        load_model(model), runs=[Run(state="failed", trial=1, parameters={"dropout": "0.1"})]
+    )
     (tmp_path / "trials.jsonl").write_bytes(b"[1]\n")
     assert read_runs(tmp_path) == ()
 

@@ -20,7 +20,7 @@ from running import COMMAND, run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.commands.trial_watch import memory_limits, watch
+from scriptmodel_trainer.commands.trial_watch import limited_memory, watch
 from scriptmodel_trainer.errors import ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
@@ -84,11 +84,7 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     events, _ = run.work(SCRIPTMODEL_STATE_DIR=str(state))
     assert next(event for event in events if event["event"] == "start")["resumed_from"] == 3
     record = run.record
-    assert (record["state"], [epoch for epoch, _ in record["curve"]], record["preset"]) == (
-        "complete",
-        [1, 2, 3],
-        "demo",
-    )
+    assert (record["state"], [epoch for epoch, _ in record["curve"]]) == ("complete", [1, 2, 3])
     assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-000000000000001.npz"]
     whole = tmp_path / "whole"
     train = ["train", *run.words[3:5], "--out", whole, "--seed", "3", *SETTINGS, "dropout=0.3"]
@@ -167,7 +163,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     """Watch a Python program as if it trained a run."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-c", code]
-    ended = watch(command, os.environ, folder, TrialSpec(), StopSignals(), memory_limits(cgroup))
+    ended = watch(command, os.environ, folder, TrialSpec(), StopSignals(), limited_memory(cgroup))
     path = folder / "trial.json"
     return ended, json.loads(path.read_text("utf-8")) if path.exists() else {}
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,11 +16,15 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.records import Amount, Count, Text
 from scriptmodel_trainer.storage import converted, finite, parse_json, read_bounded, write_file
 
+T = TypeVar("T", bound="TrialSpec")
+State = Literal["paused", "complete", "failed"]
+Reason = Literal["", "diverged", "out-of-memory", "bad-input", "killed", "error"]
 TRIAL, TRIALS = "trial.json", "trials.jsonl"
 MOST_TRIAL = 1 << 20
 """Bytes of a trial.json: ten thousand epochs need less."""
 MOST_TRIALS = 1 << 26
-_NAME = re.compile(r"(\d{4,9})(?:\.(\d{1,4}))?")
+NAME = re.compile(r"\d{4,9}(\.\d{1,4})?")
+"""The folder of a run: the number of its trial and, if it is one of several repeats, that of the repeat."""
 
 
 class TrialSpec(Struct, frozen=True):
@@ -41,16 +44,16 @@ class TrialSpec(Struct, frozen=True):
             raise ValueError(f"share {self.share} is not above 0 and at most 1")
 
 
-class TrialRecord(TrialSpec, frozen=True):
+class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     """What came of a run. `value` is minimised: nats per character of the validation text.
 
     `perplexity` is that of the best epoch on the validation text, and `curve` has it for each epoch. `seconds` and
-    `gpu_seconds` are those of training over all rounds; `started` and `finished` those of the newest one.
+    `gpu_seconds` are those of training over all rounds.
     """
 
     schema: Literal[1] = 1
-    state: Literal["paused", "complete", "failed"] = "failed"
-    reason: Literal["", "diverged", "out-of-memory", "bad-input", "killed", "error"] = ""
+    state: State
+    reason: Reason = ""
     message: Text = ""
     epochs: Count = 0
     epochs_total: Count | None = None
@@ -59,14 +62,6 @@ class TrialRecord(TrialSpec, frozen=True):
     curve: tuple[tuple[Count, float | None], ...] = ()
     seconds: Amount = 0.0
     gpu_seconds: Amount = 0.0
-    preset: Text = ""
-    started: float | None = None
-    finished: float | None = None
-
-    @classmethod
-    def of_spec(cls, spec: TrialSpec) -> TrialRecord:
-        """Return the record of a run that starts now."""
-        return cls(spec.parameters, spec.seed, spec.share, spec.of, started=round(time.time(), 3))
 
 
 class Run(TrialRecord, frozen=True, kw_only=True):
@@ -87,55 +82,30 @@ def rank_of(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-def numbers_of(name: str) -> tuple[int, int] | None:
-    """Return the number of a trial and of its repeat by the name of a run's folder, `0003` or `0003.2`; else None."""
-    found = _NAME.fullmatch(name)
-    return (int(found[1]), int(found[2] or 1)) if found else None
+def parsed(content: bytes, kind: type[T]) -> T:
+    """Return a record of strict JSON; ValueError says what is wrong with it."""
+    return converted(parse_json(content), kind)
 
 
-def read_spec(folder: Path) -> TrialSpec:
-    """Read what a run is to be; BadInputError if its trial.json is missing or wrong."""
-    path = folder / TRIAL
+def read(folder: Path, kind: type[T]) -> T:
+    """Read what a run is to be (TrialSpec), or what came of it; BadInputError if its trial.json is missing or wrong."""
     try:
-        return converted(parse_json(read_bounded(path, MOST_TRIAL)), TrialSpec)
+        return parsed(read_bounded(folder / TRIAL, MOST_TRIAL), kind)
     except (OSError, ValueError, BadInputError) as error:
-        example = '{"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1"}'
-        raise BadInputError(f"{path} does not describe a trial: {error}", f"an example is {example}") from error
-
-
-def read_record(folder: Path) -> TrialRecord:
-    """Read what came of a run; ValueError says why its trial.json cannot be used."""
-    try:
-        value = parse_json(read_bounded(folder / TRIAL, MOST_TRIAL))
-        if not isinstance(value, dict) or not {"schema", "state"} <= value.keys():
-            raise ValueError("it has no result")
-        return converted(value, TrialRecord)
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    except BadInputError as error:
-        raise ValueError(error.message) from error
+        example = 'an example is {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1"}'
+        raise BadInputError(f"{folder / TRIAL} does not describe a trial: {error}", example) from error
 
 
 def read_runs(folder: Path) -> tuple[Run, ...]:
     """Read the runs of the search that a model is of; none without a trials.jsonl, or if it cannot be used."""
     try:
         lines = read_bounded(folder / TRIALS, MOST_TRIALS).splitlines()
-        return tuple(converted(parse_json(line), Run) for line in lines)
+        return tuple(parsed(line, Run) for line in lines)
     except (OSError, ValueError, BadInputError):
         return ()
 
 
-def write_runs(folder: Path, runs: Iterable[Run]) -> None:
-    """Store the runs of a search, one a line."""
-    write_file(folder / TRIALS, b"".join(map(_json_line, runs)))
-
-
-def write_record(folder: Path, record: TrialRecord) -> None:
-    """Store what came of a run as one line of JSON with sorted keys."""
-    write_file(folder / TRIAL, _json_line(record))
-
-
-def _json_line(record: TrialRecord) -> bytes:
-    """Return a record as one line of strict JSON with sorted keys."""
-    fields = msgspec.to_builtins(record)
-    return f"{json_text(finite(dict(sorted(fields.items()))))}\n".encode(errors="replace")
+def write_records(path: Path, *records: TrialRecord) -> None:
+    """Store records, each as one line of strict JSON with sorted keys."""
+    fields = (finite(dict(sorted(msgspec.to_builtins(record).items()))) for record in records)
+    write_file(path, "".join(f"{json_text(each)}\n" for each in fields).encode(errors="replace"))

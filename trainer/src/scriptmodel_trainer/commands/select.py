@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,7 +13,7 @@ from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import locked, prepare_folder, read_bounded, write_file
-from scriptmodel_trainer.trials import MOST_TRIAL, TRIAL, TRIALS, Run, numbers_of, rank_of, read_record, write_runs
+from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, parsed, rank_of, write_records
 
 _MOST_LOG = 1 << 24
 
@@ -26,24 +24,26 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     Writes nothing without a name, or if there is a `digest` and the records of the runs have another one: they are not
     those among which it is the best. Raises BadInputError if the folder has no runs, or no usable model of that name.
     """
-    found = dict(_runs(folder, progress))
-    if not name or (digest and digest != _digest(found)):
+    found = {path.name: _run(path, progress) for path in sorted(folder.glob("*")) if NAME.fullmatch(path.name)}
+    if not found:
+        raise BadInputError(f"{folder} holds no runs of a search", "give the --out of trial, which has 0001/trial.json")
+    records = hashlib.sha256(b"".join(record for record, _ in found.values()))
+    if not name or (digest and digest != records.hexdigest()):
         return f"The search in {folder} is not over: nothing is written"
-    source = folder / name
-    best = found.get(source)
+    runs, source = {each: run for each, (_, run) in found.items()}, folder / name
+    best = runs.get(name)
     if best is None or best.state != "complete":
         what = f"is {best.state}" if best else "is not a run of the search"
         raise BadInputError(f"{source} {what}", "give --best the folder of a complete run, such as 0007")
     model = artifacts.load_model(source, judged=True)
-    best = found[source] = msgspec.structs.replace(best, winner=True)
-    runs = sorted(found.values(), key=lambda run: (run.trial, run.repeat))
+    runs[name] = best = msgspec.structs.replace(best, winner=True)
     with locked(out):
         prepare_folder(out, (*artifacts.FILES, LOG, TRIALS))
-        artifacts.save_model(out, model, render_report(model, runs=runs))
+        artifacts.save_model(out, model, render_report(model, runs=[*runs.values()]))
         if (source / LOG).is_file():
             write_file(out / LOG, read_bounded(source / LOG, _MOST_LOG))
-        write_runs(out, runs)
-    trials = len({run.trial for run in runs})
+        write_records(out / TRIALS, *runs.values())
+    trials = len({run.trial for run in runs.values()})
     figure = "" if best.value is None else f", {best.value:.4f} nats per character"
     return (
         f"Best of {trials} trials: {name} ({one_line(best.settings)}), validation perplexity "
@@ -51,32 +51,15 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     )
 
 
-def _runs(folder: Path, progress: Progress) -> Iterator[tuple[Path, Run]]:
-    """Yield what came of each run with its folder; one whose trial.json cannot be used has failed."""
+def _run(folder: Path, progress: Progress) -> tuple[bytes, Run]:
+    """Return the record of a run, and what came of it; one whose record cannot be used has failed."""
+    content = b""
     try:
-        folders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    except OSError as error:
-        raise BadInputError(f"cannot read {folder}: {error.strerror}", "give the --out of trial") from error
-    if not folders:
-        raise BadInputError(f"{folder} holds no runs of a search", "give the --out of trial, which has 0001/trial.json")
-    for path in folders:
-        numbers = numbers_of(path.name)
-        if numbers is None:
-            progress.note(f"{path} is ignored: a run has a folder named by its number, such as 0001")
-            continue
-        try:
-            record = msgspec.structs.asdict(read_record(path))
-        except ValueError as error:
-            message = f"its trial.json cannot be used: {error}"
-            progress.note(f"{path}: {message}; the run counts as failed")
-            record = {"state": "failed", "reason": "error", "message": one_line(message)}
-        yield path, Run(**record, trial=numbers[0], repeat=numbers[1])
-
-
-def _digest(folders: Iterable[Path]) -> str:
-    """Return what identifies the records of runs: the SHA-256 of all, in the order of the folders' names."""
-    found = hashlib.sha256()
-    for path in sorted(folders):
-        with suppress(OSError, BadInputError):
-            found.update(read_bounded(path / TRIAL, MOST_TRIAL))
-    return found.hexdigest()
+        content = read_bounded(folder / TRIAL, MOST_TRIAL)
+        record = parsed(content, TrialRecord)
+    except (OSError, ValueError, BadInputError) as error:
+        message = one_line(f"its trial.json cannot be used: {error}")
+        progress.note(f"{folder}: {message}; the run counts as failed")
+        record = TrialRecord(state="failed", reason="error", message=message)
+    trial, _, repeat = folder.name.partition(".")
+    return content, Run(**msgspec.structs.asdict(record), trial=int(trial), repeat=int(repeat or 1))

@@ -23,7 +23,7 @@ from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import locked, prepare_folder
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
-from scriptmodel_trainer.training.stores import CheckpointFile, PausedFile, StateFolder, Store
+from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 
 
 def train(
@@ -114,7 +114,7 @@ def _paused(run: Run, paths: Iterable[Path], progress: Progress) -> Iterator[Sto
     """Yield the files that exist and are of this run."""
     for path in (path for path in paths if path.exists()):
         if fingerprint_of(path) == run.fingerprint:
-            yield PausedFile(path, run.fingerprint, progress)
+            yield CheckpointFile(path, run.fingerprint, planned=True)
         else:
             progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
 

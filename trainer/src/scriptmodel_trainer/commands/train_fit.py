@@ -17,8 +17,8 @@ from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import weights_after
 from scriptmodel_trainer.training.discounting import discount_of, without_unseen
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
-from scriptmodel_trainer.training.stores import CheckpointFile, PausedFile, StateFolder, Store
-from scriptmodel_trainer.training.task import Pause, TrainingResult, TrainingTask
+from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
+from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     _advise(run, progress)
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    path = options.out / CHECKPOINT
-    kept = PausedFile(path, run.fingerprint, progress) if options.paused else CheckpointFile(path, run.fingerprint)
+    kept = CheckpointFile(options.out / CHECKPOINT, run.fingerprint, planned=bool(options.paused))
     epochs = max(1, math.ceil(preset.epochs * options.share))
     discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
     task = TrainingTask(
@@ -73,7 +72,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         budget=options.budget,
         effort=run.effort,
         outcome=run.outcome,
-        pause=Pause(epochs, kept) if epochs < preset.epochs else None,
+        pause=(epochs, kept) if epochs < preset.epochs else None,
         discount=discount,
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),

@@ -15,12 +15,12 @@ import os
 import shutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -29,12 +29,12 @@ from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_assess import validation_value
 from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
 from scriptmodel_trainer.commands.train_prepare import Run
-from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, memory_limits, watch
+from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, limited_memory, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.trials import TRIAL, TrialRecord, TrialSpec, read_record, read_spec, write_record
+from scriptmodel_trainer.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
@@ -53,7 +53,7 @@ def only_run(trials: Path) -> Path:
 def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
     """Train the run that `--trial` describes; returns the exit code of a command that was given these words."""
     source = only_run(parsed.trial)
-    spec, out, progress = read_spec(source), parsed.out / source.name, progress_for(parsed.log, trial=source.name)
+    spec, out, progress = read(source, TrialSpec), parsed.out / source.name, progress_for(parsed.log, trial=source.name)
     if watcher := os.environ.get(_WORKER):
         if os.getppid() == int(watcher):
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM)
@@ -61,9 +61,9 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
         return ExitCode.DONE
     command = [sys.executable, "-m", "scriptmodel_trainer", *words]
     environment = {**os.environ, _WORKER: str(os.getpid())}
-    code = watch(command, environment, out, spec, signals, memory_limits())
+    code = watch(command, environment, out, spec, signals, limited_memory())
     if code == ExitCode.DONE:
-        record = read_record(out)
+        record = read(out, TrialRecord)
         fields = [field.name for field in dataclasses.fields(TrialEnded) if field.name not in ("time", "trial")]
         progress.report(TrialEnded(source.name, **{field: getattr(record, field) for field in fields}))
     return code
@@ -74,7 +74,6 @@ class _Worker(Progress):
 
     def __init__(self, source: Path, spec: TrialSpec, out: Path, progress: Progress) -> None:
         self._source, self._spec, self._out, self._progress = source, spec, out, progress
-        self._record = TrialRecord.of_spec(spec)
         self._run: Run | None = None
 
     def note(self, text: str) -> None:
@@ -89,13 +88,10 @@ class _Worker(Progress):
 
     def work(self, parsed: argparse.Namespace, signals: StopSignals) -> None:
         """Train, and record how that ended; a signal, or what no run could be trained with, is raised."""
+        model = None
         try:
-            options = self._options(parsed)
-            model = train(options, self, signals, self._begin)
-            if model:
-                self._write("complete", perplexity=model.metrics.perplexity.valid)
-            else:
-                self._write("paused")
+            model = train(self._options(parsed), self, signals, self._begin)
+            self._write("complete" if model else "paused", perplexity=model.metrics.perplexity.valid if model else None)
         except WriteError:
             raise
         except BadInputError as error:
@@ -109,7 +105,7 @@ class _Worker(Progress):
         except Exception as error:  # as a run that is killed, it is a result
             traceback.print_exc()
             self._fail("error", one_line(f"{type(error).__name__}: {error}"))
-        if self._record.state != "complete":
+        if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
         if self._run and self._run.options.state:  # what continues the run is in its output
             shutil.rmtree(self._run.options.state, ignore_errors=True)
@@ -128,32 +124,30 @@ class _Worker(Progress):
         )
 
     def _begin(self, run: Run) -> Run:
-        """Record what is trained, once the corpus is read."""
-        name, total = run.options.preset_name, run.preset.epochs
-        self._run, self._record = run, msgspec.structs.replace(self._record, preset=name, epochs_total=total)
+        """Keep what is trained, once the corpus is read."""
+        self._run = run
         return run
 
-    def _fail(self, reason: str, message: str) -> None:
+    def _fail(self, reason: Reason, message: str) -> None:
         """Record that the run failed, and delete what would continue it."""
         (self._out / CHECKPOINT).unlink(missing_ok=True)
         self._write("failed", reason, message)
 
-    def _write(self, state: str, reason: str = "", message: str = "", perplexity: float | None = None) -> None:
+    def _write(self, state: State, reason: Reason = "", message: str = "", perplexity: float | None = None) -> None:
         """Store the record with what the run has reached by now."""
+        reached: dict[str, Any] = {}
         if run := self._run:
             history, best = run.outcome.history, run.outcome.best_epoch
             if perplexity is None and best:
                 perplexity = history[best - 1].valid_perplexity
-            self._record = msgspec.structs.replace(
-                self._record,
-                epochs=len(history),
-                value=validation_value(run, perplexity) if perplexity and state != "failed" else None,
-                perplexity=perplexity,
-                curve=tuple((each.epoch, each.valid_perplexity) for each in history),
-                seconds=round(run.effort.seconds, 3),
-                gpu_seconds=round(run.effort.gpu_seconds, 3),
-            )
-        self._record = msgspec.structs.replace(
-            self._record, state=state, reason=reason, message=message, finished=round(time.time(), 3)
-        )
-        write_record(self._out, self._record)
+            reached = {
+                "epochs": len(history),
+                "epochs_total": run.preset.epochs,
+                "value": validation_value(run, perplexity) if perplexity and state != "failed" else None,
+                "perplexity": perplexity,
+                "curve": tuple((each.epoch, each.valid_perplexity) for each in history),
+                "seconds": round(run.effort.seconds, 3),
+                "gpu_seconds": round(run.effort.gpu_seconds, 3),
+            }
+        known = msgspec.structs.asdict(self._spec) | reached
+        write_records(self._out / TRIAL, TrialRecord(**known, state=state, reason=reason, message=message))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.errors import ExitCode, StoppedError
+from scriptmodel_trainer.errors import BadInputError, ExitCode, StoppedError
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.trials import TRIAL, TrialRecord, TrialSpec, read_record, write_record
+from scriptmodel_trainer.trials import TRIAL, Reason, TrialRecord, TrialSpec, read, write_records
 
 _POLL_SECONDS = 0.1
 _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit
@@ -23,48 +23,45 @@ OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryLimit:
-    """The memory limit of a control group, its files, and what the names of statistics begin with."""
+class Memory:
+    """The memory of a control group: what the names of its statistics begin with, and its files."""
 
-    limit: int
+    prefix: str
+    most: Path
     used: Path
     statistics: Path
     events: Path
-    prefix: str
 
-    def nearly_reached(self) -> bool:
+    @property
+    def limit(self) -> int:
+        """Bytes that the group may use."""
+        return _numbers(self.most).get("", _UNLIMITED)
+
+    def nearly_full(self) -> bool:
         """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
-        used = _number(self.used) or 0
-        files = sum(_field(self.statistics, f"{self.prefix}{kind}_file") for kind in ("active", "inactive"))
-        return used - files > self.limit - min(self.limit // 20, _MOST_KEPT)
+        statistics = _numbers(self.statistics)
+        files = sum(statistics.get(f"{self.prefix}{kind}_file", 0) for kind in ("active", "inactive"))
+        return _numbers(self.used).get("", 0) - files > self.limit - min(self.limit // 20, _MOST_KEPT)
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
-        return _field(self.events, "oom_kill")
+        return _numbers(self.events).get("oom_kill", 0)
 
 
-def memory_limits(root: Path = Path("/sys/fs/cgroup")) -> list[MemoryLimit]:
-    """Return the limit of the container that this process runs in, in cgroups of version 2 or 1; none without one."""
-    v2 = (root / "memory.current", root / "memory.stat", root / "memory.events", "")
-    old = root / "memory"
-    v1 = (old / "memory.usage_in_bytes", old / "memory.stat", old / "memory.oom_control", "total_")
-    limits = (_number(root / "memory.max"), v2), (_number(old / "memory.limit_in_bytes"), v1)
-    return [MemoryLimit(limit, *files) for limit, files in limits if limit is not None and limit < _UNLIMITED]
+def limited_memory(root: Path = Path("/sys/fs/cgroup")) -> list[Memory]:
+    """Return the memory of the container that this process runs in, in cgroups of version 2 or 1, if it is limited."""
+    v2 = Memory("", *(root / f"memory.{name}" for name in ("max", "current", "stat", "events")))
+    old = ("limit_in_bytes", "usage_in_bytes", "stat", "oom_control")
+    v1 = Memory("total_", *(root / "memory" / f"memory.{name}" for name in old))
+    return [memory for memory in (v2, v1) if memory.limit < _UNLIMITED]
 
 
-def _number(path: Path) -> int | None:
-    """Return the number in a file; None without one (`max`)."""
+def _numbers(path: Path) -> dict[str, int]:
+    """Return the numbers in a file of lines `NAME NUMBER`, by name; a lone number has none, and `max` is left out."""
     with suppress(OSError, ValueError):
-        return int(path.read_text("ascii"))
-    return None
-
-
-def _field(path: Path, name: str) -> int:
-    """Return a number of a file of lines `name number`; 0 without it."""
-    with suppress(OSError, ValueError):
-        words = (line.split() for line in path.read_text("ascii").splitlines())
-        return next((int(value) for key, value in words if key == name), 0)
-    return 0
+        lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
+        return {name: int(number) for name, _, number in lines}
+    return {}
 
 
 def watch(
@@ -73,7 +70,7 @@ def watch(
     folder: Path,
     spec: TrialSpec,
     signals: StopSignals,
-    limits: Sequence[MemoryLimit],
+    memories: Sequence[Memory],
 ) -> int:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
@@ -81,7 +78,7 @@ def watch(
     on, so that the process saves its state, and raises StoppedError if it dies of that.
     """
     (folder / TRIAL).unlink(missing_ok=True)
-    record, kills = TrialRecord.of_spec(spec), [limit.kills() for limit in limits]
+    kills = [memory.kills() for memory in memories]
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
     process = subprocess.Popen(command, env=environment, process_group=0)
@@ -91,7 +88,7 @@ def watch(
             if signals.requested and not stopping:
                 process.send_signal(signal.SIGTERM)
                 stopping = True
-            if any(limit.nearly_reached() for limit in limits):
+            if any(memory.nearly_full() for memory in memories):
                 full = True
                 process.kill()
             time.sleep(_POLL_SECONDS)
@@ -106,22 +103,19 @@ def watch(
         return signals.requested
     if not full and 0 <= code != 1:
         return code
-    _record(folder, record, code, full or [limit.kills() for limit in limits] > kills)
+    record = TrialRecord(**msgspec.structs.asdict(spec), state="failed")
+    with suppress(BadInputError):  # what the process had reached
+        record = read(folder, TrialRecord)
+    reason, message = _death(code, full or [memory.kills() for memory in memories] > kills)
+    write_records(folder / TRIAL, msgspec.structs.replace(record, state="failed", reason=reason, message=message))
     return ExitCode.DONE
 
 
-def _record(folder: Path, record: TrialRecord, code: int, full: bool) -> None:
-    """Record of a run whose process died what it had reached, and why it did not get further."""
-    with suppress(ValueError):
-        record = read_record(folder)
+def _death(code: int, full: bool) -> tuple[Reason, str]:
+    """Return the reason and the message of a process that died."""
     if full:
-        reason, message = "out-of-memory", OUT_OF_MEMORY
-    elif code == -signal.SIGKILL:
-        reason, message = "killed", "killed by SIGKILL, as the kernel does to a process without memory"
-    elif code < 0:
-        reason, message = "killed", f"killed by {signal.Signals(-code).name}"
-    else:
-        reason, message = "error", f"the training ended with exit code {code}: its log has the reason"
-    finished = round(time.time(), 3)
-    record = msgspec.structs.replace(record, state="failed", reason=reason, message=message, finished=finished)
-    write_record(folder, record)
+        return "out-of-memory", OUT_OF_MEMORY
+    if code >= 0:
+        return "error", f"the training ended with exit code {code}: its log has the reason"
+    hint = ", as the kernel does to a process without memory" if code == -signal.SIGKILL else ""
+    return "killed", f"killed by {signal.Signals(-code).name}{hint}"

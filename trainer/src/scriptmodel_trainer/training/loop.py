@@ -81,7 +81,7 @@ class _Loop:
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
         pause = self._task.pause if ending[0] == "pause" else None
-        self._checkpointer.save(pause.store if pause else None)  # scoring the test split may take long, too
+        self._checkpointer.save(pause[1] if pause else None)  # scoring the test split may take long, too
         if position.window:  # a budget ended the run within an epoch, which the saved state continues
             self._validate()
         history, best = tuple(outcome.history), outcome.best_epoch
@@ -97,7 +97,7 @@ class _Loop:
         if limit := self._exhausted():
             return "budget", limit
         pause = self._task.pause
-        return ("pause", None) if pause and len(outcome.history) >= pause.epochs else None
+        return ("pause", None) if pause and len(outcome.history) >= pause[0] else None
 
     def _exhausted(self) -> str | None:
         """Return the budget that is used up; None before this run has trained anything, without which it has no end."""

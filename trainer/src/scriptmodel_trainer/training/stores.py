@@ -31,12 +31,12 @@ _NAME = re.compile(r"checkpoint-(\d{15})\.npz")
 class CheckpointFile:
     """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
 
-    hint = RESUMABLE
-    planned = False
-
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Path, fingerprint: str, *, planned: bool = False) -> None:
+        """`planned` says that the run paused there, as those of a search do."""
         self._path = path
         self._fingerprint = fingerprint
+        self.planned = planned
+        self.hint = "state saved: repeat the command to continue" if planned else RESUMABLE
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Store a checkpoint; returns whether it is stored."""
@@ -55,25 +55,6 @@ class CheckpointFile:
 
     def record_effort(self) -> None:
         """Record nothing: a checkpoint has its own effort."""
-
-
-class PausedFile(CheckpointFile):
-    """The checkpoint of a run that paused; one that is damaged costs a warning, and the run starts from the start."""
-
-    hint = "state saved: repeat the command to continue"
-    planned = True
-
-    def __init__(self, path: Path, fingerprint: str, progress: Progress) -> None:
-        super().__init__(path, fingerprint)
-        self._progress = progress
-
-    def newest(self, check: Check) -> Checkpoint | None:
-        """Return the checkpoint if it is usable."""
-        try:
-            return super().newest(check)
-        except BadInputError as error:
-            self._progress.report(Warned("state-damaged", f"{error.message}; the run starts from the beginning"))
-            return None
 
 
 class StateFolder:

@@ -11,15 +11,7 @@ from scriptmodel_trainer.records import Device, EpochRecord
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.state import Budget, Effort, Outcome
-from scriptmodel_trainer.training.stores import CheckpointFile, Store
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Where a run pauses, after so many of its epochs, and what keeps its state for the continuation."""
-
-    epochs: int
-    store: CheckpointFile
+from scriptmodel_trainer.training.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,8 @@ class TrainingTask:
     """What the run took so far, over all restarts; training keeps it up to date."""
     outcome: Outcome = field(default_factory=Outcome)
     """The finished epochs, which training keeps up to date, too."""
-    pause: Pause | None = None
+    pause: tuple[int, Store] | None = None
+    """After how many epochs the run pauses, and what keeps its state for the continuation."""
     document: int | None = None
     """The number of the token that starts a document and clears the state, if there is one."""
     discount: Discount | None = None

@@ -55,8 +55,8 @@ class Chart:
         self.width, self.height = size
         self.right, self.bottom = self.width - _RIGHT, self.height - _BOTTOM
         self._logarithmic = logarithmic
-        self._first = 0 if epochs else 1
         self._epochs = epochs or max(len(line.values) for line in series)
+        self._first, self._last = 0.0 if epochs else 1.0, float(self._epochs)
         values = [value for line in series for _, value in self.points(line)]
         self.ticks: list[float] = []
         if values:
@@ -86,7 +86,7 @@ class Chart:
 
     def x(self, epoch: float) -> float:
         """Return the place of an epoch."""
-        share = 0.5 if self._epochs == self._first else (epoch - self._first) / (self._epochs - self._first)
+        share = 0.5 if self._last == self._first else (epoch - self._first) / (self._last - self._first)
         return round(_LEFT + share * (self.right - _LEFT), 1)
 
     def y(self, value: float) -> float:
