@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.api.names import pachyderm_names
+from scriptmodel_operator.api.names import PIPELINES, pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived, deleted
@@ -294,12 +294,12 @@ class Churn:
         """Create what others own, some of it under names of our objects; return its names."""
         victim, unmarked = (pachyderm_names("ml", f"play-{number}", "default") for number in range(2))
         mark = Mark(Owner("cluster-1", "elsewhere", "secret", "1"))
-        found = {"persons-own": {}, victim.train: mark.annotations(), unmarked.generate: {}}
+        found = {"persons-own": {}, victim["train"]: mark.annotations(), unmarked["generate"]: {}}
         for name, marked in found.items():
             spec = PipelineSpec(PipelineRef("default", name), "theirs:1", ("true",), "in", PLAYS, "/", 1)
             self.pachyderm.apply_pipelines([PipelineApply(replace(spec, annotations=marked))])
-        self.pachyderm.create_repo(RepoRef("default", victim.corpus), mark.to_json())
-        return {*found, victim.corpus, "plays"}
+        self.pachyderm.create_repo(RepoRef("default", victim["corpus"]), mark.to_json())
+        return {*found, victim["corpus"], "plays"}
 
     def _ours(self, key: Key) -> list[str]:
         return [name for name in _all_names(key) if name not in self.foreign]
@@ -317,7 +317,7 @@ class Churn:
 
 def _all_names(key: Key) -> list[str]:
     names = pachyderm_names(*key, "default")
-    return [*names.pipelines, names.corpus]
+    return [names[part] for part in (*PIPELINES, "corpus")]
 
 
 def _is_told(raw: Mapping[str, Any]) -> bool:

@@ -69,8 +69,9 @@ class Life:
         It is looked at again for a while where it is not as `wanted`, or, where nothing is, until it is at rest.
         """
         names = pachyderm_names(self.namespace, NAME, "default")
-        self.pipelines = [*names.pipelines] if self.searches else [names.train, names.generate]
-        self.names = [*self.pipelines, names.corpus, *([names.trials] if self.searches else [])]
+        parts = ["train", "select", "generate"] if self.searches else ["train", "generate"]
+        self.pipelines = [names[part] for part in parts]
+        self.names = [*self.pipelines, names["corpus"], *([names["trials"]] if self.searches else [])]
         async with grpc.aio.insecure_channel(self.address) as channel:
             self._pps = pps_pb2_grpc.APIStub(channel)
             self._pfs = pfs_pb2_grpc.APIStub(channel)

@@ -45,7 +45,7 @@ def exported() -> dict[str, set[str]]:
     """Labels of each metric that a working operator serves."""
     store = Store(EchoFilter())
     metrics = Metrics(store)
-    metrics.clock_skew(0.1)
+    metrics.clock_skew.set(0.1)
     metrics.pachyderm_version("pachd", "2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})

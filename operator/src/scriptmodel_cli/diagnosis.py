@@ -62,24 +62,17 @@ _OF_LOCALPACH: Mapping[str, str] = {
     Reason.PACHYDERM_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
 }
 """The same where the object's engine is localpach."""
-
-
 JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
 
 
-def why(
-    found: Object,
-    now: datetime,
-    *,
-    events: Sequence[Object] = (),
-    jobs: Sequence[Row] = (),
-    pods: Sequence[Object] = (),
-) -> list[str]:
-    """Return the verdict and the next step, then the evidence: pods and events as the API server sends them."""
-    stages, pipelines, *others = evidence(found, now, events=events, jobs=jobs, pods=pods)
+def why(found: Object, now: datetime, **seen: Any) -> list[str]:
+    """Return the verdict and the next step, then the evidence, of what `evidence` takes."""
     lines = list(_verdict(found))
-    for part in (_table(*stages), _table(*pipelines) or ["No pipelines."], *(_table(*each) for each in others)):
-        lines += ["", *part] if part else []
+    for (kind, *others), rows in evidence(found, now, **seen):
+        if rows:
+            lines += ["", *table([(kind, *others), *rows])]
+        elif kind == "PIPELINE":
+            lines += ["", "No pipelines."]
     return lines
 
 
@@ -92,7 +85,10 @@ def evidence(
     pods: Sequence[Object] = (),
     widest: int = _WIDEST,
 ) -> list[tuple[Row, list[Row]]]:
-    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest` characters."""
+    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest` characters.
+
+    Pods and events are given as the API server sends them.
+    """
     return [
         (("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), list(_stages(found, now, widest))),
         (("PIPELINE", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),
@@ -111,11 +107,6 @@ def events_path(found: Object) -> str:
 def pods_path(names: Sequence[str]) -> str:
     """Return the address of the worker pods of some pipelines."""
     return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
-
-
-def _table(headers: Row, rows: Sequence[Row]) -> list[str]:
-    """Return the rows below their headers; nothing without rows."""
-    return table([headers, *rows]) if rows else []
 
 
 def as_value(

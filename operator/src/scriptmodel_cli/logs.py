@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import islice
 from typing import Any
 
@@ -46,22 +46,21 @@ def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[Job
 
 
 def _with_commits(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo]:
-    return (job for job in jobs if _commit_exists(gateway, job))
-
-
-def _commit_exists(gateway: Gateway, job: JobInfo) -> bool:
-    try:
-        gateway.inspect_commit(job.ref.pipeline.output, job.ref.id)
-    except NotFoundError:
-        return False
-    return True
+    for job in jobs:
+        with suppress(NotFoundError):
+            gateway.inspect_commit(job.ref.pipeline.output, job.ref.id)
+            yield job
 
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
     """Yield what the job printed; with `follow` until it ends. Raises PachydermError if there is no log."""
     lines = _followed(gateway, job) if follow else gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS)
     for line in lines:
-        if text := _raw(line) if raw else _described(line):
+        if not line.verdict:
+            text = line.text if raw else describe_line(line.text)
+        else:
+            text = "" if raw else f"the process ended with `{line.text}`"
+        if text:
             yield text
 
 
@@ -75,14 +74,6 @@ def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | 
         return None
     lines = kept.decode(errors="replace").splitlines()
     return iter(lines if raw else map(describe_line, lines))
-
-
-def _raw(line: LogLine) -> str:
-    return "" if line.verdict else line.text
-
-
-def _described(line: LogLine) -> str:
-    return f"the process ended with `{line.text}`" if line.verdict else describe_line(line.text)
 
 
 def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:

@@ -136,7 +136,8 @@ class PachdAccess:
             except click.ClickException as error:
                 where = f"pachd at {published.pachd} (ConfigMap {NAMESPACE}/{published.name})"
                 raise click.ClickException(f"cannot forward a port to {where}: {_advice(error, published)}") from error
-            self._port_forward = self._files.enter_context(forward)
+            self._files.callback(forward.close)
+            self._port_forward = forward
         return self._port_forward.address
 
 

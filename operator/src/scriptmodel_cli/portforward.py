@@ -9,7 +9,6 @@ import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 import click
 
@@ -47,12 +46,6 @@ class PortForward:
         if not self.address:
             self.close()
             raise click.ClickException(self.problem or f"kubectl gave no answer within {_START_SECONDS} s")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_args: object) -> None:
-        self.close()
 
     def cause(self) -> str:
         """Return why a call just failed, which kubectl prints a moment later; empty if it prints nothing."""

@@ -16,17 +16,17 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.api.urls import host_of, without_query
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef
+from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, Copies, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
-    CopyFiles,
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
@@ -36,8 +36,7 @@ from scriptmodel_operator.reconcile.actions import (
 )
 from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
-from scriptmodel_operator.reconcile.corpus import Sourced
-from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
+from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Early, Ingesting, ModelState, Suspended
 
@@ -119,9 +118,7 @@ def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     title = f"{model} is being deleted ({model.spec.deletion_policy})"
-    if needs_no_pachyderm(model):
-        return Preview(title)
-    actions = plan_deletion(model, view)
+    actions = () if model.spec.deletion_policy == "Orphan" else plan_deletion(model, view)
     if isinstance(actions, Problem):
         return Preview(title, problem=actions.message)
     return Preview(title, tuple(change for action in actions for change in _of_action(action, view)))
@@ -143,8 +140,8 @@ def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[
         return
     name = copy_name(view.base.origin, source.commit or "")
     if view.base.owned is None:
-        copied = CopyFiles(source.repo, source.commit or "", source.paths, BranchRef(view.refs.own_base, name))
-        yield from _of_action(copied, view)
+        copies = Copies(source.repo, source.commit or "", source.paths)
+        yield from _of_action(ReplaceFiles(BranchRef(view.refs.own_base, name), copies=copies), view)
     refs = replace(view.refs, base=BranchRef(view.refs.own_base, name))
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
@@ -159,10 +156,10 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
             yield from (_pipeline(each, view) for each in changes)
         case CreateRepo(ref, adopt=adopt):
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
-        case CopyFiles():
-            yield Change("~", action.describe().replace("copying", "copy", 1))
         case PutRuns():
             return  # the trials are listed
+        case ReplaceFiles() if not action.files:
+            yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):
             removed = f" and remove {len(gone)}" if gone else ""
             yield Change("~", f"put {len(files)} files into {branch}{removed}, as one commit")

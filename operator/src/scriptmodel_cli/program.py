@@ -32,7 +32,15 @@ class Command(click.Command):
         return [*own, *connection_options(), helper]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        _write_options(self, ctx, formatter)
+        """Write the command's own options first, the connection options in a section of their own."""
+        connection = {option.name for option in connection_options()}
+        rows: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                rows["Connection" if parameter.name in connection else "Options"].append(record)
+        for title, records in rows.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class Program(Command, click.Group):
@@ -106,17 +114,3 @@ def _one_line(error: click.ClickException) -> str:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{text.rstrip('.')}: see {error.ctx.command_path} -h"
     return text
-
-
-def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """Write the command's own options first, the connection options in a section of their own."""
-    connection = {option.name for option in connection_options()}
-    rows: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection": []}
-    options = (each for each in command.get_params(ctx) if isinstance(each, click.Option))
-    for parameter in options:
-        record = parameter.get_help_record(ctx)
-        if record is not None:
-            rows["Connection" if parameter.name in connection else "Options"].append(record)
-    for title, records in rows.items():
-        with formatter.section(title):
-            formatter.write_dl(records)

@@ -49,15 +49,10 @@ def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -
             f"repo {repo} belongs to ScriptModel {mark.owner}, which fills it from spec.corpus: push to another repo"
         )
     elif branch.name in found.branches:
-        _refuse_open_head(gateway, branch)
+        head = gateway.branch_head(branch)
+        if head is not None and head.open:  # it would take in the upload
+            raise click.ClickException(f"commit {head.id} of {branch} is still open: `{branch.finish_command}`")
     return tuple(info.ref for info in pipelines if branch in info.inputs)
-
-
-def _refuse_open_head(gateway: PachydermGateway, branch: BranchRef) -> None:
-    """Raise ClickException if the branch has an open commit, which would take in the upload."""
-    head = gateway.branch_head(branch)
-    if head is not None and head.open:
-        raise click.ClickException(f"commit {head.id} of {branch} is still open: `{branch.finish_command}`")
 
 
 def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFile], *, replace: bool) -> CommitInfo:

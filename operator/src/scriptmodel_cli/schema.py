@@ -30,14 +30,9 @@ _LIMITS: tuple[tuple[str, Callable[[Any, Any], bool], str], ...] = (
 )
 
 
-def spec_schema() -> dict[str, Any]:
-    """Return the schema of spec."""
-    return structural_schema(ScriptModelSpec)
-
-
 def admitted(spec: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the spec with its defaults; `old` is the previous spec. Raises InputError if it is invalid."""
-    schema, filled = spec_schema(), deepcopy(dict(spec))
+    schema, filled = structural_schema(ScriptModelSpec), deepcopy(dict(spec))
     _fill_in(schema, filled)
     causes = list(_violations(schema, filled, "spec"))
     causes = causes or list(_broken_rules(schema, filled, old, "spec"))

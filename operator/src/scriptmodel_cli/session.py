@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -104,19 +104,14 @@ class Session:
         found = self.find(name, seconds=seconds)
         if found is None:
             self.check_served()
-            where = self.where()
-            near = did_you_mean(name, (str(each["metadata"]["name"]) for each in self._neighbours(where)))
+            where, others = self.where(), list[dict[str, Any]]()
+            with suppress(click.ClickException):  # they may be forbidden to list
+                others = self.call(lambda client: client.list_scriptmodels(where))
+            near = did_you_mean(name, (str(each["metadata"]["name"]) for each in others))
             raise click.ClickException(
                 f"ScriptModel {name!r} does not exist in namespace {where!r}{near}: see `scriptmodel list -A`"
             )
         return found
-
-    def _neighbours(self, namespace: str) -> list[dict[str, Any]]:
-        """Return the ScriptModels of the namespace; none if they may not be listed."""
-        try:
-            return self.call(lambda client: client.list_scriptmodels(namespace))
-        except click.ClickException:
-            return []
 
     def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
         """Return the ScriptModels of a namespace, or of all namespaces."""

@@ -216,7 +216,7 @@ def compose(
 ) -> Controller:
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
-    clock = PachydClock(gateway.server_time, metrics.clock_skew)
+    clock = PachydClock(gateway.server_time, metrics.clock_skew.set)
 
     def promoted(key: Key) -> str:
         stored = store.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from math import nan
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -42,7 +43,7 @@ _OBJECT_GAUGES = {
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
 
 
-class Metrics:
+class Metrics(Collector):
     """Counters, histograms and gauges of this process, thread-safe, and gauges of the objects in the store."""
 
     def __init__(self, store: Store) -> None:
@@ -67,18 +68,12 @@ class Metrics:
             "1 for the version of the API of pachd or localpach; certified is yes, no, newer or too old",
             ["engine", "version", "certified"],
         )
-        self._skew: Gauge | None = None
-        registry.register(ObjectCollector(store))
-
-    def clock_skew(self, seconds: float) -> None:
-        """Set the seconds by which pachd's clock is ahead of the operator's. The metric exists once it is measured."""
-        if self._skew is None:
-            self._skew = Gauge(
-                "scriptmodel_pachyderm_clock_skew_seconds",
-                "Seconds by which pachd's clock is ahead of the operator's",
-                registry=self._registry,
-            )
-        self._skew.set(seconds)
+        self.clock_skew = gauge(
+            "scriptmodel_pachyderm_clock_skew_seconds", "Seconds by which pachd's clock is ahead of the operator's"
+        )
+        self.clock_skew.set(nan)  # until it is measured
+        self._store = store
+        registry.register(self)
 
     def pachyderm_version(self, engine: str, version: str, certified: str) -> None:
         """Set the version of pachd or localpach, in place of an earlier one."""
@@ -94,15 +89,8 @@ class Metrics:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
-
-class ObjectCollector(Collector):
-    """Reads the gauges of objects from the store at each scrape, so that they disappear with their object."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
     def collect(self) -> Iterable[Metric]:
-        """Return the gauges of all objects."""
+        """Return the gauges of all objects: read at each scrape, so that they disappear with their object."""
         families = {
             name: GaugeMetricFamily(name, text, labels=["namespace", "name"]) for name, text in _OBJECT_GAUGES.items()
         }

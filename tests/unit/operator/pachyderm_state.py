@@ -215,7 +215,7 @@ class PachydermState:
             reason="",
             stopped=stopped,
             spec=spec,
-            inputs=spec.branches,
+            inputs=tuple(filter(None, (spec.input_branch, spec.base_branch, spec.trials_branch))),
             created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
@@ -228,7 +228,7 @@ class PachydermState:
     def _new_job(self, ref: PipelineRef, job_id: str) -> None:
         """A job, its open output commit, and the jobs of the pipelines below it."""
         job = JobRef(ref, job_id)
-        branches = self.pipelines[ref][-1].spec.branches
+        branches = self.pipelines[ref][-1].inputs
         provenance = tuple((each.repo, self.heads.get(each) or self._empty_head(each)) for each in branches)
         if job in self.jobs:  # all pipelines of a transaction: one job each, of the newest version
             self.jobs[job] = replace(self.jobs[job], version=self.pipelines[ref][-1].version)

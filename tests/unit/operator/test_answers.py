@@ -14,10 +14,11 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
 )
 from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+from scriptmodel_operator.pachyderm.versions import Support
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.contract.answers.record import answers, versions
 from tests.unit.operator.refusing import Refusal
+from tests.unit.operator.versioned_pachd import version_of
 
 MEANING: dict[str, type[PachydermError]] = {
     "a branch that does not exist": NotFoundError,
@@ -70,7 +71,7 @@ def test_each_answer_of_each_version_has_its_meaning(version: str, name: str) ->
 
 
 def test_every_recorded_version_is_certified_and_every_meaning_recorded() -> None:
-    assert all(ServerVersion.parse(version).support is Support.CERTIFIED for version in versions())
+    assert all(version_of(version).support is Support.CERTIFIED for version in versions())
     assert {name for _version, name in ANSWERS} == set(MEANING)
 
 

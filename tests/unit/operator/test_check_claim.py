@@ -18,10 +18,10 @@ class Cluster:
 
     def __init__(self, answer: dict[str, Any] | KubeError) -> None:
         self.answer = answer
-        self.requests: list[tuple[str, str]] = []
+        self.requests: list[str] = []
 
-    async def get_claim(self, namespace: str, name: str) -> dict[str, Any]:
-        self.requests.append((namespace, name))
+    async def request(self, _method: str, path: str, _what: str) -> dict[str, Any]:
+        self.requests.append(path)
         if isinstance(self.answer, KubeError):
             raise self.answer
         return self.answer
@@ -47,7 +47,7 @@ async def test_the_claim_for_checkpoints_is_checked(answer: dict[str, Any] | Kub
     cluster = Cluster(answer)
     finding = await check_claim(cast(KubeClient, cluster), "pach", "state")
     assert finding.line.startswith(line)
-    assert cluster.requests == [("pach", "state")]
+    assert cluster.requests == ["/api/v1/namespaces/pach/persistentvolumeclaims/state"]
 
 
 @pytest.mark.parametrize("value", ["checkpoints", "/checkpoints", "pachyderm/"])

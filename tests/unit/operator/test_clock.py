@@ -186,8 +186,8 @@ def test_skew_is_a_metric_and_is_warned_of_once(ahead: float, words: str, caplog
     caplog.set_level(logging.WARNING, logger=module.__name__)
     machines = Machines(ahead)
     metrics = Metrics(Store(EchoFilter()))
-    clock = machines.clock(metrics.clock_skew)
-    assert "clock_skew" not in metrics.render().decode()
+    clock = machines.clock(metrics.clock_skew.set)
+    assert "scriptmodel_pachyderm_clock_skew_seconds NaN\n" in metrics.render().decode()
     for _ in range(3):
         clock.measure()
     (line,) = re.findall(r"^scriptmodel_pachyderm_clock_skew_seconds (.*)$", metrics.render().decode(), re.MULTILINE)

@@ -20,7 +20,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import Training, training
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.terminal import CREATED, as_object, event, training_world
-from tests.unit.operator.world import World, trained_world
+from tests.unit.operator.world import World
 
 
 def perplexities(world: World) -> list[float]:
@@ -111,17 +111,6 @@ def test_a_character_that_takes_two_columns_is_cut_by_its_columns(
     with click.Context(click.Command("x"), color=True).scope():
         live.show(["\ud55c\uad6d\uc5b4 a", "\ud55c\uad6d\uc5b4 ab"], "", CREATED)
     assert capsys.readouterr().out == "\x1b[J\ud55c\uad6d\uc5b4 a\n\ud55c\uad6d\uc5b4 …\n"
-
-
-def test_the_curve_has_one_point_for_each_epoch() -> None:
-    found = as_object(trained_world())
-    training = found["status"]["training"]
-    curve = Curve(Session(), lambda _text: None)
-    curve._asks = False
-    ended = training.pop("completionTime")
-    curve.of(found)
-    training["completionTime"] = ended
-    assert curve.of(found) == [170.0]
 
 
 def test_a_terminal_without_a_size_shows_a_live_view_of_the_usual_size(

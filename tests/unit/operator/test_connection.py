@@ -20,7 +20,7 @@ def test_addresses_of_pachd_have_these_forms(address: str) -> None:
     assert PachdAddress(address).target in address
 
 
-@pytest.mark.parametrize("form", ["{}", "grpc://{}", "dns:///{}", "dns:{}", "ipv4:{}", "ipv4:127.0.0.1:1,{}"])
+@pytest.mark.parametrize("form", ["{}", "grpc://{}", "dns:///{}", "dns:{}"])
 def test_each_form_reaches_the_same_pachd(form: str) -> None:
     with (
         pachd() as (address, _answers),
@@ -38,8 +38,7 @@ def test_a_server_on_this_machine_is_not_reached_through_a_proxy(monkeypatch: py
         assert str(gateway.server_version()) == "2.7.8"
 
 
-def test_a_socket_of_this_machine_and_ipv6_are_reached_by_their_names(tmp_path: Path) -> None:
-    assert PachdAddress("ipv6:[::1]:30650,[::1]:30651").target.startswith("ipv6:[")
+def test_a_socket_of_this_machine_is_reached_by_its_name(tmp_path: Path) -> None:
     target = f"unix:{tmp_path / 'pachd.sock'}"
     with pachd(target=target), closing(PachydermGateway(PachdAddress(target), UNLIMITED)) as gateway:
         assert str(gateway.server_version()) == "2.7.8"

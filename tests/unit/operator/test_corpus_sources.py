@@ -9,8 +9,8 @@ import pytest
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.source import corpus_source, next_check
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from tests.unit.operator.fake_kube import UnexpectedKube
@@ -53,12 +53,14 @@ class Background:
 async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time() -> None:
     client, background = Client(), Background()
     downloads = cast(Downloads, background)
-    assert await fetch_corpus(client, downloads, scriptmodel(CONFIG_MAP)) == {"/hamlet.txt": b"HAMLET: To be."}
+    assert await corpus_source(client.get_config_map, downloads, scriptmodel(CONFIG_MAP)) == {
+        "/hamlet.txt": b"HAMLET: To be."
+    }
     assert client.read == [("ml", "plays")]
     assert next_check(downloads, scriptmodel(CONFIG_MAP), 60.0) == 60.0
-    assert await fetch_corpus(client, downloads, scriptmodel(BY_URL)) == Attempt(failures=3)
+    assert await corpus_source(client.get_config_map, downloads, scriptmodel(BY_URL)) == Attempt(failures=3)
     assert next_check(downloads, scriptmodel(BY_URL), 60.0) == 7.0
-    assert await fetch_corpus(client, downloads, scriptmodel()) is None
+    assert await corpus_source(client.get_config_map, downloads, scriptmodel()) is None
     assert next_check(downloads, scriptmodel(), 60.0) is None
     continued = {"generation": {"continue": {"configMap": {"name": "hedda", "key": "scene.txt"}}}}
     assert next_check(downloads, scriptmodel(continued), 60.0) == 60.0
@@ -69,7 +71,10 @@ async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time
 @pytest.mark.parametrize("spec", [CONFIG_MAP, BY_URL])
 async def test_a_suspended_object_downloads_nothing_and_stops_its_running_download(spec: dict[str, Any]) -> None:
     client, background = Client(), Background()
-    assert await fetch_corpus(client, cast(Downloads, background), scriptmodel({**spec, "suspend": True})) is None
+    assert (
+        await corpus_source(client.get_config_map, cast(Downloads, background), scriptmodel({**spec, "suspend": True}))
+        is None
+    )
     assert client.read == []
     assert background.forgotten == ["uid-1"]
 
@@ -84,7 +89,7 @@ async def test_a_suspended_object_downloads_nothing_and_stops_its_running_downlo
 async def test_an_unreadable_config_map_is_reported_with_what_to_do(
     error: KubeError, reason: Reason, words: str
 ) -> None:
-    problem = await fetch_corpus(Client(error), cast(Downloads, Background()), scriptmodel(CONFIG_MAP))
+    problem = await corpus_source(Client(error).get_config_map, cast(Downloads, Background()), scriptmodel(CONFIG_MAP))
     assert isinstance(problem, Problem)
     assert problem.reason is reason
     assert words in problem.message

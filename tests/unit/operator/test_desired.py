@@ -19,7 +19,7 @@ from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, ResourceAmounts
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
@@ -152,7 +152,7 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     assert json.loads(train.pod_patch)[0] == {"op": "add", "path": "/runtimeClassName", "value": "nvidia"}
     assert variables_of(train.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
     assert (train.datum_tries, train.parallelism, train.autoscaling) == (5, 1, True)
-    assert generate.limits.empty
+    assert generate.limits == ResourceAmounts()
     assert generate.pod_patch == ""
     assert generate.node_selector == train.node_selector == (("disk", "ssd"),)
     assert generate.tolerations == train.tolerations

@@ -26,16 +26,9 @@ class Server:
     broken: Callable[[str], str] = lambda _method: ""
     writes: list[tuple[float, str]] = field(default_factory=list)
 
-    async def get_lease(self, _namespace: str, _name: str) -> dict[str, Any]:
-        return self._request("GET", "reading the lease", None)
-
-    async def create_lease(self, _namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._request("POST", "creating the lease", body)
-
-    async def replace_lease(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._request("PUT", "writing the lease", body)
-
-    def _request(self, method: str, what: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def request(
+        self, method: str, _path: str, what: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         trouble = self.broken(method)
         if trouble == "silent":
             raise TimeoutError

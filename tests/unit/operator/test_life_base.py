@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import Copies, JobState, RepoInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import JobState, RepoInfo, RepoRef
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, base_world, finish, following, world_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -314,7 +314,7 @@ def test_a_copy_whose_answer_was_lost_is_not_made_again() -> None:
     world.pachyderm.create_repo(own_base(world), Mark(world.model.owner(world.cluster)).to_json())
     state, view = world.assess()
     (action,) = getattr(state, "actions")  # noqa: B009 - of the state Ingesting only
-    world.pachyderm.replace_files(action.branch, (), (), 1, Copies(action.source, action.commit, action.paths))
+    world.pachyderm.replace_files(action.branch, (), (), 1, action.copies)
     world.written()
     world.reconcile()
     assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]

@@ -87,7 +87,7 @@ def owned_world() -> World:
 
 def test_a_config_map_becomes_one_commit_of_the_objects_own_repo() -> None:
     world = owned_world()
-    corpus = world.model.names.corpus
+    corpus = world.corpus.repo.name
     assert world.written() == [
         f"create repo {corpus}",
         f"put {corpus}",
@@ -109,7 +109,7 @@ def test_a_commit_that_the_server_still_finishes_is_waited_for_and_not_made_agai
     world.pachyderm.finishes_at_once = False
     world.reconcile()
     world.reconcile()
-    corpus = world.model.names.corpus
+    corpus = world.corpus.repo.name
     assert world.written() == [f"create repo {corpus}", f"put {corpus}"]
     assert world.ready == ("False", "WaitingForCorpusCommit")
     world.pachyderm.finish(world.corpus)

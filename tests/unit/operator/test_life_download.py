@@ -51,7 +51,7 @@ def trained() -> World:
 def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
     world = new_world()
     state = world.reconcile()
-    corpus = world.model.names.corpus
+    corpus = world.corpus.repo.name
     assert world.written() == [f"create repo {corpus}"]
     assert state.source.download is not None
     assert (state.source.download.branch, state.source.download.known) == (world.corpus, None)

@@ -22,10 +22,12 @@ from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer
 from scriptmodel_cli.local.run import everything_for
 from scriptmodel_cli.main import main
-from scriptmodel_cli.schema import admitted, spec_schema
+from scriptmodel_cli.schema import admitted
 from scriptmodel_operator.api.fields import IN_PYTHON
 from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.api.schema import structural_schema
+from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.writer import claim, write_status
@@ -55,7 +57,7 @@ def test_every_rule_of_the_api_server_is_known_here() -> None:
         )
         return own.union(*map(rules, children))
 
-    assert rules(spec_schema()) <= set(IN_PYTHON)
+    assert rules(structural_schema(ScriptModelSpec)) <= set(IN_PYTHON)
 
 
 def test_an_unknown_field_is_named_with_the_nearest_one() -> None:

@@ -188,7 +188,7 @@ async def test_an_earlier_timer_wins_and_a_forgotten_key_has_none() -> None:
         queue.add_after(B, 0.001)
         queue.forget(B)
         await until(lambda: calls == [A])
-        assert queue.depth == 0
+        assert queue.active == 0
 
 
 def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:

@@ -108,11 +108,7 @@ class Bench:
             for raw in list(self.kube.objects.values()):
                 arrived(process.store, queue, raw)
             async with asyncio.timeout(DEADLINE):
-                while (
-                    snapshots.waiting
-                    or queue.depth
-                    or any(queue.is_processing(("ml", name)) for name in self.kube.objects)
-                ):
+                while snapshots.waiting or queue.active:
                     await asyncio.sleep(0.01)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,13 @@ from python_pachyderm.proto.v2.version.versionpb import version_pb2
 
 from scriptmodel_operator.pachyderm.protocol import transaction
 from scriptmodel_operator.pachyderm.versions import ServerVersion
+
+
+def version_of(text: str) -> ServerVersion:
+    """Return the version that a server has under this name."""
+    found = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)(.*)", text)
+    assert found
+    return ServerVersion(int(found[1]), int(found[2]), int(found[3]), found[4])
 
 
 @dataclass
@@ -39,7 +47,7 @@ class Pachd(grpc.GenericRpcHandler):
     def _answer(self, method: str, request: bytes) -> list[bytes]:
         self.calls.append((method, request))
         if method == "GetVersion":
-            found = ServerVersion.parse(self.version)
+            found = version_of(self.version)
             version = version_pb2.Version(
                 major=found.major, minor=found.minor, micro=found.micro, additional=found.suffix
             )

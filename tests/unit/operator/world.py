@@ -14,16 +14,17 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView, QueueView
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
+from scriptmodel_operator.reconcile.actions import StopJob
 from scriptmodel_operator.reconcile.assess import Situation, assess
-from scriptmodel_operator.reconcile.corpus import Sourced
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.state import ModelState, stops_jobs
+from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -100,7 +101,7 @@ class World:
         expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim, continued=given.text)
         given = replace(given, desired=expected)
         state = assess(given)
-        if stops_jobs(state) and self.clock:  # as the controller does
+        if self.clock and any(isinstance(action, StopJob) for action in state.actions):  # as the controller does
             self.clock.measure()
             state = assess(given)
         return state, view

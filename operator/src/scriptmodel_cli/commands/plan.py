@@ -24,10 +24,9 @@ from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
-from scriptmodel_operator.ingest.source import continued_text, corpus_files
+from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError
-from scriptmodel_operator.reconcile.corpus import Sourced
 
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient

@@ -60,7 +60,7 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
 
 @dataclass
 class Curve:
-    """The perplexity by epoch, read again after each epoch; without pachd, the values observed while watching."""
+    """The perplexity by epoch, read again after each epoch; empty without pachd."""
 
     session: Session
     note: Callable[[str], None]
@@ -73,22 +73,11 @@ class Curve:
     def of(self, found: dict[str, Any]) -> list[float]:
         training = (found.get("status") or {}).get("training") or {}
         stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
-        if training.get("epochProgress") and stage != self._of:
-            if self._asks and self.session.finds_pachd():
-                if time.monotonic() < self._next and not training.get("completionTime"):
-                    return self._values
-                self._values = self._from_pachyderm(found)
-                self._next = time.monotonic() + _CURVE_SECONDS
-            else:
-                self._add(stage, (training.get("perplexity") or {}).get("valid"))
-            self._of = stage
+        due = training.get("completionTime") or time.monotonic() >= self._next
+        if training.get("epochProgress") and stage != self._of and due and self._asks and self.session.finds_pachd():
+            self._values, self._of = self._from_pachyderm(found), stage
+            self._next = time.monotonic() + _CURVE_SECONDS
         return self._values
-
-    def _add(self, stage: tuple[Any, ...], valid: str | None) -> None:
-        if self._of and self._of[0] != stage[0]:
-            self._values = []  # another training
-        if valid is not None and stage[:2] != self._of[:2]:
-            self._values = [*self._values, float(valid)]
 
     def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
         from scriptmodel_cli.training import training  # noqa: PLC0415 - without pachd it starts faster

@@ -15,8 +15,10 @@ from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.options import now
 from scriptmodel_cli.schema import admitted
+from scriptmodel_cli.text import parse_time
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
+from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 
 Object = dict[str, Any]
@@ -37,8 +39,8 @@ class Objects:
         desired = documents.scriptmodel
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or namespace
         old = self.raw
-        if old and not self.holds(namespace, name):
-            kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}"
+        kept = f"{old['metadata']['namespace']}/{old['metadata']['name']}" if old else ""
+        if kept not in ("", f"{namespace}/{name}"):
             raise InputError(
                 f"{self._file.parent} holds ScriptModel {kept}: use another --keep folder for {namespace}/{name}"
             )
@@ -56,11 +58,6 @@ class Objects:
         metadata = {**before, "generation": generation, "annotations": annotations}
         self._config_maps = documents.config_maps
         self._keep({"apiVersion": API_VERSION, "kind": KIND, **old, "metadata": metadata, "spec": spec})
-
-    def holds(self, namespace: str, name: str) -> bool:
-        """Return whether this is the stored ScriptModel."""
-        metadata = self.raw.get("metadata") or {}
-        return (metadata.get("namespace"), metadata.get("name")) == (namespace, name)
 
     @property
     def is_reconciled(self) -> bool:
@@ -105,13 +102,10 @@ class Objects:
 def _stored(file: Path) -> Object:
     try:
         found: Object = json.loads(file.read_bytes())
-        metadata, spec = found["metadata"], found["spec"]
-        texts = [metadata[key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")]
-        int(metadata["resourceVersion"])
-        is_valid = isinstance(spec, dict) and isinstance(metadata["generation"], int)
-        is_valid = is_valid and all(isinstance(text, str) for text in texts)
-    except (ValueError, LookupError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise InputError(f"{file} is damaged: it is not a ScriptModel; use another --keep folder to start again")
+        parse_object(found)
+        int(found["metadata"]["resourceVersion"])
+        parse_time(found["metadata"]["creationTimestamp"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        text = f"{file} is damaged: it is not a ScriptModel; use another --keep folder to start again"
+        raise InputError(text) from error
     return found

@@ -36,7 +36,6 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 
@@ -91,7 +90,9 @@ def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFi
     """
     repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
     with session.pachyderm("the corpus") as gateway:
-        _create_projects(gateway, {own, repo["project"]} if repo else {own})
+        needed = {own, repo["project"]} if repo else {own}  # in a cluster an administrator creates them
+        for project in sorted(needed - set(gateway.list_projects())):
+            gateway.create_project(project)
         if repo is None:
             return
         branch = BranchRef(RepoRef(repo["project"], repo["name"]), repo["branch"])
@@ -177,12 +178,6 @@ def everything_for(namespace: str) -> Policy:
         checkpoint_claims={namespace: anything},
         projects={namespace: anything},
     )
-
-
-def _create_projects(gateway: PachydermGateway, projects: set[str]) -> None:
-    """Create the projects that do not exist; in a cluster this is left to an administrator."""
-    for project in sorted(projects - set(gateway.list_projects())):
-        gateway.create_project(project)
 
 
 def _digest(branch: BranchRef, files: Sequence[CorpusFile]) -> str:

@@ -8,7 +8,6 @@ carry a hash of `namespace/name`, and leave room for five digits of a version.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 Key = tuple[str, str]
 """Namespace and name of an object."""
@@ -17,39 +16,21 @@ MAX_PIPELINE_NAME = 51
 MAX_DERIVED_NAME = 63
 MAX_PROJECT_NAME = 20
 _VERSION_ROOM = len("-v99999")
+PIPELINES = ("train", "select", "generate")
+"""The pipelines of an object, each before those that read its output; `select` is that of a search."""
+_REPOS = ("corpus", "base", "trials")
+"""The repos that it owns: a corpus that is no repo, the models that it starts from, the runs of a search."""
 _LONGEST_SUFFIX = "-generate"
 _HASH_DIGITS = 16
 """64 bits: nobody can find another namespace and name with the hash of a given one."""
 
 
-@dataclass(frozen=True, slots=True)
-class PachydermNames:
-    """The names of a ScriptModel's objects.
-
-    `corpus` is the repo that it owns if its source is not a repo, `base` the one with the models that it starts from.
-    `select` and `trials` are the third pipeline and the repo of an object with a search.
-    """
-
-    train: str
-    generate: str
-    corpus: str
-    base: str
-    select: str
-    trials: str
-
-    @property
-    def pipelines(self) -> tuple[str, ...]:
-        """All pipelines that an object may have, each before those that read its output."""
-        return (self.train, self.select, self.generate)
-
-
-def pachyderm_names(namespace: str, name: str, project: str) -> PachydermNames:
-    """Return the names for the objects of the ScriptModel `namespace/name` in `project`."""
+def pachyderm_names(namespace: str, name: str, project: str) -> dict[str, str]:
+    """Return the names of the pipelines and repos of the ScriptModel `namespace/name` in `project`."""
     digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
     longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
     room = longest - len(_LONGEST_SUFFIX) - len(digest) - 1
     if room < 1:
         raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
     readable = name.replace(".", "-")[:room].rstrip("-")
-    stem = f"{readable}-{digest}"
-    return PachydermNames(*(f"{stem}-{part}" for part in ("train", "generate", "corpus", "base", "select", "trials")))
+    return {part: f"{readable}-{digest}-{part}" for part in (*PIPELINES, *_REPOS)}

@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from scriptmodel_operator.api.engine import engine_of
-from scriptmodel_operator.api.identity import ADOPT, FINALIZER, PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.api.names import Key, PachydermNames, pachyderm_names
+from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
 
@@ -46,19 +46,10 @@ class ScriptModel:
         return self.namespace, self.name
 
     @cached_property
-    def names(self) -> PachydermNames:
-        """Names of its objects in Pachyderm."""
-        return pachyderm_names(self.namespace, self.name, self.spec.pachyderm.project)
-
-    @cached_property
     def previous(self) -> ScriptModelStatus:
         """The last written status; pydantic's ValidationError for an invalid one."""
         # Server-side apply leaves null of an object that had fields before.
         return ScriptModelStatus.model_validate({key: value for key, value in self.status.items() if value})
-
-    @property
-    def has_finalizer(self) -> bool:
-        return FINALIZER in self.finalizers
 
     @property
     def reconcile_requested(self) -> bool:

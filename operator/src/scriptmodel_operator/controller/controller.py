@@ -14,11 +14,11 @@ from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
 from scriptmodel_operator.api.engine import engine_of
+from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.corpus_sources import fetch_corpus, next_check
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
@@ -26,7 +26,7 @@ from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import refusal
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.source import continued_text
+from scriptmodel_operator.ingest.source import continued_text, corpus_source, next_check
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.events import EventRecorder
@@ -42,13 +42,13 @@ from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import OtherEngineError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.reconcile.actions import Action
+from scriptmodel_operator.reconcile.actions import Action, StopJob
 from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_after_failure
-from scriptmodel_operator.reconcile.deletion import needs_no_pachyderm, plan_deletion
+from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Refused, Unread, stops_jobs
+from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Refused, Unread
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -119,13 +119,15 @@ class Controller:
         try:
             model = parse_object(raw)
         except InvalidSpecError as error:
-            bare = parse_object({**raw, "spec": _deletion_fields(raw["spec"])})
-            if not bare.deleting:
-                await self._report_problem(bare, _invalid(error))
+            # What a deletion needs; the rest of the spec may be invalid.
+            known = {key: raw["spec"][key] for key in ("pachyderm", "deletionPolicy") if key in raw["spec"]}
+            model = parse_object({**raw, "spec": {"corpus": {}, **known}})
+            if not model.deleting:
+                text = f"{error}: the CustomResourceDefinition and the operator are of different versions"
+                await self._report_problem(model, Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older"))
                 return ON_CHANGE
-            model = bare
         if model.deleting:
-            return await self._delete(model, raw, requested) if model.has_finalizer else ON_CHANGE
+            return await self._delete(model, raw, requested) if FINALIZER in model.finalizers else ON_CHANGE
         try:
             return await self._settle(model, requested)
         except PachydermError as error:
@@ -190,7 +192,7 @@ class Controller:
         after = max(time.monotonic() - age, self._acted.get(model.key, 0.0))
         if model.reconcile_requested:
             after = max(after, requested)
-        source = await fetch_corpus(self.kube, self.downloads, model)
+        source = await corpus_source(self.kube.get_config_map, self.downloads, model)
         if isinstance(source, Attempt):
             after = max(after, source.committed)
         given = replace(given, source=source, continued=await continued_text(self.kube.get_config_map, model))
@@ -200,7 +202,7 @@ class Controller:
             # The problem may have been fixed after the snapshot and before the object was written.
             _, given = await self._observe_since(given, requested)
             state = assess(given)
-        if stops_jobs(state):
+        if any(isinstance(action, StopJob) for action in state.actions):  # which takes a freshly measured clock
             await self.calls.run(self.clock.measure)
             state = assess(given)
         return given, state
@@ -243,7 +245,7 @@ class Controller:
 
     async def _delete(self, model: ScriptModel, raw: Mapping[str, Any], requested: float) -> Next:
         self.downloads.forget(model.uid)
-        if not needs_no_pachyderm(model):
+        if model.spec.deletion_policy != "Orphan":  # which needs no Pachyderm
             try:
                 blocked = await self._remove(model, requested)
             except PachydermError as error:
@@ -323,16 +325,6 @@ class Controller:
         if written is not None and self.store.refresh(written) is News.REQUESTED:
             # A user has changed the object meanwhile. The watch event of that change is older than this answer.
             self.queue.add(model.key)
-
-
-def _deletion_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a spec that a deletion needs: the rest of it may be invalid."""
-    return {"corpus": {}, **{key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}}
-
-
-def _invalid(error: InvalidSpecError) -> Problem:
-    text = f"{error}: the CustomResourceDefinition and the operator are of different versions; upgrade the older"
-    return Problem(Reason.INVALID_SPEC, text)
 
 
 def _now() -> datetime:

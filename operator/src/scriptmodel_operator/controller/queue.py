@@ -46,11 +46,6 @@ class WorkQueue:
         """Number of keys that are processed or wait for a worker."""
         return len(self._waiting) + len(self._processing)
 
-    @property
-    def depth(self) -> int:
-        """Number of keys that wait for a worker."""
-        return len(self._waiting)
-
     def failures(self, key: Key) -> int:
         """Return how often in a row the handler has failed for `key`."""
         return self._failures.get(key, 0)
@@ -66,7 +61,7 @@ class WorkQueue:
             self._dirty.add(key)
             return
         self._waiting.add(key)
-        self._metrics.queue_depth.set(self.depth)
+        self._metrics.queue_depth.set(len(self._waiting))
         self._ready.put_nowait(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
@@ -97,7 +92,7 @@ class WorkQueue:
         while True:
             key = await self._ready.get()
             self._waiting.discard(key)
-            self._metrics.queue_depth.set(self.depth)
+            self._metrics.queue_depth.set(len(self._waiting))
             self._processing.add(key)
             try:
                 await self._call(handler, key)

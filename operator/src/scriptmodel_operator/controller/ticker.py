@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from scriptmodel_operator.api.names import Key, pachyderm_names
+from scriptmodel_operator.api.names import PIPELINES, Key, pachyderm_names
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe.follow import LogFollower
@@ -99,7 +99,8 @@ class Ticker:
 def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     """Return the part of a snapshot that concerns one object; equal parts mean that nothing has changed for it."""
     parts: list[object] = [snapshot.engine, project in snapshot.projects]
-    for ref in (PipelineRef(project, name) for name in pachyderm_names(*key, project).pipelines):
+    names = pachyderm_names(*key, project)
+    for ref in (PipelineRef(project, names[each]) for each in PIPELINES):
         parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
         parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
     return tuple(parts)

@@ -19,7 +19,7 @@ METRICS_PATH = "/metrics.json"
 SELECT = (PROGRAM, "select", f"/pfs/{RUNS_INPUT}", "--out", "/pfs/out")
 """The command that copies the best model of a search; without a selection it writes nothing."""
 DEFAULTS = Generation()
-"""Temperature and repetition penalty are also the trainer's defaults: these are left out of the command."""
+"""Those of sampling are also the trainer's defaults: these are left out of the command."""
 
 
 def train_command(
@@ -70,16 +70,9 @@ def generate_command(generation: Generation, continued: str = "") -> tuple[str, 
         "--continue-text": continued,
     }
     optional = [f"{option}={text}" for option, text in texts.items() if text]
-    if generation.temperature != DEFAULTS.temperature:
-        optional += ["--temperature", generation.temperature]
-    if generation.top_k:
-        optional += ["--top-k", str(generation.top_k)]
-    if generation.repetition_penalty != DEFAULTS.repetition_penalty:
-        optional += ["--repetition-penalty", generation.repetition_penalty]
-    if generation.samples > 1:
-        optional += ["--samples", str(generation.samples)]
-    if generation.keep != "first":
-        optional += ["--keep", generation.keep]
+    for name in ("temperature", "top_k", "repetition_penalty", "samples", "keep"):
+        if (value := getattr(generation, name)) != getattr(DEFAULTS, name):
+            optional += [f"--{name.replace('_', '-')}", str(value)]
     if generation.continuation and generation.continuation.only_new:
         optional.append("--only-new")
     return (

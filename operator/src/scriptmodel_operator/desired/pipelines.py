@@ -67,11 +67,6 @@ def desired(
     return Desired(train, _generate(model, refs, owner, image, continued), select)
 
 
-def is_trained_as_specified(model: ScriptModel, mark: Mark, refs: References) -> bool:
-    """Return whether the train pipeline with `mark` computes what the spec requests, from the base in `refs`."""
-    return mark.compute == train_compute(model, refs)
-
-
 def train_compute(model: ScriptModel, refs: References) -> str:
     """Return the digest of what decides the model; optional parts are in it only where they are set.
 

@@ -17,8 +17,6 @@ from scriptmodel_operator.options import DOCUMENTED, Option
 
 ANYTHING = "*"
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
-
-
 _Names = tuple[str, ...]
 _ByNamespace = Mapping[str, tuple[str, ...]]
 
@@ -135,17 +133,15 @@ def _base_repo(model: ScriptModel) -> ModelRepo | None:
 def _repos(model: ScriptModel, policy: Policy) -> str | None:
     allowed = policy.repos.get(model.namespace)
     names = [repo.name for repo in (model.spec.corpus.repo, _base_repo(model)) if repo is not None]
-    refused = [name for name in names if not _matches(name, allowed)]
+    if allowed is None:
+        return None
+    refused = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in allowed)]
     if not refused:
         return None
     return (
-        f"namespace {model.namespace!r} may not read repo {refused[0]!r}: use one of {', '.join(allowed or ())}, "
+        f"namespace {model.namespace!r} may not read repo {refused[0]!r}: use one of {', '.join(allowed)}, "
         f"or have the operator run with --allow-repo {model.namespace}={refused[0]}"
     )
-
-
-def _matches(name: str, allowed: tuple[str, ...] | None) -> bool:
-    return allowed is None or any(fnmatchcase(name, pattern) for pattern in allowed)
 
 
 def _downloads(model: ScriptModel, policy: Policy) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
 
@@ -55,16 +56,17 @@ class References:
 
 def references(model: ScriptModel) -> References:
     """Return the references of an object."""
-    project, names = model.spec.pachyderm.project, model.names
-    own, repo = RepoRef(project, names.corpus), model.spec.corpus.repo
+    project, repo = model.spec.pachyderm.project, model.spec.corpus.repo
+    names = pachyderm_names(*model.key, project)
+    own = RepoRef(project, names["corpus"])
     corpus = BranchRef(own, OWN_BRANCH) if repo is None else BranchRef(RepoRef(repo.project, repo.name), repo.branch)
     return References(
-        train=PipelineRef(project, names.train),
-        select=PipelineRef(project, names.select),
-        generate=PipelineRef(project, names.generate),
+        train=PipelineRef(project, names["train"]),
+        select=PipelineRef(project, names["select"]),
+        generate=PipelineRef(project, names["generate"]),
         own_corpus=own,
-        own_base=RepoRef(project, names.base),
-        own_trials=RepoRef(project, names.trials),
+        own_base=RepoRef(project, names["base"]),
+        own_trials=RepoRef(project, names["trials"]),
         corpus=corpus,
         searches=model.spec.search is not None,
     )

@@ -1,10 +1,11 @@
-"""Reads the files of a corpus, or a single text, from a ConfigMap."""
+"""Reads what is outside Pachyderm: a corpus in a ConfigMap or by URL, and the text that a script continues."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -12,7 +13,8 @@ from typing import Any, TypeVar
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.values import SourceError
+from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.values import Attempt, SourceError
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 
 T = TypeVar("T")
@@ -20,9 +22,32 @@ Read = Callable[[str, str], Awaitable[Mapping[str, Any]]]
 """Returns the ConfigMap of a namespace and a name. Raises KubeError."""
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""
+Sourced = Files | Attempt | Problem | None
+"""The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
 
 LONGEST_TEXT = 64 * 1024
 """Bytes of a text: it becomes one word of a command, and Linux takes 128 KiB. The trainer has the same limit."""
+
+
+async def corpus_source(read: Read, downloads: Downloads, model: ScriptModel) -> Sourced:
+    """Return the corpus in a ConfigMap, at once, or the newest attempt at a download; None without
+    either. Raises KubeError."""
+    http = model.spec.corpus.http
+    if http is None or model.spec.suspend:
+        downloads.forget(model.uid)
+        return await corpus_files(read, model)
+    return downloads.attempt(model.uid, http)
+
+
+def next_check(downloads: Downloads, model: ScriptModel, interval: float) -> float | None:
+    """Return the seconds until something has to be checked again; None if never.
+
+    A download is due by itself; a ConfigMap, or a base model that is followed, each `interval`.
+    """
+    spec = model.spec
+    due = downloads.due_in(model.uid) if spec.corpus.http is not None else None
+    polled = spec.corpus.config_map or spec.generation.continuation or spec.model.follows
+    return min(due or math.inf, interval) if polled else due
 
 
 async def corpus_files(read: Read, model: ScriptModel) -> Files | Problem | None:

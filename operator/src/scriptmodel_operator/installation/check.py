@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -74,7 +75,8 @@ async def check_claim(client: KubeClient, namespace: str, name: str) -> Finding:
     """Check that the claim for checkpoints exists, is bound, and can be mounted on several nodes."""
     claim = f"PersistentVolumeClaim {namespace}/{name}"
     try:
-        found = await client.get_claim(namespace, name)
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"
+        found = await client.request("GET", path, f"reading {claim}")
     except KubeNotFoundError:
         return Finding(False, f"{claim} does not exist: create it in the namespace where Pachyderm runs its pods")
     except KubeForbiddenError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -119,26 +118,27 @@ def before_uninstall(
 
 @click.command()
 @click.option(
-    "--older-than",
-    required=True,
-    metavar="DURATION",
-    callback=lambda _context, _option, text: _older_than(text),
-    help="Delete what was not touched for this long, such as 14d.",
+    "--older-than", required=True, metavar="DURATION", help="Delete what was not touched for this long, such as 14d."
 )
 @click.argument("claim", type=click.Path(path_type=Path, file_okay=False, exists=True))
-def clean_checkpoints(older_than: tuple[str, timedelta], claim: Path) -> None:
+def clean_checkpoints(older_than: str, claim: Path) -> None:
     """Delete the state of trainings below CLAIM, the root of a claim for checkpoints, that nothing has touched for a
     while. Exit with status 1 if a folder cannot be deleted."""
     from scriptmodel_operator.installation.checkpoints import delete_untouched  # noqa: PLC0415 - see above
 
-    text, age = older_than
+    try:
+        age = parse_duration(older_than).total_seconds()
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--older-than") from error
+    if not age:
+        raise click.BadParameter("must be more than 0", param_hint="--older-than")
     failed, found = False, False
-    for folder, error in delete_untouched(claim, time.time() - age.total_seconds()):
+    for folder, why in delete_untouched(claim, time.time() - age):
         name, found = folder.relative_to(claim), True
-        click.echo(f"cannot delete {name}: {error}" if error else f"deleted {name}", err=bool(error))
-        failed = failed or bool(error)
+        click.echo(f"cannot delete {name}: {why}" if why else f"deleted {name}", err=bool(why))
+        failed = failed or bool(why)
     if not found:
-        click.echo(f"nothing was untouched for {text}")
+        click.echo(f"nothing was untouched for {older_than}")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -149,16 +149,6 @@ def _place(text: str, option: str) -> tuple[str, str]:
     if text and not (place and name):
         raise click.BadParameter(f"{text!r} is not NAMESPACE/NAME", param_hint=option)
     return place, name
-
-
-def _older_than(text: str) -> tuple[str, timedelta]:
-    try:
-        age = parse_duration(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    if not age:
-        raise click.BadParameter("must be more than 0")
-    return text, age
 
 
 def _request(kubeconfig: Path | None, request: Callable[[KubeClient], Awaitable[T]]) -> T:

@@ -96,11 +96,6 @@ class KubeClient:
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
-    async def get_claim(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return a PersistentVolumeClaim."""
-        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"
-        return await self.request("GET", path, f"reading PersistentVolumeClaim {namespace}/{name}")
-
     async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
         """Return the pods of a namespace that a label selector matches."""
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector, safe='')}"
@@ -135,18 +130,6 @@ class KubeClient:
         query = f"?fieldManager={FIELD_MANAGER}&force=true"
         what = f"writing the status of {namespace}/{name}"
         return await self.request("PATCH", f"{_path(namespace, name)}/status{query}", what, body, _APPLY)
-
-    async def get_lease(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return a Lease."""
-        return await self.request("GET", _leases(namespace, name), "reading the lease")
-
-    async def create_lease(self, namespace: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a Lease and return it."""
-        return await self.request("POST", _leases(namespace), "creating the lease", body)
-
-    async def replace_lease(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace a Lease and return it. Raises KubeConflictError if it has changed since `body` was read."""
-        return await self.request("PUT", _leases(namespace, name), "writing the lease", body)
 
     async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an event."""
@@ -247,10 +230,6 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _leases(namespace: str, name: str = "") -> str:
-    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
 
 
 def _path(namespace: str, name: str) -> str:

@@ -128,7 +128,7 @@ class Leader(Leadership):
             self._lease = found
             return min(wait, RETRY_SECONDS)
         try:
-            await (self._create() if found is None else self._put(found, self._taken(found["spec"])))
+            await self._take(found)
         except (KubeConflictError, KubeNotFoundError):
             return RETRY_SECONDS  # another replica was faster
         self._renewed = sent
@@ -143,21 +143,18 @@ class Leader(Leadership):
             self._observed = renewal, self.clock()
         return self._observed[1] + float(spec.get("leaseDurationSeconds") or LEASE_SECONDS) - self.clock()
 
-    def _taken(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        transitions = int(before.get("leaseTransitions") or 0) + 1
-        return {**self._held(), "acquireTime": _now(), "leaseTransitions": transitions}
-
     def _held(self) -> dict[str, Any]:
         return {"holderIdentity": self.identity, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": _now()}
 
-    async def _create(self) -> None:
-        body = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"name": LEASE_NAME, "namespace": self.namespace},
-            "spec": {**self._held(), "acquireTime": _now(), "leaseTransitions": 0},
-        }
-        self._lease = await self.client.create_lease(self.namespace, body)
+    async def _take(self, found: Mapping[str, Any] | None) -> None:
+        """Replace the lease, or create it. Raises KubeConflictError if another replica was faster."""
+        taken = {**self._held(), "acquireTime": _now(), "leaseTransitions": 0}
+        if found is not None:
+            await self._put(found, taken | {"leaseTransitions": int(found["spec"].get("leaseTransitions") or 0) + 1})
+            return
+        metadata = {"name": LEASE_NAME, "namespace": self.namespace}
+        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": taken}
+        self._lease = await self.client.request("POST", self._leases, "creating the lease", body)
 
     async def _renew(self) -> None:
         """Renew the lease; after a write whose answer was lost, read it first."""
@@ -169,13 +166,17 @@ class Leader(Leadership):
         await self._put(lease, self._held())
         self._renewed = sent
 
+    @property
+    def _leases(self) -> str:
+        return f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
+
     async def _read(self) -> dict[str, Any]:
-        return await self.client.get_lease(self.namespace, LEASE_NAME)
+        return await self.client.request("GET", f"{self._leases}/{LEASE_NAME}", "reading the lease")
 
     async def _put(self, lease: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
         """Replace the lease. Raises KubeConflictError if it has changed since it was read."""
         body = {**lease, "spec": {**lease["spec"], **changes}}
-        self._lease = await self.client.replace_lease(self.namespace, LEASE_NAME, body)
+        self._lease = await self.client.request("PUT", f"{self._leases}/{LEASE_NAME}", "writing the lease", body)
 
 
 def _now() -> str:

@@ -76,7 +76,12 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> Connection:
     try:
         context = current_context(files)
         _require_supported(context, files)
-        found = _with_absolute_paths(_with_credentials(context, settings), files)
+        found = context.connection
+        known = found.token or found.username or found.certificate_path or found.certificate_data
+        if context.user and not known:
+            found = _from_program(found, settings)
+        paths = ("ca_path", "certificate_path", "private_key_path")
+        found = replace(found, **{name: _absolute(getattr(found, name), files) for name in paths})
         found = _with_proxy(found, files)
     except LoginFailedError:
         raise
@@ -125,17 +130,6 @@ def _is_proxy(address: str) -> bool:
     except ValueError:
         return False
     return url.scheme in ("http", "https") and bool(url.host)
-
-
-def _with_credentials(context: Context, settings: kopf.OperatorSettings) -> Connection:
-    found = context.connection
-    known = found.token or found.username or found.certificate_path or found.certificate_data
-    return found if known or not context.user else _from_program(found, settings)
-
-
-def _with_absolute_paths(info: Connection, files: list[Path]) -> Connection:
-    names = ("ca_path", "certificate_path", "private_key_path")
-    return replace(info, **{name: _absolute(getattr(info, name), files) for name in names})
 
 
 def _absolute(path: Any, files: list[Path]) -> Any:

@@ -21,7 +21,7 @@ from scriptmodel_operator.desired.base import (
     origin_of_object,
 )
 from scriptmodel_operator.desired.commands import RUNS_INPUT
-from scriptmodel_operator.desired.pipelines import is_trained_as_specified
+from scriptmodel_operator.desired.pipelines import train_compute
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import (
@@ -53,7 +53,8 @@ class Bases:
         origin, owned = base_origin(model), observed.base.owned
         if not origin:
             return BaseView("", owned) if owned else NO_BASE
-        copies = _copies(refs.own_base, origin, snapshot) if owned and owned.ownership.ours else ()
+        branches = snapshot.repos[owned.ref].branches if owned and owned.ownership.ours else ()
+        copies = tuple(sorted(name for name in branches if is_copy_of(name, origin)))
         read = train.info.spec.base_branch if train else None
         current = read.name if read and read.name in copies else ""
         if model.spec.training.warm_start:
@@ -140,7 +141,7 @@ class Bases:
             before = next((each.spec for each in versions if each.version == job.version), None)
             mark = mark_of(before.annotations) if before else None
             refs = replace(refs, base=before.base_branch if before else None)
-        return mark is not None and is_trained_as_specified(model, mark, refs)
+        return mark is not None and mark.compute == train_compute(model, refs)
 
     def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
         ref = RepoRef(repo.project, repo.name)
@@ -160,10 +161,6 @@ def owned_repo(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | No
     return OwnedRepo(ref, ownership(mark, owner), mark, snapshot.readers(ref))
 
 
-def _copies(ref: RepoRef, origin: str, snapshot: Snapshot) -> tuple[str, ...]:
-    return tuple(sorted(name for name in snapshot.repos[ref].branches if is_copy_of(name, origin)))
-
-
 def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:
     """Return the pipeline that makes the models of another ScriptModel of the namespace, in the same project.
 
@@ -171,12 +168,12 @@ def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -
     """
     project = model.spec.pachyderm.project
     names = pachyderm_names(model.namespace, name, project)
-    info = snapshot.pipelines.get(PipelineRef(project, names.train))
+    info = snapshot.pipelines.get(PipelineRef(project, names["train"]))
     mark = mark_of(info.spec.annotations) if info else None
     ours = mark is not None and mark.owner == replace(owner, name=name, uid=mark.owner.uid)
     if info is None or not ours:
         return None
-    return PipelineRef(project, names.select) if info.spec.trials_branch else info.ref
+    return PipelineRef(project, names["select"]) if info.spec.trials_branch else info.ref
 
 
 def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, snapshot: Snapshot) -> bool:

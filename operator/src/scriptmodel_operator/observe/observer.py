@@ -41,8 +41,6 @@ from scriptmodel_operator.pachyderm.values import (
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
-
-
 _IMPRECISION = timedelta(minutes=1)
 """An upper bound of the error in the estimate of pachd's clock."""
 
@@ -246,10 +244,7 @@ class Observer:
 
     def _readers(self, refs: References, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
         own = {refs.train, refs.select, refs.generate}
-        found: set[PipelineRef] = set()
-        for ref in own:
-            found.update(snapshot.readers(ref.output))
-        return tuple(sorted(found - own))
+        return tuple(sorted({reader for ref in own for reader in snapshot.readers(ref.output)} - own))
 
     def _log(self, job: JobInfo | None) -> LogDigest | None:
         if job is None:

@@ -129,13 +129,11 @@ class Results:
         def read() -> tuple[object, bool]:
             return as_of, self.commit(repo, commit) is not None
 
-        then, found = self._cached("has", repo, commit, read)
-        if then != as_of:
+        if self._cached("has", repo, commit, read)[0] != as_of:
             with self._lock:
                 for kind in ("has", "commit"):
                     self._known.pop((kind, repo, commit), None)
-            _, found = self._cached("has", repo, commit, read)
-        return found
+        return self._cached("has", repo, commit, read)[1]
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""

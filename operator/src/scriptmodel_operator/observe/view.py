@@ -176,11 +176,6 @@ class ModelCommits:
         """Return whether the corpus commit may still get files."""
         return self.corpus_info is not None and self.corpus_info.open
 
-    @property
-    def corpus_unfinished(self) -> bool:
-        """Return whether no worker can read the corpus commit yet."""
-        return self.corpus_info is not None and not self.corpus_info.finished
-
 
 @dataclass(frozen=True, slots=True)
 class WrittenScript:

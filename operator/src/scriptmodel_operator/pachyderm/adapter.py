@@ -192,6 +192,7 @@ class PachydermGateway:
     # --- reads
 
     def server_version(self) -> ServerVersion:
+        """Return the version of pachd, or the one that localpach behaves like. Not part of Gateway."""
         return self._read_version("asking pachd for its version")
 
     def engine(self) -> str:

@@ -12,16 +12,8 @@ from grpc.experimental import ChannelOptions
 
 MAX_MESSAGE_BYTES = 20 * 1024 * 1024
 _SCHEME, _TLS_SCHEME = "grpc://", "grpcs://"
-_PORT = r":[0-9]{1,5}"
-_IPV4, _IPV6 = r"[0-9]{1,3}(\.[0-9]{1,3}){3}", r"\[[0-9A-Fa-f:.]+\]"
-_PLACE = rf"({_IPV6}|[^\s/:\[\]]+)({_PORT})?"
-_FORMS = (
-    rf"(grpcs?://)?{_PLACE}",
-    rf"dns:(//[^\s/]*/)?{_PLACE}",
-    *(rf"{family}:({address}{_PORT},)*{address}{_PORT}" for family, address in (("ipv4", _IPV4), ("ipv6", _IPV6))),
-    r"unix:\S+",
-)
-_FORM = re.compile("|".join(_FORMS))
+_PLACE = r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+)(:[0-9]{1,5})?"
+_FORM = re.compile(rf"(grpcs?://|dns:(//[^\s/]*/)?)?{_PLACE}|unix:\S+")
 _LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:|$)")
 
 
@@ -30,7 +22,7 @@ class PachdAddress:
     """HOST:PORT, and optionally files with a token and with the certificates to trust (which turn TLS on).
 
     Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
-    gRPC's own names are taken too: dns:///HOST:PORT, ipv4:ADDRESS:PORT,..., ipv6:[ADDRESS]:PORT,..., unix:PATH.
+    gRPC's own names are taken too: dns:///HOST:PORT and unix:PATH.
     ValueError for what is none of these, and where the file has no certificates.
     """
 

@@ -26,7 +26,6 @@ from scriptmodel_operator.pachyderm.values import (
     StoredFile,
     Upload,
 )
-from scriptmodel_operator.pachyderm.versions import ServerVersion
 
 
 class LogStream(Protocol):
@@ -39,9 +38,6 @@ class LogStream(Protocol):
 
 class Gateway(Protocol):
     """A Pachyderm server."""
-
-    def server_version(self) -> ServerVersion:
-        """Return the version of pachd, or the one that localpach behaves like."""
 
     def engine(self) -> str:
         """Return which Pachyderm or localpach this is (`api/engine.py`): its database keeps the id for life."""

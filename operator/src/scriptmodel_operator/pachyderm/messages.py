@@ -133,7 +133,7 @@ def create_v2_request(pipeline: PipelineApply) -> Any:
 
 
 def _resources(amounts: ResourceAmounts) -> Any:
-    if amounts.empty:
+    if amounts == _NO_AMOUNTS:
         return None
     gpu = pps.GPUSpec(type=amounts.gpu_type, number=amounts.gpu_count) if amounts.gpu_count else None
     return pps.ResourceSpec(cpu=amounts.cpu, memory=amounts.memory, gpu=gpu)

@@ -129,10 +129,6 @@ class ResourceAmounts:
     gpu_type: str = ""
     gpu_count: int = 0
 
-    @property
-    def empty(self) -> bool:
-        return self == ResourceAmounts()
-
 
 @dataclass(frozen=True, slots=True)
 class PodToleration:
@@ -175,11 +171,6 @@ class PipelineSpec:
     """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def branches(self) -> tuple[BranchRef, ...]:
-        """All branches that it reads."""
-        return tuple(each for each in (self.input_branch, self.base_branch, self.trials_branch) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 
 CERTIFIED = ((2, 7), (2, 11), (2, 12))
 """Releases on which the suites have run against a real server: see docs/compatibility.md."""
-_NEEDED = (
-    ((2, 5), "lists filtered by project"),
-    ((2, 6), "commits that name the commits they were made from"),
-)
-"""What the operator cannot do without, and the release that brought it."""
+_OLDEST = (2, 6)
+"""The first release whose commits name the commits that they were made from."""
 _DEFAULTS_SINCE = (2, 8)
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(.*)")
 
 
 class Support(Enum):
@@ -38,14 +33,6 @@ class ServerVersion:
     localpach: str = ""
     """The version of the localpach that behaves like this one; empty for pachd itself."""
 
-    @classmethod
-    def parse(cls, text: str) -> ServerVersion:
-        """Return the version in `text`. Raises ValueError."""
-        found = _VERSION.fullmatch(text)
-        if found is None:
-            raise ValueError(f"{text!r} is not a version of Pachyderm")
-        return cls(int(found[1]), int(found[2]), int(found[3]), found[4])
-
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}.{self.micro}{self.suffix}"
 
@@ -65,17 +52,11 @@ class ServerVersion:
 
     @property
     def support(self) -> Support:
-        if self.missing:
+        if self._release < _OLDEST:
             return Support.TOO_OLD
         if self._release in CERTIFIED:
             return Support.CERTIFIED
         return Support.NEWER if self._release > CERTIFIED[-1] else Support.UNTESTED
-
-    @property
-    def missing(self) -> str:
-        """What the operator needs and this version lacks, with the release that has it; "" if nothing."""
-        lacks = [f"{what} (since {since[0]}.{since[1]})" for since, what in _NEEDED if self._release < since]
-        return ", ".join(lacks)
 
     @property
     def verdict(self) -> str:
@@ -88,8 +69,8 @@ class ServerVersion:
             case Support.NEWER:
                 return f"pachd {self} is newer than every certified version ({_certified()}); continuing"
             case Support.TOO_OLD:
-                advice = f"upgrade Pachyderm ({_certified()} are certified)"
-                return f"pachd {self} is too old, it has no {self.missing}: {advice}"
+                lacks = "it has no commits that name the commits they were made from (since 2.6)"
+                return f"pachd {self} is too old, {lacks}: upgrade Pachyderm ({_certified()} are certified)"
 
 
 def _certified() -> str:

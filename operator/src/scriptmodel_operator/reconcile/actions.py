@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from scriptmodel_operator.api.text import short_id
@@ -109,30 +109,19 @@ class CreateRepo:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceFiles:
-    """Writes and deletes files in one commit."""
+    """Writes, deletes and copies files in one commit. What is only copied is a base model."""
 
     branch: BranchRef
-    files: Mapping[str, bytes]
+    files: Mapping[str, bytes] = field(default_factory=dict)
     """Content by path; small files only."""
-    gone: tuple[str, ...]
+    gone: tuple[str, ...] = ()
     copies: Copies | None = None
-    """Files to copy in the same commit."""
 
     def describe(self) -> str:
+        if self.copies and not self.files:
+            base = f"{self.copies.repo}@{short_id(self.copies.commit)}"
+            return f"copying the base model {base} into {self.branch.repo}"
         return f"putting {len(self.files)} files into {self.branch}"
-
-
-@dataclass(frozen=True, slots=True)
-class CopyFiles:
-    """Copies files of a commit into a branch, in one commit."""
-
-    source: RepoRef
-    commit: str
-    paths: tuple[str, ...]
-    branch: BranchRef
-
-    def describe(self) -> str:
-        return f"copying the base model {self.source}@{short_id(self.commit)} into {self.branch.repo}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +139,6 @@ class PutRuns(ReplaceFiles):
 Action = (
     CreateRepo
     | ReplaceFiles
-    | CopyFiles
     | PutRuns
     | ApplyPipelines
     | StartPipeline

@@ -10,11 +10,12 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
+from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
-from scriptmodel_operator.reconcile.corpus import Sourced, own_corpus, unused_repos
+from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.promotion import promotion
@@ -63,8 +64,11 @@ class Situation:
 def assess(given: Situation) -> ModelState | Early:
     """Return the first state that applies, in this order."""
     model, view, desired = given.model, given.view, given.desired
-    if model.spec.suspend and view is not None and (stop := pipelines_to_stop(view)):
-        return Stopping(stop)
+    if model.spec.suspend and view is not None:
+        # Each before the one that it reads from.
+        running = [seen.info.ref for seen in reversed(view.own) if not seen.info.stopped]
+        if running:
+            return Stopping(tuple(map(StopPipeline, running)))
     if given.refused:
         missing = f". {missing_project(model, view)}" if view is not None and not view.project_exists else ""
         return Refused(Problem(Reason.NOT_ALLOWED, given.refused + missing))
@@ -170,8 +174,3 @@ def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Conditi
     if isinstance(state, Early):
         return None
     return problem if state.source.actions else state.stages.corpus
-
-
-def pipelines_to_stop(view: ModelView) -> tuple[StopPipeline, ...]:
-    """Return the actions that stop the object's own pipelines, each before the one that it reads from."""
-    return tuple(StopPipeline(seen.info.ref) for seen in reversed(view.own) if not seen.info.stopped)

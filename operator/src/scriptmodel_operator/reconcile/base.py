@@ -12,8 +12,8 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
-from scriptmodel_operator.reconcile.actions import Action, CopyFiles, CreateRepo, DeleteRepo
+from scriptmodel_operator.pachyderm.values import BranchRef, Copies
+from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 
 COPYING = "the base model is being copied"
@@ -37,7 +37,12 @@ def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Act
         return () if base.current or model.spec.training.warm_start else problem
     if source.repo is None or source.commit is None or base.current == copy_name(base.origin, source.commit):
         return ()
-    return _into_repo(model, owner, view, source.repo, source)
+    own = view.refs.own_base
+    owned = own_repo(model, owner, own, base.owned, "repo")
+    if isinstance(owned, Problem | CreateRepo):
+        return owned if isinstance(owned, Problem) else (owned,)
+    copies = Copies(source.repo, source.commit, source.paths)
+    return (ReplaceFiles(BranchRef(own, copy_name(base.origin, source.commit)), copies=copies),)
 
 
 def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem | None:
@@ -54,19 +59,6 @@ def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem 
         return None
     text = f"{name} is not a model directory, since it has no {missing[0]}: correct spec.model.from"
     return Problem(Reason.BASE_INVALID, f"{text} (commit {short_id(source.commit)})")
-
-
-def _into_repo(
-    model: ScriptModel, owner: Owner, view: ModelView, repo: RepoRef, source: BaseSource
-) -> tuple[Action, ...] | Problem:
-    own = view.refs.own_base
-    owned = own_repo(model, owner, own, view.base.owned, "repo")
-    if isinstance(owned, Problem):
-        return owned
-    if isinstance(owned, CreateRepo):
-        return (owned,)
-    commit = source.commit or ""
-    return (CopyFiles(repo, commit, source.paths, BranchRef(own, copy_name(view.base.origin, commit))),)
 
 
 def _named(model: ScriptModel) -> str:

@@ -13,17 +13,13 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.ingest.source import Files, digests_of
-from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
+from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
+from scriptmodel_operator.ingest.values import Attempt, Download, Failure, SourceError
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import KnownSource
-
-Sourced = Files | Attempt | Problem | None
-"""The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
-
 
 _PUTTING = "the corpus is being put into its repo"
 
@@ -73,14 +69,14 @@ def _from_http(
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
     download = Download(model.key, http, view.refs.own_branch, record, requested, view.engine)
+    failure = _problem(attempt.failure, attempt.failures, view.engine) if attempt.failure else None
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
     if known is not None and known.request == http.digest:
-        unchecked = _problem(attempt, view.engine).message if attempt.failure else ""
-        return KnownSource(known, download, unchecked=unchecked, errors=errors)
-    if attempt.failure is not None:
-        return KnownSource(record, download, problem=_problem(attempt, view.engine), errors=errors)
+        return KnownSource(known, download, unchecked=failure.message if failure else "", errors=errors)
+    if failure is not None:
+        return KnownSource(record, download, problem=failure, errors=errors)
     hosts = ", ".join(sorted({host_of(url) for url in http.urls}))
     return KnownSource(record, download, waits_for=f"{engine_name(view.engine)} is fetching the corpus from {hosts}")
 
@@ -92,14 +88,11 @@ def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceSta
     return next((record for record in known if record is not None and record.commit == head), None)
 
 
-def _problem(attempt: Attempt, engine: str) -> Problem:
-    failure = attempt.failure
-    if failure is None:
-        return Problem(Reason.RETRYING, "trying again", stalled=False)
+def _problem(failure: Failure, failures: int, engine: str) -> Problem:
     if isinstance(failure, SourceError):
-        stalled = not failure.passing or attempt.failures >= FAILURES_UNTIL_STALLED
+        stalled = not failure.passing or failures >= FAILURES_UNTIL_STALLED
         return Problem(failure.reason, str(failure), stalled=stalled)
-    return problem_of(failure, engine, failures=attempt.failures)
+    return problem_of(failure, engine, failures=failures)
 
 
 def unused_repos(view: ModelView) -> tuple[DeleteRepo, ...]:

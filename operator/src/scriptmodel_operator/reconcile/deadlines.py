@@ -28,7 +28,7 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
     active, pending = training.active_deadline, training.pending_deadline
     selecting, trained = (view.select if view.search else None), view.train.newest
     computing = (
-        (view.train, _trains_since(view)),
+        (view.train, _runs_since(view.train.running)),
         (selecting, _selects_since(selecting, trained)),
         (view.generate, _generates_since(view)),
     )
@@ -84,17 +84,15 @@ def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 
 
-def _trains_since(view: ModelView) -> datetime | None:
-    """Return when the running train job was started; None without one."""
-    running = view.train.running if view.train else None
-    return (running.started or running.created) if running else None
+def _runs_since(job: JobInfo | None) -> datetime | None:
+    return (job.started or job.created) if job else None
 
 
 def _selects_since(select: PipelineView | None, trained: JobInfo | None) -> datetime | None:
     """Return since when the running select job could compute: its runs have ended; None without one."""
     if select is None or select.running is None or trained is None or not trained.state.final:
         return None
-    return _latest(select.running.started or select.running.created, trained.finished)
+    return _latest(_runs_since(select.running), trained.finished)
 
 
 def _generates_since(view: ModelView) -> datetime | None:
@@ -107,7 +105,7 @@ def _generates_since(view: ModelView) -> datetime | None:
         return None
     model = (view.model_read if job == generate.newest else None) or job.ref.id
     trained = next((each.finished for each in maker.jobs if each.ref.id == model), None)
-    return _latest(job.started or job.created, trained)
+    return _latest(_runs_since(job), trained)
 
 
 def _training_waits_since(view: ModelView) -> datetime | None:
@@ -118,9 +116,9 @@ def _training_waits_since(view: ModelView) -> datetime | None:
     train, commits = view.train, view.reported_commits
     if train is None or train.newest is None or not train.newest.state.waiting:
         return None
-    if train.running or (commits and commits.corpus_unfinished) or view.waits_for_quota:
-        return None
     corpus, released = commits.corpus_info if commits else None, view.queue.released if view.queue else None
+    if train.running or (corpus and not corpus.finished) or view.waits_for_quota:
+        return None
     return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)
 
 

@@ -9,11 +9,6 @@ from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action, DeletePipeline, DeleteRepo
 
 
-def needs_no_pachyderm(model: ScriptModel) -> bool:
-    """Return whether the object can be released without Pachyderm: deletionPolicy Orphan changes nothing there."""
-    return model.spec.deletion_policy == "Orphan"
-
-
 def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | Problem:
     """Return the actions that delete the object's own pipelines and repos, none once all are gone; or what blocks them.
 

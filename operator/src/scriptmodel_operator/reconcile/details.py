@@ -203,14 +203,10 @@ def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) 
     if source.corpus is None or source.corpus_repo is None:
         return None
     previous = model.previous.lineage.corpus
-    found = _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
-    if previous is not None and (previous.project, previous.repo, previous.commit) == (
-        found.project,
-        found.repo,
-        found.commit,
-    ):
+    place = (source.corpus_repo.project, source.corpus_repo.name, source.corpus)
+    if previous is not None and (previous.project, previous.repo, previous.commit) == place:
         return previous
-    return found
+    return _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
 
 
 def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> CommitRef:
@@ -219,17 +215,16 @@ def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> Commit
 
 def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
     """Describe the pipelines that exist."""
-    return [_pipeline(each) for each in view.pipelines]
-
-
-def _pipeline(seen: PipelineView) -> PipelineStatus:
-    return PipelineStatus(
-        name=seen.info.ref.name,
-        version=seen.info.version,
-        state=seen.info.state.name,
-        reason=cut(seen.info.reason, _MAX_REASON) or None,
-        digest=seen.mark.digest if seen.mark else None,
-    )
+    return [
+        PipelineStatus(
+            name=seen.info.ref.name,
+            version=seen.info.version,
+            state=seen.info.state.name,
+            reason=cut(seen.info.reason, _MAX_REASON) or None,
+            digest=seen.mark.digest if seen.mark else None,
+        )
+        for seen in view.pipelines
+    ]
 
 
 def history(

@@ -52,14 +52,9 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
-    patch = desired.train.spec.pod_patch
-    if (
-        train is None
-        and view.train
-        and _training_failed(view)
-        and requests_differ(view.train.info.spec.pod_patch, patch)
-    ):
-        train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, "another script is requested", reprocess=True)
+    failed = view.train if train is None and _training_failed(view) else None
+    if failed and requests_differ(failed.info.spec.pod_patch, desired.train.spec.pod_patch):
+        train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
     if train is not None:
         yield train
     above = train
@@ -116,20 +111,13 @@ def _drift(desired: DesiredPipeline, observed: PipelineView, mark: Mark) -> Pipe
     version may also come from the server's administrator, who changed defaults: what was submitted stays the same."""
     if observed.info.version == mark.version:
         return None
-    found = fingerprint(submitted_spec(observed.info))
-    differs = _comparable(found, mark.sent) and found != mark.sent
-    return _correction(desired, observed) if differs else None
-
-
-def _correction(desired: DesiredPipeline, observed: PipelineView) -> PipelineChange:
     theirs, ours = submitted_spec(observed.info), desired.spec
+    found = fingerprint(theirs)
+    comparable = found.partition(":")[0] == mark.sent.partition(":")[0]  # those of another form cannot be compared
+    if found == mark.sent or not comparable:
+        return None
     computes = (theirs.image, theirs.command) != (ours.image, ours.command)
     return _write(ChangeKind.CORRECT, desired, observed, "somebody else changed it", reprocess=computes)
-
-
-def _comparable(one: str, other: str) -> bool:
-    """Return whether two fingerprints have the same form; others cannot be compared."""
-    return one.partition(":")[0] == other.partition(":")[0]
 
 
 def _write(
@@ -142,14 +130,10 @@ def _write(
 def _must_wait(change: PipelineChange, view: ModelView) -> bool:
     """Return whether a change that recomputes nothing waits for the running job, which an update would kill."""
     observed = next((each for each in view.pipelines if each.info.ref == change.ref), None)
-    if (
-        observed is None
-        or change.kind not in _DEFERRABLE
-        or change.apply.reprocess
-        or observed.info.state in _MUST_CHANGE_NOW
-    ):
+    if observed is None or observed.info.state in _MUST_CHANGE_NOW or observed.running is None:
         return False
-    return observed.running is not None and not _resumes(change, observed, view)
+    deferrable = change.kind in _DEFERRABLE and not change.apply.reprocess
+    return deferrable and not _resumes(change, observed, view)
 
 
 def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) -> bool:

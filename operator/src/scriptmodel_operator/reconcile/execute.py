@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import Copies
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
-    CopyFiles,
     CreateRepo,
     DeletePipeline,
     DeleteRepo,
@@ -25,27 +23,21 @@ PUT_SECONDS = 30.0
 def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
     """Raise PachydermError at the first action that fails; the next snapshot shows what was done before it."""
     for action in actions:
-        _execute(gateway, action)
-
-
-def _execute(gateway: Gateway, action: Action) -> None:
-    match action:
-        case ApplyPipelines(changes):
-            gateway.apply_pipelines([change.apply for change in changes])
-        case StartPipeline(ref):
-            gateway.start_pipeline(ref)
-        case StopPipeline(ref):
-            gateway.stop_pipeline(ref)
-        case StopJob(ref, why):
-            gateway.stop_job(ref, why)
-        case DeletePipeline(ref, keep_repo):
-            gateway.delete_pipeline(ref, keep_repo=keep_repo)
-        case CreateRepo(ref, description, adopt):
-            gateway.create_repo(ref, description, update=adopt)
-        case ReplaceFiles(branch, files, gone, copies):
-            contents = ((path, [content]) for path, content in sorted(files.items()))
-            gateway.replace_files(branch, contents, gone, PUT_SECONDS, copies)
-        case CopyFiles(source, commit, paths, branch):
-            gateway.replace_files(branch, (), (), PUT_SECONDS, Copies(source, commit, paths))
-        case DeleteRepo(ref):
-            gateway.delete_repo(ref)
+        match action:
+            case ApplyPipelines(changes):
+                gateway.apply_pipelines([change.apply for change in changes])
+            case StartPipeline(ref):
+                gateway.start_pipeline(ref)
+            case StopPipeline(ref):
+                gateway.stop_pipeline(ref)
+            case StopJob(ref, why):
+                gateway.stop_job(ref, why)
+            case DeletePipeline(ref, keep_repo):
+                gateway.delete_pipeline(ref, keep_repo=keep_repo)
+            case CreateRepo(ref, description, adopt):
+                gateway.create_repo(ref, description, update=adopt)
+            case ReplaceFiles(branch, files, gone, copies):
+                contents = ((path, [content]) for path, content in sorted(files.items()))
+                gateway.replace_files(branch, contents, gone, PUT_SECONDS, copies)
+            case DeleteRepo(ref):
+                gateway.delete_repo(ref)

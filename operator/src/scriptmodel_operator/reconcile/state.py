@@ -10,7 +10,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Prob
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.ingest.values import Download
-from scriptmodel_operator.reconcile.actions import Action, StopJob
+from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 from scriptmodel_operator.reconcile.promotion import NO_SCRIPT, PromotedScript
 
@@ -131,8 +131,3 @@ class Applied(_Observed):
 Early = Stopping | Refused | Unread
 """States that are known before commits and files are read."""
 ModelState = Suspended | Blocked | Ingesting | Applying | Applied
-
-
-def stops_jobs(state: ModelState | Early) -> bool:
-    """Return whether a job is stopped now, which takes a freshly measured clock."""
-    return any(isinstance(action, StopJob) for action in state.actions)

@@ -33,7 +33,9 @@ def summary(state: ModelState) -> dict[ConditionType, Condition]:
         case Ingesting(message=message):
             return _summary(False, Reason.INGESTING, message)
         case Applying(difference=difference):
-            return _applying(difference)
+            creating = all(change.kind is ChangeKind.CREATE for change in difference.now)
+            what = ", ".join(f"{change.ref} ({change.why})" for change in difference.now)
+            return _summary(False, Reason.CREATING if creating else Reason.UPDATING, f"writing pipelines {what}")
         case Applied(stages=stages):
             return _unfinished(stage, state.difference) if (stage := stages.first_unfinished) else _settled(state)
         case _:
@@ -42,12 +44,6 @@ def summary(state: ModelState) -> dict[ConditionType, Condition]:
 
 def _of_problem(problem: Problem) -> dict[ConditionType, Condition]:
     return _summary(False, problem.reason, problem.message, stalled=problem.stalled)
-
-
-def _applying(difference: Difference) -> dict[ConditionType, Condition]:
-    creating = all(change.kind is ChangeKind.CREATE for change in difference.now)
-    what = ", ".join(f"{change.ref} ({change.why})" for change in difference.now)
-    return _summary(False, Reason.CREATING if creating else Reason.UPDATING, f"writing pipelines {what}")
 
 
 def _unfinished(stage: Condition, difference: Difference) -> dict[ConditionType, Condition]:
