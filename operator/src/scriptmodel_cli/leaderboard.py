@@ -19,53 +19,58 @@ Trial = Mapping[str, Any]
 _STATES = {"complete": "green", "running": "yellow", "paused": None, "waiting": None, "failed": "red"}
 _WIDEST_REASON = 60
 _MISSING = (None, "")
+_FIELDS = {"nats/char": "value", "time": "seconds", "gpu": "gpuSeconds"}
+"""The fields of columns whose header is another word."""
 
 
-def _number(field: str, form: str) -> Callable[[Trial], str]:
-    return lambda trial: format(float(trial[field]), form)
+def _values(trial: Trial) -> Mapping[str, Any]:
+    return trial.get("parameters") or {}
 
 
-def _epochs(trial: Trial) -> str:
-    return f"{trial['epochs']}/{trial['epochsTotal']}" if trial.get("epochsTotal") else str(trial["epochs"])
+def _flat(trial: Trial) -> dict[str, Any]:
+    """Return the fields as -o json names them, with the parameters in the middle."""
+    start = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
+    values = {f"parameters.{name}" if name in start else name: value for name, value in _values(trial).items()}
+    end = ("seconds", "gpuSeconds", "reason")
+    return {**{name: trial.get(name) for name in start}, **values, **{name: trial.get(name) for name in end}}
 
 
-def _reason(trial: Trial) -> str:
-    return one_line(": ".join(filter(None, (trial["reason"], trial.get("message")))), _WIDEST_REASON)
+COLUMNS = tuple(_flat({}))
 
 
-_SHOWN: Mapping[str, tuple[str, Callable[[Trial], str]]] = {
-    "trial": ("TRIAL", _number("trial", ".0f")),
-    "state": ("STATE", lambda trial: style(trial["state"], fg=_STATES.get(trial["state"]))),
-    "round": ("ROUND", _number("round", ".0f")),
-    "epochs": ("EPOCHS", _epochs),
-    "perplexity": ("PERPLEXITY", _number("perplexity", ".1f")),
-    "value": ("NATS/CHAR", _number("value", ".4f")),
-    "seconds": ("TIME", lambda trial: format_duration(float(trial["seconds"]))),
-    "gpuSeconds": ("GPU", lambda trial: format_duration(float(trial["gpuSeconds"]))),
-    "reason": ("REASON", _reason),
-}
-"""The columns of the table besides the parameters: header and format, by field."""
-COLUMNS = tuple(_SHOWN)
+def _cells(trial: Trial) -> dict[str, str]:
+    """Return a row of the table, by header."""
+    known = {field: value for field, value in trial.items() if value not in _MISSING}
 
+    def figure(field: str, form: Callable[[float], str]) -> str:
+        return form(float(known[field])) if field in known else ""
 
-def _columns(trials: Sequence[Trial]) -> dict[str, list[Any]]:
-    """Return the values of each column, with the fields as -o json names them and the parameters in the middle."""
-    fields = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
-    found = {field: [trial.get(field) for trial in trials] for field in fields}
-    for name in dict.fromkeys(name for trial in trials for name in _values(trial)):
-        found[f"parameters.{name}" if name in fields else name] = [_values(trial).get(name) for trial in trials]
-    return found | {field: [trial.get(field) for trial in trials] for field in ("seconds", "gpuSeconds", "reason")}
+    return {
+        "TRIAL": str(int(trial["trial"])),
+        "STATE": style(trial["state"], fg=_STATES.get(trial["state"])),
+        "ROUND": str(known.get("round", "")),
+        "EPOCHS": "/".join(str(known[field]) for field in ("epochs", "epochsTotal") if field in known),
+        "PERPLEXITY": figure("perplexity", "{:.1f}".format),
+        "NATS/CHAR": figure("value", "{:.4f}".format),
+        **{name: str(value) for name, value in _values(trial).items()},
+        "TIME": figure("seconds", format_duration),
+        "GPU": figure("gpuSeconds", format_duration),
+        "REASON": one_line(
+            ": ".join(known[field] for field in ("reason", "message") if field in known), _WIDEST_REASON
+        ),
+    }
 
 
 def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
     """Sort by a column or parameter, descending after a `-`; without one best first. Raises InputError if unknown."""
     if not column or not trials:
         return list(trials)
-    columns, asked = _columns(trials), column.removeprefix("-").lower()
-    known = {name.lower(): name for name in columns} | {head.lower(): field for field, (head, _) in _SHOWN.items()}
-    if asked not in known:
-        raise InputError(f"no column {column!r}{did_you_mean(asked, known)}: sort by {', '.join(columns)}")
-    cells = list(zip(columns[known[asked]], trials, strict=True))
+    rows, asked = [*map(_flat, trials)], column.removeprefix("-").lower()
+    known = {name.lower(): name for row in rows for name in row}
+    name = known.get(_FIELDS.get(asked, asked))
+    if name is None:
+        raise InputError(f"no column {column!r}{did_you_mean(asked, known)}: sort by {', '.join(known.values())}")
+    cells = [(row.get(name), trial) for row, trial in zip(rows, trials, strict=True)]
     present = [cell for cell in cells if cell[0] not in _MISSING]
     present.sort(key=lambda cell: _sortable(cell[0]), reverse=column.startswith("-"))
     return [trial for _, trial in present] + [trial for value, trial in cells if value in _MISSING]
@@ -87,33 +92,25 @@ def table_of(trials: Sequence[Trial]) -> list[str]:
 
 def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
     """Return the headers and the rows of the table."""
-    shown = {}
-    for name, values in _columns(trials).items():
-        if name == "epochsTotal" or not any(values) or (name == "round" and len(set(values)) == 1):
-            continue
-        cells = zip(trials, values, strict=True)
-        if name in _SHOWN:
-            head, form = _SHOWN[name]
-            shown[head] = ["" if value in _MISSING else form(trial) for trial, value in cells]
-        else:
-            shown[name] = ["" if value is None else str(value) for _, value in cells]
-    return list(shown), list(map(list, zip(*shown.values(), strict=True)))
+    rows = [*map(_cells, trials)]
+    columns = {head: [row.get(head, "") for row in rows] for row in rows for head in row}
+    heads = [head for head, cells in columns.items() if any(cells) and (head != "ROUND" or len(set(cells)) > 1)]
+    return heads, [[columns[head][number] for head in heads] for number in range(len(rows))]
 
 
 def csv_of(trials: Sequence[Trial]) -> str:
     """Return the trials as CSV."""
-    columns, out = _columns(trials), io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([[*columns], *zip(*columns.values(), strict=True)])
+    rows, out = [*map(_flat, trials)], io.StringIO()
+    table = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
     return out.getvalue()
 
 
-def counts_of(trials: Sequence[Trial]) -> dict[str, int]:
-    """Return the number of trials in each state."""
-    return dict(Counter(str(trial["state"]) for trial in trials))
-
-
-def progress_of(search: Mapping[str, Any], counts: Mapping[str, int]) -> str:
-    """Return algorithm, round, trials by state, and time; `search` has the fields of status.search."""
+def progress_of(search: Mapping[str, Any]) -> str:
+    """Return algorithm, round, trials by state, and time; `search` has the fields of status.search, or all trials."""
+    trials = search.get("trials") or {}
+    counts = trials if isinstance(trials, Mapping) else Counter(each["state"] for each in trials)
     states = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
     if not states:
         return "The search has no trials yet."
@@ -131,7 +128,3 @@ def best_of(trials: Sequence[Trial]) -> str:
         return ""
     values = ", ".join(f"{name} {value}" for name, value in _values(best).items())
     return f"trial {int(best['trial'])} has perplexity {float(best['perplexity']):.1f} with {values}"
-
-
-def _values(trial: Trial) -> Mapping[str, Any]:
-    return trial.get("parameters") or {}

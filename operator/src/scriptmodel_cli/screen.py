@@ -153,7 +153,7 @@ def _search(search: Object) -> list[str]:
     if not search:
         return []
     top = search.get("top") or []
-    return ["", f"search {progress_of(search, search.get('trials') or {})}", *(["", *table_of(top)] if top else [])]
+    return ["", f"search {progress_of(search)}", *(["", *table_of(top)] if top else [])]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

@@ -17,15 +17,13 @@ from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.searching import search_progress
 
-_FIELDS = [field.name for field in fields(Standing) if field.name != "runs"]
-
 
 class TrialReader:
     """Reads the trials of a search; what does not change is read once. With `follow` it reads on in a running log."""
 
     def __init__(self, gateway: Gateway, *, follow: bool = False) -> None:
         self._gateway = gateway
-        self._logs = LogFollower(gateway, limit=int(follow))
+        self._follow = follow
         self._observer: Observer | None = None
 
     def read(self, model: ScriptModel) -> dict[str, Any]:
@@ -33,22 +31,14 @@ class TrialReader:
         snapshot = take_snapshot(self._gateway, {model.spec.pachyderm.project})
         train = snapshot.pipelines.get(references(model).train)
         mark = mark_of(train.spec.annotations) if train else None
-        if mark is None:
-            return {"trials": []}
-        if self._observer is None:  # not everybody may read the uid that identifies the cluster; the pipeline names it
+        if self._observer is None and mark:  # not everybody may read the uid of the cluster; the pipeline names it
             self._observer = Observer(self._gateway, mark.owner.cluster)
-            self._observer.logs = self._logs
-        view = self._observer.view(model, snapshot)
-        progress = search_progress(model, view)
+            self._observer.logs = LogFollower(self._gateway, limit=int(self._follow))
+        progress = search_progress(model, self._observer.view(model, snapshot)) if self._observer else None
         if progress is None:
             return {"trials": []}
-        return {
-            "algorithm": progress.search.algorithm,
-            "round": progress.plan.round,
-            "rounds": progress.plan.rounds,
-            "finished": progress.plan.finished,
-            "trials": [
-                {"trial": each.trial, **{to_camel(name): getattr(each, name) for name in _FIELDS}}
-                for each in progress.standings
-            ],
-        }
+        plan = progress.plan
+        names = [field.name for field in fields(Standing) if field.name != "runs"]
+        trials = [{to_camel(name): getattr(each, name) for name in ("trial", *names)} for each in progress.standings]
+        found = {"algorithm": progress.search.algorithm, "round": plan.round, "rounds": plan.rounds}
+        return {**found, "finished": plan.finished, "trials": trials}

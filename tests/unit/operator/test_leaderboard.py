@@ -8,7 +8,7 @@ import click
 import pytest
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.leaderboard import best_of, counts_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, table_of
 from scriptmodel_cli.screen import screen_of
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import trained_world
@@ -79,7 +79,7 @@ def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None
 
 def test_a_line_has_progress_and_the_best_trial() -> None:
     search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
-    progress = progress_of(search, counts_of(TRIALS))
+    progress = progress_of({**search, "trials": TRIALS})
     assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
     assert best_of(TRIALS) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
     assert best_of(TRIALS[2:]) == ""

@@ -7,7 +7,7 @@ import time
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.leaderboard import COLUMNS, best_of, counts_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.leaderboard import COLUMNS, best_of, csv_of, ordered, progress_of, table_of
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import check_ready, name_argument, now
 from scriptmodel_cli.output import emit, say, say_value
@@ -65,7 +65,7 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
             read = _read(reader, found, read, live if watch else None)
             trials = ordered(read["trials"], sort)
             status = (found.get("status") or {}).get("search") or {}  # the operator estimates the time
-            progress = progress_of({**status, **read}, counts_of(trials))
+            progress = progress_of({**status, **read})
             screen = [*head(found, now()), "", progress, *(["", *table_of(trials)] if trials else [])]
             if watch:
                 live.show(screen, ". ".join(filter(None, (progress, best_of(trials)))), now())

@@ -13,7 +13,7 @@ from click import unstyle
 from scriptmodel_cli.commands.why import jobs_of
 from scriptmodel_cli.diagnosis import as_value, events_path, evidence, pods_path
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.leaderboard import best_of, counts_of, ordered, progress_of, rows_of
+from scriptmodel_cli.leaderboard import best_of, ordered, progress_of, rows_of
 from scriptmodel_cli.options import now
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import condition
@@ -132,14 +132,14 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
     status, settled = m.status.get("search") or {}, m.tone != "working"
     version, every = (m.found["metadata"]["resourceVersion"], 0) if settled else ("", _SLOW_SECONDS)
     read = reads.of(m, "search", lambda pachd, model: TrialReader(pachd).read(model), version, every)
-    shown = {"algorithm": "", **status, "trials": status.get("top") or [], **(read.value or {})}
-    trials = shown["trials"]
+    shown = {"algorithm": "", **status, **(read.value or {})}
+    best_first = trials = (read.value or {"trials": status.get("top") or []})["trials"]
     with suppress(InputError):  # an address with another column
         trials = ordered(trials, sort)
     heads, rows = rows_of(trials)
     return {
-        "progress": progress_of(shown, counts_of(trials)),
-        "best": best_of(shown["trials"]),
+        "progress": progress_of(shown),
+        "best": best_of(best_first),
         "error": "" if read.value else read.error,
         "heads": heads,
         "links": {head: f"?sort={'-' if sort == head.lower() else ''}{quote(head.lower())}#search" for head in heads},

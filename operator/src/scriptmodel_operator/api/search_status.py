@@ -11,23 +11,6 @@ from scriptmodel_operator.api.fields import ApiModel
 TOP_TRIALS = 10
 
 
-class TrialCounts(ApiModel):
-    """Trials by what they do."""
-
-    total: int = 0
-    """Number of trials."""
-    waiting: int = 0
-    """Trials that have not started."""
-    running: int = 0
-    """Trials that are training."""
-    paused: int = 0
-    """Trials that have ended a round of halving."""
-    complete: int = 0
-    """Trials with a model."""
-    failed: int = 0
-    """Trials that failed."""
-
-
 class TrialStatus(ApiModel):
     """One trial."""
 
@@ -56,8 +39,8 @@ class SearchStatus(ApiModel):
     """Current round of halving; other algorithms have one."""
     rounds: int | None = None
     """Number of rounds."""
-    trials: TrialCounts = Field(default_factory=TrialCounts)
-    """Trials by what they do."""
+    trials: dict[str, int] = Field(default_factory=dict)
+    """Number of trials: total, waiting, running, paused (at the end of a round of halving), complete and failed."""
     completed: str | None = None
     """Trials that have ended, and all trials, such as 5/16."""
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None

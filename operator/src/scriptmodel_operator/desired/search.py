@@ -23,7 +23,8 @@ TRIAL_FILE = "trial.json"
 CHECKPOINT_FILE = "checkpoint.npz"
 WHOLE_RUN = "1"
 """The share of a run that is not paused."""
-_GROUPS = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
+STATES = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
+"""The states of a trial, with their places in the leaderboard."""
 State = Literal["waiting", "running", "paused", "complete", "failed"]
 
 
@@ -76,17 +77,10 @@ class RunResult(Figures):
     """The result of a run: trial.json in the output of training."""
 
     given: RunInput
-    folder: str = ""
 
     def done(self, number: int) -> bool:
         """Return whether nothing of it is left to train in a round: it is over, or has a model, maybe by a budget."""
         return self.state in ("failed", "complete") or self.round >= number
-
-    def in_round(self, number: int, shares: Sequence[str], of: str) -> RunInput:
-        """Return what it trains if it takes part in a round."""
-        if self.done(number):
-            return self.given
-        return self.given.model_copy(update={"share": shares[number - 1], "of": of if self.round else ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,16 +89,12 @@ class Standing(Figures):
 
     trial: int
     parameters: Values
-    runs: tuple[RunResult, ...]
-
-    @property
-    def rank(self) -> tuple[float, int]:
-        """The least of which is the best."""
-        return _rank(self.value), self.trial
+    runs: Mapping[str, RunResult]
+    """Its runs, by folder."""
 
     def done(self, number: int) -> bool:
         """Return whether nothing of it is left to train in a round."""
-        return all(run.done(number) for run in self.runs)
+        return all(run.done(number) for run in self.runs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +140,9 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
     while not failure and number < len(shares) and all(each.done(number) for each in members):
         members = _continued(members, number, len(found))
         number += 1
-    runs = {
-        run.folder: run.in_round(number if each in members else 1, shares, of) for each in found for run in each.runs
-    }
+    runs = {name: run.given for each in found for name, run in each.runs.items()}
+    for name, run in ((name, run) for each in members for name, run in each.runs.items() if not run.done(number)):
+        runs[name] = run.given.model_copy(update={"share": shares[number - 1], "of": of if run.round else ""})
     finished = bool(failure) or all(each.done(number) for each in members)
     return Plan(number, len(shares), runs, finished, _winner(found), failure)
 
@@ -164,60 +154,57 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
     """
 
     def key(trial: Standing) -> tuple[float, ...]:
-        return _GROUPS[trial.state], -trial.round, _rank(trial.value), _rank(trial.perplexity), trial.trial
+        return STATES[trial.state], -trial.round, *_rank(trial), trial.trial
 
     return tuple(sorted(_trials(search, seed, results, of), key=key))
 
 
-def _rank(value: float | None) -> float:
-    return math.inf if value is None else value
-
-
-def _standing(trial: int, runs: tuple[RunResult, ...]) -> Standing:
-    """Return what a trial has come to by its runs, those that failed apart."""
-    failed = next((run for run in runs if run.state == "failed"), None)
-    good = [run for run in runs if run.state != "failed"]
-    states = {run.state for run in good}
-    mixed: State = "running" if "running" in states else "paused"
-    return Standing(
-        trial=trial,
-        parameters=runs[0].given.parameters,
-        runs=runs,
-        round=max(run.round for run in runs),
-        state=mixed if len(states) > 1 else good[0].state if good else "failed",
-        reason=failed.reason if failed else "",
-        message=failed.message if failed else "",
-        value=_over(fmean, "value", good),
-        perplexity=_over(fmean, "perplexity", good or runs),
-        epochs=_over(max, "epochs", runs),
-        epochs_total=_over(max, "epochs_total", runs),
-        seconds=_over(sum, "seconds", runs),
-        gpu_seconds=_over(sum, "gpu_seconds", runs),
-    )
-
-
-def _over(join: Callable[[list[Any]], Any], figure: str, runs: Iterable[RunResult]) -> Any:
-    """Return a figure of several runs; None if it is not known of any."""
-    known = [value for run in runs if (value := getattr(run, figure)) is not None]
-    return join(known) if known else None
+def _rank(found: Figures) -> tuple[float, float]:
+    """The least of which is the best: by value, else by perplexity; what is not known is the worst."""
+    value, perplexity = (math.inf if each is None else each for each in (found.value, found.perplexity))
+    return value, perplexity
 
 
 def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[Standing]:
+    """Return the trials by number, with what they have come to by those of their runs that did not fail."""
     shares = rounds(search)
 
-    def run(number: int, repeat: int, values: Values) -> RunResult:
-        folder = f"{number:04}" + (f".{repeat + 1}" if search.repeats > 1 else "")
+    def run(folder: str, repeat: int, values: Values) -> RunResult:
         given = RunInput(parameters=dict(values), seed=seed + repeat, share=shares[0])
         result = results.get(folder)
         if result is None or not result.given.is_of(given, shares, of):
-            return RunResult(given=given, folder=folder)
-        before = shares.index(result.given.share)
-        return replace(result, folder=folder, round=before if result.state == "running" else before + 1)
+            return RunResult(given=given)
+        return replace(result, round=shares.index(result.given.share) + (result.state != "running"))
 
-    return [
-        _standing(number, tuple(run(number, repeat, values) for repeat in range(search.repeats)))
-        for number, values in enumerate(trials(search), start=1)
-    ]
+    def standing(trial: int, values: Values) -> Standing:
+        folders = [f"{trial:04}.{n + 1}" if search.repeats > 1 else f"{trial:04}" for n in range(search.repeats)]
+        runs = {folder: run(folder, repeat, values) for repeat, folder in enumerate(folders)}
+        good = [each for each in runs.values() if each.state != "failed"]
+        failed = next((each for each in runs.values() if each.state == "failed"), None)
+        states = {each.state for each in good}
+        mixed: State = "running" if "running" in states else "paused"
+
+        def over(join: Callable[[list[Any]], Any], figure: str, among: Iterable[RunResult] = runs.values()) -> Any:
+            known = [value for each in among if (value := getattr(each, figure)) is not None]
+            return join(known) if known else None
+
+        return Standing(
+            trial=trial,
+            parameters=values,
+            runs=runs,
+            round=over(max, "round"),
+            state=mixed if len(states) > 1 else good[0].state if good else "failed",
+            reason=failed.reason if failed else "",
+            message=failed.message if failed else "",
+            value=over(fmean, "value", good),
+            perplexity=over(fmean, "perplexity", good or runs.values()),
+            epochs=over(max, "epochs"),
+            epochs_total=over(max, "epochs_total"),
+            seconds=over(sum, "seconds"),
+            gpu_seconds=over(sum, "gpu_seconds"),
+        )
+
+    return [standing(number, values) for number, values in enumerate(trials(search), start=1)]
 
 
 def _continued(members: list[Standing], number: int, total: int) -> list[Standing]:
@@ -230,14 +217,14 @@ def _continued(members: list[Standing], number: int, total: int) -> list[Standin
     if any(each.state != "failed" for each in further):
         room -= len(further)
     candidates = [each for each in members if each not in further and each.state != "failed"]
-    return further + sorted(candidates, key=lambda each: each.rank)[: max(0, room)]
+    return further + sorted(candidates, key=_rank)[: max(0, room)]
 
 
 def _winner(found: list[Standing]) -> str:
     """Return the folder of the best run of the best trial; empty before one is complete."""
-    best = min((each for each in found if each.state == "complete"), key=lambda each: each.rank, default=None)
-    good = [run for run in best.runs if run.state == "complete"] if best else []
-    return min(good, key=lambda run: (_rank(run.value), run.folder)).folder if good else ""
+    best = min((each for each in found if each.state == "complete"), key=_rank, default=None)
+    good = {name: run for name, run in best.runs.items() if run.state == "complete"} if best else {}
+    return min(good, key=lambda name: _rank(good[name]), default="")
 
 
 def _failure(search: Search, found: list[Standing]) -> str:

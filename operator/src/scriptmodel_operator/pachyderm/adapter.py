@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,6 @@ from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.archives import unpack
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
 from scriptmodel_operator.pachyderm.errors import (
@@ -52,6 +52,8 @@ WRITE_SECONDS = 30.0
 DELETE_SECONDS = 60.0
 """Longer than the half minute within which keepalive notices that pachd does not answer."""
 ALL_VERSIONS = -1
+_MOST_BYTES = 1 << 27
+"""Of files that are read in one call."""
 FILE_SET_SECONDS = 1800
 """The longest time that Pachyderm keeps a file set."""
 
@@ -277,9 +279,16 @@ class PachydermGateway:
 
     def read_files(self, repo: RepoRef, commit: str, glob: str, limit: int) -> Mapping[str, bytes]:
         what, request = f"reading {repo}@{commit}:{glob}", pfs.GetFileRequest(file=_file(repo, commit, glob))
-        pieces = (piece.value for piece in self._stream(what, self._pfs.GetFileTAR, request))
+        content = io.BytesIO()
         try:
-            return dict(unpack(pieces, limit))
+            for piece in self._stream(what, self._pfs.GetFileTAR, request):
+                content.write(piece.value)
+                if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
+                    raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
+            content.seek(0)
+            with tarfile.open(fileobj=content, mode="r:") as archive:
+                files = ((each.name, archive.extractfile(each)) for each in archive)
+                return {f"/{name.lstrip('/')}": file.read(limit) for name, file in files if file}
         except NotFoundError:
             return {}
         except tarfile.TarError as error:

@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialCounts, TrialStatus
-from scriptmodel_operator.desired.search import Plan, RunResult, Standing, rounds, standings
+from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialStatus
+from scriptmodel_operator.desired.search import STATES, Plan, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.reconcile.state import Elapsed
@@ -37,10 +37,8 @@ class Progress:
     """Part of the whole search that is done, from 0 to 1."""
     started: datetime | None
     """When the running job started."""
-    work_done: float
-    """Work that the running job has done."""
-    work_left: float
-    """Work that is left in this round and those after it."""
+    ahead: float | None
+    """Work that is left in this round and those after it, for each unit that the job has done; None while unknown."""
 
     @property
     def best(self) -> Standing | None:
@@ -66,36 +64,33 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     search, found = model.spec.search, view.search
     if search is None or found is None:
         return None
-    running = view.train.running if view.train else None
-    newest = found.newest if running and found.newest and found.newest.trained == running.ref.id else None
-    job = running if newest and newest.trials == found.head else None  # else it trains what is no longer planned
-    log = (view.training_log if job else None) or LogDigest()
-    todo = found.plan.todo(found.results)
-    runs = [log.runs[name] for name in todo if name in log.runs]
+    running, read, plan = view.train.running if view.train else None, found.newest, found.plan
+    planned = running and read and (read.trained, read.trials) == (running.ref.id, found.head)
+    job = running if planned else None  # else it trains what is no longer planned
+    logs = view.training_log.runs if job and view.training_log else {}
+    todo = plan.todo(found.results)
+    runs = [logs[name] for name in todo if name in logs]
     done = max(sum(run.ended is not None for run in runs), min(job.data_processed, len(todo))) if job else 0
-    ends = [0.0, *(float(Fraction(share)) for share in rounds(search))]
-    before, now = ends[found.plan.round - 1 : found.plan.round + 1]
+    rises = [*itertools.pairwise([0.0, *(float(Fraction(share)) for share in rounds(search))])]
+    work = [math.ceil(search.trials / 2**n) * search.repeats * (end - start) for n, (start, end) in enumerate(rises)]
+    before, now = rises[plan.round - 1]
     here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
-    sizes = (math.ceil(search.trials / 2**number) * search.repeats for number in itertools.count())
-    work = [size * (end - start) for size, (start, end) in zip(sizes, itertools.pairwise(ends), strict=False)]
-    left = len(todo) * (now - before) - here + sum(work[found.plan.round :])
+    left = len(todo) * (now - before) - here + sum(work[plan.round :])
     return Progress(
         search=search,
-        plan=found.plan,
-        standings=leaderboard(search, model.spec.model.seed, found, log.runs),
+        plan=plan,
+        standings=leaderboard(search, model.spec.model.seed, found, logs),
         runs=len(todo),
         done=done,
-        share=1.0 if found.plan.finished else max(0.0, 1 - left / sum(work)),
+        share=1.0 if plan.finished else max(0.0, 1 - left / sum(work)),
         started=job.started if job else None,
-        work_done=here,
-        work_left=left,
+        ahead=left / here if here >= _LEAST_WORK else None,
     )
 
 
 def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str, LogDigest]) -> tuple[Standing, ...]:
     """Return the trials, best first, with what the log of the running job says of its `runs`."""
-    todo = found.plan.todo(found.results)
-    seen = {name: _logged(runs[name], name, found) for name in todo if name in runs}
+    seen = {name: _logged(runs[name], name, found) for name in found.plan.todo(found.results) if name in runs}
     return standings(search, seed, {**found.results, **seen}, found.of)
 
 
@@ -103,21 +98,20 @@ def search_status(progress: Progress | None, elapsed: Elapsed) -> SearchStatus |
     """Return the part of the status; None without a search."""
     if progress is None:
         return None
-    counts = Counter[str](each.state for each in progress.standings)
-    started = progress.started if progress.work_done >= _LEAST_WORK else None
-    pace = elapsed(started).total_seconds() / progress.work_done if started else None
+    found, started, ahead = progress.standings, progress.started, progress.ahead
+    counts = Counter[str](each.state for each in found)
     return SearchStatus(
         algorithm=progress.search.algorithm,
         round=progress.plan.round,
         rounds=progress.plan.rounds,
-        trials=TrialCounts(total=counts.total(), **counts),
-        completed=f"{counts['complete'] + counts['failed']}/{counts.total()}",
+        trials={"total": len(found)} | {state: counts[state] for state in STATES},
+        completed=f"{counts['complete'] + counts['failed']}/{len(found)}",
         progress_percent=int(100 * progress.share),
         best=_trial(progress.best) if progress.best else None,
-        top=[_trial(each) for each in progress.standings[:TOP_TRIALS]],
-        gpu_seconds=_total([each.gpu_seconds for each in progress.standings]),
-        seconds=_total([each.seconds for each in progress.standings]),
-        eta_seconds=None if pace is None else max(0, round(pace * progress.work_left)),
+        top=[_trial(each) for each in found[:TOP_TRIALS]],
+        gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in found)) or None,
+        seconds=round(sum(each.seconds or 0.0 for each in found)) or None,
+        eta_seconds=max(0, round(elapsed(started).total_seconds() * ahead)) if started and ahead is not None else None,
     )
 
 
@@ -155,8 +149,3 @@ def _trial(standing: Standing) -> TrialStatus:
         epochs=standing.epochs,
         reason=standing.reason or None,
     )
-
-
-def _total(figures: list[float | None]) -> int | None:
-    known = [each for each in figures if each is not None]
-    return round(sum(known)) if known else None
