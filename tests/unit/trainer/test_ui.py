@@ -50,7 +50,6 @@ def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     (folder / "apart/two").mkdir(parents=True)
     (folder / "token").write_text(TOKEN)
     (folder / "new_script.txt").write_text(SCRIPT)
-    (folder / "generation.json").write_text(json.dumps({"samples": [{"file": "new_script.fountain"}]}))
     arguments = [
         "--port",
         "0",

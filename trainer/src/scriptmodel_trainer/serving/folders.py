@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import NamedTuple
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import MODEL, TrainedModel
 from scriptmodel_trainer.serving.completions import Completions, Limits
 
-
-class Loaded(NamedTuple):
-    """A version of a model in memory, and what writes with it."""
-
-    version: tuple[int, ...]
-    model: TrainedModel
-    completions: Completions
+_SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
+"""What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
+_MOST_SCRIPTS = 20
 
 
 class Folder:
@@ -24,34 +19,38 @@ class Folder:
 
     def __init__(self, folder: Path, path: str, name: str) -> None:
         self.folder, self.path, self.name = folder, path, name
-        self._loaded: Loaded | None = None
+        self._loaded: tuple[TrainedModel, Completions] | None = None
+        self._written = 0
+        """When the model in memory was written, in nanoseconds."""
         self._working = asyncio.Lock()
 
     def has(self, name: str) -> bool:
         """Return whether the directory has a file."""
         return (self.folder / name).is_file()
 
-    async def load(self) -> Loaded:
-        """Return the model as it is on the disk. Raises BadInputError if there is none, or it is damaged."""
+    def scripts(self) -> list[Path]:
+        """Return the newest scripts that are stored beside the directory, the newest first."""
+        found = [path for name in _SCRIPTS for path in self.folder.resolve().parent.glob(name)]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:_MOST_SCRIPTS]
+
+    async def load(self) -> tuple[TrainedModel, Completions]:
+        """Return the model as it is on the disk, and what writes with it.
+
+        Raises BadInputError if there is none, or it is damaged.
+        """
         async with self._working:
-            if self._loaded is None or self._loaded.version != self._version():
+            written = (self.folder / MODEL).stat().st_mtime_ns if self.has(MODEL) else 0
+            if self._loaded is None or self._written != written:
                 self.close()
-                self._loaded = await asyncio.to_thread(self._load)
+                self._loaded, self._written = await asyncio.to_thread(self._load), written
             return self._loaded
 
     def close(self) -> None:
         """Stop writing with the model."""
         if self._loaded is not None:
-            self._loaded.completions.close()
+            self._loaded[1].close()
         self._loaded = None
 
-    def _load(self) -> Loaded:
-        version, model = self._version(), artifacts.load_model(self.folder)
-        return Loaded(version, model, Completions(self.name, artifacts.content_digest(self.folder), model, Limits()))
-
-    def _version(self) -> tuple[int, ...]:
-        try:
-            status = (self.folder / MODEL).stat()
-        except OSError:
-            return ()
-        return status.st_mtime_ns, status.st_size, status.st_ino
+    def _load(self) -> tuple[TrainedModel, Completions]:
+        model = artifacts.load_model(self.folder)
+        return model, Completions(self.name, artifacts.content_digest(self.folder), model, Limits())

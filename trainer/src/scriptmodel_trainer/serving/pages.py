@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -15,15 +16,14 @@ from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.reporting.templating import templates
 from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.refusals import Refused
-from scriptmodel_trainer.serving.runs import Run, read_run
-from scriptmodel_trainer.storage import parse_json, read_bounded
+from scriptmodel_trainer.serving.runs import read_run
+from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
 from scriptmodel_trainer.web.site import Site, Values
 
 _LARGEST_SCRIPT = 4 << 20
-_RECORD = "generation.json"
 
 
 class Pages:
@@ -57,12 +57,13 @@ class Pages:
         """Return a list of the folders, or go to the only one."""
         if len(self._folders) == 1:
             raise web.HTTPFound(f"{self._base}/1/")
-        return {"title": "Models", "models": [(each, await _run(each)) for each in self._folders.values()]}
+        runs = [(each, await asyncio.to_thread(read_run, each.folder)) for each in self._folders.values()]
+        return {"title": "Models", "models": runs}
 
     async def model(self, request: web.Request) -> Values:
         """Return a model's training as it goes."""
         here = self._here(request)
-        return {"title": here.name, "run": await _run(here)}
+        return {"title": here.name, "run": await asyncio.to_thread(read_run, here.folder)}
 
     async def report(self, request: web.Request) -> web.FileResponse:
         """Return the report, which runs nothing, whoever wrote it."""
@@ -70,8 +71,11 @@ class Pages:
 
     async def script(self, request: web.Request) -> Values:
         """Return the scripts that are stored beside the model."""
-        here = self._here(request)
-        sheets = [(name, count_pieces(text), text, list(parts_of(text))) for name, text in _stored(here).items()]
+        here, sheets = self._here(request), []
+        for path in here.scripts():
+            with suppress(OSError, TrainerError):  # it is gone, or too large
+                text = read_bounded(path, _LARGEST_SCRIPT).decode("utf-8", "replace")
+                sheets.append((path.name, count_pieces(text), text, list(parts_of(text))))
         if not sheets:
             raise Refused(404, "no script is stored beside this model")
         return {"title": f"Scripts of {here.name}", "sheets": sheets}
@@ -81,7 +85,7 @@ class Pages:
         here = self._here(request)
         title = f"Write with {here.name}"
         try:
-            model = (await here.load()).model
+            model, _ = await here.load()
         except TrainerError as error:
             return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
         plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
@@ -95,18 +99,15 @@ class Pages:
             raise Refused(400, f"no format {name[:40]}; formats are {', '.join(FORMATS)}")
         script = FORMATS[name](text.replace("\r\n", "\n"), TitlePage("A script", f"Written with the model {here.name}"))
         headers = {"Content-Disposition": f'attachment; filename="script{SUFFIXES[name]}"'}
-        return web.Response(
-            body=script.encode("utf-8", "replace"), content_type="application/octet-stream", headers=headers
-        )
+        return web.Response(body=script.encode("utf-8", "replace"), headers=headers)
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         """Answer as `scriptmodel-trainer serve` does."""
         try:
-            loaded = await self._here(request).load()
+            _, completions = await self._here(request).load()
         except TrainerError as error:
             raise Refused(404, error.line()) from error
-        handle = loaded.completions.models if request.method == "GET" else loaded.completions.complete
-        return await handle(request)
+        return await (completions.models if request.method == "GET" else completions.complete)(request)
 
     def _here(self, request: web.Request) -> Folder:
         return self._folders[request.match_info["folder"]]
@@ -116,26 +117,7 @@ class Pages:
         links = [(home, "All models")] if self._home or len(self._folders) > 1 else []
         here = self._here(request) if "folder" in request.match_info else None
         if here:
-            script = ["script"] if _record(here).is_file() else []
+            script = ["script"] if here.scripts() else []
             links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
         who, formats = here.name if here else "", list(FORMATS)
         return {"base": self._base, "home": home, "links": links, "here": here, "who": who, "formats": formats}
-
-
-async def _run(here: Folder) -> Run | None:
-    return await asyncio.to_thread(read_run, here.folder)
-
-
-def _record(here: Folder) -> Path:
-    return here.folder.resolve().parent / _RECORD
-
-
-def _stored(here: Folder) -> dict[str, str]:
-    """Return the scripts that the record beside a model directory names, by the names of their files."""
-    record = _record(here)
-    try:
-        samples = parse_json(read_bounded(record, _LARGEST_SCRIPT))["samples"]
-        paths = [record.with_name(Path(str(sample["file"])).with_suffix(".txt").name) for sample in samples]
-        return {path.name: read_bounded(path, _LARGEST_SCRIPT).decode("utf-8", "replace") for path in paths}
-    except (OSError, ValueError, KeyError, TypeError, TrainerError):
-        return {}

@@ -47,24 +47,19 @@ def read_run(folder: Path) -> Run | None:
 
 
 def _run(events: Sequence[Mapping[str, Any]]) -> Run:
-    newest: dict[Any, Mapping[str, Any]] = {}
-    for event in events:
-        if event.get("event") == "start":
-            newest = {}
-        newest[event.get("event")] = event
+    start = max((at for at, event in enumerate(events) if event.get("event") == "start"), default=0)
+    newest = {event.get("event"): event for event in events[start:]}
     running, done, failed = (newest.get(kind, {}) for kind in ("progress", "done", "error"))
     curve, silent = curve_of(events), time.time() - _number(events[-1], "time")
     total = int(max(_number(each, "epochs") for each in newest.values())) or len(curve.epochs)
     epoch = max(1, len(curve.epochs), int(_number(running, "epoch")))
     share = max(len(curve.epochs), epoch - 1 + _number(running, "fraction")) / max(1, total)
+    perplexity = shown(number((done or running).get("perplexity")))
     state, summary = "training", f"Training: epoch {epoch} of {total}"
     if running:
-        summary += f", perplexity {shown(number(running.get('perplexity')))}, {_clock(running, 'eta_seconds')} to go"
+        summary += f", perplexity {perplexity}, {_clock(running, 'eta_seconds')} to go"
     if done:
-        state, summary = (
-            "done",
-            f"Trained in {_clock(done, 'seconds')}: test perplexity {shown(number(done.get('perplexity')))}",
-        )
+        state, summary = "done", f"Trained in {_clock(done, 'seconds')}: test perplexity {perplexity}"
     elif failed:
         state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message')}"
     elif silent > _SILENT_SECONDS:
