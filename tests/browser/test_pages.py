@@ -85,10 +85,10 @@ def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: Brows
     expect(row.locator(".state")).to_contain_text(f"/{EPOCHS}")
     first = one.locator("#curve .live").inner_text()
     expect(one.locator("#curve .live")).not_to_have_text(first)
-    expect(one.locator("#log")).to_contain_text("epoch 2 done: train")
+    expect(one.locator("#log-train")).to_contain_text("epoch 2 done: train")
     expect(one.locator("#curve polyline.two")).to_have_attribute("points", re.compile(r"\d \d"))
     one.get_by_text("Table of the curve").click()
-    expect(one.locator("#log")).to_contain_text("epoch 4 done: train")
+    expect(one.locator("#log-train")).to_contain_text("epoch 4 done: train")
     expect(one.locator("#figures")).to_have_attribute("open", "")  # what was opened stays open
     check_accessible(everything)
 
@@ -151,6 +151,7 @@ def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: S
     page.get_by_role("link", name="Write with it").click()
     page.wait_for_url("**/1/write", timeout=TRAINED)  # the trainer starts
     text = page.get_by_label("Your script")
+    expect(page.locator("#choices")).to_be_hidden()
     text.fill(SCENE)
     page.get_by_label("Words").fill("40")
     page.get_by_label("Cast").fill("OPHELIA")

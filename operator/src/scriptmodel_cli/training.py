@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from scriptmodel_cli.logs import describe_line, kept_lines, reported_job, training_job
+from scriptmodel_cli.session import parsed
+from scriptmodel_cli.text import Object
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
-from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe.untrusted import parse_event
@@ -32,14 +32,14 @@ class Training:
     """The last lines of its log, events in words."""
 
 
-def training(gateway: Gateway, model: ScriptModel) -> Training:
+def training(gateway: Gateway, found: Object) -> Training:
     """Return the train job that status reports: the running one, else the newest; of a search its best model's."""
-    return _read(gateway, training_job(gateway, references(model)))
+    return _read(gateway, training_job(gateway, references(parsed(found))))
 
 
-def generation(gateway: Gateway, model: ScriptModel) -> Training:
+def generation(gateway: Gateway, found: Object) -> Training:
     """Return the generate job that status reports."""
-    return _read(gateway, reported_job(gateway, references(model).generate))
+    return _read(gateway, reported_job(gateway, references(parsed(found)).generate))
 
 
 def _read(gateway: Gateway, job: JobInfo | None) -> Training:
@@ -51,15 +51,9 @@ def _read(gateway: Gateway, job: JobInfo | None) -> Training:
             for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
                 lines += [line.text] if not line.verdict else []
     done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()
-    found = read_log(job.ref.id, lines)
-    return replace(found, curve=Curve(done)) if done else found
-
-
-def read_log(job: str, lines: Sequence[str]) -> Training:
-    """Return what a log says."""
     events = (event for line in lines if (event := parse_event(line)))
     curve = curve_of(event for event in events if "trial" not in event)  # runs of a search are side by side in it
-    return Training(job, curve, tuple(map(describe_line, lines[-_LINES:])))
+    return Training(job.ref.id, Curve(done) if done else curve, tuple(map(describe_line, lines[-_LINES:])))
 
 
 def epochs(gateway: Gateway, repo: RepoRef, commit: str) -> tuple[Epoch, ...]:

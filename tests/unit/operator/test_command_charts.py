@@ -45,7 +45,7 @@ def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_mod
 
 def test_the_curve_restarts_with_each_attempt_and_is_empty_before_the_first_epoch() -> None:
     world = training_world()
-    assert training(FakePachyderm(), world.model) == Training()
+    assert training(FakePachyderm(), as_object(world)) == Training()
     for lines in world.pachyderm.logs.values():
         lines.append(event(event="start", epochs=4))
     assert perplexities(world) == []

@@ -19,7 +19,7 @@ from scriptmodel_cli.options import check_ready, name_argument, now, output_opti
 from scriptmodel_cli.output import say, say_structured
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import screen_of
-from scriptmodel_cli.session import Session, parsed, pause
+from scriptmodel_cli.session import Session, pause
 
 _CURVE_SECONDS = 5.0
 
@@ -84,7 +84,7 @@ class Curve:
 
         try:
             with self.session.pachyderm("the perplexity by epoch") as gateway:
-                epochs = training(gateway, parsed(found)).curve.epochs
+                epochs = training(gateway, found).curve.epochs
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm
             self.note(f"perplexity by epoch: {error.message}")

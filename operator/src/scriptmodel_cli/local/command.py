@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from scriptmodel_cli.commands.push import corpus_of
-from scriptmodel_cli.connection import PREFIX, pass_session
+from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.files import write_new
+from scriptmodel_cli.local.programs import trainer_option
 from scriptmodel_cli.local.run import to_script
 from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
@@ -45,13 +46,7 @@ from scriptmodel_cli.session import Session
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
 @format_option
-@click.option(
-    "--trainer",
-    envvar=f"{PREFIX}_TRAINER",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="ENV",
-    help="Environment with bin/scriptmodel-trainer [default: .venv/trainer, else the one on PATH].",
-)
+@trainer_option
 @pass_session
 def local(
     session: Session,

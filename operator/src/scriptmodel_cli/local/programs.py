@@ -12,11 +12,20 @@ from subprocess import PIPE
 
 import click
 
+from scriptmodel_cli.connection import PREFIX
 from scriptmodel_cli.errors import InputError
 
 TRAINER = "scriptmodel-trainer"
 _READY = " is ready on "
 _GRACE_SECONDS = 15.0
+
+trainer_option = click.option(
+    "--trainer",
+    envvar=f"{PREFIX}_TRAINER",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="ENV",
+    help="Environment with bin/scriptmodel-trainer [default: .venv/trainer, else the one on PATH].",
+)
 
 
 def find_trainer(named: Path | None) -> Path:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from scriptmodel_cli.connection import PREFIX, pass_session
+from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.local.programs import trainer_option
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
@@ -23,19 +24,14 @@ _HOST = "127.0.0.1"
 @click.command(cls=Command)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1 [default: a free one].")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
-@click.option(
-    "--trainer",
-    envvar=f"{PREFIX}_TRAINER",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    metavar="ENV",
-    help="Environment with bin/scriptmodel-trainer, to write with a model [default: as for `scriptmodel local`].",
-)
+@trainer_option
 @pass_session
 def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> None:
     """Show ScriptModels in the browser: curves, logs, lineage, scripts, and a box to write with a model.
 
     The pages are served on this machine only, with the rights of your kubeconfig, until Ctrl-C. They change nothing in
-    the cluster, and need nothing installed there. All namespaces that you may list are shown, or that of -n.
+    the cluster, and need nothing installed there. All namespaces that you may list are shown, or that of -n. Only
+    writing with a model needs the trainer.
 
     \b
     Examples:

@@ -85,8 +85,6 @@ class Model:
 def settings_of(value: Any, prefix: str = "") -> dict[str, str]:
     """Return the fields of a spec by their paths."""
     if isinstance(value, Mapping) and value:
-        found: dict[str, str] = {}
-        for key, child in value.items():
-            found |= settings_of(child, f"{prefix}.{key}" if prefix else str(key))
-        return found
+        fields = (settings_of(child, f"{prefix}.{key}" if prefix else key) for key, child in value.items())
+        return {path: text for each in fields for path, text in each.items()}
     return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}

@@ -16,7 +16,6 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.leaderboard import best_of, ordered, progress_of, rows_of
 from scriptmodel_cli.options import now
 from scriptmodel_cli.session import parsed
-from scriptmodel_cli.text import condition
 from scriptmodel_cli.training import Training, epochs, generation, training
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_cli.ui.model import Model, Place, settings_of
@@ -33,10 +32,7 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 
 READS = web.AppKey("reads", Reads)
 _LIVE_SECONDS, _SLOW_SECONDS = 1.0, 5.0
-_TONES = ("working", "ready", "stalled", "paused")
 _LAST_LINES = 3
-_WIDEST = 1000
-"""Characters of a message."""
 
 
 def reads_of(request: web.Request) -> Reads:
@@ -64,7 +60,7 @@ async def all_models(request: web.Request) -> Values:
     return {
         "title": "ScriptModels",
         "rows": [(m, _spark(m, reads), _last_lines(m, reads)) for m in models],
-        "counts": {tone: tones.count(tone) for tone in _TONES},
+        "counts": {tone: tones.count(tone) for tone in ("working", "ready", "stalled", "paused")},
         "namespace": reads.namespace,
     }
 
@@ -73,9 +69,9 @@ def _spark(m: Model, reads: Reads) -> str:
     """Return the sparkline of validation perplexity: of the training in progress, else of the model."""
     place, started = m.place("model"), m.training.get("startTime")
     if m.trains:
-        known = reads.of(m, "curve", lambda pachd, model: training(pachd, model).curve.epochs, started, _SLOW_SECONDS)
+        known = reads.of(m, "curve", lambda pachd: training(pachd, m.found).curve.epochs, started, _SLOW_SECONDS)
     elif place:
-        known = reads.of(m, "curve", lambda pachd, _: epochs(pachd, place.repo, place.commit), place)
+        known = reads.of(m, "curve", lambda pachd: epochs(pachd, place.repo, place.commit), place)
     else:
         return ""
     return spark([each.valid for each in known.value or ()])
@@ -83,18 +79,19 @@ def _spark(m: Model, reads: Reads) -> str:
 
 def _last_lines(m: Model, reads: Reads) -> list[Part]:
     """Return the last lines of the newest script, of its excerpt as long as the rest is not read; else a sample."""
-    place, text = m.place("script"), str(m.script.get("excerpt") or m.training.get("sample") or "")
-    parts, path = parts_of(text)[-_LAST_LINES:], str(m.script.get("path", ""))
-    if place and len(text.encode()) < int(m.script.get("sizeBytes") or 0):
-        return reads.of(m, "end", lambda pachd, _: read_parts(pachd, place, path)[-_LAST_LINES:], place).value or parts
+    place, path = m.place("script"), str(m.script.get("path", ""))
+    parts = parts_of(str(m.script.get("excerpt") or m.training.get("sample") or ""))[-_LAST_LINES:]
+    if place and path:
+        return reads.of(m, "end", lambda pachd: read_parts(pachd, place, path)[-_LAST_LINES:], place).value or parts
     return parts
 
 
 async def one_model(request: web.Request) -> Values:
     """From the corpus to the script: curve, logs, script, diagnosis, and earlier models."""
     m, reads = await _found(request), reads_of(request)
-    trained, generated = _trained(m, reads), _generated(m, reads)
+    trained, every = _trained(m, reads), _SLOW_SECONDS if m.tone == "working" else 0
     train = trained.value or Training()
+    generate = reads.of(m, "generation", lambda pachd: generation(pachd, m.found), m.tone, every).value or Training()
     return {
         "title": f"{m.name} · ScriptModel",
         "m": m,
@@ -103,8 +100,7 @@ async def one_model(request: web.Request) -> Values:
         "search": _search(m, reads, request.query.get("sort", "")),
         "trained": trained,
         "epochs": train.curve.epochs,
-        "logs": {"train": train, "generate": generated},
-        "curves": [("", train.curve, m.training.get("epochs") or 0)],
+        "logs": {"train": train, "generate": generate},
         "settings": settings_of(m.spec),
     }
 
@@ -114,15 +110,7 @@ def _trained(m: Model, reads: Reads) -> Answer[Training]:
     version = started, ended = m.training.get("startTime"), m.training.get("completionTime")
     if not started:
         return Answer(Training())
-    return reads.of(m, "training", training, version, 0 if ended else _LIVE_SECONDS)
-
-
-def _generated(m: Model, reads: Reads) -> Training:
-    """Return the generate job that status reports, which has a log but no curve; nothing before there is a model."""
-    if condition(m.found, "Trained").get("status") != "True":
-        return Training()
-    version, every = condition(m.found, "Generated").get("status"), _LIVE_SECONDS if m.tone == "working" else 0
-    return reads.of(m, "generation", generation, version, every).value or Training()
+    return reads.of(m, "training", lambda pachd: training(pachd, m.found), version, 0 if ended else _LIVE_SECONDS)
 
 
 def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
@@ -131,7 +119,7 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
         return None
     status, settled = m.status.get("search") or {}, m.tone != "working"
     version, every = (m.found["metadata"]["resourceVersion"], 0) if settled else ("", _SLOW_SECONDS)
-    read = reads.of(m, "search", lambda pachd, model: TrialReader(pachd).read(model), version, every)
+    read = reads.of(m, "search", lambda pachd: TrialReader(pachd).read(parsed(m.found)), version, every)
     shown = {"algorithm": "", **status, **(read.value or {})}
     best_first = trials = (read.value or {"trials": status.get("top") or []})["trials"]
     with suppress(InputError):  # an address with another column
@@ -152,8 +140,8 @@ def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
     read: dict[str, Answer[Any]] = {"events": reads.listed(m, "events", events_path(m.found))}
     if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
         read["pods"] = reads.listed(m, "pods", pods_path(names))
-        read["jobs"] = reads.of(m, "jobs", lambda pachd, _: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
-    tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=_WIDEST)
+        read["jobs"] = reads.of(m, "jobs", lambda pachd: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
+    tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=1000)
     return as_value(m.found) | {"tables": [(heads, [[*map(unstyle, row)] for row in rows]) for heads, rows in tables]}
 
 
@@ -164,14 +152,11 @@ async def one_script(request: web.Request) -> Values:
     if newest is None:
         raise web.HTTPNotFound(text=f"{m.name} has no script yet: {m.message}")
     place = Place(newest.repo, query.get("commit") or newest.commit)
-    number = query.get("sample", "1")
-    sample = int(number) if number.isdecimal() and len(number) < 5 else 1
-    values = await _samples(reads_of(request), place, sample, m.script.get("excerpt"))
-    title = f"The script of {m.name}"
-    return values | {"title": title, "m": m, "place": place, "newer": newest != place, "sample": sample}
+    values = await _samples(reads_of(request), place, query.get("sample", "1"), m.script.get("excerpt"))
+    return values | {"title": f"The script of {m.name}", "m": m, "place": place, "newer": newest != place}
 
 
-async def _samples(reads: Reads, place: Place, chosen: int, excerpt: str | None) -> dict[str, Any]:
+async def _samples(reads: Reads, place: Place, chosen: str, excerpt: str | None) -> dict[str, Any]:
     """Return the numbers of a commit's samples, those chosen, and why there is only the excerpt, if so."""
     read = await reads.answer(lambda gateway: read_samples(gateway, place, chosen))
     numbers, samples = read.value or ([], [])
@@ -179,7 +164,8 @@ async def _samples(reads: Reads, place: Place, chosen: int, excerpt: str | None)
         samples = [Sample(1, parts_of(excerpt), {}, SampleFigures())]
     colours = colours_of(part for each in samples for part in each.parts)
     missing = "" if samples else f"This commit has no sample {chosen}."
-    return {"numbers": numbers, "samples": samples, "colours": colours, "error": read.error or missing}
+    error = read.error or missing
+    return {"numbers": numbers, "chosen": chosen, "samples": samples, "colours": colours, "error": error}
 
 
 async def two_models(request: web.Request) -> Values:
@@ -213,12 +199,12 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
     place, script = (m.place(kind, commit) for kind in ("model", "script"))
     at = place if commit or m.spec.get("search") else None
     read = await reads.answer(
-        lambda pachd: epochs(pachd, at.repo, at.commit) if at else training(pachd, parsed(m.found)).curve.epochs
+        lambda pachd: epochs(pachd, at.repo, at.commit) if at else training(pachd, m.found).curve.epochs
     )
     used = await reads.answer(lambda gateway: _trained_with(gateway, place) if place else {})
     written: dict[str, Any] = {"samples": [], "colours": {}, "error": "No script yet."}
     if script:
-        written = await _samples(reads, script, 1, None if commit else m.script.get("excerpt"))
+        written = await _samples(reads, script, "1", None if commit else m.script.get("excerpt"))
     curve, best, total = Curve(read.value or ()), m.training.get("perplexity") or {}, m.training.get("epochs")
     figures = m.history[commit] if commit else {"perplexity": best.get("best"), "testPerplexity": best.get("test")}
     return written | {
@@ -232,9 +218,6 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
             "lowest validation perplexity": figures.get("perplexity"),
             "test perplexity": figures.get("testPerplexity"),
             "epochs": f"{len(curve.epochs)} of {total}" if total and not commit else str(len(curve.epochs)),
-            "the judge": ", ".join(
-                str(each.figures.score.verdict) for each in written["samples"] if each.figures.score
-            ),
         },
     }
 

@@ -14,15 +14,14 @@ import click
 from aiohttp import web
 
 from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
-from scriptmodel_cli.session import NOT_SERVED, Session, parsed
+from scriptmodel_cli.session import NOT_SERVED, Session
 from scriptmodel_cli.ui.model import Model
-from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 
 T = TypeVar("T")
-Read = Callable[[Gateway, ScriptModel], T]
+Read = Callable[[Gateway], T]
 
 _READERS = 4
 _RETRY_SECONDS = 10.0
@@ -79,18 +78,15 @@ class Reads:
 
         An older answer stays until the newer one has come, so that a page does not empty meanwhile.
         """
-        found = model.found
-        return self._ask(
-            (what, model.uid), lambda: self.now(lambda gateway: read(gateway, parsed(found))), every, version
-        )
+        return self._ask((what, model.uid), lambda: self.now(read), every, version)
 
-    async def answer(self, read: Callable[[Gateway], T]) -> Answer[T]:
+    async def answer(self, read: Read[T]) -> Answer[T]:
         """Return an answer of Pachyderm that is not kept, or the error."""
         answer: Answer[T] = Answer()
         await _read(answer, lambda: self.now(read), 0)
         return answer
 
-    async def now(self, read: Callable[[Gateway], T]) -> T:
+    async def now(self, read: Read[T]) -> T:
         """Return an answer of Pachyderm that is not kept, such as a download. Raises what the read raises."""
         pachd = self._ask(("pachd", ""), self._connect, 0)
         if pachd.task:
@@ -114,11 +110,7 @@ class Reads:
         return ""
 
     async def close(self, _app: web.Application) -> None:
-        """End the connections, and the reads that wait."""
-        tasks = [answer.task for answer in self._kept.values() if answer.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End the connections; reads that still wait fail."""
         self._stack.close()
         await self._client.close()
 

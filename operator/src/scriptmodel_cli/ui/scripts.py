@@ -15,7 +15,6 @@ from scriptmodel_operator.pachyderm.gateway import Gateway
 
 MAX_BYTES = 8 << 20
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")
-_DIRECTION = re.compile(r"\{\{ ?(.*?) ?\}\}")
 _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\d]+\b", re.IGNORECASE)
 
 
@@ -39,8 +38,7 @@ def _part(line: str) -> Part:
         return speech(found[2] or "", found[1])
     if line[0].isspace():
         return speech(line, "")
-    direction = _DIRECTION.fullmatch(line.strip())
-    words = direction[1] if direction else line
+    words = line.strip().removeprefix("{{").removesuffix("}}").strip()
     return Part("heading" if _HEADING.match(words) else "direction", words)
 
 
@@ -49,7 +47,7 @@ def read_parts(gateway: Gateway, place: Place, path: str) -> list[Part]:
     return parts_of(gateway.read_file(place.repo, place.commit, path, MAX_BYTES).decode(errors="replace"))
 
 
-def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int], list[Sample]]:
+def read_samples(gateway: Gateway, place: Place, chosen: str) -> tuple[list[int], list[Sample]]:
     """Return the numbers of a commit's samples, and the chosen one; 0 chooses all."""
     known = samples_of(gateway, place.repo, place.commit)
     try:
@@ -61,10 +59,10 @@ def read_samples(gateway: Gateway, place: Place, chosen: int) -> tuple[list[int]
         Sample(
             number,
             read_parts(gateway, place, paths[TEXT]),
-            {suffix[1:]: f"{place.path}/file?save=1&path={path}" for suffix, path in paths.items()},
+            {suffix[1:]: f"{place.path}/file?path={path}" for suffix, path in paths.items()},
             figures.get(number, SampleFigures()),
         )
         for number, paths in known.items()
-        if TEXT in paths and chosen in (0, number)
+        if TEXT in paths and chosen in ("0", str(number))
     ]
     return list(known), samples

@@ -70,19 +70,13 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
 
 
 async def _file(request: web.Request) -> web.Response:
-    """Answer with a file of a commit: as text, as a page without scripts, or to save."""
+    """Answer with a file of a commit: as text, or as a page without scripts."""
     place, path, reads = place_of(request), request.query.get("path", ""), reads_of(request)
     try:
-        size = await reads.now(lambda gateway: gateway.file_size(place.repo, place.commit, path))
-        if size > _MAX_DOWNLOAD:
-            raise web.HTTPRequestEntityTooLarge(_MAX_DOWNLOAD, size, text="Use pachctl get file for so large a file.")
-        content = await reads.now(lambda gateway: gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD))
+        content = await reads.now(lambda gateway: gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD + 1))
     except (PachydermError, click.ClickException) as error:
         raise web.HTTPNotFound(text=words_of(error)) from error
-    name = path.rpartition("/")[2]
-    if request.query.get("save"):
-        plain = "".join(char if char.isalnum() or char in "._-" else "_" for char in name)
-        headers = {"Content-Disposition": f'attachment; filename="{plain}"'}
-        return web.Response(body=content, content_type="application/octet-stream", headers=headers)
-    kind = "text/html" if name.endswith(".html") else "text/plain"
+    if len(content) > _MAX_DOWNLOAD:
+        raise web.HTTPRequestEntityTooLarge(_MAX_DOWNLOAD, text="Use pachctl get file for so large a file.")
+    kind = "text/html" if path.endswith(".html") else "text/plain"
     return web.Response(body=content, content_type=kind, charset="utf-8", headers={"Content-Security-Policy": SANDBOX})

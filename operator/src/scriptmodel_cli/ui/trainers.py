@@ -22,8 +22,8 @@ from scriptmodel_cli.ui.pages import place_of
 from scriptmodel_cli.ui.reads import Reads, words_of
 
 _MOST_CHILDREN = 3
-_OWN_NAME = re.compile(r"-[0-9a-f]{16}-train$")
-"""What the operator adds to the name of an object."""
+_START_SECONDS = 120
+_ENDED = "The trainer does not run"
 _PASSED_ON = ("Content-Type", "Accept", "Last-Event-ID")
 _PASSED_BACK = ("Content-Type", "Content-Disposition", "Content-Security-Policy", "Cache-Control", "Location")
 
@@ -55,16 +55,16 @@ class Trainers:
             ) as answer:
                 passed = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
                 response = web.StreamResponse(status=answer.status, headers=passed)
-                with suppress(ConnectionResetError):  # the browser has left
+                with suppress(ConnectionResetError, aiohttp.ClientError):  # browser or trainer has ended
                     await response.prepare(request)
                     async for piece in answer.content.iter_any():
                         await response.write(piece)
                 return response
         except aiohttp.ClientConnectionError as error:
             self._stop(place)
-            raise web.HTTPBadGateway(
-                text=f"The trainer has ended: {error}. Load the page to start it again."
-            ) from error
+            self._address(place)
+            text = "It had ended, and starts again: load the page in a moment."
+            raise web.HTTPBadGateway(reason=_ENDED, text=text) from error
 
     async def close(self, _app: web.Application) -> None:
         """End all children."""
@@ -89,10 +89,10 @@ class Trainers:
             return starting.result() if starting.done() else ""
         except Exception as error:  # of the task, whatever it was: the page says it, and the next visit starts again
             self._stop(place)
-            raise web.HTTPBadGateway(text=words_of(error)) from error
+            raise web.HTTPBadGateway(reason=_ENDED, text=words_of(error)) from error
 
     async def _start(self, place: Place, process: ExitStack) -> str:
-        """Fetch a model and run `ui` for it. Raises ClickException, with its last words, if it ends at once."""
+        """Fetch a model and run `ui` for it. Raises ClickException, with its last words, if it gives no address."""
         program = find_trainer(self._named) / "bin" / TRAINER
         folder = Path(self._folder.name, place.repo.project, place.repo.name, place.commit)
         log, token = folder.with_suffix(".log"), Path(self._folder.name, "token")
@@ -100,11 +100,13 @@ class Trainers:
             await self._reads.now(lambda gateway: copy_commit(gateway, place.repo, place.commit, folder))
         token.write_text(self._token)
         options = [f"--token-file={token}", f"--base-path={place.path}/write", "--home=/", "--until-eof"]
-        options += [f"--name={_OWN_NAME.sub('', place.repo.name)}", "--port=0", "--no-browser"]
+        options += [f"--name={re.sub('-[0-9a-f]{16}-train$', '', place.repo.name)}", "--port=0", "--no-browser"]
         running = process.enter_context(child([str(program), "ui", str(folder), *options], log))
-        line = await asyncio.to_thread(running.stdout.readline) if running.stdout else ""
+        line = ""
+        with suppress(TimeoutError):
+            line = await asyncio.wait_for(asyncio.to_thread(next, iter(running.stdout or ()), ""), _START_SECONDS)
         if not (address := URL(line.strip())).host:
-            raise click.ClickException(f"{TRAINER} did not start: {last_line(log)}")
+            raise click.ClickException(f"{TRAINER} did not start within {_START_SECONDS} seconds: {last_line(log)}")
         return str(address.origin())
 
     def _stop(self, place: Place) -> None:

@@ -18,10 +18,8 @@ Values = Mapping[str, Any]
 """What a template shows: `title` is that of the page, `problem` a banner above it."""
 Source = Callable[[web.Request], Awaitable[Values]]
 _EVENTS = "text/event-stream"
-_LEAST_SECONDS, _MOST_SECONDS = 0.25, 1.0
-"""Between two looks at an open page: the least after a change, and twice as long after each look without one."""
-_CHARACTERS_A_SECOND = 500_000
-"""A page of hundreds of objects is sent less often."""
+_SECONDS, _CHARACTERS_A_SECOND = 0.5, 500_000
+"""How often an open page is rendered; one of hundreds of objects less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Site:
     templates: Environment
     layout: Source
 
-    def page(self, template: str, values: Callable[[web.Request], Awaitable[Values]], *, live: bool = False) -> Handler:
+    def page(self, template: str, values: Source, *, live: bool = False) -> Handler:
         """Return what answers with a page, which stays up to date if it is live.
 
         The server must cancel handlers of browsers that have left.
@@ -41,7 +39,7 @@ class Site:
             if not live or request.headers.get("Accept") != _EVENTS:
                 return await self.answer(request, template, {**await values(request), "live": live})
             response = web.StreamResponse(headers={"Content-Type": _EVENTS, "X-Accel-Buffering": "no"})
-            sent, pause = 0, _LEAST_SECONDS
+            sent = 0
             with suppress(ConnectionError):
                 await response.prepare(request)
                 while True:
@@ -49,11 +47,10 @@ class Site:
                         html = await self._rendered("content.html", request, template, await values(request))
                     except web.HTTPNotFound as gone:  # what the page is about was deleted
                         html = f'<p class="warning">{escape(gone.text or gone.reason)}</p>'
-                    pause = min(_MOST_SECONDS, 2 * pause)
                     if hash(html) != sent:
                         await response.write(f"data: {json.dumps(html)}\n\n".encode())
-                        sent, pause = hash(html), _LEAST_SECONDS
-                    await asyncio.sleep(max(pause, len(html) / _CHARACTERS_A_SECOND))
+                        sent = hash(html)
+                    await asyncio.sleep(max(_SECONDS, len(html) / _CHARACTERS_A_SECOND))
             return response
 
         return handle

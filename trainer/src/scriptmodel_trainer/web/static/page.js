@@ -1,4 +1,3 @@
-"use strict";
 // Keeps an open page up to date, and filters, copies and prints. Pages work without it, as they were when opened.
 
 // Change `old` into `fresh` in place, so that focus, selection, scrolling and open details stay.
@@ -26,8 +25,7 @@ function follow(main) {
     morph(main, fresh);
     filter();
   };
-  source.onopen = () => document.body.classList.remove("away");
-  source.onerror = () => document.body.classList.add("away");
+  source.onopen = source.onerror = ({ type }) => document.body.classList.toggle("away", type === "error");
   addEventListener("pagehide", () => source.close());
 }
 

@@ -1,4 +1,3 @@
-"use strict";
 // Writes with a model: asks for continuations, shows them as they come, and keeps one.
 
 // Yields the data of server-sent events.
@@ -40,6 +39,8 @@ function writing(form) {
     const cast = fields.cast.value.split(",").map((name) => name.trim()).filter(Boolean);
     if (cast.length) request.cast = cast;
     const response = await fetch(form.dataset.api, { method: "POST", body: JSON.stringify(request), signal });
+    const kind = response.headers.get("Content-Type");
+    if (kind.includes("html")) throw new Error("the trainer starts; continue again in a moment");
     if (!response.ok) throw new Error((await response.json()).error.message);
     for (const each of choices.children) {
       each.text = each.querySelector(".sheet").textContent = "";
@@ -48,7 +49,7 @@ function writing(form) {
     choices.hidden = false;
     choices.scrollIntoView({ block: "nearest" });
     for await (const data of events(response)) {
-      if (data === "[DONE]") return "Keep one of the continuations, or continue again for three others.";
+      if (data === "[DONE]") return "Keep one, also with Alt+1 to Alt+3, or continue again for three others.";
       const event = JSON.parse(data);
       if (event.error) throw new Error(event.error.message);
       for (const { index, text: piece, finish_reason: end } of event.choices) {
@@ -58,7 +59,7 @@ function writing(form) {
         button("keep", choice).disabled = !end;
       }
     }
-    throw new Error("the server ended");
+    throw new Error("the trainer has ended; continue again to start it");
   }
 
   async function go() {
@@ -69,7 +70,8 @@ function writing(form) {
     try {
       say.textContent = await write(asking.signal);
     } catch (error) {
-      say.textContent = asking.signal.aborted ? "Stopped." : `It could not be written: ${error.message}`;
+      const message = error instanceof TypeError ? "the program that serves this page has ended" : error.message;
+      say.textContent = asking.signal.aborted ? "Stopped." : `It could not be written: ${message}`;
       for (const each of choices.children) button("keep", each).disabled = !each.text;
     }
     asking = null;
@@ -92,7 +94,7 @@ function writing(form) {
   const actions = {
     go,
     stop: () => asking?.abort(),
-    undo: () => ((text.value = kept.pop()), changed()),
+    undo: () => ((text.value = kept.pop()), (say.textContent = "Undone."), changed()),
     keep: (target) => keep(target.closest("article")),
   };
   document.addEventListener("click", ({ target }) => actions[target.dataset.do]?.(target));
