@@ -43,7 +43,7 @@ class Trainers:
         """Pass a request on to the child, and stream its answer; ask again in a second until it is ready."""
         place = place_of(request)
         if not (address := self._address(place)):
-            text = "Fetching the model and starting the trainer…"
+            text = "Fetching the model and starting the trainer, which may take a minute…"
             raise web.HTTPAccepted(reason="One moment", text=text, headers={"Refresh": "1"})
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         headers["Authorization"] = f"Bearer {self._token}"
@@ -89,7 +89,7 @@ class Trainers:
             return starting.result() if starting.done() else ""
         except Exception as error:  # of the task, whatever it was: the page says it, and the next visit starts again
             self._stop(place)
-            raise web.HTTPBadGateway(reason=_ENDED, text=words_of(error)) from error
+            raise web.HTTPBadGateway(reason=_ENDED, text=f"{words_of(error)}. Load the page to retry.") from error
 
     async def _start(self, place: Place, process: ExitStack) -> str:
         """Fetch a model and run `ui` for it. Raises ClickException, with its last words, if it gives no address."""

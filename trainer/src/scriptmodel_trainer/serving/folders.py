@@ -11,7 +11,6 @@ from scriptmodel_trainer.serving.completions import Completions, Limits
 
 _SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
 """What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
-_MOST_SCRIPTS = 20
 
 
 class Folder:
@@ -29,9 +28,9 @@ class Folder:
         return (self.folder / name).is_file()
 
     def scripts(self) -> list[Path]:
-        """Return the newest scripts that are stored beside the directory, the newest first."""
+        """Return the newest twenty scripts that are stored beside the directory, the newest first."""
         found = [path for name in _SCRIPTS for path in self.folder.resolve().parent.glob(name)]
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:_MOST_SCRIPTS]
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:20]
 
     async def load(self) -> tuple[TrainedModel, Completions]:
         """Return the model as it is on the disk, and what writes with it.
