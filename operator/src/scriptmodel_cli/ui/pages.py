@@ -202,7 +202,7 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
         lambda pachd: epochs(pachd, at.repo, at.commit) if at else training(pachd, m.found).curve.epochs
     )
     used = await reads.answer(lambda gateway: _trained_with(gateway, place) if place else {})
-    written: dict[str, Any] = {"samples": [], "colours": {}, "error": "No script yet."}
+    written: dict[str, Any] = {"samples": [], "error": "No script yet."}
     if script:
         written = await _samples(reads, script, "1", None if commit else m.script.get("excerpt"))
     curve, best, total = Curve(read.value or ()), m.training.get("perplexity") or {}, m.training.get("epochs")

@@ -50,7 +50,8 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
             own = error.text and not error.text.startswith(str(error.status))
             message = {"title": error.reason, "text": error.text if own else f"There is no page {request.path}."}
             response = await site.answer(request, "message.html", message, error.status)
-            response.headers.update({"Refresh": refresh} if (refresh := error.headers.get("Refresh")) else {})
+            if refresh := error.headers.get("Refresh"):
+                response.headers["Refresh"] = refresh
             return response
 
     app = web.Application(middlewares=[messages_as_pages, gate.checks()])
