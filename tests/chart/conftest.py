@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
@@ -14,6 +16,21 @@ from tests.chart.monitoring import CUSTOM_RESOURCES
 
 WATCHED = ("team-a", "team-b")
 WORKERS = f"{NAMESPACE}-workers"
+
+
+_WITH_A_CLUSTER = ("test_commands.py", "test_notes.py", "test_objects.py", "test_release.py")
+
+
+class _OneCluster(LoadScopeScheduling):
+    """Keeps to one worker what needs an API server, whose start costs more than any test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        return "a cluster" if module.endswith(_WITH_A_CLUSTER) else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _OneCluster(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from dev.generate.chart import NAMESPACE
-from dev.paths import OPERATOR_ENV
 from dev.processes import free_port
 from dev.stack import ControlPlane
+from scriptmodel_operator.cli import main
 
 DEPLOYMENT = f"{NAMESPACE}/scriptmodel-operator"
 SERVED = "crd/scriptmodels.scriptmodel.dev"
 
 
-def operator(control_plane: ControlPlane, *words: str) -> subprocess.CompletedProcess[str]:
-    """Return the environment of an administrator, with an unreachable pachd."""
+def operator(control_plane: ControlPlane, *words: str) -> Result:
+    """Run a command of an administrator in this process, with an unreachable pachd."""
     env = {
-        **os.environ,
+        "KUBECONFIG": "",
         "SCRIPTMODEL_KUBECONFIG": str(control_plane.kubeconfig),
         "SCRIPTMODEL_PACHD": f"127.0.0.1:{free_port()}",
     }
-    command = [str(OPERATOR_ENV / "bin" / "scriptmodel-operator"), *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    return CliRunner(env=env).invoke(main, words)
 
 
 @pytest.fixture
@@ -53,20 +51,20 @@ def waiting_model(control_plane: ControlPlane) -> Iterator[ControlPlane]:
 
 def test_a_missing_crd_is_reported_with_the_command_that_installs_it(without_crd: ControlPlane) -> None:
     done = operator(without_crd, "check")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "FAILED  the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml" in done.stdout
 
 
 def test_the_uninstallation_does_not_wait_without_the_crd(without_crd: ControlPlane) -> None:
     done = operator(without_crd, "before-uninstall")
-    assert (done.returncode, done.stdout) == (0, "no ScriptModel exists\n")
+    assert (done.exit_code, done.stdout) == (0, "no ScriptModel exists\n")
 
 
 def test_a_refused_sample_is_reported_with_the_servers_message(control_plane: ControlPlane, tmp_path: Path) -> None:
     sample = tmp_path / "sample.yaml"
     sample.write_text(Path("manifests/samples/shakespeare.yaml").read_text().replace("preset: demo", "preset: huge"))
     done = operator(control_plane, "check", f"--sample={sample}", "--namespace=team-a")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "FAILED  ScriptModel 'shakespeare' is refused in namespace 'team-a'" in done.stdout
     assert "spec.model.preset: Unsupported value" in done.stdout
 
@@ -92,18 +90,18 @@ def test_a_file_without_a_scriptmodel_is_no_sample(
 ) -> None:
     (tmp_path / "sample.yaml").write_text(text)
     done = operator(control_plane, "check", f"--sample={tmp_path / 'sample.yaml'}")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert words in done.stderr
 
 
 def test_without_a_deployment_to_stop_the_finalizer_goes_at_once(waiting_model: ControlPlane) -> None:
     done = operator(waiting_model, "before-uninstall", "--policy=orphan", f"--deployment={NAMESPACE}/gone")
-    assert (done.returncode, done.stdout) == (0, "let go of team-a/waiting\n")
+    assert (done.exit_code, done.stdout) == (0, "let go of team-a/waiting\n")
 
 
 def test_models_of_other_namespaces_do_not_count(waiting_model: ControlPlane) -> None:
-    assert operator(waiting_model, "before-uninstall", "--namespace=team-b").returncode == 0
-    assert operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a").returncode == 1
+    assert operator(waiting_model, "before-uninstall", "--namespace=team-b").exit_code == 0
+    assert operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a").exit_code == 1
 
 
 def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:
@@ -115,7 +113,7 @@ def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(wait
     try:
         words = ("before-uninstall", "--policy=orphan", f"--deployment={DEPLOYMENT}", "--timeout=1")
         done = operator(waiting_model, *words)
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert "is scaled to zero, but after 1 s these pods still run: lasting" in done.stderr
         kept = waiting_model.kubectl("get", "sm", "waiting", "-n", "team-a", "-o", "jsonpath={.metadata.finalizers}")
         assert kept.stdout == '["scriptmodel.dev/pipelines"]'
@@ -126,5 +124,5 @@ def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(wait
 
 def test_a_deployment_is_named_with_its_namespace(control_plane: ControlPlane) -> None:
     done = operator(control_plane, "before-uninstall", "--deployment=scriptmodel-operator")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "'scriptmodel-operator' is not NAMESPACE/NAME" in done.stderr
