@@ -1,27 +1,41 @@
-"""Runs the command `scriptmodel`."""
+"""Runs the command `scriptmodel` in the test's own process, where its start costs nothing."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+from click.testing import CliRunner
+
 from dev.paths import OPERATOR_ENV
+from scriptmodel_cli.main import main
 from tests.integration.cluster import Cluster
+
+PROGRAM = str(OPERATOR_ENV / "bin" / "scriptmodel")
+"""For tests whose subject is the process: signals, a terminal, or what runs beside another command."""
+
+
+def scriptmodel(env: Mapping[str, str], *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Return exit status and output, as of the program. `env` is what is added to the environment."""
+    args = [*map(str, words)]
+    done = CliRunner(env=env).invoke(main, args, prog_name="scriptmodel")
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(args, done.exit_code, done.stdout, done.stderr)
 
 
 class Command:
     """The program in one namespace, with one pachd."""
 
     def __init__(self, cluster: Cluster, pachd: str) -> None:
-        self._words = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "-n", cluster.namespace, "--pachd", pachd]
-        self._env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+        self._words = ["-n", cluster.namespace, "--pachd", pachd]
+        self._env = {"KUBECONFIG": str(cluster.control_plane.kubeconfig)}
 
     def __call__(self, *args: str | Path) -> subprocess.CompletedProcess[str]:
-        words = [*self._words, *map(str, args)]
-        return subprocess.run(words, env=self._env, capture_output=True, text=True, check=False)
+        return scriptmodel(self._env, *self._words, *args)
 
     def start(self, *args: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*self._words, *args], env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        words, env = [PROGRAM, *self._words, *args], {**os.environ, **self._env}
+        return subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

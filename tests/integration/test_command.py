@@ -7,21 +7,22 @@ import os
 import subprocess
 from pathlib import Path
 from typing import get_args
+from unittest.mock import patch
 
 from pydantic.alias_generators import to_snake
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
+from scriptmodel_cli.commands.completion import for_kubectl
+from scriptmodel_cli.main import main
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.network import Overrides, Preset
+from tests.integration import command
 from tests.integration.cluster import Cluster
-
-NO_SUCH_PACHD = {"SCRIPTMODEL_PACHD": ""}
 
 
 def scriptmodel(cluster: Cluster, *args: str) -> subprocess.CompletedProcess[str]:
-    command = [str(OPERATOR_ENV / "bin" / "scriptmodel"), "--namespace", cluster.namespace, *args]
-    env = {**os.environ, **NO_SUCH_PACHD, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    env = {"SCRIPTMODEL_PACHD": "", "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
+    return command.scriptmodel(env, "--namespace", cluster.namespace, *args)
 
 
 def with_status(cluster: Cluster, name: str) -> None:
@@ -62,11 +63,9 @@ def test_errors_are_one_line_with_what_to_do(cluster: Cluster, shared_operator_p
         assert words in done.stderr
         assert len(done.stderr.splitlines()) == 1
     missing = subprocess.run(
-        [OPERATOR_ENV / "bin" / "scriptmodel", "--kubeconfig", tmp_path / "none", "list"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [command.PROGRAM, "--kubeconfig", tmp_path / "none", "list"], capture_output=True, text=True, check=False
     )
+    assert missing.returncode == 2
     assert missing.stderr == f"Error: kubeconfig {tmp_path / 'none'} does not exist\n"
 
 
@@ -122,15 +121,8 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
 
 def completed(cluster: Cluster, *words: str) -> list[str]:
     """Return the completions that kubectl gets for `kubectl scriptmodel WORDS`."""
-    env = {**os.environ, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
-    done = subprocess.run(
-        [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", *words],
-        env=env,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    with patch.dict(os.environ, {"KUBECONFIG": str(cluster.control_plane.kubeconfig)}):
+        return [line.partition("\t")[0] for line in for_kubectl(main, [*words])]
 
 
 def test_names_commands_and_forms_are_completed(cluster: Cluster, shared_operator_paused: None) -> None:
@@ -151,8 +143,8 @@ def test_kubectl_finds_the_plugin_and_its_completion(cluster: Cluster, shared_op
     env = {**os.environ, "PATH": path, "KUBECONFIG": str(cluster.control_plane.kubeconfig)}
 
     def kubectl(*words: str) -> str:
-        command = [str(cluster.control_plane.kubectl_program), *words]
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+        program = str(cluster.control_plane.kubectl_program)
+        return subprocess.run([program, *words], env=env, capture_output=True, text=True, check=True).stdout
 
     listed = kubectl("scriptmodel", "list", "-n", cluster.namespace, "-o", "name")
     assert listed == "scriptmodel.scriptmodel.dev/hamlet\n"
@@ -165,10 +157,9 @@ def test_the_connection_may_be_named_after_the_command_and_goes_before_the_envir
 ) -> None:
     cluster.apply("hamlet", {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     where = ["-n", cluster.namespace, "--kubeconfig", str(cluster.control_plane.kubeconfig)]
-    env = {**os.environ, "SCRIPTMODEL_KUBECONFIG": str(tmp_path / "none")}
-    program = str(OPERATOR_ENV / "bin" / "scriptmodel")
-    for command in ([program, "list", "-o", "name", *where], [program, *where, "list", "-o", "name"]):
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    env = {"SCRIPTMODEL_KUBECONFIG": str(tmp_path / "none"), "KUBECONFIG": ""}
+    for words in (["list", "-o", "name", *where], [*where, "list", "-o", "name"]):
+        done = command.scriptmodel(env, *words)
         assert done.stdout == "scriptmodel.scriptmodel.dev/hamlet\n", done.stderr
 
 

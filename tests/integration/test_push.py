@@ -21,10 +21,9 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from tests.integration import command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
-
-PROGRAM = str(OPERATOR_ENV / "bin" / "scriptmodel")
 
 
 @pytest.fixture
@@ -33,8 +32,7 @@ def repo() -> str:
 
 
 def scriptmodel(localpach: Localpach, *args: str | Path) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "SCRIPTMODEL_PACHD": localpach.address}
-    return subprocess.run([PROGRAM, *args], env=env, capture_output=True, text=True, check=False)
+    return command.scriptmodel({"SCRIPTMODEL_PACHD": localpach.address}, *args)
 
 
 def commits(pachyderm: Pachyderm, repo: str) -> list[str]:
@@ -175,13 +173,13 @@ def test_an_interrupt_leaves_no_commit(localpach: Localpach, pachyderm: Pachyder
     with (tmp_path / "long.txt").open("w") as file:
         for _ in range(128):
             file.write("[ HAMLET ]: Words , words , words .\n" * 30_000)
-    command = [PROGRAM, "--pachd", localpach.address, "push", str(tmp_path), "--repo", repo]
+    words = [command.PROGRAM, "--pachd", localpach.address, "push", str(tmp_path), "--repo", repo]
     # A background job of a shell ignores SIGINT, and so would the command that such a test starts.
-    command = ["env", "--default-signal=INT", *command]
+    words = ["env", "--default-signal=INT", *words]
     # Only a terminal shows how far the upload is; elsewhere the first line comes at its end.
     terminal, screen = pty.openpty()
     with (
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=screen) as process,
+        subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=screen) as process,
         os.fdopen(terminal, "rb", 0) as shown,
     ):
         os.close(screen)
