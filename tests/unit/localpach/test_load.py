@@ -16,9 +16,9 @@ from tests.contract.serving import Localpach
 from tests.unit.localpach.client import Client, Name, commit, job, repo
 
 MIB = 1024 * 1024
-LARGE = 512 * MIB  # the whole GiB is measured by the benchmark
+LARGE = 192 * MIB  # a whole GiB is measured by the benchmark
 CLIENTS = 64
-MANY = 10_000
+MANY = 3_000
 
 
 def peak_memory(server: Localpach) -> int:
@@ -55,7 +55,7 @@ def test_a_large_file_needs_bounded_memory(server: Localpach, client: Client, na
     assert peak_memory(server) - before < LARGE // 2
 
 
-def test_ten_thousand_small_files_are_one_commit(client: Client, name: Name) -> None:
+def test_thousands_of_small_files_are_one_commit(client: Client, name: Name) -> None:
     corpus = name("corpus")
     client.create_repo(corpus)
     client.put(corpus, {f"/{number % 100}/{number}": str(number).encode() for number in range(MANY)})
