@@ -201,6 +201,13 @@ def _deadline(step: Json) -> float:
     return recorded if exceeded else max(recorded, PATIENCE_SECONDS)
 
 
+@cache
+def _methods(service: str) -> dict[str, descriptor_pb2.MethodDescriptorProto]:
+    """Return the methods of a service, which say what is a stream; to parse them takes milliseconds."""
+    plain = descriptor_pb2.FileDescriptorProto.FromString(SERVICES[service].DESCRIPTOR.serialized_pb)
+    return {method.name: method for each in plain.service if each.name == "API" for method in each.method}
+
+
 class _Caller:
     """Makes calls that are given as JSON."""
 
@@ -210,10 +217,8 @@ class _Caller:
     def call(self, name: str, request: Json, seconds: float, transaction: str | None) -> Json:
         """`{"ok": result}` or `{"error": {"code", "message"}}`."""
         service, _, method_name = name.partition(".")
-        file = SERVICES[service].DESCRIPTOR
-        method = file.services_by_name["API"].methods_by_name[method_name]
-        plain = descriptor_pb2.FileDescriptorProto.FromString(file.serialized_pb)
-        shape = next(m for s in plain.service if s.name == "API" for m in s.method if m.name == method_name)
+        method = SERVICES[service].DESCRIPTOR.services_by_name["API"].methods_by_name[method_name]
+        shape = _methods(service)[method_name]
         classes = symbol_database.Default()
         input_class = classes.GetPrototype(method.input_type)
         output_class = classes.GetPrototype(method.output_type)

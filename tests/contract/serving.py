@@ -1,7 +1,9 @@
-"""A localpach for tests: a subprocess on a free port."""
+"""A localpach for tests: a subprocess on a free port, or a command that ends by itself, in the test's own process."""
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import re
 import signal
@@ -14,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+from click.testing import CliRunner
+
+from localpach.cli import main
 
 START_SECONDS = 120.0
 END_SECONDS = 120.0
@@ -62,6 +67,23 @@ class Localpach:
             self.process.send_signal(signal.SIGABRT)  # so that the log has what each thread does
             self.process.wait()
             raise AssertionError(f"localpach did not end: {self.log()}") from None
+
+
+def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself, where its imports cost nothing: they take most of its time."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        done = CliRunner().invoke(main, arguments)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        logging.getLogger("localpach").setLevel(logging.NOTSET)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    ended = subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+    del done
+    gc.collect()  # the frames of its error hold what the end of a process would release, such as the lock of the root
+    return ended
 
 
 def open_channel(address: str) -> grpc.Channel:

@@ -10,15 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.serving import serving, start
+from tests.contract.serving import localpach, serving, start
 from tests.unit.localpach.client import Client
-
-
-def localpach(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "localpach.cli", *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
 
 
 def test_help_names_every_option_and_variable() -> None:
@@ -106,7 +99,7 @@ def test_startup_takes_little_more_than_its_imports(tmp_path: Path) -> None:
     """Measure CPU time, since wall-clock time depends on the load of the machine."""
     program = "import sys, localpach.cli, localpach.server; print(*{name.partition('.')[0] for name in sys.modules})"
     imported, started = [], []
-    for number in range(3):
+    for number in range(2):
         before = _cpu_of_children()
         modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
         imported.append(_cpu_of_children() - before)
