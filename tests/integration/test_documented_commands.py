@@ -165,9 +165,14 @@ class World:
     """Apply commands that affect all later ones of the page."""
     lasting: list[subprocess.Popen[str]] = field(default_factory=list)
     """Commands that run until they are stopped, beside the later ones of the page."""
+    known: set[str] = field(default_factory=set)
+    """Commands that have run: what two pages show runs once, but for a training, whose model the next commands read."""
 
     def run(self, command: Documented, rule: Here) -> None:
         text = command.text
+        if text in self.known and " train " not in text:
+            return
+        self.known.add(text)
         for word, value in self.filled.items():
             text = re.sub(rf"(?<![\w-]){re.escape(word)}(?![\w-])", value, text)
         where = ROOT if text.startswith("make ") else self.folder
