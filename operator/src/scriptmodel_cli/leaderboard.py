@@ -35,9 +35,6 @@ def _flat(trial: Trial) -> dict[str, Any]:
     return {**{name: trial.get(name) for name in start}, **values, **{name: trial.get(name) for name in end}}
 
 
-COLUMNS = tuple(_flat({}))
-
-
 def _cells(trial: Trial) -> dict[str, str]:
     """Return a row of the table, by header."""
     known = {field: value for field, value in trial.items() if value not in _MISSING}

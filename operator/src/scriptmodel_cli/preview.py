@@ -31,7 +31,6 @@ from scriptmodel_operator.reconcile.actions import (
     DeletePipeline,
     DeleteRepo,
     PipelineChange,
-    PutRuns,
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import Situation, assess
@@ -110,7 +109,7 @@ def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
     if view.search is None or isinstance(state, Suspended | Blocked):
         return
     again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
-    now = any(isinstance(action, PutRuns) for action in state.actions)
+    now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
     why = "" if now or view.train is None or view.train.running is None else "once the running round has ended"
     for change in trial_changes(view.search.plan, view.search.present, again=again):
         yield replace(change, why=why)
@@ -156,7 +155,7 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
             yield from (_pipeline(each, view) for each in changes)
         case CreateRepo(ref, adopt=adopt):
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
-        case PutRuns():
+        case ReplaceFiles() if action.branch == view.refs.trials:
             return  # the trials are listed
         case ReplaceFiles() if not action.files:
             yield Change("~", action.describe().replace("copying", "copy", 1))

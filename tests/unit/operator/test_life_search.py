@@ -50,7 +50,7 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     names = references(world.model)
     assert world.written() == [
         f"create repo {names.own_trials.name}",
-        f"copy {names.train.name} to {names.own_trials.name}",
+        f"put {names.own_trials.name}",
         f"create {names.train.name}",
         f"create {names.select.name}",
         f"create {names.generate.name}",
@@ -148,7 +148,7 @@ def test_other_parameters_stop_the_round_in_progress() -> None:
     world.want(changed(HALVING, parameters=[{"name": "dropout", "uniform": {"min": "0.1", "max": "0.2"}}]))
     world.written()
     world.reconcile()
-    assert world.written() == [f"copy {world.train.name} to {trials(world).repo.name}", f"stop job {world.train.name}"]
+    assert world.written() == [f"put {trials(world).repo.name}", f"stop job {world.train.name}"]
     assert search(world) == [4, 2]
     assert float(put(world)["0001"]["parameters"]["dropout"]) < 0.2
 
@@ -181,7 +181,7 @@ def test_another_network_starts_the_search_again_and_its_runs_are_put_first() ->
     world.reconcile()
     assert shares(world) == ["1/2"] * 4
     calls = world.written()
-    assert calls[:2] == [f"copy {world.train.name} to {trials(world).repo.name}", f"update {world.train.name}"]
+    assert calls[:2] == [f"put {trials(world).repo.name}", f"update {world.train.name}"]
     assert world.model.status["lineage"]["script"] == old
     assert search(world) == [4, 2]
     assert world.ready == ("True", "Generated")
@@ -355,7 +355,7 @@ def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> N
     world.reconcile()
     assert world.written() == [
         f"create repo {repo.name}",
-        f"copy {world.train.name} to {repo.name}",
+        f"put {repo.name}",
         f"update {world.train.name}",
     ]
     assert world.pachyderm.reprocessed[world.train]

@@ -45,14 +45,6 @@ _LAYOUTS = (
     "title-period, caps-colon, title-colon, dash, column and name-alone"
 )
 _SPLIT_HELP = "keep scenes or whole files together in a split [default: scenes"
-_TRIAL_EXAMPLE = """\
-example:
-  mkdir -p trials/0001
-  echo '{"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1/4"}' > trials/0001/trial.json
-  scriptmodel-trainer trial --trial trials --data plays/ --out results --preset tuned
-
-parameters are settings as for --set, share is the part of the epochs at whose end the run pauses.
-"""
 _PRESETS = """\
 presets:
   auto                  network and settings for the corpus and --minutes
@@ -179,8 +171,7 @@ def _add_trial(commands: _Commands[_Parser]) -> None:
         "below --out: trial.json; the state as checkpoint.npz where the run pauses, from which a copy in FOLDER/NAME "
         "continues; the model where it is complete. A run that diverges, is killed or needs too much memory is "
         "recorded as failed, and the command exits 0. Pipelines of a ScriptModel with spec.search use it.",
-        epilog=_TRIAL_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog='example of trial.json: {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1/4"}',
     )
     found = "folder that holds the folder of one run, with its trial.json"
     command.add_argument("--trial", **_RUNS, required=True, help=found)

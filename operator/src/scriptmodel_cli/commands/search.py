@@ -7,9 +7,9 @@ import time
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.leaderboard import COLUMNS, best_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, table_of
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.options import check_ready, name_argument, now
+from scriptmodel_cli.options import check_ready, name_argument, now, output_option
 from scriptmodel_cli.output import emit, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import head
@@ -19,26 +19,14 @@ from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 
 _READ_SECONDS = 2.0
+_SORT = "Sort by a column or a parameter; -COLUMN for descending order [default: best first]."
 
 
 @click.command(cls=Command)
 @name_argument
 @click.option("-w", "--watch", is_flag=True, help="Watch until the script is written, or it is stalled or suspended.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
-@click.option(
-    "--sort",
-    default="",
-    metavar="COLUMN",
-    shell_complete=lambda _context, _option, start: [each for each in COLUMNS if each.startswith(start)],
-    help="Sort by a column or a parameter; -COLUMN for descending order [default: best first].",
-)
+@output_option("table", "csv", names=False)
+@click.option("--sort", default="", metavar="COLUMN", help=_SORT)
 @pass_session
 def search(session: Session, name: str, watch: bool, output: str, sort: str) -> None:
     """Show the trials of the search of NAME, best first: values, epochs, perplexity, time, and why one failed.
@@ -46,7 +34,7 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
     A trial is complete, running, paused (at the end of a round of halving), waiting or failed. The search minimises
     nats per character of the validation text. The ten best trials are in `scriptmodel status`, too.
 
-    Exit status of -w: 0 ready, 1 stalled, 3 suspended. With -o json or csv, -w prints the trials at the end.
+    Exit status of -w: 0 ready, 1 stalled, 3 suspended. With another -o, -w prints the trials at the end.
 
     \b
     Examples:
@@ -73,10 +61,10 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
                 break
             time.sleep(_READ_SECONDS)
             found = session.get_with_retry(name, live.note)
-    if output == "json":
-        say_value({**read, "trials": trials}, output)
-    elif output == "csv":
+    if output == "csv":
         emit(csv_of(trials))
+    elif output != "table":
+        say_value({**read, "trials": trials}, output)
     elif not watch:
         say(screen)
     if watch:

@@ -52,11 +52,6 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def selection(best: str, results: str) -> tuple[str, ...]:
-    """Return the words that name the best run of a search, and the results among which it is the best."""
-    return ("--best", best, "--of", results)
-
-
 def generate_command(generation: Generation, continued: str = "") -> tuple[str, ...]:
     """Return `scriptmodel-trainer generate ...`; empty options, and some at their default, are left out.
 

@@ -100,11 +100,6 @@ def retraining(model: ScriptModel, mark: Mark | None) -> str:
     return model.retrain_at or (mark.retrain_at if mark else "")
 
 
-def learned_on(compute: str, retrain_at: str, corpus: str) -> str:
-    """Return what identifies the states that a run of a search may continue: the spec, and the corpus commit."""
-    return digest({"compute": compute, "retrain": retrain_at, "corpus": corpus})
-
-
 def _train(
     model: ScriptModel,
     refs: References,

@@ -25,7 +25,7 @@ NO_GPU = "no-gpu"
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
-_MOST_RUNS = 2560
+_MOST_RUNS = 2560  # another image may name any number of them
 _OF_THE_JOB = ("device", "warning", "error")
 """Events of a run of a search that are kept for the whole job, too."""
 
@@ -98,16 +98,9 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
         return replace(counted, tail=(*counted.tail, shown)[-TAIL_LINES:])
     name, run = str(event.get("event")), short_text(event.get("trial"), _LONGEST_WORD)
     reader = _READERS.get(name)
-    if reader and run:
-        counted = _with_run(counted, run, reader(counted.runs.get(run, LogDigest()), event))
+    if reader and run and (run in counted.runs or len(counted.runs) < _MOST_RUNS):
+        counted = replace(counted, runs={**counted.runs, run: reader(counted.runs.get(run, LogDigest()), event)})
     return reader(counted, event) if reader and (not run or name in _OF_THE_JOB) else counted
-
-
-def _with_run(digest: LogDigest, name: str, run: LogDigest) -> LogDigest:
-    """Return the digest with that of a run; another image may name any number of them."""
-    if name not in digest.runs and len(digest.runs) >= _MOST_RUNS:
-        return digest
-    return replace(digest, runs={**digest.runs, name: run})
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scriptmodel_operator.api.marks import Mark, mark_of
+from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.pipelines import learned_on, retraining, train_compute
+from scriptmodel_operator.desired.digest import digest
+from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.desired.search import RunResult, plan
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, SearchView
@@ -28,36 +29,31 @@ def search_view(
     if search is None:
         return None
     newest = commits(train.newest) if train and train.newest else None
-    mark = train.mark if train else None
-    wanted = train_compute(model, refs), retraining(model, mark)
-    of = learned_on(*wanted, newest.corpus or "" if newest else "")
-    good = train.last_good if train and newest and _decides(_mark(gateway, train, train.last_good)) == wanted else None
-    made = commits(good) if good else None
-    found: Mapping[str, RunResult] = {}
-    digest = ""
+    compute, retrain = train_compute(model, refs), retraining(model, train.mark if train else None)
+    of = digest({"compute": compute, "retrain": retrain, "corpus": newest.corpus or "" if newest else ""})
+    good = train.last_good if train else None
+    made = commits(good) if train and good and _mark(gateway, train, good) == (compute, retrain) else None
+    found: tuple[Mapping[str, RunResult], str] = ({}, "")
     if made and newest and made.trials and made.corpus == newest.corpus:
-        found, digest = results.runs((refs.own_trials, made.trials), (made.repo, made.model))
+        found = results.runs((refs.own_trials, made.trials), (made.repo, made.model))
     head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
     return SearchView(
-        plan=plan(search, model.spec.model.seed, found, of),
+        plan=plan(search, model.spec.model.seed, found[0], of),
         of=of,
-        results=found,
-        digest=digest,
-        source=made.model if made and found else "",
+        results=found[0],
+        digest=found[1],
+        source=made.model if made and found[0] else "",
         head=head,
         present=results.inputs(refs.own_trials, head) if head else {},
         newest=newest,
+        in_progress=bool(newest and newest.trials == head and train and train.newest and not train.newest.state.final),
     )
 
 
-def _mark(gateway: Gateway, train: PipelineView, job: JobInfo | None) -> Mark | None:
-    """Return the mark of the pipeline's version that a job is of."""
-    if job is None or job.version == train.info.version:
-        return train.mark
-    versions = gateway.list_pipeline_versions(train.info.ref)
-    return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
-
-
-def _decides(mark: Mark | None) -> tuple[str, str] | None:
-    """Return what decides the models of a pipeline, besides its corpus."""
+def _mark(gateway: Gateway, train: PipelineView, job: JobInfo) -> tuple[str, str] | None:
+    """Return what decides the models of the pipeline's version that a job is of, besides the corpus."""
+    mark = train.mark
+    if job.version != train.info.version:
+        versions = gateway.list_pipeline_versions(train.info.ref)
+        mark = next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
     return (mark.compute, mark.retrain_at) if mark else None

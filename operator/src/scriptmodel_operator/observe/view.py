@@ -8,7 +8,7 @@ from datetime import datetime
 
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.commands import SELECT, selection
+from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.observe.files import ModelMetrics
@@ -213,16 +213,14 @@ class SearchView:
     """What the runs in it train, by folder."""
     newest: ModelCommits | None = None
     """The commits of the newest train job."""
+    in_progress: bool = False
+    """Whether that job is not over and trains the runs in the repo."""
 
     @property
     def selection(self) -> tuple[str, ...]:
         """The words that make select copy the best model; empty unless the search is over and has not failed."""
         over = self.plan.finished and not self.plan.failure
-        return selection(self.plan.winner, self.digest) if over else ()
-
-    def is_ahead_of(self, other: ModelCommits | None) -> bool:
-        """Return whether the newest train job reads other runs than another one does."""
-        return other is not None and self.newest is not None and self.newest.trials != other.trials
+        return ("--best", self.plan.winner, "--of", self.digest) if over else ()
 
 
 @dataclass(frozen=True, slots=True)

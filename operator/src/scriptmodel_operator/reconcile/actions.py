@@ -124,26 +124,6 @@ class ReplaceFiles:
         return f"putting {len(self.files)} files into {self.branch}"
 
 
-@dataclass(frozen=True, slots=True)
-class PutRuns(ReplaceFiles):
-    """Starts a round of a search: writes what runs train, and copies the states that they continue, in one commit."""
-
-    purpose: str = ""
-    """The round of a search that they are for."""
-
-    def describe(self) -> str:
-        count = f"{len(self.files)} run{'' if len(self.files) == 1 else 's'}"
-        return f"putting {count} of {self.purpose} into {self.branch.repo}"
-
-
 Action = (
-    CreateRepo
-    | ReplaceFiles
-    | PutRuns
-    | ApplyPipelines
-    | StartPipeline
-    | StopPipeline
-    | StopJob
-    | DeletePipeline
-    | DeleteRepo
+    CreateRepo | ReplaceFiles | ApplyPipelines | StartPipeline | StopPipeline | StopJob | DeletePipeline | DeleteRepo
 )

@@ -19,7 +19,7 @@ from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.promotion import promotion
-from scriptmodel_operator.reconcile.rounds import runs_to_put, starting, unused_search
+from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_search
 from scriptmodel_operator.reconcile.searching import search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
@@ -121,7 +121,8 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         actions = (*runs, ApplyPipelines(differs.now))
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     if runs and not view.stopped:
-        return Ingesting(stages=stages, source=source, message=starting(view), actions=(*stops, *runs))
+        starting = f"{view.search.plan.title} is being started" if view.search else ""
+        return Ingesting(stages=stages, source=source, message=starting, actions=(*stops, *runs))
     unused = unused_search(model, view, finished=stages.first_unfinished is None)
     upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view), *unused)
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)

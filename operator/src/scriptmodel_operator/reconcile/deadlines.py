@@ -80,7 +80,8 @@ def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     Also the running job of a search, if newer runs have been put into its repo: those of that job are of no use.
     """
     unfinished = [job for job in train.current if not job.state.final]
-    behind = train.running if view.search and view.search.is_ahead_of(view.reported_commits) else None
+    newest, reported = view.search.newest if view.search else None, view.reported_commits
+    behind = train.running if newest and reported and newest.trials != reported.trials else None
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 
 

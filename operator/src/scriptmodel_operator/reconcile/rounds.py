@@ -6,7 +6,7 @@ in the commits, so the operator may be killed at any call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
@@ -14,7 +14,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.pachyderm.values import Copies
-from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, PutRuns
+from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, DeleteRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.promotion import promotion
 
@@ -28,18 +28,11 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
     if isinstance(owned, Problem):
         return owned
     create = (owned,) if isinstance(owned, CreateRepo) else ()
-    put = _put(view, search)
-    if put is None or (_in_progress(view, search) and not _is_obsolete(search, rounds(spec))):
-        return create
-    return (*create, put)
+    put, waits = _put(view, search), search.in_progress and _is_of_use(search, rounds(spec))
+    return create if put is None or waits else (*create, put)
 
 
-def starting(view: ModelView) -> str:
-    """Return what is said while a round is started."""
-    return f"{view.search.plan.title} is being started" if view.search else ""
-
-
-def _put(view: ModelView, search: SearchView) -> PutRuns | None:
+def _put(view: ModelView, search: SearchView) -> ReplaceFiles | None:
     """Return what makes the repo as planned; None if it is."""
     plan, present = search.plan, search.present
     changed = {name: given for name, given in plan.runs.items() if present.get(name) != given}
@@ -47,34 +40,22 @@ def _put(view: ModelView, search: SearchView) -> PutRuns | None:
     if not changed and not superfluous:
         return None
     continued = [name for name in plan.todo(search.results) if name in changed and changed[name].of]
-    return PutRuns(
+    states = [f"/{name}/{CHECKPOINT_FILE}" for name in continued]
+    return ReplaceFiles(
         branch=view.refs.trials,
         files={f"/{name}/{TRIAL_FILE}": given.text() for name, given in changed.items()},
-        gone=(*_files(superfluous, TRIAL_FILE), *_files([*superfluous, *changed], CHECKPOINT_FILE)),
-        copies=Copies(view.refs.train.output, search.source, _files(continued, CHECKPOINT_FILE)),
-        purpose=plan.title,
+        gone=(
+            *(f"/{name}/{TRIAL_FILE}" for name in superfluous),
+            *(f"/{name}/{CHECKPOINT_FILE}" for name in (*superfluous, *changed)),
+        ),
+        copies=Copies(view.refs.train.output, search.source, states) if states else None,
     )
 
 
-def _files(runs: Iterable[str], name: str) -> tuple[str, ...]:
-    return tuple(f"/{run}/{name}" for run in runs)
-
-
-def _in_progress(view: ModelView, search: SearchView) -> bool:
-    """Return whether a job trains what is in the repo."""
-    job = view.train.newest if view.train else None
-    return job is not None and not job.state.final and search.newest is not None and search.newest.trials == search.head
-
-
-def _is_obsolete(search: SearchView, shares: Sequence[str]) -> bool:
-    """Return whether a round in progress is of no use: a run in it is no longer planned, or continues a state of
-    another spec or corpus.
-    """
-    planned = search.plan.runs
-    return any(
-        name not in planned or not given.is_of(planned[name], shares, search.of)
-        for name, given in search.present.items()
-    )
+def _is_of_use(search: SearchView, shares: Sequence[str]) -> bool:
+    """Return whether all runs in the repo are planned, and none continues a state of another spec or corpus."""
+    runs, of = search.plan.runs, search.of
+    return all(name in runs and given.is_of(runs[name], shares, of) for name, given in search.present.items())
 
 
 def unused_search(model: ScriptModel, view: ModelView, *, finished: bool) -> tuple[Action, ...]:

@@ -64,9 +64,9 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     search, found = model.spec.search, view.search
     if search is None or found is None:
         return None
-    running, read, plan = view.train.running if view.train else None, found.newest, found.plan
-    planned = running and read and (read.trained, read.trials) == (running.ref.id, found.head)
-    job = running if planned else None  # else it trains what is no longer planned
+    train, plan = view.train, found.plan
+    # Another job trains what is no longer planned.
+    job = train.running if train and found.in_progress and train.running == train.newest else None
     logs = view.training_log.runs if job and view.training_log else {}
     todo = plan.todo(found.results)
     runs = [logs[name] for name in todo if name in logs]

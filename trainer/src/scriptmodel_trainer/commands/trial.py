@@ -17,14 +17,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import CHECKPOINT, LOG
+from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_assess import validation_value
 from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
@@ -42,10 +41,9 @@ _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
 
 def only_run(trials: Path) -> Path:
     """Return the folder of the one run in a folder; BadInputError unless there is exactly one."""
-    with suppress(OSError):
-        found = [path for path in sorted(trials.iterdir()) if (path / TRIAL).exists()]
-        if len(found) == 1:
-            return found[0]
+    found = [path.parent for path in trials.glob(f"*/{TRIAL}")]
+    if len(found) == 1:
+        return found[0]
     hint = f"name the folder above that of one run: FOLDER/0001/{TRIAL} is read as --trial FOLDER"
     raise BadInputError(f"{trials} does not hold exactly one folder with a {TRIAL}", hint)
 
@@ -63,9 +61,9 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
     environment = {**os.environ, _WORKER: str(os.getpid())}
     code = watch(command, environment, out, spec, signals, limited_memory())
     if code == ExitCode.DONE:
-        record = read(out, TrialRecord)
-        fields = [field.name for field in dataclasses.fields(TrialEnded) if field.name not in ("time", "trial")]
-        progress.report(TrialEnded(source.name, **{field: getattr(record, field) for field in fields}))
+        figures = msgspec.structs.asdict(read(out, TrialRecord))
+        del figures["curve"]  # other events have its values
+        progress.report(TrialEnded(source.name, figures))
     return code
 
 
@@ -84,29 +82,33 @@ class _Worker(Progress):
         """Show an event, and record an epoch."""
         self._progress.report(event)
         if isinstance(event, EpochEnded):
-            self._write("failed", "killed")
+            self._write("failed", ("killed", ""))
 
     def work(self, parsed: argparse.Namespace, signals: StopSignals) -> None:
         """Train, and record how that ended; a signal, or what no run could be trained with, is raised."""
-        model = None
+        model: TrainedModel | None = None
+        failure: tuple[Reason, str] | None = None
         try:
             model = train(self._options(parsed), self, signals, self._begin)
-            self._write("complete" if model else "paused", perplexity=model.metrics.perplexity.valid if model else None)
         except WriteError:
             raise
         except BadInputError as error:
             if self._run is None and error.parameter not in self._spec.parameters:
                 raise
-            self._fail("bad-input", error.line())
+            failure = "bad-input", error.line()
         except DivergedError as error:
-            self._fail("diverged", error.message)
+            failure = "diverged", error.message
         except MemoryError:
-            self._fail("out-of-memory", OUT_OF_MEMORY)
+            failure = "out-of-memory", OUT_OF_MEMORY
         except Exception as error:  # as a run that is killed, it is a result
             traceback.print_exc()
-            self._fail("error", one_line(f"{type(error).__name__}: {error}"))
+            failure = "error", one_line(f"{type(error).__name__}: {error}")
+        if failure:
+            (self._out / CHECKPOINT).unlink(missing_ok=True)
         if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
+        perplexity = model.metrics.perplexity.valid if model else None
+        self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""), perplexity)
         if self._run and self._run.options.state:  # what continues the run is in its output
             shutil.rmtree(self._run.options.state, ignore_errors=True)
 
@@ -128,12 +130,7 @@ class _Worker(Progress):
         self._run = run
         return run
 
-    def _fail(self, reason: Reason, message: str) -> None:
-        """Record that the run failed, and delete what would continue it."""
-        (self._out / CHECKPOINT).unlink(missing_ok=True)
-        self._write("failed", reason, message)
-
-    def _write(self, state: State, reason: Reason = "", message: str = "", perplexity: float | None = None) -> None:
+    def _write(self, state: State, failure: tuple[Reason, str], perplexity: float | None = None) -> None:
         """Store the record with what the run has reached by now."""
         reached: dict[str, Any] = {}
         if run := self._run:
@@ -150,4 +147,4 @@ class _Worker(Progress):
                 "gpu_seconds": round(run.effort.gpu_seconds, 3),
             }
         known = msgspec.structs.asdict(self._spec) | reached
-        write_records(self._out / TRIAL, TrialRecord(**known, state=state, reason=reason, message=message))
+        write_records(self._out / TRIAL, TrialRecord(**known, state=state, reason=failure[0], message=failure[1]))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from scriptmodel_trainer.errors import Reported
 
@@ -200,25 +200,17 @@ class ModelStored(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded(Event):
-    """A run of a search ended, or paused; the fields are those of its `trial.json`."""
+    """A run of a search ended, or paused; `figures` are the fields of its `trial.json`."""
 
     kind: ClassVar[str | None] = "trial"
     trial: str
-    state: str
-    reason: str
-    message: str
-    epochs: int
-    epochs_total: int | None
-    perplexity: float | None
-    value: float | None
-    seconds: float
-    gpu_seconds: float
+    figures: Mapping[str, Any]
 
     def lines(self) -> Iterator[str]:
-        perplexity = "unknown" if self.perplexity is None else f"{self.perplexity:.3f}"
-        reached = f"after {self.epochs} of {self.epochs_total} epochs, validation perplexity {perplexity}"
-        why = f"({self.reason}): {self.message}" if self.state == "failed" else reached
-        yield f"Trial {self.trial}: {self.state} {why}"
+        perplexity = "unknown" if self.figures["perplexity"] is None else "{perplexity:.3f}"
+        reached = f"after {{epochs}} of {{epochs_total}} epochs, validation perplexity {perplexity}"
+        why = "({reason}): {message}" if self.figures["state"] == "failed" else reached
+        yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line
-from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, Warned
+from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, TrialEnded, Warned
 
 _DIGITS = {
     **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),
@@ -80,6 +80,8 @@ def _fields(event: Event) -> dict[str, Any]:
             "hint": error.hint,
             "parameter": error.parameter or None,
         }
+    if isinstance(event, TrialEnded):
+        return {"trial": event.trial, **event.figures}
     return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "time"}
 
 
