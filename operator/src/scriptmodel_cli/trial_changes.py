@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pydantic.alias_generators import to_camel
+
 from scriptmodel_cli.changes import Change, FieldChange
 from scriptmodel_operator.desired.search import Plan, RunInput
 
@@ -40,7 +42,7 @@ def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]
 
 
 def _values(given: RunInput | None) -> str:
-    return ", ".join(f"{name} {value}" for name, value in given.parameters.items()) if given else ""
+    return ", ".join(f"{to_camel(name)} {value}" for name, value in given.parameters.items()) if given else ""
 
 
 def _share(given: RunInput | None) -> str:

@@ -20,7 +20,7 @@ from running import COMMAND, run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.commands.trial_watch import limited_memory, watch
+from scriptmodel_trainer.commands.trial_watch import Memory, watch
 from scriptmodel_trainer.errors import ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
@@ -163,7 +163,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     """Watch a Python program as if it trained a run."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-c", code]
-    ended = watch(command, os.environ, folder, TrialSpec(), StopSignals(), limited_memory(cgroup))
+    ended = watch(command, os.environ, folder, TrialSpec(), StopSignals(), Memory(cgroup))
     path = folder / "trial.json"
     return ended, json.loads(path.read_text("utf-8")) if path.exists() else {}
 
@@ -186,27 +186,15 @@ def test_a_process_that_reported_why_it_ended_is_not_recorded(tmp_path: Path) ->
     assert watched("raise SystemExit(2)", tmp_path) == (2, {})
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_run_near_its_memory_limit_is_ended_with_a_record(version: int, tmp_path: Path) -> None:
-    names = {
-        1: (
-            "memory/memory.limit_in_bytes",
-            "memory/memory.usage_in_bytes",
-            "memory/memory.stat",
-            "total_",
-        ),
-        2: ("memory.max", "memory.current", "memory.stat", ""),
-    }
-    limit, used, statistics, prefix = names[version]
-    (tmp_path / "memory").mkdir()
+def test_a_run_near_its_memory_limit_is_ended_with_a_record(tmp_path: Path) -> None:
     for name, content in (
-        (limit, "1000"),
-        (used, "990"),
-        (statistics, f"anon 1\n{prefix}inactive_file 30\n{prefix}active_file 20\n"),
+        ("max", "1000"),
+        ("current", "990"),
+        ("stat", "anon 1\ninactive_file 30\nactive_file 20\n"),
     ):
-        (tmp_path / name).write_text(content)
+        (tmp_path / f"memory.{name}").write_text(content)
     assert watched("", tmp_path / "out", tmp_path) == (0, {})  # files in memory are no use of it
-    (tmp_path / statistics).write_text(f"{prefix}inactive_file 10\n")
+    (tmp_path / "memory.stat").write_text("inactive_file 10\n")
     ended, record = watched("import time; time.sleep(60)", tmp_path / "out", tmp_path)
     assert (ended, record["reason"]) == (0, "out-of-memory")
 
@@ -230,7 +218,7 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
     command = [sys.executable, "-c", code]
-    assert watch(command, os.environ, tmp_path, TrialSpec(), signals, []) == 143
+    assert watch(command, os.environ, tmp_path, TrialSpec(), signals, Memory()) == 143
     (tmp_path / "ready").unlink()
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
@@ -241,7 +229,7 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
             tmp_path,
             TrialSpec(),
             signals,
-            [],
+            Memory(),
         )
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
-from pydantic import BaseModel, field_validator
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.sampling import Values, trials
@@ -32,21 +32,15 @@ class RunInput(BaseModel, frozen=True):
     """What a run trains: trial.json in the repo of trials. Its bytes decide whether a run is computed again."""
 
     parameters: dict[str, str]
+    """Values by names in snake case, as `--set` takes them."""
     seed: int
     share: str = WHOLE_RUN
     of: str = ""
     """What the state was learned on that the run continues; empty at its beginning."""
 
-    @field_validator("parameters")
-    @classmethod
-    def _as_in_the_spec(cls, settings: Values) -> Values:
-        return {to_camel(name): value for name, value in settings.items()}
-
     def text(self) -> bytes:
-        """Return the file, with names in snake case as `--set` takes them."""
-        content = self.model_dump(exclude=None if self.of else {"of"})
-        content["parameters"] = {to_snake(name): value for name, value in self.parameters.items()}
-        return json.dumps(content, sort_keys=True).encode() + b"\n"
+        """Return the file."""
+        return json.dumps(self.model_dump(exclude=None if self.of else {"of"}), sort_keys=True).encode() + b"\n"
 
     def is_of(self, other: RunInput, shares: Sequence[str], of: str) -> bool:
         """Return whether it is the training of `other`, to the end of one of the rounds, and not of another corpus."""
@@ -138,8 +132,9 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
     failure = _failure(search, found)
     members, number = found, 1
     while not failure and number < len(shares) and all(each.done(number) for each in members):
-        members = _continued(members, number, len(found))
-        number += 1
+        # A trial that failed later on leaves its place to the next best one.
+        good = sorted((each for each in members if each.state != "failed"), key=_rank)
+        members, number = good[: math.ceil(len(found) / 2**number)], number + 1
     runs = {name: run.given for each in found for name, run in each.runs.items()}
     for name, run in ((name, run) for each in members for name, run in each.runs.items() if not run.done(number)):
         runs[name] = run.given.model_copy(update={"share": shares[number - 1], "of": of if run.round else ""})
@@ -170,7 +165,8 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
     shares = rounds(search)
 
     def run(folder: str, repeat: int, values: Values) -> RunResult:
-        given = RunInput(parameters=dict(values), seed=seed + repeat, share=shares[0])
+        settings = {to_snake(name): value for name, value in values.items()}
+        given = RunInput(parameters=settings, seed=seed + repeat, share=shares[0])
         result = results.get(folder)
         if result is None or not result.given.is_of(given, shares, of):
             return RunResult(given=given)
@@ -205,19 +201,6 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
         )
 
     return [standing(number, values) for number, values in enumerate(trials(search), start=1)]
-
-
-def _continued(members: list[Standing], number: int, total: int) -> list[Standing]:
-    """Return the trials of the next round: the better half, of which those that are further keep their places.
-
-    If all that are further failed, as many others take their places.
-    """
-    room = math.ceil(total / 2**number)
-    further = [each for each in members if each.round > number]
-    if any(each.state != "failed" for each in further):
-        room -= len(further)
-    candidates = [each for each in members if each not in further and each.state != "failed"]
-    return further + sorted(candidates, key=_rank)[: max(0, room)]
 
 
 def _winner(found: list[Standing]) -> str:

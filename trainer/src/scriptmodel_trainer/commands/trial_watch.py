@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,42 +19,28 @@ from scriptmodel_trainer.trials import TRIAL, Reason, TrialRecord, TrialSpec, re
 
 _POLL_SECONDS = 0.1
 _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit
-_UNLIMITED = 1 << 60  # cgroup v1 has a number near 2^63 for no limit
 OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_size, or request more memory"
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of a control group: what the names of its statistics begin with, and its files."""
+    """The memory of the container that this process runs in: a control group of version 2.
 
-    prefix: str
-    most: Path
-    used: Path
-    statistics: Path
-    events: Path
+    In one of version 1 the kernel kills only the process that trains, which is recorded without this.
+    """
 
-    @property
-    def limit(self) -> int:
-        """Bytes that the group may use."""
-        return _numbers(self.most).get("", _UNLIMITED)
+    folder: Path = Path("/sys/fs/cgroup")
 
     def nearly_full(self) -> bool:
         """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
-        statistics = _numbers(self.statistics)
-        files = sum(statistics.get(f"{self.prefix}{kind}_file", 0) for kind in ("active", "inactive"))
-        return _numbers(self.used).get("", 0) - files > self.limit - min(self.limit // 20, _MOST_KEPT)
+        limit, used, found = (_numbers(self.folder / f"memory.{name}") for name in ("max", "current", "stat"))
+        files = found.get("active_file", 0) + found.get("inactive_file", 0)
+        most = limit.get("", sys.maxsize)
+        return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
-        return _numbers(self.events).get("oom_kill", 0)
-
-
-def limited_memory(root: Path = Path("/sys/fs/cgroup")) -> list[Memory]:
-    """Return the memory of the container that this process runs in, in cgroups of version 2 or 1, if it is limited."""
-    v2 = Memory("", *(root / f"memory.{name}" for name in ("max", "current", "stat", "events")))
-    old = ("limit_in_bytes", "usage_in_bytes", "stat", "oom_control")
-    v1 = Memory("total_", *(root / "memory" / f"memory.{name}" for name in old))
-    return [memory for memory in (v2, v1) if memory.limit < _UNLIMITED]
+        return _numbers(self.folder / "memory.events").get("oom_kill", 0)
 
 
 def _numbers(path: Path) -> dict[str, int]:
@@ -70,7 +57,7 @@ def watch(
     folder: Path,
     spec: TrialSpec,
     signals: StopSignals,
-    memories: Sequence[Memory],
+    memory: Memory,
 ) -> int:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
@@ -78,7 +65,7 @@ def watch(
     on, so that the process saves its state, and raises StoppedError if it dies of that.
     """
     (folder / TRIAL).unlink(missing_ok=True)
-    kills = [memory.kills() for memory in memories]
+    kills = memory.kills()
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
     process = subprocess.Popen(command, env=environment, process_group=0)
@@ -88,7 +75,7 @@ def watch(
             if signals.requested and not stopping:
                 process.send_signal(signal.SIGTERM)
                 stopping = True
-            if any(memory.nearly_full() for memory in memories):
+            if memory.nearly_full():
                 full = True
                 process.kill()
             time.sleep(_POLL_SECONDS)
@@ -106,7 +93,7 @@ def watch(
     record = TrialRecord(**msgspec.structs.asdict(spec), state="failed")
     with suppress(BadInputError):  # what the process had reached
         record = read(folder, TrialRecord)
-    reason, message = _death(code, full or [memory.kills() for memory in memories] > kills)
+    reason, message = _death(code, full or memory.kills() > kills)
     write_records(folder / TRIAL, msgspec.structs.replace(record, state="failed", reason=reason, message=message))
     return ExitCode.DONE
 
