@@ -133,7 +133,7 @@ def test_the_next_best_continue_if_all_of_a_round_fail() -> None:
     found = planned(spec, 0, results)
     assert continued(found, results) == {"0004": "1/2", "0005": "1/2", "0006": "1/2"}
     results = trained(found, results, t0004="killed", t0005="killed", t0006="killed")
-    assert planned(spec, 0, results).failure == "all 6 trials failed"
+    assert planned(spec, 0, results).failure == "6 of 6 trials failed (trial 1: killed)"
 
 
 def test_the_next_best_take_the_places_of_those_that_fail_in_a_later_round() -> None:
@@ -165,7 +165,7 @@ def test_a_run_that_a_budget_ended_competes_with_what_it_has() -> None:
 
 def test_a_search_fails_when_more_trials_fail_than_allowed() -> None:
     failed = {"t0001": "diverged", "t0002": "killed"}
-    for allowed, failure in ((1, "2 of 4 trials failed, more than 1"), (2, ""), (None, "")):
+    for allowed, failure in ((1, "2 of 4 trials failed, more than 1 (trial 1: diverged)"), (2, ""), (None, "")):
         spec = search(numTrials=4, maxFailedTrials=allowed)
         found = planned(spec, 0, trained(planned(spec, 0, {}), {}, **failed))
         assert (found.failure, found.winner) == (failure, "0003")

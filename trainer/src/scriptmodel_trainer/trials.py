@@ -35,13 +35,8 @@ class TrialSpec(Struct, frozen=True):
 
     parameters: Mapping[Text, Text] = {}
     seed: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
-    share: Annotated[str, Meta(pattern=r"^[0-9]{1,9}(/[0-9]{1,9})?$")] = "1"
+    share: Annotated[str, Meta(pattern=r"^1(/[1-9][0-9]{0,8})?$")] = "1"
     of: Text = ""
-
-    def __post_init__(self) -> None:
-        part, _, whole = self.share.partition("/")
-        if not 0 < int(part) <= int(whole or 1):
-            raise ValueError(f"share {self.share} is not above 0 and at most 1")
 
 
 class TrialRecord(TrialSpec, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
@@ -33,38 +34,29 @@ _COMBINATIONS = " * ".join(
 )
 
 
-def _values(parameter: Mapping[str, Any]) -> list[str]:
-    """Return what the values of a parameter must be between, or one of."""
-    bounds = parameter.get("uniform") or parameter.get("logUniform") or {}
-    return parameter["categorical"]["values"] if "categorical" in parameter else [*bounds.values()]
-
-
-def _conditions(name: str, field: Mapping[str, Any]) -> list[tuple[str, str, Callable[[str], bool]]]:
-    """Return what a text must be to be a value of a setting: CEL about `v`, message, and the same in Python."""
+def _allowed_values(name: str, field: Mapping[str, Any]) -> Iterator[Rule]:
+    """Yield the rules of a setting: its values in a search are those that it may have in spec.model.overrides."""
+    found: list[tuple[str, str, Callable[[str], bool]]]
     if field["type"] == "boolean":
-        return [("v in ['true', 'false']", f'values of {name} are "true" and "false"', ("true", "false").__contains__)]
-    if name in WHOLE:
+        is_value = ("true", "false").__contains__
+        found = [("v in ['true', 'false']", f'values of {name} are "true" and "false"', is_value)]
+    elif name in WHOLE:
         least, most = field["minimum"], field["maximum"]
         cel = f"v.matches(r'{_WHOLE_PATTERN}') && int(v) >= {least} && int(v) <= {most}"
         message = f"{name} must be whole numbers from {least} to {most}"
-        return [(cel, message, lambda v: matches(_WHOLE_PATTERN, v) and least <= int(v) <= most)]
-    return [
-        (rule["rule"].replace("self", "v"), f"{name} {rule['message']}", IN_PYTHON[rule["rule"]])
-        for rule in field["x-kubernetes-validations"]
-    ]
+        found = [(cel, message, lambda v: matches(_WHOLE_PATTERN, v) and least <= int(v) <= most)]
+    else:
+        given = [(each["rule"], each["message"]) for each in field["x-kubernetes-validations"]]
+        found = [(cel.replace("self", "v"), f"{name} {message}", IN_PYTHON[cel]) for cel, message in given]
+    for cel, message, holds in found:
+        yield f"self.name != '{name}' || {_VALUES}.all(v, {cel})", message, partial(_holds, name, holds)
 
 
-def _allowed_values() -> list[Rule]:
-    """Return a rule for each setting: its values in a search are those that it may have in spec.model.overrides."""
-
-    def rule(name: str, cel: str, message: str, holds: Callable[[str], bool]) -> Rule:
-        return (
-            f"self.name != '{name}' || {_VALUES}.all(v, {cel})",
-            message,
-            lambda parameter: parameter["name"] != name or all(map(holds, _values(parameter))),
-        )
-
-    return [rule(name, *each) for name, field in _SETTINGS.items() for each in _conditions(name, field)]
+def _holds(name: str, holds: Callable[[str], bool], parameter: Mapping[str, Any]) -> bool:
+    """Return whether all values of a parameter, or its bounds, are allowed, if it has that name."""
+    bounds = parameter.get("uniform") or parameter.get("logUniform") or {}
+    values = parameter["categorical"]["values"] if "categorical" in parameter else bounds.values()
+    return parameter["name"] != name or all(map(holds, values))
 
 
 _ONE_KIND = (
@@ -72,6 +64,7 @@ _ONE_KIND = (
     f"give a parameter exactly one of {', '.join(_KINDS)}",
     lambda parameter: sum(kind in parameter for kind in _KINDS) == 1,
 )
+_ALLOWED = [rule for name, field in _SETTINGS.items() for rule in _allowed_values(name, field)]
 _MIN_BELOW_MAX = (
     f"![self.min, self.max].all(v, v.matches(r'{DECIMAL_PATTERN}')) || double(self.min) < double(self.max)",
     "min must be below max",
@@ -160,7 +153,7 @@ class Choices(ApiModel):
 class Parameter(ApiModel):
     """A hyperparameter that the trials differ in: exactly one of uniform, logUniform and categorical."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_ONE_KIND, *_allowed_values()))
+    model_config = ConfigDict(json_schema_extra=rules(_ONE_KIND, *_ALLOWED))
 
     name: Annotated[str, Field(json_schema_extra={"enum": list(_SETTINGS)})]
     """Name of a field of spec.model.overrides."""

@@ -212,8 +212,9 @@ def _winner(found: list[Standing]) -> str:
 
 def _failure(search: Search, found: list[Standing]) -> str:
     """Return why the search has failed; empty if it has not."""
-    failed = sum(each.state == "failed" for each in found)
-    if failed == len(found):
-        return f"all {failed} trials failed"
-    allowed = search.failures_allowed
-    return f"{failed} of {len(found)} trials failed, more than {allowed}" if failed > allowed else ""
+    failed, allowed = [each for each in found if each.state == "failed"], search.failures_allowed
+    if len(failed) <= allowed and len(failed) < len(found):
+        return ""
+    limit = f", more than {allowed}" if len(failed) < len(found) else ""
+    first = f"trial {failed[0].trial}: {failed[0].message or failed[0].reason}"
+    return f"{len(failed)} of {len(found)} trials failed{limit} ({first})"

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
-from scriptmodel_operator.desired.search import RunInput, RunResult
 from scriptmodel_operator.observe.untrusted import device_status, number, short_text, whole
 
 _LONGEST_WORD = 200
@@ -128,7 +127,3 @@ class TrialRecord(BaseModel):
     perplexity: Figure = None
     seconds: Figure = None
     gpu_seconds: Figure = None
-
-    def result(self, given: RunInput) -> RunResult:
-        """Return it as the result of the run that trained what is `given`."""
-        return RunResult(given=given, **self.model_dump())

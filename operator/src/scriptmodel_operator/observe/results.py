@@ -212,7 +212,7 @@ class Results:
 
 def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
     try:
-        return TrialRecord.model_validate_json(record).result(given)
+        return RunResult(given=given, **TrialRecord.model_validate_json(record).model_dump())
     except ValueError:
         message = f"/{folder}/{TRIAL_FILE} has no valid record of the run; is the image a trainer's?"
         return RunResult(given=given, state="failed", reason="error", message=message)

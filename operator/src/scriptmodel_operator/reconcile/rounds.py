@@ -65,13 +65,10 @@ def unused_search(model: ScriptModel, view: ModelView, *, finished: bool) -> tup
     """
     if view.refs.searches or not (view.select or view.owned_trials):
         return ()
-    settled = finished and not promotion(model, view).held_back
     select, trials, generate = view.select, view.owned_trials, view.generate
-    read = bool(view.readers) or (
-        generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
-    )
-    pipelines: tuple[Action, ...] = ()
-    if select and select.ownership.ours and settled and not read:
-        pipelines = (DeletePipeline(select.info.ref, keep_repo=False),)
+    read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
+    settled = finished and not (read or view.readers or promotion(model, view).held_back)
+    useless = select if select and select.ownership.ours and settled else None
+    pipelines = (DeletePipeline(useless.info.ref, keep_repo=False),) if useless else ()
     repos = (DeleteRepo(trials.ref),) if trials and trials.ownership.ours and not trials.readers else ()
     return (*pipelines, *repos)

@@ -29,34 +29,16 @@ class Progress:
     search: Search
     plan: Plan
     standings: tuple[Standing, ...]
-    runs: int
-    """How many runs of the round are left to train at its start."""
-    done: int
-    """How many of them have ended."""
+    best: Standing | None
+    """The best trial so far; None before the first has a figure."""
+    message: str
+    """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
     share: float
     """Part of the whole search that is done, from 0 to 1."""
     started: datetime | None
     """When the running job started."""
     ahead: float | None
     """Work that is left in this round and those after it, for each unit that the job has done; None while unknown."""
-
-    @property
-    def best(self) -> Standing | None:
-        """The best trial so far; None before the first has a figure."""
-        return next((each for each in self.standings if each.perplexity is not None and each.state != "failed"), None)
-
-    @property
-    def message(self) -> str:
-        """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
-        text = f"round {self.plan.round} of {self.plan.rounds}: " if self.plan.rounds > 1 else ""
-        best = f", best {self.best.perplexity:.1f} (trial {self.best.trial})" if self.best else ""
-        return f"{text}{self.done} of {self.runs} runs done{best}"
-
-    @property
-    def failure(self) -> str:
-        """The first failed trial with its reason; empty if none failed."""
-        failed = next((each for each in self.standings if each.state == "failed"), None)
-        return f"trial {failed.trial}: {failed.message or failed.reason}" if failed else ""
 
 
 def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
@@ -76,12 +58,16 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     before, now = rises[plan.round - 1]
     here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
+    trials = leaderboard(search, model.spec.model.seed, found, logs)
+    best = next((each for each in trials if each.perplexity is not None and each.state != "failed"), None)
+    text = f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else ""
     return Progress(
         search=search,
         plan=plan,
-        standings=leaderboard(search, model.spec.model.seed, found, logs),
-        runs=len(todo),
-        done=done,
+        standings=trials,
+        best=best,
+        message=f"{text}{done} of {len(todo)} runs done"
+        + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""),
         share=1.0 if plan.finished else max(0.0, 1 - left / sum(work)),
         started=job.started if job else None,
         ahead=left / here if here >= _LEAST_WORK else None,
@@ -119,7 +105,7 @@ def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:
     """Return what the log says of a run that the running job trains."""
     given = found.plan.runs[name]
     if run.ended:
-        return run.ended.result(given)
+        return RunResult(given=given, **run.ended.model_dump())
     before = found.results[name] if given.of else RunResult(given=given)
     return replace(
         before,

@@ -76,8 +76,8 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, search
     if select is None:
         return Condition(Reason.CREATING, "the select pipeline is being created")
     if plan.failure:
-        text = f"the search failed: {plan.failure} ({search.failure}): change spec.search or "
-        return Problem(Reason.TRAINING_FAILED, f"{text}spec.model, or annotate scriptmodel.dev/retrain-at")
+        what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
+        return Problem(Reason.TRAINING_FAILED, f"the search failed: {plan.failure}: {what}")
     if not plan.finished:
         return Condition(Reason.TRAINING, f"{plan.title} is next")
     return _selected(view, select, job, reported)
