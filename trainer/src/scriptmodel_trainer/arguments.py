@@ -188,10 +188,10 @@ def _add_select(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer select results/ --best 0007 --out best/",
     )
     add = command.add_argument
-    add("runs", **_RUNS, help="folder of the runs, written by trial")
-    add("--best", default="", metavar="NAME", help="folder of the run whose model is copied")
+    add("folder", **_RUNS, help="folder of the runs, written by trial")
+    add("--best", default="", metavar="NAME", dest="name", help="folder of the run whose model is copied")
     digest = "SHA-256 of all trial.json among which it is the best, one after the other by folder [default: any]"
-    add("--of", default="", metavar="DIGEST", help=digest)
+    add("--of", default="", metavar="DIGEST", dest="digest", help=digest)
     add("--out", **_FOLDER, required=True, help="write the model to this directory")
 
 
@@ -230,11 +230,16 @@ def _add_evaluate(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer evaluate model/ --data another_play.txt --json",
     )
     add = command.add_argument
-    add("model", **_MODEL)
+    add("folder", **_MODEL)
     add("--data", **_PATHS, required=True, help="script files or folders")
     add("--layout", **_LAYOUT)
     add("--json", action="store_true", dest="as_json", help="print one JSON object, with token classes")
-    add("--cache", action="store_true", help="also with a neural cache of the last words; takes some times as long")
+    add(
+        "--cache",
+        action="store_true",
+        dest="with_cache",
+        help="also with a neural cache of the last words; takes some times as long",
+    )
 
 
 def _add_generate(commands: _Commands[_Parser]) -> None:
@@ -341,7 +346,7 @@ def _add_compare(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer compare model/ model-2/ --data another_play.txt",
     )
     add = command.add_argument
-    add("models", nargs=2, **_MODEL)
+    add("folders", nargs=2, **_MODEL)
     add("--data", **_PATHS, required=True, help="script files or folders")
     add("--layout", **_LAYOUT)
     add("--json", action="store_true", dest="as_json", help="print one JSON object")
@@ -355,7 +360,7 @@ def _add_report(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer report model/ --out report.html",
     )
     add = command.add_argument
-    add("model", **_MODEL)
+    add("folder", **_MODEL)
     add("--out", **_FILE, default=Path("report.html"), help="write the page to this file [default: report.html]")
 
 
@@ -367,7 +372,7 @@ def _add_export(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
     )
     add = command.add_argument
-    add("model", **_MODEL)
+    add("folder", **_MODEL)
     add("--out", **_FILE, required=True, help="write to this file")
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
+import inspect
 import io
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
@@ -20,9 +21,6 @@ from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.suffixes import ALL, formats_for
-
-if TYPE_CHECKING:
-    from scriptmodel_trainer.commands.generate import GenerateOptions
 
 T = TypeVar("T")
 
@@ -107,118 +105,85 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
     # other take many times as long. TensorFlow has threads of its own.
     if not vars(options).get("together"):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Each command loads only what it needs: generate must start at once, and TensorFlow takes seconds.
-    if options.command == "generate":
-        _run_generate(options, log)
-        return ExitCode.DONE
     progress = progress_for(log)
-    match options.command:
+    command, module = options.command, _module(options.command)
+    match command:
+        case "generate":
+            _run_generate(options, log, progress)
         case "write":
             _run_write(options, progress, signals)
-        case "normalize":
-            from scriptmodel_trainer.commands import normalize  # noqa: PLC0415
-
-            normalize.normalize(options.data, options.out, options.layout, options.stats, options.explain, progress)
         case "train":
-            from scriptmodel_trainer.commands import train  # noqa: PLC0415
-            from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
-
-            train.train(options_from(options), progress, signals)
+            module.train(_module("train_options").options_from(options), progress, signals)
         case "trial":
-            from scriptmodel_trainer.commands import trial  # noqa: PLC0415
-
-            return trial.trial(options, words, signals)
-        case "judge" | "compare" | "evaluate" | "select":
-            print(_measured(options, progress))
-        case "export" | "report":
-            from scriptmodel_trainer.commands import export  # noqa: PLC0415
-
-            getattr(export, options.command)(options.model, options.out)
-            progress.report(FileWritten(options.out, None))
-        case "serve" | "ui":
-            _run_server(options)
+            return ExitCode(module.trial(options, words, signals))
+        case "serve":
+            module.serve(_called(module.ServeOptions, options))
+        case "ui":
+            module.ui(_called(module.UiOptions, options))
+        case "normalize" | "export" | "report":
+            _called(getattr(module, command), options, progress=progress)
+            if command != "normalize":
+                progress.report(FileWritten(options.out, None))
+        case _:
+            print(_measured(module, options, progress))
     return ExitCode.DONE
 
 
-def _measured(options: argparse.Namespace, progress: Progress) -> str:
+def _measured(module: Any, options: argparse.Namespace, progress: Progress) -> str:
     """Return what a command finds that measures models or scripts, or chooses one of them."""
-    if options.command == "select":
-        from scriptmodel_trainer.commands import select  # noqa: PLC0415
-
-        return select.select(options.runs, options.best, options.of, options.out, progress)
     if options.command == "judge":
-        from scriptmodel_trainer.commands import judge  # noqa: PLC0415
-
-        return judge.judge_subject(_filled(judge.JudgeOptions, options), progress)
-    if options.command == "compare":
-        from scriptmodel_trainer.commands import compare  # noqa: PLC0415
-
-        return compare.compare(options.models, options.data, options.layout, options.as_json, progress)
-    from scriptmodel_trainer.commands import evaluate  # noqa: PLC0415
-
-    return evaluate.evaluate(options.model, options.data, options.layout, options.as_json, progress, options.cache)
+        return str(module.judge_subject(_called(module.JudgeOptions, options), progress))
+    return str(_called(getattr(module, options.command), options, progress=progress))
 
 
-def _run_server(options: argparse.Namespace) -> None:
-    if options.command == "serve":
-        from scriptmodel_trainer.commands import serve  # noqa: PLC0415
-
-        serve.serve(_filled(serve.ServeOptions, options))
-    else:
-        from scriptmodel_trainer.commands import ui  # noqa: PLC0415
-
-        ui.ui(_filled(ui.UiOptions, options))
+def _module(command: str) -> Any:
+    """Import what runs a command. Each loads only what it needs: generate must start at once, TensorFlow is slow."""
+    return import_module(f"scriptmodel_trainer.commands.{'export' if command == 'report' else command}")
 
 
-def _filled(kind: type[T], parsed: argparse.Namespace, **given: Any) -> T:
-    """Return a command's options: those `given`, and others by their names from the command line."""
-    names = [field.name for field in dataclasses.fields(kind) if field.name not in given]  # type: ignore[arg-type]
-    return kind(**given, **{name: getattr(parsed, name) for name in names})
+def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any) -> T:
+    """Call a function, or make a record, with what is `given` and with options of the command line, by their names."""
+    names = inspect.signature(function).parameters
+    return function(**{name: given[name] if name in given else getattr(parsed, name) for name in names})
 
 
 def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSignals) -> None:
-    from scriptmodel_trainer.commands import write  # noqa: PLC0415
-    from scriptmodel_trainer.commands.train_options import options_from  # noqa: PLC0415
-
+    write = _module("write")
     folder = write.folder_for(options.plays, options.out)
     model, minutes = str(folder / write.MODEL), options.minutes or "10"
     train = ["train", "--out", model, "--minutes", minutes, "--data", *map(str, options.plays)]
-    training = options_from(parser().parse_args(train))
+    training = _module("train_options").options_from(parser().parse_args(train))
     usual = vars(parser().parse_args(["generate", model]))
     script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL}
-    chosen = write.WriteOptions(
-        plays=options.plays,
+    chosen = _called(
+        write.WriteOptions,
+        options,
         folder=folder,
         training=training,
         request=_request(argparse.Namespace(**usual | vars(options) | script)),
-        seed=options.seed,
         minutes=training.minutes if options.minutes else None,
-        force=options.force,
         repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
     )
     print(write.write(chosen, progress, signals))
 
 
-def _run_generate(options: argparse.Namespace, log: str) -> None:
-    from scriptmodel_trainer.commands import generate  # noqa: PLC0415
-
+def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> None:
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
-    texts = generate.generate(_request(options), progress_for(log))
+    texts = _module("generate").generate(_request(options), progress)
     if options.out is None:
         print("\n".join(texts), end="")
 
 
-def _request(options: argparse.Namespace) -> GenerateOptions:
+def _request(options: argparse.Namespace) -> Any:
     """Return the options of generate, checked."""
-    from scriptmodel_trainer.commands.generate import GenerateOptions  # noqa: PLC0415
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
     own = options.temperature is None
     temperature = Sampling().temperature if own else options.temperature
-    return _filled(
-        GenerateOptions,
+    return _called(
+        _module("generate").GenerateOptions,
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
