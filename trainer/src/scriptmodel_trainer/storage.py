@@ -83,24 +83,14 @@ def _is_open_as(path: Path, stream: int) -> bool:
     return False
 
 
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_files(folder: Path, contents: dict[str, bytes]) -> None:
     """Store several files; they take their names in this order when all of them are on the disk."""
-    temporaries: list[tuple[Path, Path]] = []
-    with as_write_error(folder):
-        try:
-            for name, content in contents.items():
-                path = folder / name
-                temporaries.append((_temporary(path), path))
-                with temporaries[-1][0].open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            for temporary, path in temporaries:
-                temporary.replace(path)
-        finally:
-            for temporary, _ in temporaries:
-                with contextlib.suppress(OSError):
-                    temporary.unlink(missing_ok=True)
+    with contextlib.ExitStack() as writers:  # of which the last one ends first
+        for name in reversed(contents):
+            file = writers.enter_context(atomic_writer(folder / name))
+            file.write(contents[name])
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

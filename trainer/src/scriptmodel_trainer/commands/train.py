@@ -12,7 +12,7 @@ from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.commands.temperature import with_temperature
 from scriptmodel_trainer.commands.train_assess import assess
-from scriptmodel_trainer.commands.train_fit import Attempt, Fitted, fit
+from scriptmodel_trainer.commands.train_fit import Attempt, fit
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
@@ -50,23 +50,20 @@ def train(
 
 
 def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> TrainedModel | None:
-    """Train in a locked folder."""
+    """Train in a locked folder, assess the network and store the model."""
+    out = run.options.out
     with _attempt(run, progress) as attempt:
         if attempt is None:
             return None
-        log.open(run.options.out / LOG)
+        log.open(out / LOG)
         fitted = fit(attempt, progress, signals)
-        return None if fitted.result.stopped_by == "pause" else _finish(fitted, attempt, progress, signals)
-
-
-def _finish(fitted: Fitted, attempt: Attempt, progress: Progress, signals: StopSignals) -> TrainedModel:
-    """Assess a trained network and store the model."""
-    run, out = fitted.run, fitted.run.options.out
-    model = with_temperature(assess(fitted, progress), progress)
-    _store(model, attempt, signals)
-    progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
-    progress.report(ModelStored(out, out / artifacts.REPORT))
-    return model
+        if fitted.result.stopped_by == "pause":
+            return None
+        model = with_temperature(assess(fitted, progress), progress)
+        _store(model, attempt, signals)
+        progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
+        progress.report(ModelStored(out, out / artifacts.REPORT))
+        return model
 
 
 def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:

@@ -34,7 +34,18 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
     Raises BadInputError if there are no words at all, WriteError if `out` cannot be written.
     """
     with contextlib.nullcontext(sys.stdout.buffer) if out is None else atomic_writer(out) as file:
-        return _write_all(sources, layout, file)
+        found = [_write_one(source, layout, file) for source in sources]
+        words = sum(statistics.words_out for statistics in found)
+        if not words:
+            tallies = [statistics.tally for statistics in found]
+            raise understood.nothing_found(tallies, requested=layout is not None)
+    return {
+        "schema": 1,
+        "files": [statistics.summary() for statistics in found],
+        "words_out": words,
+        "understood": round(understood.share_understood(statistics.tally for statistics in found), 5),
+        "doubt": understood.doubt((statistics.file, statistics.tally) for statistics in found),
+    }
 
 
 @dataclass(slots=True)
@@ -129,21 +140,6 @@ def count_words(text: str) -> int:
     if text.isascii():
         return len(text.encode().translate(_ONLY_WORDS).split())  # ten times as fast
     return len(_WORD.findall(text.replace("\u00ad", "")))
-
-
-def _write_all(sources: Sequence[Source], layout: Layout | None, file: BinaryIO) -> dict[str, Any]:
-    found = [_write_one(source, layout, file) for source in sources]
-    words = sum(statistics.words_out for statistics in found)
-    if not words:
-        tallies = [statistics.tally for statistics in found]
-        raise understood.nothing_found(tallies, requested=layout is not None)
-    return {
-        "schema": 1,
-        "files": [statistics.summary() for statistics in found],
-        "words_out": words,
-        "understood": round(understood.share_understood(statistics.tally for statistics in found), 5),
-        "doubt": understood.doubt((statistics.file, statistics.tally) for statistics in found),
-    }
 
 
 def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileStatistics:
