@@ -53,12 +53,6 @@ def test_a_name_within_a_line_may_have_its_direction_in_italics(read: Read) -> N
     ]
 
 
-def test_a_name_in_lower_case_may_be_among_capitals(read: Read) -> None:
-    talk = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
-    events = read("ACT I\n\n" + talk * 4 + "Anna: So it is.\n\nLook: is it late?\n\n" + talk)
-    assert events[9] == ("ANNA", "So it is. Look: is it late?")
-
-
 def test_a_parenthetical_may_be_within_the_italics_of_the_name(read: Read) -> None:
     talk = "_Anna_: Is it early?\n\n_Mr. Ben (in\nthe boat):_ It is, and cold.\n\n"
     song = "_The two together (singing):_\n\n  So it is.\n\n"

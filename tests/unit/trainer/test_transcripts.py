@@ -10,19 +10,10 @@ from scriptmodel_trainer.corpus.layouts import detect
 TALK = "ANNA: Is it early?\n\nBEN: It is, and cold.\n\n"
 
 
-@pytest.mark.parametrize(
-    ("printed", "shown"),
-    [
-        ("<buzzer>", "buzzer"),
-        ("‹A bell rings.›", "A bell rings."),
-        ("(They sing, after some tuning)--", "They sing, after some tuning"),
-        ("FLASHBACK <to a pier in the sun>", "FLASHBACK <to a pier in the sun>"),
-    ],
-)
-def test_directions_may_be_in_other_brackets(printed: str, shown: str, read: Read) -> None:
-    assert read(TALK * 4 + printed + "\n\n" + TALK)[7:10] == [
+def test_a_dash_may_follow_a_direction(read: Read) -> None:
+    assert read(TALK * 4 + "(They sing, after some tuning)--\n\n" + TALK)[7:10] == [
         ("BEN", "It is, and cold."),
-        ("", shown),
+        ("", "They sing, after some tuning"),
         ("ANNA", "Is it early?"),
     ]
 
@@ -110,24 +101,6 @@ def test_initials_may_precede_a_colon(read: Read) -> None:
 def test_if_every_line_begins_with_a_name_any_word_may_be_one(name: str, shown: str, read: Read) -> None:
     text = f"{LINES * 12}{name}: We are fishers.\n{LINES}"
     assert read(text)[24:26] == [(shown, "We are fishers."), ("Anna", "Is it early? Yes. It is.")]
-
-
-def test_if_every_line_begins_with_a_name_a_line_without_one_is_a_direction(read: Read) -> None:
-    text = (
-        LINES * 12
-        + "Rim shot\nMusic: O lamp of mine\nCut to the pier\n"
-        + LINES
-        + "Anna: I know\nBoats like that.\n"
-        + LINES
-    )
-    assert read(text)[24:30] == [
-        ("", "Rim shot"),
-        ("", "Music: O lamp of mine"),
-        ("", "Cut to the pier"),
-        ("Anna", "Is it early? Yes. It is."),
-        ("Ben", "It is, and cold. Well. Come in."),
-        ("Anna", "I know Boats like that."),
-    ]
 
 
 def test_ok_is_spoken(read: Read) -> None:

@@ -104,7 +104,7 @@ class Body:
         """
         done = 0
         if "\n" in text:
-            for start, end in own_lines(text, self.cast.width, self.cast.round_brackets, lead, self.cast.lined):
+            for start, end in own_lines(text, self.cast.width, self.cast.round_brackets, lead):
                 if text[done:start].strip():
                     self._say(text[done:start], line + text.count("\n", 0, done))
                 if self.silent:

@@ -73,15 +73,10 @@ def _is_direction(paragraph: Evidence) -> bool:
     return bracketed and not paragraph.is_furniture
 
 
-def is_epilogue(paragraph: Evidence) -> bool:
-    """Return True for the heading of what is spoken after the last scene."""
-    return paragraph.is_heading and "EPILOGUE" in paragraph.text.upper()
-
-
 def _continues(paragraph: Evidence, ahead: Iterable[Evidence]) -> bool:
     """Return whether this still belongs to the play although no name follows.
 
-    It does if a direction, a curtain or an epilogue follows soon, or nothing but verse or a last word before the end.
+    It does if a direction or a curtain follows soon, or nothing but verse or a last word before the end.
     """
     verse, ruled = True, False
     for index, other in enumerate(itertools.chain([paragraph], ahead)):
@@ -90,7 +85,7 @@ def _continues(paragraph: Evidence, ahead: Iterable[Evidence]) -> bool:
             return verse or (index <= _TAIL and not ruled)
         if other.is_front_heading or mentions_print(text):
             return False
-        if index <= _LAST and (_moves(other) or is_epilogue(other)):
+        if index <= _LAST and _moves(other):
             return True
         verse = verse and (other.is_short_lined or other.is_furniture)
         ruled = ruled or other.is_rule
@@ -156,9 +151,9 @@ def _is_title_page(edge: Edge) -> bool | None:
 
 
 def _is_played_on(edge: Edge) -> bool | None:
-    """Where others speak or an epilogue follows, the play is not over."""
+    """Where others speak, the play is not over."""
     speaks = edge.recognizer.knows if edge.fallen else edge.recognizer.begins_with_cue
-    return False if any(map(speaks, edge.ahead)) or is_epilogue(edge.paragraph) else None
+    return False if any(map(speaks, edge.ahead)) else None
 
 
 ENDINGS: tuple[Test[Edge], ...] = (

@@ -70,7 +70,6 @@ _ITALIC = re.compile(
 )
 _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
-_SENTENCE = re.compile(r" [\"“‘'(\[_]?[A-Z](?![A-Z])")
 _MIDDLE = " " * 16
 _KINDS = {
     "alone": Kind.ALONE,
@@ -173,13 +172,10 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
 
 
 def _kind(match: re.Match[str]) -> Kind:
-    """Return what is after the name; the full stop of an initial is one, and italics around it are as good as one."""
+    """Return what is after the name; the full stop of an initial is one."""
     kind = _KINDS[match.lastgroup or "space"]
-    if kind is Kind.ASIDE and not match["direction"]:
-        cue = match.group().lstrip()
-        italic = not match.start() and cue[0] == cue[-1] == "_" and _SENTENCE.match(match.string, match.end())
-        if italic or _INITIAL.search(cue):
-            return Kind.PERIOD
+    if kind is Kind.ASIDE and not match["direction"] and _INITIAL.search(match.group().lstrip()):
+        return Kind.PERIOD
     return kind
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from scriptmodel_trainer.corpus.layouts.names import is_effect
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _START = re.compile(
@@ -22,7 +21,6 @@ _SPOKEN = re.compile(
 _NAMED = re.compile(r"(?:[A-Z][A-Z'’]+,? ){1,3}_[a-z]")  # `ANNA _goes to the boat_`
 _ACTS = re.compile(r"(?:A )?(?:(?:[A-Z]{1,4}\. )?[A-Z][A-Z'’]+,?\s)+_[a-z]")  # `MRS. GULL _and_ ANNA _go._`
 _QUOTED = re.compile(r"[\"“‘].{0,200}?[\"”’]", re.DOTALL)
-_ANGLED = re.compile(r"[<‹](?=[^<>‹›]*?[^\W\d_])[^<>‹›]*+[>›]")
 _DASHED = re.compile(r"(?<=[\])])\s*(?:--+|[—–])$")  # `(They sing)--`
 _WHOLE_LINES = re.compile(r"^[ \t]*_?[\[(][^\[\]()]*(?<!,)[\])][.,;:]?_?(?:[ ]*\[\d{1,3}\])?[ \t]*$", re.MULTILINE)
 _OPENING_LINE = re.compile(r"^[ \t]*\[[^\[\]\n]+$", re.MULTILINE)
@@ -62,7 +60,7 @@ def is_bracketed(text: str) -> bool:
     if (stripped[0] == "_" and stripped[1] not in "[(") or _NAMED.match(stripped):
         return _in_italics(stripped)
     if stripped.lstrip("_")[0] not in "[(" or stripped.rstrip("_")[-1] not in "])":
-        return _ANGLED.fullmatch(stripped) is not None
+        return False
     depth = 0
     for character in stripped:
         depth += (character in "[(") - (character in "])")
@@ -86,11 +84,6 @@ def _someone_acts(text: str) -> bool:
     names, action = text.split("_")[::2], text.split("_")[1::2]
     acts = len(names) > len(action) and any(part.strip() not in ("and", "with") for part in action)
     return acts and " ".join(names).isupper() and addresses_nobody(text)
-
-
-def without_angles(text: str) -> str:
-    """Words without what stands in angle brackets, as some transcripts set their directions."""
-    return _ANGLED.sub("", text) if ">" in text or "›" in text else text
 
 
 def opens_only(text: str) -> bool:
@@ -176,14 +169,12 @@ def ends_open(text: str) -> bool:
     return stripped[-1:].isalnum() or stripped.endswith((",", ";"))
 
 
-def own_lines(
-    text: str, width: int, round_brackets: bool = True, lead: int = 0, lined: bool = False
-) -> Iterator[tuple[int, int]]:
+def own_lines(text: str, width: int, round_brackets: bool = True, lead: int = 0) -> Iterator[tuple[int, int]]:
     """Yield the directions on lines of their own inside a paragraph, as (start, end) places.
 
     In prose a direction may fill a line only because the text was wrapped at `width`: such a line does not count.
     Without `round_brackets` a line in parentheses is verse, since the play has its directions in square brackets.
-    The first line of `text` has `lead` characters before it. `lined` is true where a name begins almost every line.
+    The first line of `text` has `lead` characters before it.
     """
     found = list(_WHOLE_LINES.finditer(text)) if "[" in text or "(" in text else []
     if not round_brackets:
@@ -193,8 +184,6 @@ def own_lines(
     spans = [(match.start(), match.end(), match.re is _AT_THE_RIGHT) for match in found]
     if "[" in text:
         spans += [(begin, end, text[begin] != "[") for begin, end in _never_closed(text)]
-    if lined:
-        spans += [(begin, end, True) for begin, end in _bare_lines(text, width)]
     said = (line for line in text.split("\n") if line.lstrip(" _")[:1] not in ("[", "("))
     verse = bool(spans) and is_verse("\n".join(said))
     last = 0
@@ -205,21 +194,6 @@ def own_lines(
         if (begin > last or first) and (meant or apart or _meant(text, begin, text[begin:end], width, lead)):
             last = end
             yield begin, last
-
-
-def _bare_lines(text: str, width: int) -> Iterator[tuple[int, int]]:
-    """Lines that no name begins and no full stop ends, as (start, end) places: `Rim shot`, where others have both.
-
-    They follow the end of a speech, and are no full lines of one that continues. `Music: ...` is no speech either.
-    """
-    begin, ended = 0, False
-    for line in text.split("\n"):
-        bare = (
-            ended and line[:1].isupper() and ends_open(line) and len(line) + _SLACK < width and addresses_nobody(line)
-        )
-        if bare := bare or is_effect(line.partition(":")[0]):
-            yield begin, begin + len(line)
-        begin, ended = begin + len(line) + 1, bare or not ends_open(line)
 
 
 def _never_closed(text: str) -> Iterator[tuple[int, int]]:
@@ -266,8 +240,6 @@ def _meant(text: str, start: int, line: str, width: int, lead: int) -> bool:
 def without_brackets(text: str) -> str:
     """The words of a direction, without the brackets around it."""
     stripped = _DASHED.sub("", _LAST_NOTE.sub("", plain(text)).strip())
-    if _ANGLED.fullmatch(stripped):
-        return stripped[1:-1].strip()
     for _ in range(_NESTED):
         if len(stripped) < 2 or stripped[0] not in "[(":
             break

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.marks import has_leaders, mentions_print
+from scriptmodel_trainer.corpus.layouts.marks import mentions_print
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 
 _RANKS = {"PROLOGUE": 0, "INDUCTION": 0, "PART": 1, "ACT": 2, "EPISODE": 2, "SCENE": 3, "PLACE": 4}
@@ -68,9 +68,9 @@ def is_repeated(front: Sequence[Evidence], paragraph: Evidence) -> bool:
 
 
 def _after_lists(held: Sequence[Evidence], start: int) -> int:
-    """Return the index after the last cast list, credits or contents that follow `start`, or `start` itself."""
+    """Return the index after the last cast list or credits that follow `start`, or `start` itself."""
     for index in range(len(held) - 1, start, -1):
-        if held[index].is_front_heading or has_leaders(held[index].text):
+        if held[index].is_front_heading:
             return index + 1
     return start
 

@@ -90,7 +90,6 @@ _PRINTED = re.compile(
 _WORD_OR_NUMBER = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED = re.compile(rf"{_NUMBER}|{_ORDINAL}")
 _SCENE = re.compile(r"Scene ?(?:[:.]|--|—)")
-_LEADERS = re.compile(r"[\w)] *\.{6,} *\w|[\w)](?: \.){6,} \w")
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RULE = re.compile(r"[\s*~=_.\-–—•#+]{3,}")
 _ORNAMENTS = re.compile(r"[*=~.\-–—•#+ ]{4,}")
@@ -165,11 +164,6 @@ def is_curtain(text: str) -> bool:
 def mentions_print(text: str) -> bool:
     """Return True for words of publishers and theatres: who printed the book, where the play was given."""
     return _PRINTED.search(text) is not None
-
-
-def has_leaders(text: str) -> bool:
-    """Return True for rows of dots between names, as cast lists and tables of contents have them."""
-    return _LEADERS.search(text) is not None
 
 
 def heading_kind(text: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, is_scene
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.front import LISTS_ON, TITLE, heads_scene, is_repeated, lists_names
-from scriptmodel_trainer.corpus.layouts.marks import has_leaders
+from scriptmodel_trainer.corpus.layouts.front import TITLE, heads_scene, is_repeated, lists_names
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 
 _NEAR = 12  # paragraphs ahead in which others must speak
@@ -59,8 +58,7 @@ def _lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
         return True
     return _in_cast_list(front) and (
         (lists_names(paragraph) and paragraph.addresses_nobody)
-        or has_leaders(paragraph.text)
-        or (recognizer.may_be_title(paragraph) and any(map(_continues_list, itertools.islice(ahead, 1))))
+        or (recognizer.may_be_title(paragraph) and any(other.is_bracketed for other in itertools.islice(ahead, 1)))
         or _first_scene_follows(ahead)
         or _each_once([paragraph, *ahead], recognizer)
     )
@@ -89,11 +87,6 @@ def untitled(front: Sequence[Evidence], listed: bool) -> bool:
         for paragraph in front
         if not paragraph.is_back_matter
     )
-
-
-def _continues_list(paragraph: Evidence) -> bool:
-    """Return whether the paragraph after a name describes a person, or names another one, or describes the scene."""
-    return LISTS_ON.fullmatch(paragraph.text) is not None or paragraph.is_bracketed
 
 
 def _is_cast_heading(paragraph: Evidence) -> bool:

@@ -8,7 +8,6 @@ import operator
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import replace
 
 from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
 from scriptmodel_trainer.corpus.layouts.cues import (
@@ -117,8 +116,7 @@ class Recognizer:
                 columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
                 return None if columns else cue
         phrased = self._phrased(text)
-        found = next((cue for cue in phrased if cue.start == 0 and cue.name in self.speakers), None)
-        return found or self._set_apart(paragraph)
+        return next((cue for cue in phrased if cue.start == 0 and cue.name in self.speakers), None)
 
     def _candidates(self, paragraph: Evidence) -> list[Cue]:
         text = paragraph.text
@@ -126,8 +124,6 @@ class Recognizer:
         if marks := "." * self.cast.full_stops + ":" * self.cast.colons:
             found += lost_cues(text, marks)
         found += self._phrased(text)
-        if cue := self._set_apart(paragraph):
-            found.append(cue)
         return found if len(found) < 2 else sorted(found, key=_start)
 
     def _phrased(self, text: str) -> Iterator[Cue]:
@@ -136,15 +132,6 @@ class Recognizer:
             yield from phrased_cues(text)
         if self.cast.words_below and (cue := phrased_cue_above(text)) is not None:
             yield cue
-
-    def _set_apart(self, paragraph: Evidence) -> Cue | None:
-        """Return the cue that can only be a name: `Anna: Words` among `ANNA:`."""
-        if (True, Kind.COLON) not in self.cast.main or (False, Kind.COLON) in self.cast.forms:
-            return None
-        cue = paragraph.title_cue
-        if cue is None or cue.kind is not Kind.COLON or cue.name.upper() not in self.speakers:
-            return None
-        return replace(cue, name=cue.name.upper(), caps=True)
 
     def _accepted(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:

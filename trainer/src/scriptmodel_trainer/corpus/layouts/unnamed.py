@@ -11,7 +11,7 @@ from typing import Any
 from scriptmodel_trainer.corpus.events import Event
 from scriptmodel_trainer.corpus.layouts.body import Body
 from scriptmodel_trainer.corpus.layouts.cues import Cue
-from scriptmodel_trainer.corpus.layouts.directions import is_quoted, narrates, without_angles
+from scriptmodel_trainer.corpus.layouts.directions import is_quoted, narrates
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.rules import Rule
@@ -76,8 +76,8 @@ def _is_stage_action(place: Place) -> bool:
 
 
 def _is_in_capitals(place: Place) -> bool:
-    """`TABLEAU`, `ACT DROP`, `FLASHBACK <to a pier>`."""
-    shown = without_angles(place.text.strip())
+    """`TABLEAU`, `ACT DROP`, `FLASHBACK`."""
+    shown = place.text.strip()
     return shown.isupper() and len(shown) < 80 and not (shown.endswith(("!", "?")) or is_quoted(shown))
 
 
