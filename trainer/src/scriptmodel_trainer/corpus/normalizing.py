@@ -22,7 +22,6 @@ from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
 from scriptmodel_trainer.storage import atomic_writer
 
-_LISTED_LINES = 200
 _LONGEST_TAG = 1000  # characters that are held of one
 _ONLY_WORDS = bytes(byte if chr(byte).isalnum() else 32 for byte in range(128)) + bytes(range(128, 256))
 _WORD = re.compile(r"[^\W_]+")
@@ -53,8 +52,7 @@ class FileStatistics:
     """The statistics of one file. Words are runs of letters and digits.
 
     `words_in` counts the file, `words_out` what became part of the stream, `words_cut` front and end matter and page
-    furniture, whose line numbers are in `cut_lines`. `unclear_lines` are those of the body that match
-    no rule and were read as directions. Both lists have limits, the counts have none.
+    furniture in `cut` pieces. `unclear` counts those of the body that match no rule and were read as directions.
     """
 
     file: str
@@ -68,9 +66,7 @@ class FileStatistics:
     words_out: int = 0
     words_cut: int = 0
     cut: int = 0
-    cut_lines: list[int] = field(default_factory=list)
     unclear: int = 0
-    unclear_lines: list[int] = field(default_factory=list)
     speakers: dict[str, int] = field(default_factory=dict)
 
     def count_lines(self, lines: Iterable[str]) -> Iterator[str]:
@@ -90,16 +86,11 @@ class FileStatistics:
         if not reaches_stream:
             self.words_cut += count_words(f"{event.speaker} {event.text}")
             self.cut += 1
-            if len(self.cut_lines) < _LISTED_LINES:
-                self.cut_lines.append(event.line)
             return
         self.words_out += count_words(exact_text(event.text.split()) if self.layout == layouts.EXACT else event.text)
         if event.kind is EventKind.VERBATIM and self.layout == "plain":
             self.words_out -= 1  # the sentence end that the layout added
-        if event.doubtful:
-            self.unclear += 1
-            if len(self.unclear_lines) < _LISTED_LINES:
-                self.unclear_lines.append(event.line)
+        self.unclear += event.doubtful
         if event.kind is EventKind.SPEECH:
             self.speeches += 1
             speaker = without_controls(event.speaker)
@@ -128,9 +119,7 @@ class FileStatistics:
             "understood": round(self.tally.share, 5),
             "dropped": round(self.tally.dropped, 5),
             "cut": self.cut,
-            "cut_lines": self.cut_lines,
             "not_understood": self.unclear,
-            "not_understood_lines": self.unclear_lines,
         }
 
 
