@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.commands.train_options import options_from
+from scriptmodel_trainer.commands.train_prepare import Run, prepare
+from scriptmodel_trainer.progress.listeners import TextProgress
 
 COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 Arguments = Sequence[str | Path]
@@ -34,9 +39,25 @@ def run_trainer(arguments: Arguments, environment: Mapping[str, str] | None = No
     return subprocess.CompletedProcess(words, code, stdout, stderr)
 
 
+def prepared(arguments: Arguments) -> Run:
+    """Return the run that a train command prepares, which is not trained."""
+    return prepare(options_from(parser().parse_args([*map(str, arguments)])), TextProgress(io.StringIO()))
+
+
 def train(corpus: Path, out: Path, *more: str | Path) -> int:
     """Train in this process with a fixed seed and JSON lines on standard output; returns the exit code."""
     return main(["train", "--data", str(corpus), "--out", str(out), "--seed", "3", "--log", "json", *map(str, more)])
+
+
+@contextlib.contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: the nearest to a full disk that needs no root."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def spawn_trainer(

@@ -92,8 +92,11 @@ def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: 
     assert found.nats_per_character == pytest.approx(expected, rel=0.01)
 
 
-def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure() -> None:
-    known, tokens = Vocabulary(("<unk>", "<eos>", "the", "lamp"), frozenset()), ["the", "lamp", "burns"] * 50_000
+def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("scriptmodel_trainer.characters._CHUNK", 1000)  # the text is more
+    known, tokens = Vocabulary(("<unk>", "<eos>", "the", "lamp"), frozenset()), ["the", "lamp", "burns"] * 500
     first = validation_of(20.0, len(tokens), tokens, known)
     other = validation_of(30.0, len(tokens), tokens, Vocabulary(("<unk>", "<eos>", "burns"), frozenset()))
     assert first.digest == other.digest != validation_of(20.0, len(tokens), tokens[:-1], known).digest

@@ -39,7 +39,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, wi
 
 START = 49  # the token that starts a document
 FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))
-SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "batch_size=8", "steps=5"]
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "batch_size=32", "steps=5"]
 
 
 def stream_of(*documents: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -57,7 +57,7 @@ def model_of(**more: str) -> LanguageModel:
 def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plays")
     for number in range(4):
-        (folder / f"{number}.md").write_text(play(90, number), "utf-8")
+        (folder / f"{number}.md").write_text(play(50, number), "utf-8")
     return folder
 
 
@@ -130,7 +130,7 @@ def test_the_words_of_a_play_do_not_depend_on_the_play_before() -> None:
 
 
 def trained_on(stream: np.ndarray[Any, np.dtype[np.int32]], windows: int) -> TrainingGraph:
-    model = model_of(batch_size="1")
+    model = model_of(batch_size="1", layers="1")
     graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
     graph.run(0, 0, [0.0] * windows)
     return graph
@@ -149,7 +149,7 @@ def test_on_a_gpu_keras_layers_read_the_windows_without_a_start(monkeypatch: pyt
     stream = stream_of(FIRST, SECOND)
 
     def trained() -> tuple[float, dict[str, Any]]:
-        model = model_of(batch_size="1")
+        model = model_of(batch_size="1", layers="1")
         graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
         return graph.run(0, 0, [0.01] * 60), model.weights()
 

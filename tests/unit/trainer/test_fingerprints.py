@@ -38,16 +38,16 @@ def test_a_run_with_precision_auto_continues_on_the_same_kind_of_processor_alone
     assert json.loads((tmp_path / "model" / "metrics.json").read_text())["precision"] == "bfloat16"
 
 
-def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_warning(
+def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_warning_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
     data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
-    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--epochs", "3", "--log", "json"]
+    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--epochs", "2", "--log", "json"]
     warnings, load_tensorflow = [], hardware.load_tensorflow
-    for number, made_by in enumerate(("one", "another", "another"), 1):
+    for number, made_by in enumerate(("one", "another"), 1):
         monkeypatch.setattr(hardware, "processor", lambda name=made_by: name)
-        version = "2.0.0" if number == 3 else load_tensorflow(0)
+        version = "2.0.0" if number == 2 else load_tensorflow(0)
         monkeypatch.setattr(
             hardware, "load_tensorflow", lambda seed, version=version: load_tensorflow(seed) and version
         )
@@ -55,4 +55,4 @@ def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_war
         assert main(train) == 0
         events = map(json.loads, capsys.readouterr().out.splitlines())
         warnings.append([event["code"] for event in events if event["event"] == "warning"])
-    assert warnings == [[], ["other_processor"], ["other_tensorflow"]]
+    assert warnings == [[], ["other_processor", "other_tensorflow"]]

@@ -31,10 +31,21 @@ from scriptmodel_trainer.generation.readers import LastTokens, Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.storage import arrays_bytes, read_arrays
+from scriptmodel_trainer.training.base import load_base, preset_after
 from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from
 
 VOCABULARY = 12
-SMALL = ["--preset", "demo", "--epochs", "6", "--set", "batch_size=4", "hidden_units=16", "embedding_units=12"]
+SMALL = [
+    "--preset",
+    "demo",
+    "--epochs",
+    "2",
+    "--set",
+    "batch_size=16",
+    "hidden_units=16",
+    "embedding_units=12",
+    "steps=5",
+]
 Stream = np.ndarray[Any, np.dtype[np.int32]]
 streams = st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=60).map(lambda ids: np.array(ids, np.int32))
 
@@ -215,15 +226,15 @@ def test_an_export_holds_the_trigrams(mixed: Path, tmp_path: Path) -> None:
     assert (found.share, found.size) == (model.trigrams.share, model.trigrams.size)
 
 
-def test_a_model_starts_from_one_with_or_without_trigrams(
-    mixed: Path, model: Path, corpus: Path, tmp_path: Path
-) -> None:
-    assert train(corpus, tmp_path / "further", "--from", mixed) == 0
-    assert load_model(tmp_path / "further").trigrams is not None
+def test_a_training_from_a_model_has_trigrams_as_that_has_unless_it_is_set(mixed: Path) -> None:
+    base = load_base(mixed)
+    assert preset_after(base, None, {})[1].trigrams
+    assert not preset_after(base, None, {"trigrams": "false"})[1].trigrams
+
+
+def test_a_training_from_a_model_without_trigrams_may_have_them(model: Path, corpus: Path, tmp_path: Path) -> None:
     assert train(corpus, tmp_path / "mixed", "--from", model, "--set", "trigrams=true") == 0
     assert load_model(tmp_path / "mixed").trigrams is not None
-    assert train(corpus, tmp_path / "plain", "--from", mixed, "--set", "trigrams=false") == 0
-    assert load_model(tmp_path / "plain").trigrams is None
 
 
 def test_a_corpus_without_held_out_text_gets_none(tmp_path: Path) -> None:
