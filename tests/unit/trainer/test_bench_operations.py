@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.bench.trainer.steps import training_graph  # noqa: E402  # as above
 pytestmark = pytest.mark.slow
 
 
+@functools.cache
 def count(name: str, precision: str, **settings: object) -> int:
     preset = dataclasses.replace(preset_named(name), hidden_units=8, embedding_units=0, precision=precision, **settings)
     return operations(training_graph(preset, windows=1, vocabulary=30))

@@ -55,7 +55,7 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
     losses = negative_log_likelihoods(network, numbers, vocabulary.first)
     assert found["oov"] == 0
     assert found["nats_per_character"] == pytest.approx(losses.sum() / len(content), rel=1e-6)
-    for place in (0, 1, 7, 20):
+    for place in (0, 20):
         mass = 0.0
         for other in range(len(vocabulary)):
             text = np.concatenate([numbers[:place], np.array([other], np.int32)])
@@ -145,7 +145,7 @@ def test_training_starts_from_a_model_with_its_sub_words(exact_model: Path, tmp_
     assert load_model(tmp_path / "model").vocabulary == load_model(exact_model).vocabulary
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from(["", "the lamp", "MIRA:\nIt is", "\x1b[1m é\n"]))
 def test_any_weights_write_whole_lines_of_at_most_so_many_words(seed: int, more: int, prompt: str) -> None:
     words = len(list(exact_tokens(prompt))) + more
