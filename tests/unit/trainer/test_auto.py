@@ -21,7 +21,7 @@ from scriptmodel_trainer.splitting import FILES, SCENES
 
 pytestmark = pytest.mark.slow
 
-TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=4", "steps=5"]
+TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=16", "steps=5", "cache_window=50"]
 
 
 TRIGRAMS = {"trigrams": True}
@@ -86,7 +86,7 @@ def test_minutes_are_of_auto_alone_which_is_the_default() -> None:
 
 
 def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(corpus: Path, tmp_path: Path) -> None:
-    train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY, "cache_window=50"]
+    train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY]
     done = run_trainer([*train, "--minutes", "5"])
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
@@ -139,7 +139,7 @@ def test_the_split_of_auto_is_recorded_and_used_by_the_judge_and_by_trainings_fr
     plays, model, warm = tmp_path / "plays", tmp_path / "model", tmp_path / "warm"
     plays.mkdir()
     for number in range(20):
-        (plays / f"{number:02}.md").write_text(play(30, number), "utf-8")
+        (plays / f"{number:02}.md").write_text(play(15, number), "utf-8")
     train = ["train", "--data", plays, *TINY]
     assert run_trainer([*train, "--out", model, "--preset", "auto"]).returncode == 0
     (plays / "19.md").unlink()  # too few now

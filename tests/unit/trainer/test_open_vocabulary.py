@@ -37,7 +37,7 @@ from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.subwords import continues, words_of
 from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary
 
-SMALL = ["hidden_units=24", "embedding_units=16", "layers=2", "batch_size=8", "steps=5"]
+SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
 SMALL += ["vocabulary_size=120", "subwords=true"]
 RARE = "\n\n**ZERUBBABEL**  \nThe zigzagging zeppelin waits for nobody.  \n\n_Exit ZERUBBABEL_\n\n"
 
@@ -93,7 +93,7 @@ TOKENS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(TOKENS, min_size=1), st.lists(TOKENS))
 def test_any_words_come_back_from_the_sub_words_of_others(training: list[str], text: list[str]) -> None:
     lexicon = list(dict.fromkeys(training))
@@ -133,7 +133,7 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
     assert found["tokens"] == len(numbers)
     assert found["nats_per_character"] == pytest.approx(losses.sum() / len(render(text)), rel=1e-6)
     assert nats_per_character(float(losses.sum()), text, vocabulary) == pytest.approx(found["nats_per_character"])
-    for place in (0, 1, 7, 40):
+    for place in (0, 40):
         mass = 0.0
         for other in range(len(vocabulary)):
             continued = np.concatenate([numbers[:place], np.array([other], np.int32)])
@@ -219,7 +219,7 @@ def test_what_could_be_half_a_character_or_a_marker_is_not_written() -> None:
     assert {kind_of_piece(piece) for piece in ("##a", "##_", "##'s", "##.")} == {Kind.CONTINUATION}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 10**6), st.integers(4, 70), st.sampled_from(["", "'twas the zeppelin", "(zyx", "é 'Z"]))
 def test_any_weights_write_whole_scripts_of_at_most_so_many_words(
     vocabulary: Vocabulary, seed: int, more: int, prompt: str

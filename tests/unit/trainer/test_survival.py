@@ -8,7 +8,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -21,7 +20,7 @@ import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
-from running import COMMAND, run_trainer, spawn_trainer
+from running import COMMAND, largest_file, run_trainer
 
 from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
 from scriptmodel_trainer.errors import BadInputError, StoppedError
@@ -119,9 +118,21 @@ def test_an_interrupted_run_saves_its_state_and_says_how_to_resume(corpus: Path,
 def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "model"
     data.mkdir()
-    for name, size in (("train", 400), ("valid", 400), ("test", 100_000)):
+    for name, size in (("train", 400), ("valid", 400), ("test", 50_000)):
         (data / f"a.{name}.txt").write_text("the river waits for nobody\n" * (size // 5))
-    train = ["train", "--data", str(data), "--out", str(out), "--preset", "demo", "--set", "epochs=1", "batch_size=8"]
+    train = [
+        "train",
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--preset",
+        "demo",
+        "--set",
+        "epochs=1",
+        "steps=5",
+        "hidden_units=48",
+    ]
     process = start(train)
     assert process.stdout
     while "Valid Perplexity" not in process.stdout.readline():
@@ -158,7 +169,7 @@ def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_refused(
 
 def test_a_second_training_into_the_same_folder_is_refused(corpus: Path, tmp_path: Path) -> None:
     with locked(tmp_path):  # as a training does for as long as it runs
-        done = spawn_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"])
+        done = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"])
     assert done.returncode == 3
     assert f"another training writes into {tmp_path}; wait for it" in done.stderr
 
@@ -210,25 +221,14 @@ def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -
     assert (tmp_path / "model.json").stat().st_mtime_ns == before
 
 
-def limit_file_size() -> None:
-    """The nearest to a full disk that needs no root: no file may grow beyond 30 kB."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-
-
 def test_a_full_disk_ends_with_code_3_and_leaves_the_old_model(corpus: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     out.mkdir()
     for path in model.iterdir():
         (out / path.name).write_bytes(path.read_bytes())
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    arguments = [str(COMMAND), "train", "--data", str(corpus), "--out", str(out), "--preset", "test"]
-    done = subprocess.run(
-        [*arguments, "--set", "hidden_units=100"],
-        capture_output=True,
-        text=True,
-        preexec_fn=limit_file_size,
-        check=False,
-    )
+    with largest_file(30_000):
+        done = run_trainer(["train", "--data", corpus, "--out", out, "--preset", "test", "--set", "hidden_units=100"])
     assert done.returncode == 3, done.stderr
     assert "cannot write" in done.stderr
     log = (out / "train.log.jsonl").read_text("utf-8")
