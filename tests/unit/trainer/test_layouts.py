@@ -220,7 +220,7 @@ PIECES = st.lists(
 ).map(lambda pieces: "".join(pieces).encode())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=ODD | PIECES, layout=st.sampled_from([None, *layouts.LAYOUTS.values()]))
 def test_any_bytes_give_a_result_or_a_clear_error(data: bytes, layout: layouts.Layout | None, tmp_path: Path) -> None:
     path = tmp_path / "any"
@@ -239,11 +239,11 @@ def test_any_bytes_give_a_result_or_a_clear_error(data: bytes, layout: layouts.L
 
 def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
     peaks = []
-    for copies in (800, 4000):  # both larger than the sample that conventions are learned from
+    for copies in (800, 2400):  # both larger than the sample that conventions are learned from
         path = tmp_path / f"{copies}.txt"
         path.write_text(LAYOUTS["caps-period"] * copies, "utf-8")
         peaks.append(peak_memory(["normalize", str(path), "--out", str(tmp_path / "out")]))
-    grown = path.stat().st_size * 4 // 5
+    grown = path.stat().st_size * 2 // 3
     assert peaks[1] - peaks[0] < grown // 2
 
 
@@ -300,7 +300,7 @@ def test_lines_that_fit_nothing_are_counted(tmp_path: Path) -> None:
 
 
 def test_damaged_scripts_give_a_result_or_a_clear_error(tmp_path: Path) -> None:
-    rounds, failure = fuzz(run_seed(), time.monotonic() + 20, tmp_path, rounds=40)
+    rounds, failure = fuzz(run_seed(), time.monotonic() + 20, tmp_path, rounds=20)
     assert failure is None, failure
     assert rounds > 0
 

@@ -35,17 +35,18 @@ WORDS = [f"{letter}word{number}ing" for number in range(5) for letter in string.
 
 # Settings and parts of a run that have a state of their own, and what a checkpoint of it holds.
 RUNS: dict[str, tuple[str, dict[str, str], dict[str, Any], str]] = {
-    "SGD, two layers, dropout": ("small", {"dropout": "0.3", "recurrent_dropout": "0.2"}, {}, "state/1/1"),
-    "Adam in bfloat16": ("demo", {"precision": "bfloat16", "word_dropout": "0.2"}, {}, "slots/"),
+    "SGD, two layers, dropout, a cache that starts of documents clear": (
+        *("small", {"dropout": "0.3", "recurrent_dropout": "0.2", "cache_window": "20"}, {"document": 7}),
+        "state/2/1",
+    ),
+    "Adam in bfloat16, replaced words": (
+        *("demo", {"precision": "bfloat16", "word_dropout": "0.2"}),
+        *({"discount": Discount(0, np.full(50, 0.5, np.float32))}, "slots/"),
+    ),
     "averaged weights of letter n-grams": (
         *("demo", {"ema_decay": "0.9"}, {"letter_ngrams": letter_ngrams_of(WORDS, 1000, "adam")}),
         "slots/average/ngrams",
     ),
-    "a cache that starts of documents clear": (
-        *("small", {"layers": "1", "cache_window": "20"}, {"document": 7}),
-        "state/1/1",
-    ),
-    "replaced words": ("demo", {}, {"discount": Discount(0, np.full(50, 0.5, np.float32))}, "weights/"),
 }
 
 
