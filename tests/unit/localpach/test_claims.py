@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
@@ -39,11 +41,23 @@ def patch(claim: str = "checkpoints", sub: str = "default/train") -> str:
     return json.dumps([add("/securityContext", {"fsGroup": 65532}), volume(claim), mount(sub), variable()])
 
 
-@pytest.fixture(params=["namespace", "replace"])
-def isolated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Client]]:
+@pytest.fixture(scope="module", params=["namespace", "replace"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Client]]:
     """Start a server with each kind of isolation; yield its root folder and a client."""
-    with serving(tmp_path / "root", "--isolation", request.param, "--settle", "0") as server:
-        yield tmp_path / "root", Client(server.address)
+    root = tmp_path_factory.mktemp("claims") / "root"
+    with serving(root, "--isolation", request.param, "--settle", "0") as server:
+        yield root, Client(server.address)
+
+
+@pytest.fixture
+def isolated(served: tuple[Path, Client]) -> Iterator[tuple[Path, Client]]:
+    """Return such a server, which has nothing but the test's own."""
+    root, client = served
+    yield root, client
+    client.pps.DeleteAll(empty_pb2.Empty())
+    client.pfs.DeleteAll(empty_pb2.Empty())
+    for claim in (root / "claims").iterdir():
+        shutil.rmtree(claim)
 
 
 def corpus(client: Client, repo: str = "corpus") -> str:
