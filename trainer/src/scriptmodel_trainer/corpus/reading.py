@@ -145,17 +145,14 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
 
 def xml_layout(lines: Iterable[str]) -> str:
     """Return the name of the layout of a file in XML, given its first lines; "" for any other file."""
-    head: list[str] = []
-    size = 0
+    head = ""
     for line in lines:
-        if not head and line.strip() and not line.lstrip().startswith(_XML_BEGINNINGS):
+        head = f"{head}{line[:_XML_HEAD]}\n".lstrip()
+        if head and not head.startswith(_XML_BEGINNINGS):
             return ""
-        if head or line.strip():
-            head.append(line[:_XML_HEAD])
-            size += len(line) + 1
-        if size > _XML_HEAD:
+        if len(head) > _XML_HEAD:
             break
-    root = _XML_ROOT.search("\n".join(head)[:_XML_HEAD])
+    root = _XML_ROOT.search(head[:_XML_HEAD])
     return _XML_LAYOUTS[root[1]] if root else ""
 
 
