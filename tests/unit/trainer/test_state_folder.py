@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import math
+import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from running import COMMAND, run_trainer
+from running import COMMAND, largest_file, run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
@@ -45,21 +46,26 @@ class Training:
         self.words += ["--preset", "demo", "--seed", "5", "--checkpoint-seconds", "0", "--log", "json"]
         self.words += ["--set", *SETTINGS, *more]
 
-    def start(self, *more: str, **options: Any) -> subprocess.Popen[str]:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([str(COMMAND), *self.words, *more], text=True, **pipes, **options)
+    def start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen([COMMAND, *self.words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *more: str) -> tuple[int, list[dict[str, Any]]]:
+        """Run in this process, which has loaded TensorFlow; returns the exit code and the events."""
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            code = main([*self.words, *more])
+        return code, events_in(output.getvalue())
 
     def finish(self, *more: str) -> list[dict[str, Any]]:
-        """Run to the end, in this process, which has loaded TensorFlow; returns the events."""
-        with contextlib.redirect_stdout(io.StringIO()) as output:
-            assert main([*self.words, *more]) == 0, output.getvalue()[-500:]
-        return events_in(output.getvalue())
+        """Run to the end; returns the events."""
+        code, events = self.run(*more)
+        assert code == 0, events[-1:]
+        return events
 
     def checkpoints(self) -> list[Path]:
         return sorted(self.state.glob("checkpoint-*.npz"))
 
-    def kill_after(self, saves: int, number: signal.Signals = signal.SIGKILL) -> tuple[int, str]:
-        """Start, wait for so many new checkpoints, end the process; returns exit code and error line."""
+    def kill_after(self, saves: int) -> None:
+        """Start, wait for so many new checkpoints, kill the process."""
         process, seen = self.start(), {path.name for path in self.checkpoints()}
         known = len(seen)
 
@@ -68,10 +74,9 @@ class Training:
             return len(seen) - known >= saves
 
         wait_until(saved, process)
-        process.send_signal(number)
-        output, errors = process.communicate(timeout=300)
-        assert process.returncode != 0, "it was done before it was ended"
-        return process.returncode, output + errors
+        process.kill()
+        process.communicate(timeout=300)
+        assert process.returncode != 0, "it was done before it was killed"
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -129,13 +134,13 @@ def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
-    corpus: Path, tmp_path: Path, undisturbed: Weights
+    killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
 ) -> None:
-    training, draw, kills = Training(corpus, tmp_path), random.Random(run_seed()), 2
-    for _ in range(kills):
-        training.kill_after(draw.randint(1, 4))
-        shutil.rmtree(training.out)
-        assert 1 <= len(training.checkpoints()) <= 3  # two, and one that was just written
+    training, kills = Training(corpus, tmp_path), 2
+    shutil.copytree(killed, training.state)
+    training.kill_after(random.Random(run_seed()).randint(1, 4))
+    shutil.rmtree(training.out)
+    assert 1 <= len(training.checkpoints()) <= 3  # two, and one that was just written
     events = training.finish()
     assert_identical(training.weights, undisturbed)
     (resumed,) = of_kind(events, "resumed")
@@ -198,11 +203,27 @@ def test_a_damaged_newest_checkpoint_costs_one_interval(
     assert_identical(training.weights, undisturbed)
 
 
-def test_a_terminated_run_continues_and_recomputes_nothing(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
+def after_saves(number: int, change: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something happen once, after so many checkpoints."""
+    saves, save = itertools.count(1), StateFolder.save
+
+    def save_and_change(state: StateFolder, checkpoint: Checkpoint) -> bool:
+        saved = save(state, checkpoint)
+        if next(saves) == number:
+            change()
+        return saved
+
+    monkeypatch.setattr(StateFolder, "save", save_and_change)
+
+
+def test_a_terminated_run_continues_and_recomputes_nothing(
+    corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
     training = Training(corpus, tmp_path)
-    code, output = training.kill_after(2, signal.SIGTERM)
+    after_saves(2, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+    code, events = training.run()
     assert code == 143
-    assert f"state saved in {training.state}: repeat the command to continue" in output
+    assert events[-1]["hint"] == f"state saved in {training.state}: repeat the command to continue"
     assert not (training.state / "owner.json").exists()
     shutil.rmtree(training.out)
     training.finish()
@@ -228,15 +249,16 @@ def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path
     assert_identical(second.weights, undisturbed)
 
 
-def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(corpus: Path, tmp_path: Path) -> None:
+def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     training = Training(corpus, tmp_path)
-    process = training.start()
-    wait_until(lambda: bool(training.checkpoints()), process)
     owner = json.dumps({"id": "another", "term": 9, "machine": "", "note": {}})
-    (training.state / "owner.json").write_text(owner)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 3
-    assert "another training took over the state in" in output
+    after_saves(1, lambda: (training.state / "owner.json").write_text(owner), monkeypatch)
+    code, events = training.run()
+    assert code == 3
+    assert "another training took over the state in" in events[-1]["message"]
+    assert len(training.checkpoints()) == 1
     assert (training.state / "owner.json").read_text() == owner
     assert not (training.out / "model.json").exists()
 
@@ -264,28 +286,22 @@ def test_a_folder_that_cannot_be_made_is_a_warning(corpus: Path, tmp_path: Path)
 def test_a_folder_that_becomes_unwritable_is_one_warning(
     corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training, save = Training(corpus, tmp_path), StateFolder.save
+    training = Training(corpus, tmp_path)
 
-    def save_and_lose(state: StateFolder, checkpoint: Checkpoint) -> bool:
-        saved = save(state, checkpoint)
-        if training.state.is_dir():
-            training.state.rename(tmp_path / "gone")
-            training.state.write_text("in the way")
-        return saved
+    def lose() -> None:
+        training.state.rename(tmp_path / "gone")
+        training.state.write_text("in the way")
 
-    monkeypatch.setattr(StateFolder, "save", save_and_lose)
+    after_saves(1, lose, monkeypatch)
     assert warnings(training.finish()) == ["state-unwritable"]
     assert_identical(training.weights, undisturbed)
 
 
 def test_a_full_folder_is_one_warning(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
-    """The nearest to a full disk that needs no root: files may hold a model but no checkpoint, which is larger."""
-    weights = sum(array.nbytes for array in undisturbed.values())
-    training, limit = Training(corpus, tmp_path), 2 * weights
-    process = training.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    output, errors = process.communicate(timeout=240)
-    assert process.returncode == 0, errors
-    assert warnings(events_in(output)) == ["state-unwritable"]
+    """Files may hold a model but no checkpoint, which is larger."""
+    training = Training(corpus, tmp_path)
+    with largest_file(2 * sum(array.nbytes for array in undisturbed.values())):
+        assert warnings(training.finish()) == ["state-unwritable"]
     assert not training.checkpoints()
     assert_identical(training.weights, undisturbed)
 
