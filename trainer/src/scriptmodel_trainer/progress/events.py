@@ -5,30 +5,29 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from scriptmodel_trainer.errors import Reported
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Something that happened while a command ran; `time` is when, in seconds since 1970.
 
     `kind` is its name in the JSON log; None for what only people are shown. All fields go into the JSON object.
     """
 
     kind: ClassVar[str | None] = None
-    time: float = field(default_factory=time.time, kw_only=True, compare=False)
+    time: float = field(default_factory=time.time)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines that show the event to a person."""
         yield from ()
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(Event, frozen=True):
     """A warning: `code` is stable, for programs; `message` is one line, cause first."""
 
     kind: ClassVar[str | None] = "warning"
@@ -36,8 +35,7 @@ class Warned(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Started(Event):
+class Started(Event, frozen=True):
     """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues;
     `state` is true if a folder that outlives this process keeps the run's state."""
 
@@ -59,8 +57,7 @@ class Started(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceUsed(Event):
+class DeviceUsed(Event, frozen=True):
     """What computes: `device` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
 
     kind: ClassVar[str | None] = "device"
@@ -75,8 +72,7 @@ class DeviceUsed(Event):
         yield f"Device: {self.name} ({self.device}){memory}, {self.precision}"
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed(Event):
+class Resumed(Event, frozen=True):
     """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
 
     kind: ClassVar[str | None] = "resumed"
@@ -92,8 +88,7 @@ class Resumed(Event):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EpochStarted(Event):
+class EpochStarted(Event, frozen=True):
     """A pass over the training text starts with this learning rate."""
 
     epoch: int
@@ -103,8 +98,7 @@ class EpochStarted(Event):
         yield f"Epoch: {self.epoch} Learning rate: {self.learning_rate:.3f}"
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed(Event):
+class Progressed(Event, frozen=True):
     """Part of an epoch is done: its `fraction`, its running perplexity, and the seconds until the end of training."""
 
     kind: ClassVar[str | None] = "progress"
@@ -116,8 +110,7 @@ class Progressed(Event):
     eta_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Measured(Event):
+class Measured(Event, frozen=True):
     """Part of a text is scored: its `fraction`, and the seconds until the end."""
 
     fraction: float
@@ -125,8 +118,7 @@ class Measured(Event):
     eta_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class EpochEnded(Event):
+class EpochEnded(Event, frozen=True):
     """A pass over the training text is done and validated; `best` if no earlier epoch validated better.
 
     `sample` is a line of script written by the weights of this epoch; empty if they cannot write one.
@@ -146,8 +138,7 @@ class EpochEnded(Event):
             yield f"Epoch: {self.epoch} Sample: {self.sample}"
 
 
-@dataclass(frozen=True, slots=True)
-class TrigramsMixed(Event):
+class TrigramsMixed(Event, frozen=True):
     """Trigrams get this `share` of the prediction; validation perplexity of the mixture, and of the network alone."""
 
     kind: ClassVar[str | None] = "trigrams"
@@ -160,8 +151,7 @@ class TrigramsMixed(Event):
         yield f"Valid Perplexity: {valid:.3f} with trigrams ({self.share:.0%}), {network:.3f} without"
 
 
-@dataclass(frozen=True, slots=True)
-class TemperatureChosen(Event):
+class TemperatureChosen(Event, frozen=True):
     """The judge chose the temperature of the model's scripts; `scores` has the score of each that it tried."""
 
     kind: ClassVar[str | None] = "temperature"
@@ -173,8 +163,7 @@ class TemperatureChosen(Event):
         yield f"Temperature: {self.temperature:g} ({scores})"
 
 
-@dataclass(frozen=True, slots=True)
-class Done(Event):
+class Done(Event, frozen=True):
     """Training is complete; `perplexity` is that of the test split."""
 
     kind: ClassVar[str | None] = "done"
@@ -185,8 +174,7 @@ class Done(Event):
         yield f"Test Perplexity: {self.perplexity:.3f}"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelStored(Event):
+class ModelStored(Event, frozen=True):
     """The model directory is complete."""
 
     folder: Path
@@ -198,8 +186,7 @@ class ModelStored(Event):
         yield f"Next: scriptmodel-trainer generate {shlex.quote(str(self.folder))} --words 300"
 
 
-@dataclass(frozen=True, slots=True)
-class TrialEnded(Event):
+class TrialEnded(Event, frozen=True):
     """A run of a search ended, or paused; `figures` are the fields of its `trial.json`."""
 
     kind: ClassVar[str | None] = "trial"
@@ -213,8 +200,7 @@ class TrialEnded(Event):
         yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)
 
 
-@dataclass(frozen=True, slots=True)
-class FileWritten(Event):
+class FileWritten(Event, frozen=True):
     """A file is complete; `words` counts the words of a script and is None for any other file."""
 
     kind: ClassVar[str | None] = "written"
@@ -225,8 +211,7 @@ class FileWritten(Event):
         yield f"Wrote {self.file}" if self.words is None else f"Wrote {self.file} ({self.words:,} words)"
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Event):
+class Failed(Event, frozen=True):
     """The command ends with this error."""
 
     kind: ClassVar[str | None] = "error"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import math
 import shutil
 import sys
@@ -82,7 +81,7 @@ def _fields(event: Event) -> dict[str, Any]:
         }
     if isinstance(event, TrialEnded):
         return {"trial": event.trial, **event.figures}
-    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name != "time"}
+    return {name: getattr(event, name) for name in event.__struct_fields__ if name != "time"}
 
 
 def _plain(name: str, value: Any) -> Any:
