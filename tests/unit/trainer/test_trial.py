@@ -198,10 +198,11 @@ def test_a_run_near_its_memory_limit_is_ended_with_a_record(tmp_path: Path) -> N
     assert (ended, record["reason"]) == (0, "out-of-memory")
 
 
-def test_a_kill_for_want_of_memory_is_told_from_others(tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text("1000")
-    (tmp_path / "memory.events").write_text("oom 0\noom_kill 1\n")
-    code = f"import os; open({str(tmp_path / 'memory.events')!r}, 'w').write('oom_kill 2'); os.kill(os.getpid(), 9)"
+@pytest.mark.parametrize("file", ["memory.events", "memory/memory.oom_control"])
+def test_a_kill_for_want_of_memory_is_told_from_others(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("oom_kill_disable 0\noom_kill 1\n")
+    code = f"import os; open({str(tmp_path / file)!r}, 'w').write('oom_kill 2'); os.kill(os.getpid(), 9)"
     assert watched(code, tmp_path / "out", tmp_path)[1]["reason"] == "out-of-memory"
 
 

@@ -24,9 +24,9 @@ OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of the container that this process runs in: a control group of version 2.
+    """The memory of the container that this process runs in, in its control group.
 
-    In one of version 1 the kernel kills only the process that trains, which is recorded without this.
+    In one of version 1 no limit is watched: the kernel kills only the process that trains, which is counted.
     """
 
     folder: Path = Path("/sys/fs/cgroup")
@@ -40,7 +40,8 @@ class Memory:
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
-        return _numbers(self.folder / "memory.events").get("oom_kill", 0)
+        files = ("memory.events", "memory/memory.oom_control")  # of version 2, and 1
+        return sum(_numbers(self.folder / file).get("oom_kill", 0) for file in files)
 
 
 def _numbers(path: Path) -> dict[str, int]:
