@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 export PYTHON ?= python3
+# The suites start hundreds of processes, which compile all of our modules anew where Python may not keep what it compiled.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
