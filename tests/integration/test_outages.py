@@ -26,12 +26,17 @@ NOTICED_SECONDS = WATCH_SILENCE_SECONDS + 40
 """A dead watch is to be found within this time, on a machine with other work."""
 
 
-@pytest.fixture
-def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A control plane that may be ended, unlike the one that all other tests share."""
-    with ControlPlane(tmp_path / "controlplane") as running:
+@pytest.fixture(scope="module")
+def own_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane that may be ended, unlike the one that all other tests share; each test starts it again."""
+    with ControlPlane(tmp_path_factory.mktemp("outages") / "controlplane") as running:
         prepare(running)
-        yield Cluster(running, "default")
+        yield running
+
+
+@pytest.fixture
+def own_cluster(own_plane: ControlPlane) -> Cluster:
+    return Cluster.create(own_plane, "outage")
 
 
 def alive(address: str) -> bool:
