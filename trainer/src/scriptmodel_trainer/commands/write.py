@@ -21,7 +21,7 @@ from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.formats import parts_of
-from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored
+from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import read_bounded, write_file
@@ -34,6 +34,7 @@ _PROGRAM = "SCRIPTMODEL_PROGRAM"
 _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
 _FEWEST = 0.2  # share of the text that is understood where a corpus has scripts
 _SHOWN = 12  # lines
+_FAR = 1.3  # times the announced minutes: more is worth a correction
 _MOST_REPORT = 1 << 26
 
 
@@ -79,7 +80,12 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
 
 
 class _Quiet(Progress):
-    """Leaves out the files that are written: the end names them."""
+    """Leaves out the files that are written: the end names them. Corrects the announced `minutes` of a training once.
+
+    How busy the machine is, and how fast in the precision of the training, is known when a part of it is done.
+    """
+
+    minutes: float | None = None
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -88,6 +94,10 @@ class _Quiet(Progress):
         self._progress.note(text)
 
     def report(self, event: Event) -> None:
+        if isinstance(event, Progressed) and self.minutes is not None:
+            left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
+            if left > _FAR * announced:
+                self.note(f"training takes about {_minutes(left)} at its present speed")
         if not isinstance(event, FileWritten | ModelStored):
             self._progress.report(event)
 
@@ -127,27 +137,34 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
                 message = f"{folder} has an unfinished training of other files, or for other --minutes"
                 raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
             run = dataclasses.replace(run, options=dataclasses.replace(run.options, resume=False))
-        _note_time(run, progress)
+        quiet.minutes = _note_time(run, progress)
         return run
 
+    quiet = _Quiet(progress)
     request = Request(options.request.words, options.request.opening)
     training = dataclasses.replace(options.training, resume=(folder / CHECKPOINT).exists(), request=request)
     try:
-        train(training, _Quiet(progress), signals, before)
+        train(training, quiet, signals, before)
     except StoppedError as error:
         raise StoppedError(error.code, error.message, "the same command continues") from error
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
 
 
-def _note_time(run: Run, progress: Progress) -> None:
+def _note_time(run: Run, progress: Progress) -> float | None:
+    """Say how long the training takes; returns the minutes, None for a training that `auto` did not choose."""
     choice = run.options.auto
     if choice is None:
-        return
+        return None
     minutes = minutes_here(auto.minutes_of(choice))
-    slow = choice.minutes is not None and auto.minutes_of(choice) > choice.minutes
-    more = ", although it is the shortest one" if slow else ""
-    about = f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"
-    progress.note(f"training takes about {about} on this machine{more}; Ctrl-C stops it, the same command continues it")
+    long = choice.minutes is not None and minutes > choice.minutes
+    more = ", although it is the shortest one" if long and auto.choose(choice.tokens, 0).preset == choice.preset else ""
+    about = f"training takes about {_minutes(minutes)} on this machine{more}"
+    progress.note(f"{about}; Ctrl-C stops it, the same command continues it")
+    return minutes
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"
 
 
 def _ending(options: WriteOptions, out: Path, text: str) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.records import Device
 
-_PRODUCTS = 40
+_SECONDS = 0.5  # a shorter test may fall between two turns of other programs
 _RATE = 130e9  # operations a second of one core of docs/results
 _MOST_CORES = 4  # more of them hardly train a small network faster
 
@@ -62,13 +62,14 @@ def load_tensorflow(seed: int) -> str:
 def minutes_here(minutes: float) -> float:
     """Return how long this machine takes, as busy as it is, for what takes two cores of docs/results so many minutes.
 
-    A product of matrices is timed, which takes a tenth of a second.
+    Products of matrices are timed for half a second.
     """
     square = np.ones((512, 512), np.float32)
-    started = time.perf_counter()
-    for _ in range(_PRODUCTS):
+    started, products = time.perf_counter(), 0
+    while (seconds := time.perf_counter() - started) < _SECONDS:
         square @ square
-    rate = _PRODUCTS * 2 * 512**3 / (time.perf_counter() - started)
+        products += 1
+    rate = products * 2 * 512**3 / seconds
     cores = min(len(os.sched_getaffinity(0)), _cpu_limit() or _MOST_CORES, _MOST_CORES)
     return minutes * 2 * _RATE / (cores * rate)
 
