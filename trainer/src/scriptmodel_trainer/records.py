@@ -20,6 +20,7 @@ Text = Annotated[str, Meta(max_length=1 << 20)]
 Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Amount = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class EpochRecord(Struct, frozen=True):

@@ -63,9 +63,10 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
 
 def note_unknown(writer: BaseWriter, opening: Opening, progress: Progress) -> None:
     """Warn of words and names of the opening that the model does not know."""
+    words, names = writer.unknown(opening)
     for unknown, what in (
-        (writer.unknown_words(opening), "word(s) of the opening and reads them as <unk>"),
-        (writer.unknown_names(opening), "name(s), which speak with the words of other speakers"),
+        (words, "word(s) of the opening and reads them as <unk>"),
+        (names, "name(s), which speak with the words of other speakers"),
     ):
         if unknown:
             named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")

@@ -1,4 +1,4 @@
-"""Chooses a model's temperature at the end of its training: the one whose scripts the judge ranks highest."""
+"""Chooses a model's temperature at the end of its training: the calmest whose scripts the judge ranks high."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
 
 _SCRIPTS = 5  # at each temperature
-_SPREAD = 0.05  # of the score of so many scripts: less says nothing
+_NEAR = 0.15
+"""What a score may lack of the highest: the judge rewards rare words, whether or not they make sense to a reader."""
 FEWEST_TOKENS = 50 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
 """Tokens read in training, below which no temperature is chosen: writing so much would take too large a part of it."""
 
@@ -39,6 +39,6 @@ def with_temperature(model: TrainedModel, progress: Progress) -> TrainedModel:
 
 
 def best_temperature(scores: Mapping[float, float]) -> float:
-    """Return the temperature with the highest score; the default if no other is clearly better."""
-    best, default = max(scores, key=lambda each: scores[each]), Sampling().temperature
-    return best if scores[best] > scores[default] + _SPREAD else default
+    """Return the lowest temperature with a score near the highest."""
+    highest = max(scores.values())
+    return min(temperature for temperature, score in scores.items() if score >= highest - _NEAR)

@@ -44,7 +44,8 @@ class Cast:
 
     `voices` maps names that the model does not know to speakers of the model, with whose words they speak. `play` is
     the play that the cast was taken from, empty for a cast that was asked for. They may speak in `verse`, and of
-    anybody but `strangers`: the proper names of plays that are not theirs.
+    anybody but `strangers`: the proper names of plays that are not theirs. After a title they say one of `proper`, the
+    names of theirs, if there are any.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Cast:
     play: str = ""
     verse: bool = False
     strangers: frozenset[str] = frozenset()
+    proper: tuple[str, ...] = ()
 
     def voice(self, name: str) -> str:
         """Return the speaker of the model that stands for a name."""
@@ -121,7 +123,8 @@ class Casting:
         token = name_token(name)
         if self._vocabulary.spells and token:
             return token
-        near = self.close_to(name)
+        folded = {speaker.casefold(): speaker for speaker in reversed(self.speakers)}
+        near = [folded[match].replace("_", " ") for match in difflib.get_close_matches(token.casefold(), folded, n=3)]
         meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         more = " ..." if len(self.speakers) > 12 else ""
         raise BadInputError(
@@ -129,14 +132,6 @@ class Casting:
             f"the model knows {', '.join(self.speakers[:12]).replace('_', ' ')}{more}",
             parameter="speaker",
         )
-
-    def close_to(self, name: str) -> list[str]:
-        """Return up to three speakers with names like this one."""
-        folded = {speaker.casefold(): speaker for speaker in reversed(self.speakers)}
-        return [
-            folded[match].replace("_", " ")
-            for match in difflib.get_close_matches(name_token(name).casefold(), folded, n=3)
-        ]
 
     def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast | None:
         """Return the cast of a script; None if every speaker may speak.
@@ -149,18 +144,22 @@ class Casting:
         heard = [self._token(name) for name in heard]
         if not self.speakers or (wanted is not None and not wanted):
             return None
-        random = np.random.default_rng((*seed, _DRAW))
-        play = self._play_of([*names, *heard], random)
-        voices, verse = self._voices([*names, *heard], play), play.verse if play else self.verse
-        strangers = self._strangers({*names, *heard}, play) if play else frozenset()
-        if names:
-            return Cast(tuple(dict.fromkeys(names)), voices, verse=verse, strangers=strangers)
+        play = self._play_of([*names, *heard], np.random.default_rng((*seed, _DRAW)))
         shared = len(set(heard).intersection(play.speakers)) if play else 0
-        if len(heard) > 1 and shared * 2 < len(heard):  # a scene of other people
-            return Cast(tuple(dict.fromkeys(heard)), voices, verse=verse, strangers=strangers)
-        if play is None:
+        if names or (len(heard) > 1 and shared * 2 < len(heard)):  # a cast that was asked for, a scene of other people
+            chosen, title = names or heard, ""
+        elif play is None:
             return None
-        return Cast(tuple(dict.fromkeys((*heard, *play.speakers))), voices, play.name, verse, strangers)
+        else:
+            chosen, title = [*heard, *play.speakers], play.name
+        return Cast(
+            tuple(dict.fromkeys(chosen)),
+            self._voices([*names, *heard], play),
+            title,
+            play.verse if play else self.verse,
+            self._strangers({*names, *heard}, play) if play else frozenset(),
+            play.proper if play else (),
+        )
 
     def _token(self, name: str) -> str:
         token = self.find(name) or name_token(name)

@@ -26,7 +26,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     PUNCTUATION,
 )
-from scriptmodel_trainer.records import Count, Name
+from scriptmodel_trainer.records import Count, Name, Share
 
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
@@ -34,7 +34,7 @@ _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
-_MOST_DIRECTIONS = 0.99
+_MOST_DIRECTIONS = 0.9  # a network strays long before the end of the longest ones
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -52,14 +52,17 @@ class Lines:
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
-    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in a
-    hundred has more than `longest` tokens; 0 for a corpus without directions.
+    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
+    has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
+    A share of `replies` of all speeches is spoken by who spoke last but one.
     """
 
     openings: frozenset[Name] = frozenset()
     widths: tuple[Count, ...] = ()
     capitals: frozenset[Name] = frozenset()
     longest: Count = 0
+    aside: Count = 0
+    replies: Share = 1.0
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -121,7 +124,13 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), _longest(train, lexicon))
+    longest, aside = (
+        _longest(train, lexicon, marks)
+        for marks in ((OPEN_EXPOSITION, CLOSE_EXPOSITION), (OPEN_BRACKET, CLOSE_BRACKET))
+    )
+    names = train[1:][train[:-1] == lexicon.index(OPEN_NAME)] if OPEN_NAME in lexicon else train[:0]
+    replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
+    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies)
 
 
 def is_small(token: str) -> bool:
@@ -129,10 +138,9 @@ def is_small(token: str) -> bool:
     return token.lstrip("'")[:1].islower()
 
 
-def _longest(train: Ids, lexicon: Sequence[str]) -> int:
-    """Return how many tokens one direction in a hundred exceeds, 0 without directions."""
-    marks = (lexicon.index(mark) if mark in lexicon else -1 for mark in (OPEN_EXPOSITION, CLOSE_EXPOSITION))
-    opens, closes = (np.flatnonzero(train == mark) for mark in marks)
+def _longest(train: Ids, lexicon: Sequence[str], marks: Sequence[str]) -> int:
+    """Return how many tokens one direction in ten exceeds between two marks, 0 without directions."""
+    opens, closes = (np.flatnonzero(train == (lexicon.index(mark) if mark in lexicon else -1)) for mark in marks)
     return max(0, int(np.quantile(closes - opens, _MOST_DIRECTIONS))) if len(opens) == len(closes) > 0 else 0
 
 

@@ -102,18 +102,15 @@ class Openings:
             found.append(_GROUPS.get(mark, mark))
         return found
 
-    def unknown_words(self, opening: Opening) -> list[str]:
-        """Return the words of the opening that the model neither knows nor spells, each once."""
+    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
+        """Return the words and the names of the opening that the model neither knows nor spells, each once."""
         if self._vocabulary.spells:
-            return []
+            return [], []
         start = self.start(opening)
         tokens = without_names([*start.text, *start.scene, *start.prompt])
         words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
-        return [word for word in dict.fromkeys(words) if word not in self._vocabulary]
-
-    def unknown_names(self, opening: Opening) -> list[str]:
-        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
-        if self._vocabulary.spells:
-            return []
-        names = (*(opening.cast or ()), *self.start(opening).speakers)
-        return [name for name in dict.fromkeys(names) if self._casting.find(name) is None]
+        names = (*(opening.cast or ()), *start.speakers)
+        return (
+            [word for word in dict.fromkeys(words) if word not in self._vocabulary],
+            [name for name in dict.fromkeys(names) if self._casting.find(name) is None],
+        )

@@ -17,16 +17,18 @@ Names = dict[int, "Names"]
 """Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""
 
 
+_PATIENCE = 2
+"""Replies beyond their share in the corpus, after which somebody else speaks."""
+
+
 class Page:
     """The script so far, with the grammar's state and the network's logits after it.
 
     `names` are those that may come next in the place of a name; empty without a cast. `strangers` are words that name
-    people of other plays.
+    people of other plays, `proper` those that may follow a title; empty if any may.
     """
 
-    def __init__(
-        self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: Names, lines: Lines, strangers: list[int]
-    ) -> None:
+    def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: Names, lines: Lines) -> None:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
@@ -34,6 +36,8 @@ class Page:
         self.used = 0
         self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
+        self._speakers: list[int] = []  # of all speeches
+        self._replies = 0  # speeches whose speaker spoke last but one
         self.width = 0  # characters of the present line
         self.bracketed = False
         self.aside = 0  # tokens in the bracket or quote that is open
@@ -43,7 +47,8 @@ class Page:
         self.addresses = False  # in brackets, after `to`
         self.names = names
         self._cast = names
-        self.strangers = strangers
+        self.strangers: list[int] = []
+        self.proper: list[int] = []
         self._lines = lines
         self._budget = budget
         self._vocabulary = vocabulary
@@ -70,6 +75,12 @@ class Page:
         """True after a title, as `Mrs.`, which a name follows."""
         return self.position.last is Last.WORD and self.script[-1] in self._lines.capitals
 
+    @property
+    def partner(self) -> int | None:
+        """The last speaker but one, where a talk of two has lasted longer than the corpus has it; else None."""
+        turns = len(self._speakers)
+        return self._speakers[-2] if turns > 1 and self._replies > self._lines.replies * turns + _PATIENCE else None
+
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
         number = self._vocabulary.id_of(token)
@@ -95,6 +106,8 @@ class Page:
             self.recent.append(number)
         elif kind is Kind.NAME:
             self.speaker = number
+            self._replies += number in self._speakers[-2:-1]
+            self._speakers.append(number)
         elif kind is Kind.OPEN_EXPOSITION:
             self.speaker = None
         return number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +42,6 @@ class Sampling:
         if not (math.isfinite(self.repetition_penalty) and 1 <= self.repetition_penalty <= 100):
             message = f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100"
             raise BadInputError(message, parameter="repetition_penalty")
-
-
-def for_each(sampling: Sampling | Sequence[Sampling], count: int) -> list[Sampling]:
-    """Return the settings of each of `count` scripts, given those of all or of each."""
-    return [sampling] * count if isinstance(sampling, Sampling) else list(sampling)
 
 
 def penalise(logits: Floats, recent: Ids, sampling: Sampling) -> None:

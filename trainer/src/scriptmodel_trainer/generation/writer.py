@@ -21,11 +21,11 @@ from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.lines import Lines, is_small
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.openings import Opening, Openings, Start
+from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, for_each, penalise
+from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, penalise
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.vocabulary import Vocabulary
 
@@ -107,19 +107,17 @@ class BaseWriter(abc.ABC):
         sums are rounded in another order than in `write`, so it may differ from the one written alone where two words
         are all but equally likely. A trained cache takes part.
         """
-        samplings = for_each(sampling, len(seeds))
+        samplings = [sampling] * len(seeds) if isinstance(sampling, Sampling) else sampling
         streams = [self.stream(words, *each, opening) for each in zip(samplings, seeds, strict=True)]
         return run_together(self._network, streams, [each.temperature for each in samplings])
 
-    def unknown_words(self, opening: Opening) -> list[str]:
-        """Return the words of the opening that the model neither knows nor spells, each once."""
-        del opening
-        return []
+    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
+        """Return the words and the names of the opening that the model neither knows nor spells, each once.
 
-    def unknown_names(self, opening: Opening) -> list[str]:
-        """Return the names in the opening that the model neither knows nor spells: others lend them their voices."""
+        Other speakers lend such names their voices.
+        """
         del opening
-        return []
+        return [], []
 
 
 class Writer(BaseWriter):
@@ -180,7 +178,9 @@ class Writer(BaseWriter):
         start = self._starts.start(opening)
         cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
         lines = self._lines if (cast or self._casting).verse else replace(self._lines, widths=())
-        page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines, self._strangers(cast, start))
+        page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines)
+        page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ())
+        page.proper = self._numbers(cast.proper if cast and not self._vocabulary.spells else ())
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
@@ -209,11 +209,8 @@ class Writer(BaseWriter):
     def text(self, script: Sequence[str]) -> str:
         return render(self._lines.broken(script))
 
-    def unknown_words(self, opening: Opening) -> list[str]:
-        return self._starts.unknown_words(opening)
-
-    def unknown_names(self, opening: Opening) -> list[str]:
-        return self._starts.unknown_names(opening)
+    def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
+        return self._starts.unknown(opening)
 
     def _force(self, page: Page, tokens: Sequence[str], counted: bool = True) -> Stream[None]:
         """Put given tokens on the page; marks that the grammar forbids there are left out, words never are.
@@ -245,7 +242,8 @@ class Writer(BaseWriter):
             allowed -= {Kind.CONTINUATION}
         if page.left <= 16:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
-        if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
+        longest = (page.bracketed and self._lines.aside) or _LONGEST_ASIDE
+        if page.aside >= longest and not allowed.isdisjoint(_CLOSERS):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
         if page.direction > self._lines.longest > 0 and Kind.CLOSE_EXPOSITION in allowed:
             return frozenset((Kind.CLOSE_EXPOSITION,))
@@ -269,11 +267,7 @@ class Writer(BaseWriter):
         else:
             allowed = self._mask(self._contracted(page, self._allowed(page)))
             logits = page.logits + allowed
-            if not page.begins_line and page.position.sentence and page.position.last in _WITHIN:
-                logits[self._openings] = -np.inf
-            if page.needs_capital:
-                logits[self._small] = -np.inf
-            logits[page.strangers] = -np.inf
+            self._spell(page, logits)
             if page.addresses and page.speaker is not None:
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
                 logits[self._named(own - self._shared if len(own) > 1 else own)] = -np.inf
@@ -283,13 +277,29 @@ class Writer(BaseWriter):
                 logits = page.logits + allowed
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
         penalise(logits, recent[self._penalised[recent]], sampling)
-        if in_name and page.speaker is not None and self._changes_speakers and page.names.keys() != {page.speaker}:
-            logits[page.speaker] = -np.inf
+        if in_name and self._changes_speakers:
+            self._pass_on(page, logits)
         number = choose(logits, sampling, random)
         kind = Kind.NAME if in_name else self._kinds[number]
         if page.names and page.position.place is Place.NAMED and kind is not Kind.CLOSE_NAME:
             kind = Kind.CONTINUATION  # a byte of a name, too
         page.logits = yield page.put(self._vocabulary.words[number], kind)
+
+    def _spell(self, page: Page, logits: Floats) -> None:
+        """Leave out words with a capital or without one that may not be here, and the names of other people."""
+        if not page.begins_line and page.position.sentence and page.position.last in _WITHIN:
+            logits[self._openings] = -np.inf
+        if page.needs_capital:
+            logits[self._small] = -np.inf
+        logits[page.strangers] = -np.inf
+        if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
+            logits += self._only(page.proper)
+
+    def _pass_on(self, page: Page, logits: Floats) -> None:
+        """Leave out who has just spoken, and who has spoken with them alone for too long, while others remain."""
+        for speaker in (page.speaker, page.partner):
+            if speaker is not None and (logits > -np.inf).sum() > 1:
+                logits[speaker] = -np.inf
 
     def _contracted(self, page: Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
         """Return the kinds that may come next: a word after a title, a clitic where the corpus always contracts."""
@@ -307,10 +317,9 @@ class Writer(BaseWriter):
         while page.position.place in (Place.NAME, Place.NAMED):
             yield from self._next(page, sampling, random)
 
-    def _strangers(self, cast: Cast | None, start: Start) -> list[int]:
-        """Return the numbers of the names of other plays that what is given does not have, either."""
-        strangers = cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ()
-        return [self._vocabulary.id_of(word) for word in strangers if word in self._vocabulary]
+    def _numbers(self, words: Iterable[str]) -> list[int]:
+        """Return the numbers of those words that the model knows."""
+        return [self._vocabulary.id_of(word) for word in words if word in self._vocabulary]
 
     def _named(self, parts: Iterable[str]) -> list[int]:
         """Return the numbers of the words in speech that are these parts of names."""
@@ -327,18 +336,16 @@ class Writer(BaseWriter):
                     node = node.setdefault(self._vocabulary.id_of(piece), {})
         return names
 
-    def _only(self, names: Names) -> Floats:
+    def _only(self, numbers: Iterable[int]) -> Floats:
         mask = np.full(len(self._vocabulary), -np.inf, np.float32)
-        mask[list(names)] = 0
+        mask[list(numbers)] = 0
         return mask
 
     def _mask(self, allowed: frozenset[Kind]) -> Floats:
         mask = self._masks.get(allowed)
         if mask is None:
-            mask = np.full(len(self._vocabulary), -np.inf, np.float32)
-            for kind in allowed:
-                mask[self._members[kind]] = 0
-            self._masks[allowed] = mask
+            numbers = [number for kind in allowed for number in self._members[kind].tolist()]
+            mask = self._masks[allowed] = self._only(numbers)
         return mask
 
 

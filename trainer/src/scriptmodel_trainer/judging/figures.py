@@ -9,13 +9,11 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from scriptmodel_trainer.judging.lines import Line, lines_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
-from scriptmodel_trainer.records import Amount, Count
+from scriptmodel_trainer.records import Amount, Count, Share
 
 WINDOW = 200
 """Words among which distinct ones are counted, as in a moving-average type-token ratio (Covington, McFall 2010)."""
@@ -25,28 +23,25 @@ _APART = range(10, 30)  # words between those of a triple that has no order, but
 _STRETCH = 20  # speeches among which speakers are counted: scenes are not marked in a token stream
 
 
-_Share = Annotated[float, Meta(ge=0, le=1)]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """Figures of one text; rates are per 1,000 words, shares from 0 to 1."""
 
     words: Count
-    distinct: _Share
-    repeated_lines: _Share
-    known_words: _Share
-    known_pairs: _Share
-    known_triples: _Share
-    triples_by_chance: _Share
-    copied_8grams: _Share
+    distinct: Share
+    repeated_lines: Share
+    known_words: Share
+    known_pairs: Share
+    known_triples: Share
+    triples_by_chance: Share
+    copied_8grams: Share
     longest_copy: int | None = None  # in words; None where the training text itself is not at hand
     speeches: Amount
     words_per_speech: Amount
     directions: Amount
     words_per_direction: Amount
     speakers: Amount
-    replies: _Share
+    replies: Share
     words_per_sentence: Amount
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -145,17 +145,21 @@ class Completions:
 
     @contextlib.asynccontextmanager
     async def _written(self, asked: Asked) -> AsyncIterator[Pieces]:
-        """Write the scripts of a request; a client that leaves ends them."""
+        """Write the scripts of a request; a client that leaves ends them. Raises Refused if too many are written."""
         self._check(asked)
-        with self._room(asked.n):
+        if self._scripts + asked.n > self._limits.scripts:
+            raise Refused(429, f"{self._scripts} scripts are being written: try again in a few seconds")
+        self._scripts += asked.n
+        jobs: list[Job] = []
+        try:
             ended = asyncio.Event()
-            jobs = await self._jobs(asked, ended)
-            try:
-                self._batch.submit(jobs)
-                yield self._pieces(asked, jobs, ended)
-            finally:
-                for job in jobs:
-                    job.left = True
+            jobs += await self._jobs(asked, ended)
+            self._batch.submit(jobs)
+            yield self._pieces(asked, jobs, ended)
+        finally:
+            self._scripts -= asked.n
+            for job in jobs:
+                job.left = True
 
     def _check(self, asked: Asked) -> None:
         limits = self._limits
@@ -171,17 +175,6 @@ class Completions:
                 raise Refused(400, f"{name} is not supported: leave it out", parameter=name)
         if asked.model not in ("", self._name):
             raise Refused(404, f'no model "{asked.model}": this is "{self._name}"', parameter="model")
-
-    @contextlib.contextmanager
-    def _room(self, scripts: int) -> Iterator[None]:
-        """Count scripts while they are written or wait; raises Refused if there are too many."""
-        if self._scripts + scripts > self._limits.scripts:
-            raise Refused(429, f"{self._scripts} scripts are being written: try again in a few seconds")
-        self._scripts += scripts
-        try:
-            yield
-        finally:
-            self._scripts -= scripts
 
     async def _jobs(self, asked: Asked, ended: asyncio.Event) -> list[Job]:
         """Return a job for each script, the given text read in a thread."""
