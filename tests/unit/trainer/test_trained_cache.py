@@ -162,12 +162,12 @@ def test_a_name_that_comes_once_and_again_is_learned_from_the_cache_alone() -> N
     tokens = np.concatenate(passages).astype(np.int32)
     losses = {}
     for window in (0, 12):
-        chosen = preset(cache_window=str(window), optimizer="adam", schedule="one-cycle", hidden_units="8")
+        chosen = preset(cache_window=str(window), optimizer="adam", schedule="one-cycle", hidden_units="8", layers="1")
         model = LanguageModel(chosen, 50, seed=2)
-        graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(tokens, 3, 7, 0), 1)
+        graph = TrainingGraph(model, Optimizer(chosen, model.variables), cut_for_training(tokens, 12, 7, 0), 1)
         for _ in range(4):
             graph.reset_state()
-            graph.run(0, 0, [0.01] * 200)
+            graph.run(0, 0, [0.03] * 57)
         losses[window] = float(negative_log_likelihoods(Network(model.weights()), tokens[:1200], 0).mean())
     assert losses[12] < 0.7 * losses[0]
 
