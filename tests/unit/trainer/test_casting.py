@@ -90,7 +90,12 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
         Play("one.txt", ("ANNA", "MIRA"), proper=("Bell",)),
         Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")),
     )
-    lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]), aside=20)
+    lines = Lines(
+        frozenset(["The"]),
+        capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]),
+        aside=20,
+        doubled=frozenset(["Bell"]),
+    )
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
     text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
     assert "EVA" not in text
@@ -101,6 +106,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert set(re.findall(r"Mrs\. (\w+)", text)) == {"Bell"}
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
     assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
+    assert {*re.findall(r"\b(\w+) \1\b", text)} == {"Bell"}
     assert re.search(r"[.?!] The\b", text)
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 

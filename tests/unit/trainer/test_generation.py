@@ -128,7 +128,8 @@ def test_a_sample_line_is_short_well_formed_and_repeats_itself(vocabulary: Vocab
         assert len(line) <= 120
         assert line == sample_line(vocabulary, 3, Sampling())(weights)
         if vocabulary is SCRIPT:
-            assert not faults(line + "\n", 20)
+            found = faults(line + "\n", 20)  # the line may be one within a script, which ends with a bracket
+            assert not [fault for fault in found if "no sentence end" not in fault]
     assert np.random.get_state()[1].tolist() == state
 
 

@@ -83,7 +83,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "dc773470726f43c3c47a27bb293224f397988b9f3a38dbc54b57897fedb24860"
+        == "66b270758ef28e6a31c1d70c709f363736e544185a5680f47d4ddf50e669ba5c"
     )
 
 

@@ -48,6 +48,8 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 
 MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
 WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"
+COPIED = 0.4
+"""What a script copies of what a trained cache says: the cache knows texts of people, not copies of copies."""
 FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.npz" for kind in (WEIGHTS, TRIGRAMS, NGRAMS)))
 """Patterns of the names of a model's files."""
 LOG = "train.log.jsonl"
@@ -99,13 +101,16 @@ class TrainedModel:
         name = self.origin.preset_name
         return f"auto ({name})" if self.metrics.auto else name
 
-    def network(self) -> Network:
-        """Return what reads and predicts tokens."""
-        return Network(self.weights, self.vocabulary.document, self.trigrams)
+    def network(self, copied: float = 1.0) -> Network:
+        """Return what reads and predicts tokens; its cache copies that share of what it was trained to copy."""
+        network = Network(self.weights, self.vocabulary.document, self.trigrams)
+        if network.cache:
+            network.cache = dataclasses.replace(network.cache, share=copied)
+        return network
 
     def writer(self) -> BaseWriter:
         """Return what writes scripts."""
-        return writer_of(self.network(), self.vocabulary, self.plays, self.contractions, self.lines)
+        return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.contractions, self.lines)
 
 
 def versions(**more: str) -> dict[str, str]:

@@ -40,12 +40,13 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainedCache:
-    """A cache with the weights that were trained with the network."""
+    """A cache with the weights that were trained with the network; it copies a `share` of what they say."""
 
     gate: Floats  # (D,)
     bias: float
     sharpness: float
     age: Floats  # (window,)
+    share: float = 1.0
 
     @property
     def window(self) -> int:
@@ -62,7 +63,7 @@ class TrainedCache:
         sentinel = float(features @ self.gate) + self.bias
         highest = max(float(scores.max()), sentinel)
         weights: Floats = np.exp(scores - np.float32(highest))
-        weights /= weights.sum() + np.float32(np.exp(sentinel - highest))
+        weights *= np.float32(self.share) / (weights.sum() + np.float32(np.exp(sentinel - highest)))
         return weights
 
 

@@ -35,6 +35,7 @@ _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
 _MOST_DIRECTIONS = 0.9  # a network strays long before the end of the longest ones
+_DOUBLED = 2  # times that a word follows itself in the corpus, as `had had`, before it may
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -54,7 +55,7 @@ class Lines:
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
     has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
-    A share of `replies` of all speeches is spoken by who spoke last but one.
+    A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves.
     """
 
     openings: frozenset[Name] = frozenset()
@@ -63,6 +64,7 @@ class Lines:
     longest: Count = 0
     aside: Count = 0
     replies: Share = 1.0
+    doubled: frozenset[Name] = frozenset()
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -130,7 +132,9 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
     )
     names = train[1:][train[:-1] == lexicon.index(OPEN_NAME)] if OPEN_NAME in lexicon else train[:0]
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
-    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies)
+    twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
+    doubled = frozenset(lexicon[number] for number in np.flatnonzero(twice & ~marker).tolist())
+    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies, doubled)
 
 
 def is_small(token: str) -> bool:

@@ -292,6 +292,12 @@ class Writer(BaseWriter):
         if page.needs_capital:
             logits[self._small] = -np.inf
         logits[page.strangers] = -np.inf
+        if (
+            page.position.last is Last.WORD
+            and page.script[-1] not in self._lines.doubled
+            and not self._vocabulary.spells
+        ):
+            logits[page.recent[-1]] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
             logits += self._only(page.proper)
 

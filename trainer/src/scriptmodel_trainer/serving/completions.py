@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts import COPIED, TrainedModel
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -105,7 +105,7 @@ class Completions:
     def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
         self._name, self._digest, self._limits = name, digest, limits
         self._writer, self._temperature = model.writer(), model.temperature
-        self._batch = Batch(model.network())
+        self._batch = Batch(model.network(COPIED))
         self._scripts = 0
         self._started = int(time.time())
 
