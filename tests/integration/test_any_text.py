@@ -82,7 +82,8 @@ def _value(annotation: Any, text: str) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return filled(annotation, text)
     if get_origin(annotation) is dict:
-        return {"dropout": _value(get_args(annotation)[1], text)}
+        found = _value(get_args(annotation)[1], text)
+        return None if found is None else {"dropout": found}
     if get_origin(annotation) is list:
         return [_value(get_args(annotation)[0], text)]
     return next((found for each in get_args(annotation) if (found := _value(each, text)) is not None), None)
