@@ -53,7 +53,7 @@ DELETE_SECONDS = 60.0
 """Longer than the half minute within which keepalive notices that pachd does not answer."""
 ALL_VERSIONS = -1
 _MOST_BYTES = 1 << 27
-"""Of files that are read in one call."""
+"""The most bytes of files to read in one call."""
 FILE_SET_SECONDS = 1800
 """The longest time that Pachyderm keeps a file set."""
 

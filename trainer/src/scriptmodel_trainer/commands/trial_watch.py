@@ -22,26 +22,35 @@ _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twen
 OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_size, or request more memory"
 
 
+_FILES = (
+    ("memory.max", "memory.current", "memory.stat", "memory.events", ""),
+    (
+        *("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+        *("memory/memory.stat", "memory/memory.oom_control", "total_"),
+    ),
+)
+"""Limit, usage, statistics and events in control groups of version 2 and 1, and how their names of statistics begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of the container that this process runs in, in its control group.
-
-    In one of version 1 no limit is watched: the kernel kills only the process that trains, which is counted.
-    """
+    """The memory of the container that this process runs in, in its control group."""
 
     folder: Path = Path("/sys/fs/cgroup")
 
     def nearly_full(self) -> bool:
         """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
-        limit, used, found = (_numbers(self.folder / f"memory.{name}") for name in ("max", "current", "stat"))
-        files = found.get("active_file", 0) + found.get("inactive_file", 0)
-        most = limit.get("", sys.maxsize)
-        return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
+        for *names, _, prefix in _FILES:
+            limit, used, found = (_numbers(self.folder / name) for name in names)
+            files = sum(found.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
+            most = limit.get("", sys.maxsize)
+            if used.get("", 0) - files > most - min(most // 20, _MOST_KEPT):
+                return True
+        return False
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
-        files = ("memory.events", "memory/memory.oom_control")  # of version 2, and 1
-        return sum(_numbers(self.folder / file).get("oom_kill", 0) for file in files)
+        return sum(_numbers(self.folder / events).get("oom_kill", 0) for *_, events, _ in _FILES)
 
 
 def _numbers(path: Path) -> dict[str, int]:
