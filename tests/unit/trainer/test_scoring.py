@@ -63,6 +63,21 @@ def test_a_network_that_forgets_nothing_is_read_until_each_row_knows_the_one_bef
     np.testing.assert_allclose(negative_log_likelihoods(network, stream, 3), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_rows_are_read_again_only_as_far_as_the_row_before_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells are as large as those of trained networks, where rounding alone is more than a millionth."""
+    bias = np.repeat(np.array([8, 4, 2, 0], np.float32), 8)  # input, forget, candidate, output
+    network = network_of({**SMALL, "layers": "1"}, 0.3, **{"lstm0/bias": bias})
+    network.document = None
+    stream, read = stream_of(6000), Network.read
+    tokens: list[int] = []
+    monkeypatch.setattr(Network, "read", lambda *given: (tokens.append(given[2].size), read(*given))[1])
+    found = negative_log_likelihoods(network, stream, 3)
+    assert sum(tokens) < 5 * len(stream)
+    monkeypatch.undo()
+    expected = stepwise_negative_log_likelihoods(Reader(network), stream[:1500], 3)
+    np.testing.assert_allclose(found[:1500], expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_score_after_training_is_that_of_reading_the_test_split_alone(model: Path, corpus: Path) -> None:
     trained = load_model(model)
     read = read_corpus(find_sources([corpus], lambda _: None), None, lambda _: None)

@@ -2,13 +2,14 @@
 
 The network reads a block of the stream in rows side by side. A row has to start with the state in which the row before
 it ends, which is not known at first. So all rows are read from zeros, then again from the states that the rows before
-them ended in, until these no longer change. An LSTM forgets, so that takes two or three readings; after as many as
-there are rows it is certain.
+them ended in, up to where that changes nothing. An LSTM forgets, so that is the beginning of each row; after as many
+readings as there are rows it is certain.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,11 +26,11 @@ from scriptmodel_trainer.subwords import continues
 from scriptmodel_trainer.trigrams import Trigrams, fitted_share
 from scriptmodel_trainer.vocabulary import Vocabulary
 
-_BLOCK = 8192  # tokens that are read at once: whole rows
-_ROWS = 32
-_LEAST = 64  # tokens of a row
-_SAME = 1e-6  # of each number of a state
-_CHUNK = 256  # tokens whose logits are held at once
+_BLOCK = 32_768  # tokens that are read at once: whole rows
+_ROWS = 16
+_PART = 64  # tokens of each row that are read at once
+_SAME = 1e-5  # of each number of a state, of a large cell as a share: a trained network has some of twenty and more
+_CHUNK = 512  # tokens whose logits are held at once
 
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
 
@@ -113,19 +114,30 @@ def _read(network: Network, tokens: Ids) -> Iterator[tuple[int, Floats]]:
 
 def _read_in_rows(network: Network, state: State, tokens: Ids) -> tuple[Floats, State]:
     """Return the features of tokens that are read from a state, (T, D), and the state after a whole block."""
-    steps = max(_LEAST, -(-len(tokens) // _ROWS))
+    steps = max(_PART, -(-len(tokens) // _ROWS))
     rows = -(-len(tokens) // steps)
     columns = np.resize(tokens, (rows, steps)).T  # the last row is filled up with tokens that do not count
-    starts = _starts(state, network.initial_state(rows))
-    for _ in range(rows):
-        ends = State(list(starts.outputs), list(starts.cells))
-        features = network.read(ends, columns)
-        starts, before = _starts(state, ends), starts
-        pairs = zip((*starts.outputs, *starts.cells), (*before.outputs, *before.cells), strict=True)
-        if all(np.abs(now - then).max() <= _SAME for now, then in pairs):
-            break
+    starts: dict[int, State] = {}  # in which rows were at a place when it was read last
+    read: dict[int, Floats] = {}
+    now = network.initial_state(rows)
+    for _, place in itertools.product(range(rows), range(0, steps, _PART)):
+        if place == 0:
+            ends, now = now, _starts(state, now)
+        if place in starts and _are_same(now, starts[place]):
+            break  # what follows was read from these states
+        starts[place] = State(list(now.outputs), list(now.cells))
+        read[place] = network.read(now, columns[place : place + _PART])
+    else:
+        ends = now
     after = State([part[-1] for part in ends.outputs], [part[-1] for part in ends.cells])
+    features = np.concatenate(list(read.values()))
     return features.swapaxes(0, 1).reshape(-1, features.shape[-1])[: len(tokens)], after
+
+
+def _are_same(now: State, before: State) -> bool:
+    """Return whether reading on from either state gives the same."""
+    pairs = zip((*now.outputs, *now.cells), (*before.outputs, *before.cells), strict=True)
+    return all(np.allclose(*pair, rtol=_SAME, atol=_SAME) for pair in pairs)
 
 
 def _starts(state: State, ends: State) -> State:
