@@ -1,16 +1,15 @@
-"""Formats the trials of a search, as status.search and `scriptmodel search -o json` have them. Pure."""
+"""Formats a search, as status.search and `scriptmodel search -o json`, which has all trials, have it. Pure."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import style
-from scriptmodel_cli.text import did_you_mean, table
+from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 
@@ -67,10 +66,10 @@ def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
     name = known.get(_FIELDS.get(asked, asked))
     if name is None:
         raise InputError(f"no column {column!r}{did_you_mean(asked, known)}: sort by {', '.join(known.values())}")
-    cells = [(row.get(name), trial) for row, trial in zip(rows, trials, strict=True)]
-    present = [cell for cell in cells if cell[0] not in _MISSING]
-    present.sort(key=lambda cell: _sortable(cell[0]), reverse=column.startswith("-"))
-    return [trial for _, trial in present] + [trial for value, trial in cells if value in _MISSING]
+    missing = [trial for row, trial in zip(rows, trials, strict=True) if row.get(name) in _MISSING]
+    present = [trial for trial in trials if trial not in missing]
+    present.sort(key=lambda trial: _sortable(_flat(trial)[name]), reverse=column.startswith("-"))
+    return present + missing
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:
@@ -81,33 +80,24 @@ def _sortable(value: Any) -> tuple[bool, float, str]:
         return True, 0.0, str(value)
 
 
-def table_of(trials: Sequence[Trial]) -> list[str]:
-    """Return a table with a column for each parameter, and none that is empty or the same round for all."""
-    heads, rows = rows_of(trials)
-    return table([heads, *rows])
-
-
-def rows_of(trials: Sequence[Trial]) -> tuple[list[str], list[list[str]]]:
-    """Return the headers and the rows of the table."""
+def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
+    """Return headers and rows, with a column for each parameter, and none that is empty or the same round for all."""
     rows = [*map(_cells, trials)]
     columns = {head: [row.get(head, "") for row in rows] for row in rows for head in row}
     heads = [head for head, cells in columns.items() if any(cells) and (head != "ROUND" or len(set(cells)) > 1)]
-    return heads, [[columns[head][number] for head in heads] for number in range(len(rows))]
+    return [heads, *([columns[head][number] for head in heads] for number in range(len(rows)))]
 
 
 def csv_of(trials: Sequence[Trial]) -> str:
     """Return the trials as CSV."""
     rows, out = [*map(_flat, trials)], io.StringIO()
-    table = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    csv.writer(out, lineterminator="\n").writerows([*rows[:1], *(row.values() for row in rows)])
     return out.getvalue()
 
 
 def progress_of(search: Mapping[str, Any]) -> str:
-    """Return algorithm, round, trials by state, and time; `search` has the fields of status.search, or all trials."""
-    trials = search.get("trials") or {}
-    counts = trials if isinstance(trials, Mapping) else Counter(each["state"] for each in trials)
+    """Return algorithm, round, trials by state, and time; `search` has the fields of status.search."""
+    counts = search.get("trials") or {}
     states = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
     if not states:
         return "The search has no trials yet."
@@ -118,10 +108,10 @@ def progress_of(search: Mapping[str, Any]) -> str:
     return f"{search['algorithm']}{in_round}: {'; '.join(filter(None, (states, time, to_go, gpu)))}"
 
 
-def best_of(trials: Sequence[Trial]) -> str:
-    """Return the best trial in words; empty before the first has a perplexity."""
-    best = next((trial for trial in trials if trial["state"] != "failed" and trial.get("perplexity")), None)
-    if best is None:
+def best_of(search: Mapping[str, Any]) -> str:
+    """Return the best trial of status.search in words; empty before the first has a perplexity."""
+    best = search.get("best")
+    if not best:
         return ""
     values = ", ".join(f"{name} {value}" for name, value in _values(best).items())
     return f"trial {int(best['trial'])} has perplexity {float(best['perplexity']):.1f} with {values}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
-from scriptmodel_cli.leaderboard import progress_of, table_of
+from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
 from scriptmodel_operator.api.conditions import one_line
@@ -153,7 +153,7 @@ def _search(search: Object) -> list[str]:
     if not search:
         return []
     top = search.get("top") or []
-    return ["", f"search {progress_of(search)}", *(["", *table_of(top)] if top else [])]
+    return ["", f"search {progress_of(search)}", *(["", *table(rows_of(top))] if top else [])]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

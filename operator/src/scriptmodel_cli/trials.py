@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.status import to_wire
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.desired.search import Standing
 from scriptmodel_operator.observe.follow import LogFollower
@@ -27,18 +29,17 @@ class TrialReader:
         self._observer: Observer | None = None
 
     def read(self, model: ScriptModel) -> dict[str, Any]:
-        """Return how far a search is, and its trials, best first. Raises PachydermError if a read fails."""
+        """Return status.search with all trials and figures, empty without a pipeline. Raises PachydermError."""
         snapshot = take_snapshot(self._gateway, {model.spec.pachyderm.project})
         train = snapshot.pipelines.get(references(model).train)
         mark = mark_of(train.spec.annotations) if train else None
         if self._observer is None and mark:  # not everybody may read the uid of the cluster; the pipeline names it
             self._observer = Observer(self._gateway, mark.owner.cluster)
             self._observer.logs = LogFollower(self._gateway, limit=int(self._follow))
-        progress = search_progress(model, self._observer.view(model, snapshot)) if self._observer else None
+        view = self._observer.view(model, snapshot) if self._observer else None
+        progress = search_progress(model, view, lambda since: datetime.now(UTC) - since) if view else None
         if progress is None:
-            return {"trials": []}
-        plan = progress.plan
+            return {}
         names = [field.name for field in fields(Standing) if field.name != "runs"]
         trials = [{to_camel(name): getattr(each, name) for name in ("trial", *names)} for each in progress.standings]
-        found = {"algorithm": progress.search.algorithm, "round": plan.round, "rounds": plan.rounds}
-        return {**found, "finished": plan.finished, "trials": trials}
+        return {**to_wire(progress.status), "top": trials}

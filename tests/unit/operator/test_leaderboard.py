@@ -8,8 +8,9 @@ import click
 import pytest
 
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
 from scriptmodel_cli.screen import screen_of
+from scriptmodel_cli.text import table
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import trained_world
 
@@ -32,7 +33,7 @@ TRIALS: list[dict[str, Any]] = [
 
 
 def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> None:
-    assert [click.unstyle(line) for line in table_of(TRIALS)] == [
+    assert [click.unstyle(line) for line in table(rows_of(TRIALS))] == [
         "TRIAL   STATE      ROUND   EPOCHS   PERPLEXITY   NATS/CHAR   dropout   hiddenUnits   TIME    REASON",
         "2       complete   1       8/8      88.1         1.4123      0.31      90            1m15s",
         "3       running    0       3/8      101.5                    0.2       200",
@@ -40,7 +41,7 @@ def test_a_table_has_a_column_for_each_parameter_and_none_that_is_empty() -> Non
         "diverged: the loss is not a number in epoch 1",
     ]
     head = "TRIAL STATE EPOCHS PERPLEXITY NATS/CHAR dropout hiddenUnits TIME"
-    assert " ".join(table_of(TRIALS[:1])[0].split()) == head
+    assert " ".join(table(rows_of(TRIALS[:1]))[0].split()) == head
 
 
 @pytest.mark.parametrize(
@@ -74,15 +75,15 @@ def test_a_parameter_with_the_name_of_a_column_is_not_mixed_up_with_it() -> None
         ["epochs", "parameters.epochs"],
         ["8", "9"],
     ]
-    assert click.unstyle(table_of(trials)[1]).split() == ["2", "complete", "8/8", "88.1", "1.4123", "9", "1m15s"]
+    assert click.unstyle(table(rows_of(trials))[1]).split() == ["2", "complete", "8/8", "88.1", "1.4123", "9", "1m15s"]
 
 
 def test_a_line_has_progress_and_the_best_trial() -> None:
     search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
-    progress = progress_of({**search, "trials": TRIALS})
+    progress = progress_of({**search, "trials": {"total": 3, "complete": 1, "running": 1, "waiting": 0, "failed": 1}})
     assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
-    assert best_of(TRIALS) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
-    assert best_of(TRIALS[2:]) == ""
+    assert best_of({"best": TRIALS[0]}) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
+    assert best_of(search) == ""
 
 
 def test_a_status_shows_the_search() -> None:

@@ -62,12 +62,12 @@ def test_the_trials_of_an_object_are_planned_and_read() -> None:
     world.written()
     assert planned(world).changes == ()
     read = TrialReader(world.pachyderm).read(world.model)
-    assert [(each["trial"], each["state"], each["gpuSeconds"]) for each in read["trials"]] == [
+    assert [(each["trial"], each["state"], each["gpuSeconds"]) for each in read["top"]] == [
         (1, "complete", 8.0),
         (3, "complete", 8.0),
         (2, "failed", 8.0),
     ]
-    assert (read["round"], read["finished"]) == (1, True)
+    assert (read["round"], read["progressPercent"], read["best"]["trial"]) == (1, 100, "0001")
     world.want({"search": {**RANDOM["search"], "numTrials": 4}})
     assert [change.what for change in planned(world).changes] == ["train 1 new trial"]
     world.want({**RANDOM, "training": {"image": "other:1"}})
@@ -86,18 +86,19 @@ def test_the_trials_of_a_running_job_are_read_without_the_name_of_the_cluster() 
     progress = {"event": "progress", "trial": "0002", "epoch": 3, "epochs": 8, "fraction": 0.5, "perplexity": 90.5}
     world.pachyderm.run(world.train, [json.dumps(started), json.dumps(progress)])
     read = TrialReader(world.pachyderm).read(world.model)
-    assert {each["trial"]: each["state"] for each in read["trials"]} == {1: "waiting", 2: "running", 3: "waiting"}
+    assert {each["trial"]: each["state"] for each in read["top"]} == {1: "waiting", 2: "running", 3: "waiting"}
 
 
 def test_an_outage_of_pachyderm_is_noted_once_and_what_was_read_before_is_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     world, live = search_world(RANDOM), Live()
+    world.reconcile()
     found, reader = as_object(world), TrialReader(world.pachyderm)
     before = _read(reader, found, {}, live)
     world.pachyderm.fault = lambda call: UnavailableError(call, "gone")
     shown = _read(reader, found, before, live)
-    assert _read(reader, found, shown, live)["trials"] == before["trials"]
+    assert _read(reader, found, shown, live)["top"] == before["top"]
     assert capsys.readouterr().err == "list_projects: gone; retrying\n"
     with pytest.raises(UnavailableError):
         _read(reader, found, before, None)

@@ -7,14 +7,14 @@ import time
 import click
 
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, table_of
+from scriptmodel_cli.leaderboard import best_of, csv_of, ordered, progress_of, rows_of
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import check_ready, name_argument, now, output_option
 from scriptmodel_cli.output import emit, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.screen import head
 from scriptmodel_cli.session import Session, parsed
-from scriptmodel_cli.text import Object, is_settled
+from scriptmodel_cli.text import Object, is_settled, table
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 
@@ -51,12 +51,11 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
         read: Object = {}
         while True:
             read = _read(reader, found, read, live if watch else None)
-            trials = ordered(read["trials"], sort)
-            status = (found.get("status") or {}).get("search") or {}  # the operator estimates the time
-            progress = progress_of({**status, **read})
-            screen = [*head(found, now()), "", progress, *(["", *table_of(trials)] if trials else [])]
+            shown = {**((found.get("status") or {}).get("search") or {}), **read}  # the operator estimates the time
+            progress, trials = progress_of(shown), ordered(shown.get("top") or [], sort)
+            screen = [*head(found, now()), "", progress, *(["", *table(rows_of(trials))] if trials else [])]
             if watch:
-                live.show(screen, ". ".join(filter(None, (progress, best_of(trials)))), now())
+                live.show(screen, ". ".join(filter(None, (progress, best_of(shown)))), now())
             if not watch or is_settled(found):
                 break
             time.sleep(_READ_SECONDS)
@@ -64,7 +63,7 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
     if output == "csv":
         emit(csv_of(trials))
     elif output != "table":
-        say_value({**read, "trials": trials}, output)
+        say_value({**shown, "top": trials}, output)
     elif not watch:
         say(screen)
     if watch:
@@ -80,4 +79,4 @@ def _read(reader: TrialReader, found: Object, before: Object, live: Live | None)
             raise
         if "error" not in before:
             live.note(f"{error}; retrying")
-        return {"trials": [], **before, "error": str(error)}
+        return {**before, "error": str(error)}

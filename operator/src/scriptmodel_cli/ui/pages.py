@@ -120,14 +120,14 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
     status, settled = m.status.get("search") or {}, m.tone != "working"
     version, every = (m.found["metadata"]["resourceVersion"], 0) if settled else ("", _SLOW_SECONDS)
     read = reads.of(m, "search", lambda pachd: TrialReader(pachd).read(parsed(m.found)), version, every)
-    shown = {"algorithm": "", **status, **(read.value or {})}
-    best_first = trials = (read.value or {"trials": status.get("top") or []})["trials"]
+    shown = {**status, **(read.value or {})}
+    trials = shown.get("top") or []
     with suppress(InputError):  # an address with another column
         trials = ordered(trials, sort)
-    heads, rows = rows_of(trials)
+    heads, *rows = rows_of(trials)
     return {
         "progress": progress_of(shown),
-        "best": best_of(best_first),
+        "best": best_of(shown),
         "error": "" if read.value else read.error,
         "heads": heads,
         "links": {head: f"?sort={'-' if sort == head.lower() else ''}{quote(head.lower())}#search" for head in heads},

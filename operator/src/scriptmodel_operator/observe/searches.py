@@ -43,7 +43,6 @@ def search_view(
         results=found[0],
         digest=found[1],
         source=made.model if made and found[0] else "",
-        head=head,
         present=results.inputs(refs.own_trials, head) if head else {},
         newest=newest,
         in_progress=bool(newest and newest.trials == head and train and train.newest and not train.newest.state.final),

@@ -207,10 +207,8 @@ class SearchView:
     """Identifies those results."""
     source: str = ""
     """The commit of train's output that has them."""
-    head: str = ""
-    """The newest commit of the repo; empty before the first."""
     present: Mapping[str, RunInput] = field(default_factory=dict)
-    """What the runs in it train, by folder."""
+    """What the runs in the newest commit of the repo train, by folder."""
     newest: ModelCommits | None = None
     """The commits of the newest train job."""
     in_progress: bool = False

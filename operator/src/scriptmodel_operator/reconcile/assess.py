@@ -82,7 +82,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
 ) -> ModelState:
     """Return the first state that applies once everything is observed, in this order."""
     model = given.model
-    stages, owner, recorded = _stages(model, view), desired.train.mark.owner, KnownSource(model.previous.download)
+    stages, owner, recorded = _stages(given, view), desired.train.mark.owner, KnownSource(model.previous.download)
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
     problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)
@@ -109,7 +109,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
-    stages = _with_unchecked(_stages(model, view, creating=True) if differs.now else stages, source.unchecked)
+    stages = _with_unchecked(_stages(given, view, creating=True) if differs.now else stages, source.unchecked)
     if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
         problem = _stopped_by_somebody(view, differs)
         return Blocked(stages=stages, source=source, problem=problem, difference=differs)
@@ -149,11 +149,12 @@ def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
     return Problem(Reason.DRIFTED, text)
 
 
-def _stages(model: ScriptModel, view: ModelView, *, creating: bool = False) -> Stages:
+def _stages(given: Situation, view: ModelView, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
-    previous = model.previous
-    search = search_progress(model, view)
-    trained = training_stage(view, previous, search) if view.train or creating else NOT_STARTED
+    previous = given.model.previous
+    search = search_progress(given.model, view, given.elapsed)
+    searched = search.message if search else ""
+    trained = training_stage(view, previous, searched) if view.train or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if view.generate or creating else NOT_STARTED
     return Stages(_corpus(view), trained, generated)
 

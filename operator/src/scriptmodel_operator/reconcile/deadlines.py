@@ -29,8 +29,8 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
     selecting, trained = (view.select if view.search else None), view.train.newest
     computing = (
         (view.train, _runs_since(view.train.running)),
-        (selecting, _selects_since(selecting, trained)),
-        (view.generate, _generates_since(view)),
+        (selecting, _computes_since(selecting, view.train)),
+        (view.generate, _computes_since(view.generate, view.maker, view.model_read)),
     )
     has_runs = trained is not None and trained.state.final
     waiting = (
@@ -89,24 +89,21 @@ def _runs_since(job: JobInfo | None) -> datetime | None:
     return (job.started or job.created) if job else None
 
 
-def _selects_since(select: PipelineView | None, trained: JobInfo | None) -> datetime | None:
-    """Return since when the running select job could compute: its runs have ended; None without one."""
-    if select is None or select.running is None or trained is None or not trained.state.final:
-        return None
-    return _latest(_runs_since(select.running), trained.finished)
+def _computes_since(
+    pipeline: PipelineView | None, above: PipelineView | None, read: str | None = None
+) -> datetime | None:
+    """Return since when the running job of a pipeline that reads another's output could compute; None without one.
 
-
-def _generates_since(view: ModelView) -> datetime | None:
-    """Return since when the running generate job could compute; None without one.
-
-    A worker may take it while its model is still being trained; that time does not count.
+    A worker may take it while that output is still being made; that time does not count. `read` is the commit that the
+    newest job reads, by default that of its own id.
     """
-    maker, generate = view.maker, view.generate
-    if maker is None or generate is None or (job := generate.running) is None:
+    if pipeline is None or above is None or (job := pipeline.running) is None:
         return None
-    model = (view.model_read if job == generate.newest else None) or job.ref.id
-    trained = next((each.finished for each in maker.jobs if each.ref.id == model), None)
-    return _latest(_runs_since(job), trained)
+    commit = (read if job == pipeline.newest else None) or job.ref.id
+    made = next((each for each in above.jobs if each.ref.id == commit), None)
+    if made and not made.state.final:
+        return None
+    return _latest(_runs_since(job), made.finished if made else None)
 
 
 def _training_waits_since(view: ModelView) -> datetime | None:

@@ -7,13 +7,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialStatus
-from scriptmodel_operator.desired.search import STATES, Plan, RunResult, Standing, rounds, standings
+from scriptmodel_operator.desired.search import STATES, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.reconcile.state import Elapsed
@@ -24,25 +23,17 @@ _LEAST_WORK = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is. Work is counted in whole trainings."""
+    """How far a search is."""
 
-    search: Search
-    plan: Plan
+    status: SearchStatus
     standings: tuple[Standing, ...]
-    best: Standing | None
-    """The best trial so far; None before the first has a figure."""
+    """The trials, best first."""
     message: str
     """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
-    share: float
-    """Part of the whole search that is done, from 0 to 1."""
-    started: datetime | None
-    """When the running job started."""
-    ahead: float | None
-    """Work that is left in this round and those after it, for each unit that the job has done; None while unknown."""
 
 
-def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
-    """Return the progress; None without a search."""
+def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Progress | None:
+    """Return the progress, for which work is counted in whole trainings; None without a search."""
     search, found = model.spec.search, view.search
     if search is None or found is None:
         return None
@@ -58,47 +49,32 @@ def search_progress(model: ScriptModel, view: ModelView) -> Progress | None:
     before, now = rises[plan.round - 1]
     here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
+    spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
     trials = leaderboard(search, model.spec.model.seed, found, logs)
+    counts = Counter[str](each.state for each in trials)
     best = next((each for each in trials if each.perplexity is not None and each.state != "failed"), None)
-    text = f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else ""
-    return Progress(
-        search=search,
-        plan=plan,
-        standings=trials,
-        best=best,
-        message=f"{text}{done} of {len(todo)} runs done"
-        + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""),
-        share=1.0 if plan.finished else max(0.0, 1 - left / sum(work)),
-        started=job.started if job else None,
-        ahead=left / here if here >= _LEAST_WORK else None,
+    status = SearchStatus(
+        algorithm=search.algorithm,
+        round=plan.round,
+        rounds=plan.rounds,
+        trials={"total": len(trials)} | {state: counts[state] for state in STATES},
+        completed=f"{counts['complete'] + counts['failed']}/{len(trials)}",
+        progress_percent=100 if plan.finished else int(100 * max(0.0, 1 - left / sum(work))),
+        best=_trial(best) if best else None,
+        top=[*map(_trial, trials[:TOP_TRIALS])],
+        gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in trials)) or None,
+        seconds=round(sum(each.seconds or 0.0 for each in trials)) or None,
+        eta_seconds=max(0, round(spent * left / here)) if spent and here >= _LEAST_WORK else None,
     )
+    text = f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else ""
+    text += f"{done} of {len(todo)} runs done"
+    return Progress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
 
 
 def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str, LogDigest]) -> tuple[Standing, ...]:
     """Return the trials, best first, with what the log of the running job says of its `runs`."""
     seen = {name: _logged(runs[name], name, found) for name in found.plan.todo(found.results) if name in runs}
     return standings(search, seed, {**found.results, **seen}, found.of)
-
-
-def search_status(progress: Progress | None, elapsed: Elapsed) -> SearchStatus | None:
-    """Return the part of the status; None without a search."""
-    if progress is None:
-        return None
-    found, started, ahead = progress.standings, progress.started, progress.ahead
-    counts = Counter[str](each.state for each in found)
-    return SearchStatus(
-        algorithm=progress.search.algorithm,
-        round=progress.plan.round,
-        rounds=progress.plan.rounds,
-        trials={"total": len(found)} | {state: counts[state] for state in STATES},
-        completed=f"{counts['complete'] + counts['failed']}/{len(found)}",
-        progress_percent=int(100 * progress.share),
-        best=_trial(progress.best) if progress.best else None,
-        top=[_trial(each) for each in found[:TOP_TRIALS]],
-        gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in found)) or None,
-        seconds=round(sum(each.seconds or 0.0 for each in found)) or None,
-        eta_seconds=max(0, round(elapsed(started).total_seconds() * ahead)) if started and ahead is not None else None,
-    )
 
 
 def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:

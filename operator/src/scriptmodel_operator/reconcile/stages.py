@@ -9,13 +9,13 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
+from scriptmodel_operator.desired.search import Plan
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.reconcile import restarts
 from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.searching import Progress
 from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
 from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
@@ -38,10 +38,10 @@ _GENERATION = _Work(
 )
 
 
-def training_stage(view: ModelView, previous: ScriptModelStatus, search: Progress | None) -> Condition:
+def training_stage(view: ModelView, previous: ScriptModelStatus, searched: str) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model.
 
-    With a search, it means that the best model was selected.
+    With a search, it means that the best model was selected; `searched` says how far its running job is.
     """
     train = view.train
     if train is None:
@@ -51,28 +51,29 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, search: Progres
     job = train.newest
     if job is None:
         return Condition(Reason.TRAINING, "waiting for the train job to appear")
-    return _training_job(view, train, job, previous.training.failure, search)
+    return _training_job(view, train, job, previous.training.failure, searched)
 
 
 def _training_job(
-    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, search: Progress | None
+    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, searched: str
 ) -> Condition:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        return _searched(view, job, reported, search) if search and job.data_total else _succeeded(job, view)
+        found = view.search if job.data_total else None
+        return _searched(view, job, reported, found.plan) if found else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.training_log, reported, generating=False)
         return _ended(job, failed, _TRAINING, train.claim)
     if train.running is not None:
-        message = _training_message(view, train, job, search)
+        message = _training_message(view, train, job, searched)
         return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
     return _waiting(view, train, job)
 
 
-def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, search: Progress) -> Condition:
+def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, plan: Plan) -> Condition:
     """Return the stage after a train job of a search that succeeded."""
-    plan, select = search.plan, view.select
+    select = view.select
     if select is None:
         return Condition(Reason.CREATING, "the select pipeline is being created")
     if plan.failure:
@@ -115,8 +116,8 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
-def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, search: Progress | None) -> str:
-    text, log = search.message if search else "the train job runs", view.training_log
+def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, searched: str) -> str:
+    text, log = searched or "the train job runs", view.training_log
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:

@@ -10,7 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
-from scriptmodel_operator.reconcile.searching import search_progress, search_status
+from scriptmodel_operator.reconcile.searching import search_progress
 from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
@@ -29,7 +29,8 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, promoted = view.train.mark if view.train else None, state.promotion.script
-    search = search_status(search_progress(model, view), elapsed)
+    progress = search_progress(model, view, elapsed)
+    search = progress.status if progress else None
     training = details.training_status(model, view, now, elapsed, search)
     status = ScriptModelStatus(
         observed_generation=model.generation,
