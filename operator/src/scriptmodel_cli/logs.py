@@ -12,8 +12,8 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.session import POLL_SECONDS, pause
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.api.untrusted import parse_event
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job

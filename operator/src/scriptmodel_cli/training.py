@@ -10,9 +10,9 @@ from scriptmodel_cli.logs import describe_line, kept_lines, reported_job, traini
 from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import Object
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
+from scriptmodel_operator.api.untrusted import parse_event
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.observe.untrusted import parse_event
 from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef

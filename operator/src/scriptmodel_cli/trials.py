@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
-
-from pydantic.alias_generators import to_camel
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import to_wire
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.desired.search import Standing
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -40,6 +36,5 @@ class TrialReader:
         progress = search_progress(model, view, lambda since: datetime.now(UTC) - since) if view else None
         if progress is None:
             return {}
-        names = [field.name for field in fields(Standing) if field.name != "runs"]
-        trials = [{to_camel(name): getattr(each, name) for name in ("trial", *names)} for each in progress.standings]
-        return {**to_wire(progress.status), "top": trials}
+        top = (each.model_dump(by_alias=True, exclude={"runs"}) for each in progress.standings)
+        return {**to_wire(progress.status), "top": [{"trial": 0, **each} for each in top]}  # its number first

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import SearchView
 from scriptmodel_operator.pachyderm.values import LogLine, RepoRef
-from scriptmodel_operator.reconcile.searching import leaderboard
+from scriptmodel_operator.reconcile.searching import with_logs
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -156,7 +155,7 @@ def test_new_trials_catch_up_and_nothing_is_repeated() -> None:
 def test_a_run_that_a_budget_ended_competes_with_what_it_has() -> None:
     spec = halving(4)
     results = trained(planned(spec, 0, {}), {})
-    results["0001"] = replace(results["0001"], state="complete")
+    results["0001"] = results["0001"].model_copy(update={"state": "complete"})
     second = planned(spec, 0, results)
     assert continued(second, results) == {"0002": "1"}
     last = planned(spec, 0, trained(second, results))
@@ -210,7 +209,8 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         {"event": "trial", "trial": "9" * 99, "state": "complete"},
     ):
         log = read_line(log, LogLine("job", json.dumps(event)))
-    shown = leaderboard(spec, 0, SearchView(planned(spec, 0, results), "d1:a", results), log.runs)
+    logged = with_logs(SearchView(planned(spec, 0, results), "d1:a", results), log.runs)
+    shown = standings(spec, 0, logged, "d1:a")
     assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
         (4, "complete", 80.0, 8, None),
         (2, "complete", pytest.approx(math.exp(2)), None, None),

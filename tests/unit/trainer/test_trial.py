@@ -162,7 +162,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     """Watch a Python program as if it trained a run."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-c", code]
-    ended = watch(command, os.environ, folder, TrialSpec(), StopSignals(), Memory(cgroup))
+    ended = watch(command, folder, TrialSpec(), StopSignals(), Memory(cgroup))
     path = folder / "trial.json"
     return ended, json.loads(path.read_text("utf-8")) if path.exists() else {}
 
@@ -222,14 +222,13 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
     command = [sys.executable, "-c", code]
-    assert watch(command, os.environ, tmp_path, TrialSpec(), signals, Memory()) == 143
+    assert watch(command, tmp_path, TrialSpec(), signals, Memory()) == 143
     (tmp_path / "ready").unlink()
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
     with pytest.raises(StoppedError, match="before anything was saved"):
         watch(
             [sys.executable, "-c", code.replace("lambda *_: sys.exit(143)", "signal.SIG_DFL")],
-            os.environ,
             tmp_path,
             TrialSpec(),
             signals,

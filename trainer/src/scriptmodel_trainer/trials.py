@@ -77,15 +77,10 @@ def rank_of(value: float | None) -> float:
     return math.inf if value is None else value
 
 
-def parsed(content: bytes, kind: type[T]) -> T:
-    """Return a record of strict JSON; ValueError says what is wrong with it."""
-    return converted(parse_json(content), kind)
-
-
 def read(folder: Path, kind: type[T]) -> T:
     """Read what a run is to be (TrialSpec), or what came of it; BadInputError if its trial.json is missing or wrong."""
     try:
-        return parsed(read_bounded(folder / TRIAL, MOST_TRIAL), kind)
+        return converted(parse_json(read_bounded(folder / TRIAL, MOST_TRIAL)), kind)
     except (OSError, ValueError, BadInputError) as error:
         example = 'an example is {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1"}'
         raise BadInputError(f"{folder / TRIAL} does not describe a trial: {error}", example) from error
@@ -95,7 +90,7 @@ def read_runs(folder: Path) -> tuple[Run, ...]:
     """Read the runs of the search that a model is of; none without a trials.jsonl, or if it cannot be used."""
     try:
         lines = read_bounded(folder / TRIALS, MOST_TRIALS).splitlines()
-        return tuple(parsed(line, Run) for line in lines)
+        return tuple(converted(parse_json(line), Run) for line in lines)
     except (OSError, ValueError, BadInputError):
         return ()
 

@@ -36,7 +36,7 @@ _COMBINATIONS = " * ".join(
 
 def _allowed_values(name: str, field: Mapping[str, Any]) -> Iterator[Rule]:
     """Yield the rules of a setting: its values in a search are those that it may have in spec.model.overrides."""
-    found: list[tuple[str, str, Callable[[str], bool]]]
+    found: list[Rule]
     if field["type"] == "boolean":
         is_value = ("true", "false").__contains__
         found = [("v in ['true', 'false']", f'values of {name} are "true" and "false"', is_value)]
@@ -54,9 +54,8 @@ def _allowed_values(name: str, field: Mapping[str, Any]) -> Iterator[Rule]:
 
 def _holds(name: str, holds: Callable[[str], bool], parameter: Mapping[str, Any]) -> bool:
     """Return whether all values of a parameter, or its bounds, are allowed, if it has that name."""
-    bounds = parameter.get("uniform") or parameter.get("logUniform") or {}
-    values = parameter["categorical"]["values"] if "categorical" in parameter else bounds.values()
-    return parameter["name"] != name or all(map(holds, values))
+    given: Mapping[str, Any] = next((parameter[kind] for kind in _KINDS if kind in parameter), {})
+    return parameter["name"] != name or all(map(holds, given.get("values", given.values())))
 
 
 _ONE_KIND = (
@@ -81,12 +80,12 @@ _EACH_ONCE = (
 _GRID = (
     f"self.algorithm != 'grid' || {_ALL_CATEGORICAL}",
     "a grid needs categorical parameters: list the values",
-    lambda search: search["algorithm"] != "grid" or _all_categorical(search),
+    lambda search: search["algorithm"] != "grid" or _combinations(search) < math.inf,
 )
 _ENOUGH = (
     f"!has(self.numTrials) || !{_ALL_CATEGORICAL} || self.numTrials <= {_COMBINATIONS}",
     "numTrials must not be more than the combinations of all values",
-    lambda search: not _all_categorical(search) or search.get("numTrials", 1) <= _combinations(search),
+    lambda search: search.get("numTrials", 1) <= _combinations(search),
 )
 _BUSY = (
     f"self.parallelTrials <= self.repeats * (has(self.numTrials) ? self.numTrials : {_USUAL_TRIALS})",
@@ -115,12 +114,10 @@ SEARCH_STARTS_AFRESH = (
 )
 
 
-def _all_categorical(search: Mapping[str, Any]) -> bool:
-    return all("categorical" in each for each in search["parameters"])
-
-
-def _combinations(search: Mapping[str, Any]) -> int:
-    return math.prod(len(each["categorical"]["values"]) for each in search["parameters"])
+def _combinations(search: Mapping[str, Any]) -> float:
+    """Return the number of combinations of all values, infinite if a parameter has a range."""
+    choices = (each.get("categorical") for each in search["parameters"])
+    return math.prod(len(each["values"]) if each else math.inf for each in choices)
 
 
 class Bounds(ApiModel):
@@ -192,11 +189,7 @@ class Search(ApiModel):
     @property
     def trials(self) -> int:
         """The number of trials."""
-        if self.num_trials is not None:
-            return self.num_trials
-        choices = [each.categorical for each in self.parameters]
-        combinations = math.prod(len(each.values) if each else _USUAL_TRIALS for each in choices)
-        return min(_USUAL_TRIALS, combinations)
+        return self.num_trials or int(min(_USUAL_TRIALS, _combinations(self.model_dump())))
 
     @property
     def failures_allowed(self) -> int:

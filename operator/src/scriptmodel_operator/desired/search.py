@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.alias_generators import to_snake
 
+from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.api.untrusted import Count, Figure, short_text
 from scriptmodel_operator.desired.sampling import Values, trials
 
 TRIAL_FILE = "trial.json"
@@ -26,6 +28,10 @@ WHOLE_RUN = "1"
 STATES = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
 """The states of a trial, with their places in the leaderboard."""
 State = Literal["waiting", "running", "paused", "complete", "failed"]
+_REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
+_LONGEST_MESSAGE = 1000
+_JOINED: Mapping[str, Any] = {"round": max, "epochs": max, "epochs_total": max, "seconds": sum, "gpu_seconds": sum}
+"""How the figures of its runs make those of a trial, besides the means of what it is compared by."""
 
 
 class RunInput(BaseModel, frozen=True):
@@ -48,36 +54,29 @@ class RunInput(BaseModel, frozen=True):
         return same and self.share in shares and self.of in ("", of)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class Figures(ApiModel):
     """What a run has come to, or a trial: the mean of its runs. None stands for what is not known."""
 
     state: State = "waiting"
-    reason: str = ""
-    message: str = ""
-    epochs: int | None = None
-    epochs_total: int | None = None
-    value: float | None = None
+    reason: Annotated[str, BeforeValidator(lambda value: value if value in _REASONS else "error")] = ""
+    message: Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_MESSAGE))] = ""
+    epochs: Count = None
+    epochs_total: Count = None
+    value: Figure = None
     """Nats per character of the validation text, which the search minimises."""
-    perplexity: float | None = None
-    seconds: float | None = None
-    gpu_seconds: float | None = None
+    perplexity: Figure = None
+    seconds: Figure = None
+    gpu_seconds: Figure = None
     round: int = 0
     """The newest round with a result; 0 before the first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult(Figures):
     """The result of a run: trial.json in the output of training."""
 
     given: RunInput
 
-    def done(self, number: int) -> bool:
-        """Return whether nothing of it is left to train in a round: it is over, or has a model, maybe by a budget."""
-        return self.state in ("failed", "complete") or self.round >= number
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing(Figures):
     """A trial in the leaderboard."""
 
@@ -85,10 +84,6 @@ class Standing(Figures):
     parameters: Values
     runs: Mapping[str, RunResult]
     """Its runs, by folder."""
-
-    def done(self, number: int) -> bool:
-        """Return whether nothing of it is left to train in a round."""
-        return all(run.done(number) for run in self.runs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +126,20 @@ def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = 
     found, shares = _trials(search, seed, results, of), rounds(search)
     failure = _failure(search, found)
     members, number = found, 1
-    while not failure and number < len(shares) and all(each.done(number) for each in members):
+    while not failure and number < len(shares) and not _due(members, number):
         # A trial that failed later on leaves its place to the next best one.
         good = sorted((each for each in members if each.state != "failed"), key=_rank)
         members, number = good[: math.ceil(len(found) / 2**number)], number + 1
-    runs = {name: run.given for each in found for name, run in each.runs.items()}
-    for name, run in ((name, run) for each in members for name, run in each.runs.items() if not run.done(number)):
+    runs, due = {name: run.given for each in found for name, run in each.runs.items()}, _due(members, number)
+    for name, run in due.items():
         runs[name] = run.given.model_copy(update={"share": shares[number - 1], "of": of if run.round else ""})
-    finished = bool(failure) or all(each.done(number) for each in members)
-    return Plan(number, len(shares), runs, finished, _winner(found), failure)
+    return Plan(number, len(shares), runs, bool(failure) or not due, _winner(found), failure)
+
+
+def _due(found: Iterable[Standing], number: int) -> dict[str, RunResult]:
+    """Return the runs that are left to train in a round: not over, and without a model, as a budget may have left."""
+    runs = {name: run for each in found for name, run in each.runs.items()}
+    return {name: run for name, run in runs.items() if run.state not in ("failed", "complete") and run.round < number}
 
 
 def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> tuple[Standing, ...]:
@@ -170,7 +170,7 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
         result = results.get(folder)
         if result is None or not result.given.is_of(given, shares, of):
             return RunResult(given=given)
-        return replace(result, round=shares.index(result.given.share) + (result.state != "running"))
+        return result.model_copy(update={"round": shares.index(result.given.share) + (result.state != "running")})
 
     def standing(trial: int, values: Values) -> Standing:
         folders = [f"{trial:04}.{n + 1}" if search.repeats > 1 else f"{trial:04}" for n in range(search.repeats)]
@@ -188,16 +188,12 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
             trial=trial,
             parameters=values,
             runs=runs,
-            round=over(max, "round"),
             state=mixed if len(states) > 1 else good[0].state if good else "failed",
             reason=failed.reason if failed else "",
             message=failed.message if failed else "",
             value=over(fmean, "value", good),
             perplexity=over(fmean, "perplexity", good or runs.values()),
-            epochs=over(max, "epochs"),
-            epochs_total=over(max, "epochs_total"),
-            seconds=over(sum, "seconds"),
-            gpu_seconds=over(sum, "gpu_seconds"),
+            **{figure: over(join, figure) for figure, join in _JOINED.items()},
         )
 
     return [standing(number, values) for number, values in enumerate(trials(search), start=1)]

@@ -10,18 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
-from scriptmodel_operator.observe.untrusted import device_status, number, short_text, whole
+from scriptmodel_operator.api.untrusted import Count, Figure, device_status, number, short_text
+from scriptmodel_operator.desired.search import Figures
 
 _LONGEST_WORD = 200
-_LONGEST_MESSAGE = 1000
 _VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
-_REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
-"""Why a run of a search failed."""
 _SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
-
-Figure = Annotated[float | None, BeforeValidator(number)]
-Count = Annotated[int | None, BeforeValidator(whole)]
 Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
 """One short line; empty for anything but text."""
 
@@ -115,15 +110,7 @@ class GenerationFile(BaseModel):
     """The temperature that the scripts were written at."""
 
 
-class TrialRecord(BaseModel):
+class TrialRecord(Figures):
     """trial.json in the output of a run of a search, and the event `trial` at its end."""
 
     state: Literal["paused", "complete", "failed"]
-    reason: Annotated[str, BeforeValidator(lambda value: value if value in _REASONS else "error")] = ""
-    message: Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_MESSAGE))] = ""
-    epochs: Count = None
-    epochs_total: Count = None
-    value: Figure = None
-    perplexity: Figure = None
-    seconds: Figure = None
-    gpu_seconds: Figure = None

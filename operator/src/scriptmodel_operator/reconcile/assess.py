@@ -13,13 +13,13 @@ from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
-from scriptmodel_operator.reconcile.base import COPYING, base_to_copy, unused_base
+from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
 from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import Difference, difference
 from scriptmodel_operator.reconcile.promotion import promotion
-from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_search
+from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_select
 from scriptmodel_operator.reconcile.searching import search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
@@ -123,8 +123,8 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     if runs and not view.stopped:
         starting = f"{view.search.plan.title} is being started" if view.search else ""
         return Ingesting(stages=stages, source=source, message=starting, actions=(*stops, *runs))
-    unused = unused_search(model, view, finished=stages.first_unfinished is None)
-    upkeep = _starts(model, view) or (*stops, *unused_repos(view), *unused_base(view), *unused)
+    unused = unused_select(model, view, finished=stages.first_unfinished is None)
+    upkeep = _starts(model, view) or (*stops, *unused, *unused_repos(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 
 

@@ -13,7 +13,7 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
 from scriptmodel_operator.pachyderm.values import BranchRef, Copies
-from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.reconcile.actions import Action, CreateRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 
 COPYING = "the base model is being copied"
@@ -68,11 +68,3 @@ def _named(model: ScriptModel) -> str:
     if base.repo is not None:
         return f"base model {base.repo.project}/{base.repo.name}@{base.repo.branch}"
     return f"base ScriptModel {base.script_model} with pipelines in project {model.spec.pachyderm.project}"
-
-
-def unused_base(view: ModelView) -> tuple[DeleteRepo, ...]:
-    """Delete the object's own repo of base models once nothing starts from it."""
-    owned = view.base.owned
-    if owned is None or view.base.current or owned.readers or not owned.ownership.ours:
-        return ()
-    return (DeleteRepo(owned.ref),)

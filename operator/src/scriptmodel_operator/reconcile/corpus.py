@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
@@ -95,9 +95,12 @@ def _problem(failure: Failure, failures: int, engine: str) -> Problem:
     return problem_of(failure, engine, failures=failures)
 
 
-def unused_repos(view: ModelView) -> tuple[DeleteRepo, ...]:
-    """Delete the object's own repo once its source is another one and no pipeline reads that repo."""
-    owned = view.owned_corpus
-    if owned is None or owned.readers or not owned.ownership.ours:
-        return ()
-    return () if owned.ref == view.refs.corpus.repo else (DeleteRepo(owned.ref),)
+def unused_repos(view: ModelView) -> Iterator[DeleteRepo]:
+    """Yield the deletion of each repo of the object's own that the spec no longer needs, once no pipeline reads it."""
+    for owned, needed in (
+        (view.owned_corpus, view.refs.own_corpus == view.refs.corpus.repo),
+        (view.owned_trials, view.refs.searches),
+        (view.base.owned, view.base.current),
+    ):
+        if owned is not None and owned.ownership.ours and not owned.readers and not needed:
+            yield DeleteRepo(owned.ref)

@@ -6,11 +6,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialStatus
 from scriptmodel_operator.desired.search import STATES, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
@@ -50,7 +49,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
     here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
     spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
-    trials = leaderboard(search, model.spec.model.seed, found, logs)
+    trials = standings(search, model.spec.model.seed, with_logs(found, logs), found.of)
     counts = Counter[str](each.state for each in trials)
     best = next((each for each in trials if each.perplexity is not None and each.state != "failed"), None)
     status = SearchStatus(
@@ -71,26 +70,22 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
     return Progress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
 
 
-def leaderboard(search: Search, seed: int, found: SearchView, runs: Mapping[str, LogDigest]) -> tuple[Standing, ...]:
-    """Return the trials, best first, with what the log of the running job says of its `runs`."""
-    seen = {name: _logged(runs[name], name, found) for name in found.plan.todo(found.results) if name in runs}
-    return standings(search, seed, {**found.results, **seen}, found.of)
-
-
-def _logged(run: LogDigest, name: str, found: SearchView) -> RunResult:
-    """Return what the log says of a run that the running job trains."""
-    given = found.plan.runs[name]
-    if run.ended:
-        return RunResult(given=given, **run.ended.model_dump())
-    before = found.results[name] if given.of else RunResult(given=given)
-    return replace(
-        before,
-        given=given,
-        state="running",
-        perplexity=run.best_perplexity or before.perplexity,
-        epochs=run.epoch or before.epochs,
-        epochs_total=run.epochs or before.epochs_total,
-    )
+def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, RunResult]:
+    """Return the results, with what the log of the running job says of the runs that it trains."""
+    results = dict(found.results)
+    for name, run in ((name, logs[name]) for name in found.plan.todo(found.results) if name in logs):
+        given = found.plan.runs[name]
+        before = found.results[name] if given.of else RunResult(given=given)
+        running = {
+            "given": given,
+            "state": "running",
+            "perplexity": run.best_perplexity or before.perplexity,
+            "epochs": run.epoch or before.epochs,
+            "epochs_total": run.epochs or before.epochs_total,
+        }
+        ended = run.ended and RunResult(given=given, **run.ended.model_dump())
+        results[name] = ended or before.model_copy(update=running)
+    return results
 
 
 def _share(run: LogDigest, before: float, now: float) -> float:

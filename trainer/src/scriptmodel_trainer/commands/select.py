@@ -12,8 +12,8 @@ from scriptmodel_trainer.artifacts import LOG, REPORT
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import locked, prepare_folder, read_bounded, write_file
-from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, parsed, rank_of, write_records
+from scriptmodel_trainer.storage import converted, locked, parse_json, prepare_folder, read_bounded, write_file
+from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, rank_of, write_records
 
 _MOST_LOG = 1 << 24
 
@@ -56,7 +56,7 @@ def _run(folder: Path, progress: Progress) -> tuple[bytes, Run]:
     content = b""
     try:
         content = read_bounded(folder / TRIAL, MOST_TRIAL)
-        record = parsed(content, TrialRecord)
+        record = converted(parse_json(content), TrialRecord)
     except (OSError, ValueError, BadInputError) as error:
         message = one_line(f"its trial.json cannot be used: {error}")
         progress.note(f"{folder}: {message}; the run counts as failed")

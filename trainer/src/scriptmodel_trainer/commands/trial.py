@@ -39,27 +39,21 @@ _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watche
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG
 
 
-def only_run(trials: Path) -> Path:
-    """Return the folder of the one run in a folder; BadInputError unless there is exactly one."""
-    found = [path.parent for path in trials.glob(f"*/{TRIAL}")]
-    if len(found) == 1:
-        return found[0]
-    hint = f"name the folder above that of one run: FOLDER/0001/{TRIAL} is read as --trial FOLDER"
-    raise BadInputError(f"{trials} does not hold exactly one folder with a {TRIAL}", hint)
-
-
 def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
     """Train the run that `--trial` describes; returns the exit code of a command that was given these words."""
-    source = only_run(parsed.trial)
+    found = [path.parent for path in parsed.trial.glob(f"*/{TRIAL}")]
+    if len(found) != 1:
+        hint = f"name the folder above that of one run: FOLDER/0001/{TRIAL} is read as --trial FOLDER"
+        raise BadInputError(f"{parsed.trial} does not hold exactly one folder with a {TRIAL}", hint)
+    source = found[0]
     spec, out, progress = read(source, TrialSpec), parsed.out / source.name, progress_for(parsed.log, trial=source.name)
     if watcher := os.environ.get(_WORKER):
         if os.getppid() == int(watcher):
             ctypes.CDLL(None).prctl(_PARENT_DEATH, signal.SIGTERM)
         _Worker(source, spec, out, progress).work(parsed, signals)
         return ExitCode.DONE
-    command = [sys.executable, "-m", "scriptmodel_trainer", *words]
-    environment = {**os.environ, _WORKER: str(os.getpid())}
-    code = watch(command, environment, out, spec, signals, Memory())
+    os.environ[_WORKER] = str(os.getpid())
+    code = watch([sys.executable, "-m", "scriptmodel_trainer", *words], out, spec, signals, Memory())
     if code == ExitCode.DONE:
         figures = msgspec.structs.asdict(read(out, TrialRecord))
         del figures["curve"]  # other events have its values

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,53 +22,37 @@ _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twen
 OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_size, or request more memory"
 
 
-_FILES = (
-    ("memory.max", "memory.current", "memory.stat", "memory.events", ""),
-    (
-        *("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-        *("memory/memory.stat", "memory/memory.oom_control", "total_"),
-    ),
-)
-"""Limit, usage, statistics and events in control groups of version 2 and 1, and how their names of statistics begin."""
-
-
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The memory of the container that this process runs in, in its control group."""
+    """The memory of the container that this process runs in, in its control group of version 2 or 1."""
 
     folder: Path = Path("/sys/fs/cgroup")
 
     def nearly_full(self) -> bool:
         """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
-        for *names, _, prefix in _FILES:
-            limit, used, found = (_numbers(self.folder / name) for name in names)
-            files = sum(found.get(f"{prefix}{kind}_file", 0) for kind in ("active", "inactive"))
-            most = limit.get("", sys.maxsize)
-            if used.get("", 0) - files > most - min(most // 20, _MOST_KEPT):
-                return True
-        return False
+        limit, used = self._read("max", "limit_in_bytes"), self._read("current", "usage_in_bytes")
+        found, most = self._read("stat", "stat"), limit.get("", sys.maxsize)
+        kinds = ("active_file", "inactive_file")
+        files = sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)  # version 1 has the total, too
+        return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
 
     def kills(self) -> int:
         """Return how many processes of the group were killed for want of memory."""
-        return sum(_numbers(self.folder / events).get("oom_kill", 0) for *_, events, _ in _FILES)
+        return self._read("events", "oom_control").get("oom_kill", 0)
+
+    def _read(self, name: str, older: str) -> dict[str, int]:
+        """Return the numbers in a file of lines `NAME NUMBER`, by name: a lone number has none, and `max` is left out.
+
+        `older` is what version 1 calls the file.
+        """
+        for path in (self.folder / f"memory.{name}", self.folder / "memory" / f"memory.{older}"):
+            with suppress(OSError, ValueError):
+                lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
+                return {name: int(number) for name, _, number in lines}
+        return {}
 
 
-def _numbers(path: Path) -> dict[str, int]:
-    """Return the numbers in a file of lines `NAME NUMBER`, by name; a lone number has none, and `max` is left out."""
-    with suppress(OSError, ValueError):
-        lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
-        return {name: int(number) for name, _, number in lines}
-    return {}
-
-
-def watch(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    folder: Path,
-    spec: TrialSpec,
-    signals: StopSignals,
-    memory: Memory,
-) -> int:
+def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSignals, memory: Memory) -> int:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
     Returns 0 if there is a record, else the exit code of a process that reported the reason itself. A signal is passed
@@ -78,7 +62,7 @@ def watch(
     kills = memory.kills()
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
-    process = subprocess.Popen(command, env=environment, process_group=0)
+    process = subprocess.Popen(command, process_group=0)
     full = stopping = False
     try:
         while process.poll() is None:
@@ -90,8 +74,7 @@ def watch(
                 process.kill()
             time.sleep(_POLL_SECONDS)
     finally:
-        if process.poll() is None:  # a second signal
-            process.kill()
+        process.kill()  # after a second signal; nothing happens to one that has ended
     code = process.returncode
     signals.deferred = False
     if signals.requested is not None:

@@ -30,17 +30,12 @@ class Scatter(Chart):
             marks = sorted(set(places))
             if len(marks) > _MOST_LABELS:
                 marks = [marks[0] + (marks[-1] - marks[0]) * n / (_MOST_LABELS - 1) for n in range(_MOST_LABELS)]
-            self._labels = [(mark, shown(math.exp(mark) if logarithmic else mark)) for mark in marks]
+            labels = [(mark, shown(math.exp(mark) if logarithmic else mark)) for mark in marks]
         else:
             words = sorted(set(texts))
             places = [float(words.index(text)) for text in texts]
-            self._labels = [(float(place), word) for place, word in enumerate(words)]
+            labels = [(float(place), word) for place, word in enumerate(words)]
         placed = [replace(each, places=[place]) for each, place in zip(series, places, strict=True)]
         super().__init__(title, placed, size=size, logarithmic=True)
         margin = _MARGIN * (max(places) - min(places))
-        self._first, self._last = min(places) - margin, max(places) + margin
-
-    @property
-    def labels(self) -> list[tuple[float, str]]:
-        """Values of the setting that are written at the axis."""
-        return self._labels
+        self._first, self._last, self.labels = min(places) - margin, max(places) + margin, labels

@@ -72,13 +72,12 @@ def _summary(runs: Sequence[Run]) -> str:
 
 
 def _row(run: Run, names: Sequence[str]) -> list[str]:
-    value = rank_of(run.value)
     return [
         f"{run.trial}.{run.repeat}" if run.repeat > 1 else str(run.trial),
         "best" if run.winner else run.state,
         *(run.parameters.get(name, "–") for name in names),
         number(rank_of(run.perplexity)),
-        f"{value:.4f}" if math.isfinite(value) else "–",
+        "–" if run.value is None else f"{run.value:.4f}",
         f"{run.epochs} of {run.epochs_total}" if run.epochs_total else str(run.epochs),
         f"{run.seconds:,.0f}",
         run.message or run.reason,

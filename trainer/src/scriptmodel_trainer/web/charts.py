@@ -57,6 +57,9 @@ class Chart:
         self._logarithmic = logarithmic
         self._epochs = epochs or max(len(line.values) for line in series)
         self._first, self._last = 0.0 if epochs else 1.0, float(self._epochs)
+        step = 1 if self._epochs <= 13 else math.ceil(self._epochs / 10)
+        self.labels: list[tuple[float, str]] = [(epoch, str(epoch)) for epoch in range(1, self._epochs + 1, step)]
+        """Places and texts that are written at the axis."""
         values = [value for line in series for _, value in self.points(line)]
         self.ticks: list[float] = []
         if values:
@@ -67,12 +70,6 @@ class Chart:
         """What the colours stand for; nothing with one line, or where each value has a name."""
         drawn = [line for line in self.series if self.points(line)] if self.joined and len(self.series) > 1 else []
         return list({(line.kind or line.name, line.style): line for line in drawn}.values())
-
-    @property
-    def labels(self) -> list[tuple[float, str]]:
-        """Places and texts that are written at the axis."""
-        step = 1 if self._epochs <= 13 else math.ceil(self._epochs / 10)
-        return [(epoch, str(epoch)) for epoch in range(1, self._epochs + 1, step)]
 
     def title_of(self, line: Series, place: float) -> str:
         """Return what a value is called."""

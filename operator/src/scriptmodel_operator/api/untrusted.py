@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from scriptmodel_operator.api.status import DeviceStatus
 from scriptmodel_operator.api.text import CONTROLS, ESCAPES
@@ -35,6 +37,10 @@ def whole(value: Any) -> int | None:
     """Return the number without its fraction, or None if it cannot be reported."""
     found = number(value)
     return None if found is None else int(found)
+
+
+Figure = Annotated[float | None, BeforeValidator(number)]
+Count = Annotated[int | None, BeforeValidator(whole)]
 
 
 def readable(text: str) -> str:
