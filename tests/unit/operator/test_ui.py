@@ -425,11 +425,17 @@ async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_
         assert (await browser.get(address)).status == 202
 
 
-async def test_a_trainer_that_gives_no_address_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("scriptmodel_cli.ui.trainers._START_SECONDS", 0.2)
-    world = world_with_trainer(tmp_path, "#!/bin/sh\necho loading >&2\nexec sleep 60\n")
+@pytest.mark.parametrize(
+    ("seconds", "last", "message"),
+    [(0.2, "exec sleep 60", "did not start within 0.2 seconds: loading"), (60, "exit 2", "ended: loading")],
+)
+async def test_a_trainer_that_gives_no_address_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float, last: str, message: str
+) -> None:
+    monkeypatch.setattr("scriptmodel_cli.ui.trainers._START_SECONDS", seconds)
+    world = world_with_trainer(tmp_path, f"#!/bin/sh\necho loading >&2\n{last}\n")
     async with browsing(world, trainer=tmp_path) as browser:
-        await browser.page(f"{await writing(browser)}/1/write", "did not start within 0.2 seconds: loading")
+        await browser.page(f"{await writing(browser)}/1/write", f"scriptmodel-trainer {message}")
 
 
 def world_with_trainer(environment: Path, program: str) -> World:

@@ -102,11 +102,13 @@ class Trainers:
         options = [f"--token-file={token}", f"--base-path={place.path}/write", "--home=/", "--until-eof"]
         options += [f"--name={re.sub('-[0-9a-f]{16}-train$', '', place.repo.name)}", "--port=0", "--no-browser"]
         running = process.enter_context(child([str(program), "ui", str(folder), *options], log))
-        line = ""
-        with suppress(TimeoutError):
+        line, failed = "", "ended"
+        try:
             line = await asyncio.wait_for(asyncio.to_thread(next, iter(running.stdout or ()), ""), _START_SECONDS)
+        except TimeoutError:
+            failed = f"did not start within {_START_SECONDS} seconds"
         if not (address := URL(line.strip())).host:
-            raise click.ClickException(f"{TRAINER} did not start within {_START_SECONDS} seconds: {last_line(log)}")
+            raise click.ClickException(f"{TRAINER} {failed}: {last_line(log)}")
         return str(address.origin())
 
     def _stop(self, place: Place) -> None:
