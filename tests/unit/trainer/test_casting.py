@@ -111,6 +111,21 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 
 
+def test_a_list_in_a_direction_has_each_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocabulary = with_names((*WORDS, "and"), NAMES)
+    bias = {tokens.OPEN_EXPOSITION: 9, tokens.OPEN_BRACKET: 3, "and": 4, "ANNA": 4, "MIRA": 4, ",": 2, "lamp": 2}
+    network = AnyNetwork(vocabulary, bias)
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
+    page = Writer(Network(weights_of(vocabulary, 1)), vocabulary)
+    written = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
+    text = " ".join(re.findall(r"\{\{ .*? \}\}|\[(?! [A-Z ]+ \]:).*?\]", written))
+    lists = re.findall(r"\b[A-Z]+(?:(?:,| and|, and) [A-Z]+)+\b", text)
+    assert max(map(len, lists)) > len("ANNA and MIRA")
+    for names in (re.findall(r"\b(?!BEN\b)[A-Z]+", each) for each in lists):  # there is an old Ben, too
+        assert len(names) == len(set(names)), names
+    assert re.search(r"\bANNA,? [a-z]+,? [a-z]+ ANNA\b", text), "where it is no list"
+
+
 def test_a_talk_of_two_ends_as_in_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
     network = AnyNetwork(CLOSED, {tokens.OPEN_NAME: 20, tokens.EOS: 20, "ANNA": 12, "BEN": 12})
     monkeypatch.setattr(writing, "Reader", lambda *_: network)

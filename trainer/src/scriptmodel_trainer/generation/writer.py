@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +12,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.tokens import (
-    CLOSE_NAME,
-    OPEN_NAME,
-)
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.contractions import Contractions
@@ -298,8 +296,21 @@ class Writer(BaseWriter):
             and not self._vocabulary.spells
         ):
             logits[page.recent[-1]] = -np.inf
+        if page.bracketed or page.position.place is Place.EXPOSITION:
+            logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
             logits += self._only(page.proper)
+
+    def _listed(self, page: Page) -> list[int]:
+        """Return the names in the list that a direction ends with, as `Enter A, B and`: at most a word between."""
+        names, words = set(), 0
+        for token in itertools.takewhile(lambda token: token not in MARKERS, reversed(page.script)):
+            if token[0].isupper() and token.casefold() in self._spoken_names:
+                names.add(token)
+                words = 0
+            elif token not in PUNCTUATION and (words := words + 1) > 1:
+                break
+        return self._numbers(name for name in names if name.casefold() not in self._shared)
 
     def _pass_on(self, page: Page, logits: Floats) -> None:
         """Leave out who has just spoken, and who has spoken with them alone for too long, while others remain."""
