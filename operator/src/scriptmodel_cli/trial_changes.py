@@ -16,17 +16,15 @@ Runs = Mapping[str, RunInput]
 def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]:
     """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
     wanted = plan.runs
-
-    def kind(name: str) -> str:
-        if name not in present or name not in wanted:
-            return "drop" if name in present else "train"
-        if wanted[name] != present[name] and wanted[name].of:
-            return "continue"
-        return "repeat" if again or wanted[name] != present[name] else ""
-
-    kinds = {name: kind(name) for name in {**wanted, **present}}
-    for sign, verb, what in (("+", "train", " new"), ("~", "repeat", ""), ("~", "continue", ""), ("-", "drop", "")):
-        names = [name for name in kinds if kinds[name] == verb]
+    due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
+    continued = {name for name in due if wanted[name].of and wanted[name] != present[name]}
+    for sign, verb, what, found in (
+        ("+", "train", " new", wanted.keys() - present.keys()),
+        ("~", "repeat", "", due - continued),
+        ("~", "continue", "", continued),
+        ("-", "drop", "", present.keys() - wanted.keys()),
+    ):
+        names = sorted(found)
         show = _share if verb == "continue" else _values
         fields = [
             FieldChange(f"trial {name.lstrip('0')}", show(present.get(name)), show(wanted.get(name))) for name in names

@@ -52,8 +52,8 @@ class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     message: Text = ""
     epochs: Count = 0
     epochs_total: Count | None = None
-    value: float | None = None
-    perplexity: float | None = None
+    value: float = math.inf
+    perplexity: float = math.inf
     curve: tuple[tuple[Count, float | None], ...] = ()
     seconds: Amount = 0.0
     gpu_seconds: Amount = 0.0
@@ -70,11 +70,6 @@ class Run(TrialRecord, frozen=True, kw_only=True):
     def settings(self) -> str:
         """The settings of the run as one text."""
         return " ".join(f"{key}={value}" for key, value in self.parameters.items()) or "no settings of its own"
-
-
-def rank_of(value: float | None) -> float:
-    """Return a figure of which less is better; none is the worst."""
-    return math.inf if value is None else value
 
 
 def read(folder: Path, kind: type[T]) -> T:

@@ -23,25 +23,20 @@ def trials(search: Search) -> list[Values]:
         listed = [(each.name, each.categorical.values) for each in search.parameters if each.categorical]
         choices = ([(name, _canonical(value)) for value in values] for name, values in listed)
         return [dict(values) for values in itertools.islice(itertools.product(*choices), search.trials)]
+
+    def values_of(key: str) -> Values:
+        return {each.name: _drawn(each, f"{search.seed}/{each.name}/{key}") for each in search.parameters}
+
     drawn: list[Values] = []
     for number in range(1, search.trials + 1):
-        draws = (_drawn(search, f"{number}.{again}" if again else f"{number}") for again in range(_MOST_DRAWS))
-        drawn.append(next((values for values in draws if values not in drawn), _drawn(search, f"{number}")))
+        draws = (values_of(f"{number}.{again}" if again else f"{number}") for again in range(_MOST_DRAWS))
+        drawn.append(next((values for values in draws if values not in drawn), values_of(f"{number}")))
     return drawn
 
 
-def _drawn(search: Search, number: str) -> Values:
-    """Return values that look random and are the same everywhere."""
-
-    def share(name: str) -> float:
-        found = hashlib.sha256(f"{search.seed}/{name}/{number}".encode()).digest()
-        return int.from_bytes(found[:6], "big") / 2**48
-
-    return {each.name: _value(each, share(each.name)) for each in search.parameters}
-
-
-def _value(parameter: Parameter, share: float) -> str:
-    """Return the value of a parameter that is `share` of the way through its range: one of few digits, or whole."""
+def _drawn(parameter: Parameter, key: str) -> str:
+    """Return a value that looks random and is the same everywhere: one of few digits, or whole."""
+    share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big") / 2**48  # of the way through the range
     bounds, whole = parameter.uniform or parameter.log_uniform, parameter.name in WHOLE
     if bounds is None:
         values = parameter.categorical.values if parameter.categorical else [""]

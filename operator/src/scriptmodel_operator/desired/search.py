@@ -147,11 +147,8 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
 
     `results` may have those of runs in progress, too.
     """
-
-    def key(trial: Standing) -> tuple[float, ...]:
-        return STATES[trial.state], -trial.round, *_rank(trial), trial.trial
-
-    return tuple(sorted(_trials(search, seed, results, of), key=key))
+    found = _trials(search, seed, results, of)
+    return tuple(sorted(found, key=lambda each: (STATES[each.state], -each.round, *_rank(each), each.trial)))
 
 
 def _rank(found: Figures) -> tuple[float, float]:

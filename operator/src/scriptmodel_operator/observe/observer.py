@@ -136,7 +136,7 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        search = search_view(self._gateway, self._results, model, observed, made.read_by)
+        search = search_view(self._gateway, made, model, observed)
         selected = (search.selection if search else ()) or (select.selection if select else ())
         return replace(observed, search=search, refs=replace(refs, selection=selected))
 
@@ -158,31 +158,21 @@ class Observer:
         if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        existing = self._existing(jobs, as_of)
-        return replace(seen, jobs=tuple(self._selected(existing) if selects else existing), listed=listed)
+        return replace(seen, jobs=tuple(self._existing(jobs, as_of, selects=selects)), listed=listed)
 
-    def _selected(self, jobs: Iterator[JobInfo]) -> Iterator[JobInfo]:
-        """Yield the jobs; those before the end of a search have selected nothing, so they have no result."""
-        for job in jobs:
-            if job.good and self._results.metrics(job.ref.pipeline.output, job.ref.id) is None:
-                yield replace(job, data_total=0)
-                continue
-            yield job
-            if job.good:
-                break
-        yield from jobs
-
-    def _existing(self, jobs: Iterable[JobInfo], as_of: object) -> Iterator[JobInfo]:
+    def _existing(self, jobs: Iterable[JobInfo], as_of: object, *, selects: bool) -> Iterator[JobInfo]:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
 
-        Jobs older than the newest existing result do not matter, so they are not checked.
+        Jobs older than the newest existing result do not matter, so they are not checked. A job that `selects` before
+        the end of a search has selected nothing, so it has no result.
         """
         rest = iter(jobs)
         for job in rest:
             if job.state.final and not self._results.has(job.ref.pipeline.output, job.ref.id, as_of):
                 continue
-            yield job
-            if job.good:
+            empty = selects and job.good and self._results.metrics(job.ref.pipeline.output, job.ref.id) is None
+            yield replace(job, data_total=0) if empty else job
+            if job.good and not empty:
                 break
         yield from rest
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.desired.search import RunResult, plan
-from scriptmodel_operator.observe.results import Results
-from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, SearchView
+from scriptmodel_operator.observe.lineage import Lineages
+from scriptmodel_operator.observe.view import ModelView, PipelineView, SearchView
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo
 
-Commits = Callable[[JobInfo], ModelCommits]
-"""Returns what a train job reads."""
 
-
-def search_view(
-    gateway: Gateway, results: Results, model: ScriptModel, observed: ModelView, commits: Commits
-) -> SearchView | None:
+def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observed: ModelView) -> SearchView | None:
     """Return the search of an object that was observed without it; None if it has none.
 
     Blocking; raises PachydermError where a read fails.
@@ -28,14 +23,14 @@ def search_view(
     search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
     if search is None:
         return None
-    newest = commits(train.newest) if train and train.newest else None
+    newest = lineages.read_by(train.newest) if train and train.newest else None
     compute, retrain = train_compute(model, refs), retraining(model, train.mark if train else None)
     of = digest({"compute": compute, "retrain": retrain, "corpus": newest.corpus or "" if newest else ""})
     good = train.last_good if train else None
-    made = commits(good) if train and good and _mark(gateway, train, good) == (compute, retrain) else None
+    made = lineages.read_by(good) if train and good and _mark(gateway, train, good) == (compute, retrain) else None
     found: tuple[Mapping[str, RunResult], str] = ({}, "")
     if made and newest and made.trials and made.corpus == newest.corpus:
-        found = results.runs((refs.own_trials, made.trials), (made.repo, made.model))
+        found = lineages.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
     head = owned.head.id if owned and owned.ownership.ours and owned.head else ""
     return SearchView(
         plan=plan(search, model.spec.model.seed, found[0], of),
@@ -43,7 +38,7 @@ def search_view(
         results=found[0],
         digest=found[1],
         source=made.model if made and found[0] else "",
-        present=results.inputs(refs.own_trials, head) if head else {},
+        present=lineages.results.inputs(refs.own_trials, head) if head else {},
         newest=newest,
         in_progress=bool(newest and newest.trials == head and train and train.newest and not train.newest.state.final),
     )

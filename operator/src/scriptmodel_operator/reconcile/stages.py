@@ -71,7 +71,9 @@ def _training_job(
     return _waiting(view, train, job)
 
 
-def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, plan: Plan) -> Condition:
+def _searched(  # noqa: PLR0911 - a ladder
+    view: ModelView, job: JobInfo, reported: JobFailure | None, plan: Plan
+) -> Condition:
     """Return the stage after a train job of a search that succeeded."""
     select = view.select
     if select is None:
@@ -81,11 +83,6 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None, plan: 
         return Problem(Reason.TRAINING_FAILED, f"the search failed: {plan.failure}: {what}")
     if not plan.finished:
         return Condition(Reason.TRAINING, f"{plan.title} is next")
-    return _selected(view, select, job, reported)
-
-
-def _selected(view: ModelView, select: PipelineView, job: JobInfo, reported: JobFailure | None) -> Condition:
-    """Return the stage after the last round of a search."""
     if select.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
     chosen = select.newest

@@ -13,7 +13,7 @@ from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import converted, locked, parse_json, prepare_folder, read_bounded, write_file
-from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, rank_of, write_records
+from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, write_records
 
 _MOST_LOG = 1 << 24
 
@@ -44,10 +44,9 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
             write_file(out / LOG, read_bounded(source / LOG, _MOST_LOG))
         write_records(out / TRIALS, *runs.values())
     trials = len({run.trial for run in runs.values()})
-    figure = "" if best.value is None else f", {best.value:.4f} nats per character"
     return (
         f"Best of {trials} trials: {name} ({one_line(best.settings)}), validation perplexity "
-        f"{rank_of(best.perplexity):.1f}{figure}\nModel: {out}\nReport: {out / REPORT}"
+        f"{best.perplexity:.1f}, {best.value:.4f} nats per character\nModel: {out}\nReport: {out / REPORT}"
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import dataclasses
+import math
 import os
 import shutil
 import signal
@@ -101,7 +102,7 @@ class _Worker(Progress):
             (self._out / CHECKPOINT).unlink(missing_ok=True)
         if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
-        perplexity = model.metrics.perplexity.valid if model else None
+        perplexity = model.metrics.perplexity.valid if model else math.inf
         self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""), perplexity)
         if self._run and self._run.options.state:  # what continues the run is in its output
             shutil.rmtree(self._run.options.state, ignore_errors=True)
@@ -124,17 +125,17 @@ class _Worker(Progress):
         self._run = run
         return run
 
-    def _write(self, state: State, failure: tuple[Reason, str], perplexity: float | None = None) -> None:
+    def _write(self, state: State, failure: tuple[Reason, str], perplexity: float = math.inf) -> None:
         """Store the record with what the run has reached by now."""
         reached: dict[str, Any] = {}
         if run := self._run:
             history, best = run.outcome.history, run.outcome.best_epoch
-            if perplexity is None and best:
+            if best and not math.isfinite(perplexity):
                 perplexity = history[best - 1].valid_perplexity
             reached = {
                 "epochs": len(history),
                 "epochs_total": run.preset.epochs,
-                "value": validation_value(run, perplexity) if perplexity and state != "failed" else None,
+                "value": math.inf if state == "failed" else validation_value(run, perplexity) or math.inf,
                 "perplexity": perplexity,
                 "curve": tuple((each.epoch, each.valid_perplexity) for each in history),
                 "seconds": round(run.effort.seconds, 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -194,7 +195,7 @@ class TrialEnded(Event, frozen=True):
     figures: Mapping[str, Any]
 
     def lines(self) -> Iterator[str]:
-        perplexity = "unknown" if self.figures["perplexity"] is None else "{perplexity:.3f}"
+        perplexity = "{perplexity:.3f}" if math.isfinite(self.figures["perplexity"]) else "unknown"
         reached = f"after {{epochs}} of {{epochs_total}} epochs, validation perplexity {perplexity}"
         why = "({reason}): {message}" if self.figures["state"] == "failed" else reached
         yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)

@@ -9,7 +9,7 @@ from typing import Any
 
 from scriptmodel_trainer.reporting.scatter import Scatter
 from scriptmodel_trainer.reporting.templating import number
-from scriptmodel_trainer.trials import Run, rank_of
+from scriptmodel_trainer.trials import Run
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
 
 _BEST, _FAILED = "two", "four"
@@ -23,8 +23,8 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     """Return the values of `search.html`; None for a model that is not of a search."""
     if not runs:
         return None
-    good = [rank_of(value) for run in runs if run.state != "failed" for _, value in run.curve]
-    most = _FAR * max(filter(math.isfinite, good), default=math.inf)
+    good = [value for run in runs if run.state != "failed" for _, value in run.curve if value is not None]
+    most = _FAR * max(good, default=math.inf)
     names = list(dict.fromkeys(name for run in runs for name in run.parameters))
     size = (500, 250) if len(names) > 1 else _WIDE  # an only one has the whole width
     ranked = sorted(runs, key=_rank)
@@ -33,7 +33,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     def line(run: Run, name: str, *values: float | None, dots: bool = True) -> Series:
         style = _BEST if run.winner else _FAILED if run.state == "failed" else BACKGROUND
         title = f"trial {run.trial}{f', seed {run.seed}' if run.repeat > 1 else ''}{name}"
-        near = [value if (value := rank_of(each)) <= most else math.inf for each in values]
+        near = [math.inf if value is None or value > most else value for value in values]
         return Series(title, style, near, dots=dots, kind=_KINDS[style])
 
     def setting(name: str) -> Chart:
@@ -57,7 +57,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
 
 def _rank(run: Run) -> tuple[float, ...]:
     """The least of which is the best: the winner, those that came further, then by value, else by perplexity."""
-    return (not run.winner, _STATES[run.state], -run.epochs, rank_of(run.value), rank_of(run.perplexity))
+    return (not run.winner, _STATES[run.state], -run.epochs, run.value, run.perplexity)
 
 
 def _summary(runs: Sequence[Run]) -> str:
@@ -76,8 +76,8 @@ def _row(run: Run, names: Sequence[str]) -> list[str]:
         f"{run.trial}.{run.repeat}" if run.repeat > 1 else str(run.trial),
         "best" if run.winner else run.state,
         *(run.parameters.get(name, "–") for name in names),
-        number(rank_of(run.perplexity)),
-        "–" if run.value is None else f"{run.value:.4f}",
+        number(run.perplexity),
+        f"{run.value:.4f}" if math.isfinite(run.value) else "–",
         f"{run.epochs} of {run.epochs_total}" if run.epochs_total else str(run.epochs),
         f"{run.seconds:,.0f}",
         run.message or run.reason,
