@@ -22,14 +22,11 @@ _FIELDS = {"nats/char": "value", "time": "seconds", "gpu": "gpuSeconds"}
 """The fields of columns whose header is another word."""
 
 
-def _values(trial: Trial) -> Mapping[str, Any]:
-    return trial.get("parameters") or {}
-
-
 def _flat(trial: Trial) -> dict[str, Any]:
     """Return the fields as -o json names them, with the parameters in the middle."""
     start = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
-    values = {f"parameters.{name}" if name in start else name: value for name, value in _values(trial).items()}
+    given = trial.get("parameters") or {}
+    values = {f"parameters.{name}" if name in start else name: value for name, value in given.items()}
     end = ("seconds", "gpuSeconds", "reason")
     return {**{name: trial.get(name) for name in start}, **values, **{name: trial.get(name) for name in end}}
 
@@ -48,7 +45,7 @@ def _cells(trial: Trial) -> dict[str, str]:
         "EPOCHS": "/".join(str(known[field]) for field in ("epochs", "epochsTotal") if field in known),
         "PERPLEXITY": figure("perplexity", "{:.1f}".format),
         "NATS/CHAR": figure("value", "{:.4f}".format),
-        **{name: str(value) for name, value in _values(trial).items()},
+        **{name: str(value) for name, value in (trial.get("parameters") or {}).items()},
         "TIME": figure("seconds", format_duration),
         "GPU": figure("gpuSeconds", format_duration),
         "REASON": one_line(
@@ -113,5 +110,5 @@ def best_of(search: Mapping[str, Any]) -> str:
     best = search.get("best")
     if not best:
         return ""
-    values = ", ".join(f"{name} {value}" for name, value in _values(best).items())
+    values = ", ".join(f"{name} {value}" for name, value in best["parameters"].items())
     return f"trial {int(best['trial'])} has perplexity {float(best['perplexity']):.1f} with {values}"

@@ -111,8 +111,7 @@ def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
     again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
     now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
     why = "" if now or view.train is None or view.train.running is None else "once the running round has ended"
-    for change in trial_changes(view.search.plan, view.search.present, again=again):
-        yield replace(change, why=why)
+    yield from trial_changes(view.search.plan, view.search.present, again=again, why=why)
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:

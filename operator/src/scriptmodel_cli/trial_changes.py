@@ -13,7 +13,7 @@ _MOST_SHOWN = 20
 Runs = Mapping[str, RunInput]
 
 
-def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]:
+def trial_changes(plan: Plan, present: Runs, *, again: bool, why: str = "") -> Iterator[Change]:
     """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
     wanted = plan.runs
     due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
@@ -36,7 +36,7 @@ def trial_changes(plan: Plan, present: Runs, *, again: bool) -> Iterator[Change]
         text += f" ({len(names)} runs)" if len(names) > trials else ""
         text += f" in round {plan.round} of {plan.rounds}" if verb == "continue" else ""
         if names:
-            yield Change(sign, text, effect=effect, fields=tuple(fields[:_MOST_SHOWN]))
+            yield Change(sign, text, why, effect, tuple(fields[:_MOST_SHOWN]))
 
 
 def _values(given: RunInput | None) -> str:

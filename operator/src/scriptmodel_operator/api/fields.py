@@ -65,6 +65,8 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
 
 def shortest(number: str) -> str:
     """Return the form that all notations of a number share: `0.8` for `0.80` and `8e-1`; a word stays as it is."""
+    if not matches(DECIMAL_PATTERN, number):
+        return number
     written = format(Decimal(number), "f") if "e" in number.lower() else number
     whole, _, fraction = written.partition(".")
     fraction = fraction.rstrip("0")

@@ -142,7 +142,8 @@ class Choices(ApiModel):
     """A list of values, each equally likely."""
 
     values: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=12)]], Field(min_length=1, max_length=_MAX_VALUES)
+        list[Annotated[str, Field(min_length=1, max_length=12), AS_DECIMAL]],
+        Field(min_length=1, max_length=_MAX_VALUES),
     ]
     """The values, as texts."""
 

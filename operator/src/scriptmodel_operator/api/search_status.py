@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from scriptmodel_operator.api.fields import ApiModel
 
 TOP_TRIALS = 10
 
 
+def _shown(form: str) -> BeforeValidator:
+    """Return a validator that writes numbers in a form, and leaves out empty text."""
+    return BeforeValidator(lambda value: format(value, form) if isinstance(value, int | float) else value or None)
+
+
 class TrialStatus(ApiModel):
     """One trial."""
 
-    trial: str | None = None
+    trial: Annotated[str | None, _shown("04")] = None
     """Number of the trial, such as 0007: the name of its folder in Pachyderm."""
     state: str | None = None
     """waiting, running, paused, complete or failed."""
     parameters: dict[str, str] | None = None
     """The values of its parameters."""
-    perplexity: str | None = None
+    perplexity: Annotated[str | None, _shown(".1f")] = None
     """Lowest validation perplexity so far, the mean of its repeats."""
-    value: str | None = None
+    value: Annotated[str | None, _shown(".4f")] = None
     """Nats per character of the validation text, which the search minimises; the mean of its repeats."""
     epochs: int | None = None
     """Finished epochs."""
-    reason: str | None = None
+    reason: Annotated[str | None, _shown("")] = None
     """Why it failed: diverged, out-of-memory, bad-input, killed or error."""
 
 

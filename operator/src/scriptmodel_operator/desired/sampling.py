@@ -21,7 +21,7 @@ def trials(search: Search) -> list[Values]:
     """Return the values of each trial, the first of which has number 1. More trials leave those before as they are."""
     if search.algorithm == "grid":
         listed = [(each.name, each.categorical.values) for each in search.parameters if each.categorical]
-        choices = ([(name, _canonical(value)) for value in values] for name, values in listed)
+        choices = ([(name, value) for value in values] for name, values in listed)
         return [dict(values) for values in itertools.islice(itertools.product(*choices), search.trials)]
 
     def values_of(key: str) -> Values:
@@ -40,13 +40,8 @@ def _drawn(parameter: Parameter, key: str) -> str:
     bounds, whole = parameter.uniform or parameter.log_uniform, parameter.name in WHOLE
     if bounds is None:
         values = parameter.categorical.values if parameter.categorical else [""]
-        return _canonical(values[int(share * len(values))])
+        return values[int(share * len(values))]
     least, most = float(bounds.min), float(bounds.max) + whole  # each whole number has an interval of its own
     found = least + share * (most - least) if parameter.uniform else least * (most / least) ** share
     number = Decimal(int(found)) if whole else Decimal(f"{found:.4g}")
     return shortest(format(min(max(number, Decimal(bounds.min)), Decimal(bounds.max)), "f"))
-
-
-def _canonical(value: str) -> str:
-    """Return the form that all notations of a value share, as fields of the spec have it."""
-    return value if value in ("true", "false") else shortest(value)

@@ -67,7 +67,9 @@ def training_status(
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
     if search:
-        return found.model_copy(update=_of_search(search, running=not job.state.final, now=now))
+        best = search.best.perplexity if search.best else None
+        known: dict[str, object] = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
+        return found.model_copy(update=known | _estimate(None if job.state.final else search.eta_seconds, now))
     if job.state is JobState.SUCCESS:
         return found
     if view.training_log and not log.epochs and end and end == last.completion_time:
@@ -119,12 +121,6 @@ def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, obje
     perplexity |= {"running": log.running_perplexity} if running else {}
     found = _progress(log.epoch, log.epochs, log.percent or 0, log.words_per_second, **perplexity)
     return {**found, "sample": log.sample or None, **_estimate(log.eta_seconds if running else None, now)}
-
-
-def _of_search(search: SearchStatus, *, running: bool, now: datetime) -> dict[str, object]:
-    best = search.best.perplexity if search.best else None
-    found: dict[str, object] = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
-    return found | _estimate(search.eta_seconds if running else None, now)
 
 
 def _estimate(seconds: float | None, now: datetime) -> dict[str, object]:

@@ -41,14 +41,13 @@ def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
     superfluous = sorted(present.keys() - plan.runs.keys())
     continued = [name for name in plan.todo(search.results) if name in changed and changed[name].of]
     states = [f"/{name}/{CHECKPOINT_FILE}" for name in continued]
+    gone = [f"/{name}/{TRIAL_FILE}" for name in superfluous]
+    gone += [f"/{name}/{CHECKPOINT_FILE}" for name in (*superfluous, *changed)]
     if changed or superfluous:
         yield ReplaceFiles(
             branch=view.refs.trials,
             files={f"/{name}/{TRIAL_FILE}": given.text() for name, given in changed.items()},
-            gone=(
-                *(f"/{name}/{TRIAL_FILE}" for name in superfluous),
-                *(f"/{name}/{CHECKPOINT_FILE}" for name in (*superfluous, *changed)),
-            ),
+            gone=tuple(gone),
             copies=Copies(view.refs.train.output, search.source, states) if states else None,
         )
 

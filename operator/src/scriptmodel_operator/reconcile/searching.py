@@ -59,14 +59,13 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
         trials={"total": len(trials)} | {state: counts[state] for state in STATES},
         completed=f"{counts['complete'] + counts['failed']}/{len(trials)}",
         progress_percent=100 if plan.finished else int(100 * max(0.0, 1 - left / sum(work))),
-        best=_trial(best) if best else None,
-        top=[*map(_trial, trials[:TOP_TRIALS])],
+        best=TrialStatus.model_validate(best, from_attributes=True) if best else None,
+        top=[TrialStatus.model_validate(each, from_attributes=True) for each in trials[:TOP_TRIALS]],
         gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in trials)) or None,
         seconds=round(sum(each.seconds or 0.0 for each in trials)) or None,
         eta_seconds=max(0, round(spent * left / here)) if spent and here >= _LEAST_WORK else None,
     )
-    text = f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else ""
-    text += f"{done} of {len(todo)} runs done"
+    text = (f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else "") + f"{done} of {len(todo)} runs done"
     return Progress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
 
 
@@ -94,15 +93,3 @@ def _share(run: LogDigest, before: float, now: float) -> float:
         return 0.0
     whole = (run.epoch - 1 + run.fraction) / run.epochs
     return min(1.0, max(0.0, (whole - before) / (now - before)))
-
-
-def _trial(standing: Standing) -> TrialStatus:
-    return TrialStatus(
-        trial=f"{standing.trial:04}",
-        state=standing.state,
-        parameters=dict(standing.parameters),
-        perplexity=None if standing.perplexity is None else f"{standing.perplexity:.1f}",
-        value=None if standing.value is None else f"{standing.value:.4f}",
-        epochs=standing.epochs,
-        reason=standing.reason or None,
-    )

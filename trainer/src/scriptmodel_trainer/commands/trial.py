@@ -113,12 +113,8 @@ class _Worker(Progress):
         settings = [*given["settings"], *(f"{key}={value}" for key, value in spec.parameters.items())]
         run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
         options = options_from(argparse.Namespace(**run))
-        return dataclasses.replace(
-            options,
-            state=options.state and options.state / self._source.name,
-            share=Fraction(spec.share),
-            paused=self._source / CHECKPOINT,
-        )
+        state = options.state and options.state / self._source.name
+        return dataclasses.replace(options, state=state, share=Fraction(spec.share), paused=self._source / CHECKPOINT)
 
     def _begin(self, run: Run) -> Run:
         """Keep what is trained, once the corpus is read."""

@@ -27,24 +27,22 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     most = _FAR * max(good, default=math.inf)
     names = list(dict.fromkeys(name for run in runs for name in run.parameters))
     size = (500, 250) if len(names) > 1 else _WIDE  # an only one has the whole width
-    ranked = sorted(runs, key=_rank)
+    ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, run.value, run.perplexity))
     drawn = ranked[::-1]  # the winner last, so that it is drawn above the others
 
-    def line(run: Run, name: str, *values: float | None, dots: bool = True) -> Series:
+    def line(run: Run, name: str, *values: float | None) -> Series:
         style = _BEST if run.winner else _FAILED if run.state == "failed" else BACKGROUND
         title = f"trial {run.trial}{f', seed {run.seed}' if run.repeat > 1 else ''}{name}"
         near = [math.inf if value is None or value > most else value for value in values]
-        return Series(title, style, near, dots=dots, kind=_KINDS[style])
+        # No line is seen of a single value; with many runs the values of all would be too many marks.
+        return Series(title, style, near, dots=run.winner or len(values) == 1, kind=_KINDS[style])
 
     def setting(name: str) -> Chart:
         texts = [run.parameters.get(name, "–") for run in drawn]
         points = [line(run, f": {name}={text}", run.perplexity) for run, text in zip(drawn, texts, strict=True)]
         return Scatter(f"Validation perplexity by {name}", points, texts, size=size)
 
-    # No line is seen of a single value; with many runs the values of all would be too many marks.
-    curves = [
-        line(run, "", *(value for _, value in run.curve), dots=run.winner or len(run.curve) == 1) for run in drawn
-    ]
+    curves = [line(run, "", *(value for _, value in run.curve)) for run in drawn]
     title = "Validation perplexity by epoch (logarithmic)"
     return {
         "summary": _summary(runs),
@@ -53,11 +51,6 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
         "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
     }
-
-
-def _rank(run: Run) -> tuple[float, ...]:
-    """The least of which is the best: the winner, those that came further, then by value, else by perplexity."""
-    return (not run.winner, _STATES[run.state], -run.epochs, run.value, run.perplexity)
 
 
 def _summary(runs: Sequence[Run]) -> str:
