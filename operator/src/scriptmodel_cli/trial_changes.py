@@ -10,10 +10,9 @@ from scriptmodel_cli.changes import Change, FieldChange
 from scriptmodel_operator.desired.search import Plan, RunInput
 
 _MOST_SHOWN = 20
-Runs = Mapping[str, RunInput]
 
 
-def trial_changes(plan: Plan, present: Runs, *, again: bool, why: str = "") -> Iterator[Change]:
+def trial_changes(plan: Plan, present: Mapping[str, RunInput], *, again: bool, why: str = "") -> Iterator[Change]:
     """Yield what differs between the repo of trials and the plan; `again` if the pipeline computes all again."""
     wanted = plan.runs
     due = {name for name in wanted if name in present and (again or wanted[name] != present[name])}
@@ -24,7 +23,7 @@ def trial_changes(plan: Plan, present: Runs, *, again: bool, why: str = "") -> I
         ("~", "continue", "", continued),
         ("-", "drop", "", present.keys() - wanted.keys()),
     ):
-        names = sorted(found)
+        names = [name for name in {**wanted, **present} if name in found]
         show = _share if verb == "continue" else _values
         fields = [
             FieldChange(f"trial {name.lstrip('0')}", show(present.get(name)), show(wanted.get(name))) for name in names

@@ -74,12 +74,15 @@ class LogDigest:
     """How a run of a search ended."""
 
     @property
+    def share(self) -> float:
+        """Part of the whole training that is done, from 0 to 1."""
+        done = (self.epoch - 1 + self.fraction) / self.epochs if self.epochs and self.epoch else 0.0
+        return max(0.0, min(1.0, done))
+
+    @property
     def percent(self) -> int | None:
         """Progress of the whole training; None before the first progress event."""
-        if not self.epochs or not self.epoch:
-            return None
-        done = (self.epoch - 1 + self.fraction) / self.epochs
-        return max(0, min(100, int(100 * done)))
+        return int(100 * self.share) if self.epochs and self.epoch else None
 
 
 def read_line(digest: LogDigest, line: LogLine) -> LogDigest:

@@ -26,16 +26,15 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    selecting, trained = (view.select if view.search else None), view.train.newest
+    selecting = view.select if view.search else None
     computing = (
         (view.train, _runs_since(view.train.running)),
         (selecting, _computes_since(selecting, view.train)),
         (view.generate, _computes_since(view.generate, view.maker, view.model_read)),
     )
-    has_runs = trained is not None and trained.state.final
     waiting = (
         (view.train, _training_waits_since(view)),
-        (selecting, _waits_for_worker_since(selecting, view.train, ready=has_runs)),
+        (selecting, _waits_for_worker_since(selecting, view.train)),
         (view.generate, _waits_for_worker_since(view.generate, view.maker, ready=view.reads_newest_model)),
     )
     return (
@@ -121,14 +120,16 @@ def _training_waits_since(view: ModelView) -> datetime | None:
 
 
 def _waits_for_worker_since(
-    pipeline: PipelineView | None, above: PipelineView | None, *, ready: bool
+    pipeline: PipelineView | None, above: PipelineView | None, *, ready: bool = True
 ) -> datetime | None:
     """Return since when the newest job of a pipeline that reads another's output has lacked nothing but a worker.
 
-    `ready` says whether that output exists.
+    That output exists once the job that makes it has ended; `ready` says whether it is also the one that is read.
     """
     job, made = pipeline.newest if pipeline else None, above.newest if above else None
-    if pipeline is None or pipeline.running or job is None or made is None or not (ready and job.state.waiting):
+    if pipeline is None or pipeline.running or job is None or not (ready and job.state.waiting):
+        return None
+    if made is None or not made.state.final:
         return None
     return _latest(_waits_since(pipeline, job), made.finished)
 

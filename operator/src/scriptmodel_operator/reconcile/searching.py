@@ -46,7 +46,8 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
     rises = [*itertools.pairwise([0.0, *(float(Fraction(share)) for share in rounds(search))])]
     work = [math.ceil(search.trials / 2**n) * search.repeats * (end - start) for n, (start, end) in enumerate(rises)]
     before, now = rises[plan.round - 1]
-    here = min(float(len(todo)), done + sum(_share(run, before, now) for run in runs)) * (now - before)
+    shares = (max(0.0, min(now, run.share) - before) for run in runs if not run.ended)
+    here = min(len(todo) * (now - before), done * (now - before) + sum(shares))
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
     spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
     trials = standings(search, model.spec.model.seed, with_logs(found, logs), found.of)
@@ -85,11 +86,3 @@ def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, 
         ended = run.ended and RunResult(given=given, **run.ended.model_dump())
         results[name] = ended or before.model_copy(update=running)
     return results
-
-
-def _share(run: LogDigest, before: float, now: float) -> float:
-    """Return the part of a round that a run in progress has done."""
-    if run.ended or not run.epochs or not run.epoch:
-        return 0.0
-    whole = (run.epoch - 1 + run.fraction) / run.epochs
-    return min(1.0, max(0.0, (whole - before) / (now - before)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -92,7 +92,12 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
     out, resume = run.options.out, run.options.resume
     stores: list[Store] = [state] if state else []
     if run.options.paused:
-        return [*stores, *_paused(run, (out / CHECKPOINT, run.options.paused), progress)]
+        for path in filter(Path.exists, (out / CHECKPOINT, run.options.paused)):
+            if fingerprint_of(path) == run.fingerprint:
+                stores.append(CheckpointFile(path, run.fingerprint, planned=True))
+            else:
+                progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
+        return stores
     if state and state.resumable:
         return stores
     if (out / CHECKPOINT).exists():
@@ -105,15 +110,6 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
     elif resume:
         progress.note("no saved state to resume: training from the start")
     return stores
-
-
-def _paused(run: Run, paths: Iterable[Path], progress: Progress) -> Iterator[Store]:
-    """Yield the files that exist and are of this run."""
-    for path in (path for path in paths if path.exists()):
-        if fingerprint_of(path) == run.fingerprint:
-            yield CheckpointFile(path, run.fingerprint, planned=True)
-        else:
-            progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
 
 
 def _is_done(run: Run, progress: Progress) -> bool:
