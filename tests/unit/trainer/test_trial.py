@@ -20,7 +20,7 @@ from running import COMMAND, run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.commands.trial_watch import Memory, watch
+from scriptmodel_trainer.commands.trial_watch import watch
 from scriptmodel_trainer.errors import ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
@@ -162,7 +162,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     """Watch a Python program as if it trained a run."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-c", code]
-    ended = watch(command, folder, TrialSpec(), StopSignals(), Memory(cgroup))
+    ended = watch(command, folder, TrialSpec(), StopSignals(), cgroup)
     path = folder / "trial.json"
     return ended, json.loads(path.read_text("utf-8")) if path.exists() else {}
 
@@ -222,7 +222,7 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
     command = [sys.executable, "-c", code]
-    assert watch(command, tmp_path, TrialSpec(), signals, Memory()) == 143
+    assert watch(command, tmp_path, TrialSpec(), signals) == 143
     (tmp_path / "ready").unlink()
     signals = StopSignals()
     threading.Thread(target=stop_later, args=(signals,)).start()
@@ -232,7 +232,6 @@ def test_a_signal_is_passed_on_once_and_the_code_is_that_of_the_signal(tmp_path:
             tmp_path,
             TrialSpec(),
             signals,
-            Memory(),
         )
 
 

@@ -191,8 +191,3 @@ class Search(ApiModel):
     def trials(self) -> int:
         """The number of trials."""
         return self.num_trials or int(min(_USUAL_TRIALS, _combinations(self.model_dump())))
-
-    @property
-    def failures_allowed(self) -> int:
-        """How many trials may fail."""
-        return self.trials // 2 if self.max_failed_trials is None else self.max_failed_trials

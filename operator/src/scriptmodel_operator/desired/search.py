@@ -151,10 +151,9 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
     return tuple(sorted(found, key=lambda each: (STATES[each.state], -each.round, *_rank(each), each.trial)))
 
 
-def _rank(found: Figures) -> tuple[float, float]:
+def _rank(found: Figures) -> tuple[float, ...]:
     """The least of which is the best: by value, else by perplexity; what is not known is the worst."""
-    value, perplexity = (math.inf if each is None else each for each in (found.value, found.perplexity))
-    return value, perplexity
+    return tuple(math.inf if each is None else each for each in (found.value, found.perplexity))
 
 
 def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str) -> list[Standing]:
@@ -205,7 +204,8 @@ def _winner(found: list[Standing]) -> str:
 
 def _failure(search: Search, found: list[Standing]) -> str:
     """Return why the search has failed; empty if it has not."""
-    failed, allowed = [each for each in found if each.state == "failed"], search.failures_allowed
+    failed = [each for each in found if each.state == "failed"]
+    allowed = len(found) // 2 if search.max_failed_trials is None else search.max_failed_trials
     if len(failed) <= allowed and len(failed) < len(found):
         return ""
     limit = f", more than {allowed}" if len(failed) < len(found) else ""

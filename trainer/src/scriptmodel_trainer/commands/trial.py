@@ -29,7 +29,7 @@ from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_assess import validation_value
 from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
 from scriptmodel_trainer.commands.train_prepare import Run
-from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, Memory, watch
+from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
@@ -54,7 +54,7 @@ def trial(parsed: argparse.Namespace, words: Sequence[str], signals: StopSignals
         _Worker(source, spec, out, progress).work(parsed, signals)
         return ExitCode.DONE
     os.environ[_WORKER] = str(os.getpid())
-    code = watch([sys.executable, "-m", "scriptmodel_trainer", *words], out, spec, signals, Memory())
+    code = watch([sys.executable, "-m", "scriptmodel_trainer", *words], out, spec, signals)
     if code == ExitCode.DONE:
         figures = msgspec.structs.asdict(read(out, TrialRecord))
         del figures["curve"]  # other events have its values

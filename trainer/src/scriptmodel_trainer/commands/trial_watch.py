@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -20,46 +19,44 @@ from scriptmodel_trainer.trials import TRIAL, Reason, TrialRecord, TrialSpec, re
 _POLL_SECONDS = 0.1
 _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit
 OUT_OF_MEMORY = "out of memory: use a smaller network, vocabulary_size or batch_size, or request more memory"
+CGROUP = Path("/sys/fs/cgroup")
+"""The control group of the container that this process runs in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The memory of the container that this process runs in, in its control group of version 2 or 1."""
-
-    folder: Path = Path("/sys/fs/cgroup")
-
-    def nearly_full(self) -> bool:
-        """Return whether the group uses so much that the kernel will soon kill it; files that it can drop are free."""
-        limit, used = self._read("max", "limit_in_bytes"), self._read("current", "usage_in_bytes")
-        found, most = self._read("stat", "stat"), limit.get("", sys.maxsize)
-        kinds = ("active_file", "inactive_file")
-        files = sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)  # version 1 has the total, too
-        return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
-
-    def kills(self) -> int:
-        """Return how many processes of the group were killed for want of memory."""
-        return self._read("events", "oom_control").get("oom_kill", 0)
-
-    def _read(self, name: str, older: str) -> dict[str, int]:
-        """Return the numbers in a file of lines `NAME NUMBER`, by name: a lone number has none, and `max` is left out.
-
-        `older` is what version 1 calls the file.
-        """
-        for path in (self.folder / f"memory.{name}", self.folder / "memory" / f"memory.{older}"):
-            with suppress(OSError, ValueError):
-                lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
-                return {name: int(number) for name, _, number in lines}
-        return {}
+def _nearly_full(group: Path) -> bool:
+    """Return whether a group uses so much that the kernel will soon kill it; files that it can drop are free."""
+    limit, used = _numbers(group, "max", "limit_in_bytes"), _numbers(group, "current", "usage_in_bytes")
+    found, most = _numbers(group, "stat", "stat"), limit.get("", sys.maxsize)
+    kinds = ("active_file", "inactive_file")
+    files = sum(found.get(f"total_{kind}", found.get(kind, 0)) for kind in kinds)  # version 1 has the total, too
+    return used.get("", 0) - files > most - min(most // 20, _MOST_KEPT)
 
 
-def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSignals, memory: Memory) -> int:
+def _kills(group: Path) -> int:
+    """Return how many processes of a group were killed for want of memory."""
+    return _numbers(group, "events", "oom_control").get("oom_kill", 0)
+
+
+def _numbers(group: Path, name: str, older: str) -> dict[str, int]:
+    """Return the numbers in a file of lines `NAME NUMBER`, by name: a lone number has none, and `max` is left out.
+
+    `name` is what control groups of version 2 call the file, `older` what those of version 1 do.
+    """
+    for path in (group / f"memory.{name}", group / "memory" / f"memory.{older}"):
+        with suppress(OSError, ValueError):
+            lines = (line.rpartition(" ") for line in path.read_text("ascii").splitlines())
+            return {name: int(number) for name, _, number in lines}
+    return {}
+
+
+def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSignals, group: Path = CGROUP) -> int:
     """Run the process that trains a run into a folder until it ends, and record there how it did if it was killed.
 
     Returns 0 if there is a record, else the exit code of a process that reported the reason itself. A signal is passed
     on, so that the process saves its state, and raises StoppedError if it dies of that.
     """
     (folder / TRIAL).unlink(missing_ok=True)
-    kills = memory.kills()
+    kills = _kills(group)
     signals.deferred = True  # it is the process that ends at a safe point
     # In a group of its own a Ctrl-C reaches it once: from here.
     process = subprocess.Popen(command, process_group=0)
@@ -69,7 +66,7 @@ def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSi
             if signals.requested and not stopping:
                 process.send_signal(signal.SIGTERM)
                 stopping = True
-            if memory.nearly_full():
+            if _nearly_full(group):
                 full = True
                 process.kill()
             time.sleep(_POLL_SECONDS)
@@ -86,7 +83,7 @@ def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSi
     record = TrialRecord(**msgspec.structs.asdict(spec), state="failed")
     with suppress(BadInputError):  # what the process had reached
         record = read(folder, TrialRecord)
-    reason, message = _death(code, full or memory.kills() > kills)
+    reason, message = _death(code, full or _kills(group) > kills)
     write_records(folder / TRIAL, msgspec.structs.replace(record, state="failed", reason=reason, message=message))
     return ExitCode.DONE
 

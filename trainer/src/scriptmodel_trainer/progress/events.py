@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -195,8 +194,7 @@ class TrialEnded(Event, frozen=True):
     figures: Mapping[str, Any]
 
     def lines(self) -> Iterator[str]:
-        perplexity = "{perplexity:.3f}" if math.isfinite(self.figures["perplexity"]) else "unknown"
-        reached = f"after {{epochs}} of {{epochs_total}} epochs, validation perplexity {perplexity}"
+        reached = "after {epochs} of {epochs_total} epochs, validation perplexity {perplexity:.3f}"
         why = "({reason}): {message}" if self.figures["state"] == "failed" else reached
         yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)
 
