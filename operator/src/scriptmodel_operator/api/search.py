@@ -102,9 +102,8 @@ SEARCH_OR_OVERRIDE = (
         " || ".join(f"p.name == '{name}' && has(self.model.overrides.{name})" for name in _SETTINGS)
     ),
     "a parameter of search must not be in model.overrides, too: remove it from one of them",
-    lambda spec: (
-        not {each["name"] for each in spec.get("search", {}).get("parameters", ())}
-        & {*spec["model"].get("overrides", ())}
+    lambda spec: {each["name"] for each in spec.get("search", {"parameters": ()})["parameters"]}.isdisjoint(
+        spec["model"].get("overrides", ())
     ),
 )
 SEARCH_STARTS_AFRESH = (

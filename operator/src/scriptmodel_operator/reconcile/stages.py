@@ -9,7 +9,6 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
-from scriptmodel_operator.desired.search import Plan
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
@@ -60,8 +59,7 @@ def _training_job(
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        found = view.search if job.data_total else None
-        return _searched(view, job, reported, found.plan) if found else _succeeded(job, view)
+        return _searched(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.training_log, reported, generating=False)
         return _ended(job, failed, _TRAINING, train.claim)
@@ -71,12 +69,10 @@ def _training_job(
     return _waiting(view, train, job)
 
 
-def _searched(  # noqa: PLR0911 - a ladder
-    view: ModelView, job: JobInfo, reported: JobFailure | None, plan: Plan
-) -> Condition:
+def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Condition:  # noqa: PLR0911 - a ladder
     """Return the stage after a train job of a search that succeeded."""
-    select = view.select
-    if select is None:
+    plan, select = view.search.plan if view.search else None, view.select
+    if plan is None or select is None:
         return Condition(Reason.CREATING, "the select pipeline is being created")
     if plan.failure:
         what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"

@@ -43,10 +43,9 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
         return Scatter(f"Validation perplexity by {name}", points, texts, size=size)
 
     curves = [line(run, "", *(value for _, value in run.curve)) for run in drawn]
-    title = "Validation perplexity by epoch (logarithmic)"
     return {
         "summary": _summary(runs),
-        "curves": Chart(title, curves, size=_WIDE, logarithmic=True),
+        "curves": Chart("Validation perplexity by epoch (logarithmic)", curves, size=_WIDE, logarithmic=True),
         "settings": [*map(setting, names)],
         "heads": ["trial", "state", *names, "perplexity", "nats per character", "epochs", "seconds", ""],
         "rows": [_row(run, names) for run in ranked],
