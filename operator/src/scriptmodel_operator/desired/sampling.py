@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Mapping
 from decimal import Decimal
 
-from scriptmodel_operator.api.fields import shortest
 from scriptmodel_operator.api.search import WHOLE, Parameter, Search
 
 _MOST_DRAWS = 100
@@ -44,4 +43,4 @@ def _drawn(parameter: Parameter, key: str) -> str:
     least, most = float(bounds.min), float(bounds.max) + whole  # each whole number has an interval of its own
     found = least + share * (most - least) if parameter.uniform else least * (most / least) ** share
     number = Decimal(int(found)) if whole else Decimal(f"{found:.4g}")
-    return shortest(format(min(max(number, Decimal(bounds.min)), Decimal(bounds.max)), "f"))
+    return format(min(max(number, Decimal(bounds.min)), Decimal(bounds.max)).normalize(), "f")
