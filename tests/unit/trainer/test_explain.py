@@ -16,7 +16,6 @@ from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
 from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
-from scriptmodel_trainer.corpus.layouts.closing import ENDINGS
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
@@ -73,7 +72,7 @@ def test_labels_are_those_of_the_stream(text: Path) -> None:
 
 
 def test_rules_have_names_of_their_own_within_a_table() -> None:
-    for table in (PARAGRAPHS, ENDINGS, fountain.PARAGRAPHS, markdown.LINES):
+    for table in (PARAGRAPHS, fountain.PARAGRAPHS, markdown.LINES):
         assert len({rule.name for rule in table}) == len(table)
 
 

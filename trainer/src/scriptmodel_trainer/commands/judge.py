@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
-from scriptmodel_trainer.judging.verdict import Verdict, judge
+from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.splitting import SCENES
@@ -46,14 +46,6 @@ class JudgeOptions:
     split: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Report:
-    verdict: Verdict
-    figures: dict[str, Any]
-    held_out: dict[str, Any]
-    samples: int
-
-
 def judge_subject(options: JudgeOptions, progress: Progress) -> str:
     """Return the verdict on a script, or on samples of a model, as a line of JSON or as readable text."""
     require_limits(options.words, options.samples, options.seed, most=100)
@@ -63,19 +55,15 @@ def judge_subject(options: JudgeOptions, progress: Progress) -> str:
     model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
     samples = _samples_of(options, model, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, _split_of(options, model))
+    split = options.split or (model.origin.corpus.split if model else SCENES)
+    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
     report = _report(samples, corpus, model.reference if model and model.origin.base else None)
-    if report.figures["words"] < _SHORT:
-        text = f"the text has {report.figures['words']} words: figures of fewer than {_SHORT} say little"
+    if (words := report["figures"]["words"]) < _SHORT:
+        text = f"the text has {words} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
-    return _json(report) if options.as_json else _table(report)
-
-
-def _split_of(options: JudgeOptions, model: TrainedModel | None) -> str:
-    """Return what stays together in a split: what is requested, else as when the model was trained."""
-    return options.split or (model.origin.corpus.split if model else SCENES)
+    return json.dumps(finite(report)) if options.as_json else _table(report)
 
 
 def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Progress) -> list[Tokens]:
@@ -97,8 +85,8 @@ def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Pro
     return [[whole.lexicon[number] for number in whole.ids.tolist()]]
 
 
-def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Reference | None) -> _Report:
-    """Return the report; `own` is the reference of a model with a base, which knows the base's training text."""
+def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Reference | None) -> dict[str, Any]:
+    """Return verdict and figures; `own` is the reference of a model with a base, which knows the base's text."""
     reference = reference_of(corpus, own)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
@@ -106,24 +94,21 @@ def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Referenc
     figures = mean_figures([reference.figures(tokens, training) for tokens in samples])
     held_out = held_out_tokens(corpus)
     longest = reference.figures(held_out[: max(map(len, samples))], training).longest_copy
-    usual = dataclasses.replace(reference.held_out, longest_copy=longest)
-    verdict = judge(figures, reference.held_out)
-    return _Report(verdict, dataclasses.asdict(figures), dataclasses.asdict(usual), len(samples))
+    return {
+        **dataclasses.asdict(judge(figures, reference.held_out)),
+        "samples": len(samples),
+        "figures": dataclasses.asdict(figures),
+        "held_out": {**dataclasses.asdict(reference.held_out), "longest_copy": longest},
+    }
 
 
-def _json(report: _Report) -> str:
-    value = {**dataclasses.asdict(report.verdict), "samples": report.samples}
-    return json.dumps(finite({**value, "figures": report.figures, "held_out": report.held_out}))
-
-
-def _table(report: _Report) -> str:
-    verdict = report.verdict
+def _table(report: Mapping[str, Any]) -> str:
     aspects = ("originality", "variety", "order", "vocabulary", "form")
-    values = ", ".join(f"{name} {getattr(verdict, name):.2f}" for name in aspects)
+    values = ", ".join(f"{name} {report[name]:.2f}" for name in aspects)
     rows = [
-        f"{meaning:<48} {shown(report.figures[name]):>9} {shown(report.held_out[name]):>9}"
+        f"{meaning:<48} {shown(report['figures'][name]):>9} {shown(report['held_out'][name]):>9}"
         for name, meaning in MEANING.items()
-        if report.figures[name] is not None
+        if report["figures"][name] is not None
     ]
     head = f"{'':<48} {'text':>9} {'held out':>9}"
-    return "\n".join((f"Verdict: {verdict.verdict} ({verdict.overall:.2f}: {values})", head, *rows))
+    return "\n".join((f"Verdict: {report['verdict']} ({report['overall']:.2f}: {values})", head, *rows))

@@ -58,15 +58,9 @@ def _check(out: Path | None, stats: Path | None) -> None:
 def _table(files: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the lines of a table with a row a file, given the statistics of `normalize`."""
     rows = [_HEAD, *map(_row, files)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = []
-    for row in rows:
-        name, layout, *figures = (
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join((name, layout, *figures)).rstrip())
-    return lines
+    name, layout, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
+    line = "  ".join([f"{{:<{name}}}", f"{{:<{layout}}}", *(f"{{:>{width}}}" for width in others)])
+    return [line.format(*row).rstrip() for row in rows]
 
 
 def _row(file: Mapping[str, Any]) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ _IS_CLITIC = re.compile(_CLITIC)
 _LINE_ENDS = {"\n": NEWLINE, "\n\n": PARAGRAPH}
 _TEXTS = {token: text for text, token in _LINE_ENDS.items()}
 _VALUES = {token: value for value, token in enumerate(BYTES)}
-_NO_SPACE_BEFORE = frozenset((*",.;:!?)]'", "-", "--", *_TEXTS, *BYTES))
+ATTACHED = frozenset((*",.;:!?)]'", "-", "--", *_TEXTS, *BYTES))
+"""Tokens that usually touch what they follow."""
 _NO_SPACE_AFTER = frozenset(("", "(", "[", "-", "--", *_TEXTS, *BYTES))
 _CAPITAL_AFTER = frozenset(("", ".", "!", "?", *_TEXTS))
 _CAPITAL_ALWAYS = frozenset(("i", "o"))
@@ -46,8 +47,9 @@ def _capital(word: str) -> str:
 
 
 _CASES: dict[str, Callable[[str], str]] = {LOWER: str, CAPITAL: _capital, UPPER: str.upper}
-_GAPS = {SPACE: 1, JOIN: -1}
-STRUCTURE = frozenset((*_CASES, *_GAPS))
+GAPS = {SPACE: 1, JOIN: -1}
+"""Markers of spaces."""
+STRUCTURE = frozenset((*_CASES, *GAPS))
 """Markers that belong to the next token."""
 
 
@@ -81,29 +83,14 @@ def exact_text(tokens: Iterable[str]) -> str:
             before, case, spaces = "", "", 0
         elif token in _CASES:
             case = token
-        elif token in _GAPS:
-            spaces += _GAPS[token]
+        elif token in GAPS:
+            spaces += GAPS[token]
         else:
             written += b" " * max(0, spaces + _space_between(before, token))
             written += _bytes(token, case or _usual_case(before, token))
             before, case, spaces = token, "", 0
     written += b" " * max(0, spaces)
     return written.decode("utf-8", ERRORS)
-
-
-def is_line_end(token: str) -> bool:
-    """Return whether a token ends a line."""
-    return token in _TEXTS
-
-
-def is_gap(token: str) -> bool:
-    """Return whether a token is a marker of spaces."""
-    return token in _GAPS
-
-
-def is_attached(token: str) -> bool:
-    """Return whether a mark usually touches what it follows."""
-    return token in _NO_SPACE_BEFORE
 
 
 def _coded(match: re.Match[str], before: str) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -136,7 +123,7 @@ def _usual_case(before: str, token: str) -> str:
 
 def _space_between(before: str, token: str) -> int:
     """Return 1 where a space usually stands between two tokens, else 0."""
-    attached = token in _NO_SPACE_BEFORE or before in _NO_SPACE_AFTER or _IS_CLITIC.fullmatch(token)
+    attached = token in ATTACHED or before in _NO_SPACE_AFTER or _IS_CLITIC.fullmatch(token)
     return 0 if attached or (before.isdigit() and token.isdigit()) else 1
 
 

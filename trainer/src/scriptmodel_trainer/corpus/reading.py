@@ -96,26 +96,25 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 
 def read_lines(source: Source) -> Iterator[str]:
     """Yield lines without their line endings (LF, CRLF, CR); lines over LONGEST_LINE are split at a space."""
-    try:
-        with io.TextIOWrapper(source.open(), encoding=source.encoding, errors="replace") as file:
-            rest = ""
-            while line := file.readline(LONGEST_LINE):
-                line, rest = rest + line, ""
-                if not line.endswith("\n") and len(line) >= LONGEST_LINE:
-                    cut = line.rfind(" ", LONGEST_LINE // 2)
-                    if cut > 0:
-                        line, rest = line[:cut], line[cut:]
-                yield line.rstrip("\n")
-            if rest:
-                yield rest
-    except OSError as error:
-        raise BadInputError(f"cannot read {source.path}: {error.strerror}") from error
+    rest = ""
+    for text in _lines(source, source.encoding, "replace"):
+        line, rest = rest + text, ""
+        full = not line.endswith("\n") and len(line) >= LONGEST_LINE
+        if full and (cut := line.rfind(" ", LONGEST_LINE // 2)) > 0:
+            line, rest = line[:cut], line[cut:]
+        yield line.rstrip("\n")
+    if rest:
+        yield rest
 
 
 def read_exactly(source: Source) -> Iterator[str]:
     """Yield lines with their line ends, LF alone ending a line; bytes that are no UTF-8 become surrogates (PEP 383)."""
+    return _lines(source, "utf-8", "surrogateescape", newline="\n")
+
+
+def _lines(source: Source, encoding: str, errors: str, newline: str | None = None) -> Iterator[str]:
     try:
-        with io.TextIOWrapper(source.open(), encoding="utf-8", errors="surrogateescape", newline="\n") as text:
+        with io.TextIOWrapper(source.open(), encoding, errors, newline) as text:
             while line := text.readline(LONGEST_LINE):
                 yield line
     except OSError as error:

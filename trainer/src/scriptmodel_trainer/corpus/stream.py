@@ -224,9 +224,9 @@ def _split(files: Sequence[_File], by: str) -> tuple[dict[str, Part], list[str]]
         # If the corpus names this split itself, what was not named goes to training.
         splits[loose] = np.where(np.isin(found, splits[~loose]), 0, found)
     of_token = np.repeat(splits, lengths)
-    whole = _joined(files)
-    parts = {name: [part[of_token == index] for part in whole] for index, name in enumerate(SPLITS)}
-    return _without_gaps({name: (ids, owners, lines) for name, (ids, owners, lines) in parts.items()})
+    ids, files_of, lines = _joined(files)
+    places = {name: of_token == index for index, name in enumerate(SPLITS)}
+    return _without_gaps({name: (ids[own], files_of[own], lines[own]) for name, own in places.items()})
 
 
 def _without_gaps(splits: dict[str, Part]) -> tuple[dict[str, Part], list[str]]:

@@ -54,17 +54,17 @@ _FOLLOWERS = {
 
 
 def _kind_of(token: str) -> _Kind:
-    if exact.is_line_end(token):
+    if token in (exact.NEWLINE, exact.PARAGRAPH):
         return _Kind.LINE_END
     if token in exact.STRUCTURE:
-        return _Kind.GAP if exact.is_gap(token) else _Kind.CASE
+        return _Kind.GAP if token in exact.GAPS else _Kind.CASE
     if not token.isprintable() or " " in token or (len(token) > 1 and "<" in token):
         return _Kind.UNWRITTEN
     if continues(token):
         return _Kind.CONTINUATION
     if is_word(token):
         return _Kind.WORD
-    return _Kind.ATTACHED if exact.is_attached(token) else _Kind.MARK
+    return _Kind.ATTACHED if token in exact.ATTACHED else _Kind.MARK
 
 
 class ExactWriter(BaseWriter):

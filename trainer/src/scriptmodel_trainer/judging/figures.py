@@ -9,7 +9,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 from scriptmodel_trainer.judging.lines import Line, lines_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
@@ -27,41 +27,27 @@ _STRETCH = 20  # speeches among which speakers are counted: scenes are not marke
 class Figures:
     """Figures of one text; rates are per 1,000 words, shares from 0 to 1."""
 
-    words: Count
-    distinct: Share
-    repeated_lines: Share
-    known_words: Share
-    known_pairs: Share
-    known_triples: Share
-    triples_by_chance: Share
-    copied_8grams: Share
-    longest_copy: int | None = None  # in words; None where the training text itself is not at hand
-    speeches: Amount
-    words_per_speech: Amount
-    directions: Amount
-    words_per_direction: Amount
-    speakers: Amount
-    replies: Share
-    words_per_sentence: Amount
+    words: Annotated[Count, "words"]
+    distinct: Annotated[Share, f"distinct words among {WINDOW}"]
+    repeated_lines: Annotated[Share, f"sentences said within the {_BACK} before"]
+    known_words: Annotated[Share, "words that the training text has"]
+    known_pairs: Annotated[Share, "pairs of words that it has"]
+    known_triples: Annotated[Share, "triples of words that it has"]
+    triples_by_chance: Annotated[Share, f"triples of words {_APART[0]} to {_APART[-1]} apart that it has"]
+    copied_8grams: Annotated[Share, "runs of 8 words that it has"]
+    # None where the training text itself is not at hand.
+    longest_copy: Annotated[int | None, "longest run of words copied from it"] = None
+    speeches: Annotated[Amount, "speeches per 1,000 words"]
+    words_per_speech: Annotated[Amount, "words of a speech"]
+    directions: Annotated[Amount, "directions per 1,000 words"]
+    words_per_direction: Annotated[Amount, "words of a direction"]
+    speakers: Annotated[Amount, f"speakers among {_STRETCH} speeches"]
+    replies: Annotated[Share, "speeches whose speaker spoke last but one"]
+    words_per_sentence: Annotated[Amount, "words of a sentence"]
 
 
-MEANING = {
-    "words": "words",
-    "distinct": f"distinct words among {WINDOW}",
-    "repeated_lines": f"sentences said within the {_BACK} before",
-    "known_words": "words that the training text has",
-    "known_pairs": "pairs of words that it has",
-    "known_triples": "triples of words that it has",
-    "triples_by_chance": f"triples of words {_APART[0]} to {_APART[-1]} apart that it has",
-    "copied_8grams": "runs of 8 words that it has",
-    "longest_copy": "longest run of words copied from it",
-    "speeches": "speeches per 1,000 words",
-    "words_per_speech": "words of a speech",
-    "directions": "directions per 1,000 words",
-    "words_per_direction": "words of a direction",
-    "speakers": f"speakers among {_STRETCH} speeches",
-    "replies": "speeches whose speaker spoke last but one",
-    "words_per_sentence": "words of a sentence",
+MEANING: dict[str, str] = {
+    name: hint.__metadata__[-1] for name, hint in get_type_hints(Figures, include_extras=True).items()
 }
 """What each figure means, in a few words."""
 

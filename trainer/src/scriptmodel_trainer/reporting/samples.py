@@ -18,9 +18,5 @@ def sample_scripts(model: TrainedModel, count: int) -> dict[float, list[list[str
     rows = [(temperature, number) for temperature in TEMPERATURES for number in range(count)]
     samplings = [Sampling(temperature) for temperature, _ in rows]
     seeds = [(model.origin.seed, number) for _, number in rows]
-    scripts: dict[float, list[list[str]]] = {temperature: [] for temperature in TEMPERATURES}
-    for (temperature, _), script in zip(
-        rows, model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()), strict=True
-    ):
-        scripts[temperature].append(script.tokens)
-    return scripts
+    scripts = iter(model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()))
+    return {temperature: [next(scripts).tokens for _ in range(count)] for temperature in TEMPERATURES}

@@ -28,12 +28,12 @@ class Layout:
     """How scripts of one kind are read.
 
     `parse` turns lines into events, given also a sample of the file's lines; `score` rates how well a sample fits,
-    from 0 to 1; `read` yields the lines of a file.
+    from 0 to 1, always 0 for a layout that is only requested; `read` yields the lines of a file.
     """
 
     name: str
     parse: Parse
-    score: Callable[[Sequence[str]], float]
+    score: Callable[[Sequence[str]], float] = lambda _: 0.0
     read: Callable[[Source], Iterator[str]] = reading.read_lines
 
 
@@ -46,12 +46,6 @@ def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float])
     return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
-def _printed(name: str) -> Layout:
-    """A layout of printed plays."""
-    style = STYLES[name]
-    return _of_script(name, partial(stage.parse, style), partial(stage.score, style))
-
-
 _IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
 IN_XML = frozenset(_IN_XML)
 LAYOUTS: dict[str, Layout] = {
@@ -59,11 +53,11 @@ LAYOUTS: dict[str, Layout] = {
     for layout in (
         Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
         Layout("plain", verbatim.parse_plain, verbatim.score_plain),
-        Layout(EXACT, verbatim.parse_exact, verbatim.never, reading.read_exactly),
+        Layout(EXACT, verbatim.parse_exact, read=reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
-        *(Layout(name, parse, verbatim.never, markup.lines_of) for name, parse in _IN_XML.items()),
-        *map(_printed, STYLES),
+        *(Layout(name, parse, read=markup.lines_of) for name, parse in _IN_XML.items()),
+        *(_of_script(name, partial(stage.parse, each), partial(stage.score, each)) for name, each in STYLES.items()),
     )
 }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import mentions_print
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
-from scriptmodel_trainer.corpus.layouts.rules import Test, first_verdict
 
 AHEAD = 40  # paragraphs that decide whether a play has ended or starts
 _TITLE = 100  # characters
@@ -49,7 +48,9 @@ def ends(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer,
     That is at closing words, at new front matter, or after the last speech. `ahead` are the paragraphs that follow,
     `before` is the previous one.
     """
-    return first_verdict(ENDINGS, Edge(paragraph, ahead, recognizer, before))
+    edge = Edge(paragraph, ahead, recognizer, before)
+    verdicts = ((name, test(edge)) for name, test in ENDINGS.items())
+    return next((name if verdict else "" for name, verdict in verdicts if verdict is not None), "")
 
 
 def _nobody_speaks(paragraph: Evidence, ahead: Sequence[Evidence]) -> bool:
@@ -156,14 +157,14 @@ def _is_played_on(edge: Edge) -> bool | None:
     return False if any(map(speaks, edge.ahead)) else None
 
 
-ENDINGS: tuple[Test[Edge], ...] = (
-    Test("back-matter", _is_back_matter),
-    Test("stranger", _is_stranger),
-    Test("page-edge", _is_page_edge),
-    Test("title-page", _is_title_page),
-    Test("printed-title", _is_printed_title),
-    Test("closing-words", lambda edge: edge.paragraph.is_closing or None),
-    Test("played-on", _is_played_on),
-    Test("nobody-speaks", lambda edge: _nobody_speaks(edge.paragraph, edge.ahead)),
-)
-"""Return whether a play is over: the first test that says yes or no decides."""
+ENDINGS: Mapping[str, Callable[[Edge], bool | None]] = {
+    "back-matter": _is_back_matter,
+    "stranger": _is_stranger,
+    "page-edge": _is_page_edge,
+    "title-page": _is_title_page,
+    "printed-title": _is_printed_title,
+    "closing-words": lambda edge: edge.paragraph.is_closing or None,
+    "played-on": _is_played_on,
+    "nobody-speaks": lambda edge: _nobody_speaks(edge.paragraph, edge.ahead),
+}
+"""Tests of whether a play is over, by name: the first that says yes or no decides; None leaves it to the next."""

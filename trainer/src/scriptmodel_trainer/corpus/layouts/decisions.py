@@ -19,7 +19,7 @@ from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.marks import centred_name, music_heading
 from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Rule, read_by
-from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, Place, exposition
+from scriptmodel_trainer.corpus.layouts.unnamed import UNNAMED, Place
 
 _NEAR = 12  # paragraphs in which brackets and italics close
 _SAYS_I = re.compile(r"\s*I\s*[.!?…—-]+\s*")  # no page number
@@ -135,7 +135,7 @@ PARAGRAPHS: tuple[Rule[Place], ...] = (
         _opens_bracket,
         lambda place, _: place.exposition(doubtful=ends_open(place.text)),
     ),
-    Rule("brackets", "exposition", _is_bracketed, exposition),
+    Rule("brackets", "exposition", _is_bracketed, Place.exposition),
     Rule("song-heading", "exposition", _song, _begin_song),
     Rule(
         "singer",

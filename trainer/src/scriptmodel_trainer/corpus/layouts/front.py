@@ -69,10 +69,8 @@ def is_repeated(front: Sequence[Evidence], paragraph: Evidence) -> bool:
 
 def _after_lists(held: Sequence[Evidence], start: int) -> int:
     """Return the index after the last cast list or credits that follow `start`, or `start` itself."""
-    for index in range(len(held) - 1, start, -1):
-        if held[index].is_front_heading:
-            return index + 1
-    return start
+    after = (index + 1 for index in range(len(held) - 1, start, -1) if held[index].is_front_heading)
+    return next(after, start)
 
 
 def _bracketed_before(held: Sequence[Evidence]) -> int:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_in_lines
@@ -39,7 +38,8 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
             explain(Decision(number, "cut", "front-matter"))
             yield Event(EventKind.CUT, line, line=number)
         else:
-            yield from read_by(LINES, _Line(reader, number, line), number, explain)
+            reader.number, reader.line, reader.stripped = number, line, line.strip()
+            yield from read_by(LINES, reader, number, explain)
     yield from reader.end()
 
 
@@ -65,9 +65,10 @@ def _is_key(match: re.Match[str]) -> bool:
 
 
 class _Reader:
-    """State while reading: who speaks, the lines of the speech so far, and a direction that is still open."""
+    """State while reading: the line, who speaks, the lines of the speech so far, a direction that is still open."""
 
     def __init__(self) -> None:
+        self.number, self.line, self.stripped = 0, "", ""
         self.speaker = ""
         self._continued = False
         self._speech: list[str] = []
@@ -76,63 +77,68 @@ class _Reader:
         self._direction_line = 0
         self._mark = ""
 
-    def open_direction(self, line: _Line) -> Iterator[Event]:
+    def open_direction(self, _: Any) -> Iterator[Event]:
         """Start a direction that a following line closes."""
         yield from self._speech_done()
-        self.direction, self._direction_line, self._mark = [line.stripped], line.number, line.stripped[0]
+        self.direction, self._direction_line, self._mark = [self.stripped], self.number, self.stripped[0]
 
-    def continue_direction(self, line: _Line) -> Iterator[Event]:
+    def continue_direction(self, _: Any) -> Iterator[Event]:
         """Add a line to the direction that is open."""
-        self.direction.append(line.stripped)
-        if line.text.endswith(self._mark):
-            yield from self._direction_done()
+        self.direction.append(self.stripped)
+        if self.line.endswith(self._mark):
+            yield from self.end_direction()
 
-    def blank(self) -> Iterator[Event]:
-        """End a direction that was never closed."""
+    def end_direction(self, _: Any = None) -> Iterator[Event]:
+        """End the direction that is open, if there is one."""
         if self.direction:
-            yield from self._direction_done()
+            text = _without_brackets(_clean(" ".join(self.direction)))
+            self.direction = []
+            yield Event(EventKind.EXPOSITION, text, line=self._direction_line)
 
-    def exposition(self, line: _Line) -> Iterator[Event]:
+    def exposition(self, _: Any) -> Iterator[Event]:
         """Give a direction of one line."""
         yield from self._speech_done()
-        yield Event(EventKind.EXPOSITION, _without_brackets(_clean(line.stripped)), line=line.number)
+        yield Event(EventKind.EXPOSITION, _without_brackets(_clean(self.stripped)), line=self.number)
 
-    def words(self, line: _Line) -> Iterator[Event]:
+    def words(self, _: Any) -> Iterator[Event]:
         """Add a line to the speech."""
-        self._say(line.number, line.text)
+        self._say(self.stripped)
         return iter(())
 
     def end(self) -> Iterator[Event]:
-        if self.direction:
-            yield from self._direction_done()
+        yield from self.end_direction()
         yield from self._speech_done()
 
-    def named(self, line: _Line, match: re.Match[str]) -> Iterator[Event]:
+    def named(self, match: re.Match[str]) -> Iterator[Event]:
         """Start a speech, or a scene whose heading is bold."""
-        number, name, text = line.number, _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or ""
+        name, text = _NAME_ENDS.sub("", _clean(match["name"]).strip()), match["text"] or ""
         yield from self._speech_done()
         if is_heading(name):
             self.speaker = ""
-            yield Event(EventKind.HEADING, _clean(f"{name} {text}").strip(), line=number)
+            yield Event(EventKind.HEADING, _clean(f"{name} {text}").strip(), line=self.number)
             return
         self.speaker, direction = _parted(name)
         self._continued = False
         if is_extension(direction.strip("()")):
-            yield Event(EventKind.CUT, direction, line=number)
+            yield Event(EventKind.CUT, direction, line=self.number)
             direction = ""
         if direction or text:
-            self._say(number, f"{direction} {text}")
+            self._say(f"{direction} {text}".strip())
 
-    def _say(self, number: int, line: str) -> None:
+    def _say(self, words: str) -> None:
         if not self._speech:
-            self._speech_line = number
-        self._speech.append(line.strip().removesuffix("\\"))  # a break
+            self._speech_line = self.number
+        self._speech.append(words.removesuffix("\\"))  # a break
 
-    def heading(self, line: _Line, match: re.Match[str], kind: EventKind = EventKind.HEADING) -> Iterator[Event]:
+    def title(self, match: re.Match[str]) -> Iterator[Event]:
+        """Cut a heading of the first level."""
+        return self.heading(match, EventKind.CUT)
+
+    def heading(self, match: re.Match[str], kind: EventKind = EventKind.HEADING) -> Iterator[Event]:
         """Give a heading: nobody speaks any more."""
         yield from self._speech_done()
         self.speaker = ""
-        yield Event(kind, _without_brackets(_clean(match["text"].rstrip("# "))), line=line.number)
+        yield Event(kind, _without_brackets(_clean(match["text"].rstrip("# "))), line=self.number)
 
     def _speech_done(self) -> Iterator[Event]:
         if not self._speech:
@@ -143,11 +149,6 @@ class _Reader:
         kind = EventKind.SPEECH if self.speaker else EventKind.EXPOSITION
         yield Event(kind, text, self.speaker, self._speech_line, self._continued)
         self._continued = True
-
-    def _direction_done(self) -> Iterator[Event]:
-        text = _without_brackets(_clean(" ".join(self.direction)))
-        self.direction = []
-        yield Event(EventKind.EXPOSITION, text, line=self._direction_line)
 
 
 def _parted(name: str) -> tuple[str, str]:
@@ -169,61 +170,29 @@ def _without_brackets(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line in its context."""
-
-    reader: _Reader
-    number: int
-    text: str
-
-    @cached_property
-    def stripped(self) -> str:
-        return self.text.strip()
-
-
-def _title(line: _Line) -> re.Match[str] | None:
-    match = _HEADING.match(line.text)
+def _title(at: _Reader) -> re.Match[str] | None:
+    match = _HEADING.match(at.line)
     return match if match and len(match["level"]) == 1 else None
 
 
-def _is_direction(line: _Line) -> bool:
-    return _DIRECTION.fullmatch(line.stripped) is not None or is_bracketed(_clean(line.stripped))
+def _is_direction(at: _Reader) -> bool:
+    return _DIRECTION.fullmatch(at.stripped) is not None or is_bracketed(_clean(at.stripped))
 
 
-def _opens_direction(line: _Line) -> bool:
-    first = line.stripped[0]
-    return first in "_*" and line.stripped.count(first) % 2 == 1 and not line.stripped.startswith("**")
+def _opens_direction(at: _Reader) -> bool:
+    first = at.stripped[0]
+    return first in "_*" and at.stripped.count(first) % 2 == 1 and not at.stripped.startswith("**")
 
 
-LINES: tuple[Rule[_Line], ...] = (
-    Rule(
-        "direction-continues",
-        "exposition",
-        lambda line: bool(line.reader.direction and line.text),
-        lambda line, _: line.reader.continue_direction(line),
-    ),
-    Rule(
-        "blank",
-        "cut",
-        lambda line: not line.text or _RULE.match(line.text),
-        lambda line, _: line.reader.blank(),
-    ),
-    Rule(
-        "bold-name", "speech", lambda line: _NAME.match(line.text), lambda line, match: line.reader.named(line, match)
-    ),
-    Rule("title", "cut", _title, lambda line, match: line.reader.heading(line, match, EventKind.CUT)),
-    Rule(
-        "heading",
-        "heading",
-        lambda line: _HEADING.match(line.text),
-        lambda line, found: line.reader.heading(line, found),
-    ),
-    Rule("direction", "exposition", _is_direction, lambda line, _: line.reader.exposition(line)),
-    Rule("direction-opens", "exposition", _opens_direction, lambda line, _: line.reader.open_direction(line)),
-    Rule(
-        "words-of-nobody", "exposition", lambda line: not line.reader.speaker, lambda line, _: line.reader.words(line)
-    ),
-    Rule("words", "speech", lambda _: True, lambda line, _: line.reader.words(line)),
+LINES: tuple[Rule[_Reader], ...] = (
+    Rule("direction-continues", "exposition", lambda at: bool(at.direction and at.line), _Reader.continue_direction),
+    Rule("blank", "cut", lambda at: not at.line or _RULE.match(at.line), _Reader.end_direction),
+    Rule("bold-name", "speech", lambda at: _NAME.match(at.line), _Reader.named),
+    Rule("title", "cut", _title, _Reader.title),
+    Rule("heading", "heading", lambda at: _HEADING.match(at.line), _Reader.heading),
+    Rule("direction", "exposition", _is_direction, _Reader.exposition),
+    Rule("direction-opens", "exposition", _opens_direction, _Reader.open_direction),
+    Rule("words-of-nobody", "exposition", lambda at: not at.speaker, _Reader.words),
+    Rule("words", "speech", lambda _: True, _Reader.words),
 )
 """Rules for the lines of a play in Markdown."""

@@ -127,12 +127,8 @@ def _prologue(front: Sequence[Evidence]) -> bool:
 
 def _in_cast_list(front: Sequence[Evidence]) -> bool:
     """Return whether the last heading before is that of a cast list, not of a scene."""
-    for paragraph in reversed(front):
-        if paragraph.is_front_heading:
-            return True
-        if paragraph.is_heading:
-            return False
-    return False
+    headings = (each.is_front_heading for each in reversed(front) if each.is_front_heading or each.is_heading)
+    return next(headings, False)
 
 
 def _others_speak(

@@ -91,8 +91,7 @@ class Recognizer:
 
     def knows(self, paragraph: Evidence) -> bool:
         """Return True if the paragraph begins with the cue of someone known."""
-        first = self._first(paragraph)
-        return first is not None and first.name in self.speakers
+        return self.first_name(paragraph) in self.speakers
 
     def may_be_title(self, paragraph: Evidence) -> bool:
         """Return True if the paragraph is a name alone that is rarely set alone: it may be a title."""

@@ -47,23 +47,6 @@ class Rule(Generic[At]):
     read: Callable[[At, Any], Iterator[Event]]
 
 
-@dataclass(frozen=True, slots=True)
-class Test(Generic[At]):
-    """A test of a table: yes, no, or None where it leaves the decision to the next one."""
-
-    name: str
-    verdict: Callable[[At], bool | None]
-
-
-def first_verdict(tests: Sequence[Test[At]], place: At) -> str:
-    """Return the name of the first test that decides, "" if it says no or none decides."""
-    for test in tests:
-        verdict = test.verdict(place)
-        if verdict is not None:
-            return test.name if verdict else ""
-    return ""
-
-
 def read_by(rules: Sequence[Rule[At]], place: At, line: int, explain: Explain) -> Iterator[Event]:
     """Read by the first rule that applies, and explain it; a table ends with a rule that always applies."""
     for rule in rules:

@@ -41,23 +41,13 @@ class Place:
         """Yield the next paragraphs, at most so many."""
         return itertools.islice(self.ahead, count)
 
-    def exposition(self, doubtful: bool = False) -> Iterator[Event]:
+    def exposition(self, _: Any = None, *, doubtful: bool = False) -> Iterator[Event]:
         """Give all of it as a direction."""
         return self.body.exposition(self.text, self.paragraph.line, doubtful)
 
-    def words(self) -> Iterator[Event]:
+    def words(self, _: Any) -> Iterator[Event]:
         """Give all of it as words of the one who speaks."""
         return self.body.lines(self.text, self.paragraph.line)
-
-
-def exposition(place: Place, _: Any) -> Iterator[Event]:
-    """Give all of it as a direction."""
-    return place.exposition()
-
-
-def words(place: Place, _: Any) -> Iterator[Event]:
-    """Give all of it as words of the one who speaks."""
-    return place.words()
 
 
 def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
@@ -110,14 +100,14 @@ def _direction(place: Place, _: Any) -> Iterator[Event]:
 
 UNNAMED: tuple[Rule[Place], ...] = (
     Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
-    Rule("first-words", "speech", lambda place: place.body.silent, words),
-    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, words),
-    Rule("begins-with-aside", "speech", _begins_with_aside, words),
+    Rule("first-words", "speech", lambda place: place.body.silent, Place.words),
+    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, Place.words),
+    Rule("begins-with-aside", "speech", _begins_with_aside, Place.words),
     Rule("stage-action", "exposition", _is_stage_action, _direction),
     Rule("capitals", "exposition", _is_in_capitals, _direction),
     Rule("centred", "exposition", _is_centred, _direction),
     Rule("narration", "exposition", _is_narration, _direction),
     Rule("names-someone", "exposition", _names_someone, _direction),
-    Rule("speech-continues", "speech", lambda _: True, words),
+    Rule("speech-continues", "speech", lambda _: True, Place.words),
 )
 """Rules for words without a name before them."""

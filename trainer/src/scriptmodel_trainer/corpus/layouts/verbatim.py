@@ -61,12 +61,6 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
         yield first, "".join(held)
 
 
-def never(lines: Sequence[str]) -> float:
-    """Return 0: the layout is used where it is requested only."""
-    del lines
-    return 0.0
-
-
 def score_normalized(lines: Sequence[str]) -> float:
     """Share of lines that hold markers of the token stream."""
     full = [line for line in lines if line and not line.isspace()]
