@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +30,9 @@ def serve(options: ServeOptions) -> None:
             raise BadInputError(f"--{name} {value} must be at least 1")
     limits = Limits(words=options.max_tokens, scripts=options.queue)
     model = artifacts.load_model(options.model)
-    completions = Completions(artifacts.name_of(options.model), artifacts.content_digest(options.model), model, limits)
-    app = server.application(completions.routes(options.base_path))
-    try:
-        server.run(options, app, token, ready)
-    finally:
-        completions.close()
+    name, digest = artifacts.name_of(options.model), artifacts.content_digest(options.model)
+    with closing(Completions(name, digest, model, limits)) as completions:
+        server.run(options, completions.routes(options.base_path), token, ready)
 
 
 def ready(url: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import webbrowser
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def ui(options: UiOptions) -> None:
     if options.name and len(options.models) > 1:
         raise BadInputError("--name names one model", "leave it out: several are called as their folders")
     given = options.token()
-    token = given or server.new_token()
+    token = given or secrets.token_urlsafe(24)
 
     def ready(url: str) -> None:
         """Print the address, with the token if nobody has it yet."""
@@ -41,7 +43,5 @@ def ui(options: UiOptions) -> None:
             print("note: opened in the browser; end with Ctrl-C", file=sys.stderr, flush=True)
 
     folders = [(options.name or name_of(folder), folder) for folder in options.models]
-    pages = Pages(folders, options.base_path, options.home)
-    app = server.application(pages.routes())
-    app.on_cleanup.append(pages.close)
-    server.run(options, app, token, ready)
+    with closing(Pages(folders, options.base_path, options.home)) as pages:
+        server.run(options, pages.routes(), token, ready)

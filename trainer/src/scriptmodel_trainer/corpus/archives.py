@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.storage import open_regular
@@ -35,7 +36,7 @@ class _Member:
     size: int
     is_folder: bool
     defect: str  # why it cannot be read, "" if it can
-    read: Callable[[], bytes]
+    open: Callable[[], IO[bytes] | None]
 
 
 class _RefusedError(Exception):
@@ -120,7 +121,8 @@ def _read(member: _Member, allowance: Allowance) -> bytes:
         raise _RefusedError(member.defect)
     if not 0 <= member.size <= allowance.size:
         raise _RefusedError(_too_large(allowance.size))
-    content = member.read()
+    with member.open() or io.BytesIO() as file:
+        content = file.read(member.size + 1)
     if len(content) != member.size:
         raise _RefusedError("is cut off")
     allowance.size -= len(content)
@@ -136,12 +138,7 @@ def _zip(content: bytes, most: int) -> Iterator[_Member]:
             defect = "is encrypted" if info.flag_bits & 1 else "is a link or a device" * (kind not in (0, stat.S_IFREG))
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 defect = "is neither stored nor deflated"  # others unpack without a limit
-            yield _Member(info.filename, info.file_size, info.is_dir(), defect, partial(_unzipped, archive, info))
-
-
-def _unzipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with archive.open(info) as file:
-        return file.read(info.file_size + 1)
+            yield _Member(info.filename, info.file_size, info.is_dir(), defect, partial(archive.open, info))
 
 
 def _tar(content: bytes, most: int) -> Iterator[_Member]:
@@ -152,12 +149,7 @@ def _tar(content: bytes, most: int) -> Iterator[_Member]:
             if len(archive.pax_headers) > _MOST_HEADERS:
                 raise _RefusedError("follows too many extended headers")
             defect = "is a link or a device" * (not info.isreg())
-            yield _Member(info.name, info.size, info.isdir(), defect, partial(_untarred, archive, info))
+            yield _Member(info.name, info.size, info.isdir(), defect, partial(archive.extractfile, info))
         rest = content[archive.offset :]
     if not rest or rest.strip(b"\0"):
         raise _RefusedError("is cut off or damaged after its last readable member")
-
-
-def _untarred(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(info)
-    return file.read() if file else b""

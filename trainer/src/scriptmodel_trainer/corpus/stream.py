@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,12 +48,11 @@ class TokenStream:
         return self.splits["valid"] is not self.splits["train"]
 
 
-class _Lexicon(dict[str, int]):
-    """Token to number; a new token gets the next number."""
-
-    def __missing__(self, token: str) -> int:
-        number = self[token] = len(self)
-        return number
+def _new_lexicon() -> dict[str, int]:
+    """Return a map from token to number; a new token gets the next number."""
+    lexicon: defaultdict[str, int] = defaultdict()
+    lexicon.default_factory = lexicon.__len__
+    return lexicon
 
 
 def events_of(source: Source, layout: Layout | None) -> tuple[Layout, float, Iterator[Event]]:
@@ -70,7 +70,7 @@ def read_corpus(
     Without a `split` it is FILES where so many files hold words that a whole one is no more than a share, else SCENES.
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
-    lexicon = _Lexicon()
+    lexicon = _new_lexicon()
     files = [_read_file(source, layout, lexicon) for source in sources]
     used: dict[str, int] = {}
     for file in files:
@@ -112,7 +112,7 @@ class WholeStream:
 
 def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
-    lexicon = _Lexicon()
+    lexicon = _new_lexicon()
     files = [_read_file(source, layout, lexicon) for source in sources]
     _require_words(lexicon, files, layout)
     doubt = understood.doubt((file.name, file.tally) for file in files)
@@ -139,7 +139,7 @@ def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layou
         raise understood.nothing_found((file.tally for file in files), requested=layout is not None)
 
 
-def _read_file(source: Source, layout: Layout | None, lexicon: _Lexicon) -> _File:
+def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int]) -> _File:
     chosen, confidence, events = events_of(source, layout)
     tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
     ids, lengths, scenes, lines = array("i"), array("i"), array("b"), array("i")

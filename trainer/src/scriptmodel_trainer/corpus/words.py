@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -48,7 +49,7 @@ def split_words(text: str) -> list[str]:
         text = unicodedata.normalize("NFC", text).translate(_ASCII_QUOTES)
     if "'" in text and _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
-    return list(filter(None, map(_TOKENS.__getitem__, _PIECES.findall(text))))
+    return list(filter(None, map(_token, _PIECES.findall(text))))
 
 
 def _bounded_marks(match: re.Match[str]) -> str:
@@ -63,20 +64,9 @@ def _bounded_marks(match: re.Match[str]) -> str:
     return "".join(kept)
 
 
-class _TokenOf(dict[str, str]):
-    """Piece of text to token, remembered: the same few thousand pieces make up most of any corpus."""
-
-    def __missing__(self, piece: str) -> str:
-        token = _token(piece)
-        if len(self) < 200_000:  # words of a huge corpus must not pile up here
-            self[piece] = token
-        return token
-
-
-_TOKENS = _TokenOf()
-
-
+@functools.lru_cache(200_000)
 def _token(piece: str) -> str:
+    """Return the token of a piece of text, cached: the same few thousand pieces make up most of any corpus."""
     first = piece[0]
     if first in ".?!…":
         return _ender(piece)

@@ -48,7 +48,7 @@ class Pages:
             web.post(f"{here}/v1/completions", self.api),
         ]
 
-    async def close(self, _app: web.Application) -> None:
+    def close(self) -> None:
         """Stop writing."""
         for folder in self._folders.values():
             folder.close()

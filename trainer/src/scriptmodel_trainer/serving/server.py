@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from scriptmodel_trainer.serving.refusals import Handler, Refused, explain_refus
 from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.web.gate import Gate, is_loopback
 
+Routes = Iterable[web.AbstractRouteDef]
 _CLIENTS = 256
 """Connections at once."""
 
@@ -51,14 +51,7 @@ class Address:
         return token
 
 
-def application(routes: Iterable[web.AbstractRouteDef]) -> web.Application:
-    """Return what serves some routes."""
-    app = web.Application(client_max_size=LARGEST_BODY)
-    app.add_routes(routes)
-    return app
-
-
-def run(address: Address, app: web.Application, token: str | None, ready: Callable[[str], None]) -> None:
+def run(address: Address, routes: Routes, token: str | None, ready: Callable[[str], None]) -> None:
     """Serve until SIGINT, SIGTERM or, if the address says so, the end of standard input; `ready` is given the URL.
 
     Raises BadInputError if it cannot listen there.
@@ -70,17 +63,14 @@ def run(address: Address, app: web.Application, token: str | None, ready: Callab
         problem = f"cannot listen at {address.host} port {address.port}: {os.strerror(error.errno or 0)}"
         raise BadInputError(problem, "choose another --port, 0 for a free one, or --host") from error
     with listening:
-        asyncio.run(_serve(address, app, token, listening, ready))
-
-
-def new_token() -> str:
-    """Return a token that nobody guesses."""
-    return secrets.token_urlsafe(24)
+        asyncio.run(_serve(address, routes, token, listening, ready))
 
 
 async def _serve(
-    address: Address, app: web.Application, token: str | None, listening: socket.socket, ready: Callable[[str], None]
+    address: Address, routes: Routes, token: str | None, listening: socket.socket, ready: Callable[[str], None]
 ) -> None:
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.add_routes(routes)
     port = listening.getsockname()[1]
     gate = Gate(address.host, port, address.base_path, token)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)

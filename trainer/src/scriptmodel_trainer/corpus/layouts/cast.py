@@ -33,9 +33,7 @@ class Cast:
     lower: frozenset[str]  # words that the file also writes small
     width: int  # characters of a full line
     plain_directions: bool  # directions are not always in brackets
-    kinds: tuple[
-        tuple[bool, frozenset[Kind]], ...
-    ]  # of cue that are searched for, with names in capitals and with others
+    kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # of cue to search for, with names in capitals and with others
     full_stops: bool  # between name and words
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence

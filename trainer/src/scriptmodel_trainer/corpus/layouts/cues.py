@@ -54,7 +54,7 @@ _BETWEEN = (
     r"|[ \t.]?:\*{0,2}(?=\s*\S)(?P<colon>)"
     r"|\.?[ \t]*\|(?P<pipe>)"
     r"|(?<=[\])_.,;])(?=[\s?!])(?P<aside>)"
-    r"|(?: {2,}|\t+)(?=\S)(?P<gap>)"
+    r"|(?: {2,}|\t+)(?=\S)(?P<column>)"
     r"|[ ](?=[\"“‘'(\[_]?[A-Z])(?P<space>))"
 )
 _CAPS = re.compile(rf"^[ \t]*[_*]{{0,2}}(?P<name>{CAPS_NAME})[_*]{{0,2}}{_DIRECTION}{_BETWEEN}", re.MULTILINE)
@@ -71,17 +71,7 @@ _ITALIC = re.compile(
 _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _MIDDLE = " " * 16
-_KINDS = {
-    "alone": Kind.ALONE,
-    "comma": Kind.ALONE,
-    "dash": Kind.DASH,
-    "period": Kind.PERIOD,
-    "colon": Kind.COLON,
-    "pipe": Kind.COLON,  # voices side by side
-    "aside": Kind.ASIDE,
-    "gap": Kind.COLUMN,
-    "space": Kind.SPACE,
-}
+_KINDS = {**{kind.value: kind for kind in Kind}, "comma": Kind.ALONE, "pipe": Kind.COLON}  # a pipe parts voices
 # A name within a line, where a line break was lost: alone between two sentences, or with a direction.
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"

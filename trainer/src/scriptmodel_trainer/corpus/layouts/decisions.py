@@ -62,7 +62,7 @@ def _bracket_closes_below(place: Place) -> bool:
     """Return whether a bracket closes in a following paragraph, before anyone speaks or another opens."""
     if not _opens_bracket(place):
         return False
-    for other in place.next(_NEAR):
+    for other in itertools.islice(place.ahead, _NEAR):
         if place.body.recognizer.begins_with_cue(other) or other.text.lstrip(" _")[:1] in ("[", "("):
             return False
         if closes_at(other.text, depth=1) >= 0:

@@ -29,11 +29,6 @@ def _is_short_lined(text: str) -> bool:
 class Evidence(Paragraph):
     """A paragraph with its facts."""
 
-    @classmethod
-    def of(cls, paragraph: Paragraph) -> Evidence:
-        """Return the evidence of a paragraph."""
-        return cls(paragraph.text, paragraph.line)
-
     is_heading = _shown_by(marks.is_heading)
     heading_kind = _shown_by(marks.heading_kind)
     is_furniture = _shown_by(marks.is_furniture)

@@ -110,7 +110,7 @@ def _directions_apart(source: Iterable[Paragraph], recognizer: Recognizer) -> It
             if above.is_bracketed and recognizer.begins_with_cue(below):
                 yield from (above, below)
                 continue
-        seen = Evidence.of(paragraph)
+        seen = Evidence(text, paragraph.line)
         start = recognizer.scene_inside(seen)
         if start > 0:
             yield Evidence(text[: start - 1], paragraph.line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,10 +35,6 @@ class Place:
     def cues(self) -> list[Cue]:
         """Who speaks in the paragraph."""
         return self.body.recognizer.meet(self.paragraph)
-
-    def next(self, count: int) -> Iterator[Evidence]:
-        """Yield the next paragraphs, at most so many."""
-        return itertools.islice(self.ahead, count)
 
     def exposition(self, _: Any = None, *, doubtful: bool = False) -> Iterator[Event]:
         """Give all of it as a direction."""
