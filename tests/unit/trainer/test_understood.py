@@ -20,7 +20,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 def tally_of(kept: str, dropped: str) -> Tally:
     """Return the tally of speeches by ANNA and BEN in turn, and of what is dropped."""
-    tally = Tally("dash", trusted=True)
+    tally = Tally("dash", 1.0)
     tally.add(Event(EventKind.CUT, dropped), 0)
     for number, line in enumerate(kept.splitlines()):
         tally.add(Event(EventKind.SPEECH, line, ("ANNA", "BEN")[number % 2]), len(line.split()))

@@ -5,6 +5,7 @@ The layouts of the corpus are recognised by many lines. A scene of a few lines i
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ class GivenText:
     @property
     def speakers(self) -> list[str]:
         """The names that speak, the last speaker first."""
-        names = [name for mark, name in zip(self.tokens, self.tokens[1:], strict=False) if mark == OPEN_NAME]
+        names = [name for mark, name in itertools.pairwise(self.tokens) if mark == OPEN_NAME]
         return list(dict.fromkeys(reversed(names)))
 
 
@@ -52,18 +53,13 @@ def read_given(text: str, known: Callable[[str], bool]) -> GivenText:
 
 def renamed(tokens: Sequence[str], name: Callable[[str], str]) -> list[str]:
     """Return tokens with `name` of each name that speaks in its place."""
-    before = ["", *tokens]
-    return [name(token) if last == OPEN_NAME else token for last, token in zip(before, tokens, strict=False)]
+    return [name(token) if last == OPEN_NAME else token for last, token in itertools.pairwise(["", *tokens])]
 
 
 def without_names(tokens: Sequence[str]) -> list[str]:
     """Return tokens without the names that speak."""
-    before = ["", *tokens]
-    return [
-        token
-        for last, token in zip(before, tokens, strict=False)
-        if last != OPEN_NAME and token not in (OPEN_NAME, CLOSE_NAME)
-    ]
+    pairs = itertools.pairwise(["", *tokens])
+    return [token for last, token in pairs if last != OPEN_NAME and token not in (OPEN_NAME, CLOSE_NAME)]
 
 
 def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:

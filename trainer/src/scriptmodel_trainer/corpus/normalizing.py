@@ -56,8 +56,6 @@ class FileStatistics:
     """
 
     file: str
-    layout: str
-    confidence: float
     tally: Tally
     speeches: int = 0
     expositions: int = 0
@@ -75,7 +73,7 @@ class FileStatistics:
         for line in lines:
             self.lines += 1
             text = line
-            if self.layout in layouts.IN_XML:
+            if self.tally.layout in layouts.IN_XML:
                 text, opened, tag = without_tags(f"{tag} {line}").partition("<")
                 tag = (opened + tag)[:_LONGEST_TAG]
             self.words_in += count_words(text)
@@ -87,8 +85,10 @@ class FileStatistics:
             self.words_cut += count_words(f"{event.speaker} {event.text}")
             self.cut += 1
             return
-        self.words_out += count_words(exact_text(event.text.split()) if self.layout == layouts.EXACT else event.text)
-        if event.kind is EventKind.VERBATIM and self.layout == "plain":
+        self.words_out += count_words(
+            exact_text(event.text.split()) if self.tally.layout == layouts.EXACT else event.text
+        )
+        if event.kind is EventKind.VERBATIM and self.tally.layout == "plain":
             self.words_out -= 1  # the sentence end that the layout added
         self.unclear += event.doubtful
         if event.kind is EventKind.SPEECH:
@@ -106,8 +106,8 @@ class FileStatistics:
         body = max(1, self.words_in - self.words_cut)
         return {
             "file": self.file,
-            "layout": self.layout,
-            "confidence": round(self.confidence, 3),
+            "layout": self.tally.layout,
+            "confidence": round(self.tally.confidence, 3),
             "speakers": dict(sorted(self.speakers.items(), key=lambda entry: (-entry[1], entry[0]))),
             "speeches": self.speeches,
             "expositions": self.expositions,
@@ -134,8 +134,7 @@ def count_words(text: str) -> int:
 def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileStatistics:
     sample = reading.sample_lines(source)
     chosen, confidence = layouts.detect(sample, layout)
-    tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
-    statistics = FileStatistics(source.name, chosen.name, confidence, tally)
+    statistics = FileStatistics(source.name, Tally(chosen.name, confidence))
     lines = statistics.count_lines(chosen.read(source))
     for line in _normalized(chosen.parse(lines, sample), statistics):
         file.write(line)

@@ -141,7 +141,7 @@ def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layou
 
 def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int]) -> _File:
     chosen, confidence, events = events_of(source, layout)
-    tally = understood.tally_of(chosen.name, confidence, requested=layout is not None)
+    tally = Tally(chosen.name, confidence)
     ids, lengths, scenes, lines = array("i"), array("i"), array("b"), array("i")
     plays = [PlayCounts()]
     number = lexicon.__getitem__

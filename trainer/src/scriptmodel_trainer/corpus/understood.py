@@ -12,7 +12,7 @@ from scriptmodel_trainer.errors import BadInputError
 
 DOUBTFUL = 0.5
 """A file of which a smaller share is understood does not look like a script."""
-_SURE = 0.5  # confidence in a text that is taken as it is
+_SURE = 0.5  # confidence in the layout of a text that is taken as it is
 COUNTED_SPEAKERS = 50_000
 """Speakers of a file that are counted: one of another kind may seem to have any number."""
 _NAMED = 3  # files in a warning
@@ -30,7 +30,7 @@ class Tally:
     """Tokens of one file by what they are. In a script somebody speaks more than once; a headline does not."""
 
     layout: str
-    trusted: bool  # the layout was requested, or the file shows it clearly
+    confidence: float  # in the layout, 1 if it was requested
     tokens: int = 0
     _spoken: Counter[str] = field(default_factory=Counter)
     _speeches: Counter[str] = field(default_factory=Counter)
@@ -88,17 +88,12 @@ class Tally:
     def understood(self) -> int:
         """Tokens of speeches by those who speak more than once, of directions between them, of trusted plain text."""
         spoken = sum(tokens for speaker, tokens in self._spoken.items() if self._speeches[speaker] > 1)
-        return spoken + (self._directions if spoken else 0) + (self._verbatim if self.trusted else 0)
+        return spoken + (self._directions if spoken else 0) + (self._verbatim if self.confidence >= _SURE else 0)
 
     @property
     def share(self) -> float:
         """Share of the file's tokens that was understood, 0 to 1; 1 for a file of nothing."""
         return self.understood / self.tokens if self.tokens else 1.0
-
-
-def tally_of(layout: str, confidence: float, *, requested: bool) -> Tally:
-    """A tally for a file that is read in that layout."""
-    return Tally(layout, requested or confidence >= _SURE)
 
 
 def share_understood(tallies: Iterable[Tally]) -> float:

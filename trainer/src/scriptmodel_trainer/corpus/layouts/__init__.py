@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.reading import Source
+from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 
 AUTO = "auto"
@@ -51,8 +52,8 @@ IN_XML = frozenset(_IN_XML)
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
-        Layout("normalized", verbatim.parse_normalized, verbatim.score_normalized),
-        Layout("plain", verbatim.parse_plain, verbatim.score_plain),
+        Layout("normalized", partial(verbatim.parse, "token-stream", ""), verbatim.score_normalized),
+        Layout("plain", partial(verbatim.parse, "sentence", f" {EOS}"), verbatim.score_plain),
         Layout(EXACT, verbatim.parse_exact, read=reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),

@@ -17,22 +17,15 @@ _MOST_AT_ONCE = 1 << 16  # characters of a paragraph
 _MARKERS = ("<eos>", "<boname>", "<open-exp>", "<question>", "<exclamation>")
 
 
-def parse_normalized(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
-    """Lines in token form, taken as they are."""
+def parse(
+    rule: str, end: str, lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
+) -> Iterator[Event]:
+    """Yield lines in token form as they are, each with an `end`: a plain line is a sentence."""
     del sample
     for number, line in enumerate(lines, 1):
         if line and not line.isspace():
-            explain(Decision(number, "verbatim", "token-stream"))
-            yield Event(EventKind.VERBATIM, line, line=number)
-
-
-def parse_plain(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
-    """One sentence a line, words separated by spaces; the end of the line is the end of the sentence."""
-    del sample
-    for number, line in enumerate(lines, 1):
-        if line and not line.isspace():
-            explain(Decision(number, "verbatim", "sentence"))
-            yield Event(EventKind.VERBATIM, f"{line} <eos>", line=number)
+            explain(Decision(number, "verbatim", rule))
+            yield Event(EventKind.VERBATIM, line + end, line=number)
 
 
 def parse_exact(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
