@@ -125,15 +125,8 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
             if command != "normalize":
                 progress.report(FileWritten(options.out, None))
         case _:
-            print(_measured(module, options, progress))
+            print(_called(getattr(module, command), options, progress=progress))
     return ExitCode.DONE
-
-
-def _measured(module: Any, options: argparse.Namespace, progress: Progress) -> str:
-    """Return what a command finds that measures models or scripts, or chooses one of them."""
-    if options.command == "judge":
-        return str(module.judge_subject(_called(module.JudgeOptions, options), progress))
-    return str(_called(getattr(module, options.command), options, progress=progress))
 
 
 def _module(command: str) -> Any:

@@ -72,15 +72,12 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         sampling = dataclasses.replace(options.sampling, temperature=model.temperature)
         options = dataclasses.replace(options, sampling=sampling)
     scripts = _scripts(options, writer)
-    new = [script.tokens[script.given :] for script in scripts]
-    verdicts = [model.reference.verdict(tokens) for tokens in new] if model.reference is not None else []
+    reference = model.reference
+    verdicts = [reference.verdict(script.tokens[script.given :]) for script in scripts] if reference else []
     best = _best(verdicts, progress) if options.keep == BEST else None
     if best is not None:
-        scripts, verdicts = [scripts[best]], [verdicts[best]] if verdicts else []
-        new = [new[best]]
-    texts = [
-        writer.text(tokens if options.only_new else script.tokens) for script, tokens in zip(scripts, new, strict=True)
-    ]
+        scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
+    texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
     titles = [_title_page(options, model, number, len(texts)) for number in range(1, len(texts) + 1)]
     if options.out is not None:
         entries = _store(options, options.out, scripts, texts, titles, progress)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.commands.requests import require_limits
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.judging import verdict
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
-from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.splitting import SCENES
@@ -29,74 +27,69 @@ from scriptmodel_trainer.storage import finite
 _SHORT = 200
 """Words; figures of a shorter text say little."""
 
-Tokens = list[str]
 
+def judge(
+    subject: Path,
+    data: Sequence[Path],
+    layout: str,
+    samples: int,
+    words: int,
+    seed: int,
+    as_json: bool,
+    split: str | None,
+    progress: Progress,
+) -> str:
+    """Return the verdict on a script, or on samples of a model, as a line of JSON or as readable text.
 
-@dataclass(frozen=True, slots=True)
-class JudgeOptions:
-    """The judge command's options, checked; `samples`, `words` and `seed` are for a model alone."""
-
-    subject: Path
-    data: Sequence[Path]
-    layout: str
-    samples: int
-    words: int
-    seed: int
-    as_json: bool
-    split: str | None = None
-
-
-def judge_subject(options: JudgeOptions, progress: Progress) -> str:
-    """Return the verdict on a script, or on samples of a model, as a line of JSON or as readable text."""
-    require_limits(options.words, options.samples, options.seed, most=100)
-    if options.layout == layouts.EXACT:
+    `samples`, `words` and `seed` are for a model alone.
+    """
+    require_limits(words, samples, seed, most=100)
+    if layout == layouts.EXACT:
         hint = "leave out --layout, or name another one"
         raise BadInputError("the judge compares speeches and directions, which layout exact does not recognise", hint)
-    model = artifacts.load_model(options.subject, judged=True) if options.subject.is_dir() else None
-    samples = _samples_of(options, model, progress)
-    sources = reading.find_sources(options.data, progress.note)
-    split = options.split or (model.origin.corpus.split if model else SCENES)
-    corpus = stream.read_corpus(sources, layouts.layout_named(options.layout), progress.note, split)
+    model = artifacts.load_model(subject, judged=True) if subject.is_dir() else None
+    if model and model.vocabulary.exact:
+        message = f"{subject} was trained with layout exact, and the judge compares speeches and directions"
+        raise BadInputError(message, "judge a model of another layout")
+    if model:
+        seeds = [(seed, sample) for sample in range(samples)]
+        scripts = model.writer().write_together(words, Sampling(model.temperature), seeds, Opening())
+        texts = [script.tokens for script in scripts]
+    else:
+        texts = [_tokens(subject, layout, progress)]
+    sources = reading.find_sources(data, progress.note)
+    split = split or (model.origin.corpus.split if model else SCENES)
+    corpus = stream.read_corpus(sources, layouts.layout_named(layout), progress.note, split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
-    report = _report(samples, corpus, model.reference if model and model.origin.base else None)
-    if (words := report["figures"]["words"]) < _SHORT:
-        text = f"the text has {words} words: figures of fewer than {_SHORT} say little"
+    report = _report(texts, corpus, model.reference if model and model.origin.base else None)
+    if (judged := report["figures"]["words"]) < _SHORT:
+        text = f"the text has {judged} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
-    return json.dumps(finite(report)) if options.as_json else _table(report)
+    return json.dumps(finite(report)) if as_json else _table(report)
 
 
-def _samples_of(options: JudgeOptions, model: TrainedModel | None, progress: Progress) -> list[Tokens]:
-    """Return the tokens of the script, or of samples of the model."""
-    if model:
-        if model.vocabulary.exact:
-            message = f"{options.subject} was trained with layout exact, and the judge compares speeches and directions"
-            raise BadInputError(message, "judge a model of another layout")
-        writer = model.writer()
-        seeds = [(options.seed, sample) for sample in range(options.samples)]
-        return [
-            script.tokens
-            for script in writer.write_together(options.words, Sampling(model.temperature), seeds, Opening())
-        ]
-    (source,) = reading.find_sources([options.subject], progress.note)
+def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
+    """Return the tokens of a script."""
+    (source,) = reading.find_sources([script], progress.note)
     if is_rendered(reading.sample_lines(source)):
-        return [list(rendered_tokens(reading.read_lines(source)))]
-    whole = stream.read_whole([source], layouts.layout_named(options.layout))
-    return [[whole.lexicon[number] for number in whole.ids.tolist()]]
+        return list(rendered_tokens(reading.read_lines(source)))
+    whole = stream.read_whole([source], layouts.layout_named(layout))
+    return [whole.lexicon[number] for number in whole.ids.tolist()]
 
 
-def _report(samples: Sequence[Tokens], corpus: stream.TokenStream, own: Reference | None) -> dict[str, Any]:
+def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, own: Reference | None) -> dict[str, Any]:
     """Return verdict and figures; `own` is the reference of a model with a base, which knows the base's text."""
     reference = reference_of(corpus, own)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
-    figures = mean_figures([reference.figures(tokens, training) for tokens in samples])
+    figures = mean_figures([reference.figures(tokens, training) for tokens in texts])
     held_out = held_out_tokens(corpus)
-    longest = reference.figures(held_out[: max(map(len, samples))], training).longest_copy
+    longest = reference.figures(held_out[: max(map(len, texts))], training).longest_copy
     return {
-        **dataclasses.asdict(judge(figures, reference.held_out)),
-        "samples": len(samples),
+        **dataclasses.asdict(verdict.judge(figures, reference.held_out)),
+        "samples": len(texts),
         "figures": dataclasses.asdict(figures),
         "held_out": {**dataclasses.asdict(reference.held_out), "longest_copy": longest},
     }

@@ -76,7 +76,7 @@ def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
 def is_rendered(lines: Iterable[str]) -> bool:
     """Return whether most lines of a text are speeches or directions as `generate` writes them."""
     full = [line for line in lines if line.strip() and not line.startswith(_SET_IN)]
-    return sum(_rendered_event(line.strip()) is not None for line in full) * 2 > len(full)
+    return sum(rendered_event(line.strip()) is not None for line in full) * 2 > len(full)
 
 
 def rendered_tokens(lines: Iterable[str]) -> Iterator[str]:
@@ -94,12 +94,13 @@ def rendered_events(lines: Iterable[str]) -> Iterator[Event]:
             continue
         if current is not None:
             yield current
-        current = _rendered_event(line.strip()) or Event(EventKind.EXPOSITION, line.strip())
+        current = rendered_event(line.strip()) or Event(EventKind.EXPOSITION, line.strip())
     if current is not None:
         yield current
 
 
-def _rendered_event(line: str) -> Event | None:
+def rendered_event(line: str) -> Event | None:
+    """Return the speech or direction that `generate` writes as this line; None for any other line."""
     if match := _RENDERED_SPEECH.fullmatch(line):
         return Event(EventKind.SPEECH, match["text"], match["name"])
     if match := _RENDERED_DIRECTION.fullmatch(line):
@@ -126,7 +127,7 @@ def _by_cues(lines: Iterable[str], known: Callable[[str], bool]) -> Iterator[Eve
 
 def _started(line: str, known: Callable[[str], bool], separated: bool) -> Event | None:
     """Return the event that a line starts; None if it continues what is above it."""
-    if rendered := _rendered_event(line):
+    if rendered := rendered_event(line):
         return rendered
     if _HEADING.fullmatch(line):
         return Event(EventKind.HEADING, line)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.controls import escaped
+from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
@@ -29,8 +29,6 @@ _CLASSES = {
     "marker": "brackets and quotes",
     "unknown": "rare words, as one",
 }
-_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]: (?P<text>.*)")
-_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 
 
 def render_report(model: TrainedModel, runs: Sequence[Run] = ()) -> str:
@@ -136,10 +134,8 @@ def _judged(reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[
 
 def _script_line(line: str) -> tuple[str, str, str]:
     """Return kind, name and text of a line of a script."""
-    if match := _SPEECH.fullmatch(line):
-        return "speech", match["name"], match["text"]
-    if match := _DIRECTION.fullmatch(line):
-        return "exposition", "", match["text"]
+    if event := rendered_event(line):
+        return event.kind.value, event.speaker, event.text.strip()
     return "verse" if line[:1] == " " else "", "", line
 
 
