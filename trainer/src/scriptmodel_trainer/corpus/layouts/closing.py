@@ -86,17 +86,11 @@ def _continues(paragraph: Evidence, ahead: Iterable[Evidence]) -> bool:
             return verse or (index <= _TAIL and not ruled)
         if other.is_front_heading or mentions_print(text):
             return False
-        if index <= _LAST and _moves(other):
+        if index <= _LAST and (other.is_bracketed or other.is_curtain or other.opens_only) and not other.is_furniture:
             return True
         verse = verse and (other.is_short_lined or other.is_furniture)
         ruled = ruled or other.is_rule
     return False
-
-
-def _moves(paragraph: Evidence) -> bool:
-    if paragraph.is_furniture:
-        return False
-    return paragraph.is_bracketed or paragraph.is_curtain or paragraph.opens_only
 
 
 def _may_be_title(paragraph: Evidence) -> bool:

@@ -66,11 +66,10 @@ class Recognizer:
         first = self._first(paragraph)
         if first is None or not sure:
             return first is not None
-        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE, Kind.ASIDE) and first.name in self.speakers:
-            return True
+        known = first.name in self.speakers
         if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE):
-            return False
-        return (first.caps, first.kind) in self.cast.main
+            return known
+        return (first.kind is Kind.ASIDE and known) or (first.caps, first.kind) in self.cast.main
 
     def scene_inside(self, paragraph: Evidence) -> int:
         """Return the start of the first cue of a known speaker in a scene that begins with other text, or -1."""
@@ -96,7 +95,8 @@ class Recognizer:
     def may_be_title(self, paragraph: Evidence) -> bool:
         """Return True if the paragraph is a name alone that is rarely set alone: it may be a title."""
         first = self._first(paragraph)
-        return first is not None and _stands_alone(first, paragraph.text) and first.name not in self.cast.alone
+        alone = first is not None and first.kind is Kind.ALONE and not paragraph.text[first.end :].strip()
+        return alone and self.first_name(paragraph) not in self.cast.alone
 
     def _first(self, paragraph: Evidence) -> Cue | None:
         try:
@@ -205,10 +205,6 @@ class Recognizer:
         return not any(
             word.lower().strip(".") in self.cast.lower for word in cue.name.split() if word not in _SMALL_WORDS
         )
-
-
-def _stands_alone(cue: Cue, text: str) -> bool:
-    return cue.kind is Kind.ALONE and not text[cue.end :].strip()
 
 
 def _is_within(cue: Cue, text: str, opens: str, closes: str) -> bool:
