@@ -39,16 +39,13 @@ class Speller:
 
     def probability(self, context: str, character: str) -> float:
         """Return the probability of a character, or of END, after at most three characters."""
-        shorter = self.probability(context[1:], character) if context else self._uniform(character)
+        uniform = 0.5 if character == END else 0.5 / CODES
+        shorter = self.probability(context[1:], character) if context else uniform
         return (self._counts[context, character] + _WEIGHT * shorter) / (self._totals[context] + _WEIGHT)
 
     def nats(self, word: str) -> float:
         """Return -ln p of a word, its end included."""
         return -sum(math.log(self.probability(context, character)) for context, character in _steps(word))
-
-    @staticmethod
-    def _uniform(character: str) -> float:
-        return 0.5 if character == END else 0.5 / CODES
 
 
 def _steps(word: str) -> Iterable[tuple[str, str]]:

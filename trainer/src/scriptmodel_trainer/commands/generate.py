@@ -146,15 +146,13 @@ def _prepare(options: GenerateOptions) -> None:
         prepare_folder(path.parent, [glob.escape(path.name)])
 
 
-def sample_path(out: Path, sample: int) -> Path:
-    """`new_script.txt` for the first sample, `new_script.2.txt` for the second, and so on."""
-    return out if sample == 1 else out.with_name(f"{out.stem}.{sample}{out.suffix}")
-
-
 def sample_paths(out: Path, sample: int, formats: Sequence[str]) -> list[Path]:
-    """Return the paths of a sample in each format: `out` itself for one format, else with the suffixes of all."""
+    """Return the paths of a sample in each format: `out` itself for one format, else with the suffixes of all.
+
+    `new_script.txt` is that of the first sample, `new_script.2.txt` that of the second, and so on.
+    """
     outs = [out] if len(formats) == 1 else [out.with_suffix(SUFFIXES[name]) for name in formats]
-    return [sample_path(each, sample) for each in outs]
+    return [each if sample == 1 else each.with_name(f"{each.stem}.{sample}{each.suffix}") for each in outs]
 
 
 def _store(

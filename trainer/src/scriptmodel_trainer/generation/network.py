@@ -66,10 +66,8 @@ class Network:
     def initial_state(self, rows: int | None = None) -> State:
         """Return all zeros, as at the start of training, for one script or for `rows` of them."""
         sizes = [len(layer.recurrent) for layer in self._layers]
-        shapes = [(size,) if rows is None else (rows, size) for size in sizes]
-        return State(
-            [np.zeros(shape, np.float32) for shape in shapes], [np.zeros(shape, np.float32) for shape in shapes]
-        )
+        zeros = [np.zeros(size if rows is None else (rows, size), np.float32) for size in sizes]
+        return State(zeros, list(zeros))  # the lists change, the arrays in them never
 
     def step(self, state: State, token: int | Ids) -> Floats:
         """Read one token, or one for each row; the state moves on. Returns the features (D,), or (rows, D)."""

@@ -55,7 +55,9 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     main = {form for form, count in totals.items() if count >= 0.05 * total and form[1] in STRONG}
     main |= {form for form in style if form[0] or totals[form] >= 0.05 * total} or style
     forms = {form for form, count in totals.items() if count >= max(3, 0.01 * total)} | main
-    dense = _inside(found, main, names) > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
+    inside = [found.inside[form].items() for form in main if form in found.inside]
+    lines = sum(count for counts in inside for name, count in counts if name in names)  # that begin with a cue
+    dense = lines > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
     plain = _directions_are_plain(found, forms, names)
     return Cast(
         names=names,
@@ -108,13 +110,6 @@ def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...
     return tuple(
         (caps, frozenset({kind for case, kind in forms if case is caps} | besides))
         for caps in sorted({caps for caps, _ in forms})
-    )
-
-
-def _inside(found: Survey, main: Set[Form], names: Set[str]) -> int:
-    """How many cues begin lines inside paragraphs."""
-    return sum(
-        count for form in main for name, count in found.inside.get(form, Counter[str]()).items() if name in names
     )
 
 

@@ -32,11 +32,6 @@ class Edge:
     before: Evidence | None
 
     @property
-    def text(self) -> str:
-        """The text of the paragraph."""
-        return self.paragraph.text
-
-    @property
     def fallen(self) -> bool:
         """Return whether the curtain fell right before."""
         return self.before is not None and self.before.is_curtain
@@ -133,7 +128,7 @@ def _is_page_edge(edge: Edge) -> bool | None:
 
 def _is_printed_title(edge: Edge) -> bool | None:
     """After the curtain a title may be followed by who performed or printed the play, and no cast list."""
-    if not (edge.fallen and edge.text.isupper() and _may_be_title(edge.paragraph)):
+    if not (edge.fallen and edge.paragraph.text.isupper() and _may_be_title(edge.paragraph)):
         return None
     unnamed = itertools.takewhile(lambda other: not edge.recognizer.knows(other), edge.ahead)
     return any(mentions_print(other.text) for other in itertools.islice(unnamed, _PRINTED)) or None
@@ -142,7 +137,7 @@ def _is_printed_title(edge: Edge) -> bool | None:
 def _is_title_page(edge: Edge) -> bool | None:
     if not (_may_be_title(edge.paragraph) and _title_page(edge.ahead, edge.recognizer)):
         return None
-    return not _CURTAIN.search(edge.text)
+    return not _CURTAIN.search(edge.paragraph.text)
 
 
 def _is_played_on(edge: Edge) -> bool | None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from scriptmodel_trainer.corpus.layouts.names import (
     CAPS_NAME,
+    EFFECTS,
     LOWER,
     TITLE_NAME,
     could_be_name,
     is_common,
-    is_effect,
     is_letter,
 )
 
@@ -202,7 +202,7 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line
         kind = Kind.ABOVE
-    sounds = kind is Kind.COLON and caps and is_effect(name)
+    sounds = kind is Kind.COLON and caps and name.upper() in EFFECTS
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
     common = is_common(name) and kind in _MARKED - {Kind.COLON}
     named = could_be_name(name) or common or (is_letter(name) and _stopped(match, kind))

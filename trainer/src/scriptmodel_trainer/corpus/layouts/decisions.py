@@ -71,12 +71,9 @@ def _bracket_closes_below(place: Place) -> bool:
 
 
 def _is_bracketed(place: Place) -> bool:
-    return place.paragraph.is_bracketed and not _said_in_italics(place)
-
-
-def _said_in_italics(place: Place) -> bool:
-    """Return whether a name begins the italics."""
-    return place.text.lstrip()[0] == "_" and place.body.recognizer.knows(place.paragraph)
+    """Return whether brackets or italics surround all of it, and no name begins the italics."""
+    named = place.text.lstrip()[0] == "_" and place.body.recognizer.knows(place.paragraph)
+    return place.paragraph.is_bracketed and not named
 
 
 # Songs

@@ -61,7 +61,8 @@ _NEVER_ALONE = frozenset((*_SHORT_WORDS.split(), *_SENTENCE_WORDS.split()))
 
 # Words of the stage and of a sentence that people are called by, too: Cutaway, the Wait.
 _COMMON = frozenset(("CUT", "FADE", "BOOK", "Wait", "Page"))
-_EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))
+EFFECTS = frozenset(("MUSIC", "SOUND", "SOUNDS", "LIGHT", "LIGHTS", "EFFECT", "EFFECTS"))
+"""Words before a colon that are not speakers."""
 _NUMERAL = re.compile("X{0,2}(?:IX|IV|VI{0,3}|I{1,3})|X{1,3}")
 _ABBREVIATED = re.compile(rf"OR|AND|(?:[{_UPPER}]\.[- ]?){{1,3}}[{_UPPER}]|[A-LN-Z]\. [^a-z]*")
 
@@ -84,11 +85,6 @@ def is_letter(name: str) -> bool:
 def is_common(name: str) -> bool:
     """Return True for words that mean something else at the beginning of a paragraph, unless somebody is called so."""
     return name in _COMMON
-
-
-def is_effect(name: str) -> bool:
-    """Return True for words before a colon that are not speakers."""
-    return name.upper() in _EFFECTS
 
 
 def could_be_name(name: str) -> bool:

@@ -25,17 +25,11 @@ def begins(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[Evide
 
     `front` are the paragraphs before that belong to no play, `ahead` those that follow.
     """
-    if _is_scene(paragraph, recognizer):
+    scene = paragraph.text.count("\n") >= SCENE and recognizer.begins_with_cue(paragraph)
+    if scene and is_scene(paragraph.text, recognizer.meet(paragraph)):
         return True
     speaks = recognizer.begins_with_cue(paragraph, sure=True) and not _lists(paragraph, front, ahead, recognizer)
     return speaks and _others_speak(paragraph, front, ahead, recognizer)
-
-
-def _is_scene(paragraph: Evidence, recognizer: Recognizer) -> bool:
-    """Return whether the paragraph is a whole scene that begins with a cue."""
-    if paragraph.text.count("\n") < SCENE or not recognizer.begins_with_cue(paragraph):
-        return False
-    return is_scene(paragraph.text, recognizer.meet(paragraph))
 
 
 def begins_without_names(paragraph: Evidence, ahead: Sequence[Evidence], recognizer: Recognizer) -> bool:
