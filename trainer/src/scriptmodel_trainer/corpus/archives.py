@@ -58,7 +58,7 @@ def files_of(path: Path, allowance: Allowance) -> list[tuple[str, bytes]]:
     name = ""
     try:
         content = _content(path, allowance.size)
-        for member in (_zip if path.name.lower().endswith(".zip") else _tar)(content, allowance.members):
+        for member in _zip(content, allowance) if path.name.lower().endswith(".zip") else _tar(content):
             name = member.name
             allowance.members -= 1
             if allowance.members < 0:
@@ -129,9 +129,9 @@ def _read(member: _Member, allowance: Allowance) -> bytes:
     return content
 
 
-def _zip(content: bytes, most: int) -> Iterator[_Member]:
-    if content.count(_DIRECTORY_ENTRY) > most:  # before zipfile makes an object of each
-        raise _RefusedError(f"has more than {most:,} members")
+def _zip(content: bytes, allowance: Allowance) -> Iterator[_Member]:
+    if content.count(_DIRECTORY_ENTRY) > allowance.members:  # before zipfile makes an object of each
+        raise _RefusedError(f"has more than {allowance.members:,} members")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -141,8 +141,7 @@ def _zip(content: bytes, most: int) -> Iterator[_Member]:
             yield _Member(info.filename, info.file_size, info.is_dir(), defect, partial(archive.open, info))
 
 
-def _tar(content: bytes, most: int) -> Iterator[_Member]:
-    del most
+def _tar(content: bytes) -> Iterator[_Member]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         while (info := archive.next()) is not None:
             archive.members = []  # type: ignore[attr-defined]  # it keeps all of them

@@ -135,16 +135,10 @@ def _write_one(source: Source, layout: Layout | None, file: BinaryIO) -> FileSta
     sample = reading.sample_lines(source)
     chosen, confidence = layouts.detect(sample, layout)
     statistics = FileStatistics(source.name, Tally(chosen.name, confidence))
-    lines = statistics.count_lines(chosen.read(source))
-    for line in _normalized(chosen.parse(lines, sample), statistics):
-        file.write(line)
-    return statistics
-
-
-def _normalized(events: Iterable[Event], statistics: FileStatistics) -> Iterator[bytes]:
-    for event in events:
+    for event in chosen.parse(statistics.count_lines(chosen.read(source)), sample):
         tokens = event_tokens(event)
         statistics.count(event, bool(tokens))
         statistics.tally.add(event, len(tokens))
         if tokens:
-            yield " ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n"
+            file.write(" ".join(["", *tokens]).encode("utf-8", errors="replace") + b"\n")
+    return statistics

@@ -47,8 +47,7 @@ def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float])
     return Layout(name, parse_short, lambda sample: score(list(short_lines(sample))))
 
 
-_IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
-IN_XML = frozenset(_IN_XML)
+IN_XML = {"fdx": fdx.parse, "tei": tei.parse}
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
@@ -57,7 +56,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout(EXACT, verbatim.parse_exact, read=reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
-        *(Layout(name, parse, read=markup.lines_of) for name, parse in _IN_XML.items()),
+        *(Layout(name, parse, read=markup.lines_of) for name, parse in IN_XML.items()),
         *(_of_script(name, partial(stage.parse, each), partial(stage.score, each)) for name, each in STYLES.items()),
     )
 }

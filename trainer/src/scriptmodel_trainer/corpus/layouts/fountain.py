@@ -90,7 +90,7 @@ class _Pages:
 @functools.lru_cache(maxsize=1)
 def _draft(sample: tuple[str, ...]) -> drafts.Draft:
     """Return how the lines of a sample are printed; the last result is cached, because it is used three times."""
-    return drafts.learn(_paragraphs(sample), _speaks, _stands_alone)
+    return drafts.learn(_paragraphs(sample), lambda text: dialogue(text) is not None, _stands_alone)
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
@@ -238,10 +238,6 @@ def _is_page_edge(text: str) -> bool:
 def is_slug(text: str) -> bool:
     """Return True for `EXT. ...`, and for what is between its number and the same number again."""
     return _SLUG.match(text) is not None or _is_framed(text[:_PRINTED].partition("\n")[0])
-
-
-def _speaks(text: str) -> bool:
-    return dialogue(text) is not None
 
 
 def dialogue(text: str) -> tuple[str, str, str] | None:

@@ -90,12 +90,11 @@ def _is_cast_heading(paragraph: Evidence) -> bool:
 
 def _first_scene_follows(ahead: Sequence[Evidence]) -> bool:
     """Return whether the first act or scene is announced a few paragraphs on."""
-    for paragraph in itertools.islice(ahead, _LIST):
-        if paragraph.is_heading:
-            kind = paragraph.heading_kind
-            words = _WORD.findall(paragraph.text.upper())[:3]
-            return kind in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
-    return False
+    heading = next((each for each in itertools.islice(ahead, _LIST) if each.is_heading), None)
+    if heading is None:
+        return False
+    words = _WORD.findall(heading.text.upper())[:3]
+    return heading.heading_kind in ("PLACE", "PROLOGUE", "INDUCTION") or not _FIRST.isdisjoint(words)
 
 
 def _each_once(listed: Sequence[Evidence], recognizer: Recognizer, headed: bool = True) -> bool:
