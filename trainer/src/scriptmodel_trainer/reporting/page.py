@@ -98,18 +98,16 @@ def _written(model: TrainedModel) -> dict[str, Any]:
         written = sample_scripts(model, 1)
     except BadInputError as error:  # a model of almost nothing cannot write; the page says so
         return {"scripts": {}, "judged": [], "note": error.line()}
-    scripts = {_title(temperature, model): tokens for temperature, (tokens,) in written.items()}
+    scripts = {
+        f"Temperature {each:g}{', the model’s' if each == model.temperature else ''}": tokens
+        for each, (tokens,) in written.items()
+    }
     text = model.writer().text
     return {
         "scripts": {title: map(_script_line, text(script).splitlines()) for title, script in scripts.items()},
         "judged": _judged(model.reference, scripts) if model.reference else [],
         "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
     }
-
-
-def _title(temperature: float, model: TrainedModel) -> str:
-    """Return the title of a script at a temperature."""
-    return f"Temperature {temperature:g}{', the model’s' if temperature == model.temperature else ''}"
 
 
 def _judged(reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
