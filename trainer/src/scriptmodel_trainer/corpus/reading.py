@@ -51,10 +51,6 @@ class Source:
     size: int
     content: bytes | None = field(default=None, repr=False)
 
-    def open(self) -> BinaryIO:
-        """Open the file for reading; raises BadInputError if it cannot be."""
-        return _open(self.path, self.content)
-
 
 def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Source]:
     """Text files at or below `paths`, in a fixed order; binary and empty ones in folders are noted and left out.
@@ -114,7 +110,7 @@ def read_exactly(source: Source) -> Iterator[str]:
 
 def _lines(source: Source, encoding: str, errors: str, newline: str | None = None) -> Iterator[str]:
     try:
-        with io.TextIOWrapper(source.open(), encoding, errors, newline) as text:
+        with io.TextIOWrapper(_open(source.path, source.content), encoding, errors, newline) as text:
             while line := text.readline(LONGEST_LINE):
                 yield line
     except OSError as error:
@@ -133,7 +129,7 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
                 break
         return lines
     lines = []
-    with source.open() as file:
+    with _open(source.path, source.content) as file:
         for block in range(blocks):
             file.seek(block * (source.size - size) // (blocks - 1))
             text = file.read(size).decode(source.encoding, errors="replace")

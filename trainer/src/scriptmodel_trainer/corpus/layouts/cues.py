@@ -174,11 +174,6 @@ def _stopped(match: re.Match[str], kind: Kind) -> bool:
     return kind in _MARKED or (kind is Kind.ALONE and match.group().rstrip()[-1:] in ".:")
 
 
-def _centred(match: re.Match[str]) -> bool:
-    """Return whether the name is a paragraph of its own in the middle of the line."""
-    return match.group() == match.string and match.string.startswith(_MIDDLE)
-
-
 def _continues_in_italics(match: re.Match[str]) -> bool:
     """Return whether the italics that begin with the name continue with words."""
     return (
@@ -198,7 +193,8 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     direction = (match["direction"] or "").strip(" ,.;\n_")
     if kind is Kind.ALONE and direction:
         kind = Kind.ASIDE
-    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not _centred(match):
+    centred = match.group() == match.string and match.string.startswith(_MIDDLE)  # a paragraph of its own
+    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not centred:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line
         kind = Kind.ABOVE

@@ -130,10 +130,6 @@ class _Reader:
             self._speech_line = self.number
         self._speech.append(words.removesuffix("\\"))  # a break
 
-    def title(self, match: re.Match[str]) -> Iterator[Event]:
-        """Cut a heading of the first level."""
-        return self.heading(match, EventKind.CUT)
-
     def heading(self, match: re.Match[str], kind: EventKind = EventKind.HEADING) -> Iterator[Event]:
         """Give a heading: nobody speaks any more."""
         yield from self._speech_done()
@@ -188,7 +184,7 @@ LINES: tuple[Rule[_Reader], ...] = (
     Rule("direction-continues", "exposition", lambda at: bool(at.direction and at.line), _Reader.continue_direction),
     Rule("blank", "cut", lambda at: not at.line or _RULE.match(at.line), _Reader.end_direction),
     Rule("bold-name", "speech", lambda at: _NAME.match(at.line), _Reader.named),
-    Rule("title", "cut", _title, _Reader.title),
+    Rule("title", "cut", _title, lambda at, match: at.heading(match, EventKind.CUT)),
     Rule("heading", "heading", lambda at: _HEADING.match(at.line), _Reader.heading),
     Rule("direction", "exposition", _is_direction, _Reader.exposition),
     Rule("direction-opens", "exposition", _opens_direction, _Reader.open_direction),
