@@ -21,8 +21,11 @@ import numpy as np
 import pytest
 from running import COMMAND, largest_file, run_trainer
 
+from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.commands.train_options import options_from
+from scriptmodel_trainer.progress.events import Event
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
@@ -133,14 +136,15 @@ def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return training.state
 
 
-def test_a_run_killed_at_random_steps_ends_with_bit_identical_weights(
-    killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights
+def test_a_run_killed_and_then_stopped_at_a_random_step_ends_with_bit_identical_weights(
+    killed: Path, corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training, kills = Training(corpus, tmp_path), 2
     shutil.copytree(killed, training.state)
-    training.kill_after(random.Random(run_seed()).randint(1, 4))
-    shutil.rmtree(training.out)
     assert 1 <= len(training.checkpoints()) <= 3  # two, and one that was just written
+    terminated_after(random.Random(run_seed()).randint(1, 4), monkeypatch)
+    assert training.run()[0] == 143
+    shutil.rmtree(training.out)
     events = training.finish()
     assert_identical(training.weights, undisturbed)
     (resumed,) = of_kind(events, "resumed")
@@ -216,11 +220,15 @@ def after_saves(number: int, change: Callable[[], object], monkeypatch: pytest.M
     monkeypatch.setattr(StateFolder, "save", save_and_change)
 
 
+def terminated_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    after_saves(saves, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+
+
 def test_a_terminated_run_continues_and_recomputes_nothing(
     corpus: Path, tmp_path: Path, undisturbed: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(corpus, tmp_path)
-    after_saves(2, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
+    terminated_after(2, monkeypatch)
     code, events = training.run()
     assert code == 143
     assert events[-1]["hint"] == f"state saved in {training.state}: repeat the command to continue"
@@ -231,22 +239,24 @@ def test_a_terminated_run_continues_and_recomputes_nothing(
     assert_identical(training.weights, undisturbed)
 
 
-def test_of_two_runs_on_one_folder_the_second_waits(corpus: Path, tmp_path: Path, undisturbed: Weights) -> None:
-    first, second = Training(corpus, tmp_path), Training(corpus, tmp_path, out="other")
-    running = first.start()
-    wait_until(lambda: bool(first.checkpoints()), running)
-    running.send_signal(signal.SIGSTOP)
-    waiting = second.start()
-    assert waiting.stdout
-    warning = json.loads(waiting.stdout.readline())
-    running.send_signal(signal.SIGCONT)
-    for process in (running, waiting):
-        output, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors
-    events = [warning, *events_in(output)]
-    assert warnings(events) == ["state-locked"]
-    assert_identical(first.weights, undisturbed)
-    assert_identical(second.weights, undisturbed)
+def test_of_two_runs_on_one_folder_the_second_waits_and_continues_what_the_first_left(tmp_path: Path) -> None:
+    run, output = "this run", io.StringIO()
+
+    class Waiting(JsonProgress):
+        def report(self, event: Event) -> None:
+            super().report(event)
+            first.close()  # the first ends once the second waits
+
+    with contextlib.ExitStack() as first:
+        state = first.enter_context(StateFolder.opened(tmp_path, run, Effort(), TextProgress(io.StringIO())))
+        assert state is not None
+        assert state.save(Checkpoint(run, Position(3), 0, (), {}, "", "", Effort()))
+        with StateFolder.opened(tmp_path, run, Effort(), Waiting(output)) as second:
+            assert second is not None
+            newest = second.newest(lambda *_: None)
+            assert newest is not None
+            assert newest.position.epoch == 3
+    assert warnings(events_in(output.getvalue())) == ["state-locked"]
 
 
 def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(
@@ -263,11 +273,10 @@ def test_a_run_whose_state_another_took_over_ends_and_writes_no_more(
     assert not (training.out / "model.json").exists()
 
 
-@pytest.mark.parametrize("other", [["--seed", "6"], ["--set", "dropout=0.1"]])
-def test_the_state_of_another_run_is_replaced(other: list[str], killed: Path, corpus: Path, tmp_path: Path) -> None:
+def test_the_state_of_another_run_is_replaced(killed: Path, corpus: Path, tmp_path: Path) -> None:
     training = Training(corpus, tmp_path)
     shutil.copytree(killed, training.state)
-    events = training.finish(*other, "--epochs", "1")
+    events = training.finish("--seed", "6", "--epochs", "1")
     assert of_kind(events, "start")[0]["resumed_from"] is None
     assert training.metrics["restarts"] == 0
     assert not training.checkpoints()
@@ -306,17 +315,12 @@ def test_a_full_folder_is_one_warning(corpus: Path, tmp_path: Path, undisturbed:
     assert_identical(training.weights, undisturbed)
 
 
-def test_the_variable_names_the_folder_and_the_flag_overrides_it(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SCRIPTMODEL_STATE_DIR", str(tmp_path / "named"))
-    training = Training(corpus, tmp_path)
-    training.finish("--epochs", "1")
-    assert not (tmp_path / "named").exists()
+def test_the_variable_names_the_folder_and_the_flag_overrides_it(corpus: Path, tmp_path: Path) -> None:
+    training, variables = Training(corpus, tmp_path), {"SCRIPTMODEL_STATE_DIR": str(tmp_path / "named")}
     at = training.words.index("--state")
-    del training.words[at : at + 2]
-    training.finish("--epochs", "1")
-    assert (tmp_path / "named").is_dir()
+    words = training.words[1:at] + training.words[at + 2 :]
+    assert options_from(parser().parse_args(training.words), variables).state == training.state
+    assert options_from(parser().parse_args(["train", *words]), variables).state == tmp_path / "named"
 
 
 def test_a_budget_of_epochs_ends_with_a_model_and_a_raised_one_continues(
