@@ -21,8 +21,8 @@ from scriptmodel_trainer.splitting import FILES, SCENES
 
 pytestmark = pytest.mark.slow
 
-TINY = ["--set", "hidden_units=8", "embedding_units=8", "epochs=1", "batch_size=16", "steps=5", "cache_window=50"]
-
+TINY = ["--set", "hidden_units=8", "embedding_units=8", "layers=1", "epochs=1", "batch_size=16", "steps=5"]
+TINY += ["cache_window=50"]
 
 TRIGRAMS = {"trigrams": True}
 CACHE = {"cache_window": 500}
