@@ -22,8 +22,12 @@ import pytest
 import tensorflow as tf
 from running import COMMAND, largest_file, run_trainer
 
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
+from scriptmodel_trainer.commands import train_assess
 from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import arrays_bytes, locked, read_arrays, write_arrays
@@ -115,38 +119,33 @@ def test_an_interrupted_run_saves_its_state_and_says_how_to_resume(corpus: Path,
     assert len(errors.splitlines()) == 1
 
 
-def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(tmp_path: Path) -> None:
+def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, out = tmp_path / "data", tmp_path / "model"
     data.mkdir()
-    for name, size in (("train", 400), ("valid", 400), ("test", 50_000)):
-        (data / f"a.{name}.txt").write_text("the river waits for nobody\n" * (size // 5))
-    train = [
-        "train",
-        "--data",
-        str(data),
-        "--out",
-        str(out),
-        "--preset",
-        "demo",
-        "--set",
-        "epochs=1",
-        "steps=5",
-        "hidden_units=48",
-    ]
-    process = start(train)
-    assert process.stdout
-    while "Valid Perplexity" not in process.stdout.readline():
-        assert process.poll() is None, process.communicate()
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 143
-    assert "state saved: repeat the command with --resume" in errors
+    for name in ("train", "valid", "test"):
+        (data / f"a.{name}.txt").write_text("the river waits for nobody\n" * 80)
+    train = ["train", "--data", str(data), "--out", str(out), "--preset", "test"]
+
+    def scored_in_part(network: Network, stream: Ids, first: int, report: Callable[[int], None]) -> None:
+        def stop(_: int) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        scored(network, stream, first, report=stop)
+        pytest.fail("the rest was scored")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(train_assess, "scored", scored_in_part)
+        stopped = run_trainer(train)
+    assert stopped.returncode == 143
+    assert "state saved: repeat the command with --resume" in stopped.stderr
     shutil.copytree(out, tmp_path / "stopped")
     done = run_trainer([*train, "--resume"])
     assert done.returncode == 0, done.stderr
     assert "Train Perplexity" not in done.stdout, "no epoch is trained again"
     assert len(load_model(out).metrics.epochs) == 1
-    (data / "a.test.txt").write_text("the river waits for nobody\n" * 80)
+    (data / "a.test.txt").write_text("the river waits for nobody\n" * 81)
     train[train.index(str(out))] = str(tmp_path / "stopped")
     other = run_trainer([*train, "--resume"])
     assert other.returncode == 2
