@@ -12,11 +12,13 @@ from tests.chaos.lost_workers import INTERRUPTIONS, NETWORK, interruptions, run
 from tests.seed import run_seed
 
 pytestmark = pytest.mark.slow
+SHALLOW = {"layers": 1, "epochs": 4}
+"""Each start of the trainer compiles each layer."""
 
 
 @pytest.mark.timeout(900)
 def test_the_weights_are_those_of_an_undisturbed_training(tmp_path: Path) -> None:
-    run(tmp_path, TRAINER_ENV, kills=4, seed=run_seed(), overrides={**NETWORK, "epochs": 4}, say=print)
+    run(tmp_path, TRAINER_ENV, kills=4, seed=run_seed(), overrides={**NETWORK, **SHALLOW}, say=print)
 
 
 def test_the_plan_of_a_seed_is_always_the_same_and_has_every_kind() -> None:
