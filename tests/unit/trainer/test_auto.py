@@ -10,7 +10,7 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer.arguments import parser
-from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.auto import choose, is_choice_for, minutes_from, minutes_of
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
@@ -73,6 +73,14 @@ def test_more_minutes_never_choose_a_shorter_training() -> None:
         assert chosen == sorted(chosen)
 
 
+def test_a_slower_machine_gets_a_shorter_training_for_the_same_minutes() -> None:
+    fast, slow = choose(194_000, 10, pace=1.5), choose(194_000, 10, pace=4.5)
+    assert (fast.preset, round(minutes_of(fast), 1)) == ("tuned-few", 7.6)
+    assert (slow.preset, round(minutes_of(slow), 1)) == ("demo", 1.6)
+    assert [is_choice_for(slow, minutes) for minutes in (10, 5, 30)] == [True, True, False]
+    assert is_choice_for(fast, 30)
+
+
 @pytest.mark.parametrize("text", ["", "0", "-1", "nan", "inf", "soon", "1e9"])
 def test_minutes_that_are_no_time_are_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="not a number above 0"):
@@ -91,7 +99,8 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
-    assert metrics["auto"] == {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW | TRIGRAMS}
+    choice = {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW | TRIGRAMS, "pace": 1.0}
+    assert metrics["auto"] == choice
     chosen = "auto: preset tuned-few with cache_window=500 letter_ngrams=6000 unknown_discount=0.5 trigrams=true"
     assert f"{chosen}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())

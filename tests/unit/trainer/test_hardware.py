@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -119,3 +120,12 @@ def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
     hardware.load_tensorflow(0)
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"
+
+
+def test_the_pace_is_the_time_of_a_step_beside_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 0.5)
+    monkeypatch.setattr(hardware, "_STEP", 0.125)
+    monkeypatch.setattr("scriptmodel_trainer.training.hardware.time.perf_counter", lambda: next(clock))
+    assert hardware.pace_here() == pytest.approx(2 / 3 / 0.125, abs=0.01)
+    monkeypatch.setattr(hardware, "_STEP", 100.0)
+    assert hardware.pace_here() == 0.5, "no machine is counted as faster"

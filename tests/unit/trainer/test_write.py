@@ -19,15 +19,17 @@ from scriptmodel_trainer.commands.write import _Quiet
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
 
+PACE = "scriptmodel_trainer.commands.train_options.pace_here"
 FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_models() -> Iterator[None]:
-    """Let `auto` choose what is trained in seconds."""
+    """Let `auto` choose what is trained in seconds, and measure no machine."""
     with pytest.MonkeyPatch.context() as patched:
         rows = (auto._Row(0, 1.0, "test", {"epochs": 1}), auto._Row(0, 0.0, "test", {"epochs": 2}))
         patched.setattr(auto, "_ROWS", rows)
+        patched.setattr(PACE, lambda: 1.0)
         yield
 
 
@@ -123,13 +125,15 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
     assert not (tmp_path / "new").exists()
 
 
-def test_the_same_command_continues_a_training_that_was_stopped(plays: Path, tmp_path: Path) -> None:
+def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_machine(
+    plays: Path, tmp_path: Path
+) -> None:
     def stop(_: object, event: Event) -> None:
         if isinstance(event, Progressed) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    command = ["write", plays, "--out", tmp_path, "--minutes", "0.001", "--words", "60"]
-    with patch.object(_Quiet, "report", stop):
+    command = ["write", plays, "--out", tmp_path, "--minutes", "10", "--words", "60"]
+    with patch.object(_Quiet, "report", stop), patch(PACE, lambda: 1e6):
         stopped = run_trainer(command)
     assert (stopped.returncode, "the same command continues" in stopped.stderr) == (ExitCode.TERMINATED, True)
     done = run_trainer(command)

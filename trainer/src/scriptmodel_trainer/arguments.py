@@ -121,7 +121,8 @@ def _add_write(commands: _Commands[_Parser]) -> None:
     add = command.add_argument
     add("plays", **_PATHS, help="script files, or folders to search for them")
     minutes = (
-        "choose the best model that two cores train in N minutes [default: 10, or those of the model in the folder]"
+        "train the best model that takes this machine N minutes or less, as its speed is when the training starts "
+        "[default: 10, or those of the model in the folder]"
     )
     add("--minutes", metavar="N", help=minutes)
     out = "folder for model, report and scripts [default: PLAYS-written in the working directory]"

@@ -1,4 +1,4 @@
-"""Chooses a preset from a table, by the tokens to train on and the minutes given; never from measured speed."""
+"""Chooses a preset from a table, by the tokens to train on and the minutes given, and a pace if one was measured."""
 
 from __future__ import annotations
 
@@ -42,30 +42,32 @@ _ROWS = (
     _Row(0, 0.0, "demo", _TRIGRAMS),
 )
 _UNLIMITED = 4.0
-_DEMO = 0.4  # minutes for 100,000 tokens
-_TAKES = 1.7  # times the minutes of a row: with the test and the choice of a temperature, on the machine of the README
+_DEMO = 0.18  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
 
-def choose(tokens: int, minutes: float | None, exact: bool = False) -> Choice:
-    """Return the preset for a corpus, of the layout `exact` or not; equal arguments always choose the same one."""
-    pace = _UNLIMITED if minutes is None else minutes * 100_000 / max(1, tokens)
-    row = next(row for row in _ROWS if tokens >= row.tokens and pace >= row.minutes and row.exact <= exact)
-    return Choice(row.preset, tokens, minutes, row.settings)
+def choose(tokens: int, minutes: float | None, exact: bool = False, pace: float = 1.0) -> Choice:
+    """Return the preset for a corpus, of the layout `exact` or not; equal arguments always choose the same one.
+
+    `pace` is how many minutes the machine takes for one of the table.
+    """
+    given = _UNLIMITED if minutes is None else minutes / pace * 100_000 / max(1, tokens)
+    row = next(row for row in _ROWS if tokens >= row.tokens and given >= row.minutes and row.exact <= exact)
+    return Choice(row.preset, tokens, minutes, row.settings, pace)
 
 
 def is_choice_for(choice: Choice | None, minutes: float) -> bool:
     """Return whether `auto` chooses the same preset and settings for so many minutes; without a choice it does not."""
     if choice is None:
         return False
-    again = choose(choice.tokens, minutes)
+    again = choose(choice.tokens, minutes, pace=choice.pace)
     return (again.preset, again.settings) == (choice.preset, choice.settings)
 
 
 def minutes_of(choice: Choice) -> float:
-    """Return how long a training that was chosen takes on two cores."""
+    """Return how long a training that was chosen takes at its pace."""
     rows = (row for row in _ROWS if (row.preset, row.settings) == (choice.preset, choice.settings))
-    return max(_TAKES * next((row.minutes for row in rows), 0.0), _DEMO) * choice.tokens / 100_000
+    return max(next((row.minutes for row in rows), 0.0), _DEMO) * choice.pace * choice.tokens / 100_000
 
 
 def minutes_from(text: str | None, preset: str | None) -> float | None:

@@ -84,12 +84,16 @@ class Base(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings."""
+    """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings.
+
+    `pace` is how many minutes the machine that chose takes for one of the table, 1 if that was not measured.
+    """
 
     preset: Text
     tokens: Count
     minutes: Amount | None = None
     settings: Mapping[Text, Amount | bool] = {}
+    pace: Annotated[float, Meta(gt=0)] = 1.0
 
 
 class Device(Struct, frozen=True):

@@ -77,6 +77,7 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         letter_ngrams=letter_ngrams_of(vocabulary.words, preset.letter_ngrams, preset.optimizer),
         device=hardware.device(),
         gpu_requested=options.gpu_requested,
+        auto=options.auto,
     )
     result = loop.fit(task, progress, signals)
     if vocabulary.spells:

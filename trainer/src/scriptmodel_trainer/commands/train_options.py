@@ -21,6 +21,7 @@ from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
+from scriptmodel_trainer.training.hardware import load_tensorflow, pace_here
 from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
@@ -55,6 +56,8 @@ class TrainOptions:
     overrides: Mapping[str, str] = field(default_factory=dict)
     minutes: float | None = None
     """What `auto` chooses for."""
+    pace: float | None = 1.0
+    """How many minutes this machine takes for one of the table of `auto`; None to measure it."""
     auto: Choice | None = None
     """What `auto` chose; known once the corpus is read."""
     request: Request | None = None
@@ -74,7 +77,9 @@ class TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
         if self.preset_name != AUTO:
             return self
-        choice = choose(tokens, self.minutes, self.layout == EXACT)
+        if self.pace is None:
+            load_tensorflow(self.seed)
+        choice = choose(tokens, self.minutes, self.layout == EXACT, self.pace or pace_here())
         settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
         preset = presets.with_overrides(presets.preset_named(choice.preset), settings)
         preset = presets.with_overrides(preset, self.overrides)

@@ -99,6 +99,7 @@ def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary
 def _note_choice(choice: Choice, progress: Progress) -> None:
     """Note what `auto` chose, and for what."""
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
+    limit += f" (this machine takes {choice.pace:g} for one of the table)" if choice.pace != 1 else ""
     settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
     chosen = f"preset {choice.preset}{settings and f' with {settings}'}"
     progress.note(f"auto: {chosen}, for {choice.tokens:,} tokens to train on and {limit}")

@@ -26,8 +26,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import read_bounded, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES
-from scriptmodel_trainer.training.checkpoints import fingerprint_of
-from scriptmodel_trainer.training.hardware import minutes_here
+from scriptmodel_trainer.training.checkpoints import described_in
 
 MODEL = "model"
 _PROGRAM = "SCRIPTMODEL_PROGRAM"
@@ -131,8 +130,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         if run.corpus.understood < _FEWEST:
             hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
             raise BadInputError(f"no scripts in {options.plays[0]}: {run.corpus.doubt}", hint)
-        unfinished = folder / CHECKPOINT
-        if unfinished.exists() and fingerprint_of(unfinished) != run.fingerprint:
+        if unfinished.exists() and not (begun and begun.fingerprint == run.fingerprint):
             if not options.force:
                 message = f"{folder} has an unfinished training of other files, or for other --minutes"
                 raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
@@ -140,9 +138,11 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         quiet.minutes = _note_time(run, progress)
         return run
 
-    quiet = _Quiet(progress)
+    quiet, unfinished = _Quiet(progress), folder / CHECKPOINT
+    begun = described_in(unfinished)
+    pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)
-    training = dataclasses.replace(options.training, resume=(folder / CHECKPOINT).exists(), request=request)
+    training = dataclasses.replace(options.training, resume=unfinished.exists(), request=request, pace=pace)
     try:
         train(training, quiet, signals, before)
     except StoppedError as error:
@@ -155,7 +155,7 @@ def _note_time(run: Run, progress: Progress) -> float | None:
     choice = run.options.auto
     if choice is None:
         return None
-    minutes = minutes_here(auto.minutes_of(choice))
+    minutes = auto.minutes_of(choice)
     long = choice.minutes is not None and minutes > choice.minutes
     more = ", although it is the shortest one" if long and auto.choose(choice.tokens, 0).preset == choice.preset else ""
     about = f"training takes about {_minutes(minutes)} on this machine{more}"

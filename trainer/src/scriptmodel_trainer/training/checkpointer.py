@@ -61,6 +61,7 @@ class Checkpointer:
             processor=self._task.processor,
             tensorflow=self._task.tensorflow,
             effort=self._task.effort,
+            auto=self._task.auto,
         )
         if (store or self._task.store).save(checkpoint):
             self._signals.hint = self._task.store.hint

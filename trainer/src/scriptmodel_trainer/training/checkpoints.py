@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import Count, EpochRecord, Text
+from scriptmodel_trainer.records import Choice, Count, EpochRecord, Text
 from scriptmodel_trainer.storage import converted, json_bytes, parse_json, read_arrays, write_arrays
 from scriptmodel_trainer.training.state import Effort, Position
 
@@ -21,7 +21,7 @@ from scriptmodel_trainer.training.state import Effort, Position
 class Checkpoint:
     """The saved state of a run; `arrays` are named weights/..., slots/..., state/... and best/...
 
-    `processor` and the version of `tensorflow` are what computed it.
+    `processor` and the version of `tensorflow` are what computed it, and `auto` is what chose it, if anything did.
     """
 
     fingerprint: Text
@@ -32,6 +32,7 @@ class Checkpoint:
     processor: Text
     tensorflow: Text
     effort: Effort
+    auto: Choice | None = None
 
     def __post_init__(self) -> None:
         if not bool(self.history) <= self.best_epoch <= len(self.history):
@@ -62,12 +63,18 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     return checkpoint
 
 
-def fingerprint_of(path: Path) -> str | None:
-    """Return the fingerprint of a checkpoint without reading its arrays; None if it is damaged."""
+def described_in(path: Path) -> Checkpoint | None:
+    """Return a checkpoint without its arrays; None if there is none, or it is damaged."""
     try:
-        return converted(parse_json(read_arrays(path, only="described")["described"].tobytes()), Checkpoint).fingerprint
+        return converted(parse_json(read_arrays(path, only="described")["described"].tobytes()), Checkpoint)
     except (BadInputError, OSError, ValueError):
         return None
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """Return the fingerprint of a checkpoint; None if there is none, or it is damaged."""
+    found = described_in(path)
+    return found.fingerprint if found else None
 
 
 def damaged(path: Path, reason: object) -> BadInputError:

@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.records import Device
 
-_SECONDS = 0.5  # a shorter test may fall between two turns of other programs
-_RATE = 130e9  # operations a second of one core of docs/results
-_MOST_CORES = 4  # more of them hardly train a small network faster
+_SECONDS = 2.0  # a shorter test may fall between two turns of other programs
+_STEP = 0.018  # seconds where the minutes of `auto` are right
+_FASTEST = 0.5  # cores beyond four, and GPUs, hardly train a small network faster
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
@@ -59,19 +57,30 @@ def load_tensorflow(seed: int) -> str:
     return version
 
 
-def minutes_here(minutes: float) -> float:
-    """Return how long this machine takes, as busy as it is, for what takes two cores of docs/results so many minutes.
+def pace_here() -> float:
+    """Return how many minutes this machine takes, as busy as it is, for a training that `auto` counts as one minute.
 
-    Products of matrices are timed for half a second.
+    The output layer and its gradients, a third of a step of `tuned-few`, are timed. TensorFlow is loaded by then.
     """
-    square = np.ones((512, 512), np.float32)
-    started, products = time.perf_counter(), 0
+    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
+
+    from scriptmodel_trainer.training.softmax import cross_entropies  # noqa: PLC0415  # it imports TensorFlow
+
+    features, kernel, bias, targets = tf.ones((560, 256)), tf.ones((10_000, 256)), tf.zeros(10_000), tf.range(560)
+    precision = "bfloat16" if multiplies_bfloat16() else "float32"
+
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            tape.watch((features, kernel))
+            losses = cross_entropies(features, kernel, bias, targets, precision, equal=True)
+        tape.gradient(losses, kernel).numpy()
+
+    step()  # the first one takes longer
+    started, steps = time.perf_counter(), 0
     while (seconds := time.perf_counter() - started) < _SECONDS:
-        square @ square
-        products += 1
-    rate = products * 2 * 512**3 / seconds
-    cores = min(len(os.sched_getaffinity(0)), _cpu_limit() or _MOST_CORES, _MOST_CORES)
-    return minutes * 2 * _RATE / (cores * rate)
+        step()
+        steps += 1
+    return round(max(seconds / steps / _STEP, _FASTEST), 2)
 
 
 def gpus() -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import Device, EpochRecord
+from scriptmodel_trainer.records import Choice, Device, EpochRecord
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.state import Budget, Effort, Outcome
@@ -55,6 +55,8 @@ class TrainingTask:
     """The n-grams of letters of the words, if words share vectors by them."""
     device: Device = field(default_factory=Device)
     gpu_requested: bool = False
+    auto: Choice | None = None
+    """What chose the preset."""
 
 
 @dataclass(frozen=True, slots=True)
