@@ -95,6 +95,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
         capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]),
         aside=20,
         doubled=frozenset(["Bell"]),
+        unended=frozenset(["the"]),
     )
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
     text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
@@ -107,6 +108,8 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
     assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
     assert {*re.findall(r"\b(\w+) \1\b", text)} == {"Bell"}
+    assert re.search(r"\bthe (lamp|waits)\b", text)
+    assert not re.search(r"\bthe\b[.?!]", text)
     assert re.search(r"[.?!] The\b", text)
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from samples import BEGINNING, CAST, TALK
 
@@ -82,6 +83,22 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
             assert lines.broken(tokens)[: len(lines.broken(tokens[:end]))] == lines.broken(tokens[:end])
         (again,) = given_events(text, lambda _: True)
         assert (again.speaker.strip(), again.text.strip()) == (event.speaker, event.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "unended"),
+    [
+        ("the lamp <eos> " * 60, {"the"}),
+        ("the lamp <eos> " * 40, set()),  # too few to know
+        ("<eoname> lamp <eos> to <eoname> " * 60, set()),  # a name
+        ("the lamp <eos> " * 60 + "the <eos>", set()),
+        ("<open-brack> to the <close-brack> lamp <eos> " * 60, {"to", "the"}),
+    ],
+)
+def test_words_after_which_no_sentence_ends_are_known(text: str, unended: set[str]) -> None:
+    lexicon = ["<eos>", "the", "lamp", "<open-brack>", "<close-brack>", "to", "<eoname>"]
+    train = np.array([lexicon.index(token) for token in text.split()])
+    assert lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon)).unended == unended
 
 
 def test_a_line_begins_at_a_word_whatever_its_marks() -> None:

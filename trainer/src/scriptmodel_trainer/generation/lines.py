@@ -36,6 +36,7 @@ _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
 _MOST_DIRECTIONS = 0.9  # a network strays long before the end of the longest ones
 _DOUBLED = 2  # times that a word follows itself in the corpus, as `had had`, before it may
+_ENDED, _OFTEN = 0.002, 50  # share of a word's places at which a sentence may end after it nevertheless; the fewest
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -55,7 +56,8 @@ class Lines:
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
     has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
-    A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves.
+    A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves,
+    and no sentence ends after `unended` ones, as `the`.
     """
 
     openings: frozenset[Name] = frozenset()
@@ -65,6 +67,7 @@ class Lines:
     aside: Count = 0
     replies: Share = 1.0
     doubled: frozenset[Name] = frozenset()
+    unended: frozenset[Name] = frozenset()
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -134,7 +137,17 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
     twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
     doubled = frozenset(lexicon[number] for number in np.flatnonzero(twice & ~marker).tolist())
-    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies, doubled)
+    unended = frozenset(_unended(train, lexicon))
+    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies, doubled, unended)
+
+
+def _unended(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
+    """Yield the words after which hardly a sentence ends; names of cues are no part of any."""
+    kinds = np.array([(token in ENDERS) - (token == CLOSE_NAME) for token in lexicon])[train[1:]]
+    places, ends = (np.bincount(train[:-1][chosen], minlength=len(lexicon)) for chosen in (kinds >= 0, kinds > 0))
+    for number in np.flatnonzero((places >= _OFTEN) & (ends <= _ENDED * places)).tolist():
+        if lexicon[number] not in MARKERS:
+            yield lexicon[number]
 
 
 def is_small(token: str) -> bool:

@@ -296,6 +296,8 @@ class Writer(BaseWriter):
             and not self._vocabulary.spells
         ):
             logits[page.recent[-1]] = -np.inf
+        if page.position.last in (Last.WORD, Last.CLITIC) and page.script[-1] in self._lines.unended:
+            logits[self._members[Kind.ENDER]] = -np.inf
         if page.bracketed or page.position.place is Place.EXPOSITION:
             logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
