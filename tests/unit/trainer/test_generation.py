@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,12 +23,21 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.seed import run_seed
 
 
-def test_scripts_of_random_networks_are_all_well_formed() -> None:
+@pytest.fixture(scope="module")
+def scripts() -> dict[int, tuple[int, Sequence[str]]]:
+    """Of random networks by the number of each: the length limit in words, and the tokens."""
+    written = {}
     first = run_seed()
     for number in range(first, first + 200):
         words = 4 + number % 90
         sampling = Sampling((0.0, 0.5, 1.0, 3.0)[number % 4], top_p=(1.0, 0.9)[number % 2])
-        script = Writer(network(SCRIPT, number), SCRIPT).write(words, sampling, (number,), Opening()).tokens
+        writer = Writer(network(SCRIPT, number), SCRIPT)
+        written[number] = words, writer.write(words, sampling, (number,), Opening()).tokens
+    return written
+
+
+def test_scripts_of_random_networks_are_all_well_formed(scripts: dict[int, tuple[int, Sequence[str]]]) -> None:
+    for number, (words, script) in scripts.items():
         assert not faults(render(script), words), number
 
 
@@ -174,15 +184,14 @@ def test_every_state_of_the_grammar_can_reach_the_end(choices: list[int]) -> Non
     assert (steps == 0) == at.final
 
 
-def test_counted_words_are_never_less_than_those_on_the_page() -> None:
+def test_counted_words_are_never_less_than_those_on_the_page(scripts: dict[int, tuple[int, Sequence[str]]]) -> None:
     grammar = Grammar(frozenset(Kind))
-    for seed in range(200):
-        script = Writer(network(SCRIPT, seed), SCRIPT).write(50, Sampling(1.0), (seed,), Opening()).tokens
+    for number, (words, script) in scripts.items():
         at, used, name = grammar.start, 0, False
         for token in script:
             kind = Kind.NAME if name else kind_of(token)
             used, at, name = used + cost(at, kind), grammar.advance(at, kind), token == tokens.OPEN_NAME
-        assert count_pieces(render(script)) <= used <= 50
+        assert count_pieces(render(script)) <= used <= words, number
 
 
 def test_rendering() -> None:
