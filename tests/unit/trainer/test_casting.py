@@ -153,6 +153,19 @@ def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
     assert len(set(speakers(render(everyone.tokens)))) == len(NAMES)
 
 
+def test_a_name_of_many_plays_speaks_as_often_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plays = [
+        Play("one.txt", ("BEN", "MIRA", "ANNA")),
+        *(Play(f"{n}.txt", ("BEN", "MIRA", "OLD_BEN")) for n in range(19)),
+    ]
+    often = {"BEN": np.log(20), "MIRA": np.log(20)}
+    network = AnyNetwork(CLOSED, {tokens.OPEN_NAME: 20, tokens.EOS: 20, **often})
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
+    page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, plays=plays)
+    heard = speakers(render(page.write(6000, Sampling(0), (1,), Opening("ANNA")).tokens))
+    assert heard.count("ANNA") / len(heard) == pytest.approx(1 / 3, abs=0.05)
+
+
 @pytest.mark.parametrize("opening", [Opening("MIRA"), Opening("", "MIRA: The lamp"), Opening(text="Mira. The lamp.")])
 def test_who_speaks_first_chooses_the_play(opening: Opening) -> None:
     for seed in range(5):

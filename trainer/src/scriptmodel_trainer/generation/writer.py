@@ -167,6 +167,10 @@ class Writer(BaseWriter):
         folded = {name.casefold() for name in vocabulary.names}
         named = Counter(part for name in folded for part in set(name_parts(name)))
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
+        in_plays = Counter(name for play in plays for name in play.speakers if name in vocabulary)
+        # The network knows how often `ALL` speaks in all plays; a cast is that of one of them.
+        self._elsewhere = np.zeros(len(vocabulary), np.float32)
+        self._elsewhere[[vocabulary.id_of(name) for name in in_plays]] = np.log([*in_plays.values()])
 
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
@@ -262,6 +266,7 @@ class Writer(BaseWriter):
         in_name = page.position.place is Place.NAME
         if page.names and page.position.place in (Place.NAME, Place.NAMED):
             logits = page.logits + self._only(page.names)
+            logits -= self._elsewhere if in_name else 0
         else:
             allowed = self._mask(self._contracted(page, self._allowed(page)))
             logits = page.logits + allowed
