@@ -83,7 +83,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "66b270758ef28e6a31c1d70c709f363736e544185a5680f47d4ddf50e669ba5c"
+        == "3363780703a668ab5783837502a73b63cd50b5c9601b628dc871e33b1915232d"
     )
 
 
