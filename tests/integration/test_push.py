@@ -28,7 +28,7 @@ from tests.integration.texts import play
 
 @pytest.fixture
 def repo() -> str:
-    return f"pushed-{uuid.uuid4().hex[:8]}"
+    return uuid.uuid4().hex  # so long that no other one is meant
 
 
 def scriptmodel(localpach: Localpach, *args: str | Path) -> subprocess.CompletedProcess[str]:
