@@ -25,7 +25,7 @@ from tests.seed import run_seed
 
 @pytest.fixture(scope="module")
 def scripts() -> dict[int, tuple[int, Sequence[str]]]:
-    """Of random networks by the number of each: the length limit in words, and the tokens."""
+    """Scripts of random networks: the length limit in words and the tokens, by seed."""
     written = {}
     first = run_seed()
     for number in range(first, first + 200):

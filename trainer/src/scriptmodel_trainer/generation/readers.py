@@ -1,6 +1,6 @@
 """The reader of one stream of tokens: the network, mixed with trigrams and with a neural cache of the last words.
 
-Both generation and `evaluate --cache` go through the same reader, so that what is measured is what writes.
+Generation reads one token at a time. `evaluation.py` scores whole texts in rows.
 """
 
 from __future__ import annotations
