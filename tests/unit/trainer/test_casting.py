@@ -78,24 +78,34 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vocabulary = with_names(
-        (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Bell", "Mrs.", "to", "The"),
+        (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Bell", "Mrs.", "Miss", "MISS", "to", "The"),
         ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA"),
     )
     network = AnyNetwork(
         vocabulary,
-        {tokens.OPEN_NAME: 5, tokens.OPEN_BRACKET: 2, tokens.CLOSE_BRACKET: -3, tokens.EOS: 2, "to": 2, "MIRA": 1},
+        {
+            tokens.OPEN_NAME: 5,
+            tokens.OPEN_BRACKET: 2,
+            tokens.CLOSE_BRACKET: -3,
+            tokens.EOS: 2,
+            "to": 2,
+            "MIRA": 1,
+            ",": 3,
+        },
     )
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
     plays = (
-        Play("one.txt", ("ANNA", "MIRA"), proper=("Bell",)),
+        Play("one.txt", ("ANNA", "MIRA"), proper=("Bell", "MISS")),
         Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")),
     )
     lines = Lines(
         frozenset(["The"]),
-        capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs."]),
+        capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs.", "Miss"]),
         aside=20,
         doubled=frozenset(["Bell"]),
         unended=frozenset(["the"]),
+        unpaused=frozenset(["waits"]),
+        articles={"to": (False, ())},
     )
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
     text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
@@ -110,6 +120,9 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert {*re.findall(r"\b(\w+) \1\b", text)} == {"Bell"}
     assert re.search(r"\bthe (lamp|waits)\b", text)
     assert not re.search(r"\bthe\b[.?!]", text)
+    assert re.search(r"\blamp,", text)
+    assert not re.search(r"\bwaits,", text)
+    assert not re.search(r"\bto ANNA\b", text)
     assert re.search(r"[.?!] The\b", text)
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 

@@ -101,6 +101,15 @@ def test_words_after_which_no_sentence_ends_are_known(text: str, unended: set[st
     assert lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon)).unended == unended
 
 
+def test_the_sound_after_an_article_and_its_exceptions_are_known() -> None:
+    text = "a pier , lamp <eos> an oar , old lamp <eos> " * 60 + "a one <eos> an hour <eos> old oar <eos>"
+    lexicon = ["<eos>", ",", "a", "an", "old", "pier", "lamp", "oar", "one", "hour"]
+    train = np.array([lexicon.index(token) for token in text.split()])
+    lines = lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon))
+    assert lines.articles == {"a": (False, ("one",)), "an": (True, ()), "old": (False, ("oar",))}
+    assert lines.unpaused == {"a", "an", "old", "lamp", ","}
+
+
 def test_a_line_begins_at_a_word_whatever_its_marks() -> None:
     event = Event(EventKind.SPEECH, 'What--\n"No," she said;\n(and went)\n\'Twas she!', "BEN")
     tokens = event_tokens(event)

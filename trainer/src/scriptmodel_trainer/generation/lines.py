@@ -7,8 +7,8 @@ of a line: a word that has no capital within sentences of prose begins one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -36,7 +36,8 @@ _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
 _MOST_DIRECTIONS = 0.9  # a network strays long before the end of the longest ones
 _DOUBLED = 2  # times that a word follows itself in the corpus, as `had had`, before it may
-_ENDED, _OFTEN = 0.002, 50  # share of a word's places at which a sentence may end after it nevertheless; the fewest
+_ENDED, _OFTEN = 0.002, 50  # share of a word's places at which a mark may come after it nevertheless; the fewest
+_SOUNDED = 0.02  # share of the words after `a` that may begin with a vowel nevertheless
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -57,7 +58,8 @@ class Lines:
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
     has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
     A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves,
-    and no sentence ends after `unended` ones, as `the`.
+    no sentence ends after `unended` ones, as `the`, and no comma follows `unpaused` ones. `articles` are followed by
+    vowels (True) or by consonants, as `an` and `a`, but for those words that the corpus has after them nevertheless.
     """
 
     openings: frozenset[Name] = frozenset()
@@ -68,6 +70,8 @@ class Lines:
     replies: Share = 1.0
     doubled: frozenset[Name] = frozenset()
     unended: frozenset[Name] = frozenset()
+    unpaused: frozenset[Name] = frozenset()
+    articles: Mapping[Name, tuple[bool, tuple[Name, ...]]] = field(default_factory=dict)
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -137,17 +141,36 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
     twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
     doubled = frozenset(lexicon[number] for number in np.flatnonzero(twice & ~marker).tolist())
-    unended = frozenset(_unended(train, lexicon))
-    return Lines(openings, widths, frozenset(_capitals(train, lexicon)), longest, aside, replies, doubled, unended)
+    capitals, unended = frozenset(_capitals(train, lexicon)), frozenset(_unended(train, lexicon, ENDERS))
+    unpaused, articles = frozenset(_unended(train, lexicon, {",", ";", ":"})), dict(_articles(train, lexicon))
+    return Lines(openings, widths, capitals, longest, aside, replies, doubled, unended, unpaused, articles)
 
 
-def _unended(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
-    """Yield the words after which hardly a sentence ends; names of cues are no part of any."""
-    kinds = np.array([(token in ENDERS) - (token == CLOSE_NAME) for token in lexicon])[train[1:]]
+def _unended(train: Ids, lexicon: Sequence[str], marks: Set[str]) -> Iterator[str]:
+    """Yield the words after which hardly one of the marks comes; names of cues are no part of any sentence."""
+    kinds = np.array([(token in marks) - (token == CLOSE_NAME) for token in lexicon])[train[1:]]
     places, ends = (np.bincount(train[:-1][chosen], minlength=len(lexicon)) for chosen in (kinds >= 0, kinds > 0))
     for number in np.flatnonzero((places >= _OFTEN) & (ends <= _ENDED * places)).tolist():
         if lexicon[number] not in MARKERS:
             yield lexicon[number]
+
+
+def _articles(train: Ids, lexicon: Sequence[str]) -> Iterator[tuple[str, tuple[bool, tuple[str, ...]]]]:
+    """Yield the words that vowels follow, or consonants, whether it is vowels, and which others do nevertheless."""
+    vowels = np.array([vowel_of(token) for token in lexicon])
+    places, opened = (np.bincount(train[:-1][vowels[train[1:]] >= least], minlength=len(lexicon)) for least in (0, 1))
+    others = np.minimum(opened, places - opened)
+    for number in np.flatnonzero((places >= _OFTEN) & (others <= _SOUNDED * places)).tolist():
+        vowel = opened[number] * 2 > places[number]
+        after = np.unique(train[1:][train[:-1] == number]).tolist()
+        if lexicon[number] not in MARKERS:
+            yield lexicon[number], (bool(vowel), tuple(lexicon[word] for word in after if vowels[word] == 1 - vowel))
+
+
+def vowel_of(token: str) -> int:
+    """Return 1 for a word that begins with a vowel, 0 with a consonant, -1 for what is no word or has a silent `h`."""
+    first = "h" if token in MARKERS else token[0].lower()
+    return -1 if first == "h" or not first.isalpha() else first in "aeiou"
 
 
 def is_small(token: str) -> bool:

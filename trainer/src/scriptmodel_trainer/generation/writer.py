@@ -17,7 +17,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import Lines, is_small
+from scriptmodel_trainer.generation.lines import Lines, is_small, vowel_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
@@ -146,6 +146,12 @@ class Writer(BaseWriter):
         words = self._members[Kind.WORD].tolist()
         small = [number for number in words if is_small(vocabulary.words[number])]
         self._small = np.array(small if len(small) < len(words) else [], np.int64)
+        vowels = np.array([vowel_of(word) for word in vocabulary.words])
+        self._clashing = {  # part of a word has no sound of its own
+            vocabulary.id_of(word): np.setdiff1d(np.flatnonzero(vowels == 1 - vowel), self._numbers(seen))
+            for word, (vowel, seen) in self._lines.articles.items()
+            if word in vocabulary and not vocabulary.spells
+        }
         joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
         self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
@@ -182,7 +188,9 @@ class Writer(BaseWriter):
         lines = self._lines if (cast or self._casting).verse else replace(self._lines, widths=())
         page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines)
         page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ())
-        page.proper = self._numbers(cast.proper if cast and not self._vocabulary.spells else ())
+        titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
+        proper = cast.proper if cast and not self._vocabulary.spells else ()
+        page.proper = self._numbers(word for word in proper if word.casefold() not in titles)
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
@@ -276,6 +284,7 @@ class Writer(BaseWriter):
                 logits[self._named(own - self._shared if len(own) > 1 else own)] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
+                logits[self._clashing.get(page.recent[-1], [])] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
                 logits = page.logits + allowed
         recent = np.fromiter(page.recent, np.int32, len(page.recent))
@@ -301,8 +310,10 @@ class Writer(BaseWriter):
             and not self._vocabulary.spells
         ):
             logits[page.recent[-1]] = -np.inf
-        if page.position.last in (Last.WORD, Last.CLITIC) and page.script[-1] in self._lines.unended:
-            logits[self._members[Kind.ENDER]] = -np.inf
+        if page.position.last in (Last.WORD, Last.CLITIC):
+            for kind, words in ((Kind.ENDER, self._lines.unended), (Kind.COMMA, self._lines.unpaused)):
+                if page.script[-1] in words:
+                    logits[self._members[kind]] = -np.inf
         if page.bracketed or page.position.place is Place.EXPOSITION:
             logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
