@@ -173,7 +173,7 @@ def _store(
             progress.report(FileWritten(path, words))
         digest = hashlib.sha256(contents[0]).hexdigest()
         entry: dict[str, Any] = {"file": paths[0].name, "words": words, "tokens": len(script.tokens), "sha256": digest}
-        if script.cast:
+        if script.cast.names:
             entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}
         entries.append(entry)
     return entries

@@ -40,7 +40,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """The names that may speak in a script.
+    """The names that may speak in a script; without `names` every speaker of the model may.
 
     `voices` maps names that the model does not know to speakers of the model, with whose words they speak. `play` is
     the play that the cast was taken from, empty for a cast that was asked for. They may speak in `verse`, and of
@@ -48,7 +48,7 @@ class Cast:
     names of theirs, if there are any.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     voices: Mapping[str, str] = field(default_factory=dict)
     play: str = ""
     verse: bool = False
@@ -76,12 +76,10 @@ def plays_of(
     used = Counter(itertools.chain.from_iterable(facts.capitalised for facts in found))
     few = min(_FEW, max(1, len(found) // 3)) if len(found) > 1 else 0
     for facts in found:
-        speakers = one_form(name for name in facts.speakers if name in known)
         name = f"{facts.file}: {facts.title}" if facts.title else facts.file
-        own = tuple(lexicon[number] for number in facts.capitalised if used[number] <= few)
-        if speakers:
-            own, name = tuple(filter(proper.__contains__, own)), name.encode(errors="replace").decode()
-            plays.append(Play(name, tuple(speakers[:_MOST_SPEAKERS]), facts.verse, own))
+        own = filter(proper.__contains__, (lexicon[number] for number in facts.capitalised if used[number] <= few))
+        if speakers := one_form(filter(known.__contains__, facts.speakers))[:_MOST_SPEAKERS]:
+            plays.append(Play(name.encode(errors="replace").decode(), tuple(speakers), facts.verse, tuple(own)))
     return tuple(plays)
 
 
@@ -111,9 +109,7 @@ class Casting:
         """Return the speaker of that name as the model spells it, None if the model knows none."""
         token = name_token(name)
         alike = [speaker for speaker in self.speakers if speaker.casefold() == token.casefold()]
-        if not alike:
-            return None
-        return token if token in alike else alike[0]
+        return token if token in alike else next(iter(alike), None)
 
     def require(self, name: str) -> str:
         """Return the speaker of that name, or one that sub-words spell; BadInputError names the closest others."""
@@ -133,8 +129,8 @@ class Casting:
             parameter="speaker",
         )
 
-    def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast | None:
-        """Return the cast of a script; None if every speaker may speak.
+    def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast:
+        """Return the cast of a script.
 
         `wanted` are the only names that may speak, None chooses a play and ANY all of them. `heard` are names that
         speak in the text that the script starts with: their play is chosen, else the seed draws one.
@@ -143,13 +139,13 @@ class Casting:
         names = [self._token(name) for name in wanted or ()]
         heard = [self._token(name) for name in heard]
         if not self.speakers or (wanted is not None and not wanted):
-            return None
+            return Cast(verse=self.verse)
         play = self._play_of([*names, *heard], np.random.default_rng((*seed, _DRAW)))
         shared = len(set(heard).intersection(play.speakers)) if play else 0
         if names or (len(heard) > 1 and shared * 2 < len(heard)):  # a cast that was asked for, a scene of other people
             chosen, title = names or heard, ""
         elif play is None:
-            return None
+            return Cast(verse=self.verse)
         else:
             chosen, title = [*heard, *play.speakers], play.name
         return Cast(

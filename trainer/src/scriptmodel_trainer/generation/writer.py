@@ -6,7 +6,7 @@ import abc
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Script:
 
     tokens: list[str]
     given: int = 0
-    cast: Cast | None = None
+    cast: Cast = field(default_factory=Cast)
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Draft:
     pieces: Sequence[str] = ()
     given: int | None = None
     opened: bool = False
-    cast: Cast | None = None
+    cast: Cast = field(default_factory=Cast)
 
 
 def enough_of(words: int) -> int:
@@ -141,8 +141,8 @@ class Writer(BaseWriter):
             names = [vocabulary.id_of(name) for name in one_form(vocabulary.words[number] for number in names)]
         self._members[Kind.NAME] = np.array(names, np.int64)
         self._lines = lines or Lines()
-        openings = () if vocabulary.spells else sorted(self._lines.openings)  # part of a word may be no opening
-        self._openings = np.array([vocabulary.id_of(word) for word in openings if word in vocabulary], np.int64)
+        openings = () if vocabulary.spells else self._lines.openings  # part of a word may be no opening
+        self._openings = np.array(self._numbers(openings), np.int64)
         words = self._members[Kind.WORD].tolist()
         small = [number for number in words if is_small(vocabulary.words[number])]
         self._small = np.array(small if len(small) < len(words) else [], np.int64)
@@ -152,8 +152,8 @@ class Writer(BaseWriter):
             for word, (vowel, seen) in self._lines.articles.items()
             if word in vocabulary and not vocabulary.spells
         }
-        joined = [number for number in self._members[Kind.WORD].tolist() if "_" in vocabulary.words[number]]
-        self._members[Kind.WORD] = np.setdiff1d(self._members[Kind.WORD], joined)  # names of cues, not of speech
+        spoken = [number for number in words if "_" not in vocabulary.words[number]]  # others are names of cues
+        self._members[Kind.WORD] = np.array(spoken, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._starts = Openings(vocabulary, self._casting, has_names=self._grammar.has_names)
         self._longest_name = max((name.count("_") for name in vocabulary.names), default=0)  # further words of it
@@ -165,13 +165,12 @@ class Writer(BaseWriter):
         self._bound = frozenset(map(ids, contractions.bound)) - {vocabulary.unknown}
         # A speech is followed by one of another speaker, unless a direction comes between.
         self._changes_speakers = not vocabulary.spells and len(names) > 1
-        self._spoken_names: dict[str, list[int]] = {}  # of words that are in names: how they are spelled in speech
-        in_names = set() if vocabulary.spells else {part for name in vocabulary.names for part in name_parts(name)}
-        for number in self._members[Kind.WORD].tolist():
-            if (word := vocabulary.words[number].casefold()) in in_names:
-                self._spoken_names.setdefault(word, []).append(number)
-        folded = {name.casefold() for name in vocabulary.names}
+        folded = () if vocabulary.spells else {name.casefold() for name in vocabulary.names}
         named = Counter(part for name in folded for part in set(name_parts(name)))
+        self._spoken_names: dict[str, list[int]] = {}  # of words that are in names: how they are spelled in speech
+        for number in spoken:
+            if (word := vocabulary.words[number].casefold()) in named:
+                self._spoken_names.setdefault(word, []).append(number)
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
         in_plays = Counter(name for play in plays for name in play.speakers if name in vocabulary)
         # The network knows how often `ALL` speaks in all plays; a cast is that of one of them.
@@ -184,12 +183,13 @@ class Writer(BaseWriter):
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._starts.start(opening)
-        cast = self._casting.cast(opening.cast, start.speakers, seed) if self._grammar.has_names else None
-        lines = self._lines if (cast or self._casting).verse else replace(self._lines, widths=())
+        named = self._grammar.has_names
+        cast = self._casting.cast(opening.cast if named else (), start.speakers if named else (), seed)
+        lines = self._lines if cast.verse else replace(self._lines, widths=())
         page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines)
-        page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt) if cast else ())
+        page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt))
         titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
-        proper = cast.proper if cast and not self._vocabulary.spells else ()
+        proper = () if self._vocabulary.spells else cast.proper
         page.proper = self._numbers(word for word in proper if word.casefold() not in titles)
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
@@ -200,13 +200,15 @@ class Writer(BaseWriter):
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         page.logits = yield self._vocabulary.first
-        yield from self._force(page, _voiced(start.text, cast), counted=False)
+        yield from self._force(page, renamed(start.text, cast.voice), counted=False)
         draft.given = len(self._vocabulary.joined(page.script))
-        yield from self._force(page, _voiced(start.scene, cast))
-        if start.prompt and start.prompt[0] != OPEN_NAME and page.position.place is Place.OUTSIDE:
+        yield from self._force(page, renamed(start.scene, cast.voice))
+        nobody = page.position.place is Place.OUTSIDE  # speaks yet
+        if start.prompt and start.prompt[0] != OPEN_NAME and nobody:
             yield from self._force(page, [OPEN_NAME])
-            yield from self._finish_name(page, sampling, random)
-        yield from self._force(page, _voiced(start.prompt, cast))
+            while page.position.place in (Place.NAME, Place.NAMED):
+                yield from self._next(page, sampling, random)
+        yield from self._force(page, renamed(start.prompt, cast.voice))
         draft.opened, enough = True, enough_of(words)
         while not (page.position.final and (page.left <= 1 or (page.used >= enough and not page.silent))):
             yield from self._next(page, sampling, random)
@@ -214,7 +216,7 @@ class Writer(BaseWriter):
 
     def script(self, draft: Draft) -> Script:
         tokens = self._vocabulary.joined(list(draft.pieces))
-        return Script(draft.cast.printed(tokens) if draft.cast else tokens, draft.given or 0, draft.cast)
+        return Script(draft.cast.printed(tokens), draft.given or 0, draft.cast)
 
     def text(self, script: Sequence[str]) -> str:
         return render(self._lines.broken(script))
@@ -230,9 +232,10 @@ class Writer(BaseWriter):
         unread = 0 if counted else len(tokens) - _MOST_READ
         for number, token in enumerate(tokens):
             kind = Kind.NAME if page.position.place is Place.NAME else kind_of(token)
-            if kind is Kind.CLITIC and not self._grammar.allows(page.position, kind):
+            allowed = self._grammar.allowed(page.position)
+            if kind is Kind.CLITIC and kind not in allowed:
                 kind = Kind.WORD
-            if not self._grammar.allows(page.position, kind):
+            if kind not in allowed:
                 continue
             for piece in self._vocabulary.pieces(token):
                 placed = page.put(piece, kind)
@@ -281,7 +284,8 @@ class Writer(BaseWriter):
             self._spell(page, logits)
             if page.addresses and page.speaker is not None:
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
-                logits[self._named(own - self._shared if len(own) > 1 else own)] = -np.inf
+                parts = own - self._shared if len(own) > 1 else own
+                logits[[number for part in parts for number in self._spoken_names.get(part, ())]] = -np.inf
             if page.position.last is Last.WORD:
                 logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
                 logits[self._clashing.get(page.recent[-1], [])] = -np.inf
@@ -347,24 +351,15 @@ class Writer(BaseWriter):
             return allowed - {Kind.CLITIC}
         return frozenset((Kind.CLITIC,)) if last in self._bound else allowed
 
-    def _finish_name(self, page: Page, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
-        """Let the network choose a name, up to the marker that closes it."""
-        while page.position.place in (Place.NAME, Place.NAMED):
-            yield from self._next(page, sampling, random)
-
     def _numbers(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of those words that the model knows."""
         return [self._vocabulary.id_of(word) for word in words if word in self._vocabulary]
 
-    def _named(self, parts: Iterable[str]) -> list[int]:
-        """Return the numbers of the words in speech that are these parts of names."""
-        return [number for part in parts for number in self._spoken_names.get(part, ())]
-
-    def _names_of(self, cast: Cast | None) -> Names:
-        """Return the names of a cast as the numbers that spell them and the closing marker; without a cast, none."""
+    def _names_of(self, cast: Cast) -> Names:
+        """Return the names of a cast as the numbers that spell them and the closing marker."""
         names: Names = {}
-        for name in cast.names if cast else ():
-            pieces = [*self._vocabulary.pieces(cast.voice(name) if cast else name), CLOSE_NAME]
+        for name in cast.names:
+            pieces = [*self._vocabulary.pieces(cast.voice(name)), CLOSE_NAME]
             if all(piece in self._vocabulary for piece in pieces):
                 node = names
                 for piece in pieces:
@@ -382,8 +377,3 @@ class Writer(BaseWriter):
             numbers = [number for kind in allowed for number in self._members[kind].tolist()]
             mask = self._masks[allowed] = self._only(numbers)
         return mask
-
-
-def _voiced(tokens: Sequence[str], cast: Cast | None) -> list[str]:
-    """Return tokens with the voices of the cast in place of its names."""
-    return renamed(tokens, cast.voice) if cast else list(tokens)
