@@ -7,10 +7,10 @@ A script is a sequence of speeches (`<boname> NAME <eoname>` and sentences) and 
 from __future__ import annotations
 
 import enum
-import functools
 import heapq
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.exact import BYTES
@@ -157,6 +157,8 @@ class Grammar:
     """The automaton for a vocabulary: `kinds` are those that it can produce (a script needs names to have speeches)."""
 
     kinds: frozenset[Kind]
+    _allowed: dict[Position, frozenset[Kind]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _distances: dict[Position, tuple[int, int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def start(self) -> Position:
@@ -167,10 +169,6 @@ class Grammar:
     def has_names(self) -> bool:
         """True if speeches carry a speaker's name."""
         return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
-
-    def allows(self, at: Position, kind: Kind) -> bool:
-        """Return whether a token of that kind may come next."""
-        return kind in self.allowed(at)
 
     def allowed(self, at: Position) -> frozenset[Kind]:
         """Return the kinds of token that may come next."""
@@ -188,14 +186,6 @@ class Grammar:
             return replace(after, place=Place.SPEECH)
         return after
 
-    @functools.cached_property
-    def _allowed(self) -> dict[Position, frozenset[Kind]]:
-        return {}
-
-    @functools.cached_property
-    def _distances(self) -> dict[Position, tuple[int, int]]:
-        return {}
-
     def to_end(self, at: Position) -> tuple[int, int]:
         """Return what completes the script from here: pieces of text (see `cost`), and tokens to write them."""
         known = self._distances.get(at)
@@ -205,9 +195,9 @@ class Grammar:
 
     def _shortest(self, start: Position) -> tuple[int, int]:
         """Dijkstra's shortest path to a final position, fewest pieces first, then fewest tokens."""
-        queue: list[tuple[int, int, int, Position]] = [(0, 0, 0, start)]
+        order = itertools.count()  # positions cannot be compared
+        queue = [(0, 0, next(order), start)]
         seen: set[Position] = set()
-        order = 0  # positions cannot be compared
         while queue:
             pieces, steps, _, at = heapq.heappop(queue)
             if at.final:
@@ -216,8 +206,7 @@ class Grammar:
                 continue
             seen.add(at)
             for kind in self.allowed(at):
-                order += 1
-                entry = (pieces + cost(at, kind), steps + 1, order, self.advance(at, kind))
+                entry = (pieces + cost(at, kind), steps + 1, next(order), self.advance(at, kind))
                 heapq.heappush(queue, entry)
         raise AssertionError(f"no way to end a script from {at}")
 
@@ -232,20 +221,11 @@ def cost(at: Position, kind: Kind) -> int:
         return 0 if at.last is Last.OPENER else 1
     if kind is Kind.CONTINUATION:
         return 1 if at.last is Last.CLITIC else 0
-    return 1 if kind in _COSTLY else 0
+    return 0 if kind in ATTACHED else 1
 
 
-_COSTLY = frozenset(
-    (
-        Kind.OPEN_BRACKET,
-        Kind.OPEN_QUOTE,
-        Kind.OPEN_NAME,
-        Kind.NAME,
-        Kind.CLOSE_NAME,
-        Kind.OPEN_EXPOSITION,
-        Kind.CLOSE_EXPOSITION,
-    )
-)
+ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
+"""Kinds of tokens that are printed without a space before them."""
 
 
 def _may_follow(at: Position, kind: Kind, has_names: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scriptmodel_trainer.corpus import tokens
-from scriptmodel_trainer.generation.grammar import Kind, kind_of, without_brackets
+from scriptmodel_trainer.generation.grammar import ATTACHED, Kind, kind_of, without_brackets
 
 _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", tokens.ELLIPSIS: "..."}
 _OPENERS = {tokens.OPEN_BRACKET: "[", tokens.OPEN_QUOTE: '"'}
@@ -13,7 +13,6 @@ _CLOSERS = {tokens.CLOSE_BRACKET: "]", tokens.CLOSE_QUOTE: '"'}
 _BEGINS_LINE = {Kind.OPEN_NAME: "[", Kind.OPEN_EXPOSITION: "{{"}
 _SET_IN = "    "
 _ALONE = frozenset((tokens.OPEN_NAME, tokens.CLOSE_NAME, tokens.OPEN_EXPOSITION))  # nothing attaches to these
-_ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE_BRACKET, Kind.CLOSE_QUOTE))
 
 
 def render(script: Iterable[str]) -> str:
@@ -49,7 +48,7 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
-    attached = kind in _ATTACHED and before not in _ALONE
+    attached = kind in ATTACHED and before not in _ALONE
     if attached or line in ("", _SET_IN) or before == "--" or before in _OPENERS:
         return line + text
     return f"{line} {text}"
