@@ -73,7 +73,7 @@ def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
     """Return the tokens of a script."""
     (source,) = reading.find_sources([script], progress.note)
     if is_rendered(reading.sample_lines(source)):
-        return list(rendered_tokens(reading.read_lines(source)))
+        return rendered_tokens(reading.read_lines(source))
     whole = stream.read_whole([source], layouts.layout_named(layout))
     return [whole.lexicon[number] for number in whole.ids.tolist()]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from scriptmodel_trainer.corpus import layouts
@@ -66,11 +66,11 @@ def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
     """Return the speeches and directions of a text in any layout."""
     lines = text.splitlines()
     if is_rendered(lines):
-        return list(rendered_events(lines))
+        return rendered_events(lines)
     layout, score = layouts.detect(lines)
     if layout.name != "plain" and score >= _SURE:
         return [event for event in layout.parse(lines, lines) if event.kind is not EventKind.CUT]
-    return list(_by_cues(lines, known))
+    return _by_cues(lines, known)
 
 
 def is_rendered(lines: Iterable[str]) -> bool:
@@ -79,24 +79,20 @@ def is_rendered(lines: Iterable[str]) -> bool:
     return sum(rendered_event(line.strip()) is not None for line in full) * 2 > len(full)
 
 
-def rendered_tokens(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the tokens of a script as `generate` writes it; other lines are taken for directions."""
-    for event in rendered_events(lines):
-        yield from event_tokens(event)
+def rendered_tokens(lines: Iterable[str]) -> list[str]:
+    """Return the tokens of a script as `generate` writes it; other lines are taken for directions."""
+    return [token for event in rendered_events(lines) for token in event_tokens(event)]
 
 
-def rendered_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a script as `generate` writes it: lines that are set in are verse, others directions."""
-    current: Event | None = None
+def rendered_events(lines: Iterable[str]) -> list[Event]:
+    """Return the events of a script as `generate` writes it: lines that are set in are verse, others directions."""
+    events: list[Event] = []
     for line in filter(str.strip, lines):
-        if current is not None and current.kind is EventKind.SPEECH and line.startswith(_SET_IN):
-            current = replace(current, text=f"{current.text}\n{line.strip()}")
-            continue
-        if current is not None:
-            yield current
-        current = rendered_event(line.strip()) or Event(EventKind.EXPOSITION, line.strip())
-    if current is not None:
-        yield current
+        if line.startswith(_SET_IN) and events and events[-1].kind is EventKind.SPEECH:
+            events[-1] = replace(events[-1], text=f"{events[-1].text}\n{line.strip()}")
+        else:
+            events.append(rendered_event(line.strip()) or Event(EventKind.EXPOSITION, line.strip()))
+    return events
 
 
 def rendered_event(line: str) -> Event | None:
@@ -108,21 +104,18 @@ def rendered_event(line: str) -> Event | None:
     return None
 
 
-def _by_cues(lines: Iterable[str], known: Callable[[str], bool]) -> Iterator[Event]:
+def _by_cues(lines: Iterable[str], known: Callable[[str], bool]) -> list[Event]:
     """Read line by line: a cue starts a speech, which continues until the next cue, direction or heading."""
-    current: Event | None = None
+    events: list[Event] = []
     separated = True
     for line in map(str.strip, lines):
         started = _started(line, known, separated) if line else None
-        if line and started is None and current is not None and not (separated and current.text):
-            current = replace(current, text=f"{current.text} {line}".strip())
+        if line and started is None and events and not (separated and events[-1].text):
+            events[-1] = replace(events[-1], text=f"{events[-1].text} {line}".strip())
         elif line:
-            if current is not None:
-                yield current
-            current = started or Event(EventKind.EXPOSITION, line)
+            events.append(started or Event(EventKind.EXPOSITION, line))
         separated = not line
-    if current is not None:
-        yield current
+    return events
 
 
 def _started(line: str, known: Callable[[str], bool], separated: bool) -> Event | None:
