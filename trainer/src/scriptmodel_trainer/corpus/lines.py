@@ -63,12 +63,7 @@ def line_starts(text: str, tokens: Sequence[str]) -> list[int]:
 
     Letters and digits are counted: each of them is in one token, whatever becomes of spaces and marks.
     """
-    ends: list[int] = []
-    seen = 0
-    for line in text.split("\n")[:-1]:
-        seen += _letters(line)
-        ends.append(seen)
-    ends.reverse()
+    ends = list(itertools.accumulate(map(_letters, text.split("\n")[:-1])))[::-1]
     starts: list[int] = []
     seen, body = 0, tokens.index(CLOSE_NAME) + 1 if CLOSE_NAME in tokens else 0
     for place, token in enumerate(tokens[body:], body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,5 @@ def contractions_of(train: Ids, lexicon: Sequence[str], known: frozenset[str]) -
             after.setdefault(lexicon[mark], []).append(lexicon[word])
     counts = np.bincount(train, minlength=len(lexicon))
     contracted = np.bincount(train[follows], minlength=len(lexicon))
-    bound = np.flatnonzero((counts == contracted) & (counts >= _SEEN) & ~clitic)
-    words = tuple(lexicon[number] for number in bound.tolist() if lexicon[number] in known)
-    return Contractions({mark: tuple(words) for mark, words in after.items()}, words)
+    bound = itertools.compress(lexicon, (counts == contracted) & (counts >= _SEEN) & ~clitic)
+    return Contractions({mark: tuple(words) for mark, words in after.items()}, tuple(filter(known.__contains__, bound)))

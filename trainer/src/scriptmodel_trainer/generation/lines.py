@@ -16,7 +16,6 @@ import numpy as np
 from scriptmodel_trainer.arrays import Flags, Ids
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
-    CLOSE_EXPOSITION,
     CLOSE_NAME,
     ENDERS,
     LINE,
@@ -24,6 +23,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_BRACKET,
     OPEN_EXPOSITION,
     OPEN_NAME,
+    PAIRS,
     PUNCTUATION,
 )
 from scriptmodel_trainer.records import Count, Name, Share
@@ -133,26 +133,21 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    longest, aside = (
-        _longest(train, lexicon, marks)
-        for marks in ((OPEN_EXPOSITION, CLOSE_EXPOSITION), (OPEN_BRACKET, CLOSE_BRACKET))
-    )
+    longest, aside = (_longest(train, lexicon, opener) for opener in (OPEN_EXPOSITION, OPEN_BRACKET))
     names = train[1:][train[:-1] == lexicon.index(OPEN_NAME)] if OPEN_NAME in lexicon else train[:0]
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
     twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
-    doubled = frozenset(lexicon[number] for number in np.flatnonzero(twice & ~marker).tolist())
-    capitals, unended = frozenset(_capitals(train, lexicon)), frozenset(_unended(train, lexicon, ENDERS))
-    unpaused, articles = frozenset(_unended(train, lexicon, {",", ";", ":"})), dict(_articles(train, lexicon))
+    doubled = frozenset(itertools.compress(lexicon, twice & ~marker))
+    capitals, unended = _capitals(train, lexicon), _unended(train, lexicon, ENDERS)
+    unpaused, articles = _unended(train, lexicon, {",", ";", ":"}), dict(_articles(train, lexicon))
     return Lines(openings, widths, capitals, longest, aside, replies, doubled, unended, unpaused, articles)
 
 
-def _unended(train: Ids, lexicon: Sequence[str], marks: Set[str]) -> Iterator[str]:
-    """Yield the words after which hardly one of the marks comes; names of cues are no part of any sentence."""
+def _unended(train: Ids, lexicon: Sequence[str], marks: Set[str]) -> frozenset[str]:
+    """Return the words after which hardly one of the marks comes; names of cues are no part of any sentence."""
     kinds = np.array([(token in marks) - (token == CLOSE_NAME) for token in lexicon])[train[1:]]
     places, ends = (np.bincount(train[:-1][chosen], minlength=len(lexicon)) for chosen in (kinds >= 0, kinds > 0))
-    for number in np.flatnonzero((places >= _OFTEN) & (ends <= _ENDED * places)).tolist():
-        if lexicon[number] not in MARKERS:
-            yield lexicon[number]
+    return frozenset(itertools.compress(lexicon, (places >= _OFTEN) & (ends <= _ENDED * places))) - MARKERS
 
 
 def _articles(train: Ids, lexicon: Sequence[str]) -> Iterator[tuple[str, tuple[bool, tuple[str, ...]]]]:
@@ -178,14 +173,15 @@ def is_small(token: str) -> bool:
     return token.lstrip("'")[:1].islower()
 
 
-def _longest(train: Ids, lexicon: Sequence[str], marks: Sequence[str]) -> int:
-    """Return how many tokens one direction in ten exceeds between two marks, 0 without directions."""
+def _longest(train: Ids, lexicon: Sequence[str], opener: str) -> int:
+    """Return how many tokens one direction in ten exceeds after this marker, 0 without directions."""
+    marks = (opener, PAIRS[opener])
     opens, closes = (np.flatnonzero(train == (lexicon.index(mark) if mark in lexicon else -1)) for mark in marks)
     return max(0, int(np.quantile(closes - opens, _MOST_DIRECTIONS))) if len(opens) == len(closes) > 0 else 0
 
 
-def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
-    """Yield the markers and the titles after which hardly a word begins with a small letter."""
+def _capitals(train: Ids, lexicon: Sequence[str]) -> frozenset[str]:
+    """Return the markers and the titles after which hardly a word begins with a small letter."""
     small = np.array([token not in MARKERS and is_small(token) for token in lexicon])
     large = np.array([token[0].isupper() for token in lexicon])
     before, after, size = train[:-1], train[1:], len(lexicon)
@@ -194,8 +190,7 @@ def _capitals(train: Ids, lexicon: Sequence[str]) -> Iterator[str]:
     )
     starts = np.array([token in _STARTS for token in lexicon])
     titles = np.array([token not in MARKERS for token in lexicon]) & (counts >= _TIMES) & (larges >= _TITLED * counts)
-    for number in np.flatnonzero((starts | titles) & (counts > 0) & (smalls <= _MISPRINTS * counts)).tolist():
-        yield lexicon[number]
+    return frozenset(itertools.compress(lexicon, (starts | titles) & (counts > 0) & (smalls <= _MISPRINTS * counts)))
 
 
 def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozenset[str]) -> tuple[int, ...]:

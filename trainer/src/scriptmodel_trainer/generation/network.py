@@ -53,7 +53,9 @@ class Network:
         self.trigrams = trigrams
         self._embedding = weights["embedding"]
         count = sum(1 for name in weights if name.endswith("/recurrent"))
-        self._layers = [_layer(weights, index) for index in range(count)]
+        self._layers = [
+            _Layer(*(_reordered(weights[f"lstm{index}/{name}"]) for name in LSTM_WEIGHTS)) for index in range(count)
+        ]
         self._projection = weights.get("projection")
         self._output = weights.get("output/kernel", self._embedding)
         self._output_bias = weights["output/bias"]
@@ -127,11 +129,6 @@ def _cell(layer: _Layer, inputs: Floats, state: State, index: int) -> Floats:
     state.cells[index] = cell
     state.outputs[index] = output
     return output
-
-
-def _layer(weights: Mapping[str, Floats], index: int) -> _Layer:
-    parts = (weights[f"lstm{index}/{name}"] for name in LSTM_WEIGHTS)
-    return _Layer(*map(_reordered, parts))
 
 
 def _reordered(array: Floats) -> Floats:
