@@ -18,6 +18,7 @@ from running import run_trainer
 from serving import TOKEN, Server, started
 
 from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft, Writer
 from scriptmodel_trainer.serving.batch import Batch, Job
@@ -157,15 +158,16 @@ def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
 
 
 def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> None:
-    writer, ended = Writer(network(SCRIPT, 1), SCRIPT), []
+    net, ended = network(SCRIPT, 1), []
+    writer = Writer(net, SCRIPT)
     done = threading.Semaphore(0)
 
     def job(name: str, seed: int, words: int = 60) -> Job:
         draft = Draft()
         stream = writer.stream(words, Sampling(), (seed,), Opening(), draft)
-        return Job(stream, draft, 0.8, lambda: (ended.append(name), done.release()))
+        return Job(stream, draft, Reader(net, 0.8), lambda: (ended.append(name), done.release()))
 
-    batch = Batch(network(SCRIPT, 1), rows=1)
+    batch = Batch(net, rows=1)
     first = job("left", 0, words=100_000)
     many, one = [job("many", seed) for seed in range(3)], job("one", 9)
     for jobs in ([first], many, [one]):

@@ -56,10 +56,10 @@ class Reader:
 
     def __init__(self, network: Network, temperature: float = 1.0, cache: Cache | None = None) -> None:
         self._network = network
-        self._state = network.initial_state()
-        self._mixers = Mixers(network, temperature, cache)
+        self.state = network.initial_state()
+        self.mixers = Mixers(network, temperature, cache)
 
     def read(self, token: int) -> Floats:
         """Read one token; returns the logits of the next one, (V,)."""
-        features = self._network.step(self._state, token)
-        return self._mixers.mixed(token, features, self._network.logits(features))
+        features = self._network.step(self.state, token)
+        return self.mixers.mixed(token, features, self._network.logits(features))

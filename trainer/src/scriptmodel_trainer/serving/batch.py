@@ -14,7 +14,7 @@ import numpy as np
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.network import Network, State
-from scriptmodel_trainer.generation.readers import Mixers
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.streams import ROWS, Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
 
@@ -22,12 +22,12 @@ from scriptmodel_trainer.generation.writer import Draft, Script
 class Job:
     """One script that is being written: its `draft` so far, and then its `script` or the `error` that ended it.
 
-    `on_end` is called in the thread of the batch. Opening the job reads the given text, which may take a while, and
-    raises BadInputError if the script cannot be written.
+    `reader` has read all but its last token. `on_end` is called in the thread of the batch. Opening the job reads the
+    given text, which may take a while, and raises BadInputError if the script cannot be written.
     """
 
-    def __init__(self, stream: Stream[Script], draft: Draft, temperature: float, on_end: Callable[[], object]) -> None:
-        self.draft, self.temperature = draft, temperature
+    def __init__(self, stream: Stream[Script], draft: Draft, reader: Reader, on_end: Callable[[], object]) -> None:
+        self.draft, self.reader = draft, reader
         self.script: Script | None = None
         self.error: Exception | None = None
         self.left = False  # by the client
@@ -53,21 +53,12 @@ class Job:
         self._on_end()
 
 
-class _Row:
-    """A job and the network's state after its tokens."""
-
-    def __init__(self, job: Job, network: Network) -> None:
-        self.job = job
-        self.state = network.initial_state()
-        self.mixers = Mixers(network, job.temperature)
-
-
 class Batch:
     """Writes jobs with one network, `rows` of them at once."""
 
     def __init__(self, network: Network, rows: int = ROWS) -> None:
         self._network, self._most = network, rows
-        self._rows: list[_Row] = []
+        self._rows: list[Job] = []
         self._waiting: deque[deque[Job]] = deque()  # a queue for each request
         self._changed = threading.Condition()
         self._closed = False
@@ -95,9 +86,9 @@ class Batch:
             try:
                 self._step()
             except Exception as error:  # one broken step must not leave later requests without answer
-                for row in self._rows:
-                    row.job.error = error
-                    row.job.end()
+                for job in self._rows:
+                    job.error = error
+                    job.end()
                 self._rows = []
 
     def _admit(self) -> None:
@@ -105,33 +96,30 @@ class Batch:
         while self._waiting and len(self._rows) < self._most:
             request = self._waiting.popleft()
             if request:
-                self._rows.append(_Row(request.popleft(), self._network))
+                self._rows.append(request.popleft())
                 self._waiting.append(request)
 
     def _step(self) -> None:
         """Read the last token of each script and write the next one; scripts whose clients left are dropped."""
-        for row in self._rows:
-            if row.job.left:
-                row.job.end()
-        rows = [row for row in self._rows if not row.job.left]
-        predicted = self._predicted(rows)
-        self._rows = [row for row, logits in zip(rows, predicted, strict=True) if row.job.advance(logits)]
+        for job in self._rows:
+            if job.left:
+                job.end()
+        jobs = [job for job in self._rows if not job.left]
+        predicted = self._predicted(jobs)
+        self._rows = [job for job, logits in zip(jobs, predicted, strict=True) if job.advance(logits)]
 
-    def _predicted(self, rows: Sequence[_Row]) -> list[Floats]:
-        """Return the logits (V,) after the last token of each row; a row alone is computed as `generate` does."""
-        if not rows:
-            return []
-        if len(rows) == 1:
-            features = self._network.step(rows[0].state, rows[0].job.token)[np.newaxis]
-            logits = self._network.logits(features[0])[np.newaxis]
-        else:
-            state = State(_stacked([row.state.outputs for row in rows]), _stacked([row.state.cells for row in rows]))
-            features = self._network.step(state, np.array([row.job.token for row in rows], np.int32))
-            logits = self._network.logits_of_rows(features)
-            for number, row in enumerate(rows):
-                row.state = State([each[number] for each in state.outputs], [each[number] for each in state.cells])
-        mixed = zip(rows, features, logits, strict=True)
-        return [row.mixers.mixed(row.job.token, own, predicted) for row, own, predicted in mixed]
+    def _predicted(self, jobs: Sequence[Job]) -> list[Floats]:
+        """Return the logits (V,) after the last token of each script; one alone is computed as `generate` does."""
+        if len(jobs) < 2:
+            return [job.reader.read(job.token) for job in jobs]
+        states = [job.reader.state for job in jobs]
+        state = State(_stacked([each.outputs for each in states]), _stacked([each.cells for each in states]))
+        features = self._network.step(state, np.array([job.token for job in jobs], np.int32))
+        logits = self._network.logits_of_rows(features)
+        for number, job in enumerate(jobs):
+            job.reader.state = State([each[number] for each in state.outputs], [each[number] for each in state.cells])
+        mixed = zip(jobs, features, logits, strict=True)
+        return [job.reader.mixers.mixed(job.token, own, predicted) for job, own, predicted in mixed]
 
 
 def _stacked(parts: Sequence[Sequence[Floats]]) -> list[Floats]:

@@ -21,6 +21,7 @@ from aiohttp import web
 from scriptmodel_trainer.artifacts import COPIED, TrainedModel
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft
@@ -105,7 +106,8 @@ class Completions:
     def __init__(self, name: str, digest: str, model: TrainedModel, limits: Limits) -> None:
         self._name, self._digest, self._limits = name, digest, limits
         self._writer, self._temperature = model.writer(), model.temperature
-        self._batch = Batch(model.network(COPIED))
+        self._network = model.network(COPIED)
+        self._batch = Batch(self._network)
         self._scripts = 0
         self._started = int(time.time())
 
@@ -187,7 +189,8 @@ class Completions:
             for number in range(asked.n):
                 draft = Draft()
                 stream = self._writer.stream(asked.max_tokens, sampling, (seed, number), opening, draft)
-                jobs.append(Job(stream, draft, sampling.temperature, lambda: loop.call_soon_threadsafe(ended.set)))
+                reader = Reader(self._network, sampling.temperature)
+                jobs.append(Job(stream, draft, reader, lambda: loop.call_soon_threadsafe(ended.set)))
             return jobs
 
         try:
