@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
-from scriptmodel_trainer.judging.lines import Line, lines_of
+from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
 from scriptmodel_trainer.records import Amount, Count, Share
 
@@ -60,9 +60,10 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
     hashes = hashes_of(words)
     speeches = [line for line in lines if line.speaker]
     directions = [line for line in lines if line.direction]
+    speakers = [line.speaker for line in speeches]
     return Figures(
         words=len(words),
-        distinct=_distinct(words),
+        distinct=_mean(len(set(window)) / len(window) for window in _windows(words, WINDOW)),
         repeated_lines=_repeated(sentences),
         known_words=known.share(hashes, 1),
         known_pairs=known.share(hashes, 2),
@@ -74,8 +75,8 @@ def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | Non
         words_per_speech=_mean(line.words for line in speeches),
         directions=1000 * len(directions) / max(1, len(words)),
         words_per_direction=_mean(line.words for line in directions),
-        speakers=_speakers(speeches),
-        replies=_replies(speeches),
+        speakers=_mean(len(set(window)) for window in _windows(speakers, _STRETCH)),
+        replies=_mean(now == before for before, now in zip(speakers, speakers[2:], strict=False)),
         words_per_sentence=_mean(map(len, sentences)),
     )
 
@@ -94,11 +95,10 @@ def _mean(values: Iterable[float | None]) -> float:
     return sum(known) / len(known) if known else 0.0
 
 
-def _distinct(words: Sequence[str]) -> float:
-    """Return the share of distinct words, the mean over windows of WINDOW words; a shorter text is one window."""
-    starts = range(0, max(1, len(words) - WINDOW + 1), WINDOW // 2)
-    windows = [words[start : start + WINDOW] for start in starts]
-    return _mean(len(set(window)) / len(window) for window in windows if window)
+def _windows(items: Sequence[str], size: int) -> list[Sequence[str]]:
+    """Return runs of `size` items, of which each starts in the middle of the one before; fewer items are one run."""
+    starts = range(0, max(1, len(items) - size + 1), size // 2)
+    return [items[start : start + size] for start in starts if items]
 
 
 def _repeated(sentences: Iterable[Sequence[str]]) -> float:
@@ -109,17 +109,6 @@ def _repeated(sentences: Iterable[Sequence[str]]) -> float:
             repeated.append(sentence in recent)
             recent.append(sentence)
     return _mean(repeated)
-
-
-def _speakers(speeches: Sequence[Line]) -> float:
-    names = [line.speaker for line in speeches]
-    starts = range(0, max(1, len(names) - _STRETCH + 1), _STRETCH // 2)
-    return _mean(len(set(names[start : start + _STRETCH])) for start in starts)
-
-
-def _replies(speeches: Sequence[Line]) -> float:
-    names = [line.speaker for line in speeches]
-    return _mean(now == before for before, now in zip(names, names[2:], strict=False))
 
 
 def shown(value: float | None) -> str:
