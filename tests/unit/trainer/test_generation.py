@@ -109,6 +109,7 @@ def test_a_speaker_is_known_in_large_and_small_letters() -> None:
         ("", "BEN: the lamp", "[ BEN ]: the lamp"),
         ("", "anna:the lamp", "[ ANNA ]: the lamp"),
         ("BEN", "Ben: the lamp", "[ BEN ]: the lamp"),
+        ("Ben", "BEN: the lamp", "[ BEN ]: the lamp"),
         ("ANNA", "BEN: the lamp", "[ ANNA ]: BEN: the lamp"),
     ],
 )

@@ -17,6 +17,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     OPEN_QUOTE,
     event_tokens,
+    name_token,
 )
 from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
@@ -75,7 +76,8 @@ class Openings:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
         spoken = self._given(opening.prompt)
-        if spoken.speakers and opening.speaker in ("", *spoken.speakers):
+        speaker = self._casting.find(opening.speaker) or name_token(opening.speaker)
+        if spoken.speakers and (not opening.speaker or speaker in spoken.speakers):
             prompt = list(spoken.tokens)
         else:
             prompt = self._quoted(split_words(opening.prompt))
