@@ -39,8 +39,9 @@ PAIRS = {
 MARKERS = frozenset((*ENDERS, *PAIRS.keys(), *PAIRS.values()))
 PUNCTUATION = frozenset((",", ";", ":", "--"))
 
-_OPENERS = {"[": OPEN_BRACKET, "(": OPEN_BRACKET, "“": OPEN_QUOTE}
-_CLOSERS = {"]": OPEN_BRACKET, ")": OPEN_BRACKET, "”": OPEN_QUOTE}
+OPENERS = {"[": OPEN_BRACKET, "(": OPEN_BRACKET, "“": OPEN_QUOTE}
+CLOSERS = {"]": OPEN_BRACKET, ")": OPEN_BRACKET, "”": OPEN_QUOTE}
+"""The markers that marks of a text open, or close."""
 _GROUPING = frozenset('[]()“”"')
 _NOT_IN_NAME = re.compile(r"[^\w'’-]+|_+")
 
@@ -113,7 +114,7 @@ def _balanced(pieces: list[str]) -> list[str]:
             if not (piece in ENDERS and out and out[-1] in ENDERS):  # a stray bracket may have been between
                 out.append(piece)
             continue
-        opener = _OPENERS.get(piece)
+        opener = OPENERS.get(piece)
         if piece == '"':
             opener = None if OPEN_QUOTE in stack else OPEN_QUOTE
         if opener is not None:
@@ -121,7 +122,7 @@ def _balanced(pieces: list[str]) -> list[str]:
                 out.append(opener)
                 stack.append(opener)
             continue
-        opener = _CLOSERS.get(piece, OPEN_QUOTE)
+        opener = CLOSERS.get(piece, OPEN_QUOTE)
         if opener in stack:
             _close_down_to(opener, stack, out)
     if stack:

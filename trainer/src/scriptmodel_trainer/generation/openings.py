@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.given import GivenText, read_given, renamed, without_names
 from scriptmodel_trainer.corpus.tokens import (
-    CLOSE_BRACKET,
     CLOSE_NAME,
-    CLOSE_QUOTE,
+    CLOSERS,
     EOS,
-    OPEN_BRACKET,
     OPEN_NAME,
-    OPEN_QUOTE,
+    OPENERS,
+    PAIRS,
     event_tokens,
     name_token,
 )
@@ -24,13 +23,6 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Casting
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.vocabulary import Vocabulary
-
-_GROUPS = {
-    **dict.fromkeys("[(", OPEN_BRACKET),
-    **dict.fromkeys("])", CLOSE_BRACKET),
-    "“": OPEN_QUOTE,
-    "”": CLOSE_QUOTE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +93,7 @@ class Openings:
         for piece in pieces:
             mark = ("”" if quoting else "“") if piece == '"' else piece
             quoting = mark == "“" or (quoting and mark != "”")
-            found.append(_GROUPS.get(mark, mark))
+            found.append(PAIRS[CLOSERS[mark]] if mark in CLOSERS else OPENERS.get(mark, mark))
         return found
 
     def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
