@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,9 +72,6 @@ def read_corpus(
     """
     lexicon = _new_lexicon()
     files = [_read_file(source, layout, lexicon) for source in sources]
-    used: dict[str, int] = {}
-    for file in files:
-        used[file.layout] = used.get(file.layout, 0) + 1
     _require_words(lexicon, files, layout)
     without_words = _notes_on_empty(files)
     split = split or _split_for(files)
@@ -87,7 +84,7 @@ def read_corpus(
     return TokenStream(
         splits,
         list(lexicon),
-        used,
+        dict(Counter(file.tally.layout for file in files)),
         len(files),
         reading.corpus_digest(sources),
         tuple(notes),
@@ -123,7 +120,6 @@ def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
 @dataclass(frozen=True, slots=True)
 class _File:
     name: str
-    layout: str
     split: str | None
     ids: array[int]
     lengths: array[int]  # tokens of each event
@@ -161,7 +157,7 @@ def _read_file(source: Source, layout: Layout | None, lexicon: dict[str, int]) -
         scenes[0] = 1  # a file never shares a scene with the one before
     spoken = [play for play in plays if play.names]
     facts = tuple(play.facts(source.name, number, alone=len(spoken) == 1) for play in spoken)
-    return _File(source.name, chosen.name, split_of_name(source.name), ids, lengths, scenes, lines, facts, tally)
+    return _File(source.name, split_of_name(source.name), ids, lengths, scenes, lines, facts, tally)
 
 
 def _notes_on_empty(files: Iterable[_File]) -> list[str]:
@@ -170,12 +166,11 @@ def _notes_on_empty(files: Iterable[_File]) -> list[str]:
     for file in files:
         if file.ids:
             continue
+        named = f", which is named as the {file.split} split" if file.split else ""
+        note = f"no words found in {file.name}{named} (read as {file.tally.layout})"
         if file.split:
-            raise BadInputError(
-                f"no words found in {file.name}, which is named as the {file.split} split (read as {file.layout})",
-                "check the file and --layout, or leave it out",
-            )
-        notes.append(f"no words found in {file.name} (read as {file.layout})")
+            raise BadInputError(note, "check the file and --layout, or leave it out")
+        notes.append(note)
     return notes
 
 

@@ -91,8 +91,6 @@ class Survey:
 
     def forget(self, names: Set[str]) -> None:
         """Remove words that are not names."""
-        if not names:
-            return
         for counts in (self.first, self.inside, self.detached):
             for counted in counts.values():
                 for name in names:
