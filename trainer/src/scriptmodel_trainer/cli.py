@@ -173,16 +173,17 @@ def _request(options: argparse.Namespace) -> Any:
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
-    own = options.temperature is None
+    own, for_pipeline = options.temperature is None, _is_output_of_pipeline(options.out)
+    usual_record = options.out.with_name("generation.json") if for_pipeline else None  # its consumer reads it
     temperature = Sampling().temperature if own else options.temperature
     return _called(
         _module("generate").GenerateOptions,
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
         opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
-        record=options.record or _usual_record(options.out),
+        record=options.record or usual_record,
         own_temperature=own,
-        formats=formats_for(options.format, options.out, ALL if _is_output_of_pipeline(options.out) else None),
+        formats=formats_for(options.format, options.out, ALL if for_pipeline else None),
     )
 
 
@@ -191,24 +192,22 @@ def _is_output_of_pipeline(path: Path | None) -> bool:
     return path is not None and path.parent == Path(os.environ.get("PFS_ROOT") or "/pfs") / "out"
 
 
-def _usual_record(out: Path | None) -> Path | None:
-    """Return the record that a pipeline's consumer reads beside its script; elsewhere none is written."""
-    return out.with_name("generation.json") if out and _is_output_of_pipeline(out) else None
-
-
 def _log_kind(words: Sequence[str]) -> str:
     """`json` or `text`, known before the words are parsed, because a usage error is reported the same way.
 
     A generate job of a pipeline is read by a program, which its command line does not say.
     """
-    chosen = [value for option, value in itertools.pairwise(words) if option == "--log"]
-    chosen += [word.removeprefix("--log=") for word in words if word.startswith("--log=")]
+    chosen = _values("--log", words)
     if not chosen and words[:1] == ["generate"]:
-        outs = [value for option, value in itertools.pairwise(words) if option == "--out"]
-        outs += [word.removeprefix("--out=") for word in words if word.startswith("--out=")]
-        out = outs[0] if outs else ""
+        out = next(iter(_values("--out", words)), "")
         return "json" if out and _is_output_of_pipeline(pfs_path(out)) else "text"
     return "json" if "json" in chosen else "text"
+
+
+def _values(option: str, words: Sequence[str]) -> list[str]:
+    """Return what a command line gives an option, as the next word or after `=`."""
+    apart = [value for word, value in itertools.pairwise(words) if word == option]
+    return apart + [word.removeprefix(f"{option}=") for word in words if word.startswith(f"{option}=")]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import glob
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,14 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
         scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
     titles = [_title_page(options, model, number, len(texts)) for number in range(1, len(texts) + 1)]
+    printed = [
+        [FORMATS[name](text, title) for name in options.formats] for text, title in zip(texts, titles, strict=True)
+    ]
     if options.out is not None:
-        entries = _store(options, options.out, scripts, texts, titles, progress)
+        entries = []
+        for number, (script, text, sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
+            files = dict(zip(sample_paths(options.out, number, options.formats), sheets, strict=True))
+            entries.append(_store(files, count_pieces(text), script, progress))
         for entry, verdict in zip(entries, verdicts, strict=False):
             entry["score"] = dataclasses.asdict(verdict)
         if best is not None:
@@ -89,7 +95,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
             record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
-    return [FORMATS[options.formats[0]](text, title) for text, title in zip(texts, titles, strict=True)]
+    return [sheets[0] for sheets in printed]
 
 
 def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number: int, count: int) -> TitlePage:
@@ -155,28 +161,18 @@ def sample_paths(out: Path, sample: int, formats: Sequence[str]) -> list[Path]:
     return [each if sample == 1 else each.with_name(f"{each.stem}.{sample}{each.suffix}") for each in outs]
 
 
-def _store(
-    options: GenerateOptions,
-    out: Path,
-    scripts: list[Script],
-    texts: list[str],
-    titles: list[TitlePage],
-    progress: Progress,
-) -> list[dict[str, Any]]:
-    """Write the scripts; returns what the record says of each."""
-    entries = []
-    for number, (script, text, title) in enumerate(zip(scripts, texts, titles, strict=True), 1):
-        words, paths = count_pieces(text), sample_paths(out, number, options.formats)
-        contents = [FORMATS[name](text, title).encode("utf-8", errors="replace") for name in options.formats]
-        for path, content in zip(paths, contents, strict=True):
-            write_file(path, content)
-            progress.report(FileWritten(path, words))
-        digest = hashlib.sha256(contents[0]).hexdigest()
-        entry: dict[str, Any] = {"file": paths[0].name, "words": words, "tokens": len(script.tokens), "sha256": digest}
-        if script.cast.names:
-            entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}
-        entries.append(entry)
-    return entries
+def _store(files: Mapping[Path, str], words: int, script: Script, progress: Progress) -> dict[str, Any]:
+    """Write a script in each of its formats; returns what the record says of it, with the digest of the first file."""
+    contents = {path: sheet.encode("utf-8", errors="replace") for path, sheet in files.items()}
+    for path, content in contents.items():
+        write_file(path, content)
+        progress.report(FileWritten(path, words))
+    path, content = next(iter(contents.items()))
+    digest = hashlib.sha256(content).hexdigest()
+    entry: dict[str, Any] = {"file": path.name, "words": words, "tokens": len(script.tokens), "sha256": digest}
+    if script.cast.names:
+        entry["cast"] = {"names": script.cast.names, "play": script.cast.play, "voices": script.cast.voices}
+    return entry
 
 
 def _record(
