@@ -1,12 +1,24 @@
-"""Scores a text one token at a time, as a script is written."""
+"""Scores a text as `evaluate` does, and one token at a time, as a script is written."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.generation.caches import Cache
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import Reader
+
+
+def negative_log_likelihoods(
+    network: Network, stream: Ids, first: int, cache: Cache | None = None, **report: Any
+) -> npt.NDArray[np.float64]:
+    """-ln p of each token given all before it, many tokens at once."""
+    return scored(network, stream, first, cache, **report).losses(network.trigrams)
 
 
 def stepwise_negative_log_likelihoods(reader: Reader, stream: Ids, first: int) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
@@ -21,7 +22,6 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above

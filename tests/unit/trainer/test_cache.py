@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from random_models import SCRIPT, network
 from running import run_trainer
-from stepwise import stepwise_negative_log_likelihoods
+from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import Reader

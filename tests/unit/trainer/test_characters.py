@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from running import run_trainer
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character, validation_of
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
-from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.reporting.page import render_report

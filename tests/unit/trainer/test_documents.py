@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from running import run_trainer, train
 from samples import play
-from stepwise import stepwise_negative_log_likelihoods
+from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
@@ -22,9 +22,6 @@ from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
-from scriptmodel_trainer.evaluation import (  # noqa: E402  # as above
-    negative_log_likelihoods,
-)
 from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from random_models import weights_of
 from running import run_trainer
 from samples import play
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.exact import BYTES, ERRORS, NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening

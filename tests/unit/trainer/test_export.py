@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from model_files import read_safetensors
 from running import run_trainer
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
+from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.network import Network
 
 

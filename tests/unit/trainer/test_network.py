@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from running import run_trainer
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
+from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation

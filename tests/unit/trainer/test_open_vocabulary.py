@@ -16,6 +16,7 @@ from model_files import described
 from random_models import weights_of
 from running import run_trainer, train
 from samples import play
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.characters import nats_per_character
@@ -26,7 +27,7 @@ from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import CLASSES, negative_log_likelihoods, token_classes
+from scriptmodel_trainer.evaluation import CLASSES, token_classes
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening

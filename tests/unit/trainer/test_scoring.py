@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stepwise import stepwise_negative_log_likelihoods
+from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer import evaluation
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
+from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.presets import PRESETS, with_overrides

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from random_models import SCRIPT, faults, weights_of
 from running import run_trainer, train
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
@@ -27,7 +28,6 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
-from scriptmodel_trainer.evaluation import negative_log_likelihoods  # noqa: E402  # as above
 from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
 from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above

@@ -19,13 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_files import read_safetensors
 from running import run_trainer, train
-from stepwise import stepwise_negative_log_likelihoods
+from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import negative_log_likelihoods
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import LastTokens, Reader
 from scriptmodel_trainer.generation.sampling import Sampling

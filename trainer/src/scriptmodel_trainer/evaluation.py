@@ -92,17 +92,6 @@ def scored(
     return Scored(stream, first, losses, kept, copied)
 
 
-def negative_log_likelihoods(
-    network: Network,
-    stream: Ids,
-    first: int,
-    cache: Cache | None = None,
-    report: Callable[[int], None] = lambda _: None,
-) -> Losses:
-    """-ln p of each token given all before it, shape (len(stream),), as `scored` has it and with the trigrams."""
-    return scored(network, stream, first, cache, report).losses(network.trigrams)
-
-
 def _read(network: Network, tokens: Ids) -> Iterator[tuple[int, Floats]]:
     """Yield the features of up to _CHUNK tokens after each other, (T, D), and the place of the first."""
     state = network.initial_state()

@@ -7,23 +7,33 @@ import itertools
 import json
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer.artifacts import TrainedModel, layout_of, load_model
-from scriptmodel_trainer.commands.evaluate import score
-from scriptmodel_trainer.corpus import layouts, reading, stream
+from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.commands.evaluate import read_text, score
+from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
 
 _SEEDS = [(0, number) for number in range(8)]
 _WORDS = 250  # of a script
+_ROWS = (
+    ("", "model", "{}"),
+    ("preset", "preset", "{}"),
+    ("weights", "weights", "{:,}"),
+    ("vocabulary", "vocabulary", "{:,}"),
+    ("unknown words of the text", "unknown", "{:,}"),
+    ("nats per character", "nats_per_character", "{:.3f}"),
+    ("nats per character, with its cache", "nats_per_character_with_cache", "{:.3f}"),
+    ("judge", "judged", "{0[verdict]}, {0[overall]:.2f}"),
+    ("temperature", "temperature", "{:g}"),
+)
 _NOTES = (
     "Nats per character charge all of the text: a word that a vocabulary lacks costs the token <unk> and its letters,\n"
     "spelled by a model of the letters of its words. The judge reads each model's scripts beside the text that\n"
@@ -38,10 +48,7 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
         exact = folders[0] if models[0].vocabulary.exact else folders[1]
         message = f"{exact} was trained with layout exact, whose characters are not those of other layouts"
         raise BadInputError(message, "compare it with another model of layout exact")
-    sources = reading.find_sources(data, progress.note)
-    text = stream.read_whole(sources, layouts.layout_named(layout_of(models[0], layout)))
-    if text.doubt:
-        progress.report(Warned("not_scripts", text.doubt))
+    text = read_text(models[0], data, layout, progress)
     found = []
     for folder, model in zip(folders, models, strict=True):
         progress.note(f"measuring {folder} on {len(text.ids):,} tokens")
@@ -49,7 +56,7 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
     return json.dumps(finite({"models": found})) if as_json else _table(found)
 
 
-def _measured(name: str, model: TrainedModel, text: stream.WholeStream, progress: Progress) -> dict[str, Any]:
+def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progress) -> dict[str, Any]:
     """Return a model's figures on the text."""
     own, vocabulary = model.network(), model.vocabulary
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
@@ -74,7 +81,9 @@ def _measured(name: str, model: TrainedModel, text: stream.WholeStream, progress
 
 def _table(found: Sequence[Mapping[str, Any]]) -> str:
     width = max(24, (shutil.get_terminal_size().columns - 3) // 2)
-    rows = [("", *(each["model"] for each in found)), *_rows(found)]
+    rows = [
+        (title, *("-" if each[key] is None else form.format(each[key]) for each in found)) for title, key, form in _ROWS
+    ]
     label, *wide = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = [
         f"{title:<{label}}" + "".join(f"  {cell:>{size}}" for cell, size in zip(cells, wide, strict=True))
@@ -83,20 +92,6 @@ def _table(found: Sequence[Mapping[str, Any]]) -> str:
     columns = [_wrapped(each["script"], width) for each in found]
     sides = [f"{left:<{width}} | {right}".rstrip() for left, right in itertools.zip_longest(*columns, fillvalue="")]
     return "\n".join([*lines, _NOTES, "", *sides])
-
-
-def _rows(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
-    for title, key, form in (
-        ("preset", "preset", "{}"),
-        ("weights", "weights", "{:,}"),
-        ("vocabulary", "vocabulary", "{:,}"),
-        ("unknown words of the text", "unknown", "{:,}"),
-        ("nats per character", "nats_per_character", "{:.3f}"),
-        ("nats per character, with its cache", "nats_per_character_with_cache", "{:.3f}"),
-        ("judge", "judged", "{0[verdict]}, {0[overall]:.2f}"),
-        ("temperature", "temperature", "{:g}"),
-    ):
-        yield (title, *("-" if each[key] is None else form.format(each[key]) for each in found))
 
 
 def _wrapped(text: str, width: int) -> list[str]:

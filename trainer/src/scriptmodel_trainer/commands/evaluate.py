@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import layout_of, load_model
+from scriptmodel_trainer.artifacts import TrainedModel, layout_of, load_model
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import negative_log_likelihoods, score_of
+from scriptmodel_trainer.evaluation import score_of, scored
 from scriptmodel_trainer.generation.caches import Cache, CacheSettings
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.progress.events import Measured, Warned
@@ -32,10 +32,7 @@ def evaluate(
     `with_cache` adds the figure with a neural cache.
     """
     model = load_model(folder)
-    sources = reading.find_sources(data, progress.note)
-    tokens = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
-    if tokens.doubt:
-        progress.report(Warned("not_scripts", tokens.doubt))
+    tokens = read_text(model, data, layout, progress)
     network = model.network()
     if with_cache and network.cache:
         raise BadInputError(f"{folder} was trained with a cache, which all figures include", "leave out --cache")
@@ -59,6 +56,15 @@ def evaluate(
     return "\n".join(lines)
 
 
+def read_text(model: TrainedModel, data: Sequence[Path], layout: str, progress: Progress) -> WholeStream:
+    """Return texts in a layout, if the model can read them in it; warn of those that do not look like scripts."""
+    sources = reading.find_sources(data, progress.note)
+    text = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
+    if text.doubt:
+        progress.report(Warned("not_scripts", text.doubt))
+    return text
+
+
 def score(
     vocabulary: Vocabulary, network: Network, text: WholeStream, progress: Progress, cache: Cache | None = None
 ) -> Score:
@@ -67,8 +73,9 @@ def score(
     words = [text.lexicon[number] for number in text.ids.tolist()]
     started = time.monotonic()
 
-    def report(scored: int) -> None:
-        speed = scored / max(time.monotonic() - started, 1e-6)
-        progress.report(Measured(scored / len(ids), speed, (len(ids) - scored) / speed))
+    def report(done: int) -> None:
+        speed = done / max(time.monotonic() - started, 1e-6)
+        progress.report(Measured(done / len(ids), speed, (len(ids) - done) / speed))
 
-    return score_of(vocabulary, ids, negative_log_likelihoods(network, ids, vocabulary.first, cache, report), words)
+    losses = scored(network, ids, vocabulary.first, cache, report).losses(network.trigrams)
+    return score_of(vocabulary, ids, losses, words)
