@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,17 @@ def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 @pytest.fixture
 def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardware, "gpus", list)
+
+
+def test_no_garbage_is_searched_for_in_a_first_import_and_afterwards_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hardware._not_collected():
+        assert gc.isenabled(), "it is loaded already"
+    spared = gc.get_freeze_count()
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    with hardware._not_collected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > spared
 
 
 def test_a_requested_but_missing_gpu_is_the_first_event(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import re
@@ -43,7 +44,7 @@ def load_tensorflow(seed: int) -> str:
         # More threads would use up the limit sooner and then stand still, some of them in the middle of an operation.
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(min(limit, len(os.sched_getaffinity(0)))))
     try:
-        with _native_stderr_held():
+        with _native_stderr_held(), _not_collected():
             import tensorflow as tf  # noqa: PLC0415  # loaded here on purpose, see above
     except ImportError as error:
         raise BadInputError(f"TensorFlow cannot be loaded: {error}", "install scriptmodel-trainer[cpu]") from error
@@ -162,6 +163,23 @@ def _described_cpus() -> str | None:
         return Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
+
+
+@contextlib.contextmanager
+def _not_collected() -> Iterator[None]:
+    """Spare the garbage collector the objects of a first import, now and in later collections: a second of each start.
+
+    Loaded again, nothing is spared, since what is spared is never freed.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
