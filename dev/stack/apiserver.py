@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import ssl
 import urllib.error
@@ -42,9 +43,7 @@ class ApiServer:
         if self.token:
             headers |= {"Authorization": f"Bearer {self.token}"}
         request = urllib.request.Request(f"{self.url}{path}", body, headers)  # noqa: S310 - a URL that we build
-        context = ssl.create_default_context(cafile=str(self.authority)) if self.authority else None
-        handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
-        return urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+        return _opener(self.authority).open(request, timeout=timeout)
 
     def has(self, path: str) -> bool:
         """Return whether the server answers at a path, within two seconds."""
@@ -55,3 +54,10 @@ class ApiServer:
         except OSError:
             return False
         return True
+
+
+@functools.cache
+def _opener(authority: Path | None) -> urllib.request.OpenerDirector:
+    """Return what opens addresses whose certificate is that; tests that poll would read the file at each request."""
+    context = ssl.create_default_context(cafile=str(authority)) if authority else None
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
