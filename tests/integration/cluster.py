@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import threading
@@ -79,6 +80,15 @@ class Cluster:
 
     def gone(self, name: str, within: float = 120) -> None:
         self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
+
+
+def waiting_trainer(folder: Path, hold: Path) -> Path:
+    """Return a copy of the trainer that learns nothing: no training of this one ends while the file `hold` exists."""
+    shutil.copytree(QUICK_TRAINER, folder)
+    (program,) = (folder / "bin").iterdir()
+    waits = f"while [ -e '{hold}' ]; do sleep 0.1; done"
+    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    {waits}\n"))
+    return folder
 
 
 @contextmanager

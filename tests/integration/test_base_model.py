@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from dev.stack import TRAINER_IMAGE, Localpach, Operator
-from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig, is_ready
+from tests.integration.cluster import Cluster, account_kubeconfig, is_ready, waiting_trainer
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -28,11 +27,7 @@ def hold(tmp_path: Path) -> Path:
 @pytest.fixture
 def pachd(tmp_path: Path, hold: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
     """A Pachyderm whose trainer learns nothing, and an operator of its own."""
-    trainer = tmp_path / "trainer"
-    shutil.copytree(QUICK_TRAINER, trainer)
-    (program,) = (trainer / "bin").iterdir()
-    waits = f"while [ -e '{hold}' ]; do sleep 0.1; done"
-    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    {waits}\n"))
+    trainer = waiting_trainer(tmp_path / "trainer", hold)
     config = account_kubeconfig(cluster.control_plane, cluster.namespace)
     options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
     with (
