@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +18,19 @@ from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage
 from scriptmodel_trainer.training.softmax import cross_entropies
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
+def _for_each(first: Any, end: Any, compute: Callable[[Any], None]) -> None:
+    """Compute something for each number from `first` to `end` - 1, in a loop of the graph.
 
-def _as_written(function: _Function) -> _Function:
-    """Trace a function without loops or branches over tensors as it is: to look for them takes half of the tracing."""
-    traced: _Function = tf.autograph.experimental.do_not_convert(function)
-    return traced
+    TensorFlow would rewrite a Python loop to the same, but to rewrite it, and to look for other loops and branches in
+    all that it calls, takes a third of the start of a training.
+    """
+
+    def body(index: Any) -> tuple[Any]:
+        compute(index)
+        return (index + 1,)
+
+    tf.while_loop(lambda index: index < end, body, (tf.convert_to_tensor(first),))
 
 
 class Pace:
@@ -75,6 +81,7 @@ class TrainingGraph:
                 tf.TensorSpec((), tf.int32),
                 tf.TensorSpec((None,), tf.float32),
             ],
+            autograph=False,
         )
 
     def reset_state(self) -> None:
@@ -93,10 +100,8 @@ class TrainingGraph:
         return float(self._loss.numpy())
 
     def _windows(self, window: Any, step: Any, rates: Any) -> None:
-        for index in tf.range(tf.shape(rates)[0]):
-            self._window(window + index, step + index, rates[index])
+        _for_each(0, tf.shape(rates)[0], lambda index: self._window(window + index, step + index, rates[index]))
 
-    @_as_written
     def _window(self, window: Any, step: Any, rate: Any) -> None:
         begin = window * self._rows.steps
         loss = self._train(self._tokens[:, begin : begin + self._rows.steps + 1], step, rate)
@@ -139,7 +144,7 @@ class ValidationGraph:
         self._counted = tf.constant(rows.counted)
         self._state = [[tf.Variable(part) for part in layer] for layer in model.zero_state(len(rows.inputs))]
         self._total = tf.Variable(tf.zeros((), tf.float64))
-        self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2)
+        self._run = tf.function(self._windows, input_signature=[tf.TensorSpec((), tf.int32)] * 2, autograph=False)
 
     def run(self, on_progress: Callable[[], None] = lambda: None) -> float:
         """Return the mean over all counted tokens, in nats; `on_progress` is called after each call of the graph."""
@@ -157,10 +162,8 @@ class ValidationGraph:
 
     def _windows(self, first: Any, end: Any) -> None:
         vectors = self._model.vectors
-        for window in tf.range(first, end):
-            self._window(window, vectors)
+        _for_each(first, end, lambda window: self._window(window, vectors))
 
-    @_as_written
     def _window(self, window: Any, vectors: Any) -> None:
         steps = self._rows.steps
         begin = window * steps
