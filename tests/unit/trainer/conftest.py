@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import compiled
 import pytest
 from hypothesis import settings
 from running import run_trainer
@@ -16,7 +17,7 @@ from samples import Read, play
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.training import batches
+from scriptmodel_trainer.training import batches, hardware
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
@@ -31,6 +32,13 @@ def short_windows() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(batches, "_VALIDATION_STEPS", 10)
         yield
+
+
+@pytest.fixture
+def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile equal networks for equal texts once in this process, for tests that train one more than once."""
+    hardware.load_tensorflow(0)
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.compiled", compiled.reused)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ def test_a_run_with_precision_auto_continues_on_the_same_kind_of_processor_alone
     assert json.loads((tmp_path / "model" / "metrics.json").read_text())["precision"] == "bfloat16"
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_warning_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,8 +28,8 @@ from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import Pace  # noqa: E402  # as above
 from scriptmodel_trainer.training.loop import TrainingResult  # noqa: E402  # as above
 
-pytestmark = pytest.mark.slow
-STREAM = np.random.default_rng(5).integers(0, 50, 600).astype(np.int32)
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
+STREAM = np.random.default_rng(5).integers(0, 50, 200).astype(np.int32)
 SMALL = {"hidden_units": "12", "embedding_units": "8", "steps": "3", "batch_size": "4", "epochs": "3"}
 WORDS = [f"{letter}word{number}ing" for number in range(5) for letter in string.ascii_lowercase[:10]]
 

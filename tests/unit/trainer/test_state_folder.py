@@ -11,15 +11,14 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from running import COMMAND, largest_file, run_trainer
+from killed import train_until_killed
+from running import largest_file, run_trainer
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.artifacts import load_model
@@ -32,9 +31,9 @@ from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
 from tests.seed import run_seed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled_once")]
 
-EPOCHS = 24
+EPOCHS = 8
 SETTINGS = ["hidden_units=32", "embedding_units=16", "layers=2", "batch_size=32", "steps=5", "dropout=0.2"]
 SETTINGS += [f"epochs={EPOCHS}"]
 Weights = dict[str, np.ndarray]
@@ -48,9 +47,6 @@ class Training:
         self.words = ["train", "--data", str(corpus), "--out", str(self.out), "--state", str(self.state)]
         self.words += ["--preset", "demo", "--seed", "5", "--checkpoint-seconds", "0", "--log", "json"]
         self.words += ["--set", *SETTINGS, *more]
-
-    def start(self) -> subprocess.Popen[str]:
-        return subprocess.Popen([COMMAND, *self.words], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *more: str) -> tuple[int, list[dict[str, Any]]]:
         """Run in this process, which has loaded TensorFlow; returns the exit code and the events."""
@@ -67,20 +63,6 @@ class Training:
     def checkpoints(self) -> list[Path]:
         return sorted(self.state.glob("checkpoint-*.npz"))
 
-    def kill_after(self, saves: int) -> None:
-        """Start, wait for so many new checkpoints, kill the process."""
-        process, seen = self.start(), {path.name for path in self.checkpoints()}
-        known = len(seen)
-
-        def saved() -> bool:
-            seen.update(path.name for path in self.checkpoints())
-            return len(seen) - known >= saves
-
-        wait_until(saved, process)
-        process.kill()
-        process.communicate(timeout=300)
-        assert process.returncode != 0, "it was done before it was killed"
-
     @property
     def metrics(self) -> dict[str, Any]:
         value: dict[str, Any] = json.loads((self.out / "metrics.json").read_text("utf-8"))
@@ -89,14 +71,6 @@ class Training:
     @property
     def weights(self) -> Weights:
         return load_model(self.out).weights
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 600
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def assert_identical(first: Weights, second: Weights) -> None:
@@ -132,7 +106,7 @@ def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Weigh
 def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a killed run left in its state folder: two checkpoints or more, and its heartbeat."""
     training = Training(corpus, tmp_path_factory.mktemp("killed"))
-    training.kill_after(3)
+    train_until_killed(training.words, saves=3)
     return training.state
 
 
@@ -221,6 +195,7 @@ def after_saves(number: int, change: Callable[[], object], monkeypatch: pytest.M
 
 
 def terminated_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriptmodel_trainer.training.checkpointer._SAVE_RATIO", 0)  # or it may end before
     after_saves(saves, lambda: os.kill(os.getpid(), signal.SIGTERM), monkeypatch)
 
 

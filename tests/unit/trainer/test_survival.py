@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
+from killed import train_until_killed
 from running import COMMAND, largest_file, run_trainer
 
 from scriptmodel_trainer.arrays import Ids
@@ -40,6 +41,9 @@ pytestmark = pytest.mark.slow
 # Enough epochs to be interrupted after several checkpoints.
 SETTINGS = ["layers=2", "hidden_units=24", "embedding_units=16", "steps=5", "batch_size=32", "dropout=0.2"]
 SETTINGS += ["epochs=20", "trigrams=true"]
+
+
+FEW = ["--epochs", "6"]
 
 
 def command(corpus: Path, out: Path, *more: str) -> list[str]:
@@ -72,30 +76,22 @@ def assert_identical(first: dict[str, np.ndarray], second: dict[str, np.ndarray]
 def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run left that was killed after several checkpoints."""
     out = tmp_path_factory.mktemp("killed") / "model"
-    process, checkpoint, seen = start(command(corpus, out)), out / "checkpoint.npz", set()
-
-    def saved_several_times() -> bool:
-        if checkpoint.exists():
-            seen.add(checkpoint.stat().st_mtime_ns)
-        return len(seen) > 1
-
-    wait_until(saved_several_times, process)
-    process.kill()
-    process.communicate()
+    train_until_killed(command(corpus, out, *FEW), saves=2)
     return out
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_a_killed_run_resumes_to_bit_identical_weights(corpus: Path, killed: Path, tmp_path: Path) -> None:
     assert not (killed / "model.json").exists()
     resumed, undisturbed = tmp_path / "resumed", tmp_path / "undisturbed"
     shutil.copytree(killed, resumed)
-    done = run_trainer(command(corpus, resumed, "--resume"))
+    done = run_trainer(command(corpus, resumed, *FEW, "--resume"))
     assert done.returncode == 0, done.stderr
     assert "resumed in epoch" in done.stdout
     assert {re.sub("-[0-9a-f]{16}", "-*", path.name) for path in resumed.iterdir()} == {*FILES, LOG}
     log = [json.loads(line) for line in (resumed / LOG).read_text("utf-8").splitlines() if line[-1:] == "}"]
     assert [bool(event["resumed_from"]) for event in log if event["event"] == "start"] == [False, True]
-    assert run_trainer(command(corpus, undisturbed)).returncode == 0
+    assert run_trainer(command(corpus, undisturbed, *FEW)).returncode == 0
     assert_identical(weights(resumed), weights(undisturbed))
 
 

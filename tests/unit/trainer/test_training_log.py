@@ -74,6 +74,7 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_training(
     assert f"note: {tmp_path / 'm' / LOG} is not complete: Is a directory" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_the_sample_lines_leave_the_weights_bit_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "with").mkdir()
     (tmp_path / "without").mkdir()

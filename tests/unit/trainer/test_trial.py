@@ -61,6 +61,7 @@ class Run:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compiled_once")
 def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_machine(
     plays: Path, tmp_path: Path
 ) -> None:

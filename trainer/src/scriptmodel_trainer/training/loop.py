@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -10,7 +11,7 @@ from scriptmodel_trainer.errors import DivergedError
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
+from scriptmodel_trainer.training.batches import TrainingRows, cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.model import LanguageModel
@@ -41,25 +42,45 @@ def fit(task: TrainingTask, progress: Progress, signals: StopSignals) -> Trainin
     return result
 
 
-class _Loop:
-    """A training run; its state is in `position`, `outcome` and the variables that the graphs change."""
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a task trains and validates with: graphs, compiled when they first run, and the variables they change."""
 
-    def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
+    rows: TrainingRows
+    training: TrainingGraph
+    validation: ValidationGraph
+    averaged: LanguageModel
+    variables: Variables
+
+    @classmethod
+    def of(cls, task: TrainingTask) -> Compiled:
+        """Build the network of a task and its graphs."""
         preset = task.preset
         model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
         if task.start is not None:
             model.set_weights(task.start)
         optimizer, average = Optimizer(preset, model.variables), WeightAverage(model)
-        self._task = task
-        self._averaged = average.model
-        self._rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
+        rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
         valid = cut_for_validation(task.valid, task.first, preset.cache_window)
-        self._training = TrainingGraph(model, optimizer, self._rows, task.seed, average, task.discount)
-        self._validation = ValidationGraph(self._averaged, valid)
+        training = TrainingGraph(model, optimizer, rows, task.seed, average, task.discount)
+        variables = Variables(model.variables, optimizer.slots | average.slots, training.state)
+        return cls(rows, training, ValidationGraph(average.model, valid), average.model, variables)
+
+
+compiled = Compiled.of  # tests of many equal trainings compile once
+
+
+class _Loop:
+    """A training run; its state is in `position`, `outcome` and the variables that the graphs change."""
+
+    def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
+        parts = compiled(task)
+        self._task = task
+        self._rows, self._averaged = parts.rows, parts.averaged
+        self._training, self._validation = parts.training, parts.validation
         self._position = Position()
         self._outcome = task.outcome
-        variables = Variables(model.variables, optimizer.slots | average.slots, self._training.state)
-        self._checkpointer = Checkpointer(task, self._position, self._outcome, variables, signals)
+        self._checkpointer = Checkpointer(task, self._position, self._outcome, parts.variables, signals)
         self._reporter = Reporter(progress, task, self._rows)
         self._pace = Pace()
 
