@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
+import importlib
 import json
 import subprocess
 import urllib.error
@@ -13,10 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import openai
 from running import COMMAND
 
 TOKEN = "0123456789abcdef"  # noqa: S105
+
+
+@functools.cache
+def openai() -> Any:
+    """Import OpenAI's client, which takes a second, in the tests that need it."""
+    return importlib.import_module("openai")
 
 
 @dataclass
@@ -27,8 +34,8 @@ class Server:
     url: str
     folder: Path = field(default=Path())
 
-    def client(self, token: str = TOKEN) -> openai.OpenAI:
-        return openai.OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=60)
+    def client(self, token: str = TOKEN) -> Any:
+        return openai().OpenAI(base_url=f"{self.url}v1", api_key=token, max_retries=0, timeout=60)
 
     def open(
         self, path: str, body: bytes | None = None, token: str = TOKEN, headers: Mapping[str, str] | None = None

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import openai
 import pytest
 from random_models import SCRIPT, network
 from running import run_trainer
-from serving import TOKEN, Server, started
+from serving import TOKEN, Server, openai, started
 
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import Reader
@@ -93,7 +92,7 @@ def test_stops_choices_and_casts(server: Server) -> None:
     stop = text.split()[-2]
     for stream in (False, True):
         asked = create(model="", prompt="", seed=2, stop=["never", stop], stream=stream, extra_body={"cast": ["ANNA"]})
-        chunks = list(asked) if isinstance(asked, openai.Stream) else [asked]
+        chunks = list(asked) if isinstance(asked, openai().Stream) else [asked]
         assert "".join(chunk.choices[0].text for chunk in chunks) == text[: text.index(stop)]
         assert chunks[-1].choices[0].finish_reason == "stop"
     choices = create(model="", prompt=SCENE, max_tokens=30, n=3, seed=2).choices
@@ -117,14 +116,14 @@ def test_stops_choices_and_casts(server: Server) -> None:
 def test_what_cannot_be_is_refused_with_its_parameter(
     server: Server, asked: dict[str, Any], parameter: str | None
 ) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
+    with pytest.raises(openai().BadRequestError) as refused:
         server.client().completions.create(**{"model": "", "prompt": "", **asked})
     assert refused.value.param == parameter
     assert "--" not in refused.value.message
 
 
 def test_only_those_with_the_token_may_ask(server: Server) -> None:
-    with pytest.raises(openai.AuthenticationError):
+    with pytest.raises(openai().AuthenticationError):
         server.client("0123456789abcdeg").models.list()
     for headers, status in (({}, 401), ({"Host": "elsewhere.example"}, 403), ({"Origin": "http://a.example"}, 403)):
         found, answer = server.json("/a/v1/models", token="", headers=headers)
@@ -143,7 +142,7 @@ def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
     asked: dict[str, Any] = {"model": "", "prompt": "", "n": SCRIPTS}
     with create(**asked, max_tokens=2000, stream=True) as stream:
         next(iter(stream))
-        with pytest.raises(openai.RateLimitError) as refused:
+        with pytest.raises(openai().RateLimitError) as refused:
             create(model="", prompt="")
         assert refused.value.response.headers["Retry-After"]
     deadline = time.monotonic() + 20
@@ -151,7 +150,7 @@ def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
     while choices is None:
         try:
             choices = create(**asked, max_tokens=20).choices
-        except openai.RateLimitError:
+        except openai().RateLimitError:
             assert time.monotonic() < deadline
             time.sleep(0.05)
     assert len(choices) == SCRIPTS
