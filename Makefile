@@ -12,6 +12,8 @@ TRAINER := $(VENV)/trainer
 # Modules keep to one worker, so that what a module's fixture trains or starts is there once. SEED repeats generated cases.
 PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
 FIRST := -m 'not slow and not nightly'
+# As the trainer's command sets it before NumPy is loaded; in a process that runs many, threads that wait took most of the CPU.
+test-trainer test-slow-trainer: export OPENBLAS_NUM_THREADS := 1
 # Tests wait as much as they compute, so two suites run at a time.
 TWO = echo "two suites at a time, each prints its output when it ends:" && $(MAKE) --jobs=2 --output-sync=target --no-print-directory
 # Only what says that etcd or the machine stood still is tried once more, and the closing line counts it.
