@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
 DEMO = ROOT / "dev/demo"
 CORPUS = "documented-plays"
 SPEC = {"corpus": {"repo": {"name": CORPUS}}, "model": {"preset": "test"}, "generation": {"words": 60}}
+SAMPLE = "manifests/samples/shakespeare.yaml"
 ONE_ACT = 600
 """Lines of Hamlet on which commands train."""
 UNTIL_STOPPED = 12.0
@@ -282,8 +284,14 @@ def test_documented_commands_work(page: Path, world: World) -> None:
 def nothing(
     control_plane: ControlPlane, operator: Operator, localpach: Localpach, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
-    """A clone, the programs that a user brings along, and no corpus."""
-    return _clone(Cluster.create(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
+    """A clone, the programs that a user brings along, and no corpus. The sample has the smallest model."""
+    found = _clone(Cluster.create(control_plane, "readme"), localpach, tmp_path_factory.mktemp("readme"))
+    (found.folder / "manifests").unlink()
+    shutil.copytree(ROOT / "manifests", found.folder / "manifests")
+    sample = (ROOT / SAMPLE).read_text()
+    assert sample.count("preset: demo") == 1
+    (found.folder / SAMPLE).write_text(sample.replace("preset: demo", "preset: test"))
+    return found
 
 
 @pytest.mark.timeout(900)
@@ -324,11 +332,11 @@ def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> st
         metrics="",
         page="",
     )
-    return ending("shakespeare", Path("manifests/samples/shakespeare.yaml"), Path("report.html"), left)
+    return ending("shakespeare", Path(SAMPLE), Path("report.html"), left)
 
 
 def test_where_the_demo_leaves_nothing_running_it_prints_commands_of_readme() -> None:
-    text = ending("shakespeare", Path("manifests/samples/shakespeare.yaml"), Path("report.html"), None)
+    text = ending("shakespeare", Path(SAMPLE), Path("report.html"), None)
     printed = [part for command in documented(DEMO, text) for part in command.text.split(" && ")]
     shown = {command.text for command in documented(README)}
     assert len(printed) == 5
