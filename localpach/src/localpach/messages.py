@@ -7,11 +7,9 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import BytesValue
-from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
-from python_pachyderm.proto.v2.pps import pps_pb2 as pps
-from python_pachyderm.proto.v2.transaction import transaction_pb2 as transaction
 
 from localpach.names import DEFAULT_PROJECT
+from localpach.protocol import pfs, pps, transaction
 from localpach.refs import BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
 
 __all__ = ["BytesValue", "Empty", "pfs", "pps", "transaction"]

@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import grpc
-from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
-from python_pachyderm.proto.v2.pps import pps_pb2_grpc
-from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
 
 from localpach.api import cluster
 from localpach.api.interceptor import ErrorTranslation
@@ -33,6 +30,7 @@ from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.runner import Machine, ProcessWorkers
 from localpach.pps.validation import MAX_PARALLELISM, Limits
+from localpach.protocol import pfs_grpc, pps_grpc, transaction_grpc
 from localpach.run.isolation import Isolation, detect
 from localpach.store.backup import install
 from localpach.store.checking import require_intact
@@ -121,9 +119,9 @@ class Server:
             ],
         )
         cluster.add_to(self._grpc, self.db, cluster_id)
-        pfs_pb2_grpc.add_APIServicer_to_server(PfsService(backend), self._grpc)
-        pps_pb2_grpc.add_APIServicer_to_server(PpsService(backend), self._grpc)
-        transaction_pb2_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)
+        pfs_grpc.add_APIServicer_to_server(PfsService(backend), self._grpc)
+        pps_grpc.add_APIServicer_to_server(PpsService(backend), self._grpc)
+        transaction_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)
         self.address = _bind(self._grpc, settings.listen)
 
     def __enter__(self) -> Server:

@@ -6,13 +6,11 @@ from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from python_pachyderm.proto.v2.admin import admin_pb2, admin_pb2_grpc
-from python_pachyderm.proto.v2.enterprise import enterprise_pb2, enterprise_pb2_grpc
-from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
 from localpach import __version__
 from localpach.errors import PachError
 from localpach.pfs import projects
+from localpach.protocol import admin, admin_grpc, enterprise, enterprise_grpc, version, version_grpc
 from localpach.store.database import Database
 
 VERSION = (2, 7, 8)
@@ -30,29 +28,27 @@ _CLIENT_NEW = (
 SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 
 
-class VersionService(version_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+class VersionService(version_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """The version service."""
 
-    def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version_pb2.Version:
+    def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version.Version:
         """Return the version of Pachyderm that localpach behaves like, with localpach's own as the commit."""
         major, minor, micro = VERSION
-        return version_pb2.Version(
+        return version.Version(
             major=major, minor=minor, micro=micro, additional="", platform="localpach", git_commit=__version__
         )
 
 
-class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+class AdminService(admin_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """The admin service; the cluster is one machine."""
 
     def __init__(self, db: Database, cluster_id: str) -> None:
         self._db = db
         self._id = cluster_id
 
-    def InspectCluster(
-        self, request: admin_pb2.InspectClusterRequest, context: grpc.ServicerContext
-    ) -> admin_pb2.ClusterInfo:
+    def InspectCluster(self, request: admin.InspectClusterRequest, context: grpc.ServicerContext) -> admin.ClusterInfo:
         """Return the ids of the cluster, and warnings about the version of the client."""
-        return admin_pb2.ClusterInfo(
+        return admin.ClusterInfo(
             id=self._id,
             deployment_id=self._id,
             version_warnings_ok=True,
@@ -78,27 +74,27 @@ class AdminService(admin_pb2_grpc.APIServicer):  # type: ignore[misc]  # generat
         return warnings
 
 
-class EnterpriseService(enterprise_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
+class EnterpriseService(enterprise_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
     """The enterprise service of an unlicensed server."""
 
     def GetState(
-        self, request: enterprise_pb2.GetStateRequest, context: grpc.ServicerContext
-    ) -> enterprise_pb2.GetStateResponse:
+        self, request: enterprise.GetStateRequest, context: grpc.ServicerContext
+    ) -> enterprise.GetStateResponse:
         """Return the state of a server that never had a licence."""
-        return enterprise_pb2.GetStateResponse()
+        return enterprise.GetStateResponse()
 
     def GetActivationCode(
-        self, request: enterprise_pb2.GetActivationCodeRequest, context: grpc.ServicerContext
-    ) -> enterprise_pb2.GetActivationCodeResponse:
+        self, request: enterprise.GetActivationCodeRequest, context: grpc.ServicerContext
+    ) -> enterprise.GetActivationCodeResponse:
         """Return no activation code."""
-        return enterprise_pb2.GetActivationCodeResponse()
+        return enterprise.GetActivationCodeResponse()
 
 
 def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
     """Register these services."""
-    version_pb2_grpc.add_APIServicer_to_server(VersionService(), server)
-    admin_pb2_grpc.add_APIServicer_to_server(AdminService(db, cluster_id), server)
-    enterprise_pb2_grpc.add_APIServicer_to_server(EnterpriseService(), server)
+    version_grpc.add_APIServicer_to_server(VersionService(), server)
+    admin_grpc.add_APIServicer_to_server(AdminService(db, cluster_id), server)
+    enterprise_grpc.add_APIServicer_to_server(EnterpriseService(), server)
     health = grpc.method_handlers_generic_handler(
         "grpc.health.v1.Health",
         {"Check": grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)},

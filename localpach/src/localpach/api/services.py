@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
-from python_pachyderm.proto.v2.pps import pps_pb2_grpc
-
 from localpach.api.pfs_commits import CommitCalls
 from localpach.api.pfs_files import FileCalls
 from localpach.api.pfs_repos import RepoCalls
@@ -12,13 +9,14 @@ from localpach.api.pps_datums import DatumCalls
 from localpach.api.pps_jobs import JobCalls
 from localpach.api.pps_logs import LogCalls
 from localpach.api.pps_pipelines import PipelineCalls
+from localpach.protocol import pfs_grpc, pps_grpc
 
 
-class PfsService(RepoCalls, CommitCalls, FileCalls, pfs_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+class PfsService(RepoCalls, CommitCalls, FileCalls, pfs_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """The PFS service: projects, repos, branches, commits and files."""
 
 
-class PpsService(PipelineCalls, JobCalls, DatumCalls, LogCalls, pps_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+class PpsService(PipelineCalls, JobCalls, DatumCalls, LogCalls, pps_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """The PPS service: pipelines, jobs, datums, logs and secrets."""
 
 

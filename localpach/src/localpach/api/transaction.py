@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import grpc
-from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc
 
 from localpach.messages import Empty
 from localpach.messages import transaction as tx
+from localpach.protocol import transaction_grpc
 from localpach.transactions import Transactions
 
 
-class TransactionService(transaction_pb2_grpc.APIServicer):  # type: ignore[misc]  # generated without types
+class TransactionService(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated without types
     """The transaction service."""
 
     def __init__(self, transactions: Transactions) -> None:
