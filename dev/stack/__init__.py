@@ -35,8 +35,11 @@ class ControlPlane:
         "--authorization-mode=RBAC",
         "--disable-admission-plugins=ServiceAccount",  # no controller-manager makes the accounts
         "--service-cluster-ip-range=10.96.0.0/24",
+        # Both work all the time, also while nobody asks anything, and few clients of one server need neither.
+        "--enable-priority-and-fairness=false",
+        "--feature-gates=APIServerIdentity=false",
     )
-    """Network flags of the API server, which a cluster with a node replaces."""
+    """Flags of the API server that a cluster with a node replaces."""
 
     def __init__(self, root: Path, audited: str = "", address: str = "") -> None:
         """Requests of the user `audited` are recorded in `audit_log`, one JSON object a line."""
@@ -75,6 +78,8 @@ class ControlPlane:
             f"--initial-advertise-peer-urls={peers}",
             f"--initial-cluster=default={peers}",
             "--unsafe-no-fsync",  # the data lasts as long as the demo or the test
+            "--heartbeat-interval=500",  # ms; it has no peers, and each heartbeat wakes it
+            "--election-timeout=5000",
             "--log-level=warn",
         ]
         return Program("etcd", command, self.root / "etcd.log")

@@ -39,13 +39,11 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     with ControlPlane(tmp_path_factory.mktemp("controlplane")) as running:
         crds = json.dumps({"apiVersion": "v1", "kind": "List", "items": CUSTOM_RESOURCES})
         running.kubectl("apply", "--server-side", "-f", "-", stdin=crds)
-        for name in ("namespace", "crd"):
-            running.kubectl("apply", "--server-side", "-f", f"manifests/{name}.yaml")
-        for name in WATCHED:
-            running.kubectl("create", "namespace", name)
+        running.kubectl("apply", "--server-side", "-f", "manifests/namespace.yaml", "-f", "manifests/crd.yaml")
         restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-        workers = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WORKERS, "labels": restricted}}
-        running.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(workers))
+        for name, labels in (*((name, {}) for name in WATCHED), (WORKERS, restricted)):
+            made = running.api.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+            assert made["kind"] == "Namespace", made
         running.wait_for_definitions()
         yield running
 

@@ -176,8 +176,8 @@ def _written_by_the_operator(found: Object) -> bool:
 
 def prepare(control_plane: ControlPlane) -> None:
     """The CRD, and the operator's account and role."""
-    for name in ("namespace", "crd", "rbac"):
-        control_plane.kubectl("apply", "--server-side", "-f", str(MANIFESTS / f"{name}.yaml"))
+    files = [f"--filename={MANIFESTS / name}.yaml" for name in ("namespace", "crd", "rbac")]
+    control_plane.kubectl("apply", "--server-side", *files)
     control_plane.wait_for_definitions()
 
 
