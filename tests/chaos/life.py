@@ -24,6 +24,7 @@ from tests.unit.operator.conformance import check_status
 
 NAME = "mortal"
 STEP_SECONDS = 150.0
+POLL_SECONDS = 0.4
 SETTLE_SECONDS = 60.0
 EVENT_SECONDS = 10.0
 """The operator sends events in the background, and again after a fault."""
@@ -62,6 +63,8 @@ class Life:
     """Seconds of the slowest of its own calls, which have no faults: it shows how busy the machine is."""
     pipelines: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    _checked: str = ""
+    """The resourceVersion of the last status that was checked."""
 
     async def run(self, expected: Object | None) -> Object:
         """Live the whole life and return the state at its end; raises AstrayError if the end is not reached.
@@ -164,7 +167,7 @@ class Life:
             raise AstrayError(why)
         if time.monotonic() > deadline:
             raise AstrayError(f"not within {STEP_SECONDS:.0f} s: {json.dumps(found.get('status'))}")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(POLL_SECONDS)
 
     async def _settled(self, expected: Object | None) -> Object:
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -259,8 +262,10 @@ class Life:
         found = await self.kube.list_scriptmodels(self.namespace)
         self.slowest = max(self.slowest, time.monotonic() - began)
         for each in found:
-            if status := each.get("status"):
+            status, version = each.get("status"), each["metadata"]["resourceVersion"]
+            if status and version != self._checked:
                 check_status(status, each["metadata"]["generation"])
+                self._checked = version
         return found
 
     async def _post(self, path: str, body: Object) -> None:

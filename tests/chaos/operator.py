@@ -239,8 +239,9 @@ async def _main(given: argparse.Namespace, world: World) -> int:
     kube = KubeClient(lambda: login(world.control_plane.kubeconfig), UNLIMITED)
     try:
         matrix, wanted = [], {}
-        for life in [each for each in LIVES if given.only.startswith(f"{each}:")] or LIVES:
-            reference = await run_case(world, kube, Case(life), None)
+        lives = [each for each in LIVES if given.only.startswith(f"{each}:")] or LIVES
+        references = await asyncio.gather(*(run_case(world, kube, Case(life), None) for life in lives))
+        for life, reference in zip(lives, references, strict=True):
             if reference.problem:
                 print(f"the undisturbed life of {life} failed: {reference.problem}", file=sys.stderr)
                 return 1
