@@ -17,7 +17,7 @@ from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
 pytestmark = pytest.mark.timeout(900)  # a whole training, with the program started a dozen times beside it
-EPOCHS = 100
+EPOCHS = 40
 """A fast machine needs seconds for them, so that a command that polls each second shows some."""
 
 

@@ -184,7 +184,7 @@ def test_deletion_removes_pipelines_and_their_repos_and_leaves_the_corpus(
 
 def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:
     corpus = pachyderm.corpus({"/hamlet.txt": play(200)})
-    model = {"preset": "small", "overrides": {"epochs": 400, "hiddenUnits": 32}}
+    model = {"preset": "small", "overrides": {"epochs": 100, "hiddenUnits": 32}}
     cluster.apply("long", {"corpus": {"repo": {"name": corpus}}, "model": model})
     percents: set[int] = set()
 
@@ -196,8 +196,8 @@ def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pa
 
     found = cluster.wait_for("long", moved, FIRST_TRAINING)
     training = found["status"]["training"]
-    assert training["epochs"] == 400
-    assert training["epochProgress"].endswith("/400")
+    assert training["epochs"] == 100
+    assert training["epochProgress"].endswith("/100")
     assert training["wordsPerSecond"] > 0
     assert training["estimatedCompletionTime"] > training["startTime"]
     # Suspended, the job is killed; resumed, it starts again; deleted, it is stopped with its pipelines.
