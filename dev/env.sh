@@ -13,11 +13,6 @@ die() { echo "env: $*" >&2; exit 1; }
 command -v "$python" >/dev/null || die "no $python on PATH; install Python 3.11, 3.12 or 3.13, or set PYTHON"
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || die "$("$python" --version) is not supported; set PYTHON to Python 3.11, 3.12 or 3.13"
 
-# uv does not read pip's configuration: a machine that reaches its packages through an index of its own names it to both.
-if [ -z "${UV_DEFAULT_INDEX:-}" ]; then
-  index=$("$python" -m pip config get global.index-url 2>/dev/null || true)
-  [ -n "${PIP_INDEX_URL:-$index}" ] && export UV_DEFAULT_INDEX=${PIP_INDEX_URL:-$index}
-fi
 export UV_LINK_MODE=${UV_LINK_MODE:-hardlink} UV_NO_PROGRESS=1
 
 digest() { { cat "$@" dev/env.sh; echo "$root"; } | sha256sum | cut -d' ' -f1; }
@@ -32,11 +27,19 @@ tools() {
   echo "$want" >.venv/tools/.digest
 }
 
+# uv does not read pip's configuration: a machine that reaches its packages through an index of its own names it to both.
+name_index() {
+  [ -z "${UV_DEFAULT_INDEX:-}" ] || return 0
+  local index; index=${PIP_INDEX_URL:-$("$python" -m pip config get global.index-url 2>/dev/null || true)}
+  [ -z "$index" ] || export UV_DEFAULT_INDEX=$index
+}
+
 # environment NAME "LOCK..." PROJECT...: the locked packages, the open corpus, and our own distributions as editable installs
 environment() {
   local name=$1 lock=$2 want uv=$root/.venv/tools/bin/uv started=$SECONDS; shift 2
   want=$(digest "$locks/$lock.txt" $locks/corpus.txt "${@/%//pyproject.toml}")
   fresh "$name" "$want" && { echo "env: .venv/$name is up to date" >&2; return; }
+  name_index
   "$uv" venv --quiet --clear --python "$python" ".venv/$name"
   export VIRTUAL_ENV=$root/.venv/$name
   "$uv" pip install --quiet --require-hashes -r "$locks/$lock.txt"
