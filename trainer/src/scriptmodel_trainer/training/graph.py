@@ -22,8 +22,8 @@ from scriptmodel_trainer.training.softmax import cross_entropies
 def _for_each(first: Any, end: Any, compute: Callable[[Any], None]) -> None:
     """Compute something for each number from `first` to `end` - 1, in a loop of the graph.
 
-    TensorFlow would rewrite a Python loop to the same, but to rewrite it, and to look for other loops and branches in
-    all that it calls, takes a third of the start of a training.
+    TensorFlow would rewrite a Python loop to the same, but to load and to run what rewrites it costs each start of a
+    training some tenths of a second.
     """
 
     def body(index: Any) -> tuple[Any]:
