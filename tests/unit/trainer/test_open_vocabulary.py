@@ -282,11 +282,12 @@ def test_a_model_of_words_learns_to_spell(model: TrainedModel, folder: Path, tmp
     assert warm.metrics.test.oov == 0
 
 
-def test_a_base_without_speakers_learns_the_markers_of_speeches(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "plain.txt").write_text("the lamp waits for nobody <eos> " * 300)
+def test_a_base_without_speakers_learns_the_markers_of_speeches(tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("the lamp waits for nobody <eos> " * 60)
+    (tmp_path / "play.md").write_text(play(40), "utf-8")
     small = ["--preset", "demo", "--epochs", "1", "--set", *SMALL]
     assert train(tmp_path / "plain.txt", tmp_path / "base", "--layout", "plain", *small) == 0
-    assert train(folder, tmp_path / "warm", "--from", str(tmp_path / "base")) == 0
+    assert train(tmp_path / "play.md", tmp_path / "warm", "--from", str(tmp_path / "base")) == 0
     warm = load_model(tmp_path / "warm").vocabulary
     assert {tokens.OPEN_NAME, tokens.CLOSE_NAME} <= set(warm.words)
     assert "ANNA" in warm.names
