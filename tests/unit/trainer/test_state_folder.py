@@ -106,7 +106,7 @@ def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Weigh
 def killed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a killed run left in its state folder: two checkpoints or more, and its heartbeat."""
     training = Training(corpus, tmp_path_factory.mktemp("killed"))
-    train_until_killed(training.words, saves=3)
+    train_until_killed(training.words, saves=10)  # in its second epoch
     return training.state
 
 
