@@ -12,8 +12,8 @@ from tests.chaos.lost_workers import INTERRUPTIONS, NETWORK, interruptions, run
 from tests.seed import run_seed
 
 pytestmark = pytest.mark.slow
-SHALLOW = {"layers": 1, "epochs": 4}
-"""Each start of the trainer compiles each layer."""
+SHALLOW = {"layers": 1, "steps": 5, "epochs": 4}
+"""Each start of the trainer compiles each step of each layer."""
 
 
 @pytest.mark.timeout(900)
