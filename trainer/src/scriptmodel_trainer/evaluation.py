@@ -2,8 +2,8 @@
 
 The network reads a block of the stream in rows side by side. A row has to start with the state in which the row before
 it ends, which is not known at first. So all rows are read from zeros, then again from the states that the rows before
-them ended in, up to where that changes nothing. An LSTM forgets, so that is the beginning of each row; after as many
-readings as there are rows it is certain.
+them ended in, up to where that changes nothing. An LSTM forgets, so that is the beginning of each row. One that keeps
+what it has read for longer than a row is read from first token to last.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 
 _BLOCK = 32_768  # tokens that are read at once: whole rows
 _ROWS = 16
+_READINGS = 3  # of all rows at most; the third one mostly ends where it begins
 _PART = 64  # tokens of each row that are read at once
-_SAME = 1e-5  # of each number of a state, of a large cell as a share: a trained network has some of twenty and more
+_SAME = 1e-4  # of each number of a state, of a large cell as a share: a trained network has some of twenty and more
 _CHUNK = 512  # tokens whose logits are held at once
 
 CLASSES = ("word", "name", "punctuation", "ender", "marker", "unknown")
@@ -101,15 +102,17 @@ def _read(network: Network, tokens: Ids) -> Iterator[tuple[int, Floats]]:
             yield block + start, features[start : start + _CHUNK]
 
 
-def _read_in_rows(network: Network, state: State, tokens: Ids) -> tuple[Floats, State]:
+def _read_in_rows(network: Network, state: State, tokens: Ids, at_most: int = _ROWS) -> tuple[Floats, State]:
     """Return the features of tokens that are read from a state, (T, D), and the state after a whole block."""
-    steps = max(_PART, -(-len(tokens) // _ROWS))
+    steps = max(_PART, -(-len(tokens) // at_most))
     rows = -(-len(tokens) // steps)
     columns = np.resize(tokens, (rows, steps)).T  # the last row is filled up with tokens that do not count
     starts: dict[int, State] = {}  # in which rows were at a place when it was read last
     read: dict[int, Floats] = {}
     now = network.initial_state(rows)
-    for _, place in itertools.product(range(rows), range(0, steps, _PART)):
+    for reading, place in itertools.product(range(rows), range(0, steps, _PART)):
+        if reading == _READINGS:
+            return _read_in_rows(network, state, tokens, at_most=1)
         if place == 0:
             ends, now = now, _starts(state, now)
         if place in starts and _are_same(now, starts[place]):
