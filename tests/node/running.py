@@ -52,11 +52,12 @@ class Running:
         self.kubectl("apply", "--filename=-", stdin=json.dumps(listed))
 
     def until(self, what: str, holds: Callable[[], Any], within: float = 120) -> Any:
-        """Poll until `holds` is true and return its value."""
-        deadline = time.monotonic() + within
+        """Poll, the less often the longer it takes, until `holds` is true and return its value."""
+        started = time.monotonic()
         while not (found := holds()):
-            assert time.monotonic() < deadline, f"not in {within:.0f} s: {what}\n{self.kubectl('get', 'pods', '-A')}"
-            time.sleep(0.5)
+            waited = time.monotonic() - started
+            assert waited < within, f"not in {within:.0f} s: {what}\n{self.kubectl('get', 'pods', '-A')}"
+            time.sleep(0.5 + waited / 20)
         return found
 
 

@@ -107,28 +107,16 @@ def test_a_sample_becomes_ready(plays: Namespace, pachyderm: Pachyderm) -> None:
     assert text.startswith(found["status"]["script"]["excerpt"][:100])
 
 
-def test_the_pipelines_commands_run_in_pods_of_the_trainers_image(
+def test_the_pipelines_commands_run_in_pods_once_the_node_offers_a_gpu(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
-    pipelines = pachyderm.pipelines()
-    names = [each["name"] for each in plays.get(SCRIPTMODEL)["status"]["pipelines"]]
-    plan = {name.rpartition("-")[2]: pipelines[name].details for name in names}
-    folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
-    trainer_pods.succeed(cluster, trainer_pods.pod(plan["train"], corpus=folders.corpus, out=folders.model))
-    assert json.loads((folders.model / "metrics.json").read_text())["perplexity"]["test"] > 1
-    trainer_pods.succeed(cluster, trainer_pods.pod(plan["generate"], model=folders.model, out=folders.script))
-    assert len((folders.script / "new_script.txt").read_text().split()) > 100
-
-
-def test_a_pipeline_with_a_gpu_limit_runs_if_the_node_offers_a_gpu(
-    cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
-) -> None:
-    spec = {"corpus": {"repo": {"name": SCRIPTMODEL}}, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}}
-    plays.apply(GPU, spec)
+    corpus = {"repo": {"name": pachyderm.corpus({"list.txt": "bread"})}}  # it trains in the pods alone
+    plays.apply(GPU, {"corpus": corpus, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}})
     plays.wait_for(GPU, lambda o: len(o.get("status", {}).get("pipelines", [])) == 2, 60)
-    name = next(each["name"] for each in plays.get(GPU)["status"]["pipelines"] if each["name"].endswith("-train"))
+    names = [each["name"] for each in plays.get(GPU)["status"]["pipelines"]]
+    plan = {name.rpartition("-")[2]: pachyderm.pipelines()[name].details for name in names}
     folders = trainer_pods.Folders.lay(tmp_path, {"castle.txt": play(60)})
-    pod = trainer_pods.pod(pachyderm.pipelines()[name].details, corpus=folders.corpus, out=folders.model)
+    pod = trainer_pods.pod(plan["train"], corpus=folders.corpus, out=folders.model)
     assert pod["spec"]["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
     offer(cluster, None)  # an earlier run on this cluster may have left one
     cluster.kubectl("delete", "pod", "trainer", "--ignore-not-found")
@@ -138,7 +126,9 @@ def test_a_pipeline_with_a_gpu_limit_runs_if_the_node_offers_a_gpu(
     )
     offer(cluster, "1")
     trainer_pods.wait(cluster)
-    assert (folders.model / "model.json").exists()
+    assert json.loads((folders.model / "metrics.json").read_text())["perplexity"]["test"] > 1
+    trainer_pods.succeed(cluster, trainer_pods.pod(plan["generate"], model=folders.model, out=folders.script))
+    assert len((folders.script / "new_script.txt").read_text().split()) > 100
     plays.kubectl("delete", "scriptmodel", GPU, "--timeout=120s")
     offer(cluster, None)
 
