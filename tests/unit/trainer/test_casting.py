@@ -116,10 +116,10 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert 10 < max(len(aside.split()) for aside in re.findall(r"\[([^][]{9,})\]", text)) < 30
     assert set(re.findall(r"Mrs\. (\w+)", text)) == {"Bell"}
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
-    assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\bto [^]]*\b\1\b", text, re.MULTILINE)
+    assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\b[a-z]+ \1\b", text, re.MULTILINE)
     assert {*re.findall(r"\b(\w+) \1\b", text)} == {"Bell"}
     assert re.search(r"\bthe (lamp|waits)\b", text)
-    assert not re.search(r"\bthe\b[.?!]", text)
+    assert not re.search(r"\bthe\b[].?!]", text)
     assert re.search(r"\blamp,", text)
     assert not re.search(r"\bwaits,", text)
     assert not re.search(r"\bto ANNA\b", text)

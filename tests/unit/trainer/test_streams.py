@@ -83,7 +83,7 @@ def test_a_script_of_one_seed_is_that_of_the_first_version() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "3363780703a668ab5783837502a73b63cd50b5c9601b628dc871e33b1915232d"
+        == "40c728e0b07cd9063016fef30d7cbd22873023f0b0d1a6c5a9c2723703242f61"
     )
 
 

@@ -92,7 +92,7 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
         ("the lamp <eos> " * 40, set()),  # too few to know
         ("<eoname> lamp <eos> to <eoname> " * 60, set()),  # a name
         ("the lamp <eos> " * 60 + "the <eos>", set()),
-        ("<open-brack> to the <close-brack> lamp <eos> " * 60, {"to", "the"}),
+        ("<open-brack> to the <close-brack> lamp <eos> " * 60, {"to"}),
     ],
 )
 def test_words_after_which_no_sentence_ends_are_known(text: str, unended: set[str]) -> None:

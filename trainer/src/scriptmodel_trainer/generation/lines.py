@@ -58,8 +58,9 @@ class Lines:
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
     has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
     A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves,
-    no sentence ends after `unended` ones, as `the`, and no comma follows `unpaused` ones. `articles` are followed by
-    vowels (True) or by consonants, as `an` and `a`, but for those words that the corpus has after them nevertheless.
+    neither a sentence nor a bracket ends after `unended` ones, as `the`, and no comma follows `unpaused` ones.
+    `articles` are followed by vowels (True) or by consonants, as `an` and `a`, but for those words that the corpus has
+    after them nevertheless.
     """
 
     openings: frozenset[Name] = frozenset()
@@ -138,7 +139,7 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
     twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
     doubled = frozenset(itertools.compress(lexicon, twice & ~marker))
-    capitals, unended = _capitals(train, lexicon), _unended(train, lexicon, ENDERS)
+    capitals, unended = _capitals(train, lexicon), _unended(train, lexicon, ENDERS | {CLOSE_BRACKET})
     unpaused, articles = _unended(train, lexicon, {",", ";", ":"}), dict(_articles(train, lexicon))
     return Lines(openings, widths, capitals, longest, aside, replies, doubled, unended, unpaused, articles)
 

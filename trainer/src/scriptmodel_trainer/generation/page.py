@@ -44,7 +44,6 @@ class Page:
         self.direction = 0  # tokens of the direction that is open
         self.silent = False  # nothing but asides has been said in the present speech
         self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
-        self.addresses = False  # in brackets, after `to`
         self.names = names
         self._cast = names
         self.strangers: list[int] = []
@@ -98,7 +97,6 @@ class Page:
         self.aside = self.aside + 1 if self.position.groups else 0
         self.direction = self.direction + 1 if self.position.place is Place.EXPOSITION else 0
         self.silent = kind is Kind.CLOSE_NAME or (self.silent and (self.bracketed or kind is not Kind.WORD))
-        self.addresses = self.bracketed and (self.addresses or token.casefold() == "to")
         ends = named or (start is not None and self._lines.end_at(self.width, start))
         self.width = (0 if ends else self.width) + width_of(token)
         self.script.append(token)

@@ -30,6 +30,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 _LONGEST_WORD = 8  # sub-words
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket or a quote is open, as it does a direction
 _CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET)
+_ENDS = (Kind.ENDER, Kind.CLOSE_BRACKET)  # of a sentence
 _SPEECH_ENDS = (Kind.OPEN_NAME, Kind.OPEN_EXPOSITION)
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
@@ -256,7 +257,7 @@ class Writer(BaseWriter):
         if page.left <= 16:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         longest = (page.bracketed and self._lines.aside) or _LONGEST_ASIDE
-        if page.aside >= longest and not allowed.isdisjoint(_CLOSERS):
+        if page.aside >= longest and page.script[-1] not in self._lines.unended and not allowed.isdisjoint(_CLOSERS):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
         if page.direction > self._lines.longest > 0 and Kind.CLOSE_EXPOSITION in allowed:
             return frozenset((Kind.CLOSE_EXPOSITION,))
@@ -282,7 +283,7 @@ class Writer(BaseWriter):
             allowed = self._mask(self._contracted(page, self._allowed(page)))
             logits = page.logits + allowed
             self._spell(page, logits)
-            if page.addresses and page.speaker is not None:
+            if page.bracketed and page.position.last in (Last.WORD, Last.CLITIC) and page.speaker is not None:
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
                 parts = own - self._shared if len(own) > 1 else own
                 logits[[number for part in parts for number in self._spoken_names.get(part, ())]] = -np.inf
@@ -315,9 +316,9 @@ class Writer(BaseWriter):
         ):
             logits[page.recent[-1]] = -np.inf
         if page.position.last in (Last.WORD, Last.CLITIC):
-            for kind, words in ((Kind.ENDER, self._lines.unended), (Kind.COMMA, self._lines.unpaused)):
+            for kinds, words in ((_ENDS, self._lines.unended), ((Kind.COMMA,), self._lines.unpaused)):
                 if page.script[-1] in words:
-                    logits[self._members[kind]] = -np.inf
+                    logits[[number for kind in kinds for number in self._members[kind]]] = -np.inf
         if page.bracketed or page.position.place is Place.EXPOSITION:
             logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
