@@ -74,7 +74,7 @@ def test_the_summary_has_seconds_seed_and_the_closing_lines_of_pytest(clone: Clo
     _, summary = done.stdout.split("=== all stages, ")
     assert summary.startswith(f"seed {seed}\n")
     assert re.search(r"    \d s  test-operator\n            1203 passed, 1 rerun in 300\.10s \(0:05:00\)", summary)
-    assert re.search(r"    \d s  test-slow-chart\n", summary)
+    assert re.search(r"    \d s  test-chart\n", summary)
 
 
 def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
@@ -82,7 +82,7 @@ def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
     assert done.returncode == 1
     assert re.search(r"=== test-trainer FAILED after \d s", done.stdout)
     assert (clone.home / "ended").read_text() == "test-slow-trainer interrupted\n"
-    assert "test-slow-chart" not in clone.made
+    assert "attack" not in clone.made
 
 
 @pytest.mark.parametrize(
