@@ -10,8 +10,7 @@ VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
 # Modules keep to one worker, so that what a module's fixture trains or starts is there once. SEED repeats generated cases.
-# WORKERS=1 needs less CPU, and more time: each worker of the tests with an API server starts one of its own.
-PYTEST := bin/pytest -n $(or $(WORKERS),2) --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
+PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
 FIRST := -m 'not slow and not nightly'
 # As the trainer's command sets it before NumPy is loaded; in a process that runs many, threads that wait took most of the CPU.
 test-trainer test-slow-trainer: export OPENBLAS_NUM_THREADS := 1
