@@ -266,3 +266,11 @@ def test_one_file_is_not_written_twice(corpus: Path, model: Path, tmp_path: Path
         assert done.returncode == 2
         assert done.stderr.endswith("; give another name\n")
         assert not out.exists()
+
+
+def test_a_script_is_written_without_loading_what_reads_layouts(model: Path, tmp_path: Path) -> None:
+    program = "import sys; from scriptmodel_trainer.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    words = ["generate", str(model), "--words", "20", "--out", str(tmp_path / "script.txt")]
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    unused = {"scriptmodel_trainer.corpus.layouts", "scriptmodel_trainer.corpus.reading", "jinja2", "tensorflow"}
+    assert not set(done.stdout.split()) & unused

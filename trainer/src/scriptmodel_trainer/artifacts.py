@@ -20,7 +20,6 @@ import numpy.typing as npt
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.corpus.layouts import AUTO, EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
@@ -226,19 +225,6 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         described.temperature,
         described.lines,
     )
-
-
-def layout_of(model: TrainedModel, requested: str) -> str:
-    """Return the layout to read texts for a model in: one of the layout `exact` reads no other, other models not it.
-
-    Raises BadInputError if the requested layout is not possible.
-    """
-    if model.vocabulary.exact and requested in (AUTO, EXACT):
-        return EXACT
-    if model.vocabulary.exact or requested == EXACT:
-        own = model.origin.corpus.layout
-        raise BadInputError(f"the model was trained with layout {own}, not {requested}", f"use --layout {own}")
-    return requested
 
 
 def name_of(folder: Path) -> str:

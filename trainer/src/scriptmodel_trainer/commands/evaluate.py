@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import TrainedModel, layout_of, load_model
+from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
@@ -59,10 +59,23 @@ def evaluate(
 def read_text(model: TrainedModel, data: Sequence[Path], layout: str, progress: Progress) -> WholeStream:
     """Return texts in a layout, if the model can read them in it; warn of those that do not look like scripts."""
     sources = reading.find_sources(data, progress.note)
-    text = stream.read_whole(sources, layouts.layout_named(layout_of(model, layout)))
+    text = stream.read_whole(sources, layouts.layout_named(_layout_of(model, layout)))
     if text.doubt:
         progress.report(Warned("not_scripts", text.doubt))
     return text
+
+
+def _layout_of(model: TrainedModel, requested: str) -> str:
+    """Return the layout to read texts for a model in: one of the layout `exact` reads no other, other models not it.
+
+    Raises BadInputError if the requested layout is not possible.
+    """
+    if model.vocabulary.exact and requested in (layouts.AUTO, layouts.EXACT):
+        return layouts.EXACT
+    if model.vocabulary.exact or requested == layouts.EXACT:
+        own = model.origin.corpus.layout
+        raise BadInputError(f"the model was trained with layout {own}, not {requested}", f"use --layout {own}")
+    return requested
 
 
 def score(

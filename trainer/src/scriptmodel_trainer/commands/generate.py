@@ -17,7 +17,6 @@ import msgspec
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.commands.requests import note_unknown, require_limits
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -78,10 +77,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if best is not None:
         scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
-    titles = [_title_page(options, model, number, len(texts)) for number in range(1, len(texts) + 1)]
-    printed = [
-        [FORMATS[name](text, title) for name in options.formats] for text, title in zip(texts, titles, strict=True)
-    ]
+    printed = [_printed(options, model, text, number, len(texts)) for number, text in enumerate(texts, 1)]
     if options.out is not None:
         entries = []
         for number, (script, text, sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
@@ -98,12 +94,17 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     return [sheets[0] for sheets in printed]
 
 
-def _title_page(options: GenerateOptions, model: artifacts.TrainedModel, number: int, count: int) -> TitlePage:
-    """Return the first page of a script: enough to find it again."""
+def _printed(options: GenerateOptions, model: artifacts.TrainedModel, text: str, number: int, count: int) -> list[str]:
+    """Return a script in each of the formats, with a first page that is enough to find it again."""
+    if options.formats == (TEXT,):
+        return [text]
+    from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
+
     corpus, sample = model.origin.corpus.files, f", sample {number}" if count > 1 else ""
     made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
-    return TitlePage("A new script", f"A model of {made}, {drawn}")
+    page = TitlePage("A new script", f"A model of {made}, {drawn}")
+    return [FORMATS[name](text, page) for name in options.formats]
 
 
 def check(options: GenerateOptions) -> None:

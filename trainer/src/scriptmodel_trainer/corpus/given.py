@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from scriptmodel_trainer.corpus import layouts
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens
 
@@ -67,6 +66,10 @@ def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
     lines = text.splitlines()
     if is_rendered(lines):
         return rendered_events(lines)
+    if not lines:
+        return []
+    from scriptmodel_trainer.corpus import layouts  # noqa: PLC0415  # slow to load, and most scripts are given no text
+
     layout, score = layouts.detect(lines)
     if layout.name != "plain" and score >= _SURE:
         return [event for event in layout.parse(lines, lines) if event.kind is not EventKind.CUT]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, Hashes, KnownNgrams, known_ngrams, spoken_hashes
 from scriptmodel_trainer.judging.verdict import Verdict, judge
 from scriptmodel_trainer.storage import converted
+
+if TYPE_CHECKING:
+    from scriptmodel_trainer.corpus.stream import TokenStream  # it loads all layouts, which no judgement needs
 
 LARGEST = len(SIZES) * (4 * MOST + 1024) + 1024
 """Bytes of the file of n-grams, at most."""
