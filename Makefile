@@ -108,11 +108,11 @@ test-operator: env ## Run the unit tests of operator, localpach and dev, and the
 	$(OPERATOR)/$(PYTEST) $(FIRST) tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
 
 .PHONY: test-integration
-test-integration: env ## Test the operator with a real API server and localpach, and test the demo
+test-integration: env controlplane ## Test the operator with a real API server and localpach, and test the demo
 	$(OPERATOR)/$(PYTEST) $(FIRST) $(RERUN) tests/integration tests/e2e
 
 .PHONY: test-chart
-test-chart: env ## Test the chart and the manifests: values, every object with a real API server
+test-chart: env controlplane helm ## Test the chart and the manifests: values, every object with a real API server
 	$(OPERATOR)/$(PYTEST) $(FIRST) tests/chart
 
 .PHONY: test-slow
@@ -124,7 +124,7 @@ test-slow-trainer: env ## Run the slow tests of the trainer
 	$(TRAINER)/$(PYTEST) -m slow tests/unit/trainer
 
 .PHONY: test-slow-integration
-test-slow-integration: env ## Run the slow tests of operator, localpach and pages with a real API server
+test-slow-integration: env controlplane ## Run the slow tests of operator, localpach and pages with a real API server
 	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration tests/browser
 
 .PHONY: test-browser
@@ -132,7 +132,7 @@ test-browser: env ## Test the pages of `scriptmodel ui` in Chromium (a part of t
 	$(OPERATOR)/$(PYTEST) -m slow tests/browser
 
 .PHONY: test-slow-chart
-test-slow-chart: env ## Run the slow tests of the chart
+test-slow-chart: env controlplane helm ## Run the slow tests of the chart
 	$(OPERATOR)/$(PYTEST) -m slow tests/chart
 
 .PHONY: nightly
