@@ -161,43 +161,52 @@ FLAGS: dict[str, dict[str, str]] = {
 }
 """Who would miss a flag, by command."""
 
-_NOT_MEASURED = "not measured"
-_TUNED = "`small` 99.7 → `tuned` 89.1, all together"
-_FEW = "`tuned` 89.1 → `tuned-few` 80.7, all together"
 SETTINGS: dict[str, tuple[str, str, str]] = {
-    "layers": ("LSTM layers", _NOT_MEASURED, "who searches for a better network"),
-    "hidden_units": ("Units per layer", _NOT_MEASURED, "who searches for a better network"),
-    "embedding_units": ("Width of the word vectors; 0: hidden_units", _TUNED, "`tuned`, `demo`"),
-    "steps": ("Truncated BPTT length, in tokens", _NOT_MEASURED, "the published presets"),
-    "batch_size": ("Parallel streams of tokens", _FEW, "who searches for a better network"),
-    "epochs": ("Passes over the corpus, and the length of the schedule", _NOT_MEASURED, "who has more or less time"),
-    "full_rate_epochs": ("Epochs before the rate decays; step-decay only", _NOT_MEASURED, "the published presets"),
-    "learning_rate": ("Highest learning rate", _FEW, "whose training diverges"),
-    "learning_rate_decay": ("Factor of an epoch; step-decay only", _NOT_MEASURED, "the published presets"),
-    "dropout": ("Dropout of word vectors and of layers' outputs", _TUNED, "whose model overfits"),
-    "word_dropout": ("Dropout of whole words", _TUNED, "whose model overfits"),
-    "output_dropout": ("Dropout of what the softmax reads", _TUNED, "whose model overfits"),
-    "initial_range": ("Initial weights lie within it", _NOT_MEASURED, "the published presets"),
-    "lstm_initial_range": ("The same of LSTM layers and projection; 0: initial_range", _FEW, "`tuned`"),
-    "clip_norm": ("Largest gradient norm", _FEW, "whose training diverges"),
-    "vocabulary_size": ("Words; others are unknown, or spelled", _NOT_MEASURED, "who compares with another figure"),
-    "tied_embeddings": ("One matrix for word vectors and softmax", _TUNED, "`tuned`, `demo`"),
-    "variational_dropout": ("One dropout mask for a window", _TUNED, "`tuned`"),
-    "weight_decay": ("Decoupled weight decay; adam only", _NOT_MEASURED, "the record on tiny Shakespeare"),
-    "optimizer": ("sgd or adam", _FEW, "`tuned-few`, which has other rates than `tuned`"),
-    "adam_beta2": ("Decay of Adam's second moment; adam only", _NOT_MEASURED, "`tuned`"),
-    "schedule": ("step-decay or one-cycle", _TUNED, "the published presets"),
-    "warm_up": ("Share of the steps in which the rate rises; one-cycle only", _FEW, "`tuned-few`, `tuned-long`"),
-    "precision": ("Of matrix products", _NOT_MEASURED, "who repeats a figure in float32"),
-    "recurrent_dropout": ("Dropout of weights between steps", _NOT_MEASURED, "`tuned-subwords`"),
+    "layers": ("LSTM layers", "`2`: +0.3 %", "who searches for a better network"),
+    "hidden_units": ("Units per layer", "`264`: -0.1 %", "who searches for a better network"),
+    "embedding_units": ("Width of the word vectors; 0: hidden_units", "`192`: -0.4 %", "`tuned`, `demo`"),
+    "steps": ("Truncated BPTT length, in tokens", "`20`: -0.4 %", "the published presets"),
+    "batch_size": ("Parallel streams of tokens", "`32`: +1.5 %", "who searches for a better network"),
+    "epochs": ("Passes over the corpus, and the length of the schedule", "`10`: -1.8 %", "who has more or less time"),
+    "full_rate_epochs": (
+        "Epochs before the rate decays; step-decay only",
+        "`2`: -0.4 % (of step-decay)",
+        "the published presets",
+    ),
+    "learning_rate": ("Highest learning rate", "`0.3`: +0.8 %", "whose training diverges"),
+    "learning_rate_decay": (
+        "Factor of an epoch; step-decay only",
+        "`0.8`: +0.8 % (of step-decay)",
+        "the published presets",
+    ),
+    "dropout": ("Dropout of word vectors and of layers' outputs", "`0`: -0.9 %", "whose model overfits"),
+    "word_dropout": ("Dropout of whole words", "`0`: -0.3 %", "whose model overfits"),
+    "output_dropout": ("Dropout of what the softmax reads", "`0`: -0.7 %", "whose model overfits"),
+    "initial_range": ("Initial weights lie within it", "`0.05`: 0.0 %", "the published presets"),
+    "lstm_initial_range": ("The same of LSTM layers and projection; 0: initial_range", "`0.05`: +0.2 %", "`tuned`"),
+    "clip_norm": ("Largest gradient norm", "`3`: +1.8 %", "whose training diverges"),
+    "vocabulary_size": ("Words; others are unknown, or spelled", "`10000`: -4.0 %", "who compares with another figure"),
+    "tied_embeddings": ("One matrix for word vectors and softmax", "`false`: +0.2 %", "`tuned`, `demo`"),
+    "variational_dropout": ("One dropout mask for a window", "`false`: -0.1 %", "`tuned`"),
+    "weight_decay": ("Decoupled weight decay; adam only", "`0.1`: +0.2 % (of Adam)", "the record on tiny Shakespeare"),
+    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`tuned-few`, which has other rates than `tuned`"),
+    "adam_beta2": ("Decay of Adam's second moment; adam only", "`0.999`: -0.2 % (of Adam)", "`tuned`"),
+    "schedule": ("step-decay or one-cycle", "`step-decay`: +0.2 %", "the published presets"),
+    "warm_up": (
+        "Share of the steps in which the rate rises; one-cycle only",
+        "`0.06`: 0.0 %",
+        "`tuned-few`, `tuned-long`",
+    ),
+    "precision": ("Of matrix products", "`float32`: 0.0 %", "who repeats a figure in float32"),
+    "recurrent_dropout": ("Dropout of weights between steps", "`0.2`: 0.0 %", "`tuned-subwords`"),
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
-    "document_starts": ("A token starts each file and clears the state", _NOT_MEASURED, "`auto`"),
+    "document_starts": ("A token starts each file and clears the state", "`false`: +0.1 %", "`auto`"),
     "subwords": (
         "Spell words outside the vocabulary",
         "1.081 → 1.088 nats per character, beside `unknown_discount`",
         "who needs every name and word",
     ),
-    "ema_decay": ("Decay of the average of the weights that is kept; 0: none", _NOT_MEASURED, "the same record"),
+    "ema_decay": ("Decay of the average of the weights that is kept; 0: none", "`0.99`: +0.1 %", "the same record"),
     "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto` on a few plays"),
     "subword_discount": (
         "Occurrences of a word that are read spelled; needs sub-words",
@@ -208,7 +217,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     "letter_ngrams": ("Character n-grams that words share; 0: none", "72.5 → 55.0, both together", "`auto`"),
     "trigrams": ("Mix with a trigram model", "72.4 → 70.1", "`auto`"),
 }
-"""What a setting means, what it did to the validation perplexity of eight plays, and who would miss it."""
+"""What a setting means, what it did on eight plays (docs/results/presets.md), and who would miss it."""
 
 PRESETS = {
     "auto": ("network and settings for the corpus and the minutes: the default", "everyone"),
