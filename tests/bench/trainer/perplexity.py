@@ -20,7 +20,7 @@ from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
-from scriptmodel_trainer.training.hardware import multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import bfloat16_is_faster
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.vocabulary import build_vocabulary
@@ -107,7 +107,7 @@ def bench_perplexity(
         if pytorch is not None:
             file = Path(folder, "corpus.npz")
             np.savez(file, train=train, valid=valid, vocabulary=vocabulary)
-            courses.append(their_course(pytorch, file, multiplies_bfloat16()))
+            courses.append(their_course(pytorch, file, bfloat16_is_faster()))
         run(courses)
     report(courses)
 

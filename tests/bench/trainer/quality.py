@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.training.hardware import multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import bfloat16_is_faster
 from tests.bench.trainer.perplexity import THEIR_SHAPE, corpus
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 
@@ -46,7 +46,7 @@ def follow(process: PyTorch, options: argparse.Namespace) -> None:
         np.savez(file, train=train, valid=valid, vocabulary=vocabulary)
         shape = {"units": options.units, **THEIR_SHAPE}
         made = process.ask(
-            "make", kind="recipe", name="theirs", corpus=str(file), seed=0, bfloat16=multiplies_bfloat16(), **shape
+            "make", kind="recipe", name="theirs", corpus=str(file), seed=0, bfloat16=bfloat16_is_faster(), **shape
         )
     print(f"{len(train):,} tokens to train on, {len(valid):,} to validate, {vocabulary:,} words")
     print(f"{made['weights']:,} weights")

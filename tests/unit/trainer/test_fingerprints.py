@@ -29,7 +29,7 @@ def test_a_run_with_precision_auto_continues_on_the_same_kind_of_processor_alone
     train = ["train", *data, "--preset", "test", "--set", "precision=auto", "hidden_units=4", "epochs=2"]
     codes = []
     for bfloat16, resume in ((True, []), (True, ["--resume"]), (False, ["--resume"])):
-        monkeypatch.setattr(hardware, "multiplies_bfloat16", lambda native=bfloat16: native)
+        monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda native=bfloat16: native)
         codes.append(main([*train, *resume, "--log", "json"]))
     assert codes == [0, 0, 2]
     shown = capsys.readouterr()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.hardware import load_tensorflow, multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import bfloat16_is_faster, load_tensorflow
 
 load_tensorflow(0)
 
@@ -72,17 +72,19 @@ def test_keras_layers_are_taken_and_compute_the_same(where: str, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("described", "native"),
+    ("described", "faster"),
     [
-        ("flags\t\t: fpu avx2 avx512f avx512_bf16 vaes\n", True),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 avx512f avx512_bf16 vaes\n", True),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx512f avx512_bf16 vaes\n", False),
+        ("vendor_id\t: GenuineIntel\nflags\t\t: fpu avx2 avx512f avx512_bf16 amx_bf16\n", True),
         ("flags\t\t: fpu amx_bf16\n", True),
         ("Features\t: fp asimd bf16\n", True),
         ("model name\t: bf16\nflags\t\t: fpu avx2 avx512f\n", False),
         (None, True),  # not Linux: nothing is known against it
     ],
 )
-def test_native_bfloat16_is_detected_from_cpu_flags(
-    described: str | None, native: bool, monkeypatch: pytest.MonkeyPatch
+def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
+    described: str | None, faster: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_text(path: Path, **_: str) -> str:
         if described is None:
@@ -90,7 +92,7 @@ def test_native_bfloat16_is_detected_from_cpu_flags(
         return described
 
     monkeypatch.setattr(Path, "read_text", read_text)
-    assert multiplies_bfloat16() is native
+    assert bfloat16_is_faster() is faster
 
 
 def test_a_network_too_large_for_the_memory_raises_memory_error(

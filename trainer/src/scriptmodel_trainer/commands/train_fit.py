@@ -91,5 +91,5 @@ def _advise(run: Run, progress: Progress) -> None:
     name, preset, tokens = run.options.preset_name, run.options.preset, len(run.splits["train"])
     if name in presets.FOR_MUCH and tokens < presets.MUCH:
         progress.note(f"{name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
-    if preset.precision == "bfloat16" and not hardware.multiplies_bfloat16():
-        progress.note("precision=bfloat16: this processor emulates bfloat16, float32 trains faster here")
+    if preset.precision == "bfloat16" and not hardware.bfloat16_is_faster():
+        progress.note("precision=bfloat16: float32 trains faster on this processor")

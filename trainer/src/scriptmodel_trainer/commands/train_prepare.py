@@ -124,7 +124,7 @@ def _for_this_machine(preset: Preset, seed: int) -> Preset:
     if preset.precision != "auto":
         return preset
     hardware.load_tensorflow(seed)
-    return dataclasses.replace(preset, precision="bfloat16" if hardware.multiplies_bfloat16() else "float32")
+    return dataclasses.replace(preset, precision="bfloat16" if hardware.bfloat16_is_faster() else "float32")
 
 
 def run_fingerprint(

@@ -2,7 +2,7 @@
 
 bfloat16 has float32's range and 8 bits of precision, so nothing needs scaling; a product adds up in float32 and
 rounds its operands and its result, each by at most 1 part in 256. It pays where the processor multiplies bfloat16
-itself (AVX512_BF16, AMX, tensor cores); elsewhere it is emulated and slower, with the same result.
+fast (AMX, tensor cores, AVX512_BF16 of AMD); elsewhere it is slower, with the same result.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.training.hardware import multiplies_bfloat16
+from scriptmodel_trainer.training.hardware import bfloat16_is_faster
 
 FLOAT32 = "float32"
 
@@ -29,8 +29,9 @@ def product(
 def softmax(logits: Any) -> Any:
     """Return probabilities of the last axis, in the precision of the logits, computed in float32.
 
-    Where bfloat16 is native TensorFlow's operation does the same in one pass; elsewhere that adds up in bfloat16.
+    Where bfloat16 is faster TensorFlow's operation does the same in one pass; where it is emulated that adds up in
+    bfloat16.
     """
-    if logits.dtype == tf.float32 or multiplies_bfloat16():
+    if logits.dtype == tf.float32 or bfloat16_is_faster():
         return tf.nn.softmax(logits)
     return tf.cast(tf.nn.softmax(tf.cast(logits, tf.float32)), logits.dtype)
