@@ -1,4 +1,4 @@
-"""A fingerprint is that of one run: settings, precision, seed, layout and corpus."""
+"""A fingerprint is that of one run: settings, seed, layout and corpus."""
 
 from __future__ import annotations
 
@@ -21,21 +21,26 @@ def test_a_setting_at_its_default_is_not_in_a_fingerprint() -> None:
     )
 
 
-def test_a_run_with_precision_auto_continues_on_the_same_kind_of_processor_alone(
+def test_a_run_with_precision_auto_continues_in_the_precision_that_is_faster_on_the_next_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
     data = ["--data", str(tmp_path / "lines.txt"), "--layout", "plain", "--out", str(tmp_path / "model")]
-    train = ["train", *data, "--preset", "test", "--set", "precision=auto", "hidden_units=4", "epochs=2"]
-    codes = []
-    for bfloat16, resume in ((True, []), (True, ["--resume"]), (False, ["--resume"])):
+    train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--log", "json"]
+    settings = ["--set", "precision=auto", "hidden_units=4", "epochs=2"]
+    trained, used = [], []
+    for epochs, bfloat16 in ((1, True), (2, False)):
         monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda native=bfloat16: native)
-        codes.append(main([*train, *resume, "--log", "json"]))
-    assert codes == [0, 0, 2]
-    shown = capsys.readouterr()
-    assert "already trained" in shown.err
-    assert "another corpus, preset, setting, seed or precision" in shown.out
-    assert json.loads((tmp_path / "model" / "metrics.json").read_text())["precision"] == "bfloat16"
+        monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", str(epochs))
+        assert main([*train, *settings]) == 0
+        events = list(map(json.loads, capsys.readouterr().out.splitlines()))
+        trained.append([event["epoch"] for event in events if event["event"] == "epoch"])
+        used += [event["precision"] for event in events if event["event"] == "device"]
+    assert trained == [[1], [2]]
+    assert used == ["bfloat16", "float32"]
+    monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: True)
+    assert main([*train, *settings, "--resume"]) == 0
+    assert "already trained" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("compiled_once")

@@ -155,7 +155,7 @@ def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_refused(
     resume = ["train", "--data", corpus, "--out", tmp_path, "--preset", "test", "--resume"]
     done = run_trainer(resume)
     assert done.returncode == 2
-    assert "another corpus, preset, setting, seed or precision" in done.stderr
+    assert "another corpus, preset, setting or seed" in done.stderr
     (tmp_path / "checkpoint.npz").write_bytes(b"PK\x03\x04 broken")
     done = run_trainer(resume)
     assert done.returncode == 2
@@ -212,7 +212,7 @@ def test_resuming_a_finished_run_changes_nothing(corpus: Path, tmp_path: Path) -
     assert "already trained" in again.stderr
     other = run_trainer([*command, "--seed", "2"])
     assert other.returncode == 2
-    assert "holds a model of another corpus, preset, setting, seed or precision" in other.stderr
+    assert "holds a model of another corpus, preset, setting or seed" in other.stderr
     assert (tmp_path / "model.json").stat().st_mtime_ns == before
 
 

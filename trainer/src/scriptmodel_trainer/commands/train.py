@@ -118,7 +118,7 @@ def _is_done(run: Run, progress: Progress) -> bool:
     metrics = artifacts.load_model(out).metrics
     if metrics.fingerprint != run.fingerprint:
         raise BadInputError(
-            f"{out} holds a model of another corpus, preset, setting, seed or precision",
+            f"{out} holds a model of another corpus, preset, setting or seed",
             "train without --resume to replace it, or choose another --out",
         )
     if metrics.stopped_by == "budget":

@@ -76,7 +76,7 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     discount, seed = options.preset.subword_discount, options.seed
     splits["train"] = spelled_out(splits["train"], vocabulary, discount, seed, options.known_words)
     preset, base = _for_this_machine(options.preset, seed), options.base.digest if options.base else None
-    fingerprint = run_fingerprint(preset, seed, options.layout, corpus.digest, base, corpus.split)
+    fingerprint = run_fingerprint(options.preset, seed, options.layout, corpus.digest, base, corpus.split)
     return Run(options, corpus, vocabulary, splits, preset, fingerprint, started)
 
 
@@ -132,8 +132,9 @@ def run_fingerprint(
 ) -> str:
     """Return the fingerprint of a run on the corpus with that digest, from the base model with that digest if any.
 
-    It says which saved state and which finished model belong to the same run. The precision of `preset` is the one that
-    this machine uses. Settings at their defaults are left out, so that a setting added later changes no fingerprint.
+    It says which saved state and which finished model belong to the same run. With precision=auto these are of any
+    machine: a run continues where bfloat16 is not the faster one as well. Settings at their defaults are left out, so
+    that a setting added later changes no fingerprint.
     """
     settings = {
         field.name: value

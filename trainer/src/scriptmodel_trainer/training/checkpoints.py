@@ -57,8 +57,8 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         raise damaged(path, error) from error
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
-            f"{path} was made with another corpus, preset, setting, seed or precision",
-            "repeat the first command with --resume on the same kind of processor, or train without --resume",
+            f"{path} was made with another corpus, preset, setting or seed",
+            "repeat the first command with --resume, or train without --resume",
         )
     return checkpoint
 
