@@ -11,6 +11,7 @@ from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
+from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import hardware
@@ -42,9 +43,10 @@ class Fitted:
 def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     """Train the network of a run, from its newest saved state."""
     run = attempt.run
-    options, vocabulary, preset, base = run.options, run.vocabulary, run.preset, run.options.base
+    options, vocabulary, base = run.options, run.vocabulary, run.options.base
     words = run.splits["train"]
     tensorflow = hardware.load_tensorflow(options.seed)
+    preset = _for_this_machine(options.preset)
     _advise(run, progress)
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
@@ -84,6 +86,13 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         read = base.model.weights["embedding"] if base else None
         result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
     return Fitted(run, task, result)
+
+
+def _for_this_machine(preset: Preset) -> Preset:
+    """Replace precision=auto by the one that is faster on this machine."""
+    if preset.precision != "auto":
+        return preset
+    return dataclasses.replace(preset, precision="bfloat16" if hardware.bfloat16_is_faster() else "float32")
 
 
 def _advise(run: Run, progress: Progress) -> None:

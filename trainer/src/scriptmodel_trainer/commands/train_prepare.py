@@ -37,14 +37,13 @@ from scriptmodel_trainer.vocabulary import (
 class Run:
     """What is trained: `splits` are those of the corpus in numbers of the vocabulary.
 
-    `options` have what `auto` chose, and `preset` has the precision of this machine; the command started at `started`.
+    `options` have what `auto` chose; the command started at `started`.
     """
 
     options: TrainOptions
     corpus: stream.TokenStream
     vocabulary: Vocabulary
     splits: dict[str, Ids]
-    preset: Preset
     fingerprint: str
     started: float
     effort: Effort = field(default_factory=Effort)
@@ -73,11 +72,10 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     splits = {
         name: vocabulary.translated(ids, corpus.lexicon, corpus.starts[name]) for name, ids in corpus.splits.items()
     }
-    discount, seed = options.preset.subword_discount, options.seed
-    splits["train"] = spelled_out(splits["train"], vocabulary, discount, seed, options.known_words)
-    preset, base = _for_this_machine(options.preset, seed), options.base.digest if options.base else None
-    fingerprint = run_fingerprint(options.preset, seed, options.layout, corpus.digest, base, corpus.split)
-    return Run(options, corpus, vocabulary, splits, preset, fingerprint, started)
+    preset, seed, base = options.preset, options.seed, options.base.digest if options.base else None
+    splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
+    fingerprint = run_fingerprint(preset, seed, options.layout, corpus.digest, base, corpus.split)
+    return Run(options, corpus, vocabulary, splits, fingerprint, started)
 
 
 def _vocabulary(options: TrainOptions, corpus: stream.TokenStream) -> Vocabulary:
@@ -117,14 +115,6 @@ def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
     if options.gpu_required:
         raise BadInputError(message, hint)
     progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
-
-
-def _for_this_machine(preset: Preset, seed: int) -> Preset:
-    """Replace precision=auto by the one that is faster on this machine; only that needs TensorFlow."""
-    if preset.precision != "auto":
-        return preset
-    hardware.load_tensorflow(seed)
-    return dataclasses.replace(preset, precision="bfloat16" if hardware.bfloat16_is_faster() else "float32")
 
 
 def run_fingerprint(

@@ -130,7 +130,7 @@ class _Worker(Progress):
                 perplexity = history[best - 1].valid_perplexity
             reached = {
                 "epochs": len(history),
-                "epochs_total": run.preset.epochs,
+                "epochs_total": run.options.preset.epochs,
                 "value": math.inf if state == "failed" else validation_value(run, perplexity) or math.inf,
                 "perplexity": perplexity,
                 "curve": tuple((each.epoch, each.valid_perplexity) for each in history),
