@@ -26,29 +26,30 @@ TINY += ["cache_window=50"]
 
 TRIGRAMS = {"trigrams": True}
 CACHE = {"cache_window": 500}
-DISCOUNT = {"unknown_discount": 0.5}
-FEW = CACHE | {"letter_ngrams": 6000} | DISCOUNT
+FEW = CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5}
 
 
 @pytest.mark.parametrize(
     ("tokens", "minutes", "preset", "settings"),
     [
         (1_063_000, None, "tuned", CACHE | TRIGRAMS),
-        (1_063_000, 5, "demo", TRIGRAMS),
-        (1_063_000, 23, "demo", TRIGRAMS),
-        (1_063_000, 24, "tuned", TRIGRAMS),
-        (1_063_000, 27, "tuned", TRIGRAMS),
+        (1_063_000, 5, "demo", FEW | TRIGRAMS),
+        (1_063_000, 10, "demo", FEW | TRIGRAMS),
+        (1_063_000, 11, "tuned", CACHE | TRIGRAMS | {"epochs": 5}),
+        (1_063_000, 18, "tuned", CACHE | TRIGRAMS | {"epochs": 8}),
+        (1_063_000, 27, "tuned", CACHE | TRIGRAMS | {"epochs": 8}),
         (1_063_000, 28, "tuned", CACHE | TRIGRAMS),
         (1_063_000, 99, "tuned", CACHE | TRIGRAMS),
         (1_063_000, 100, "tuned-long", CACHE | TRIGRAMS),
-        (250_000, 7, "tuned", CACHE | TRIGRAMS),
-        (249_999, 7, "tuned-few", FEW | TRIGRAMS),
-        (249_999, 6, "tuned-few", DISCOUNT | TRIGRAMS),
-        (249_999, 1000, "tuned-few", FEW | TRIGRAMS),
-        (249_999, None, "tuned-few", FEW | TRIGRAMS),
-        (194_000, 4, "demo", TRIGRAMS),
+        (300_000, 8, "tuned", CACHE | TRIGRAMS),
+        (299_999, 8, "tuned-few", FEW | TRIGRAMS),
+        (299_999, 7, "tuned-few", FEW | TRIGRAMS | {"epochs": 8}),
+        (299_999, 3, "tuned-few", FEW | TRIGRAMS | {"epochs": 5}),
+        (299_999, 1000, "tuned-few", FEW | TRIGRAMS),
+        (299_999, None, "tuned-few", FEW | TRIGRAMS),
+        (194_000, 1.9, "demo", FEW | TRIGRAMS),
         (0, None, "tuned-few", FEW | TRIGRAMS),
-        (10**9, 0.01, "demo", TRIGRAMS),
+        (10**9, 0.01, "demo", FEW | TRIGRAMS),
     ],
 )
 def test_the_table_decides_by_tokens_and_minutes(
@@ -61,7 +62,7 @@ def test_the_table_decides_by_tokens_and_minutes(
 @pytest.mark.parametrize(("tokens", "minutes"), [(300_000, None), (300_000, 12), (250_000, 10)])
 def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | None) -> None:
     assert choose(tokens, minutes, exact=True).preset == "tuned-subwords"
-    assert choose(tokens, minutes).preset == "tuned"
+    assert choose(tokens, minutes).preset != "tuned-subwords"
     for few in ((tokens, 9.9), (249_999, 1000)):
         assert choose(*few, exact=True) == choose(*few)
 
@@ -69,15 +70,17 @@ def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
     length = {"demo": 0, "tuned-few": 1, "tuned": 1, "tuned-long": 2}
     for tokens in (1, 100_000, 250_000, 1_000_000, 10_000_000):
-        chosen = [length[choose(tokens, minutes).preset] for minutes in range(1, 1000)]
-        assert chosen == sorted(chosen)
+        chosen = [choose(tokens, minutes) for minutes in range(1, 1000)]
+        lengths = [(length[each.preset], each.settings.get("epochs", 13)) for each in chosen]
+        assert lengths == sorted(lengths)
 
 
 def test_a_slower_machine_gets_a_shorter_training_for_the_same_minutes() -> None:
-    fast, slow = choose(194_000, 10, pace=1.5), choose(194_000, 10, pace=4.5)
-    assert (fast.preset, round(minutes_of(fast), 1)) == ("tuned-few", 7.6)
-    assert (slow.preset, round(minutes_of(slow), 1)) == ("demo", 1.6)
-    assert [is_choice_for(slow, minutes) for minutes in (10, 5, 30)] == [True, True, False]
+    fast, slow, slowest = (choose(194_000, 10, pace=pace) for pace in (1.5, 4.5, 5.5))
+    assert (fast.preset, fast.settings.get("epochs"), round(minutes_of(fast), 1)) == ("tuned-few", None, 7.6)
+    assert (slow.preset, slow.settings["epochs"], round(minutes_of(slow), 1)) == ("tuned-few", 5, 8.7)
+    assert (slowest.preset, round(minutes_of(slowest), 1)) == ("demo", 3.2)
+    assert [is_choice_for(slow, minutes) for minutes in (10, 9, 5, 30)] == [True, True, False, False]
     assert is_choice_for(fast, 30)
 
 
