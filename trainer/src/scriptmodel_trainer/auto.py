@@ -28,8 +28,6 @@ _Settings = dict[str, float | bool]
 _TRIGRAMS: _Settings = {"trigrams": True}
 _CACHE: _Settings = {"cache_window": 500}
 _FEW: _Settings = _CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5}
-_EIGHT: _Settings = {"epochs": 8}
-_FIVE: _Settings = {"epochs": 5}
 _EXACT: _Settings = _CACHE | {"epochs": 16, "ema_decay": 0.998, "letter_ngrams": 6000, "weight_decay": 0.1}
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
 # time the longest training is not chosen.
@@ -37,11 +35,9 @@ _ROWS = (
     _Row(250_000, 4.0, "tuned-subwords", _EXACT | _TRIGRAMS, exact=True),
     _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
     _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
-    _Row(MUCH, 1.6, "tuned", _CACHE | _TRIGRAMS | _EIGHT),
-    _Row(MUCH, 1.0, "tuned", _CACHE | _TRIGRAMS | _FIVE),
     _Row(0, 2.6, "tuned-few", _FEW | _TRIGRAMS),
-    _Row(0, 1.6, "tuned-few", _FEW | _TRIGRAMS | _EIGHT),
-    _Row(0, 1.0, "tuned-few", _FEW | _TRIGRAMS | _FIVE),
+    _Row(0, 1.6, "tuned-few", _FEW | _TRIGRAMS | {"epochs": 8}),
+    _Row(0, 1.0, "tuned-few", _FEW | _TRIGRAMS | {"epochs": 5}),
     _Row(0, 0.0, "demo", _FEW | _TRIGRAMS),
 )
 _UNLIMITED = 4.0
