@@ -230,7 +230,7 @@ PRESETS = {
         "who compares at that size",
     ),
     "tuned-long": ("the same with more epochs and dropout", "`auto`, for much text and time"),
-    "tuned-few": ("the same with SGD and half the batch", "`auto`, for a few plays"),
+    "tuned-few": ("the same with SGD and half the batch", "`auto`, for a few plays or minutes"),
     "tuned-subwords": (
         "open vocabulary, for about a million characters",
         "`auto` with layout `exact`; who needs every name",

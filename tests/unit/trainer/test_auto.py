@@ -15,7 +15,7 @@ from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.presets import MUCH, PRESETS, with_overrides
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import FILES, SCENES
 
@@ -62,7 +62,7 @@ def test_the_table_decides_by_tokens_and_minutes(
 @pytest.mark.parametrize(("tokens", "minutes"), [(300_000, None), (300_000, 12), (250_000, 10)])
 def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | None) -> None:
     assert choose(tokens, minutes, exact=True).preset == "tuned-subwords"
-    assert choose(tokens, minutes).preset != "tuned-subwords"
+    assert choose(tokens, minutes).preset == ("tuned" if tokens >= MUCH else "tuned-few")
     for few in ((tokens, 9.9), (249_999, 1000)):
         assert choose(*few, exact=True) == choose(*few)
 

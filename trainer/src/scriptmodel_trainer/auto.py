@@ -30,7 +30,8 @@ _CACHE: _Settings = {"cache_window": 500}
 _FEW: _Settings = _CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5}
 _EXACT: _Settings = _CACHE | {"epochs": 16, "ema_decay": 0.998, "letter_ngrams": 6000, "weight_decay": 0.1}
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
-# time the longest training is not chosen.
+# time the longest training is not chosen. MUCH is where `tuned` takes over from `tuned-few`; `exact` has a bound of its
+# own.
 _ROWS = (
     _Row(250_000, 4.0, "tuned-subwords", _EXACT | _TRIGRAMS, exact=True),
     _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
