@@ -39,6 +39,7 @@ def exposition(text: str) -> str:
         ("'Tis o' the lovers' fault", "'Tis o' the lovers' fault <eos>"),
         ("’Tis Anna’s", "'Tis Anna 's <eos>"),
         ("Mr. Smith paid 1,000 to the U.S.A. men", "Mr. Smith paid 1,000 to the U.S.A. men <eos>"),
+        ("To MRS. GULL. THE FIRST. Bell", "To MRS. GULL <eos> THE FIRST <eos> Bell <eos>"),
         ("a half-told tale", "a half-told tale <eos>"),
         ("open [bracket. No end", "open <open-brack> bracket <eos> No end <close-brack> <eos>"),
         ("stray) closer] here", "stray closer here <eos>"),

@@ -14,6 +14,7 @@ _PIECES = re.compile(
     r"|\d+(?:[.,:]\d+)+"
     r"|(?:[A-Z]\.){2,}"
     r"|(?:Mrs?|Dr|St|Messrs|Esq|Rev|Hon|Mme|Mlle)\.(?=\s+\S)"
+    r"|(?:MRS?|DR|ST|MESSRS|REV|HON|MME|MLLE)\.(?=\s+[A-Z])"
     r"|'?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
     r"|[^\s\w']"
 )
