@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.training.hardware import bfloat16_is_faster, device, load_tensorflow
+from scriptmodel_trainer.training.hardware import device, faster_precision, load_tensorflow
 from tests.bench.trainer.characters import Recipe, bench_characters
 from tests.bench.trainer.pytorch import PyTorch, pytorch
 from tests.bench.trainer.writing import bench_generation, bench_normalising
@@ -68,8 +68,8 @@ def main() -> None:
     parts = options.parts or PARTS
     print(f"TensorFlow {load_tensorflow(0)}, NumPy {np.__version__}")
     use_threads(options.threads)
-    faster = "bfloat16" if bfloat16_is_faster() else "float32"
-    print(f"{device().name}: {len(os.sched_getaffinity(0))} cores, {faster} is faster, {options.threads} threads train")
+    cores = len(os.sched_getaffinity(0))
+    print(f"{device().name}: {cores} cores, {faster_precision()} is faster, {options.threads} threads train")
     with pytorch(options.threads) as process:
         if process is not None:
             print(f"PyTorch {process.version}")
@@ -96,7 +96,7 @@ def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) 
 
         settings = dict(setting.split("=", 1) for setting in options.ours)
         if settings.get("precision") == "auto":
-            settings["precision"] = "bfloat16" if bfloat16_is_faster() else "float32"
+            settings["precision"] = faster_precision()
         bench_perplexity(options.data, options.plays, settings, options.threads, process)
     if "generation" in parts:
         bench_generation(options.rounds)

@@ -92,7 +92,7 @@ def _for_this_machine(preset: Preset) -> Preset:
     """Replace precision=auto by the one that is faster on this machine."""
     if preset.precision != "auto":
         return preset
-    return dataclasses.replace(preset, precision="bfloat16" if hardware.bfloat16_is_faster() else "float32")
+    return dataclasses.replace(preset, precision=hardware.faster_precision())
 
 
 def _advise(run: Run, progress: Progress) -> None:

@@ -68,7 +68,7 @@ def pace_here() -> float:
     from scriptmodel_trainer.training.softmax import cross_entropies  # noqa: PLC0415  # it imports TensorFlow
 
     features, kernel, bias, targets = tf.ones((560, 256)), tf.ones((10_000, 256)), tf.zeros(10_000), tf.range(560)
-    precision = "bfloat16" if bfloat16_is_faster() else "float32"
+    precision = faster_precision()
 
     def step() -> None:
         with tf.GradientTape() as tape:
@@ -89,6 +89,11 @@ def gpus() -> list[Any]:
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     return list(tf.config.list_physical_devices("GPU"))
+
+
+def faster_precision() -> str:
+    """Return what precision=auto means on this machine."""
+    return "bfloat16" if bfloat16_is_faster() else "float32"
 
 
 def bfloat16_is_faster() -> bool:
