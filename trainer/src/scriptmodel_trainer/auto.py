@@ -27,7 +27,8 @@ class _Row(NamedTuple):
 _Settings = dict[str, float | bool]
 _TRIGRAMS: _Settings = {"trigrams": True}
 _CACHE: _Settings = {"cache_window": 500}
-_FEW: _Settings = _CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5}
+_DEMO: _Settings = _CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5} | _TRIGRAMS
+_FEW: _Settings = _DEMO | {"vocabulary_size": 15_000}
 _EXACT: _Settings = _CACHE | {"epochs": 16, "ema_decay": 0.998, "letter_ngrams": 6000, "weight_decay": 0.1}
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
 # time the longest training is not chosen. MUCH is where `tuned` takes over from `tuned-few`; `exact` has a bound of its
@@ -36,13 +37,13 @@ _ROWS = (
     _Row(250_000, 4.0, "tuned-subwords", _EXACT | _TRIGRAMS, exact=True),
     _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
     _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
-    _Row(0, 2.6, "tuned-few", _FEW | _TRIGRAMS),
-    _Row(0, 1.6, "tuned-few", _FEW | _TRIGRAMS | {"epochs": 8}),
-    _Row(0, 1.0, "tuned-few", _FEW | _TRIGRAMS | {"epochs": 5}),
-    _Row(0, 0.0, "demo", _FEW | _TRIGRAMS),
+    _Row(0, 2.6, "tuned-few", _FEW),
+    _Row(0, 1.6, "tuned-few", _FEW | {"epochs": 8}),
+    _Row(0, 1.0, "tuned-few", _FEW | {"epochs": 5}),
+    _Row(0, 0.0, "demo", _DEMO),
 )
 _UNLIMITED = 4.0
-_DEMO = 0.3  # minutes for 100,000 tokens
+_LEAST = 0.3  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
 
@@ -67,7 +68,7 @@ def is_choice_for(choice: Choice | None, minutes: float) -> bool:
 def minutes_of(choice: Choice) -> float:
     """Return how long a training that was chosen takes at its pace."""
     rows = (row for row in _ROWS if (row.preset, row.settings) == (choice.preset, choice.settings))
-    return max(next((row.minutes for row in rows), 0.0), _DEMO) * choice.pace * choice.tokens / 100_000
+    return max(next((row.minutes for row in rows), 0.0), _LEAST) * choice.pace * choice.tokens / 100_000
 
 
 def minutes_from(text: str | None, preset: str | None) -> float | None:
