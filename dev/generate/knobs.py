@@ -192,11 +192,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`tuned-few`, which has other rates than `tuned`"),
     "adam_beta2": ("Decay of Adam's second moment; adam only", "`0.999`: -0.2 % (of Adam)", "`tuned`"),
     "schedule": ("step-decay or one-cycle", "`step-decay`: +0.2 %", "the published presets"),
-    "warm_up": (
-        "Share of the steps in which the rate rises; one-cycle only",
-        "`0.06`: 0.0 %",
-        "`tuned-few`, `tuned-long`",
-    ),
+    "warm_up": ("Share of the steps in which the rate rises; one-cycle only", "`0.06`: 0.0 %", "`tuned-few`, `tuned`"),
     "precision": ("Of matrix products", "`float32`: 0.0 %", "who repeats a figure in float32"),
     "recurrent_dropout": ("Dropout of weights between steps", "`0.2`: 0.0 %", "`tuned-subwords`"),
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
@@ -207,7 +203,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
         "who needs every name and word",
     ),
     "ema_decay": ("Decay of the average of the weights that is kept; 0: none", "`0.99`: +0.1 %", "the same record"),
-    "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto` on a few plays"),
+    "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto`"),
     "subword_discount": (
         "Occurrences of a word that are read spelled; needs sub-words",
         "1.088 → 1.087 nats per character, scripts 0.67 → 0.45",
@@ -229,8 +225,7 @@ PRESETS = {
         "`small`'s size with tied embeddings, variational dropout, Adam and one cycle",
         "who compares at that size",
     ),
-    "tuned-long": ("the same with more epochs and dropout", "`auto`, for much text and time"),
-    "tuned-few": ("the same with SGD and half the batch", "`auto`, for a few plays or minutes"),
+    "tuned-few": ("the same with SGD and half the batch", "`auto`"),
     "tuned-subwords": (
         "open vocabulary, for about a million characters",
         "`auto` with layout `exact`; who needs every name",

@@ -17,7 +17,6 @@ from samples import play
 
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
-from scriptmodel_trainer.errors import ExitCode, StoppedError
 from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import JsonProgress
 from scriptmodel_trainer.records import EpochRecord, Score
@@ -98,19 +97,6 @@ def test_progress_is_reported_while_the_test_split_is_scored(
 
 def test_a_successful_run_prints_nothing_to_stderr(job: dict[str, Any]) -> None:
     assert job["done"].stderr == ""
-
-
-@pytest.mark.parametrize(("preset", "advised"), [("tuned", True), ("tuned-few", False)])
-def test_a_preset_for_large_corpora_recommends_the_one_for_small_corpora(
-    preset: str, advised: bool, tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stopped(*_: object) -> None:
-        raise StoppedError(ExitCode.TERMINATED, "stopped before it learns")
-
-    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", stopped)
-    done = run_trainer(["train", "--data", corpus, "--out", tmp_path / "model", "--preset", preset])
-    assert "stopped before it learns" in done.stderr
-    assert ("tuned-few learns better from so few" in done.stderr) is advised
 
 
 def test_metrics_have_the_keys_of_the_contract(job: dict[str, Any]) -> None:
@@ -208,7 +194,7 @@ def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[
     program, *words = text.partition("example: ")[2].partition("\n\n")[0].split()
     assert program == "scriptmodel-trainer"
     assert arguments.parser().parse_args(words).command == command
-    shown = set(PRESETS) - {"tuned-long", "tuned-few"}  # which auto chooses
+    shown = set(PRESETS) - {"tuned-few"}  # which auto chooses
     assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in shown)
     assert command != "train" or len(text.splitlines()) <= 60
 

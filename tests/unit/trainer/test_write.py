@@ -27,7 +27,7 @@ FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fou
 def tiny_models() -> Iterator[None]:
     """Let `auto` choose what is trained in seconds, and measure no machine."""
     with pytest.MonkeyPatch.context() as patched:
-        rows = (auto._Row(0, 1.0, "test", {"epochs": 1}), auto._Row(0, 0.0, "test", {"epochs": 2}))
+        rows = (auto._Row(1.0, "test", {"epochs": 1}), auto._Row(0.0, "test", {"epochs": 2}))
         patched.setattr(auto, "_ROWS", rows)
         patched.setattr(PACE, lambda: 1.0)
         yield

@@ -7,42 +7,43 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import AUTO, MUCH
+from scriptmodel_trainer.presets import AUTO
 from scriptmodel_trainer.records import Choice
 
 
 class _Row(NamedTuple):
-    """A preset, and settings besides, for corpora of `tokens` and more and so many minutes for each 100,000 of them.
+    """A preset, and settings besides, for so many minutes for each 100,000 tokens, and more.
 
-    A row for the layout `exact` fits no other one.
+    A row for the layout `exact` fits no other one, and no smaller corpus than its `tokens`.
     """
 
-    tokens: int
     minutes: float
     preset: str
     settings: Mapping[str, float | bool]
     exact: bool = False
+    tokens: int = 0
 
 
 _Settings = dict[str, float | bool]
-_TRIGRAMS: _Settings = {"trigrams": True}
-_CACHE: _Settings = {"cache_window": 500}
-_DEMO: _Settings = _CACHE | {"letter_ngrams": 6000, "unknown_discount": 0.5} | _TRIGRAMS
+_DEMO: _Settings = {"cache_window": 500, "letter_ngrams": 6000, "trigrams": True, "unknown_discount": 0.5}
 _FEW: _Settings = _DEMO | {"vocabulary_size": 15_000}
-_EXACT: _Settings = _CACHE | {"epochs": 16, "ema_decay": 0.998, "letter_ngrams": 6000, "weight_decay": 0.1}
+_EXACT: _Settings = {
+    "cache_window": 500,
+    "ema_decay": 0.998,
+    "epochs": 16,
+    "letter_ngrams": 6000,
+    "trigrams": True,
+    "weight_decay": 0.1,
+}
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
-# time the longest training is not chosen. MUCH is where `tuned` takes over from `tuned-few`; `exact` has a bound of its
-# own.
+# time the longest training is chosen.
 _ROWS = (
-    _Row(250_000, 4.0, "tuned-subwords", _EXACT | _TRIGRAMS, exact=True),
-    _Row(MUCH, 9.4, "tuned-long", _CACHE | _TRIGRAMS),
-    _Row(MUCH, 2.6, "tuned", _CACHE | _TRIGRAMS),
-    _Row(0, 2.6, "tuned-few", _FEW),
-    _Row(0, 1.6, "tuned-few", _FEW | {"epochs": 8}),
-    _Row(0, 1.0, "tuned-few", _FEW | {"epochs": 5}),
-    _Row(0, 0.0, "demo", _DEMO),
+    _Row(4.0, "tuned-subwords", _EXACT, exact=True, tokens=250_000),
+    _Row(3.0, "tuned-few", _FEW),
+    _Row(1.9, "tuned-few", _FEW | {"epochs": 8}),
+    _Row(1.2, "tuned-few", _FEW | {"epochs": 5}),
+    _Row(0.0, "demo", _DEMO),
 )
-_UNLIMITED = 4.0
 _LEAST = 0.3  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
@@ -52,7 +53,7 @@ def choose(tokens: int, minutes: float | None, exact: bool = False, pace: float 
 
     `pace` is how many minutes the machine takes for one of the table.
     """
-    given = _UNLIMITED if minutes is None else minutes / pace * 100_000 / max(1, tokens)
+    given = math.inf if minutes is None else minutes / pace * 100_000 / max(1, tokens)
     row = next(row for row in _ROWS if tokens >= row.tokens and given >= row.minutes and row.exact <= exact)
     return Choice(row.preset, tokens, minutes, row.settings, pace)
 

@@ -169,10 +169,7 @@ PRESETS: dict[str, Preset] = {
         schedule="one-cycle",
     ),
     "tuned": _TUNED,
-    "tuned-long": dataclasses.replace(
-        _TUNED, epochs=40, dropout=0.3, word_dropout=0.1, output_dropout=0.4, warm_up=0.02
-    ),
-    # Adam overfits the rare words of a small corpus; plain SGD does not.
+    # Adam overfits the rare words of a corpus of plays; plain SGD does not.
     "tuned-few": dataclasses.replace(
         _TUNED, batch_size=16, learning_rate=0.6, lstm_initial_range=0.1, clip_norm=9.0, optimizer="sgd", warm_up=0.2
     ),
@@ -193,9 +190,6 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-FOR_MUCH = ("tuned", "tuned-long")
-MUCH = 300_000
-"""Tokens to train on below which tuned-few is advised instead: it is ahead at 258,000; where they meet is not known."""
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _FIELDS = {field.name: field for field in dataclasses.fields(Preset)}
 _KINDS: dict[str, type] = {name: type(field.default) for name, field in _FIELDS.items()}

@@ -84,7 +84,7 @@ class Model(ApiModel):
     """auto chooses network and settings by corpus and minutes. To compare: test, small, medium and large as published;
     demo for a first try; tuned outperforms small at its size; tuned-subwords spells unknown words."""
     minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
-    """Minutes of training on two cores that preset auto chooses for; no limit. Absent: 2.6 for each 100,000
+    """Minutes of training on two cores that preset auto chooses for; no limit. Absent: 3 for each 100,000
     tokens, 4 with layout exact."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from scriptmodel_trainer import presets
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -47,7 +46,8 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
     words = run.splits["train"]
     tensorflow = hardware.load_tensorflow(options.seed)
     preset = _for_this_machine(options.preset)
-    _advise(run, progress)
+    if options.preset.precision == "bfloat16" and not hardware.bfloat16_is_faster():
+        progress.note("precision=bfloat16: float32 trains faster on this processor")
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
     kept = CheckpointFile(options.out / CHECKPOINT, run.fingerprint, planned=bool(options.paused))
@@ -93,12 +93,3 @@ def _for_this_machine(preset: Preset) -> Preset:
     if preset.precision != "auto":
         return preset
     return dataclasses.replace(preset, precision=hardware.faster_precision())
-
-
-def _advise(run: Run, progress: Progress) -> None:
-    """Note where another preset or precision would do better."""
-    name, preset, tokens = run.options.preset_name, run.options.preset, len(run.splits["train"])
-    if name in presets.FOR_MUCH and tokens < presets.MUCH:
-        progress.note(f"{name} with {tokens:,} tokens to train on: tuned-few learns better from so few")
-    if preset.precision == "bfloat16" and not hardware.bfloat16_is_faster():
-        progress.note("precision=bfloat16: float32 trains faster on this processor")
