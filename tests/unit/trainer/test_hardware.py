@@ -20,6 +20,8 @@ hardware.load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
+from scriptmodel_trainer.training import pace  # noqa: E402  # imports it
+
 
 def train(corpus: Path, out: Path, *more: str) -> int:
     words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "test", "--set", "hidden_units=6"]
@@ -135,10 +137,10 @@ def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "7"
 
 
-def test_the_pace_is_the_time_of_a_step_beside_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pace_is_the_time_of_a_window_beside_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, 0.5)
-    monkeypatch.setattr(hardware, "_STEP", 0.125)
-    monkeypatch.setattr("scriptmodel_trainer.training.hardware.time.perf_counter", lambda: next(clock))
-    assert hardware.pace_here() == pytest.approx(2 / 3 / 0.125, abs=0.01)
-    monkeypatch.setattr(hardware, "_STEP", 100.0)
-    assert hardware.pace_here() == 0.5, "no machine is counted as faster"
+    monkeypatch.setattr(pace, "_WINDOW", 0.125)
+    monkeypatch.setattr("scriptmodel_trainer.training.pace.time.perf_counter", lambda: next(clock))
+    assert pace.pace_here() == pytest.approx(2 / 3 / 0.125, abs=0.01)
+    monkeypatch.setattr(pace, "_WINDOW", 100.0)
+    assert pace.pace_here() == 0.5, "no machine is counted as faster"

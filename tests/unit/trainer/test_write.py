@@ -19,7 +19,7 @@ from scriptmodel_trainer.commands.write import _Quiet
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
 
-PACE = "scriptmodel_trainer.commands.train_options.pace_here"
+PACE = "scriptmodel_trainer.training.pace.pace_here"
 FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
 
 

@@ -21,7 +21,7 @@ from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
-from scriptmodel_trainer.training.hardware import load_tensorflow, pace_here
+from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
@@ -77,9 +77,13 @@ class TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
         if self.preset_name != AUTO:
             return self
-        if self.pace is None:
+        pace = self.pace
+        if pace is None:
             load_tensorflow(self.seed)
-        choice = choose(tokens, self.minutes, self.layout == EXACT, self.pace or pace_here())
+            from scriptmodel_trainer.training.pace import pace_here  # noqa: PLC0415  # it imports TensorFlow
+
+            pace = pace_here()
+        choice = choose(tokens, self.minutes, self.layout == EXACT, pace)
         settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
         preset = presets.with_overrides(presets.preset_named(choice.preset), settings)
         preset = presets.with_overrides(preset, self.overrides)

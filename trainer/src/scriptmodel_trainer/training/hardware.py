@@ -10,17 +10,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.records import Device
-
-_SECONDS = 2.0  # a shorter test may fall between two turns of other programs
-_STEP = 0.018  # seconds where the minutes of `auto` are right
-_FASTEST = 0.5  # cores beyond four, and GPUs, hardly train a small network faster
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)
@@ -56,32 +51,6 @@ def load_tensorflow(seed: int) -> str:
         tf.config.experimental.enable_op_determinism()
     version: str = tf.__version__
     return version
-
-
-def pace_here() -> float:
-    """Return how many minutes this machine takes, as busy as it is, for a training that `auto` counts as one minute.
-
-    The output layer and its gradients, a third of a step of `tuned-few`, are timed. TensorFlow is loaded by then.
-    """
-    import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
-
-    from scriptmodel_trainer.training.softmax import cross_entropies  # noqa: PLC0415  # it imports TensorFlow
-
-    features, kernel, bias, targets = tf.ones((560, 256)), tf.ones((10_000, 256)), tf.zeros(10_000), tf.range(560)
-    precision = faster_precision()
-
-    def step() -> None:
-        with tf.GradientTape() as tape:
-            tape.watch((features, kernel))
-            losses = cross_entropies(features, kernel, bias, targets, precision, equal=True)
-        tape.gradient(losses, kernel).numpy()
-
-    step()  # the first one takes longer
-    started, steps = time.perf_counter(), 0
-    while (seconds := time.perf_counter() - started) < _SECONDS:
-        step()
-        steps += 1
-    return round(max(seconds / steps / _STEP, _FASTEST), 2)
 
 
 def gpus() -> list[Any]:
