@@ -78,7 +78,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     vocabulary = with_names(
-        (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Bell", "Mrs.", "Miss", "MISS", "to", "The"),
+        (*WORDS, "EVA", "MISS_MIRA", "Torvald", "Bell", "BELL", "Mrs.", "Miss", "MISS", "to", "The"),
         ("ANNA", "MIRA", "EVA", "OLD_EVA", "MISS_MIRA"),
     )
     network = AnyNetwork(
@@ -95,7 +95,7 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     )
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
     plays = (
-        Play("one.txt", ("ANNA", "MIRA"), proper=("Bell", "MISS")),
+        Play("one.txt", ("ANNA", "MIRA"), proper=("Bell", "BELL", "MISS")),
         Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")),
     )
     lines = Lines(

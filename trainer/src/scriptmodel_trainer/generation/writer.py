@@ -191,7 +191,7 @@ class Writer(BaseWriter):
         page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt))
         titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
         proper = () if self._vocabulary.spells else cast.proper
-        page.proper = self._numbers(word for word in proper if word.casefold() not in titles)
+        page.proper = self._numbers(word for word in proper if word.casefold() not in titles and not word.isupper())
         draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
         random = np.random.default_rng(seed)
