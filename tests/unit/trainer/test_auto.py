@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer.arguments import parser
-from scriptmodel_trainer.auto import choose, is_choice_for, minutes_from, minutes_of
+from scriptmodel_trainer.auto import choose, is_choice_for, minutes_from, minutes_of, preset_of
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.presets import PRESETS
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import FILES, SCENES
 
@@ -48,7 +49,7 @@ def test_the_table_decides_by_tokens_and_minutes(
     tokens: int, minutes: float | None, preset: str, settings: dict[str, float]
 ) -> None:
     assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
-    assert with_overrides(PRESETS[preset], {key: json.dumps(value) for key, value in settings.items()})
+    assert preset_of(choose(tokens, minutes)) == dataclasses.replace(PRESETS[preset], **settings)
 
 
 @pytest.mark.parametrize(("tokens", "minutes"), [(300_000, None), (300_000, 12), (250_000, 10)])

@@ -20,7 +20,7 @@ hardware.load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training import pace  # noqa: E402  # imports it
+from scriptmodel_trainer.training import pace  # noqa: E402  # as above
 
 
 def train(corpus: Path, out: Path, *more: str) -> int:

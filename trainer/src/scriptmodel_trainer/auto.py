@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import AUTO
+from scriptmodel_trainer.presets import AUTO, Preset, preset_named, with_overrides
 from scriptmodel_trainer.records import Choice
 
 
@@ -56,6 +57,13 @@ def choose(tokens: int, minutes: float | None, exact: bool = False, pace: float 
     given = math.inf if minutes is None else minutes / pace * 100_000 / max(1, tokens)
     row = next(row for row in _ROWS if tokens >= row.tokens and given >= row.minutes and row.exact <= exact)
     return Choice(row.preset, tokens, minutes, row.settings, pace)
+
+
+def preset_of(choice: Choice) -> Preset:
+    """Return the preset that was chosen, with its settings."""
+    return with_overrides(
+        preset_named(choice.preset), {key: json.dumps(value) for key, value in choice.settings.items()}
+    )
 
 
 def is_choice_for(choice: Choice | None, minutes: float) -> bool:

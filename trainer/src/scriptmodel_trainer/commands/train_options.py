@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from scriptmodel_trainer import presets
-from scriptmodel_trainer.auto import choose, minutes_from
+from scriptmodel_trainer.auto import choose, minutes_from, preset_of
 from scriptmodel_trainer.commands.requests import Request, request_from
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
@@ -84,9 +83,7 @@ class TrainOptions:
 
             pace = pace_here()
         choice = choose(tokens, self.minutes, self.layout == EXACT, pace)
-        settings = {"document_starts": "true", **{key: json.dumps(value) for key, value in choice.settings.items()}}
-        preset = presets.with_overrides(presets.preset_named(choice.preset), settings)
-        preset = presets.with_overrides(preset, self.overrides)
+        preset = presets.with_overrides(preset_of(choice), {"document_starts": "true", **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 
 import numpy as np
 
-from scriptmodel_trainer.auto import choose, minutes_of
-from scriptmodel_trainer.presets import preset_named, with_overrides
+from scriptmodel_trainer.auto import choose, minutes_of, preset_of
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.graph import TrainingGraph
 from scriptmodel_trainer.training.hardware import faster_precision
@@ -23,12 +22,10 @@ _FASTEST = 0.5  # cores beyond four, and GPUs, hardly train a small network fast
 def pace_here() -> float:
     """Return how many minutes this machine takes, as busy as it is, for a training that `auto` counts as one minute.
 
-    Windows of its longest training are timed, without character n-grams, which a corpus would have to have.
+    Windows of its longest training are timed, without character n-grams, which come from a corpus.
     """
     choice = choose(_TOKENS, None)
-    settings = {**choice.settings, "letter_ngrams": 0}
-    preset = with_overrides(preset_named(choice.preset), {key: json.dumps(value) for key, value in settings.items()})
-    preset = with_overrides(preset, {"precision": faster_precision()})
+    preset = dataclasses.replace(preset_of(choice), letter_ngrams=0, precision=faster_precision())
     size = preset.batch_size * preset.steps
     model = LanguageModel(preset, preset.vocabulary_size, seed=0)
     rows = cut_for_training(np.arange(2 * size, dtype=np.int32), preset.batch_size, preset.steps, first=0)
