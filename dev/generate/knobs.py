@@ -186,6 +186,11 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     "lstm_initial_range": ("The same of LSTM layers and projection; 0: initial_range", "`0.05`: +0.2 %", "`tuned`"),
     "clip_norm": ("Largest gradient norm", "`3`: +1.8 %", "whose training diverges"),
     "vocabulary_size": ("Words; others are unknown, or spelled", "`10000`: -4.0 %", "who compares with another figure"),
+    "softmax_cutoff": (
+        "Words in the head of an adaptive softmax; 0: a plain softmax",
+        "1.107 → 1.104 nats per character, a step 1.4 times as fast",
+        "`auto`",
+    ),
     "tied_embeddings": ("One matrix for word vectors and softmax", "`false`: +0.2 %", "`tuned`, `demo`"),
     "variational_dropout": ("One dropout mask for a window", "`false`: -0.1 %", "`tuned`"),
     "weight_decay": ("Decoupled weight decay; adam only", "`0.1`: +0.2 % (of Adam)", "the record on tiny Shakespeare"),

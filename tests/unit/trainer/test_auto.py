@@ -25,24 +25,30 @@ pytestmark = pytest.mark.slow
 TINY = ["--set", "hidden_units=8", "embedding_units=8", "layers=1", "epochs=1", "batch_size=16", "steps=5"]
 TINY += ["cache_window=50"]
 
-DEMO = {"cache_window": 500, "letter_ngrams": 6000, "trigrams": True, "unknown_discount": 0.5}
-FEW = DEMO | {"vocabulary_size": 15_000}
+PLAYS = {
+    "cache_window": 500,
+    "letter_ngrams": 6000,
+    "softmax_cutoff": 2000,
+    "trigrams": True,
+    "unknown_discount": 0.5,
+    "vocabulary_size": 30_000,
+}
 
 
 @pytest.mark.parametrize(
     ("tokens", "minutes", "preset", "settings"),
     [
-        (1_063_000, None, "tuned-few", FEW),
-        (1_063_000, 32, "tuned-few", FEW),
-        (1_063_000, 31, "tuned-few", FEW | {"epochs": 8}),
-        (1_063_000, 21, "tuned-few", FEW | {"epochs": 8}),
-        (1_063_000, 20, "tuned-few", FEW | {"epochs": 5}),
-        (1_063_000, 13, "tuned-few", FEW | {"epochs": 5}),
-        (1_063_000, 12, "demo", DEMO),
-        (194_000, 1000, "tuned-few", FEW),
-        (194_000, 2.3, "demo", DEMO),
-        (0, None, "tuned-few", FEW),
-        (10**9, 0.01, "demo", DEMO),
+        (1_063_000, None, "tuned-few", PLAYS),
+        (1_063_000, 32, "tuned-few", PLAYS),
+        (1_063_000, 31, "tuned-few", PLAYS | {"epochs": 8}),
+        (1_063_000, 22, "tuned-few", PLAYS | {"epochs": 8}),
+        (1_063_000, 21, "tuned-few", PLAYS | {"epochs": 8, "layers": 1}),
+        (1_063_000, 15, "tuned-few", PLAYS | {"epochs": 8, "layers": 1}),
+        (1_063_000, 14, "demo", PLAYS),
+        (194_000, 1000, "tuned-few", PLAYS),
+        (194_000, 2.7, "demo", PLAYS),
+        (0, None, "tuned-few", PLAYS),
+        (10**9, 0.01, "demo", PLAYS),
     ],
 )
 def test_the_table_decides_by_tokens_and_minutes(
@@ -61,19 +67,22 @@ def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | 
 
 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
-    length = {"demo": 0, "tuned-few": 1}
+    length = {"demo": 0, "tuned-few": 2}
     for tokens in (1, 100_000, 250_000, 1_000_000, 10_000_000):
         chosen = [choose(tokens, minutes) for minutes in range(1, 1000)]
-        lengths = [(length[each.preset], each.settings.get("epochs", 13)) for each in chosen]
+        lengths = [
+            (min(length[each.preset], each.settings.get("layers", 2)), each.settings.get("epochs", 13))
+            for each in chosen
+        ]
         assert lengths == sorted(lengths)
 
 
 def test_a_slower_machine_gets_a_shorter_training_for_the_same_minutes() -> None:
-    fast, slow, slowest = (choose(194_000, 10, pace=pace) for pace in (1.5, 4, 5.5))
-    assert (fast.preset, fast.settings.get("epochs"), round(minutes_of(fast), 1)) == ("tuned-few", None, 8.7)
-    assert (slow.preset, slow.settings["epochs"], round(minutes_of(slow), 1)) == ("tuned-few", 5, 9.3)
-    assert (slowest.preset, round(minutes_of(slowest), 1)) == ("demo", 3.2)
-    assert [is_choice_for(slow, minutes) for minutes in (10, 14, 5, 30)] == [True, True, False, False]
+    fast, slow, slowest = (choose(194_000, 10, pace=pace) for pace in (1.5, 3.5, 4.5))
+    assert (fast.settings.get("layers"), fast.settings.get("epochs"), round(minutes_of(fast), 1)) == (None, None, 8.7)
+    assert (slow.settings["layers"], slow.settings["epochs"], round(minutes_of(slow), 1)) == (1, 8, 9.5)
+    assert (slowest.preset, round(minutes_of(slowest), 1)) == ("demo", 2.6)
+    assert [is_choice_for(slow, minutes) for minutes in (10, 13, 5, 30)] == [True, True, False, False]
     assert is_choice_for(fast, 30)
 
 
@@ -95,14 +104,14 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
-    choice = {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": FEW, "pace": 1.0}
+    choice = {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": PLAYS, "pace": 1.0}
     assert metrics["auto"] == choice
-    settings = " ".join(f"{name}={json.dumps(value)}" for name, value in FEW.items())
+    settings = " ".join(f"{name}={json.dumps(value)}" for name, value in PLAYS.items())
     assert f"auto: preset tuned-few with {settings}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned-few"
     assert described["parameters"]["document_starts"]
-    assert described["parameters"]["letter_ngrams"] == FEW["letter_ngrams"]
+    assert described["parameters"]["letter_ngrams"] == PLAYS["letter_ngrams"]
     assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
     named = ["document_starts=true", *settings.split()[1:]]  # without the cache: TINY has one
     again = run_trainer([*train, *named, "--preset", "tuned-few", "--resume"])

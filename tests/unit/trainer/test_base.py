@@ -18,6 +18,7 @@ from scriptmodel_trainer.artifacts import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference, reference_of
@@ -110,6 +111,24 @@ def test_new_words_start_where_unknown_words_were_and_share_their_probability(mo
     discounted = weights_after(base, larger, stream, discount)["output/bias"]
     shares = np.exp(discounted[[unknown, known, known + 1]] - before[unknown])
     assert shares == pytest.approx(np.array([6, 4, 2]) / 12, rel=1e-5)
+
+
+def test_a_softmax_that_gets_a_tail_for_new_words_expects_them_as_it_did_unknown_ones(model: Path) -> None:
+    trained = load_model(model)
+    known, unknown = len(trained.vocabulary), trained.vocabulary.unknown
+    preset = dataclasses.replace(trained.origin.preset, softmax_cutoff=known + 1)
+    base = dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, preset=preset))
+    larger = Vocabulary((*base.vocabulary.words, "zeppelin", "zoologist", "zither"))
+    weights = weights_after(base, larger, np.array([known] * 6 + [known + 1] * 2 + [unknown], np.int32))
+    assert {name: np.shape(array) for name, array in weights.items()} == preset.shapes(known + 3)
+    before, after = (
+        np.exp(logits) / np.exp(logits).sum()
+        for network in (base.network(), Network(weights, cutoff=known + 1))
+        for logits in [network.logits(network.step(network.initial_state(), 0))]
+    )
+    assert after[[unknown, known, known + 1, known + 2]] == pytest.approx(
+        before[unknown] * np.array([2, 7, 3, 1]) / 13, rel=1e-4
+    )
 
 
 def test_a_schedule_of_steps_is_run_in_a_quarter_of_the_epochs(model: Path) -> None:

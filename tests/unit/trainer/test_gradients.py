@@ -20,7 +20,7 @@ import keras  # noqa: E402  # quietly loaded above
 import tensorflow as tf  # noqa: E402  # as above
 
 from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
-from scriptmodel_trainer.training.softmax import cross_entropies  # noqa: E402  # as above
+from scriptmodel_trainer.training.softmax import adaptive_cross_entropies, cross_entropies  # noqa: E402  # as above
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
 
@@ -65,6 +65,29 @@ def test_losses_of_rows_that_count_unequally_have_the_gradients_of_keras(precisi
         losses = tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True)
         plain = tf.reduce_sum(losses * counts)
     assert worst_difference(tape, fused, plain, [features, kernel, bias]) < ROUNDING[precision]
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("words", [20, 50])
+def test_an_adaptive_softmax_has_the_gradients_of_its_formula(precision: str, words: int) -> None:
+    random = np.random.default_rng(5)
+    features, kernel, bias = variable(random, 30, 9), variable(random, 50, 9), variable(random, 50)
+    tail, tail_bias = variable(random, 9), variable(random)
+    targets, counts = tf.constant(random.integers(0, words, 30), tf.int32), tf.constant(variable(random, 30))
+    with tf.GradientTape(persistent=True) as tape:
+        losses = adaptive_cross_entropies(
+            features, kernel, bias, tail, tail_bias, targets, cutoff=20, precision=precision
+        )
+        ours = tf.reduce_sum(losses * counts)
+        logits = tf.matmul(features, kernel, transpose_b=True) + bias
+        share = tf.tensordot(features, tail, 1) + tail_bias - tf.reduce_logsumexp(logits[:, 20:], axis=1)
+        logits = tf.concat([logits[:, :20], logits[:, 20:] + share[:, tf.newaxis]], axis=1)
+        plain = tf.reduce_sum(
+            tf.keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True) * counts
+        )
+    variables = [features, kernel, bias, tail, tail_bias]
+    assert float(ours) == pytest.approx(float(plain), rel=ROUNDING[precision] * 5)
+    assert worst_difference(tape, ours, plain, variables) < ROUNDING[precision]
 
 
 @pytest.mark.parametrize("precision", ROUNDING)

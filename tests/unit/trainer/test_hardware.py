@@ -141,6 +141,6 @@ def test_the_pace_is_the_time_of_a_window_beside_that_of_the_table(monkeypatch: 
     clock = itertools.count(0.0, 0.5)
     monkeypatch.setattr("scriptmodel_trainer.training.pace.time.perf_counter", lambda: next(clock))
     meant = 3 * 60 / (13 * 100_000 / 560)
-    assert pace.pace_here() == pytest.approx(2 / 3 / meant, abs=0.01)
+    assert pace.pace_here(500) == pytest.approx(2 / 3 / meant, abs=0.01)
     monkeypatch.setattr(pace, "minutes_of", lambda _: 1000.0)
-    assert pace.pace_here() == 0.5, "no machine is counted as faster"
+    assert pace.pace_here(500) == 0.5, "no machine is counted as faster"

@@ -133,8 +133,7 @@ def test_gradients_are_those_of_small_changes() -> None:
 
     def loss() -> Any:
         features, _ = model.features(inputs, state)
-        logits = model.logits(tf.reshape(features, (7, -1)))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets[0], logits=logits)
+        losses = model.losses(tf.reshape(features, (7, -1)), targets[0], model.vectors)
         return tf.reduce_sum(model.with_cache(losses, features, inputs, targets, state)[0])
 
     variables = model.variables

@@ -29,7 +29,7 @@ def tiny_models() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         rows = (auto._Row(1.0, "test", {"epochs": 1}), auto._Row(0.0, "test", {"epochs": 2}))
         patched.setattr(auto, "_ROWS", rows)
-        patched.setattr(PACE, lambda: 1.0)
+        patched.setattr(PACE, lambda _: 1.0)
         yield
 
 
@@ -134,7 +134,7 @@ def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_mach
             os.kill(os.getpid(), signal.SIGTERM)
 
     command = ["write", plays, "--out", tmp_path, "--minutes", "10", "--words", "60"]
-    with patch.object(_Quiet, "report", stop), patch(PACE, lambda: 1e6):
+    with patch.object(_Quiet, "report", stop), patch(PACE, lambda _: 1e6):
         stopped = run_trainer(command)
     assert (stopped.returncode, "the same command continues" in stopped.stderr) == (ExitCode.TERMINATED, True)
     done = run_trainer(command)

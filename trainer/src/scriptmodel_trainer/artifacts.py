@@ -102,7 +102,7 @@ class TrainedModel:
 
     def network(self, copied: float = 1.0) -> Network:
         """Return what reads and predicts tokens; its cache copies that share of what it was trained to copy."""
-        network = Network(self.weights, self.vocabulary.document, self.trigrams)
+        network = Network(self.weights, self.vocabulary.document, self.trigrams, self.origin.preset.softmax_cutoff)
         if network.cache:
             network.cache = dataclasses.replace(network.cache, share=copied)
         return network

@@ -26,8 +26,14 @@ class _Row(NamedTuple):
 
 
 _Settings = dict[str, float | bool]
-_DEMO: _Settings = {"cache_window": 500, "letter_ngrams": 6000, "trigrams": True, "unknown_discount": 0.5}
-_FEW: _Settings = _DEMO | {"vocabulary_size": 15_000}
+_PLAYS: _Settings = {
+    "cache_window": 500,
+    "letter_ngrams": 6000,
+    "softmax_cutoff": 2000,
+    "trigrams": True,
+    "unknown_discount": 0.5,
+    "vocabulary_size": 30_000,
+}
 _EXACT: _Settings = {
     "cache_window": 500,
     "ema_decay": 0.998,
@@ -40,10 +46,10 @@ _EXACT: _Settings = {
 # time the longest training is chosen.
 _ROWS = (
     _Row(4.0, "tuned-subwords", _EXACT, exact=True, tokens=250_000),
-    _Row(3.0, "tuned-few", _FEW),
-    _Row(1.9, "tuned-few", _FEW | {"epochs": 8}),
-    _Row(1.2, "tuned-few", _FEW | {"epochs": 5}),
-    _Row(0.0, "demo", _DEMO),
+    _Row(3.0, "tuned-few", _PLAYS),
+    _Row(2.0, "tuned-few", _PLAYS | {"epochs": 8}),
+    _Row(1.4, "tuned-few", _PLAYS | {"epochs": 8, "layers": 1}),
+    _Row(0.0, "demo", _PLAYS),
 )
 _LEAST = 0.3  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000

@@ -49,6 +49,7 @@ class Preset:
     lstm_initial_range: float = _limited(0.0, 0.0, 10.0)  # of the LSTM layers and the projection; 0: initial_range
     clip_norm: float = _limited(5.0, 1e-6, 1e6)
     vocabulary_size: int = _limited(10_000, 16, 1_000_000)
+    softmax_cutoff: int = _limited(0, 0, 1_000_000)  # words in the head of an adaptive softmax; 0: plain softmax
     tied_embeddings: bool = False
     variational_dropout: bool = False
     weight_decay: float = _limited(0.0, 0.0, 1.0, optimizer="adam")
@@ -74,6 +75,11 @@ class Preset:
         return self.embedding_units or self.hidden_units
 
     @property
+    def features(self) -> int:
+        """Width of what the softmax reads."""
+        return self.input_units if self.tied_embeddings else self.hidden_units
+
+    @property
     def projected(self) -> bool:
         """True where tying needs a matrix between the LSTM's width and the word vectors' width."""
         return self.tied_embeddings and self.input_units != self.hidden_units
@@ -91,14 +97,20 @@ class Preset:
         if not self.tied_embeddings:
             shapes["output/kernel"] = (vocabulary, hidden)
         shapes["output/bias"] = (vocabulary,)
+        if self.has_tail(vocabulary):
+            shapes |= {"output/tail": (self.features,), "output/tail_bias": ()}
         return shapes | self.cache_shapes()
+
+    def has_tail(self, vocabulary: int) -> bool:
+        """Return whether the softmax over a vocabulary of that many words has a head and a tail."""
+        return 0 < self.softmax_cutoff < vocabulary
 
     def cache_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the weights of the trained cache; none without one."""
         if not self.cache_window:
             return {}
-        features = self.input_units if self.tied_embeddings else self.hidden_units
-        return {"cache/gate": (features,), "cache/bias": (), "cache/sharpness": (), "cache/age": (self.cache_window,)}
+        gate = (self.features,)
+        return {"cache/gate": gate, "cache/bias": (), "cache/sharpness": (), "cache/age": (self.cache_window,)}
 
     def parameter_count(self, vocabulary: int) -> int:
         """Return number of trainable weights for a vocabulary of that many words."""

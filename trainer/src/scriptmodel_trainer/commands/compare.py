@@ -15,7 +15,6 @@ from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.commands.evaluate import read_text, score
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.listeners import Progress
@@ -60,7 +59,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     """Return a model's figures on the text."""
     own, vocabulary = model.network(), model.vocabulary
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
-    static = score(vocabulary, Network(weights, vocabulary.document, model.trigrams), text, progress)
+    static = score(vocabulary, dataclasses.replace(model, weights=weights).network(), text, progress)
     cached = score(vocabulary, own, text, progress) if own.cache else None
     writer, sampling = model.writer(), Sampling(model.temperature)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]

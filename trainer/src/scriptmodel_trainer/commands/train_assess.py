@@ -36,7 +36,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     run, task, result = fitted.run, fitted.task, fitted.result
     options, corpus, vocabulary = run.options, run.corpus, run.vocabulary
 
-    network = Network(result.weights, vocabulary.document)
+    network = Network(result.weights, vocabulary.document, cutoff=task.preset.softmax_cutoff)
 
     def scored_split(split: str) -> Scored:
         stream = run.splits[split]

@@ -72,8 +72,11 @@ class TrainOptions:
         """Number of words that the base knows, 0 without one."""
         return len(self.base.model.vocabulary) if self.base else 0
 
-    def chosen(self, tokens: int) -> TrainOptions:
-        """Return the options with what `auto` chooses for so many tokens; themselves for any other preset."""
+    def chosen(self, tokens: int, words: int) -> TrainOptions:
+        """Return the options with what `auto` chooses for so many tokens; themselves for any other preset.
+
+        `words` are the distinct ones, which a measured pace depends on.
+        """
         if self.preset_name != AUTO:
             return self
         pace = self.pace
@@ -81,7 +84,7 @@ class TrainOptions:
             load_tensorflow(self.seed)
             from scriptmodel_trainer.training.pace import pace_here  # noqa: PLC0415  # it imports TensorFlow
 
-            pace = pace_here()
+            pace = pace_here(words)
         choice = choose(tokens, self.minutes, self.layout == EXACT, pace)
         preset = presets.with_overrides(preset_of(choice), {"document_starts": "true", **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)

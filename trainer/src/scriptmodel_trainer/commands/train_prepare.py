@@ -8,6 +8,8 @@ import json
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.commands.requests import check_request
 from scriptmodel_trainer.commands.train_options import TrainOptions
@@ -59,7 +61,8 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     _look_for_gpu(options, progress)
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note, options.split)
-    options = options.chosen(len(corpus.splits["train"]))
+    train = corpus.splits["train"]
+    options = options.chosen(len(train), len(np.unique(train)))
     if options.auto:
         _note_choice(options.auto, progress)
     elif options.minutes is not None:

@@ -25,6 +25,15 @@ class _Layer:
     bias: Floats  # (4 * units,)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The tail of an adaptive softmax: words from number `cutoff` on, which are one entry beside the others."""
+
+    cutoff: int
+    kernel: Floats  # (D,)
+    bias: float
+
+
 @dataclass(slots=True)
 class State:
     """LSTM state: output and cell of each layer, shape (units,) each, or (rows, units) for scripts side by side."""
@@ -42,11 +51,16 @@ class Network:
     of zeros: nothing before it matters.
 
     `cache` is the cache that was trained with the network, and `trigrams` are those that it is mixed with, if there are
-    any: features and logits are those without them.
+    any: features and logits are those without them. An adaptive softmax has `output/tail` (D,) and `output/tail_bias`,
+    and `cutoff` words in its head.
     """
 
     def __init__(
-        self, weights: Mapping[str, Floats], document: int | None = None, trigrams: Trigrams | None = None
+        self,
+        weights: Mapping[str, Floats],
+        document: int | None = None,
+        trigrams: Trigrams | None = None,
+        cutoff: int = 0,
     ) -> None:
         self.document = document
         self.cache = trained_cache(weights)
@@ -59,6 +73,8 @@ class Network:
         self._projection = weights.get("projection")
         self._output = weights.get("output/kernel", self._embedding)
         self._output_bias = weights["output/bias"]
+        tail = weights.get("output/tail")
+        self._tail = None if tail is None else _Tail(cutoff, tail, float(weights["output/tail_bias"]))
 
     @property
     def vocabulary(self) -> int:
@@ -95,12 +111,22 @@ class Network:
 
     def logits_of_rows(self, features: Floats) -> Floats:
         """Return the logits of scripts side by side, (rows, D) to (rows, V); for a few rows faster than `logits`."""
-        return np.ascontiguousarray((self._output @ features.T).T) + self._output_bias
+        logits = np.ascontiguousarray((self._output @ features.T).T)
+        return self._with_tail(logits, features)
 
     def logits(self, features: Floats) -> Floats:
         """Unnormalised log probabilities of the next token: (D,) to (V,), or (T, D) to (T, V)."""
         logits: Floats = self._output @ features if features.ndim == 1 else features @ self._output.T
+        return self._with_tail(logits, features)
+
+    def _with_tail(self, logits: Floats, features: Floats) -> Floats:
+        """Add the biases to products (..., V), and share the tail's probability among its words."""
         logits += self._output_bias
+        if self._tail:
+            rare = logits[..., self._tail.cutoff :]
+            highest = rare.max(axis=-1, keepdims=True)
+            total = highest + np.log(np.exp(rare - highest).sum(axis=-1, keepdims=True))
+            rare += (features @ self._tail.kernel + self._tail.bias)[..., np.newaxis] - total
         return logits
 
 

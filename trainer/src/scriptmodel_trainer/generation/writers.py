@@ -33,7 +33,9 @@ def writer_of(
     return Writer(network, vocabulary, plays, contractions, lines)
 
 
-def sample_line(vocabulary: Vocabulary, seed: int, sampling: Sampling) -> Callable[[Mapping[str, Floats]], str]:
+def sample_line(
+    vocabulary: Vocabulary, seed: int, sampling: Sampling, cutoff: int = 0
+) -> Callable[[Mapping[str, Floats]], str]:
     """Return a function from weights to one well-formed speech or direction of at most LONGEST characters.
 
     The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
@@ -41,7 +43,7 @@ def sample_line(vocabulary: Vocabulary, seed: int, sampling: Sampling) -> Callab
     """
 
     def write(weights: Mapping[str, Floats]) -> str:
-        writer = writer_of(Network(weights, vocabulary.document), vocabulary)
+        writer = writer_of(Network(weights, vocabulary.document, cutoff=cutoff), vocabulary)
         for words in _WORDS:
             try:
                 script = writer.write(words, sampling, (seed, 0), Opening())

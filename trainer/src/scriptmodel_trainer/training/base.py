@@ -70,7 +70,7 @@ def _shortened(preset: Preset, overrides: Mapping[str, str]) -> Preset:
 
 def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
     origin = base.model.origin
-    for size in ("layers", "hidden_units", "input_units", "tied_embeddings", "cache_window"):
+    for size in ("layers", "hidden_units", "input_units", "tied_embeddings", "softmax_cutoff", "cache_window"):
         requested, of_base = getattr(preset, size), getattr(origin.preset, size)
         if requested != of_base:
             key = size.replace("input_units", "embedding_units")
@@ -123,7 +123,7 @@ def weights_after(
 
     What the base expected of unknown words as one is shared among them and the new words by how often they occur in
     the training split `train`, in numbers of the new vocabulary: the output bias gets the logarithm of the share. A
-    `discount` changes how often.
+    `discount` changes how often. A tail that the softmax had not before has the shares of its words.
     """
     known, unknown = len(base.vocabulary), vocabulary.unknown
     counts = np.bincount(train, minlength=len(vocabulary)).astype(np.float64)
@@ -131,7 +131,11 @@ def weights_after(
         counts = discount.expected_counts(counts)
     shared = np.concatenate([[counts[unknown]], counts[known:]]) + 1.0  # no word's share is nothing
     shares = np.log(shared / shared.sum()).astype(np.float32)
-    weights = dict(base.weights)
+    weights, preset = dict(base.weights), base.origin.preset
+    if preset.has_tail(len(vocabulary)) and not preset.has_tail(known):
+        kernel, bias = weights.get("output/kernel", weights["embedding"]), weights["output/bias"]
+        weights["output/tail"] = kernel[unknown]
+        weights["output/tail_bias"] = bias[unknown] + np.log(np.exp(shares[preset.softmax_cutoff - known + 1 :]).sum())
     for name in _ROWS:
         if name in weights and len(vocabulary) > known:
             rows = weights[name]

@@ -16,7 +16,6 @@ from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage
-from scriptmodel_trainer.training.softmax import cross_entropies
 
 
 def _for_each(first: Any, end: Any, compute: Callable[[Any], None]) -> None:
@@ -119,8 +118,7 @@ class TrainingGraph:
             vectors = model.vectors
             features, after = model.features(inputs, self.state, dropout, precision, vectors)
             flat = tf.reshape(dropout.of_output(features), (-1, features.shape[-1]))
-            kernel, flat_targets = model.kernel(vectors), tf.reshape(targets, (-1,))
-            losses = cross_entropies(flat, kernel, model.output_bias, flat_targets, precision, equal=not model.cache)
+            losses = model.losses(flat, tf.reshape(targets, (-1,)), vectors, precision)
             losses, cache = model.with_cache(losses, features, inputs, targets, self.state)
             mean = tf.reduce_mean(losses)
             # Zaremba's recipe sums over a window's steps; rate and clipping are meant for that.
@@ -170,10 +168,8 @@ class ValidationGraph:
         tokens = self._tokens[:, :, begin : begin + steps]
         inputs = tf.ensure_shape(tokens[0], (None, steps))
         features, after = self._model.features(inputs, self._state, vectors=vectors)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            labels=tf.reshape(tokens[1], (-1,)),
-            logits=self._model.logits(tf.reshape(features, (-1, features.shape[-1])), vectors),
-        )
+        flat = tf.reshape(features, (-1, features.shape[-1]))
+        losses = self._model.losses(flat, tf.reshape(tokens[1], (-1,)), vectors)
         losses, cache = self._model.with_cache(losses, features, inputs, tokens[1], self._state)
         counted = tf.reshape(self._counted[:, begin : begin + steps], (-1,))
         self._total.assign_add(tf.cast(tf.reduce_sum(losses * counted), tf.float64))

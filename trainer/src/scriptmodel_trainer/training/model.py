@@ -23,6 +23,7 @@ from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.training.precision import FLOAT32
 from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
+from scriptmodel_trainer.training.softmax import adaptive_cross_entropies, cross_entropies
 
 _NGRAMS = "ngrams"
 _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero
@@ -30,6 +31,7 @@ _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the oth
 
 class LanguageModel:
     """Weights and forward pass. Shapes: B rows, T time steps, E word-vector width, H hidden units, V vocabulary.
+    The softmax reads features of the width D: E if word vectors are tied, else H.
 
     The token `document`, if there is one, is read with a state of zeros: nothing before it matters. With
     `letter_ngrams` word vectors are sums of a word's own and those of its n-grams.
@@ -62,6 +64,10 @@ class LanguageModel:
             shape = (vocabulary, preset.hidden_units)  # a row a word, like the word vectors
             self.output_kernel = tf.Variable(tf.zeros(shape), name="output/kernel")
         self.output_bias = tf.Variable(tf.zeros(vocabulary), name="output/bias")
+        self.tail: tuple[tf.Variable, tf.Variable] | None = None
+        if preset.has_tail(vocabulary):
+            vector = tf.Variable(tf.zeros(preset.features), name="output/tail")
+            self.tail = vector, tf.Variable(0.0, name="output/tail_bias")
         self.cache = {name: tf.Variable(tf.zeros(shape), name=name) for name, shape in preset.cache_shapes().items()}
         self._on_gpu = bool(hardware.gpus())
         self._initialise(seed)
@@ -78,6 +84,8 @@ class LanguageModel:
         if self.output_kernel is not None:
             named["output/kernel"] = self.output_kernel
         named["output/bias"] = self.output_bias
+        if self.tail:
+            named["output/tail"], named["output/tail_bias"] = self.tail
         named.update(self.cache)
         if self.ngrams is not None:
             named[_NGRAMS] = self.ngrams
@@ -116,7 +124,7 @@ class LanguageModel:
         precision: str = FLOAT32,
         vectors: Any = None,
     ) -> tuple[Any, list[list[Any]]]:
-        """Token numbers (B, T) to features (B, T, E or H) that `kernel` takes, and the layers' state after them.
+        """Token numbers (B, T) to features (B, T, D), and the layers' state after them.
 
         `precision` is that of the matrix products on a processor; a GPU's LSTM stays in float32. `vectors` are the word
         vectors, if the caller has computed them.
@@ -166,14 +174,18 @@ class LanguageModel:
         network, probability, after = recall(self.cache, features, inputs, targets, state[-1], self.document)
         return mixed(losses, tf.reshape(network, (-1,)), tf.reshape(probability, (-1,))), [after]
 
-    def logits(self, features: Any, vectors: Any = None) -> Any:
-        """Return features (N, D) to logits (N, V); `vectors` as in `features`."""
-        kernel = self.kernel(self.vectors if vectors is None else vectors)
-        return tf.matmul(features, kernel, transpose_b=True) + self.output_bias
+    def losses(self, features: Any, targets: Any, vectors: Any, precision: str = FLOAT32) -> Any:
+        """Return the losses (N,) of `targets` (N,) in nats, of the network without its cache.
 
-    def kernel(self, vectors: Any) -> Any:
-        """Return the output layer's weights (V, D): the word vectors themselves if they are tied."""
-        return vectors if self.output_kernel is None else self.output_kernel
+        features (N, D); `vectors` are the word vectors (V, E), and `precision` is that of the matrix products.
+        """
+        kernel = vectors if self.output_kernel is None else self.output_kernel
+        if self.tail:
+            head = self.preset.softmax_cutoff
+            return adaptive_cross_entropies(
+                features, kernel, self.output_bias, *self.tail, targets, cutoff=head, precision=precision
+            )
+        return cross_entropies(features, kernel, self.output_bias, targets, precision, equal=not self.cache)
 
     def _initialise(self, seed: int) -> None:
         """Uniform in +-initial_range; zero for LSTM biases, n-grams, and the output bias of tied embeddings."""

@@ -19,16 +19,19 @@ _TOKENS = 100_000
 _FASTEST = 0.5  # cores beyond four, and GPUs, hardly train a small network faster
 
 
-def pace_here() -> float:
+def pace_here(words: int) -> float:
     """Return how many minutes this machine takes, as busy as it is, for a training that `auto` counts as one minute.
 
-    Windows of its longest training are timed, without character n-grams, which come from a corpus.
+    Windows of its longest training are timed, of a text with so many distinct words, as frequent as Zipf's law has
+    them, and without character n-grams, which come from a corpus.
     """
     choice = choose(_TOKENS, None)
     preset = dataclasses.replace(preset_of(choice), letter_ngrams=0, precision=faster_precision())
     size = preset.batch_size * preset.steps
-    model = LanguageModel(preset, preset.vocabulary_size, seed=0)
-    rows = cut_for_training(np.arange(2 * size, dtype=np.int32), preset.batch_size, preset.steps, first=0)
+    vocabulary = min(words, preset.vocabulary_size)
+    model = LanguageModel(preset, vocabulary, seed=0)
+    ranks = np.exp(np.random.default_rng(0).uniform(0, np.log(vocabulary), 2 * size)) - 1
+    rows = cut_for_training(ranks.astype(np.int32), preset.batch_size, preset.steps, first=0)
     graph = TrainingGraph(model, Optimizer(preset, model.variables), rows, seed=0)
     graph.run(0, 0, [0.0])  # the first one compiles
     started, windows = time.perf_counter(), 0

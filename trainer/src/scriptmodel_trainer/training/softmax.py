@@ -12,6 +12,11 @@ In float32 the targets' part is a gather and a scatter of N rows, so that p is n
 operands and results are rounded (the sum of db is one of them), and so are logits and p, between which the softmax is
 computed in float32; copying p costs less than the scatter into a float32 table does.
 
+An adaptive softmax (Grave et al., arXiv:1609.04309, without its smaller projections) has all frequent words and one
+entry for the tail in a first softmax, and the rare words in a second one:
+
+    p(w) = p_head(w)    p(w) = p_head(tail) p_tail(w)  of a rare word
+
 The layers below wait for dF alone, so it comes first, and dK beside their small operations.
 """
 
@@ -56,6 +61,26 @@ def cross_entropies(
     return loss(features, kernel, bias)
 
 
+def adaptive_cross_entropies(
+    features: Any, kernel: Any, bias: Any, tail: Any, tail_bias: Any, targets: Any, *, cutoff: int, precision: str
+) -> Any:
+    """Return -ln p(target) of each row under an adaptive softmax, (N,) in nats.
+
+    The first softmax is over the first `cutoff` words and the tail, which has the weights `tail` (D,) and `tail_bias`;
+    a second one, over the other words, is computed for the rows with such targets alone. All else as in
+    `cross_entropies`.
+    """
+    frequent, rare = tf.split(kernel, [cutoff, kernel.shape[0] - cutoff])
+    frequent_bias, rare_bias = tf.split(bias, [cutoff, bias.shape[0] - cutoff])
+    head = tf.concat([frequent, tail[tf.newaxis]], axis=0)
+    head_bias = tf.concat([frequent_bias, tail_bias[tf.newaxis]], axis=0)
+    losses = cross_entropies(features, head, head_bias, tf.minimum(targets, cutoff), precision)
+    rows = tf.where(targets >= cutoff)[:, 0]
+    others = tf.gather(targets, rows) - cutoff
+    added = cross_entropies(tf.gather(features, rows), rare, rare_bias, others, precision)
+    return tf.tensor_scatter_nd_add(losses, rows[:, tf.newaxis], added)
+
+
 def _gradients(likely: Any, features: Any, kernel: Any, targets: Any, scale: Any, equal: bool) -> tuple[Any, Any, Any]:
     at, scaled = targets[:, tf.newaxis], features * scale
     to_features = (tf.matmul(likely, kernel) - tf.gather(kernel, targets)) * scale
@@ -72,6 +97,6 @@ def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, sc
     to_features = product(delta, kernel, kind) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = product(delta, features * scale, kind, transpose_left=True)
-        most = tf.reduce_max(tf.abs(scale))  # so that equal scales are not rounded
+        most = tf.maximum(tf.reduce_max(tf.abs(scale)), SMALLEST)  # so that equal scales are not rounded
         to_bias = product(tf.transpose(scale / most), delta, kind)[0] * most
     return to_features, to_kernel, to_bias

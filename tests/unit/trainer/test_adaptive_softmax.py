@@ -1,0 +1,31 @@
+"""A model with an adaptive softmax, from its training to its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import run_trainer, train
+from samples import play
+from stepwise import negative_log_likelihoods
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.stream import read_corpus
+
+SETTINGS = ["--set", "hidden_units=16", "embedding_units=12", "batch_size=8", "steps=5", "softmax_cutoff=30"]
+
+
+def test_a_model_predicts_as_it_did_in_training(tmp_path: Path) -> None:
+    plays, out = tmp_path / "plays", tmp_path / "model"
+    plays.mkdir()
+    (plays / "play.md").write_text(play(400))
+    assert train(plays, out, "--preset", "demo", *SETTINGS) == 0
+    model = load_model(out)
+    assert len(model.vocabulary) > 40
+    read = read_corpus(find_sources([plays], lambda _: None), None, lambda _: None)
+    stream = model.vocabulary.translated(read.splits["valid"], read.lexicon)
+    exact = negative_log_likelihoods(model.network(), stream, model.vocabulary.first)
+    assert np.exp(exact.mean()) == pytest.approx(model.metrics.epochs[-1].valid_perplexity, rel=0.01)
+    assert run_trainer(["generate", out, "--words", "40"]).returncode == 0
