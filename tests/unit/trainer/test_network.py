@@ -63,6 +63,9 @@ def test_numpy_and_keras_predict_the_same(kind: str) -> None:
     network = Network(model.weights(), cutoff=model.preset.softmax_cutoff)
     state = network.initial_state()
     stepped = np.stack([network.logits(network.step(state, int(token))) for token in STREAM[:60]])
+    at_once = tf.reshape(features, (60, -1)).numpy()
+    assert network.logits(at_once) == pytest.approx(stepped, abs=2e-5)
+    assert network.logits_of_rows(at_once) == pytest.approx(stepped, abs=2e-5)
     likely = np.exp(stepped - stepped.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
     for word in range(50):
