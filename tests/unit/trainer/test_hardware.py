@@ -140,7 +140,7 @@ def test_threads_that_are_set_are_kept(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_pace_is_the_time_of_a_window_beside_that_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, 0.5)
     monkeypatch.setattr("scriptmodel_trainer.training.pace.time.perf_counter", lambda: next(clock))
-    meant = 3 * 60 / (13 * 100_000 / 560)
-    assert pace.pace_here(500) == pytest.approx(2 / 3 / meant, abs=0.01)
+    meant, words = 3 * 60 / (13 * 100_000 / 560), [f"word{number}" for number in range(500)]
+    assert pace.pace_here(words) == pytest.approx(2 / 3 / meant, abs=0.01)
     monkeypatch.setattr(pace, "minutes_of", lambda _: 1000.0)
-    assert pace.pace_here(500) == 0.5, "no machine is counted as faster"
+    assert pace.pace_here(words) == 0.5, "no machine is counted as faster"

@@ -72,7 +72,7 @@ class TrainOptions:
         """Number of words that the base knows, 0 without one."""
         return len(self.base.model.vocabulary) if self.base else 0
 
-    def chosen(self, tokens: int, words: int) -> TrainOptions:
+    def chosen(self, tokens: int, words: Sequence[str]) -> TrainOptions:
         """Return the options with what `auto` chooses for so many tokens; themselves for any other preset.
 
         `words` are the distinct ones, which a measured pace depends on.

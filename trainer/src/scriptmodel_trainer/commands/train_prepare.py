@@ -62,7 +62,7 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     sources = reading.find_sources(options.data, progress.note)
     corpus = stream.read_corpus(sources, layout, progress.note, options.split)
     train = corpus.splits["train"]
-    options = options.chosen(len(train), len(np.unique(train)))
+    options = options.chosen(len(train), [corpus.lexicon[number] for number in np.unique(train)])
     if options.auto:
         _note_choice(options.auto, progress)
     elif options.minutes is not None:
