@@ -25,7 +25,9 @@ def test_a_model_predicts_as_it_did_in_training(tmp_path: Path) -> None:
     model = load_model(out)
     assert len(model.vocabulary) > 40
     read = read_corpus(find_sources([plays], lambda _: None), None, lambda _: None)
-    stream = model.vocabulary.translated(read.splits["valid"], read.lexicon)
-    exact = negative_log_likelihoods(model.network(), stream, model.vocabulary.first)
-    assert np.exp(exact.mean()) == pytest.approx(model.metrics.epochs[-1].valid_perplexity, rel=0.01)
+    figures = {"valid": model.metrics.epochs[-1].valid_perplexity, "test": model.metrics.test.perplexity}
+    for split, perplexity in figures.items():
+        stream = model.vocabulary.translated(read.splits[split], read.lexicon)
+        exact = negative_log_likelihoods(model.network(), stream, model.vocabulary.first)
+        assert np.exp(exact.mean()) == pytest.approx(perplexity, rel=0.01)
     assert run_trainer(["generate", out, "--words", "40"]).returncode == 0

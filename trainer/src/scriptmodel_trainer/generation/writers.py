@@ -34,12 +34,12 @@ def writer_of(
 
 
 def sample_line(
-    vocabulary: Vocabulary, seed: int, sampling: Sampling, cutoff: int = 0
+    vocabulary: Vocabulary, seed: int, sampling: Sampling, cutoff: int
 ) -> Callable[[Mapping[str, Floats]], str]:
     """Return a function from weights to one well-formed speech or direction of at most LONGEST characters.
 
-    The seed is the same each time, so lines of one run can be compared, and nothing else draws from it. A model that
-    cannot write such a line gives an empty text.
+    The softmax has `cutoff` words in its head, 0 if it has no tail. The seed is the same each time, so lines of one run
+    can be compared, and nothing else draws from it. A model that cannot write such a line gives an empty text.
     """
 
     def write(weights: Mapping[str, Floats]) -> str:
