@@ -97,6 +97,6 @@ def _rounded_gradients(likely: Any, features: Any, kernel: Any, targets: Any, sc
     to_features = product(delta, kernel, kind) * scale
     with tf.control_dependencies([to_features]):
         to_kernel = product(delta, features * scale, kind, transpose_left=True)
-        most = tf.maximum(tf.reduce_max(tf.abs(scale)), SMALLEST)  # so that equal scales are not rounded
+        most = tf.maximum(tf.reduce_max(tf.abs(scale)), SMALLEST)  # equal scales are not rounded, no rows give no NaN
         to_bias = product(tf.transpose(scale / most), delta, kind)[0] * most
     return to_features, to_kernel, to_bias
