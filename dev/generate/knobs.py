@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any, get_args
+from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from dev.generate import pages
 from dev.paths import TRAINER_ENV
-from scriptmodel_operator.api.network import Overrides, Preset
+from scriptmodel_operator.api.network import Overrides
 
 _PROGRAM = """
 import argparse, dataclasses, json
@@ -183,7 +183,11 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     "word_dropout": ("Dropout of whole words", "`0`: -0.3 %", "whose model overfits"),
     "output_dropout": ("Dropout of what the softmax reads", "`0`: -0.7 %", "whose model overfits"),
     "initial_range": ("Initial weights lie within it", "`0.05`: 0.0 %", "the published presets"),
-    "lstm_initial_range": ("The same of LSTM layers and projection; 0: initial_range", "`0.05`: +0.2 %", "`tuned`"),
+    "lstm_initial_range": (
+        "The same of LSTM layers and projection; 0: initial_range",
+        "`0.05`: +0.2 %",
+        "the records on Penn Treebank",
+    ),
     "clip_norm": ("Largest gradient norm", "`3`: +1.8 %", "whose training diverges"),
     "vocabulary_size": ("Words; others are unknown, or spelled", "`10000`: -4.0 %", "who compares with another figure"),
     "softmax_cutoff": (
@@ -193,13 +197,20 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "tied_embeddings": ("One matrix for word vectors and softmax", "`false`: +0.2 %", "`tuned`, `demo`"),
     "variational_dropout": ("One dropout mask for a window", "`false`: -0.1 %", "`tuned`"),
-    "weight_decay": ("Decoupled weight decay; adam only", "`0.1`: +0.2 % (of Adam)", "the record on tiny Shakespeare"),
-    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`tuned-few`, which has other rates than `tuned`"),
-    "adam_beta2": ("Decay of Adam's second moment; adam only", "`0.999`: -0.2 % (of Adam)", "`tuned`"),
+    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`demo`, which has few epochs"),
+    "adam_beta2": (
+        "Decay of Adam's second moment; adam only",
+        "`0.999`: -0.2 % (of Adam)",
+        "the records on Penn Treebank",
+    ),
     "schedule": ("step-decay or one-cycle", "`step-decay`: +0.2 %", "the published presets"),
-    "warm_up": ("Share of the steps in which the rate rises; one-cycle only", "`0.06`: 0.0 %", "`tuned-few`, `tuned`"),
+    "warm_up": (
+        "Share of the steps in which the rate rises; one-cycle only",
+        "`0.06`: 0.0 %",
+        "the records on Penn Treebank",
+    ),
     "precision": ("Of matrix products", "`float32`: 0.0 %", "who repeats a figure in float32"),
-    "recurrent_dropout": ("Dropout of weights between steps", "`0.2`: 0.0 %", "`tuned-subwords`"),
+    "recurrent_dropout": ("Dropout of weights between steps", "`0.2`: 0.0 %", "the records on Penn Treebank"),
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
     "document_starts": ("A token starts each file and clears the state", "`false`: +0.1 %", "`auto`"),
     "subwords": (
@@ -207,7 +218,6 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
         "1.081 → 1.088 nats per character, beside `unknown_discount`",
         "who needs every name and word",
     ),
-    "ema_decay": ("Decay of the average of the weights that is kept; 0: none", "`0.99`: +0.1 %", "the same record"),
     "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto`"),
     "subword_discount": (
         "Occurrences of a word that are read spelled; needs sub-words",
@@ -227,13 +237,8 @@ PRESETS = {
     "medium": ("as published", "who compares with published figures"),
     "large": ("as published", "who compares with published figures"),
     "tuned": (
-        "`small`'s size with tied embeddings, variational dropout, Adam and one cycle",
-        "who compares at that size",
-    ),
-    "tuned-few": ("the same with SGD and half the batch", "`auto`"),
-    "tuned-subwords": (
-        "open vocabulary, for about a million characters",
-        "`auto` with layout `exact`; who needs every name",
+        "`small`'s size with tied embeddings, variational dropout and one cycle",
+        "`auto`; who compares at that size",
     ),
     "test": ("two units", "who checks an installation"),
 }
@@ -280,9 +285,8 @@ def _presets(found: dict[str, list[Any]]) -> str:
     for name, (meaning, person) in PRESETS.items():
         weights, epochs = found.get(name, ("", ""))
         figures = f"{weights:,}" if weights else ""
-        in_api = "yes" if name in get_args(Preset) else ""
-        rows.append((f"`{name}`", in_api, figures, str(epochs), meaning, person))
-    heads = ("preset", "in the API", "weights at 10,000 words", "epochs", "what it is", "who would miss it")
+        rows.append((f"`{name}`", figures, str(epochs), meaning, person))
+    heads = ("preset", "weights at 10,000 words", "epochs", "what it is", "who would miss it")
     return pages.table(heads, rows)
 
 

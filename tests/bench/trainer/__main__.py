@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument(
         "--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})"
     )
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="characters: settings of it")
+    parser.add_argument(
+        "--set", nargs="+", default=Recipe().settings, metavar="KEY=VALUE", help="characters: its settings"
+    )
     parser.add_argument("--seed", type=int, default=0, help="characters: random seed (default: 0)")
     parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")
     parser.add_argument("--out", type=Path, help="characters: keep the model, and its checkpoint, in this folder")

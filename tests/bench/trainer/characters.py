@@ -37,8 +37,11 @@ _NANOGPT = (
 class Recipe:
     """What the trainer is run with; without a budget the preset says how long it trains."""
 
-    preset: str = "tuned-subwords"
-    settings: Sequence[str] = ()
+    preset: str = "tuned"
+    settings: Sequence[str] = (
+        *("vocabulary_size=30000", "softmax_cutoff=2000", "letter_ngrams=6000", "subword_discount=1.5"),
+        "trigrams=true",
+    )
     seed: int = 0
     minutes: float | None = None
 

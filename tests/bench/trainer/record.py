@@ -20,9 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.demo.plays import plays
+from tests.bench.trainer.characters import Recipe
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _SHARE = 0.9  # of the characters of tiny Shakespeare that train, as in nanoGPT's shakespeare_char
+_ADAM = (
+    "--preset tuned --set optimizer=adam adam_beta2=0.99 learning_rate=0.005 clip_norm=0.5 batch_size=32 "
+    "lstm_initial_range=0.05"
+)
 _CRITICAL = {2: 6.314, 3: 2.920, 4: 2.353, 5: 2.132}
 """Student's t that is exceeded with probability 0.05, by the number of seeds."""
 
@@ -47,14 +52,13 @@ RECORDS = {
     "eight-plays": Record("presets.md", 1.111, "--preset auto", plays=8),
     "penn-treebank": Record(
         *("presets.md", 75.4),
-        "--preset tuned --set epochs=40 dropout=0.3 word_dropout=0.1 output_dropout=0.4 warm_up=0.02 hidden_units=364 "
+        f"{_ADAM} epochs=40 dropout=0.3 word_dropout=0.1 output_dropout=0.4 warm_up=0.02 hidden_units=364 "
         "recurrent_dropout=0.1 letter_ngrams=6000 trigrams=true",
     ),
-    "penn-treebank-cache": Record("presets.md", 70.2, "--preset tuned --set cache_window=500 trigrams=true"),
+    "penn-treebank-cache": Record("presets.md", 70.2, f"{_ADAM} warm_up=0.06 cache_window=500 trigrams=true"),
     "tiny-shakespeare": Record(
-        *("characters.md", 1.289),
-        "--layout exact --preset tuned-subwords --set epochs=32 weight_decay=0.1 ema_decay=0.998 letter_ngrams=6000 "
-        "vocabulary_size=8000 subword_discount=1.5 trigrams=true",
+        *("characters.md", 1.282),
+        f"--layout exact --preset {Recipe().preset} --set {' '.join(Recipe().settings)}",
         characters=True,
     ),
 }

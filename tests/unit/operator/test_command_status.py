@@ -61,8 +61,8 @@ def test_a_status_shows_the_preset_and_what_auto_chose() -> None:
     found = as_object(trained_world())
     assert "thrones   preset test, 0s old" in plain(screen_of(found, CREATED))
     found["spec"]["model"]["preset"] = "auto"
-    found["status"]["training"]["preset"] = "tuned-few"
-    assert "thrones   preset auto (tuned-few), 0s old" in plain(screen_of(found, CREATED))
+    found["status"]["training"]["preset"] = "tuned"
+    assert "thrones   preset auto (tuned), 0s old" in plain(screen_of(found, CREATED))
 
 
 def test_a_status_shows_the_temperature_of_the_script() -> None:

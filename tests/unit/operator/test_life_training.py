@@ -52,11 +52,11 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
 
 
 def test_what_auto_chose_is_reported_from_the_log_and_then_from_the_metrics() -> None:
-    for preset, in_log, in_metrics in (("auto", "tuned-few", "tuned"), ("demo", None, None)):
+    for preset, in_log, in_metrics in (("auto", "tuned", "tuned"), ("demo", None, None)):
         world = World(model=scriptmodel({"model": {"preset": preset}}))
         world.pachyderm.put(world.corpus, PLAYS)
         world.reconcile()
-        lines = [event(event="start", preset="tuned-few", epochs=4), event(event="progress", epoch=1, epochs=4)]
+        lines = [event(event="start", preset="tuned", epochs=4), event(event="progress", epoch=1, epochs=4)]
         job = world.pachyderm.run(world.train, lines)
         world.observer.logs._read_once(job.ref)
         world.reconcile()

@@ -38,16 +38,16 @@ PLAYS = {
 @pytest.mark.parametrize(
     ("tokens", "minutes", "preset", "settings"),
     [
-        (1_063_000, None, "tuned-few", PLAYS),
-        (1_063_000, 32, "tuned-few", PLAYS),
-        (1_063_000, 31, "tuned-few", PLAYS | {"epochs": 8}),
-        (1_063_000, 22, "tuned-few", PLAYS | {"epochs": 8}),
-        (1_063_000, 21, "tuned-few", PLAYS | {"epochs": 8, "layers": 1}),
-        (1_063_000, 15, "tuned-few", PLAYS | {"epochs": 8, "layers": 1}),
+        (1_063_000, None, "tuned", PLAYS),
+        (1_063_000, 32, "tuned", PLAYS),
+        (1_063_000, 31, "tuned", PLAYS | {"epochs": 8}),
+        (1_063_000, 22, "tuned", PLAYS | {"epochs": 8}),
+        (1_063_000, 21, "tuned", PLAYS | {"epochs": 8, "layers": 1}),
+        (1_063_000, 15, "tuned", PLAYS | {"epochs": 8, "layers": 1}),
         (1_063_000, 14, "demo", PLAYS),
-        (194_000, 1000, "tuned-few", PLAYS),
+        (194_000, 1000, "tuned", PLAYS),
         (194_000, 2.7, "demo", PLAYS),
-        (0, None, "tuned-few", PLAYS),
+        (0, None, "tuned", PLAYS),
         (10**9, 0.01, "demo", PLAYS),
     ],
 )
@@ -58,16 +58,8 @@ def test_the_table_decides_by_tokens_and_minutes(
     assert preset_of(choose(tokens, minutes)) == dataclasses.replace(PRESETS[preset], **settings)
 
 
-@pytest.mark.parametrize(("tokens", "minutes"), [(300_000, None), (300_000, 12), (250_000, 10)])
-def test_the_layout_exact_gets_an_open_vocabulary(tokens: int, minutes: float | None) -> None:
-    assert choose(tokens, minutes, exact=True).preset == "tuned-subwords"
-    assert choose(tokens, minutes).preset == "tuned-few"
-    for few in ((tokens, 9.9), (249_999, 1000)):
-        assert choose(*few, exact=True) == choose(*few)
-
-
 def test_more_minutes_never_choose_a_shorter_training() -> None:
-    length = {"demo": 0, "tuned-few": 2}
+    length = {"demo": 0, "tuned": 2}
     for tokens in (1, 100_000, 250_000, 1_000_000, 10_000_000):
         chosen = [choose(tokens, minutes) for minutes in range(1, 1000)]
         lengths = [
@@ -104,17 +96,17 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "model" / "metrics.json").read_text())
     tokens = metrics["tokens"]["train"]
-    choice = {"preset": "tuned-few", "tokens": tokens, "minutes": 5.0, "settings": PLAYS, "pace": 1.0}
+    choice = {"preset": "tuned", "tokens": tokens, "minutes": 5.0, "settings": PLAYS, "pace": 1.0}
     assert metrics["auto"] == choice
     settings = " ".join(f"{name}={json.dumps(value)}" for name, value in PLAYS.items())
-    assert f"auto: preset tuned-few with {settings}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
+    assert f"auto: preset tuned with {settings}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
-    assert described["preset"] == "tuned-few"
+    assert described["preset"] == "tuned"
     assert described["parameters"]["document_starts"]
     assert described["parameters"]["letter_ngrams"] == PLAYS["letter_ngrams"]
     assert described["parameters"]["cache_window"] == 50, "settings of one's own come first"
     named = ["document_starts=true", *settings.split()[1:]]  # without the cache: TINY has one
-    again = run_trainer([*train, *named, "--preset", "tuned-few", "--resume"])
+    again = run_trainer([*train, *named, "--preset", "tuned", "--resume"])
     assert "is already trained with these settings" in again.stderr
 
 

@@ -26,7 +26,7 @@ def count(name: str, precision: str, **settings: object) -> int:
 
 @pytest.mark.parametrize(
     ("name", "precision", "most"),
-    [("small", "float32", 1_320), ("small", "bfloat16", 1_510), ("tuned", "bfloat16", 2_580)],
+    [("small", "float32", 1_320), ("small", "bfloat16", 1_510), ("tuned", "bfloat16", 2_510)],
 )
 def test_a_step_has_at_most_so_many_operations(name: str, precision: str, most: int) -> None:
     assert 0.9 * most < count(name, precision) <= most
@@ -39,6 +39,6 @@ def test_each_step_of_each_layer_adds_its_operations() -> None:
     assert of_ten_steps <= whole - count("small", "float32", layers=1) < 1.15 * of_ten_steps
 
 
-def test_an_average_and_adam_add_a_few_operations_for_each_variable() -> None:
-    more = count("small", "float32", optimizer="adam", ema_decay=0.9) - count("small", "float32")
-    assert 9 * 10 < more < 9 * 20
+def test_adam_adds_a_few_operations_for_each_variable() -> None:
+    more = count("small", "float32", optimizer="adam") - count("small", "float32")
+    assert 9 * 5 < more < 9 * 10

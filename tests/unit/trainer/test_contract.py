@@ -194,8 +194,7 @@ def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[
     program, *words = text.partition("example: ")[2].partition("\n\n")[0].split()
     assert program == "scriptmodel-trainer"
     assert arguments.parser().parse_args(words).command == command
-    shown = set(PRESETS) - {"tuned-few"}  # which auto chooses
-    assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in shown)
+    assert command != "train" or all(re.search(rf"\b{name}[ ,]", text) for name in PRESETS)
     assert command != "train" or len(text.splitlines()) <= 60
 
 

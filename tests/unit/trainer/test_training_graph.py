@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from scriptmodel_trainer.training import model as model_module  # noqa: E402  # 
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.state import Budget, Effort  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
@@ -95,6 +97,13 @@ def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
     assert bfloat16_is_faster() is faster
 
 
+def task_in(folder: Path) -> TrainingTask:
+    return TrainingTask(
+        *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
+        *("", "", "", CheckpointFile(folder / "c.npz", ""), 30.0, lambda _: ""),
+    )
+
+
 def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -102,9 +111,11 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[8192,32768]")
 
     monkeypatch.setattr(loop, "LanguageModel", too_large)
-    task = TrainingTask(
-        *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
-        *("", "", "", CheckpointFile(tmp_path / "c.npz", ""), 30.0, lambda _: ""),
-    )
     with pytest.raises(MemoryError):
-        loop.fit(task, TextProgress(sys.stdout), StopSignals())
+        loop.fit(task_in(tmp_path), TextProgress(sys.stdout), StopSignals())
+
+
+def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
+    spent = dataclasses.replace(task_in(tmp_path), budget=Budget(seconds=3), effort=Effort(seconds=24))
+    result = loop.fit(spent, TextProgress(sys.stdout), StopSignals())
+    assert (len(result.history), result.stopped_by) == (1, "budget")

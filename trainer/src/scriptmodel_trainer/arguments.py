@@ -51,7 +51,6 @@ presets:
   demo                  first model, trained in minutes
   small, medium, large  as published for the Penn Treebank (Zaremba et al. 2014)
   tuned                 better model of small's size, to compare
-  tuned-subwords        spells unknown words and names
   test                  tiny, to check the installation
 
 example: scriptmodel-trainer train --data plays/ --out model/ --minutes 10

@@ -13,20 +13,15 @@ from scriptmodel_trainer.records import Choice
 
 
 class _Row(NamedTuple):
-    """A preset, and settings besides, for so many minutes for each 100,000 tokens, and more.
-
-    A row for the layout `exact` fits no other one, and no smaller corpus than its `tokens`.
-    """
+    """A preset, and settings besides, for so many minutes for each 100,000 tokens, and more."""
 
     minutes: float
     preset: str
     settings: Mapping[str, float | bool]
-    exact: bool = False
-    tokens: int = 0
 
 
 _Settings = dict[str, float | bool]
-_PLAYS: _Settings = {
+_ALWAYS: _Settings = {
     "cache_window": 500,
     "letter_ngrams": 6000,
     "softmax_cutoff": 2000,
@@ -34,34 +29,25 @@ _PLAYS: _Settings = {
     "unknown_discount": 0.5,
     "vocabulary_size": 30_000,
 }
-_EXACT: _Settings = {
-    "cache_window": 500,
-    "ema_decay": 0.998,
-    "epochs": 16,
-    "letter_ngrams": 6000,
-    "trigrams": True,
-    "weight_decay": 0.1,
-}
 # The first row that fits is chosen. The minutes are those of docs/results on two cores, rounded up. Without a limit of
 # time the longest training is chosen.
 _ROWS = (
-    _Row(4.0, "tuned-subwords", _EXACT, exact=True, tokens=250_000),
-    _Row(3.0, "tuned-few", _PLAYS),
-    _Row(2.0, "tuned-few", _PLAYS | {"epochs": 8}),
-    _Row(1.4, "tuned-few", _PLAYS | {"epochs": 8, "layers": 1}),
-    _Row(0.0, "demo", _PLAYS),
+    _Row(3.0, "tuned", _ALWAYS),
+    _Row(2.0, "tuned", _ALWAYS | {"epochs": 8}),
+    _Row(1.4, "tuned", _ALWAYS | {"epochs": 8, "layers": 1}),
+    _Row(0.0, "demo", _ALWAYS),
 )
 _LEAST = 0.3  # minutes for 100,000 tokens
 _MOST_MINUTES = 1_000_000
 
 
-def choose(tokens: int, minutes: float | None, exact: bool = False, pace: float = 1.0) -> Choice:
-    """Return the preset for a corpus, of the layout `exact` or not; equal arguments always choose the same one.
+def choose(tokens: int, minutes: float | None, pace: float = 1.0) -> Choice:
+    """Return the preset for a corpus; equal arguments always choose the same one.
 
     `pace` is how many minutes the machine takes for one of the table.
     """
     given = math.inf if minutes is None else minutes / pace * 100_000 / max(1, tokens)
-    row = next(row for row in _ROWS if tokens >= row.tokens and given >= row.minutes and row.exact <= exact)
+    row = next(row for row in _ROWS if given >= row.minutes)
     return Choice(row.preset, tokens, minutes, row.settings, pace)
 
 

@@ -52,7 +52,6 @@ class Preset:
     softmax_cutoff: int = _limited(0, 0, 1_000_000)  # words in the head of an adaptive softmax; 0: plain softmax
     tied_embeddings: bool = False
     variational_dropout: bool = False
-    weight_decay: float = _limited(0.0, 0.0, 1.0, optimizer="adam")
     optimizer: str = _one_of("sgd", "adam")
     adam_beta2: float = _limited(0.999, 0.5, 0.999999, optimizer="adam")
     schedule: str = _one_of("step-decay", "one-cycle")
@@ -62,7 +61,6 @@ class Preset:
     patience: int = _limited(0, 0, 10_000)  # epochs without a better validation perplexity that end training; 0: never
     document_starts: bool = False  # a token before each file, at which the LSTM's state is cleared
     subwords: bool = False  # spell words outside the vocabulary; the layout exact always does
-    ema_decay: float = _limited(0.0, 0.0, 0.999999)  # of the average of the weights, which is then kept; 0: no average
     unknown_discount: float = _limited(0.0, 0.0, 1.0)  # part of each word's count that is read as <unk>
     subword_discount: float = _limited(0.0, 0.0, 10.0)  # occurrences of each word that are read spelled
     cache_window: int = _limited(0, 0, 10_000)  # recent tokens in the neural cache that is trained; 0: no cache
@@ -117,28 +115,6 @@ class Preset:
         return sum(map(math.prod, self.shapes(vocabulary).values()))
 
 
-_TUNED = Preset(
-    hidden_units=352,
-    embedding_units=256,
-    steps=35,
-    batch_size=32,
-    epochs=13,
-    learning_rate=0.005,
-    dropout=0.2,
-    word_dropout=0.05,
-    output_dropout=0.3,
-    initial_range=0.1,
-    lstm_initial_range=0.05,
-    clip_norm=0.5,
-    tied_embeddings=True,
-    variational_dropout=True,
-    optimizer="adam",
-    adam_beta2=0.99,
-    schedule="one-cycle",
-    warm_up=0.06,
-    precision="auto",  # bfloat16 where that is faster
-)
-
 AUTO = "auto"
 """Chooses one of the presets by the corpus, see scriptmodel_trainer.auto."""
 
@@ -180,25 +156,22 @@ PRESETS: dict[str, Preset] = {
         optimizer="adam",
         schedule="one-cycle",
     ),
-    "tuned": _TUNED,
-    # Adam overfits the rare words of a corpus of plays; plain SGD does not.
-    "tuned-few": dataclasses.replace(
-        _TUNED, batch_size=16, learning_rate=0.6, lstm_initial_range=0.1, clip_norm=9.0, optimizer="sgd", warm_up=0.2
-    ),
-    # For an open vocabulary and about a million characters.
-    "tuned-subwords": dataclasses.replace(
-        _TUNED,
-        hidden_units=400,
-        embedding_units=300,
-        steps=50,
-        batch_size=20,
-        epochs=40,
-        dropout=0.4,
-        word_dropout=0.1,
-        output_dropout=0.4,
-        recurrent_dropout=0.3,
-        vocabulary_size=4_000,
-        subwords=True,
+    # Plain SGD, since Adam overfits the rare words of plays.
+    "tuned": Preset(
+        hidden_units=352,
+        embedding_units=256,
+        steps=35,
+        batch_size=16,
+        epochs=13,
+        learning_rate=0.6,
+        dropout=0.2,
+        word_dropout=0.05,
+        output_dropout=0.3,
+        clip_norm=9.0,
+        tied_embeddings=True,
+        variational_dropout=True,
+        schedule="one-cycle",
+        precision="auto",  # bfloat16 where that is faster
     ),
 }
 

@@ -22,7 +22,7 @@ _ONE_BASE = (
 )
 
 
-Preset = Literal["auto", "demo", "test", "small", "medium", "large", "tuned", "tuned-subwords"]
+Preset = Literal["auto", "demo", "test", "small", "medium", "large", "tuned"]
 """A named set of hyperparameters."""
 
 
@@ -82,10 +82,10 @@ class Model(ApiModel):
 
     preset: Preset = "auto"
     """auto chooses network and settings by corpus and minutes. To compare: test, small, medium and large as published;
-    demo for a first try; tuned outperforms small at its size; tuned-subwords spells unknown words."""
+    demo for a first try; tuned outperforms small at its size."""
     minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
     """Minutes of training on two cores that preset auto chooses for; no limit. Absent: 3 for each 100,000
-    tokens, 4 with layout exact."""
+    tokens."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0

@@ -85,7 +85,7 @@ class TrainOptions:
             from scriptmodel_trainer.training.pace import pace_here  # noqa: PLC0415  # it imports TensorFlow
 
             pace = pace_here(words)
-        choice = choose(tokens, self.minutes, self.layout == EXACT, pace)
+        choice = choose(tokens, self.minutes, pace)
         preset = presets.with_overrides(preset_of(choice), {"document_starts": "true", **self.overrides})
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 

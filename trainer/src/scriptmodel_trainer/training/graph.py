@@ -15,7 +15,7 @@ from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.dropout import Dropout
 from scriptmodel_trainer.training.model import LanguageModel
-from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage
+from scriptmodel_trainer.training.optimizers import Optimizer
 
 
 def _for_each(first: Any, end: Any, compute: Callable[[Any], None]) -> None:
@@ -60,12 +60,10 @@ class TrainingGraph:
         optimizer: Optimizer,
         rows: TrainingRows,
         seed: int,
-        average: WeightAverage | None = None,
         discount: Discount | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
-        self._average = average or WeightAverage(model)
         self._rows = rows
         self._discount = discount
         self._seed = seed
@@ -125,7 +123,6 @@ class TrainingGraph:
             objective = mean * steps if model.preset.optimizer == "sgd" else mean
         gradients = tape.gradient(objective, variables)
         self._optimizer.apply(gradients, rate)
-        self._average.update(step)
         for layer, parts in zip(self.state, after + cache, strict=True):
             for variable, part in zip(layer, parts, strict=True):
                 variable.assign(part)

@@ -15,7 +15,7 @@ from scriptmodel_trainer.training.batches import TrainingRows, cut_for_training,
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.model import LanguageModel
-from scriptmodel_trainer.training.optimizers import Optimizer, WeightAverage, learning_rate
+from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Position, Variables
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
@@ -49,7 +49,7 @@ class Compiled:
     rows: TrainingRows
     training: TrainingGraph
     validation: ValidationGraph
-    averaged: LanguageModel
+    model: LanguageModel
     variables: Variables
 
     @classmethod
@@ -59,12 +59,12 @@ class Compiled:
         model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
         if task.start is not None:
             model.set_weights(task.start)
-        optimizer, average = Optimizer(preset, model.variables), WeightAverage(model)
+        optimizer = Optimizer(preset, model.variables)
         rows = cut_for_training(task.train, preset.batch_size, preset.steps, task.first)
         valid = cut_for_validation(task.valid, task.first, preset.cache_window)
-        training = TrainingGraph(model, optimizer, rows, task.seed, average, task.discount)
-        variables = Variables(model.variables, optimizer.slots | average.slots, training.state)
-        return cls(rows, training, ValidationGraph(average.model, valid), average.model, variables)
+        training = TrainingGraph(model, optimizer, rows, task.seed, task.discount)
+        variables = Variables(model.variables, optimizer.slots, training.state)
+        return cls(rows, training, ValidationGraph(model, valid), model, variables)
 
 
 compiled = Compiled.of  # tests of many equal trainings compile once
@@ -76,7 +76,7 @@ class _Loop:
     def __init__(self, task: TrainingTask, progress: Progress, signals: StopSignals) -> None:
         parts = compiled(task)
         self._task = task
-        self._rows, self._averaged = parts.rows, parts.averaged
+        self._rows, self._model = parts.rows, parts.model
         self._training, self._validation = parts.training, parts.validation
         self._position = Position()
         self._outcome = task.outcome
@@ -145,7 +145,7 @@ class _Loop:
             self._report_and_save()
 
     def _validate(self) -> None:
-        """Validate the weights, or their average, after an epoch or the part a budget allowed; record it."""
+        """Validate the weights after an epoch or the part a budget allowed; record it."""
         position = self._position
         started = time.monotonic()
         mean = self._validation.run(self._report_and_save)
@@ -153,7 +153,7 @@ class _Loop:
         position.seconds += took
         self._spend(took)
         self._require_convergence(mean)
-        weights = self._averaged.weights()
+        weights = self._model.weights()
         record = EpochRecord(
             epoch=position.epoch,
             train_perplexity=perplexity_of(position.loss / position.window),

@@ -1,4 +1,4 @@
-"""Learning-rate schedules, weight updates and their average, written out so that a checkpoint holds all state."""
+"""Learning-rate schedules and weight updates, written out so that a checkpoint holds all state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import tensorflow as tf
 
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.training.model import LanguageModel
 
 _BETA1, _EPSILON = 0.9, 1e-8
 _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the highest
@@ -31,7 +30,7 @@ def learning_rate(preset: Preset, epoch: int, progress: float) -> float:
 
 
 class Optimizer:
-    """Plain SGD or Adam with decoupled weight decay (Loshchilov and Hutter 2019), gradients clipped by global norm."""
+    """Plain SGD or Adam, gradients clipped by global norm."""
 
     def __init__(self, preset: Preset, variables: Mapping[str, Any]) -> None:
         self._preset = preset
@@ -55,7 +54,7 @@ class Optimizer:
         clip = tf.where(tf.math.is_finite(norm), most / tf.maximum(norm, most), math.nan)
         if self._preset.optimizer == "sgd":
             for name, gradient in gradients.items():
-                descend(self._variables[name], gradient, rate * clip)
+                _descend(self._variables[name], gradient, rate * clip)
             return
         steps = self.slots["steps"].assign_add(1.0)
         for name, gradient in gradients.items():
@@ -63,8 +62,6 @@ class Optimizer:
 
     def _adam(self, name: str, gradient: Any, rate: Any, steps: Any) -> None:
         variable = self._variables[name]
-        if self._preset.weight_decay and not name.endswith("bias"):
-            variable.assign_sub(rate * self._preset.weight_decay * variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.slots[f"first/{name}"].handle,
@@ -79,43 +76,9 @@ class Optimizer:
         )
 
 
-def descend(variable: Any, gradient: Any, rate: Any) -> None:
+def _descend(variable: Any, gradient: Any, rate: Any) -> None:
     """Subtract rate times the gradient from a variable, in one operation."""
     if isinstance(gradient, tf.IndexedSlices):  # only the rows of the words that occurred
         variable.scatter_sub(tf.IndexedSlices(gradient.values * rate, gradient.indices))
     else:
         tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
-
-
-class WeightAverage:
-    """The exponential moving average of the weights (Polyak and Juditsky 1992), which is validated and kept.
-
-    Training continues with its own weights, so a run with an average draws the same weights as one without. `model` has
-    the averaged weights: it is the trained model itself where the preset has no `ema_decay`.
-    `slots` are the average's variables, by the names that a checkpoint gives them.
-    """
-
-    def __init__(self, trained: LanguageModel) -> None:
-        self._decay = trained.preset.ema_decay
-        self._trained = trained
-        self.model = trained
-        self.slots: dict[str, Any] = {}
-        if self._decay:
-            vocabulary = trained.embedding.shape[0]
-            self.model = LanguageModel(trained.preset, vocabulary, 0, trained.document, trained.letter_ngrams)
-            self.model.set_weights(trained.weights())
-            self.slots = {f"average/{name}": variable for name, variable in self.model.variables.items()}
-
-    def update(self, step: Any) -> None:
-        """Move the average towards the trained weights after window `step` of the training (from 0).
-
-        At first the decay is lower, so that the initial weights are soon forgotten: (1 + step) / (10 + step), as
-        tf.train.ExponentialMovingAverage has it.
-        """
-        if not self._decay:
-            return
-        done = tf.cast(step, tf.float32)
-        share = 1.0 - tf.minimum(self._decay, (1.0 + done) / (10.0 + done))
-        averages = self.model.variables
-        for name, variable in self._trained.variables.items():
-            descend(averages[name], averages[name] - variable, share)

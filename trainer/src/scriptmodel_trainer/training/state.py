@@ -125,10 +125,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The TensorFlow variables that training changes: weights, slots, each layer's LSTM state.
-
-    Slots are the optimizer's and those of the weights' average.
-    """
+    """The TensorFlow variables that training changes: weights, the optimizer's slots, each layer's LSTM state."""
 
     weights: Mapping[str, Any]
     slots: Mapping[str, Any]
