@@ -197,7 +197,7 @@ SETTINGS: dict[str, tuple[str, str, str]] = {
     ),
     "tied_embeddings": ("One matrix for word vectors and softmax", "`false`: +0.2 %", "`tuned`, `demo`"),
     "variational_dropout": ("One dropout mask for a window", "`false`: -0.1 %", "`tuned`"),
-    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`demo`, which has few epochs"),
+    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`demo`; the records on Penn Treebank"),
     "adam_beta2": (
         "Decay of Adam's second moment; adam only",
         "`0.999`: -0.2 % (of Adam)",

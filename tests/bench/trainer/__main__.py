@@ -59,7 +59,11 @@ def main() -> None:
         "--preset", default=Recipe().preset, help=f"characters: the recipe (default: {Recipe().preset})"
     )
     parser.add_argument(
-        "--set", nargs="+", default=Recipe().settings, metavar="KEY=VALUE", help="characters: its settings"
+        "--set",
+        nargs="+",
+        default=Recipe().settings,
+        metavar="KEY=VALUE",
+        help="characters: its settings (default: the record's)",
     )
     parser.add_argument("--seed", type=int, default=0, help="characters: random seed (default: 0)")
     parser.add_argument("--minutes", type=float, help="characters: a budget of training (default: the preset's epochs)")

@@ -39,7 +39,10 @@ class Recipe:
 
     preset: str = "tuned"
     settings: Sequence[str] = (
-        *("vocabulary_size=30000", "softmax_cutoff=2000", "letter_ngrams=6000", "subword_discount=1.5"),
+        "vocabulary_size=30000",
+        "softmax_cutoff=2000",
+        "letter_ngrams=6000",
+        "subword_discount=1.5",
         "trigrams=true",
     )
     seed: int = 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.hardware import bfloat16_is_faster, load_tensorflow
@@ -16,6 +18,7 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
+from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
 from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
@@ -97,9 +100,9 @@ def test_bfloat16_is_faster_by_vendor_and_flags_of_the_cpu(
     assert bfloat16_is_faster() is faster
 
 
-def task_in(folder: Path) -> TrainingTask:
+def task_in(folder: Path, **settings: str) -> TrainingTask:
     return TrainingTask(
-        *("test", preset("test"), 50, STREAM, STREAM, {}, 0, 1),
+        *("test", preset("test", **settings), 50, STREAM, STREAM, {}, 0, 1),
         *("", "", "", CheckpointFile(folder / "c.npz", ""), 30.0, lambda _: ""),
     )
 
@@ -113,6 +116,14 @@ def test_a_network_too_large_for_the_memory_raises_memory_error(
     monkeypatch.setattr(loop, "LanguageModel", too_large)
     with pytest.raises(MemoryError):
         loop.fit(task_in(tmp_path), TextProgress(sys.stdout), StopSignals())
+
+
+def test_a_run_validates_as_its_model_scores_where_documents_start(tmp_path: Path) -> None:
+    task = dataclasses.replace(task_in(tmp_path, epochs="2", cache_window="50", initial_range="3"), document=7)
+    result = loop.fit(task, TextProgress(sys.stdout), StopSignals())
+    expected = negative_log_likelihoods(Network(result.weights, 7), STREAM, 0)
+    found = result.history[result.best_epoch - 1].valid_perplexity
+    assert math.log(found) == pytest.approx(expected.mean(), rel=1e-5)
 
 
 def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
