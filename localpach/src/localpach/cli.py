@@ -113,6 +113,7 @@ def main() -> None:
 @click.option(
     "--pull-secret",
     "pull_secrets",
+    envvar="LOCALPACH_PULL_SECRET",
     multiple=True,
     metavar="NAME",
     help="Secret in that namespace to pull --step-image with, besides those of a pipeline; repeatable.",
@@ -133,6 +134,7 @@ def main() -> None:
 @click.option(
     "--allow-download",
     "downloads",
+    envvar="LOCALPACH_ALLOW_DOWNLOAD",
     multiple=True,
     default=("*",),
     metavar="HOST",
@@ -188,7 +190,7 @@ def serve(
             raise click.UsageError(f"--workers kubernetes needs {', '.join(missing)}")
         pods = PodSettings(worker_namespace, step_image, transfer, transfer_listen, scratch, pull_secrets)
     settings = Settings(
-        root=root.expanduser().absolute(),
+        root=root.expanduser().resolve(),
         listen=listen,
         images=environments,
         pipeline_limit=pipeline_limit,
@@ -197,7 +199,7 @@ def serve(
         fsync=fsync,
         pods=pods,
         token_file=token_file,
-        downloads=None if "*" in downloads else frozenset(downloads),
+        downloads=None if "*" in downloads else frozenset(each.lower() for each in downloads),
     )
     _serve(settings, quiet=quiet)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
@@ -134,6 +134,12 @@ def modifications(name: str, files: dict[str, bytes], branch: str = "master") ->
         added = pfs.AddFile(path=path)
         added.raw.value = content
         yield pfs.ModifyFileRequest(add_file=added)
+
+
+def upload(name: str, url: str) -> Iterator[pfs.ModifyFileRequest]:
+    """Return the messages that write the content of a URL to the file `/text`."""
+    yield pfs.ModifyFileRequest(set_commit=commit(name))
+    yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path="/text", url=pfs.AddFile.URLSource(URL=url)))
 
 
 def pfs_input(source: str, glob: str, **fields: Any) -> pps.Input:

@@ -6,12 +6,14 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import localpach, serving, start
-from tests.unit.localpach.client import Client
+from tests.unit.localpach.client import Client, upload
 
 
 def test_help_names_every_option_and_variable() -> None:
@@ -87,12 +89,29 @@ def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path)
 
 
 def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
-    with serving(tmp_path / "root", variables={"LOCALPACH_PIPELINE_LIMIT": "1", "LOCALPACH_SETTLE": "0"}) as server:
+    variables = {"PIPELINE_LIMIT": "1", "SETTLE": "0", "ALLOW_DOWNLOAD": "example.com"}
+    with serving(tmp_path / "root", variables={f"LOCALPACH_{key}": each for key, each in variables.items()}) as server:
         client = Client(server.address)
         client.create_repo("corpus")
+        with pytest.raises(Exception, match="is not among the hosts of its --allow-download"):
+            client.pfs.ModifyFile(upload("corpus", "http://127.0.0.1:1/"))
         client.create_pipeline("one", ["true"], "corpus")
         with pytest.raises(Exception, match="more than 1 total pipelines"):
             client.create_pipeline("two", ["true"], "corpus")
+
+
+def test_jobs_run_with_a_root_folder_below_a_link() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, serving(_linked(Path(folder)) / "root") as server:
+        client = Client(server.address)
+        client.create_repo("corpus")
+        client.put("corpus", {"/a": b"a"})
+        uuid = client.create_pipeline("train", ["true"], "corpus")
+        assert client.finished_job("train", uuid).state == pps.JOB_SUCCESS
+
+
+def _linked(folder: Path) -> Path:
+    (folder / "link").symlink_to(folder)
+    return folder / "link"
 
 
 def test_startup_takes_little_more_than_its_imports(tmp_path: Path) -> None:

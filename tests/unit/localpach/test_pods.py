@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 from localpach.config import PodSettings, Settings
 from localpach.pods import frames, runner, steps, workers
 from localpach.pods.api import KubernetesApi
+from localpach.pods.exchange import DatumExchange
 from localpach.pods.manifest import COMMAND
 from localpach.pods.progress import Ending, Object, ending
 from localpach.pods.watch import Watch
@@ -30,7 +32,7 @@ from localpach.store.contents import Session
 from localpach.store.disk import FULL
 from tests.chaos.pods import torture
 from tests.seed import run_seed
-from tests.unit.localpach.client import Client, Name, sh, until
+from tests.unit.localpach.client import Client, Name, job, sh, until
 from tests.unit.localpach.pods import Cluster
 
 COPY = sh("cp /pfs/in/* /pfs/out/; echo copied; echo secret is $WORD >&2")
@@ -247,6 +249,29 @@ def test_links_out_of_pfs_fail_the_datum_and_links_within_are_resolved(client: C
     uuid = client.create_pipeline(outside, sh("ln -s /etc/hostname /pfs/out/link"), corpus, datum_tries=1)
     assert client.finished_job(outside, uuid).state == pps.JOB_FAILURE
     assert "the link leads to /etc/hostname, out of /pfs" in client.lines(outside, uuid)[0]
+
+
+def test_the_pod_of_a_job_that_is_stopped_after_its_upload_waits_no_longer(
+    client: Client, name: Name, corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, flag, ended = name("train"), tmp_path / "go", threading.Event()
+    flush, stop = Session.flush, DatumExchange.stop
+
+    def flush_after_stop(session: Session) -> None:
+        client.pps.StopJob(pps.StopJobRequest(job=job(train, uuid)))
+        flush(session)
+
+    def stop_and_tell(exchange: DatumExchange) -> None:
+        stop(exchange)
+        ended.set()
+
+    uuid = client.create_pipeline(train, sh(f"until [ -e {flag} ]; do sleep 0.02; done; touch /pfs/out/a"), corpus)
+    client.job_in(train, uuid, pps.JOB_RUNNING)
+    monkeypatch.setattr(Session, "flush", flush_after_stop)
+    monkeypatch.setattr(DatumExchange, "stop", stop_and_tell)
+    flag.touch()
+    assert client.finished_job(train, uuid).state == pps.JOB_KILLED
+    assert ended.wait(60)
 
 
 def test_a_token_is_good_for_its_attempt_alone(

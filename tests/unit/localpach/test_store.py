@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sqlite3
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from localpach.store import schema
+from localpach.store.backup import backup
 from localpach.store.contents import Contents
 from localpach.store.database import DamagedStoreError, Database
+from localpach.store.opening import METADATA
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,17 @@ def test_contents_can_be_written_after_the_disk_was_full(tmp_path: Path) -> None
     contents._db.execute(f"PRAGMA max_page_count = {pages + 100}")
     contents.store_small({b"1": bytes(60_000)})
     contents.close()
+
+
+def test_a_backup_without_a_small_part_that_was_collected_meanwhile_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for store in (Database(tmp_path / METADATA), Contents(tmp_path)):
+        store.close()
+    assert backup(tmp_path, io.BytesIO()) == 0
+    monkeypatch.setattr("localpach.store.backup.referenced_parts", lambda _db: {bytes(32): 5})
+    with pytest.raises(DamagedStoreError, match="back up once more"):
+        backup(tmp_path, io.BytesIO())
 
 
 def test_fsync_writes_the_folder_of_a_large_part_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

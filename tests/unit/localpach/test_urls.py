@@ -9,11 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import pytest
-from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 
-from localpach.errors import FailedPreconditionError
+from localpach.errors import FailedPreconditionError, PachError
 from localpach.pfs.urls import read_url
-from tests.unit.localpach.client import Client, commit
+from tests.unit.localpach.client import Client, upload
 
 PIECE = b"to be or not to be\n"
 PAUSE_SECONDS = 0.05
@@ -61,11 +60,6 @@ def serving(
             server.shutdown()
 
 
-def upload(repo: str, url: str) -> Iterator[pfs.ModifyFileRequest]:
-    yield pfs.ModifyFileRequest(set_commit=commit(repo))
-    yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path="/text", url=pfs.AddFile.URLSource(URL=url)))
-
-
 def test_the_content_of_a_url_becomes_a_file(client: Client, name: Callable[[str], str]) -> None:
     repo = name("urls")
     client.create_repo(repo)
@@ -104,6 +98,19 @@ def test_only_allowed_hosts_are_fetched_from_also_after_a_redirect() -> None:
             for given, hosts in ((url, ("example.com",)), (url, ()), (redirect, ("127.0.0.1",))):
                 with pytest.raises(FailedPreconditionError, match="is not among the hosts of its --allow-download"):
                     read(given, *hosts)
+        for target in ("ftp://127.0.0.1/text", "ftp://localhost/text"):
+            with (
+                serving(0, {"Location": target}, status=302) as (redirect, _first, _second),
+                pytest.raises(PachError, match='unsupported protocol scheme "ftp"'),
+            ):
+                read(redirect, "127.0.0.1")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/\u00e4", "http://[::1/", "http://127.0.0.1:x/"])
+def test_what_is_no_url_is_refused(url: str, client: Client, name: Callable[[str], str]) -> None:
+    repo = name("urls")
+    client.create_repo(repo)
+    assert refusal(client, repo, url).startswith(f'Get "{url}": ')
 
 
 def refusal(client: Client, repo: str, url: str) -> str:

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from localpach.errors import FailedPreconditionError, PachError, UnimplementedError
@@ -37,7 +37,7 @@ def read_url(
         answer = opener.open(url, timeout=CONNECT_SECONDS)
     except urllib.error.HTTPError as error:
         raise PachError(f'error retrieving content from "{url}": {error.code} {error.reason}') from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: not a URL
         reason = getattr(error, "reason", error)
         raise PachError(f'Get "{url}": {getattr(reason, "strerror", None) or reason}') from None
     with answer:
@@ -85,6 +85,10 @@ class _Handler(urllib.request.HTTPSHandler):
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         self._check(req)
         return self.do_open(self._reporting(http.client.HTTPSConnection), req)
+
+    def ftp_open(self, req: urllib.request.Request) -> NoReturn:
+        """Refuse what urllib itself would read after a redirect."""
+        raise PachError(f'Get "{req.full_url}": unsupported protocol scheme "ftp"')
 
     def _check(self, request: urllib.request.Request) -> None:
         host = urlsplit(request.full_url).hostname or ""

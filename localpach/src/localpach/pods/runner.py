@@ -108,7 +108,9 @@ class PodRunner:
                 failure = Ending(str(error), words=str(error))
         if failure is None:
             return Outcome(
-                DatumState.SUCCESS, "", exchange.stats, exchange.output, stored=lambda: self._finish(attempt, exchange)
+                *(DatumState.SUCCESS, "", exchange.stats, exchange.output),
+                stored=lambda: self._finish(attempt, exchange),
+                dropped=lambda: self._drop(attempt, exchange),
             )
         what = f"try {number} of {self._execution.tries} failed" if failure.counted else "an attempt was lost"
         log.system(f"{what}: {failure.reason}")
@@ -132,6 +134,11 @@ class PodRunner:
         exchange.acknowledge()
         self._cluster.transfer.unregister(attempt.token)
         self._end(attempt, Ending("", counted=False))
+
+    def _drop(self, attempt: Attempt, exchange: DatumExchange) -> None:
+        """Refuse the output of an attempt: its job was stopped, or it cannot be stored and the pod sends it again."""
+        self._cluster.transfer.unregister(attempt.token)
+        exchange.stop()
 
     def _end(self, attempt: Attempt, failure: Ending) -> None:
         with self._cluster.db.write() as txn:

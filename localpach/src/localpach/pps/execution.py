@@ -83,7 +83,7 @@ class Cancellation:
 class Outcome:
     """The result of a datum, and the changes that its output makes to the output commit.
 
-    ``stored`` is called when these are committed.
+    ``stored`` is called when these are committed, ``dropped`` if they cannot be.
     """
 
     state: DatumState
@@ -91,6 +91,7 @@ class Outcome:
     stats: pps.ProcessStats
     output: Changes
     stored: Callable[[], None] = field(default=lambda: None)
+    dropped: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)

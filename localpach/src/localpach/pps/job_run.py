@@ -268,9 +268,13 @@ class JobRun:
         log = self._log.for_datum(datum.id, data)
         with self._shared.contents.session() as session:
             outcome = runner.run(datum, session, self._tree, log)
-            session.flush()
-            with self._shared.db.write() as txn:
-                self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
+            try:
+                session.flush()
+                with self._shared.db.write() as txn:
+                    self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
+            except BaseException:
+                outcome.dropped()
+                raise
             outcome.stored()
 
     def _store_result(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from localpach.pps import pipelines
 from localpach.pps.execution import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.pipelines import Pipeline
+from localpach.pps.states import PipelineState
 from localpach.pps.worker import Worker
 from localpach.refs import PipelineRef
 from localpach.run.tree import remove_tree
@@ -74,7 +75,7 @@ class Master:
                 return
             self._stopping_workers = [worker for worker in self._stopping_workers if worker.is_alive()]
             for ref, worker in list(self._workers.items()):
-                if ref not in desired or desired[ref].id != worker.pipeline.id:
+                if not _serves(worker, desired.get(ref)):
                     worker.stop()
                     self._logs.discard(worker.pipeline.id)
                     self._stopping_workers.append(self._workers.pop(ref))
@@ -82,3 +83,10 @@ class Master:
                 if ref not in self._workers:
                     self._workers[ref] = Worker(self._shared, self._logs, pipeline, self._folder)
                     self._workers[ref].start()
+
+
+def _serves(worker: Worker, pipeline: Pipeline | None) -> bool:
+    """Return whether a worker is that of a pipeline as it is now, not of one that was stopped and started again."""
+    if pipeline is None or pipeline.id != worker.pipeline.id:
+        return False
+    return pipeline.state != PipelineState.PAUSED or (worker.is_alive() and not worker.ready)

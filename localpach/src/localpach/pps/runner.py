@@ -144,9 +144,7 @@ class ProcessRunner:
         processed = time.monotonic_ns()
         output = Changes()
         try:
-            for path, parts in read_output(
-                session, pfs / OUTPUT, lambda link: _resolve_link(link, pfs), self._cancelled.check
-            ):
+            for path, parts in read_output(session, pfs, self._cancelled.check):
                 output.append(path, datum.id, parts)
         except PachError as error:
             raise TransferError(str(error)) from None
@@ -251,11 +249,3 @@ class ProcessRunner:
 
 def _since(start: int) -> str:
     return f"{(time.monotonic_ns() - start) / SECOND:.3f}s"
-
-
-def _resolve_link(link: Path, pfs: Path) -> Path:
-    """Resolve a link of the command outside its namespace: `/pfs/...` is in the job's folder."""
-    target = Path(link.parent / link.readlink())
-    if target.parts[:2] == ("/", "pfs"):
-        return pfs.joinpath(*target.parts[2:])
-    return target

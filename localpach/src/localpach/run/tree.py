@@ -45,16 +45,18 @@ def write_input(
     return written
 
 
-def read_output(
-    session: Session, folder: Path, real: Callable[[Path], Path], proceed: Callable[[], None]
-) -> Iterator[Stored]:
-    """Store the files below ``folder`` and yield them; ``real`` resolves the links that the command made.
+def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Iterator[Stored]:
+    """Store the files below `out` of a datum's `/pfs` and yield them. Links that the command made are followed.
 
     ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
-    path, and for output that cannot be read.
+    path, for a link out of `/pfs`, and for output that cannot be read.
     """
+    pfs = pfs.resolve()
+    folder = pfs / OUTPUT
     try:
-        yield from _read_folder(session, folder, "/", real, proceed, depth=0)
+        if folder.is_symlink():
+            folder = _followed(pfs, folder, f"/pfs/{OUTPUT}")
+        yield from _read_folder(session, pfs, folder, "/", proceed, depth=0)
     except OSError as error:
         raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
 
@@ -78,9 +80,9 @@ def _make_writable(folder: Path) -> None:
 
 def _read_folder(
     session: Session,
+    pfs: Path,
     folder: Path,
     below: str,
-    real: Callable[[Path], Path],
     proceed: Callable[[], None],
     depth: int,
 ) -> Iterator[Stored]:
@@ -89,15 +91,29 @@ def _read_folder(
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):
         path = Path(entry.path)
         if entry.is_symlink():
-            path = real(path)
+            path = _followed(pfs, path, below + entry.name)
             if not path.exists():
                 raise PachError(f"cannot upload {_printable(below + entry.name)}: broken link")
         kind = path.stat().st_mode
         name = below + entry.name
         if stat.S_ISDIR(kind):
-            yield from _read_folder(session, path, name + "/", real, proceed, depth + 1)
+            yield from _read_folder(session, pfs, path, name + "/", proceed, depth + 1)
         elif stat.S_ISREG(kind):
             yield checked(name), _store(session, path, proceed)
+
+
+def _followed(pfs: Path, link: Path, name: str) -> Path:
+    """Return where a link leads. The command, which made it, sees ``pfs`` as `/pfs`."""
+    target = link.parent / link.readlink()
+    if target.parts[:2] == ("/", "pfs"):
+        target = pfs.joinpath(*target.parts[2:])
+    path = Path(os.path.realpath(target))  # unlike resolve, it raises nothing for a loop
+    if not path.is_relative_to(pfs):
+        raise PachError(
+            f"cannot upload {_printable(name)}: the link leads to {_printable(str(link.readlink()))}, out of /pfs; "
+            "copy the file instead"
+        )
+    return path
 
 
 def _printable(name: str) -> str:

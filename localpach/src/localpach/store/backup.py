@@ -44,8 +44,11 @@ def backup(root: Path, target: IO[bytes]) -> int:
             contents.commit()
         db, opened = open_store(copy)
         parts = referenced_parts(db)
+        missing = opened.missing({digest: size for digest, size in parts.items() if size <= SMALL})
         db.close()
         opened.close()
+        if missing:
+            raise DamagedStoreError(f"content {missing[0].hex()} is gone: back up once more")
         for digest, size in parts.items():
             if size > SMALL:
                 path = part_path(Path(OBJECTS), digest)
