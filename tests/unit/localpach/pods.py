@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -199,10 +200,12 @@ class Cluster:
         for each in container["env"]:
             hidden = "valueFrom" in each
             value = (
-                base64.b64decode(secret[each["valueFrom"]["secretKeyRef"]["key"]]).decode() if hidden else each["value"]
+                base64.b64decode(secret[each["valueFrom"]["secretKeyRef"]["key"]]).decode()
+                if hidden
+                else _expanded(each["value"], variables)
             )
             variables[each["name"]] = value.replace("/pfs", str(pfs))
-        words = [word.replace("$$(", "$(").replace("/pfs", str(pfs)) for word in container["command"]]
+        words = [_expanded(word, variables).replace("/pfs", str(pfs)) for word in container["command"]]
         process = subprocess.Popen(words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._processes[name] = process
         assert process.stdout is not None
@@ -241,6 +244,13 @@ def _error(status: int, message: str) -> ApiException:
     error = ApiException(status=status, reason="Unprocessable Entity")
     error.body = json.dumps({"message": message})
     return error
+
+
+def _expanded(value: str, variables: Mapping[str, str]) -> str:
+    """Expand a value as Kubernetes does (third_party/forked/golang/expansion): `$(NAME)`, and `$$` to `$`."""
+    return re.sub(
+        r"\$(?:\$|\(([^)]*)\))", lambda each: "$" if each[0] == "$$" else variables.get(each[1], each[0]), value
+    )
 
 
 def _now() -> str:

@@ -101,6 +101,19 @@ def test_an_output_file_of_several_parts_arrives_whole(client: Client, name: Nam
     assert client.paths(train, uuid) == ["/d/empty", "/zeros"]
 
 
+def test_kubernetes_expands_nothing_in_words_and_variables(client: Client, name: Name, corpus: str) -> None:
+    train, text = name("train"), "$$ $$$ $(WORD) $$(WORD) $WORD $"
+    pipeline = pps.Pipeline(name=train)
+    transform = pps.Transform(cmd=["sh", "-c", 'printf "%s\\n" "$0" "$TEXT"', text], env={"TEXT": text})
+    request = pps.CreatePipelineRequest(pipeline=pipeline, transform=transform, datum_tries=1)
+    request.transform.env["WORD"] = "expanded"
+    request.input.pfs.repo, request.input.pfs.glob = corpus, "/"
+    client.pps.CreatePipeline(request)
+    uuid = client.head(train)
+    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
+    assert client.lines(train, uuid) == [text, text]
+
+
 def test_a_failing_command_uses_up_its_tries_with_one_job_each(
     client: Client, cluster: Cluster, name: Name, corpus: str
 ) -> None:

@@ -74,6 +74,8 @@ def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_
     (request,) = variables_of(train.spec.pod_patch).values()
     assert json.loads(request) == {"words": 200, "opening": opening}
     assert train.mark == expected().train.mark
+    (secret,) = variables_of(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pod_patch).values()
+    assert ("$" in secret, json.loads(secret)["opening"]) == (False, {"prompt": "$(PASSWORD)"})
     assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pod_patch
     assert "SCRIPTMODEL_REQUEST" in variables_of(expected({"generation": {"words": 3}}).train.spec.pod_patch)
 

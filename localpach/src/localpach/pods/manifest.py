@@ -171,8 +171,8 @@ def _command(work: Work) -> Object:
 
 
 def _literal(value: str) -> str:
-    """Return a value that Kubernetes does not expand: it replaces `$(NAME)` in values and commands."""
-    return value.replace("$(", "$$(")
+    """Return what Kubernetes expands to a value: in values and commands it replaces `$(NAME)`, and `$$` by `$`."""
+    return value.replace("$", "$$")
 
 
 def _secret_key(name: str) -> str:

@@ -66,14 +66,15 @@ def _request(generation: Generation) -> dict[str, str]:
     """Return the variable of the script that is requested, which the trainer checks before it trains.
 
     It is in no digest: a model stays whatever is requested of it. A training that failed is repeated for another
-    request. Nothing is to be checked of many words without an opening.
+    request. Nothing is to be checked of many words without an opening. It has no `$`: Kubernetes would replace
+    `$(NAME)` by a variable before it, and the database's password is one in Pachyderm's pods.
     """
     cast = [] if generation.cast == ["any"] else generation.cast
     opening = {"speaker": generation.speaker, "prompt": generation.prompt, "scene": generation.scene, "cast": cast}
     opening = {name: value for name, value in opening.items() if value}
     if not opening and generation.words >= _FEW:
         return {}
-    return {_REQUEST: json.dumps({"words": generation.words, "opening": opening})}
+    return {_REQUEST: json.dumps({"words": generation.words, "opening": opening}).replace("$", r"\u0024")}
 
 
 def requests_differ(*patches: str) -> bool:

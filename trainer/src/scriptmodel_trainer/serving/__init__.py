@@ -5,4 +5,4 @@ from importlib.util import find_spec
 from scriptmodel_trainer.errors import BadInputError
 
 if find_spec("aiohttp") is None:
-    raise BadInputError("aiohttp is not installed", "pip install 'scriptmodel-trainer[serve]'")
+    raise BadInputError("aiohttp is not installed", "in a checkout: pip install './trainer[serve]'")
