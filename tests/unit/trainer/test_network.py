@@ -101,6 +101,7 @@ def test_perplexity_through_the_generator_s_step_is_the_evaluator_s(model: Path)
 def test_validation_rows_score_every_token_once_close_to_the_exact_loss(length: int) -> None:
     rows = cut_for_validation(STREAM[:length], 0)
     assert rows.counted.sum() == length
+    assert not rows.inputs[:, 0].any(), "each row begins as a stream does"
     counted = rows.counted.astype(bool)
     assert sorted(rows.targets[counted].tolist()) == sorted(STREAM[:length].tolist())
     model = model_of("tied")

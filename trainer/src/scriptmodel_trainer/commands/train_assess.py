@@ -32,7 +32,7 @@ from scriptmodel_trainer.trigrams import count as count_trigrams
 
 
 def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
-    """Score the best weights on the test split and return the model with its metrics."""
+    """Score the best weights on the splits that are held out and return the model with its metrics."""
     run, task, result = fitted.run, fitted.task, fitted.result
     options, corpus, vocabulary = run.options, run.corpus, run.vocabulary
 
@@ -45,11 +45,13 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
 
     best, effort = result.history[result.best_epoch - 1], task.effort
     trigrams, valid_perplexity = None, best.valid_perplexity
-    if task.preset.trigrams and corpus.holds_out:
+    if corpus.holds_out:
         valid = scored_split("valid")
-        trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
-        valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
-        progress.report(TrigramsMixed(trigrams.share, valid_perplexity, best.valid_perplexity))
+        valid_perplexity = without = perplexity_of(float(valid.losses(None).mean()))
+        if task.preset.trigrams:
+            trigrams = valid.fitted(count_trigrams(task.train, len(vocabulary), task.first))
+            valid_perplexity = perplexity_of(float(valid.losses(trigrams).mean()))
+            progress.report(TrigramsMixed(trigrams.share, valid_perplexity, without))
     test = score_of(vocabulary, run.splits["test"], scored_split("test").losses(trigrams), _words(corpus, "test"))
     validation = None
     if corpus.holds_out:

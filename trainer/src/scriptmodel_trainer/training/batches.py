@@ -70,7 +70,8 @@ def cut_for_validation(stream: Ids, first: int, remembered: int = 0) -> Validati
     """Cut a stream so that each token is scored once, the tail too, by rows that run side by side.
 
     A row first reads the WARM_UP tokens before its own, or as many as are `remembered`, so its state is nearly what it
-    would be had it read everything.
+    would be had it read everything. It begins with `first`, as all text that training reads does: from the middle of a
+    sentence and no state a network can get into one that it does not leave.
     """
     inputs = np.concatenate([np.array([first], np.int32), stream[:-1]])
     warm = max(WARM_UP, remembered)
@@ -84,4 +85,6 @@ def cut_for_validation(stream: Ids, first: int, remembered: int = 0) -> Validati
     begin = np.arange(rows)[:, None] * own
     counted = (at >= begin) & (at < begin + own) & (at < len(stream))
     inside = np.minimum(at, len(stream) - 1)
-    return ValidationRows(inputs[inside], stream[inside], counted.astype(np.float32), steps)
+    read = inputs[inside]
+    read[:, 0] = first
+    return ValidationRows(read, stream[inside], counted.astype(np.float32), steps)

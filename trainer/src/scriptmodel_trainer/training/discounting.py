@@ -76,18 +76,19 @@ def spelled_out(train: Ids, vocabulary: Vocabulary, discount: float, seed: int, 
 
 
 def without_unseen(weights: Mapping[str, Floats], train: Ids, base: Floats | None = None) -> dict[str, Floats]:
-    """Return the weights with zero vectors for the tokens that the training split does not have.
+    """Return the weights with the mean vector of the rarest tokens for those that the training split does not have.
 
     `base` holds the vectors of the model that training started from; what that model has read is kept.
 
     Where word vectors are tied, training only pushes such a vector away from whatever it predicts. Read as an input
-    such a vector can derail the network for thousands of tokens; a zero vector is what dropout has it used to. Such a
-    token is as improbable as the least probable one that training has read.
+    such a vector can derail the network for thousands of tokens. The mean is short, and as improbable as a token that
+    training has hardly read.
     """
-    unseen = np.bincount(train, minlength=len(weights["output/bias"])) == 0
+    counts = np.bincount(train, minlength=len(weights["output/bias"]))
+    unseen, rarest = counts == 0, counts == counts[counts > 0].min()
     if base is not None:
         unseen[: len(base)] &= ~base.any(axis=1)
     embedding, bias = weights["embedding"].copy(), weights["output/bias"].copy()
-    embedding[unseen] = 0
-    bias[unseen] = np.minimum(bias[unseen], bias[~unseen].min())
+    embedding[unseen] = embedding[rarest].mean(axis=0)
+    bias[unseen] = np.minimum(bias[unseen], bias[rarest].min())
     return {**weights, "embedding": embedding, "output/bias": bias}
