@@ -76,6 +76,15 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
+@pytest.mark.parametrize("policy", ["Correct", "Warn"])
+def test_the_reader_of_a_pipeline_that_vanished_is_connected_to_the_new_one(policy: str) -> None:
+    world = trained_world({"driftPolicy": policy})
+    del world.pachyderm.pipelines[world.train]
+    world.pachyderm._drop_repo(world.train.output)
+    world.reconcile()
+    assert world.written() == [f"create {world.train.name}", f"update {world.generate.name}"]
+
+
 def test_in_an_empty_pachyderm_everything_is_created_again_and_history_stays() -> None:
     before = trained_world()
     world = World(model=before.model)

@@ -51,7 +51,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         train = PipelineChange(ChangeKind.RECOMPUTE, replace(train.apply, reprocess=True), BUDGET_RAISED)
     if train is None and view.train and view.corpus and view.corpus.untied:
         why = "a repo that it reads was deleted and created again"
-        train = _write(ChangeKind.CORRECT, desired.train, view.train, why, reprocess=True)
+        train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, why, reprocess=True)
     failed = view.train if train is None and _training_failed(view) else None
     if failed and requests_differ(failed.info.spec.pod_patch, desired.train.spec.pod_patch):
         train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
@@ -62,7 +62,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         found = _change(model, wanted, observed) if wanted else None
         if wanted and found is None and above is not None and above.kind is ChangeKind.CREATE and observed:
             # Its input repo was deleted; an update connects the two again.
-            found = _write(ChangeKind.CORRECT, wanted, observed, "its input is created again")
+            found = _write(ChangeKind.RECOMPUTE, wanted, observed, "its input is created again")
         if wanted:
             above = found
         if found is None or (train is None and _training_failed(view) and found.kind is not ChangeKind.CREATE):
