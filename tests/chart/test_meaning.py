@@ -13,7 +13,7 @@ import yaml
 from dev.generate.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import OWN_PACHD, Values, kinds, objects, only, operator_container, refusal, run_helm
+from tests.chart.rendering import OWN_PACHD, Object, Values, kinds, objects, only, operator_container, refusal, run_helm
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -173,9 +173,31 @@ def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() ->
     policy = only("NetworkPolicy", found)["spec"]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert {53, 443, 6443, 1650, 30650} <= ports
-    selected = policy["podSelector"]["matchLabels"].items()
-    assert selected <= only("Pod", found)["metadata"]["labels"].items()
-    assert selected <= only("Deployment", found)["spec"]["template"]["metadata"]["labels"].items()
+    assert selects(policy["podSelector"], only("Pod", found)["metadata"]["labels"])
+    for kind in ("Deployment", "Job"):
+        assert selects(policy["podSelector"], pod_labels(kind, found))
+
+
+def test_localpach_has_a_network_policy_of_its_own_that_admits_the_operator_and_helm_test() -> None:
+    found = objects({"networkPolicy": {"enabled": True}, **OWN_PACHD})
+    policies = [each for each in found if each["kind"] == "NetworkPolicy"]
+    labels = pod_labels("StatefulSet", found)
+    (policy,) = (each["spec"] for each in policies if selects(each["spec"]["podSelector"], labels))
+    (api,) = (rule["from"] for rule in policy["ingress"] if rule["ports"] == [{"port": "api"}])
+    for admitted in (pod_labels("Deployment", found), only("Pod", found)["metadata"]["labels"]):
+        assert any(selects(peer["podSelector"], admitted) for peer in api)
+
+
+def pod_labels(kind: str, found: list[Object]) -> dict[str, str]:
+    return dict(only(kind, found)["spec"]["template"]["metadata"]["labels"])
+
+
+def selects(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a label selector with the operators In and NotIn selects a pod."""
+    expressions = selector.get("matchExpressions", [])
+    return selector["matchLabels"].items() <= labels.items() and all(
+        (labels.get(each["key"]) in each["values"]) == (each["operator"] == "In") for each in expressions
+    )
 
 
 def test_a_policy_without_ports_allows_names_and_its_own_rules_alone() -> None:
