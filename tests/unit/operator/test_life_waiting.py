@@ -202,6 +202,12 @@ def test_a_corpus_that_a_pipeline_writes_is_awaited_without_a_request_to_push() 
     world.pachyderm.succeed(clean.train)
     world.reconcile()
     assert world.ready == ("False", "WaitingForWorker")
+    world.pachyderm.put(clean.corpus, PLAYS)
+    world.pachyderm.fail(clean.train)
+    world.reconcile()
+    assert world.ready == ("False", "CorpusFailed"), "also once there is a train job"
+    assert world.condition("Ready") == {**world.condition("CorpusReady"), "type": "Ready"}
+    assert f"check pipeline {clean.train}" in world.condition("Ready")["message"]
 
 
 def test_a_script_of_the_model_before_is_not_the_one_that_is_waited_for() -> None:

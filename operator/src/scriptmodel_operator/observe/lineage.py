@@ -29,7 +29,8 @@ class Lineages:
         made = self.read_by(job) if job else None
         if made is None or made.corpus is None or made.corpus_repo is None:
             return made
-        return replace(made, corpus_info=self.results.commit(made.corpus_repo, made.corpus))
+        info, maker = self.results.commit(made.corpus_repo, made.corpus), self.snapshot.maker(made.corpus_repo)
+        return replace(made, corpus_info=info, corpus_maker=maker)
 
     def of_model(self, place: Place) -> ModelCommits:
         """Return what a model was made from: a corpus, and the base model or the runs of a search if there are any."""

@@ -215,8 +215,7 @@ class Observer:
             head = self._gateway.branch_head(branch)
         except NotFoundError:
             return CorpusView(branch, Reason.CORPUS_BRANCH_NOT_FOUND)
-        pipeline = PipelineRef(branch.repo.project, branch.repo.name)
-        return CorpusView(branch, head=head, maker=pipeline if pipeline in snapshot.pipelines else None)
+        return CorpusView(branch, head=head, maker=snapshot.maker(branch.repo))
 
     def _owned_corpus(self, model: ScriptModel, refs: References, found: OwnedRepo | None) -> OwnedRepo | None:
         if found is None or model.spec.corpus.repo is not None:

@@ -35,6 +35,11 @@ class Snapshot:
         """Return the pipelines that read any branch of `repo`."""
         return self._readers.get(repo, ())
 
+    def maker(self, repo: RepoRef) -> PipelineRef | None:
+        """Return the pipeline that writes `repo`, if any."""
+        pipeline = PipelineRef(repo.project, repo.name)
+        return pipeline if pipeline in self.pipelines else None
+
     def repos_of(self, pipeline: PipelineRef) -> tuple[RepoInfo | None, ...]:
         """Return the pipeline's output repo and input repos.
 

@@ -166,6 +166,8 @@ class ModelCommits:
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
     """The corpus commit, if it was read."""
+    corpus_maker: PipelineRef | None = None
+    """The pipeline that wrote that commit, if any."""
     base: str = ""
     """The branch with the base model, if training started from one."""
     trials: str = ""

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
 from scriptmodel_operator.ingest.source import Sourced
-from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
@@ -167,6 +167,8 @@ def _corpus(view: ModelView) -> Condition:
         return Condition(Reason.PROGRESSING, "the train pipeline has not read the corpus yet", ConditionStatus.UNKNOWN)
     if view.train is not None and commits.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(view.train, commits))
+    if commits.corpus_info is not None and commits.corpus_info.error:
+        return corpus_stage(CorpusView(view.refs.corpus, head=commits.corpus_info, maker=commits.corpus_maker))
     message = f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})"
     return Condition(Reason.CORPUS_FOUND, message, ConditionStatus.TRUE)
 

@@ -32,8 +32,10 @@ class Stages:
         """The stage that Ready reports; None when the script is written.
 
         The corpus counts only if it is known to be missing or unfinished, and no failure of training explains more.
+        A failed commit of the corpus does, as the cause of such a failure.
         """
-        if self.corpus.status is ConditionStatus.FALSE and not self.trained.stalled:
+        failed = self.corpus.reason is Reason.CORPUS_FAILED
+        if self.corpus.status is ConditionStatus.FALSE and (failed or not self.trained.stalled):
             return self.corpus
         return next((stage for stage in (self.trained, self.generated) if not stage.done), None)
 
