@@ -382,6 +382,15 @@ def test_a_select_job_that_fails_is_reported_with_its_cause() -> None:
     assert "selecting the best model failed: no trial can be read" in world.condition("Ready")["message"]
 
 
+def test_the_deletion_of_the_selected_model_is_reported() -> None:
+    world = search_world(RANDOM)
+    search(world)
+    chosen = [job for job in world.pachyderm.jobs if job.pipeline == select(world)][-1]
+    world.pachyderm.drop(chosen.id)
+    world.reconcile()
+    assert world.ready == ("False", "NoData")
+
+
 def test_a_selection_takes_place_after_training() -> None:
     world = search_world(RANDOM)
     world.reconcile()

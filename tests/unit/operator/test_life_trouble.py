@@ -133,6 +133,38 @@ def test_a_result_whose_commit_was_deleted_is_ignored_though_its_job_remains() -
     assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
 
 
+@pytest.mark.parametrize(
+    ("spec", "kind", "again"),
+    [
+        ({"model": {"preset": "small"}}, "train", "change the spec or annotate scriptmodel.dev/retrain-at"),
+        ({"generation": {"seed": 2}}, "generate", "change spec.generation, if only its seed"),
+    ],
+)
+def test_the_deletion_of_the_only_result_of_a_spec_is_reported_with_what_to_do(
+    spec: dict[str, object], kind: str, again: str
+) -> None:
+    world = trained_world()
+    world.want(spec)
+    world.reconcile()
+    job = world.pachyderm.succeed(getattr(world, kind))
+    world.pachyderm.drop(job.ref.id)
+    world.reconcile()
+    assert world.ready == ("False", "NoData")
+    message = world.condition("Stalled")["message"]
+    assert f"was deleted: {again}" in message
+    assert message.endswith(f"(job {job.ref.id[:8]})")
+
+
+def test_the_deletion_of_the_only_script_of_a_model_is_reported() -> None:
+    world = trained_world()
+    world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?"})
+    world.pachyderm.succeed(world.train)
+    job = world.pachyderm.succeed(world.generate)
+    del world.pachyderm.commits[world.generate.output, job.ref.id]
+    world.reconcile()
+    assert world.ready == ("False", "NoData")
+
+
 def test_a_corpus_commit_whose_training_failed_is_forgotten_once_deleted() -> None:
     world = trained_world()
     before = world.model.status

@@ -113,7 +113,7 @@ class Reason(StrEnum):
     JOB_STOPPED = "JobStopped", "Somebody stopped the job before it ended."
     WORKER_UNAVAILABLE = "WorkerUnavailable", "No worker started within pendingDeadline; the job was stopped."
     DEADLINE_EXCEEDED = "DeadlineExceeded", "The job ran longer than activeDeadline and was stopped."
-    NO_DATA = "NoData", "The job ended without reading any data."
+    NO_DATA = "NoData", "The job ended without reading any data, or somebody deleted its result."
 
     # Temporary or requested states.
     PACHYDERM_UNAVAILABLE = (

@@ -158,7 +158,10 @@ class Observer:
         if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
-        return replace(seen, jobs=tuple(self._existing(jobs, as_of, selects=selects)), listed=listed)
+        newest = replace(seen, jobs=jobs).newest
+        existing = tuple(self._existing(jobs, as_of, selects=selects))
+        lost = newest if newest and all(job.ref != newest.ref for job in existing) else None
+        return replace(seen, jobs=existing, listed=listed, lost=lost)
 
     def _existing(self, jobs: Iterable[JobInfo], as_of: object, *, selects: bool) -> Iterator[JobInfo]:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.

@@ -36,6 +36,8 @@ class PipelineView:
     jobs: tuple[JobInfo, ...]
     listed: bool = True
     """Whether its jobs are listed in the shared snapshot, so that a change of them requeues the object."""
+    lost: JobInfo | None = None
+    """The newest job of the current version, if somebody deleted its commit; then it is not among `jobs`."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:

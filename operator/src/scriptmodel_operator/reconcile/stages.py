@@ -49,7 +49,8 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, searched: str) 
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(train))
     job = train.newest
     if job is None:
-        return Condition(Reason.TRAINING, "waiting for the train job to appear")
+        waiting = Condition(Reason.TRAINING, "waiting for the train job to appear")
+        return _deleted(train.lost, _TRAINING) if train.lost else waiting
     return _training_job(view, train, job, previous.training.failure, searched)
 
 
@@ -82,6 +83,8 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Con
     if select.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
     chosen = select.newest
+    if chosen is None and select.lost and select.selection == view.refs.selection:
+        return _deleted(select.lost, _SELECTION)
     if chosen is None or not chosen.state.final or select.selection != view.refs.selection:
         return Condition(Reason.TRAINING, "the best trial is being selected")
     if chosen.good:
@@ -173,7 +176,8 @@ def generation_stage(view: ModelView, trained: Condition, previous: ScriptModelS
     if unfinished and view.script_is_of_newest_model and generate.last_good is not None:
         return _written(generate.last_good, view)
     if job is None or not view.reads_newest_model:
-        return Condition(Reason.GENERATING, "waiting for the generate job to appear")
+        waiting = Condition(Reason.GENERATING, "waiting for the generate job to appear")
+        return _deleted(generate.lost, _GENERATION) if generate.lost else waiting
     return _generation_job(view, generate, job, previous.generation.failure)
 
 
@@ -206,6 +210,12 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
         return Problem(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)
     return Condition(Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})", ConditionStatus.TRUE)
+
+
+def _deleted(lost: JobInfo, work: _Work) -> Problem:
+    """Return the stage of a job whose result somebody deleted, after which Pachyderm starts no other."""
+    text = f"the newest result of {work.name} was deleted: {work.again}"
+    return Problem(Reason.NO_DATA, f"{text} (job {short_id(lost.ref.id)})")
 
 
 def _ended(job: JobInfo, known: JobFailure | None, work: _Work, claim: str = "") -> Problem:
