@@ -205,6 +205,10 @@ async def test_a_commit_that_pachyderm_could_not_finish_is_replaced() -> None:
         (SILENT, "it was not complete after 600 s (--download-timeout)"),
         (RefusedError("fetching", "unexpected EOF", "UNKNOWN"), "unexpected EOF"),
         (RefusedError("fetching", f'Get "{HAMLET}": dial tcp: no such host', "UNKNOWN"), "dial tcp: no such host"),
+        (
+            RefusedError("fetching", 'Get "https://b.example.com/hamlet?signature=canary": i/o timeout', "UNKNOWN"),
+            'Get "https://b.example.com/hamlet": i/o timeout',
+        ),
     ],
 )
 async def test_a_file_that_cannot_be_fetched_leaves_the_corpus_and_is_named(answer: PachydermError, words: str) -> None:

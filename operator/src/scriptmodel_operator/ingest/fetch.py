@@ -6,6 +6,7 @@ that is killed leaves nothing behind, and equal files make no commit. Only hashe
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitIn
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
 _TIMED_OUT = "DEADLINE_EXCEEDED"
+_QUERY = re.compile(r'\?\S*?(?="?:?(?:\s|$))')
+"""The query of a URL in a text, without the quote and the colon that may follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,15 @@ class Fetch:
         return file_set
 
     def _cause(self, url: str, error: PachydermError) -> str:
-        """Return the text of an error without the URL, which stands before it."""
+        """Return the text of an error without the URL, which is reported before it, and without any query: that of a
+        redirect's target may be a secret, too.
+        """
         if error.code == _TIMED_OUT:
             return f"it was not complete after {self.seconds:g} s (--download-timeout)"
         text = error.detail
         for prefix in ("error retrieving content from ", "Get "):
             text = text.removeprefix(f'{prefix}"{url}": ').removeprefix(f"{prefix}{url}: ")
-        return text.replace(url, without_query(url))
+        return _QUERY.sub("", text)
 
     def _newest(self) -> tuple[CommitInfo | None, Mapping[str, StoredFile]]:
         """Return the newest commit of the branch and its files. Files put into an open one would become part of it."""
