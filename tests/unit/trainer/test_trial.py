@@ -127,9 +127,16 @@ def test_a_full_disk_costs_no_state(corpus: Path, tmp_path: Path, monkeypatch: p
 
 def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:
     run = Run(tmp_path, corpus, learning_rate="1e6", clip_norm="1e6", initial_range="10")
-    run.work()
+    run.work(SCRIPTMODEL_STATE_DIR=str(tmp_path / "trial"))
     assert run.failure() == ("failed", "diverged")
     assert {path.name for path in run.out.iterdir()} == {"trial.json"}
+    assert (run.source / "trial.json").exists(), "of the folder with the state, the state alone is deleted"
+
+
+def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, tmp_path)
+    events, _ = run.work(code=ExitCode.BAD_INPUT, SCRIPTMODEL_STATE_DIR=str(tmp_path / "out"))
+    assert events[-1]["message"] == f"--state {run.out} is the model directory"
 
 
 def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(corpus: Path, tmp_path: Path) -> None:

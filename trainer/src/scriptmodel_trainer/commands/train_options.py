@@ -67,6 +67,11 @@ class TrainOptions:
     paused: Path | None = None
     """Where the state is of a run that paused. This run continues it, or one in `out`, if it is of the same run."""
 
+    def __post_init__(self) -> None:
+        """Raise BadInputError if the state would be in the model directory."""
+        if self.state is not None and os.path.realpath(self.state) == os.path.realpath(self.out):
+            raise BadInputError(f"--state {self.state} is the model directory", "give the state a folder of its own")
+
     @property
     def known_words(self) -> int:
         """Number of words that the base knows, 0 without one."""
@@ -97,8 +102,6 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
     if not parsed.checkpoint_seconds >= 0:  # NaN is not either
         raise BadInputError(f"--checkpoint-seconds {parsed.checkpoint_seconds:g} must not be negative")
     state = parsed.state or (Path(environment[_STATE]) if environment.get(_STATE) else None)
-    if state is not None and os.path.realpath(state) == os.path.realpath(parsed.out):
-        raise BadInputError(f"--state {state} is the model directory", "give the state a folder of its own")
     overrides, base = _overrides(parsed), load_base(parsed.base) if parsed.base else None
     if base:
         require_layout(base, parsed.layout)

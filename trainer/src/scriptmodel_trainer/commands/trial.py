@@ -13,7 +13,6 @@ import ctypes
 import dataclasses
 import math
 import os
-import shutil
 import signal
 import sys
 import traceback
@@ -34,6 +33,7 @@ from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, W
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.stores import StateFolder
 from scriptmodel_trainer.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
@@ -104,8 +104,8 @@ class _Worker(Progress):
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
         perplexity = model.metrics.perplexity.valid if model else math.inf
         self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""), perplexity)
-        if self._run and self._run.options.state:  # what continues the run is in its output
-            shutil.rmtree(self._run.options.state, ignore_errors=True)
+        if (run := self._run) and run.options.state:  # what continues the run is in its output
+            StateFolder(run.options.state, run.fingerprint, run.effort, self).remove()
 
     def _options(self, parsed: argparse.Namespace) -> TrainOptions:
         """Return the options of the command line, with the settings, the seed and the folders of the run."""
