@@ -139,12 +139,22 @@ def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
     assert events[-1]["message"] == f"--state {run.out} is the model directory"
 
 
-def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(corpus: Path, tmp_path: Path) -> None:
-    run = Run(tmp_path, corpus, dropout="2")
+@pytest.mark.parametrize(
+    ("parameters", "words", "message"),
+    [
+        ({"dropout": "2"}, [], "dropout=2 is out of range"),
+        ({"schedule": "one-cycle"}, ["schedule=step-decay", "full_rate_epochs=2"], "full_rate_epochs has no effect"),
+    ],
+)
+def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(
+    parameters: dict[str, str], words: list[str], message: str, corpus: Path, tmp_path: Path
+) -> None:
+    run = Run(tmp_path, corpus, **parameters)
+    run.words += words
     run.work()
     assert run.failure() == ("failed", "bad-input")
-    assert "dropout=2 is out of range" in run.record["message"]
-    run.words.append("layers=9")
+    assert message in run.record["message"]
+    run.words += ["--set", "layers=9"]
     run.work(code=ExitCode.BAD_INPUT)
 
 

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_assess import validation_value
 from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
-from scriptmodel_trainer.commands.train_prepare import Run
+from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
@@ -84,12 +84,12 @@ class _Worker(Progress):
         model: TrainedModel | None = None
         failure: tuple[Reason, str] | None = None
         try:
-            model = train(self._options(parsed), self, signals, self._begin)
+            model = train(self._options(parsed, self._spec.parameters), self, signals, self._begin)
         except WriteError:
             raise
         except BadInputError as error:
-            if self._run is None and error.parameter not in self._spec.parameters:
-                raise
+            if self._run is None:
+                prepare(self._options(parsed, {}), self)  # raises what no run could be trained with
             failure = "bad-input", error.line()
         except DivergedError as error:
             failure = "diverged", error.message
@@ -107,10 +107,10 @@ class _Worker(Progress):
         if (run := self._run) and run.options.state:  # what continues the run is in its output
             StateFolder(run.options.state, run.fingerprint, run.effort, self).remove()
 
-    def _options(self, parsed: argparse.Namespace) -> TrainOptions:
-        """Return the options of the command line, with the settings, the seed and the folders of the run."""
+    def _options(self, parsed: argparse.Namespace, parameters: Mapping[str, str]) -> TrainOptions:
+        """Return the options of the command line, with these parameters, the seed and the folders of the run."""
         spec, given = self._spec, vars(parsed)
-        settings = [*given["settings"], *(f"{key}={value}" for key, value in spec.parameters.items())]
+        settings = [*given["settings"], *(f"{key}={value}" for key, value in parameters.items())]
         run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
         options = options_from(argparse.Namespace(**run))
         state = options.state and options.state / self._source.name
