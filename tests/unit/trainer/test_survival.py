@@ -47,8 +47,8 @@ FEW = ["--epochs", "6"]
 
 
 def command(corpus: Path, out: Path, *more: str) -> list[str]:
-    words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "demo", "--seed", "5", *more]
-    return [*words, "--checkpoint-seconds", "0", "--set", *SETTINGS]
+    words = ["train", "--data", str(corpus), "--out", str(out), "--preset", "demo", "--seed", "5"]
+    return [*words, "--checkpoint-seconds", "0", "--set", *SETTINGS, *more]
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:

@@ -143,6 +143,7 @@ def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
     ("parameters", "words", "message"),
     [
         ({"dropout": "2"}, [], "dropout=2 is out of range"),
+        ({"epochs": "0"}, ["--epochs", "1"], "epochs=0 is out of range"),
         ({"schedule": "one-cycle"}, ["schedule=step-decay", "full_rate_epochs=2"], "full_rate_epochs has no effect"),
     ],
 )

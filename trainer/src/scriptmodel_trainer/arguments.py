@@ -207,7 +207,8 @@ def _add_training(command: _Parser, **out: Any) -> None:
     add("--preset", metavar="NAME", help=presets)
     settings = "override settings of the preset, for example hidden_units=300 dropout=0.2"
     add("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="settings", help=settings)
-    add("--epochs", metavar="N", help="short for --set epochs=N")
+    epochs = "short for --set epochs=N"
+    add("--epochs", type="epochs={}".format, action="append", metavar="N", dest="settings", help=epochs)
     base = "start from weights and words of this model; a quarter of the preset's epochs, unless set"
     add("--from", **_FOLDER, dest="base", help=base)
     add("--layout", **_LAYOUT)

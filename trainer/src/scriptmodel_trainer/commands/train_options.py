@@ -138,14 +138,14 @@ def _split(preset: str, base: BaseModel | None) -> str | None:
 
 
 def _overrides(parsed: argparse.Namespace) -> dict[str, str]:
-    """Return the values of `--set key=value ...` and `--epochs` by their keys."""
+    """Return the values of `--set key=value ...` by their keys."""
     overrides = {}
     for setting in parsed.settings:
         key, separator, value = setting.partition("=")
         if not separator:
             raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
         overrides[key.strip()] = value.strip()
-    return overrides if parsed.epochs is None else overrides | {"epochs": parsed.epochs}
+    return overrides
 
 
 def _budget(seconds: str | None, environment: Mapping[str, str]) -> Budget:
