@@ -42,8 +42,8 @@ class TrialSpec(Struct, frozen=True):
 class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     """What came of a run. `value` is minimised: nats per character of the validation text.
 
-    `perplexity` is that of the best epoch on the validation text, and `curve` has it for each epoch. `seconds` and
-    `gpu_seconds` are those of training over all rounds.
+    `perplexity` is that of the best epoch on the validation text, without trigrams, and `curve` has it for each epoch.
+    `seconds` and `gpu_seconds` are those of training over all rounds.
     """
 
     schema: Literal[1] = 1

@@ -102,8 +102,7 @@ class _Worker(Progress):
             (self._out / CHECKPOINT).unlink(missing_ok=True)
         if model is None:
             (self._out / LOG).unlink(missing_ok=True)  # it is that of a model
-        perplexity = model.metrics.perplexity.valid if model else math.inf
-        self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""), perplexity)
+        self._write("failed" if failure else "complete" if model else "paused", failure or ("", ""))
         if (run := self._run) and run.options.state:  # what continues the run is in its output
             StateFolder(run.options.state, run.fingerprint, run.effort, self).remove()
 
@@ -121,13 +120,12 @@ class _Worker(Progress):
         self._run = run
         return run
 
-    def _write(self, state: State, failure: tuple[Reason, str], perplexity: float = math.inf) -> None:
+    def _write(self, state: State, failure: tuple[Reason, str]) -> None:
         """Store the record with what the run has reached by now."""
         reached: dict[str, Any] = {}
         if run := self._run:
             history, best = run.outcome.history, run.outcome.best_epoch
-            if best and not math.isfinite(perplexity):
-                perplexity = history[best - 1].valid_perplexity
+            perplexity = history[best - 1].valid_perplexity if best else math.inf
             reached = {
                 "epochs": len(history),
                 "epochs_total": run.options.preset.epochs,
