@@ -115,6 +115,23 @@ def test_an_interrupted_run_saves_its_state_and_says_how_to_resume(corpus: Path,
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("saved", "options"),
+    [("checkpoint.npz", ["--resume"]), ("state/checkpoint-000000000000001.npz", ["--state", "state"])],
+)
+def test_a_run_stopped_before_it_trains_says_whether_its_state_is_saved(
+    saved: str, options: list[str], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.chdir(tmp_path)
+    words = command(corpus, tmp_path, *options)
+    assert "nothing was saved" in run_trainer(words).stderr
+    (tmp_path / saved).write_bytes(b"of this run, as far as that can be known")
+    stopped = run_trainer(words)
+    assert stopped.returncode == 143
+    assert "state saved" in stopped.stderr
+
+
 def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,7 +52,7 @@ def train(
 def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) -> TrainedModel | None:
     """Train in a locked folder, assess the network and store the model."""
     out = run.options.out
-    with _attempt(run, progress) as attempt:
+    with _attempt(run, progress, signals) as attempt:
         if attempt is None:
             return None
         log.open(out / LOG)
@@ -77,11 +77,14 @@ def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
 
 
 @contextlib.contextmanager
-def _attempt(run: Run, progress: Progress) -> Iterator[Attempt | None]:
+def _attempt(run: Run, progress: Progress, signals: StopSignals) -> Iterator[Attempt | None]:
     """Own the run's state folder, if it has one; None if the very same run is already done."""
     folder = run.options.state
     with StateFolder.opened(folder, run.fingerprint, run.effort, progress) if folder else nullcontext() as state:
         resume_from = _resume_from(run, state, progress)
+        for store in resume_from or ():
+            if store.resumable:
+                signals.hint = store.hint
         if state and resume_from is not None:
             state.restore_log(run.options.out / LOG)
         yield None if resume_from is None else Attempt(run, state, resume_from)

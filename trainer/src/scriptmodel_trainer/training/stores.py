@@ -31,6 +31,8 @@ _NAME = re.compile(r"checkpoint-(\d{15})\.npz")
 class CheckpointFile:
     """One checkpoint beside the model, for `--resume`: a file that is damaged or of another run is an error."""
 
+    resumable = True
+
     def __init__(self, path: Path, fingerprint: str, *, planned: bool = False) -> None:
         """`planned` says that the run paused there, as those of a search do."""
         self._path = path
