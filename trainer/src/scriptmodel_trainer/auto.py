@@ -83,5 +83,6 @@ def minutes_from(text: str | None, preset: str | None) -> float | None:
     except ValueError:
         number = math.nan
     if not 0 < number <= _MOST_MINUTES:
-        raise BadInputError(f"--minutes {text[:40]} is not a number above 0", parameter="minutes")
+        limits = f"above 0 and at most {_MOST_MINUTES:,}"
+        raise BadInputError(f"--minutes {text[:40]} is not a number {limits}", parameter="minutes")
     return number
