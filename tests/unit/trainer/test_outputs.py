@@ -136,11 +136,24 @@ def test_an_output_that_cannot_be_written_is_code_3_and_one_line(
     assert_reports_a_full_output(words, 2 if "bad input" in case else 3, "")
 
 
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [(["train"], "use --resume to continue"), (["trial", "--trial", "trial"], "repeat the command to continue")],
+)
 def test_a_training_whose_output_cannot_be_written_says_how_to_continue(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    hint: str,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """In this process, which has loaded TensorFlow: on a full disk, and when the reader has gone."""
-    train = ["train", "--data", str(corpus), "--out", str(tmp_path / "m"), "--preset", "test", "--log", "text"]
+    (tmp_path / "trial" / "0001").mkdir(parents=True)
+    (tmp_path / "trial" / "0001" / "trial.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SCRIPTMODEL_TRIAL_WORKER", "0")
+    train = [*command, "--data", str(corpus), "--out", "m", "--preset", "test", "--log", "text"]
     reader, writer = os.pipe()
     os.close(reader)
     for stream, error in ((os.open("/dev/full", os.O_WRONLY), "cannot write to"), (writer, "was closed")):
@@ -150,7 +163,7 @@ def test_a_training_whose_output_cannot_be_written_says_how_to_continue(
         errors = capsys.readouterr().err.splitlines()
         assert len(errors) == 1
         assert error in errors[0]
-        assert "use --resume to continue" in errors[0]
+        assert hint in errors[0]
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

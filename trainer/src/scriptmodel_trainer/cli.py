@@ -23,6 +23,8 @@ from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.suffixes import ALL, formats_for
 
 T = TypeVar("T")
+_REPEAT = "repeat the command to continue"
+_CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,13 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int:
     """Report an error as the log's kind has it; returns the exit code, also where nothing can be written."""
-    training = words[:1] in (["train"], ["trial"], ["write"])
+    continuing = _CONTINUING.get(" ".join(words[:1]), "")
     lost = isinstance(error, OSError) and (isinstance(error, BrokenPipeError) or error.filename is None)
     if lost:  # what has no name is a stream, and standard output is the one that is written to
         _discard(sys.stdout)
-    if isinstance(error, BrokenPipeError) and not training:
+    if isinstance(error, BrokenPipeError) and not continuing:
         return ExitCode.DONE  # the reader closed the pipe (`... | head`) and needs no more
-    failure = _failure(error, training)
+    failure = _failure(error, continuing)
     try:
         (TextProgress(sys.stdout) if lost else progress_for(_log_kind(words))).report(Failed(failure))
     except OSError:
@@ -58,18 +60,18 @@ def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int
     return failure.code
 
 
-def _failure(error: Reported | MemoryError | OSError, training: bool) -> Reported:
-    """Return what to report of an error."""
+def _failure(error: Reported | MemoryError | OSError, continuing: str) -> Reported:
+    """Return what to report of an error, and how the command continues if it trains."""
     if isinstance(error, Reported):
         return error
     if isinstance(error, MemoryError):
         return BadInputError("out of memory", "use a smaller preset, vocabulary_size or batch_size")
     if isinstance(error, BrokenPipeError):
-        return WriteError("standard output was closed and the model is not trained", "use --resume to continue")
+        return WriteError("standard output was closed and the model is not trained", continuing)
     reason = error.strerror or error
     if error.filename is not None:
         return WriteError(f"{error.filename}: {reason}")
-    hint = "the model is not trained: use --resume to continue" if training else ""
+    hint = f"the model is not trained: {continuing}" if continuing else ""
     return WriteError(f"cannot write to standard output: {reason}", hint)
 
 

@@ -85,7 +85,7 @@ class _Worker(Progress):
         failure: tuple[Reason, str] | None = None
         try:
             model = train(self._options(parsed, self._spec.parameters), self, signals, self._begin)
-        except WriteError:
+        except (WriteError, OSError):
             raise
         except BadInputError as error:
             if self._run is None:
