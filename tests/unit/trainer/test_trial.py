@@ -196,9 +196,12 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     ],
 )
 def test_a_process_that_dies_is_a_result(code: str, reason: str, message: str, tmp_path: Path) -> None:
+    for name in ("checkpoint.npz", "train.log.jsonl"):
+        (tmp_path / name).touch()
     ended, record = watched(code, tmp_path)
     assert (ended, record["state"], record["reason"]) == (0, "failed", reason)
     assert message in record["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["trial.json"]
 
 
 def test_a_process_that_reported_why_it_ended_is_not_recorded(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from scriptmodel_trainer.artifacts import CHECKPOINT, LOG
 from scriptmodel_trainer.errors import BadInputError, ExitCode, StoppedError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.trials import TRIAL, Reason, TrialRecord, TrialSpec, read, write_records
@@ -85,6 +86,8 @@ def watch(command: Sequence[str], folder: Path, spec: TrialSpec, signals: StopSi
         record = read(folder, TrialRecord)
     reason, message = _death(code, full or _kills(group) > kills)
     write_records(folder / TRIAL, msgspec.structs.replace(record, state="failed", reason=reason, message=message))
+    for name in (CHECKPOINT, LOG):
+        (folder / name).unlink(missing_ok=True)
     return ExitCode.DONE
 
 
