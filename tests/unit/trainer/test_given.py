@@ -30,6 +30,13 @@ def test_three_speeches_are_three_speeches_in_every_layout(layout: str) -> None:
     assert headings == (["INT. HALL - NIGHT"] if layout == "fountain" else [])
 
 
+@pytest.mark.parametrize("layout", ["colon", "period", "alone", "markdown", "fountain"])
+def test_what_is_above_the_first_speech_stays(layout: str) -> None:
+    above = "An attic in winter. Snow falls through the roof."
+    events = given_events(f"{above}\n\n{SCENES[layout]}\n\n{SCENES[layout]}", lambda _: False)
+    assert (events[0].kind, events[0].text) == (EventKind.EXPOSITION, above)
+
+
 @pytest.mark.parametrize("title", ["MRS", "Mr", "DR", "St"])
 def test_the_period_of_a_title_does_not_end_a_name(title: str) -> None:
     text = f"{title}. BELL. I am late.\n\n{title}. BELL: Yes."

@@ -9,9 +9,13 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens
+
+if TYPE_CHECKING:
+    from scriptmodel_trainer.corpus.layouts import Layout
 
 _SURE = 0.5  # a layout that explains less of a text may be chance
 _RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
@@ -72,8 +76,16 @@ def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
 
     layout, score = layouts.detect(lines)
     if layout.name != "plain" and score >= _SURE:
-        return [event for event in layout.parse(lines, lines) if event.kind is not EventKind.CUT]
+        return _by_layout(layout, lines)
     return _by_cues(lines, known)
+
+
+def _by_layout(layout: Layout, lines: Sequence[str]) -> list[Event]:
+    """Read a text as a file of the corpus, with what is above the first speech: a scene has no front matter."""
+    events = list(layout.parse(lines, lines))
+    above = itertools.takewhile(lambda event: event.kind is EventKind.CUT, events if layout.is_printed else ())
+    front = [replace(event, kind=EventKind.EXPOSITION) for event in above]
+    return [*front, *(event for event in events if event.kind is not EventKind.CUT)]
 
 
 def is_rendered(lines: Iterable[str]) -> bool:

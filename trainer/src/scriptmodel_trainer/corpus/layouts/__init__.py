@@ -20,7 +20,6 @@ AUTO = "auto"
 EXACT = "exact"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not accepted
-_PRINTED = frozenset(STYLES)
 _DOUBTFUL = 0.3  # if no layout explains more, the file may set names in a frame
 
 
@@ -36,6 +35,11 @@ class Layout:
     parse: Parse
     score: Callable[[Sequence[str]], float] = lambda _: 0.0
     read: Callable[[Source], Iterator[str]] = reading.read_lines
+
+    @property
+    def is_printed(self) -> bool:
+        """Return whether it is a layout of printed plays."""
+        return self.name in STYLES
 
 
 def _of_script(name: str, parse: Parse, score: Callable[[Sequence[str]], float]) -> Layout:
@@ -78,7 +82,7 @@ def detect(sample: Sequence[str], requested: Layout | None = None) -> tuple[Layo
     """
     if requested is None and (name := reading.xml_layout(sample)):
         return LAYOUTS[name], 1.0
-    if requested is not None and requested.name not in _PRINTED:
+    if requested is not None and not requested.is_printed:
         return requested, 1.0
     layout, score = _best(sample) if requested is None else (requested, requested.score(sample))
     if score < _DOUBTFUL:
