@@ -30,6 +30,17 @@ def test_three_speeches_are_three_speeches_in_every_layout(layout: str) -> None:
     assert headings == (["INT. HALL - NIGHT"] if layout == "fountain" else [])
 
 
+@pytest.mark.parametrize("rounds", [1, 4])
+@pytest.mark.parametrize("layout", ["colon", "period", "alone", "markdown", "fountain"])
+def test_lines_that_were_kept_are_read_among_those_of_any_layout(layout: str, rounds: int) -> None:
+    kept = "[ THEA ]: He writes.\n  He burns.\n\n(He sits.)\n\n[ HEDDA ]: Burn\nit.\n"
+    text = f"{SCENES[layout]}\n{kept * rounds}\n{SCENES[layout]}"
+    events = [(event.speaker.upper(), event.text.strip()) for event in given_events(text, lambda _: False)]
+    own, added = given_events(SCENES[layout], lambda _: False), ["He writes.\nHe burns.", "He sits.", "Burn it."]
+    spoken = [(event.speaker.upper(), event.text.strip()) for event in own]
+    assert events == [*spoken, *zip(("THEA", "", "HEDDA") * rounds, added * rounds, strict=True), *spoken]
+
+
 @pytest.mark.parametrize("layout", ["colon", "period", "alone", "markdown", "fountain"])
 def test_what_is_above_the_first_speech_stays(layout: str) -> None:
     above = "An attic in winter. Snow falls through the roof."

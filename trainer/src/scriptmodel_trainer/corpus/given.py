@@ -66,25 +66,54 @@ def without_names(tokens: Sequence[str]) -> list[str]:
 
 
 def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
-    """Return the speeches and directions of a text in any layout."""
-    lines = text.splitlines()
-    if is_rendered(lines):
-        return rendered_events(lines)
-    if not lines:
-        return []
-    from scriptmodel_trainer.corpus import layouts  # noqa: PLC0415  # slow to load, and most scripts are given no text
+    """Return the speeches and directions of a text in any layout, parts of which `generate` may have written."""
+    runs = _runs(text.splitlines())
+    read = _reader([line for rendered, run in runs if not rendered for line in (*run, "")], known)
+    events: list[Event] = []
+    above = ""
+    for rendered, run in runs:
+        found = rendered_events(run) if rendered else read(run)
+        continues = above.strip() and _started(run[0].strip(), known, separated=True) is None
+        if continues and found and found[0].kind is EventKind.EXPOSITION:
+            events[-1] = replace(events[-1], text=f"{events[-1].text} {found.pop(0).text}")
+        events += found
+        above = run[-1]
+    return events
 
-    layout, score = layouts.detect(lines)
-    if layout.name != "plain" and score >= _SURE:
-        return _by_layout(layout, lines)
-    return _by_cues(lines, known)
+
+def _runs(lines: Iterable[str]) -> list[tuple[bool, list[str]]]:
+    """Return runs of lines, each with whether `generate` wrote them: events, and verse right below a speech."""
+    runs: list[tuple[bool, list[str]]] = []
+    for line in lines:
+        before, run = runs[-1] if runs else (False, [])
+        belongs = before and (not line.strip() or (line.startswith(_SET_IN) and bool(run[-1].strip())))
+        rendered = belongs or rendered_event(line.strip()) is not None
+        if not runs or rendered is not before:
+            runs.append((rendered, run := []))
+        run.append(line)
+    return runs
 
 
-def _by_layout(layout: Layout, lines: Sequence[str]) -> list[Event]:
-    """Read a text as a file of the corpus, with what is above the first speech: a scene has no front matter."""
-    events = list(layout.parse(lines, lines))
+def _reader(sample: Sequence[str], known: Callable[[str], bool]) -> Callable[[Sequence[str]], list[Event]]:
+    """Return the function that reads runs of lines: in the layout that the sample has, or by their cues alone."""
+    if any(map(str.strip, sample)):
+        from scriptmodel_trainer.corpus import layouts  # noqa: PLC0415  # slow to load, and most scripts need none
+
+        layout, score = layouts.detect(sample)
+        if layout.name != "plain" and score >= _SURE:
+            return lambda lines: _by_layout(layout, lines, sample, known)
+    return lambda lines: _by_cues(lines, known)
+
+
+def _by_layout(
+    layout: Layout, lines: Sequence[str], sample: Sequence[str], known: Callable[[str], bool]
+) -> list[Event]:
+    """Read lines as a file of the corpus, with what is above the first speech: a scene has no front matter."""
+    events = list(layout.parse(lines, sample))
     above = itertools.takewhile(lambda event: event.kind is EventKind.CUT, events if layout.is_printed else ())
     front = [replace(event, kind=EventKind.EXPOSITION) for event in above]
+    if len(front) == len(events):
+        return _by_cues(lines, known)  # nobody speaks
     return [*front, *(event for event in events if event.kind is not EventKind.CUT)]
 
 

@@ -12,10 +12,10 @@ async function* events(response) {
   }
 }
 
-// Returns a continuation as people write plays, so that the text stays one that is easy to read and to change.
+// Returns a continuation that is easy to read and to change. Its names stay in brackets, which any layout may be around.
 function played(text) {
   const direction = (_, words) => (/^(INT|EXT|ACT|SCENE)\b/i.test(words) ? `\n${words}` : `\n(${words})`);
-  return text.replace(/^\[ ([^\]]+) \]: ?/gm, "\n$1: ").replace(/^\{\{ (.*?)(?: \}\})?$/gm, direction);
+  return text.replace(/^(?=\[ )/gm, "\n").replace(/^\{\{ (.*?)(?: \}\})?$/gm, direction);
 }
 
 function writing(form) {
