@@ -30,6 +30,23 @@ def test_three_speeches_are_three_speeches_in_every_layout(layout: str) -> None:
     assert headings == (["INT. HALL - NIGHT"] if layout == "fountain" else [])
 
 
+@pytest.mark.parametrize(
+    "cue", ["HEDDA (softly): ", "HEDDA (softly). ", "HEDDA [softly] ", "HEDDA (softly)\n", "HEDDA (O.S.) (softly)\n\n"]
+)
+def test_an_aside_beside_a_name_begins_the_speech(cue: str) -> None:
+    events = given_events(f"{cue}You are late.\n\nTESMAN (CONT'D)\nAm I?", lambda _: False)
+    assert [(event.speaker, event.text.replace("[", "(").replace("]", ")")) for event in events] == [
+        ("HEDDA", "(softly) You are late."),
+        ("TESMAN", "Am I?"),
+    ]
+
+
+@pytest.mark.parametrize(("first", "speaker"), [("HEDDA. Late.", "TESMAN"), ("HEDDA\nLate.", "")])
+def test_a_phrase_after_a_name_is_an_aside_among_cues_with_the_same_mark(first: str, speaker: str) -> None:
+    events = given_events(f"{first}\n\nTESMAN, breathless. He runs.\n\nHEDDA, you fool. Go.", lambda _: False)
+    assert [event.speaker for event in events] == ["HEDDA", speaker, ""]
+
+
 @pytest.mark.parametrize("rounds", [1, 4])
 @pytest.mark.parametrize("layout", ["colon", "period", "alone", "markdown", "fountain"])
 def test_lines_that_were_kept_are_read_among_those_of_any_layout(layout: str, rounds: int) -> None:

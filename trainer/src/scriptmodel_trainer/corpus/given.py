@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,10 +23,15 @@ _RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
 _SET_IN = "  "  # before the second line of a speech in verse, and those below it
 _HEADING = re.compile(r"(INT|EXT|EST|INT\./EXT|I/E)[./ ].*|(ACT|SCENE)\b.{0,60}", re.IGNORECASE)
 _TITLE = r"(?<!\b[Mm][Rr])(?<!\b[Mm][Rr][Ss])(?<!\b[Dd][Rr])(?<!\b[Ss][Tt])"  # not before its period: `MRS. BELL.`
-_CUE = re.compile(
-    rf"\**(?P<name>[^\W\d_][\w .'’&-]{{0,40}}?)\**\s*(?P<mark>:|(?:{_TITLE}\.|--|—)(?=\**(?:\s|$)))\**\s*(?P<text>.*)"
+_ASIDE = r"(?P<aside>(?:\s*+[(\[][^()\[\]]*+[)\]])*+)"
+_PHRASE = r",\s(?P<phrase>[^\W\dA-Z_][^.:!?*]{0,160}+)"
+_CUE = re.compile(  # an aside in brackets needs no mark unless it is an age
+    rf"\**+(?P<name>[^\W\d_][\w .'’&-]{{0,40}}?)\**+(?:{_PHRASE}|{_ASIDE})\**+\s*+"
+    rf"(?P<mark>:|(?:{_TITLE}\.|--|—)(?=\**+(?:\s|$))|(?<=[)\]]\s)(?<!\d..)(?=[A-Z\"“]))\**+\s*+(?P<text>.*)"
 )
+_ALONE = re.compile(rf"\**+(?P<name>[^()\[\]*]{{1,40}}?)[.:]*+\**+{_ASIDE}[.:*]*+")
 _DIRECTION = re.compile(r"\((?P<round>[^()]*)\)|\[(?P<square>[^\[\]]*)\]|_(?P<italic>[^_]*)_")
+_BRACKET = re.compile(r"[()\[\]]")
 _UNFINISHED = re.compile(r"[\w,;:'’-]\s*$")
 
 
@@ -151,35 +156,55 @@ def rendered_event(line: str) -> Event | None:
 def _by_cues(lines: Iterable[str], known: Callable[[str], bool]) -> list[Event]:
     """Read line by line: a cue starts a speech, which continues until the next cue, direction or heading."""
     events: list[Event] = []
+    stripped = [line.strip() for line in lines]
+    marks = {cue["mark"] for cue in map(_CUE.fullmatch, stripped) if cue and _is_cue(cue, known)}
     separated = True
-    for line in map(str.strip, lines):
-        started = _started(line, known, separated) if line else None
-        if line and started is None and events and not (separated and events[-1].text):
-            events[-1] = replace(events[-1], text=f"{events[-1].text} {line}".strip())
+    for line in stripped:
+        spoken = bool(events) and events[-1].kind is EventKind.SPEECH
+        started = _started(line, known, separated, marks if spoken else ()) if line else None
+        if line and started is None and events and not (separated and events[-1].text[-1:].strip()):
+            events[-1] = replace(events[-1], text=f"{events[-1].text.rstrip()} {line}".strip())
         elif line:
             events.append(started or Event(EventKind.EXPOSITION, line))
         separated = not line
     return events
 
 
-def _started(line: str, known: Callable[[str], bool], separated: bool) -> Event | None:
-    """Return the event that a line starts; None if it continues what is above it."""
+def _started(line: str, known: Callable[[str], bool], separated: bool, phrased: Container[str] = ()) -> Event | None:
+    """Return the event that a line starts; None if it continues what is above it.
+
+    Marks in `phrased` may also end a cue with a phrase, such as `BEN, rising.`, which else begins a direction.
+    """
     if rendered := rendered_event(line):
         return rendered
     if _HEADING.fullmatch(line):
         return Event(EventKind.HEADING, line)
     if separated and (match := _DIRECTION.fullmatch(line)):
         return Event(EventKind.EXPOSITION, match["round"] or match["square"] or match["italic"] or "")
-    if (match := _CUE.fullmatch(line)) and _is_cue(match["name"], match["mark"], known):
-        return Event(EventKind.SPEECH, match["text"], match["name"])
-    bare = line.strip("*").rstrip(".:")
-    if (separated or "*" in line) and bare and len(bare) <= 40 and (known(bare) or bare.isupper()):
-        return Event(EventKind.SPEECH, "", bare)
+    if (match := _CUE.fullmatch(line)) and _is_cue(match, known, phrased):
+        return Event(EventKind.SPEECH, _aside(match["phrase"] or match["aside"]) + match["text"], match["name"])
+    alone = _ALONE.fullmatch(line) if separated or "*" in line else None
+    if alone and (known(alone["name"]) or alone["name"].isupper()):
+        return Event(EventKind.SPEECH, _aside(alone["aside"]), alone["name"])
     return None
 
 
-def _is_cue(name: str, mark: str, known: Callable[[str], bool]) -> bool:
+def _is_cue(cue: re.Match[str], known: Callable[[str], bool], phrased: Container[str] = ()) -> bool:
     """Return whether a name before a mark is a cue: capitals or a known speaker, before a colon also `Lady Bell`."""
+    name, mark = cue["name"], cue["mark"]
+    if cue["phrase"]:
+        from scriptmodel_trainer.corpus.layouts.directions import addresses_nobody  # noqa: PLC0415  # slow to load
+
+        return mark in phrased and name.isupper() and cue["text"] != "" and addresses_nobody(cue["phrase"])
     if name.isupper() or known(name):
         return True
     return mark == ":" and name.istitle() and len(name.split()) <= 3
+
+
+def _aside(text: str) -> str:
+    """Return what is beside a name as the corpus layouts begin a speech with it: in brackets, no V.O. or CONT'D."""
+    if not text:
+        return ""
+    from scriptmodel_trainer.corpus.layouts.marks import is_extension  # noqa: PLC0415  # slow to load
+
+    return "".join(f"({part}) " for part in _BRACKET.split(text) if part.strip() and not is_extension(part))
