@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import given_events, read_given
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.option_values import given_text
 
 SPOKEN = [("HEDDA", "You are late, Tesman."), ("TESMAN", "Am I? I was at the library."), ("HEDDA", "Of course.")]
 SCENES = {
@@ -95,3 +99,17 @@ def test_directions_and_the_last_speaker_first() -> None:
     given = read_given("(Enter BEN.)\n\nANNA: No.\n\n[She turns.]\n\nBEN: Yes.", lambda _: False)
     assert given.speakers == ["BEN", "ANNA"]
     assert given.tokens.count("<open-exp>") == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_file_to_continue_has_any_encoding_of_a_corpus(encoding: str, tmp_path: Path) -> None:
+    scene, text, notes = tmp_path / "scene.txt", "ZOÉ: At the café — “so late”.", list[str]()
+    scene.write_bytes(text.encode(encoding))
+    assert given_text(str(scene), notes.append) == text
+    assert ["Windows-1252" in note for note in notes] == [True] * (encoding == "cp1252")
+
+
+def test_a_binary_file_cannot_be_continued(tmp_path: Path) -> None:
+    (tmp_path / "scene.docx").write_bytes(b"PK\3\4\0\0\0\1")
+    with pytest.raises(BadInputError, match="is binary, not text: save"):
+        given_text(str(tmp_path / "scene.docx"), print)

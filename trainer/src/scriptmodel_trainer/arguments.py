@@ -307,8 +307,7 @@ def _add_request(command: _Parser, words: int, seed: int | None) -> None:
     text = command.add_mutually_exclusive_group()
     text.add_argument(
         "--continue",
-        dest="text",
-        type=option_values.given_text,
+        dest="continued",
         metavar="FILE|-",
         help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
     )

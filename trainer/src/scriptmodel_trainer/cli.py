@@ -16,7 +16,7 @@ from typing import Any, TextIO, TypeVar
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
-from scriptmodel_trainer.option_values import pfs_path
+from scriptmodel_trainer.option_values import given_text, pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
 from scriptmodel_trainer.stopping import StopSignals
@@ -155,7 +155,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
         options,
         folder=folder,
         training=training,
-        request=_request(argparse.Namespace(**usual | vars(options) | script)),
+        request=_request(argparse.Namespace(**usual | vars(options) | script), progress),
         minutes=training.minutes if options.minutes else None,
         repeat=[*map(str, options.plays), *(["--out", str(folder)] if options.out else [])],
     )
@@ -165,24 +165,27 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
 def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> None:
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
-    texts = _module("generate").generate(_request(options), progress)
+    texts = _module("generate").generate(_request(options, progress), progress)
     if options.out is None:
         print("\n".join(texts), end="")
 
 
-def _request(options: argparse.Namespace) -> Any:
+def _request(options: argparse.Namespace, progress: Progress) -> Any:
     """Return the options of generate, checked."""
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
     own, for_pipeline = options.temperature is None, _is_output_of_pipeline(options.out)
     usual_record = options.out.with_name("generation.json") if for_pipeline else None  # its consumer reads it
+    text = options.text or ""
+    if options.continued is not None:
+        text = given_text(options.continued, progress.note)
     temperature = Sampling().temperature if own else options.temperature
     return _called(
         _module("generate").GenerateOptions,
         options,
         sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty),
-        opening=Opening(options.speaker, options.prompt, options.scene, options.text or "", options.cast),
+        opening=Opening(options.speaker, options.prompt, options.scene, text, options.cast),
         record=options.record or usual_record,
         own_temperature=own,
         formats=formats_for(options.format, options.out, ALL if for_pipeline else None),

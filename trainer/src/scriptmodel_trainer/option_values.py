@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -63,8 +64,10 @@ def base_path(text: str) -> str:
     return path
 
 
-def given_text(path: str) -> str:
+def given_text(path: str, note: Callable[[str], None]) -> str:
     """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
+    from scriptmodel_trainer.corpus.reading import decoded  # noqa: PLC0415  # slow to load
+
     try:
         with nullcontext(sys.stdin.buffer) if path == "-" else pfs_path(path).open("rb") as file:
             content = file.read(LONGEST_GIVEN + 1)
@@ -74,7 +77,7 @@ def given_text(path: str) -> str:
         ) from error
     if len(content) > LONGEST_GIVEN:
         raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
-    text = content.decode("utf-8-sig", errors="replace")
+    text = decoded(content, path, note)
     if not text.strip():
         raise BadInputError(f"{path} is empty", "give a text with at least one line")
     return text

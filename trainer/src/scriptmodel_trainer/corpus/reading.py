@@ -82,6 +82,16 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
     return sources
 
 
+def decoded(content: bytes, name: str, note: Callable[[str], None]) -> str:
+    """Return the text of a file's content, decoded as a file of the corpus; BadInputError if it is none."""
+    source = _inspect(Path(name), name, content)
+    if not isinstance(source, Source):
+        raise BadInputError(f"{name} {source}", "give a text file")
+    if source.encoding == _GUESSED:
+        note(f"{name} is not UTF-8 and read as Windows-1252; {_CONVERT}")
+    return content.decode(source.encoding, errors="replace")
+
+
 def corpus_digest(sources: Iterable[Source]) -> str:
     """SHA-256 over the names and contents of all files."""
     total = hashlib.sha256()
