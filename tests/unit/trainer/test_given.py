@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from running import run_trainer
 
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import given_events, read_given
@@ -107,6 +108,14 @@ def test_a_file_to_continue_has_any_encoding_of_a_corpus(encoding: str, tmp_path
     scene.write_bytes(text.encode(encoding))
     assert given_text(str(scene), notes.append) == text
     assert ["Windows-1252" in note for note in notes] == [True] * (encoding == "cp1252")
+
+
+def test_a_script_does_not_replace_the_scene_that_it_continues(model: Path, tmp_path: Path) -> None:
+    scene = tmp_path / "scene.txt"
+    scene.write_text("ANNA: The lamp.\n")
+    done = run_trainer(["generate", model, "--continue", scene, "--out", tmp_path / "." / "scene.txt", "--only-new"])
+    assert (done.returncode, "would replace the scene to continue" in done.stderr) == (2, True)
+    assert scene.read_text() == "ANNA: The lamp.\n"
 
 
 def test_a_binary_file_cannot_be_continued(tmp_path: Path) -> None:

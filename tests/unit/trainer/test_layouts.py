@@ -274,6 +274,7 @@ REFUSED = {
     "only marks": (b"... -- !!\n", "no words"),
     "only a byte order mark": (b"\xef\xbb\xbf", "no words"),
     "a picture": (b"\x89PNG\r\n\x1a\n\0\0\0", "is binary"),
+    "RTF": (b"{\\rtf1\\ansi ANNA: Is it early?}", "is RTF, not text: save"),
     "half a character": (b"\xff\xfe\x41", "no words"),
 }
 
@@ -312,7 +313,7 @@ def test_the_licence_around_a_short_play_does_not_hide_its_layout(read: Read) ->
     assert ("Anna", "Is it early?") in read(edges[0] + talk * 2 + song + "\n\n" + edges[1] + LICENCE)
 
 
-def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path: Path) -> None:
+def test_folders_are_read_whole_without_hidden_binary_and_program_files_and_models(tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "b.txt").write_text("word")
     (tmp_path / "a.md").write_text("word")
@@ -323,10 +324,14 @@ def test_folders_are_read_whole_without_hidden_binary_and_program_files(tmp_path
     (tmp_path / "picture.txt").write_bytes(b"\0\1\2" * 30)
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "deep" / "loop").symlink_to(tmp_path)
+    (tmp_path / "plays-written" / "model").mkdir(parents=True)
+    (tmp_path / "plays-written" / "model" / "model.json").touch()
+    (tmp_path / "plays-written" / "script-1.txt").write_text("word")
     notes: list[str] = []
     found = reading.find_sources([tmp_path], notes.append)
     assert sorted(source.name for source in found) == ["a.md", "deep/er/b.txt"]
-    assert len(notes) == 3
+    assert len(notes) == 4
+    assert "left out plays-written: it holds a model" in notes
 
 
 @pytest.mark.parametrize(

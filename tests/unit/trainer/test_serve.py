@@ -180,6 +180,23 @@ def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> N
     assert one.script == writer.write(60, Sampling(), (9,), Opening())
 
 
+def test_scripts_that_are_unfinished_when_the_model_is_replaced_end_with_an_error() -> None:
+    net, done = network(SCRIPT, 1), threading.Semaphore(0)
+    batch, writer = Batch(net, rows=1), Writer(net, SCRIPT)
+
+    def job(seed: int) -> Job:
+        draft = Draft()
+        stream = writer.stream(100_000, Sampling(), (seed,), Opening(), draft)
+        return Job(stream, draft, Reader(net, 0.8), done.release)
+
+    jobs = [job(seed) for seed in range(2)]
+    batch.submit(jobs)
+    batch.close()
+    for each in jobs:
+        assert done.acquire(timeout=60)
+        assert "the model was replaced" in str(each.error)
+
+
 def test_a_signal_ends_the_server(model: Path) -> None:
     with started("serve", model, "--port", "0") as running:
         assert running.get("/v1/models")[0] == 200

@@ -15,7 +15,7 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer import auto
-from scriptmodel_trainer.commands.write import _Quiet
+from scriptmodel_trainer.commands.write import _next_script, _Quiet
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
 
@@ -79,6 +79,11 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html"}
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
+
+
+def test_two_commands_at_once_take_two_numbers(tmp_path: Path) -> None:
+    (tmp_path / "script-7.fdx").touch()
+    assert [_next_script(tmp_path) for _ in range(2)] == [(n, tmp_path / f"script-{n}.txt") for n in (8, 9)]
 
 
 def test_a_training_that_is_slower_than_announced_is_announced_again_once() -> None:

@@ -38,7 +38,7 @@ class GenerateOptions:
     `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
     or BEST for the one that the judge ranks first. With `only_new` a script leaves out the text that it continues.
     With `own_temperature` that of the model replaces that of `sampling`. Each of several `formats` has its suffix in
-    place of that of `out`.
+    place of that of `out`. The file that is `continued` is not overwritten.
     """
 
     model: Path
@@ -54,6 +54,7 @@ class GenerateOptions:
     own_temperature: bool = False
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
+    continued: str | None = None
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -146,6 +147,8 @@ def _prepare(options: GenerateOptions) -> None:
     for option, path in (*(("--out", path) for path in paths), ("--record", options.record)):
         if path is None:
             continue
+        if options.continued and os.path.realpath(path) == os.path.realpath(options.continued):
+            raise BadInputError(f"{option} {path} would replace the scene to continue", "give another name")
         if folder in Path(os.path.realpath(path)).parents:
             raise BadInputError(f"{option} {path} lies in the model directory", "choose a place outside of it")
         artifacts.protect(path, option=option)

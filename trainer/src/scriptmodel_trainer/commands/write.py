@@ -8,6 +8,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from scriptmodel_trainer.formats import parts_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import read_bounded, write_file
+from scriptmodel_trainer.storage import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.training.checkpoints import described_in
 
@@ -71,11 +72,26 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
     model = options.folder / MODEL
     if not _fits(options, model):
         _train(options, model, progress, signals)
-    written = (_SCRIPT.fullmatch(path.name) for path in options.folder.iterdir())
-    number = 1 + max((int(name[1]) for name in written if name), default=0)
-    out, seed = options.folder / f"script-{number}.txt", number if options.seed is None else options.seed
-    texts = generate(dataclasses.replace(options.request, out=out, seed=seed), _Quiet(progress))
+    number, out = _next_script(options.folder)
+    seed = number if options.seed is None else options.seed
+    try:
+        texts = generate(dataclasses.replace(options.request, out=out, seed=seed), _Quiet(progress))
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
     return "\n".join(_ending(options, out, texts[0]))
+
+
+def _next_script(folder: Path) -> tuple[int, Path]:
+    """Make the file of the next script and return it with its number, which no other command takes meanwhile."""
+    written = (_SCRIPT.fullmatch(path.name) for path in folder.iterdir())
+    number = 1 + max((int(name[1]) for name in written if name), default=0)
+    while True:
+        path = folder / f"script-{number}.txt"
+        with as_write_error(path), suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return number, path
+        number += 1
 
 
 class _Quiet(Progress):

@@ -16,6 +16,8 @@ _DEEPEST = 100  # folders within each other
 _LONGEST_PATH = 3800  # bytes; the kernel takes 4095
 _LONGEST_NAME = 200  # characters of a path in a note
 _MOST_ENTRIES = 200_000  # files and folders of a corpus
+_OF_MODELS = ("model.json", "model/model.json", "model/checkpoint.npz")
+"""What a model directory holds, and the folder in which `write` keeps a model with its scripts."""
 
 
 def files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str]]:
@@ -100,7 +102,9 @@ def _unfit(path: Path, depth: int, inside: Sequence[Path]) -> str:
         mode = path.stat().st_mode
     except (OSError, RuntimeError):  # nothing there, or a link to itself
         return "it is a link that leads nowhere" if path.is_symlink() else "it cannot be read"
-    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is no regular file"
+    if stat.S_ISDIR(mode):
+        return "it holds a model" if any((path / name).exists() for name in _OF_MODELS) else ""
+    return "" if stat.S_ISREG(mode) else "it is no regular file"
 
 
 def _shortened(name: str) -> str:

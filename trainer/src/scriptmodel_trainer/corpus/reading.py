@@ -29,6 +29,7 @@ _NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .json .jsonl .yaml .yml .toml .
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
 _GUESSED = "cp1252"
+_RTF = b"{\\rtf"
 _CONVERT = "if letters look wrong, convert it: iconv -f ENCODING -t utf-8"
 _XML_ROOT = re.compile(r"<(?:\w{1,20}:)?(FinalDraft|TEI)\b")
 _XML_LAYOUTS = {"FinalDraft": "fdx", "TEI": "tei"}
@@ -198,8 +199,8 @@ def _inspect(path: Path, name: str, content: bytes | None) -> Source | str:
             while block := file.read(_BLOCK):
                 if size == 0:
                     encoding = next((name for bom, name in _BOMS if block.startswith(bom)), "") or _unmarked(block)
-                if not encoding and _looks_binary(block):
-                    return "is binary, not text: save documents as plain text (UTF-8)"
+                if not encoding and (kind := _no_text(block)):
+                    return f"is {kind}, not text: save documents as plain text (UTF-8)"
                 size += len(block)
                 digest.update(block)
                 if not encoding:
@@ -232,6 +233,10 @@ def _unmarked(block: bytes) -> str:
     return ""
 
 
-def _looks_binary(block: bytes) -> bool:
+def _no_text(block: bytes) -> str:
+    """Return what a block is if it is no text; "" for text."""
+    if block.startswith(_RTF):
+        return "RTF"
     head = block[:65_536]
-    return b"\0" in block or len(head) - len(head.translate(None, _CONTROL)) > len(head) // 50
+    binary = b"\0" in block or len(head) - len(head.translate(None, _CONTROL)) > len(head) // 50
+    return "binary" if binary else ""

@@ -5,9 +5,11 @@ A script joins as soon as a row is free. Requests take turns, so one that asks f
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -71,7 +73,7 @@ class Batch:
             self._changed.notify()
 
     def close(self) -> None:
-        """Stop writing."""
+        """Stop writing; what is unfinished ends with an error."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -81,6 +83,7 @@ class Batch:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._rows or self._waiting)
                 if self._closed:
+                    self._end()
                     return
                 self._admit()
             try:
@@ -90,6 +93,12 @@ class Batch:
                     job.error = error
                     job.end()
                 self._rows = []
+
+    def _end(self) -> None:
+        for job in itertools.chain(self._rows, *self._waiting):
+            job.error = TrainerError("the model was replaced, or the server stops", "ask once more")
+            with suppress(RuntimeError):  # the event loop of the clients has ended
+                job.end()
 
     def _admit(self) -> None:
         """Give free rows to the requests in turn."""

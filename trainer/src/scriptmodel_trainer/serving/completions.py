@@ -141,7 +141,10 @@ class Completions:
         async with self._written(asked) as pieces:
             if asked.stream:
                 return await _streamed(request, asked, head, pieces)
-            texts, reasons = await _whole(asked, pieces)
+            try:
+                texts, reasons = await _whole(asked, pieces)
+            except TrainerError as error:
+                raise Refused(503, error.line()) from error
         choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
         return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
 
@@ -239,9 +242,13 @@ async def _streamed(request: web.Request, asked: Asked, head: dict[str, Any], pi
             await response.write(f"data: {data}\n\n".encode())
 
     texts = [""] * asked.n
-    async for number, text, reason in pieces:
-        texts[number] += text
-        await send(json.dumps({**head, "choices": [_choice(number, text, reason)]}))
+    try:
+        async for number, text, reason in pieces:
+            texts[number] += text
+            await send(json.dumps({**head, "choices": [_choice(number, text, reason)]}))
+    except TrainerError as error:
+        await send(json.dumps({"error": {"message": error.line(), "type": "server_error"}}))
+        return response
     if asked.stream_options.get("include_usage"):
         await send(json.dumps({**head, "choices": [], "usage": _usage(asked, texts)}))
     await send("[DONE]")
