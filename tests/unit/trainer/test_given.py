@@ -53,7 +53,7 @@ def test_a_phrase_after_a_name_is_an_aside_among_cues_with_the_same_mark(first: 
 
 
 @pytest.mark.parametrize("rounds", [1, 4])
-@pytest.mark.parametrize("layout", ["colon", "period", "alone", "markdown", "fountain"])
+@pytest.mark.parametrize("layout", SCENES)
 def test_lines_that_were_kept_are_read_among_those_of_any_layout(layout: str, rounds: int) -> None:
     kept = "[ THEA ]: He writes.\n  He burns.\n\n(He sits.)\n\n[ HEDDA ]: Burn\nit.\n"
     text = f"{SCENES[layout]}\n{kept * rounds}\n{SCENES[layout]}"
@@ -68,6 +68,14 @@ def test_what_is_above_the_first_speech_stays(layout: str) -> None:
     above = "An attic in winter. Snow falls through the roof."
     events = given_events(f"{above}\n\n{SCENES[layout]}\n\n{SCENES[layout]}", lambda _: False)
     assert (events[0].kind, events[0].text) == (EventKind.EXPOSITION, above)
+
+
+@pytest.mark.parametrize("speeches", range(1, 12))
+@pytest.mark.parametrize("cue", ["Hedda: ", "HEDDA: ", "HEDDA. "])
+def test_a_scene_without_blank_lines_is_read_whatever_its_length(cue: str, speeches: int) -> None:
+    cues = [cue, *[cue.replace("edda", "elmer").replace("EDDA", "ELMER"), cue] * 6][:speeches]
+    events = given_events("\n".join(f"{each}You are late." for each in cues), lambda _: False)
+    assert [(event.speaker, event.text) for event in events] == [(each[:-2], "You are late.") for each in cues]
 
 
 @pytest.mark.parametrize("title", ["MRS", "Mr", "DR", "St"])
