@@ -120,6 +120,13 @@ def test_a_model_of_words_spells_nothing() -> None:
     assert closed.joined(["the", "##a"]) == ["the", "##a"]
 
 
+def test_the_validation_perplexity_is_that_of_the_stored_model(model: TrainedModel, corpus: TokenStream) -> None:
+    vocabulary = model.vocabulary
+    ids = vocabulary.translated(corpus.splits["valid"], corpus.lexicon, corpus.starts["valid"])
+    losses = negative_log_likelihoods(Network(model.weights), ids, vocabulary.first)
+    assert np.exp(losses.mean()) == pytest.approx(model.metrics.perplexity.valid, rel=1e-6)
+
+
 def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_full(
     model: TrainedModel, model_folder: Path, folder: Path
 ) -> None:
