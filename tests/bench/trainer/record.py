@@ -50,6 +50,7 @@ class Record:
 
 RECORDS = {
     "eight-plays": Record("presets.md", 1.111, "--preset auto", plays=8),
+    "all-plays": Record("presets.md", 1.1662, "--preset auto", plays=38),
     "penn-treebank": Record(
         *("presets.md", 75.4),
         f"{_ADAM} epochs=40 dropout=0.3 word_dropout=0.1 output_dropout=0.4 warm_up=0.02 hidden_units=364 "
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _corpus(record: Record, data: Path | None, folder: Path) -> list[Path]:
     if record.plays or data is None:
-        return plays()[: record.plays]
+        return sorted(plays()[: record.plays], key=lambda path: path.name)  # as a folder of them is read
     if not record.characters:
         return [data]
     text, parts = data.read_bytes().decode("utf-8"), folder / "data"
