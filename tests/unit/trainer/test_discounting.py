@@ -18,7 +18,7 @@ from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.subwords import LETTERS
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.discounting import Discount, discount_of, spelled_out
+from scriptmodel_trainer.training.discounting import Discount, discount_of, spelled_out, without_unseen
 from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.vocabulary import Vocabulary, with_documents
 
@@ -170,3 +170,11 @@ def test_a_trained_model_expects_new_words(tmp_path: Path) -> None:
         model = load_model(tmp_path / discount)
         biases.append(model.weights["output/bias"][model.vocabulary.unknown])
     assert biases[0] < 0 < biases[1]
+
+
+def test_tokens_that_neither_training_nor_its_base_had_get_the_vector_of_the_rarest() -> None:
+    base = np.array([[1, 0], [2, 0], [3, 3], [3, 3], [5, 5]], np.float32)  # which read all but 2 and 3
+    trained = {"embedding": base + 1, "output/bias": np.array([2, 1, 4, 0, 3], np.float32)}
+    found = without_unseen(trained, np.array([0, 0, 1], np.int32), base)
+    assert found["embedding"].tolist() == [[2, 1], [3, 1], [3, 1], [3, 1], [6, 6]]
+    assert found["output/bias"].tolist() == [2, 1, 1, 0, 3]

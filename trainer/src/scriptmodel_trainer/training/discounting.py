@@ -78,7 +78,8 @@ def spelled_out(train: Ids, vocabulary: Vocabulary, discount: float, seed: int, 
 def without_unseen(weights: Mapping[str, Floats], train: Ids, base: Floats | None = None) -> dict[str, Floats]:
     """Return the weights with the mean vector of the rarest tokens for those that the training split does not have.
 
-    `base` holds the vectors of the model that training started from; what that model has read is kept.
+    `base` holds the vectors of the model that training started from; what that model has read is kept. The tokens that
+    it has not read have one vector.
 
     Where word vectors are tied, training only pushes such a vector away from whatever it predicts. Read as an input
     such a vector can derail the network for thousands of tokens. The mean is short, and as improbable as a token that
@@ -87,7 +88,8 @@ def without_unseen(weights: Mapping[str, Floats], train: Ids, base: Floats | Non
     counts = np.bincount(train, minlength=len(weights["output/bias"]))
     unseen, rarest = counts == 0, counts == counts[counts > 0].min()
     if base is not None:
-        unseen[: len(base)] &= ~base.any(axis=1)
+        _, number, equal = np.unique(base, axis=0, return_inverse=True, return_counts=True)
+        unseen[: len(base)] &= equal[number] > 1
     embedding, bias = weights["embedding"].copy(), weights["output/bias"].copy()
     embedding[unseen] = embedding[rarest].mean(axis=0)
     bias[unseen] = np.minimum(bias[unseen], bias[rarest].min())
