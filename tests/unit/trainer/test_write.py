@@ -75,6 +75,7 @@ def test_another_run_writes_another_script_with_the_same_model(
     del first
     monkeypatch.setattr("scriptmodel_trainer.commands.write.train", None)  # not called
     folder = plays.parent / "written"
+    assert write(plays, "--speaker", "ANNIE").returncode == 2
     done = write(plays, "--words", "60", "--cast", "ANNA,MIRA")
     assert (done.returncode, done.stderr) == (0, "")
     assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html"}

@@ -76,9 +76,9 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
     seed = number if options.seed is None else options.seed
     try:
         texts = generate(dataclasses.replace(options.request, out=out, seed=seed), _Quiet(progress))
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+    finally:
+        if not out.stat().st_size:  # nothing was written
+            out.unlink()
     return "\n".join(_ending(options, out, texts[0]))
 
 

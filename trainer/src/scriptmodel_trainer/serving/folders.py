@@ -29,7 +29,8 @@ class Folder:
 
     def scripts(self) -> list[Path]:
         """Return the newest twenty scripts that are stored beside the directory, the newest first."""
-        found = [path for name in _SCRIPTS for path in self.folder.resolve().parent.glob(name)]
+        places = (path for name in _SCRIPTS for path in self.folder.resolve().parent.glob(name))
+        found = [path for path in places if path.stat().st_size]  # an empty one is being written
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:20]
 
     async def load(self) -> tuple[TrainedModel, Completions]:
