@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -67,10 +67,13 @@ class Batch:
         threading.Thread(target=self._run, name="batch", daemon=True).start()
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Write the scripts of one request."""
+        """Write the scripts of one request; they end with an error if the batch is closed."""
         with self._changed:
-            self._waiting.append(deque(jobs))
-            self._changed.notify()
+            if self._closed:
+                _fail(jobs, _closed())
+            else:
+                self._waiting.append(deque(jobs))
+                self._changed.notify()
 
     def close(self) -> None:
         """Stop writing; what is unfinished ends with an error."""
@@ -83,22 +86,14 @@ class Batch:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._rows or self._waiting)
                 if self._closed:
-                    self._end()
+                    _fail(itertools.chain(self._rows, *self._waiting), _closed())
                     return
                 self._admit()
             try:
                 self._step()
             except Exception as error:  # one broken step must not leave later requests without answer
-                for job in self._rows:
-                    job.error = error
-                    job.end()
+                _fail(self._rows, error)
                 self._rows = []
-
-    def _end(self) -> None:
-        for job in itertools.chain(self._rows, *self._waiting):
-            job.error = TrainerError("the model was replaced, or the server stops", "ask once more")
-            with suppress(RuntimeError):  # the event loop of the clients has ended
-                job.end()
 
     def _admit(self) -> None:
         """Give free rows to the requests in turn."""
@@ -129,6 +124,17 @@ class Batch:
             job.reader.state = State([each[number] for each in state.outputs], [each[number] for each in state.cells])
         mixed = zip(jobs, features, logits, strict=True)
         return [job.reader.mixers.mixed(job.token, own, predicted) for job, own, predicted in mixed]
+
+
+def _closed() -> TrainerError:
+    return TrainerError("the model was replaced, or the server stops", "ask once more")
+
+
+def _fail(jobs: Iterable[Job], error: Exception) -> None:
+    for job in jobs:
+        job.error = error
+        with suppress(RuntimeError):  # the event loop of the clients has ended
+            job.end()
 
 
 def _stacked(parts: Sequence[Sequence[Floats]]) -> list[Floats]:
