@@ -149,7 +149,7 @@ def test_a_trained_model_has_lineage_script_samples_and_report(stage: Stage, con
 def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: Stage, context: BrowserContext) -> None:
     page = opened(context, LIVE)
     page.get_by_role("link", name="Write with it").click()
-    page.wait_for_url("**/1/write", timeout=TRAINED)  # the trainer starts
+    expect(page.get_by_role("button", name="Continue")).to_be_enabled(timeout=TRAINED)  # trainer and page have started
     text = page.get_by_label("Your script")
     expect(page.locator("#choices")).to_be_hidden()
     text.fill(SCENE)
