@@ -147,6 +147,29 @@ def test_an_older_model_of_a_base_that_is_being_deleted_is_not_followed() -> Non
     assert (read_base(world), world.written()) == (job.ref.id, [])
 
 
+def test_a_base_that_was_deleted_and_created_again_is_followed() -> None:
+    """Its pipeline has no job of the model that the object has a copy of."""
+    first = base_world()
+    world = world_of(following(FROM_OBJECT), first.pachyderm)
+    world.reconcile()
+    finish(world)
+    first.delete()
+    world.reconcile()
+    world.pachyderm.advance(60)
+    first.model = scriptmodel(name="shakespeare", uid="uid-3")
+    first.reconcile()
+    finish(first)
+    world.reconcile()
+    model = first.model.status["lineage"]["model"]["commit"]
+    assert read_base(world) == model
+    finish(world)
+    assert world.ready == ("True", "Generated")
+    assert world.model.status["lineage"]["base"]["commit"] == model
+    world.written()
+    world.reconcile()
+    assert world.written() == []
+
+
 @pytest.mark.parametrize(
     ("spec", "reason", "words"),
     [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from scriptmodel_operator.api.marks import Owner, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.names import Key, pachyderm_names
@@ -105,7 +106,8 @@ class Bases:
     ) -> BaseSource:
         """Return the promoted model of a pipeline, else its newest, unless the current copy is of a newer one.
 
-        While a pipeline is being deleted, its newest jobs may be gone before the others.
+        While a pipeline is being deleted, its newest jobs may be gone before the others. A pipeline that was created
+        again, or that selects from a search, never had the job of the current copy.
         """
         seen = self.pipeline(train, snapshot) if train else None
         if seen is None:
@@ -116,8 +118,14 @@ class Bases:
         if copied in jobs and newest:
             older = jobs.index(newest) > jobs.index(copied)
         else:
-            older = copy_name(view.origin, newest or "") in copies
+            copy = copy_name(view.origin, newest or "")
+            older = copy in copies and self._copied_at(view, copy) <= self._copied_at(view, view.current)
         return BaseSource(seen.info.ref.output, copied if older and copied else newest)
+
+    def _copied_at(self, view: BaseView, copy: str) -> datetime:
+        """Return when a copy was made; that of one in progress is later than any other."""
+        head = self.gateway.branch_head(BranchRef(view.owned.ref, copy)) if view.owned else None
+        return head.finished_at if head and head.finished_at else datetime.max.replace(tzinfo=UTC)
 
     def _warm_source(self, model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
         """Return the object's own model where a newer corpus commit is to be trained on; None if nothing is to be done.
