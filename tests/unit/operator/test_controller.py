@@ -415,6 +415,24 @@ async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
         assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
+async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
+    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        await settled(found)
+        suspended = {**kube.raw["metadata"], "resourceVersion": "80"}
+        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": True}, "metadata": suspended}
+        found.store.put(kube.raw)
+        await found.reconcile(KEY)
+        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
+        resumed = {**kube.raw["metadata"], "resourceVersion": "90"}
+        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": False}, "metadata": resumed}
+        found.store.put(kube.raw)
+        await settled(found)
+        assert reason(kube) == "WaitingForWorker"
+        assert "suspended" not in kube.raw["status"]
+        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
+
+
 async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)

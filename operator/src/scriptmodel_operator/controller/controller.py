@@ -48,7 +48,7 @@ from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
-from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Refused, Unread
+from scriptmodel_operator.reconcile.state import Applying, Blocked, Early, ModelState, Refused, Stopping, Unread
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 
@@ -141,6 +141,11 @@ class Controller:
         actions = state.actions
         rounds = self._rounds.pop(key, 0)
         if actions and rounds < MAX_ROUNDS:
+            if isinstance(state, Stopping) and not model.previous.suspended:
+                # Before the stop: an object that is resumed at once would say that somebody else stopped them.
+                status = {**model.status, "suspended": True}
+                await self._write(model, status)
+                model = replace(model, status=status)
             try:
                 await self._act(model, actions)
             except PachydermError as error:
