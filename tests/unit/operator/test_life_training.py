@@ -277,6 +277,25 @@ def test_suspend_stops_both_and_resume_starts_them() -> None:
     assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
 
 
+def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.want({"suspend": True})
+    world.reconcile()
+    words = "resume the object or start its pipeline (job"
+    assert words in world.condition("Trained")["message"]
+    world.want({})
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    world.pachyderm.run(world.generate)
+    world.want({"suspend": True})
+    world.reconcile()
+    assert words in world.condition("Generated")["message"]
+    world.observer.logs.close()
+
+
 def test_a_job_that_computes_nothing_is_not_a_training() -> None:
     """Changed resources, or a resume, create a new commit of the same model, with the figures of the training."""
     gpu = {"training": {"gpu": {"count": 1}}}

@@ -35,6 +35,8 @@ _SELECTION = _TRAINING._replace(name="selecting the best model", verb="select")
 _GENERATION = _Work(
     "generation", "write", Reason.GENERATION_FAILED, "change spec.generation, if only its seed; the model is kept"
 )
+_STARTED = "resume the object or start its pipeline"
+"""What makes another job of a pipeline that is stopped."""
 
 
 def training_stage(view: ModelView, previous: ScriptModelStatus, searched: str) -> Condition:
@@ -63,7 +65,7 @@ def _training_job(
         return _searched(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.training_log, reported, generating=False)
-        return _ended(job, failed, _TRAINING, train.claim)
+        return _ended(job, failed, _of(train, _TRAINING), train.claim)
     if train.running is not None:
         message = _training_message(view, train, job, searched)
         return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
@@ -90,7 +92,8 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Con
     if chosen.good:
         return _succeeded(job, view)
     if chosen.state is not JobState.SUCCESS:
-        return _ended(chosen, failure(chosen, view.selection_log, reported, generating=False), _SELECTION)
+        failed = failure(chosen, view.selection_log, reported, generating=False)
+        return _ended(chosen, failed, _of(select, _SELECTION))
     text = "selection wrote no model: the image in spec.training.image may be no scriptmodel trainer"
     return Problem(Reason.TRAINING_FAILED, f"{text} (job {short_id(chosen.ref.id)})")
 
@@ -186,7 +189,7 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
         return _written(job, view)
     if job.state.final:
         failed = failure(job, view.generation_log, reported, generating=True)
-        return _ended(job, failed, _GENERATION)
+        return _ended(job, failed, _of(generate, _GENERATION))
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
@@ -210,6 +213,11 @@ def _written(job: JobInfo, view: ModelView) -> Condition:
         return Problem(Reason.GENERATION_FAILED, f"{text} (job {short_id(job.ref.id)})")
     text = "the script is written" + ended_by_budget(view)
     return Condition(Reason.GENERATED, f"{text} (commit {short_id(job.ref.id)})", ConditionStatus.TRUE)
+
+
+def _of(seen: PipelineView, work: _Work) -> _Work:
+    """Return the words for a pipeline: starting one that is stopped makes another job."""
+    return work._replace(again=_STARTED) if seen.info.stopped else work
 
 
 def _deleted(lost: JobInfo, work: _Work) -> Problem:
