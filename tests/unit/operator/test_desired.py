@@ -21,6 +21,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, ResourceAmounts
 from tests.unit.operator.messages import observed
+from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 EVERYTHING: dict[str, Any] = {
@@ -179,6 +180,19 @@ def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
     details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
     spec = messages.projection(references(scriptmodel()).train, details)
     assert (spec.input_branch, spec.base_branch) == (references(scriptmodel()).corpus, None)
+
+
+@pytest.mark.parametrize("searches", [False, True])
+def test_what_somebody_crosses_with_the_inputs_is_drift(searches: bool) -> None:
+    sent = expected(RANDOM if searches else {}).train.spec
+    request = messages.create_request(PipelineApply(sent))
+    assert fingerprint(messages.projection(sent.ref, request)) == fingerprint(sent)
+    own = request.input.cross if searches else [request.input]
+    crossed = pps.Input(cross=[*own, pps.Input(pfs=pps.PFSInput(repo="more", name="more", glob="/"))])
+    request.input.CopyFrom(crossed)
+    seen = messages.projection(sent.ref, request)
+    assert (seen.input_branch, seen.trials_branch) == (sent.input_branch, sent.trials_branch)
+    assert fingerprint(seen) != fingerprint(sent)
 
 
 def test_the_limits_of_corpora_hold_for_base_models_too() -> None:

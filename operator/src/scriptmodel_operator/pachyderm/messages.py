@@ -186,6 +186,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     trials = next((each for each in crossed if (each.name, each.glob) == (TRIALS_INPUT, EACH_ENTRY)), None)
     source = next((each for each in crossed if each is not base and each is not trials), details.input.pfs)
     branch = _branch_of(source, ref)
+    known = sum(each is not None for each in (source, base, trials))
     scheduling = details.scheduling_spec if details.HasField("scheduling_spec") else None
     return PipelineSpec(
         ref=ref,
@@ -207,6 +208,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         labels=tuple(sorted(details.metadata.labels.items())),
         base_branch=_branch_of(base, ref) if base else None,
         trials_branch=_branch_of(trials, ref) if trials else None,
+        other_inputs=max(len(details.input.cross) - known, 0),
         datums_per_task=int(details.datum_set_spec.number),
         description=details.description,
         annotations=dict(details.metadata.annotations),

@@ -167,6 +167,8 @@ class PipelineSpec:
     """Another input, the model that training starts from."""
     trials_branch: BranchRef | None = None
     """Another input, one datum for each of its folders: the runs of a search."""
+    other_inputs: int = 0
+    """How many inputs somebody else has crossed with these."""
     datums_per_task: int = 0
     """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
     description: str = ""
