@@ -14,7 +14,7 @@ from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.pachyderm.values import PipelineRef, RepoRef
 
 _BATCH = 100
 """Number of objects compared before other tasks of the event loop run."""
@@ -101,6 +101,6 @@ def _part_of(key: Key, project: str, snapshot: Snapshot) -> object:
     parts: list[object] = [snapshot.engine, project in snapshot.projects]
     names = pachyderm_names(*key, project)
     for ref in (PipelineRef(project, names[each]) for each in PIPELINES):
-        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref))
-        parts += (snapshot.repos_of(ref), snapshot.readers(ref.output))
+        parts += (snapshot.pipelines.get(ref), snapshot.jobs.get(ref), snapshot.repos_of(ref))
+    parts += (snapshot.readers(RepoRef(project, name)) for name in names.values())
     return tuple(parts)
