@@ -158,8 +158,9 @@ def _verdict(found: Object) -> Iterator[str]:
     if ready["status"] == "True":
         yield f"{coloured(found, 'Ready')}: {message}"
     else:
-        stuck = condition(found, "Stalled").get("status") == "True"
-        yield f"{coloured(found, 'Stalled' if stuck else 'In progress')} ({reason}): {message}"
+        stuck, working = condition(found, "Stalled"), condition(found, "Reconciling")
+        waits = "Not ready" if working.get("status") == "False" else "In progress"
+        yield f"{coloured(found, 'Stalled' if stuck.get('status') == 'True' else waits)} ({reason}): {message}"
         unknown = "unknown; this scriptmodel command is older than the operator, upgrade it"
         yield f"{reason} means: {_meaning(ready) or unknown}"
     if step := next_step(found, reason):

@@ -32,6 +32,14 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
 
 
+def test_why_does_not_say_that_a_suspended_object_is_worked_on() -> None:
+    world = trained_world()
+    world.want({"suspend": True})
+    world.reconcile()
+    first = click.unstyle(why(as_object(world), CREATED)[0])
+    assert first == "Not ready (Suspended): pipelines are stopped because spec.suspend is true"
+
+
 def test_why_is_a_value_for_programs() -> None:
     world = World()
     world.reconcile()
