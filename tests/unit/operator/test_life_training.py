@@ -6,11 +6,13 @@ import json
 
 import pytest
 
+from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.pachyderm.values import (
     JobState,
 )
 from tests.unit.operator.pachyderm_state import SCRIPT
+from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -262,6 +264,22 @@ def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> 
     assert world.model.status["history"][0]["gpuSeconds"] == 600
     assert world.model.status["training"]["gpuSeconds"] == 600
     world.observer.logs.close()
+
+
+def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None:
+    """In one transaction it would read the previous model for ever."""
+    world = trained_world()
+    world.pachyderm.delete_pipeline(world.generate, keep_repo=False)
+    world.want({"model": {"preset": "large"}})
+    state, _ = world.assess()
+    assert [change.ref for change in state.difference.now] == [world.train]
+    world.written()
+    world.reconcile()
+    assert world.written() == [f"update {world.train.name}", f"create {world.generate.name}"]
+    world.want(RANDOM)
+    state, _ = world.assess()
+    refs = references(world.model)
+    assert [change.ref for change in state.difference.now] == [refs.train, refs.select, refs.generate]
 
 
 def test_suspend_stops_both_and_resume_starts_them() -> None:

@@ -13,7 +13,14 @@ from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, ret
 from scriptmodel_operator.desired.pod_patch import requests_differ
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.values import JobState, PipelineApply, PipelineState
+from scriptmodel_operator.pachyderm.values import (
+    BranchRef,
+    JobState,
+    PipelineApply,
+    PipelineSpec,
+    PipelineState,
+    RepoRef,
+)
 from scriptmodel_operator.reconcile.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
 from scriptmodel_operator.reconcile.restarts import state_is_kept
@@ -41,8 +48,34 @@ def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Differe
     tolerated = [change for change in changes if tolerant and change.kind is ChangeKind.CORRECT]
     due = [change for change in changes if change not in tolerated]
     deferred = [change for change in due if _must_wait(change, view)]
-    now = tuple(change for change in due if change not in deferred)
+    now = _together([change for change in due if change not in deferred], view)
     return Difference(now, tuple(deferred), tuple(tolerated))
+
+
+def _together(changes: list[PipelineChange], view: ModelView) -> tuple[PipelineChange, ...]:
+    """Return the changes that one transaction can make; the others follow once it is made.
+
+    A pipeline that is connected to its inputs reads their commits of that moment. An update of one that stays connected
+    makes its next commit only at the end of the transaction, so the reader would read the previous one for ever.
+    """
+    known = {seen.info.ref.output: seen.info.spec for seen in view.pipelines}
+    late: set[RepoRef] = set()
+    """Output repos without the next commit before the end."""
+    made = []
+    for change in changes:
+        before = known.get(change.ref.output)
+        connected = before is None or _inputs(before) != _inputs(change.apply.spec)
+        if connected and not late.isdisjoint(each.repo for each in _inputs(change.apply.spec)):
+            late.add(change.ref.output)
+            continue
+        made.append(change)
+        if not connected:
+            late.add(change.ref.output)
+    return tuple(made)
+
+
+def _inputs(spec: PipelineSpec) -> list[BranchRef]:
+    return [each for each in (spec.input_branch, spec.base_branch, spec.trials_branch) if each]
 
 
 def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[PipelineChange]:
