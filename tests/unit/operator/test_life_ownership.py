@@ -103,6 +103,12 @@ def test_a_pipeline_of_somebody_else_is_never_touched() -> None:
     world.reconcile()
     assert world.ready == ("False", "NameConflict")
     assert world.written() == []
+    assert [world.condition(kind)["reason"] for kind in ("CorpusReady", "Trained", "Generated")] == [
+        "CorpusFound",
+        "NotStarted",
+        "NotStarted",
+    ]
+    assert not {"script", "lineage", "history", "perplexity"} & set(world.model.status), "the other's are not its own"
     world.want(adopt=True)
     state, _view = world.assess()
     assert [change.apply.reprocess for change in state.difference.now] == [False, False], "it is trained already"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from scriptmodel_operator.api.engine import engine_of
 from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.api.marks import Owner
+from scriptmodel_operator.api.marks import Owner, Ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
@@ -61,6 +61,10 @@ class ScriptModel:
         """Commit of the promoted model; empty before the first one, and if spec.promotion holds back none."""
         model = self.previous.lineage.model
         return (model.commit or "") if model and self.spec.promotion.min_improvement is not None else ""
+
+    def may_write(self, found: Ownership) -> bool:
+        """Return whether the operator may write to an object in Pachyderm of that ownership, never if it is FOREIGN."""
+        return found.ours or (self.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
 
     def owner(self, cluster: str) -> Owner:
         return Owner(cluster=cluster, namespace=self.namespace, name=self.name, uid=self.uid)

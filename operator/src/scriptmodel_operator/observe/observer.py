@@ -101,9 +101,10 @@ class Observer:
         names = (refs.train, refs.select, refs.generate)
         repos = *map(snapshot.repos_of, names), model.reconcile_at
         train, select, generate = (
-            self._with_jobs(seen, snapshot, repos) for seen in (found.train, found.select, found.generate)
+            self._reported(model, seen, snapshot, repos) for seen in (found.train, found.select, found.generate)
         )
         found = replace(found, train=train, select=select, generate=generate)
+        reader = train if train and model.may_write(train.ownership) else None
         maker, reported = found.maker, train.reported if train else None
         good = maker.last_good if maker else None
         made = Lineages(self._results, refs, snapshot)
@@ -119,7 +120,7 @@ class Observer:
                 for ref, seen in zip(names, (train, select, generate), strict=True)
                 if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
             ),
-            corpus=self._corpus(refs.corpus, train, owned, snapshot),
+            corpus=self._corpus(refs.corpus, reader, owned, snapshot),
             owned_corpus=owned,
             owned_trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
             training_log=self._log(reported),
@@ -146,6 +147,14 @@ class Observer:
         mark = mark_of(info.spec.annotations) if info else None
         seen = self._owned_pipeline(ref, mark.owner, snapshot) if mark else None
         return self._with_jobs(seen, snapshot, snapshot.repos_of(ref))
+
+    def _reported(
+        self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot, as_of: object
+    ) -> PipelineView | None:
+        """Return a pipeline with its jobs; without any if it may be somebody else's, of which nothing is reported."""
+        if seen is None or model.may_write(seen.ownership):
+            return self._with_jobs(seen, snapshot, as_of)
+        return replace(seen, jobs=())
 
     def _with_jobs(self, seen: PipelineView | None, snapshot: Snapshot, as_of: object) -> PipelineView | None:
         """Return a pipeline with the jobs that matter, whose commits exist; reads those missing from the snapshot."""

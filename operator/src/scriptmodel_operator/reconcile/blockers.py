@@ -29,7 +29,7 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
         return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model, view))
     needed = (view.train, view.select if view.refs.searches else None, view.generate)
     for seen in needed:
-        if seen and not may_write(model, seen.ownership):
+        if seen and not model.may_write(seen.ownership):
             return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.retained:
         names = ", ".join(str(ref) for ref in view.retained)
@@ -49,11 +49,6 @@ def missing_project(model: ScriptModel, view: ModelView) -> str:
     return f"{where} has no project {project!r}: create it with `pachctl create project {project}`"
 
 
-def may_write(model: ScriptModel, found: Ownership) -> bool:
-    """Return whether the operator may write to an object of that ownership. No annotation permits a FOREIGN one."""
-    return found.ours or (model.adopt and found in (Ownership.UNMARKED, Ownership.OTHER_CLUSTER))
-
-
 def own_repo(
     model: ScriptModel, owner: Owner, ref: RepoRef, owned: OwnedRepo | None, what: str, effect: str = ""
 ) -> OwnedRepo | CreateRepo | Problem:
@@ -63,7 +58,7 @@ def own_repo(
     """
     if owned is not None and owned.ownership.ours:
         return owned
-    if owned is None or may_write(model, owned.ownership):
+    if owned is None or model.may_write(owned.ownership):
         return CreateRepo(ref, Mark(owner).to_json(), adopt=owned is not None)
     return _conflict(model, f"{what} {ref}", owned.ownership, owned.mark, effect)
 
