@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[Answer, str, str]] = {
     "silent": (silence, "DownloadFailed", "not complete after 3 s"),
     "broken": (_breaks_off, "DownloadFailed", "unexpected EOF"),
     "elsewhere": (redirect("file:///etc/passwd"), "DownloadFailed", "passwd"),
-    "empty": (content(b""), "CorpusEmpty", "has any bytes"),
+    "empty": (content(b""), "CorpusEmpty", "has any bytes: put scripts there"),
 }
 
 

@@ -46,7 +46,7 @@ class Fetch:
         file_set = self._file_set(urls)
         files = self.gateway.walk_files(FILE_SETS, file_set)
         if not any(file.size for file in files.values()):
-            raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus.http.urls has any bytes")
+            raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus.http.urls has any bytes: put scripts there")
         head, before = self._newest()
         if head is not None and not head.error and before == files:
             return head, False
