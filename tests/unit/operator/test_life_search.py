@@ -222,6 +222,15 @@ def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
     assert world.written()[-1] == f"delete {select(world).name}"
 
 
+def test_a_search_that_a_retained_repo_blocks_is_not_said_to_be_created() -> None:
+    world = trained_world()
+    world.pachyderm.create_repo(select(world).output, "")
+    world.want(RANDOM)
+    world.reconcile()
+    assert world.ready == ("False", "RetainedRepos")
+    assert world.condition("Trained")["reason"] == "NotStarted"
+
+
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
 def test_a_search_is_deleted_with_its_object(policy: str) -> None:
     world = search_world({**RANDOM, "deletionPolicy": policy})

@@ -154,8 +154,11 @@ def _stages(given: Situation, view: ModelView, *, creating: bool = False) -> Sta
     previous = given.model.previous
     search = search_progress(given.model, view, given.elapsed)
     searched = search.message if search else ""
-    train, generate = (seen and given.model.may_write(seen.ownership) for seen in (view.train, view.generate))
-    trained = training_stage(view, previous, searched) if train or creating else NOT_STARTED
+    train, select, generate = (
+        seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.select, view.generate)
+    )
+    makes = train and (select or not view.refs.searches)
+    trained = training_stage(view, previous, searched) if makes or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if generate or creating else NOT_STARTED
     return Stages(_corpus(view), trained, generated)
 
