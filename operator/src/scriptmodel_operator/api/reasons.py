@@ -20,7 +20,7 @@ class Reason(StrEnum):
         return member
 
     # Progress, in order.
-    PENDING = "Pending", "The object was observed; nothing has been decided yet."
+    PENDING = "Pending", "On CorpusReady, Trained and Generated: nothing of the stage has been observed yet."
     CREATING = "Creating", "The pipelines are being created."
     UPDATING = (
         "Updating",
