@@ -175,6 +175,11 @@ def test_a_base_that_was_deleted_and_created_again_is_followed() -> None:
     [
         (FROM_REPO, "BaseNotFound", "base model default/models@master does not exist"),
         (FROM_OBJECT, "BaseNotFound", "base ScriptModel shakespeare with pipelines in project default does not exist"),
+        (
+            {"model": {"from": {"scriptModel": "thrones"}}},
+            "BaseNotFound",
+            "project default is this object, which has no model yet: remove spec.model.from",
+        ),
     ],
 )
 def test_a_missing_base_is_named_and_nothing_is_created(spec: dict[str, Any], reason: str, words: str) -> None:

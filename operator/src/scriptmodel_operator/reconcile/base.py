@@ -48,7 +48,9 @@ def base_to_copy(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Act
 def _problem(model: ScriptModel, base: BaseView, source: BaseSource) -> Problem | None:
     name = _named(model)
     if source.repo is None:
-        return Problem(Reason.BASE_NOT_FOUND, f"{name} does not exist: create it, or correct spec.model.from")
+        own = model.spec.model.base is not None and model.spec.model.base.script_model == model.name
+        text = "is this object, which has no model yet: remove" if own else "does not exist: create it, or correct"
+        return Problem(Reason.BASE_NOT_FOUND, f"{name} {text} spec.model.from")
     if source.commit is None:
         text = f"{name} has no finished model yet: training starts once it has one"
         return Problem(Reason.WAITING_FOR_BASE, text, stalled=False)
