@@ -222,6 +222,8 @@ async def test_pages_work_without_pachyderm() -> None:
         assert "You know nothing ." in await browser.page("/")
         page = await browser.page(f"{MODEL}/script", "pachd is away")
         assert "You know nothing ." in page
+        for other in ("commit=deadbeef", "sample=2"):  # the excerpt is that of the newest script's first sample
+            assert "You know nothing ." not in await browser.page(f"{MODEL}/script?{other}", "pachd is away")
 
 
 def away(*_args: object) -> Any:

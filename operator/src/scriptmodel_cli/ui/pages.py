@@ -152,7 +152,8 @@ async def one_script(request: web.Request) -> Values:
     if newest is None:
         raise web.HTTPNotFound(text=f"{m.name} has no script yet: {m.message}")
     place = Place(newest.repo, query.get("commit") or newest.commit)
-    values = await _samples(reads_of(request), place, query.get("sample", "1"), m.script.get("excerpt"))
+    excerpt = m.script.get("excerpt") if place == newest else None
+    values = await _samples(reads_of(request), place, query.get("sample", "1"), excerpt)
     return values | {"title": f"The script of {m.name}", "m": m, "place": place, "newer": newest != place}
 
 
@@ -160,7 +161,7 @@ async def _samples(reads: Reads, place: Place, chosen: str, excerpt: str | None)
     """Return the numbers of a commit's samples, those chosen, and why there is only the excerpt, if so."""
     read = await reads.answer(lambda gateway: read_samples(gateway, place, chosen))
     numbers, samples = read.value or ([], [])
-    if read.error and excerpt:
+    if read.error and excerpt and chosen in ("0", "1"):
         samples = [Sample(1, parts_of(excerpt), {}, SampleFigures())]
     colours = colours_of(part for each in samples for part in each.parts)
     missing = "" if samples else f"This commit has no sample {chosen}."
