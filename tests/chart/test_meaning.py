@@ -358,3 +358,12 @@ def test_localpach_gets_hosts_and_pull_secrets_and_the_operator_its_address_and_
     service = only("Service", objects(OWN_PACHD), "scriptmodel-operator-localpach")
     assert found["SCRIPTMODEL_PACHD"] == f"{service['metadata']['name']}.{NAMESPACE}.svc:30650"
     assert "SCRIPTMODEL_PACHD_TOKEN_FILE" in found
+
+
+def test_localpach_may_write_to_its_volume_as_the_given_group_or_the_default() -> None:
+    def group(values: Values) -> int:
+        spec = only("StatefulSet", objects({**OWN_PACHD, **values}))["spec"]["template"]["spec"]
+        return int(spec["securityContext"]["fsGroup"])
+
+    assert group({}) == group({"podSecurityContext": None}) == 65532
+    assert group({"podSecurityContext": {"fsGroup": 1000710000}}) == 1000710000
