@@ -59,16 +59,25 @@ def readme() -> str:
 
 
 def schema() -> str:
-    """Return values.schema.json with the meaning of each value in values.yaml as its description."""
+    """Return values.schema.json with the meaning of each value in values.yaml as its description.
+
+    A key without a value removes its default, so what may not be empty is required, as is each mapping above a value.
+    """
     root = json.loads(SCHEMA.read_text())
-    for path, _default, text in values():
-        node = root
-        for key in path.split("."):
-            node = node["properties"][key]
+    for path, default, text in values():
+        node, keys = root, path.split(".")
+        for depth, key in enumerate(keys, 1):
+            above, node = node, node["properties"][key]
+            if depth < len(keys) or not _may_be_empty(node, default):
+                above["required"] = sorted({*above.get("required", ()), key})
         known = {name: value for name, value in node.items() if name != "description"}
         node.clear()
         node.update({"description": text, **known})
     return json.dumps(root, indent=2, ensure_ascii=False) + "\n"
+
+
+def _may_be_empty(node: dict[str, Any], default: Any) -> bool:
+    return default in ("", []) or isinstance(default, dict) or bool(re.search(node.get("pattern", "."), ""))
 
 
 def values() -> Iterator[tuple[str, Any, str]]:

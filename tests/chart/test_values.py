@@ -95,6 +95,27 @@ def test_values_of_a_wrong_form_are_refused_with_their_path(address: str) -> Non
         assert f"- at '/{path.replace('.', '/')}': " in said
 
 
+def test_a_key_without_a_value_means_none_or_is_refused_by_its_name() -> None:
+    """As `watchNamespaces:` with nothing below: helm removes the default."""
+    empty, needed = dict[str, Any](), dict[str, Any]()
+    for path, default in DOCUMENTED.items():
+        none = default in ("", []) or isinstance(default, dict) or path == "localpach.scratch"
+        (empty if none else needed)[path] = None
+    mappings = {path.rpartition(".")[0]: None for path in DOCUMENTED if "." in path}
+    given: dict[str, Any] = {}
+    for path in empty:
+        given = merged(given, nested(path, None))
+    assert "kind: Deployment" in rendered(given)
+    for paths in (needed, {path: None for path in mappings if "." not in path}):
+        given = {}
+        for path in paths:
+            given = merged(given, nested(path, None))
+        said = refusal(given)
+        for path in paths:
+            above, _, name = f"/{path.replace('.', '/')}".rpartition("/")
+            assert re.search(f"at '{above}': missing propert.*'{name}'", said), path
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
