@@ -103,7 +103,7 @@ CHANGES: dict[str, Any] = {
     "readinessProbe.timeoutSeconds": 2,
     "readinessProbe.failureThreshold": 6,
     "extraArgs": ["--poll-interval=9"],
-    "extraEnv": [{"name": "SSL_CERT_FILE", "value": "/etc/ssl/more/ca.crt"}],
+    "extraEnv": [{"name": "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "value": "/etc/ssl/more/ca.crt"}],
     "extraVolumes": [{"name": "certificates", "configMap": {"name": "certificates"}}],
     "extraVolumeMounts": [{"name": "certificates", "mountPath": "/etc/ssl/more"}],
     "service.enabled": False,

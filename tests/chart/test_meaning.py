@@ -85,6 +85,15 @@ def test_address_token_and_certificates_of_pachd_come_from_a_secret() -> None:
         assert mount["mountPath"] == "/etc/scriptmodel/pachd"
 
 
+def test_helm_test_has_the_variables_and_the_volumes_of_the_operator() -> None:
+    found = objects(COMBINATIONS["everything"])
+    for each in (only("Deployment", found)["spec"]["template"], only("Pod", found)):
+        (container,) = each["spec"]["containers"]
+        (file,) = (given["value"] for given in container["env"] if given["name"] == "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+        (mount,) = (given for given in container["volumeMounts"] if file.startswith(given["mountPath"] + "/"))
+        assert mount["name"] in {volume["name"] for volume in each["spec"]["volumes"]}
+
+
 def test_the_public_config_has_the_address_and_nothing_of_a_secret() -> None:
     given = {"name": "pachd-access", "tokenKey": "token", "caKey": "ca.pem"}
     values = {"pachd": {"address": "pachd.ml.svc:30650", "secret": given}, "watchNamespaces": ["team-a", "team-b"]}
