@@ -170,7 +170,7 @@ def test_a_context_without_a_user_is_anonymous(tmp_path: Path, context: dict[str
 
 
 def test_a_context_whose_user_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(module.LoginFailedError, match="it has no 'gone'"):
+    with pytest.raises(module.LoginFailedError, match="it has no user 'gone'"):
         module.login(kubeconfig(tmp_path / "config", context={"user": "gone"}))
 
 
@@ -179,7 +179,7 @@ def test_an_invalid_kubeconfig_is_reported_in_one_line(tmp_path: Path) -> None:
     for text, message in (
         ("hello", f"{file} is not a valid kubeconfig"),
         ("{}", f"cannot read the kubeconfig {file}: it has no 'current-context'"),
-        ('{"current-context": "gone"}', f"cannot read the kubeconfig {file}: it has no 'gone'"),
+        ('{"current-context": "gone"}', f"cannot read the kubeconfig {file}: it has no context 'gone'"),
     ):
         file.write_text(text)
         with pytest.raises(module.LoginFailedError, match=message):

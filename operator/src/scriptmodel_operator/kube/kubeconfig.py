@@ -62,7 +62,8 @@ class Context:
 def current_context(files: Sequence[Path]) -> Context:
     """Read the current context.
 
-    Raises KeyError for an entry that does not exist, AttributeError or TypeError for files that are not kubeconfigs.
+    Raises KeyError for a key that is missing, ValueError for an entry that does not exist, AttributeError or TypeError
+    for files that are not kubeconfigs.
     """
     documents = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
     names = (document.get("current-context") for document in documents)
@@ -83,7 +84,7 @@ def _entry(documents: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapp
     entries = (each for document in documents for each in document.get(f"{kind}s") or ())
     found = next((each for each in entries if each["name"] == name), None)
     if found is None:
-        raise KeyError(name)
+        raise ValueError(f"it has no {kind} {name!r}")
     return found.get(kind) or {}
 
 
