@@ -57,12 +57,17 @@ def read_documents(path: Path) -> Documents:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: what looks like a time is a text."""
+    """YAML as Kubernetes reads it: what looks like a time is a text, and 1e-3 is a number."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own
         first: [(tag, form) for tag, form in forms if tag != "tag:yaml.org,2002:timestamp"]
         for first, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"), list("-+.0123456789")
+)
 
 
 def _yaml_problem(error: Exception) -> str:

@@ -48,6 +48,11 @@ def test_it_overwrites_no_file(tmp_path: Path) -> None:
             "overrides: {dropout: 0.5} #",
             'spec.model.overrides.dropout: must be a string: quote it, "0.5"',
         ),
+        (
+            "# overrides:",
+            "overrides: {learningRate: 1e-3} #",
+            'spec.model.overrides.learningRate: must be a string: quote it, "0.001"',
+        ),
     ],
 )
 def test_a_number_in_a_string_field_has_to_be_quoted(tmp_path: Path, before: str, after: str, words: str) -> None:
