@@ -78,8 +78,10 @@ def _yaml_problem(error: Exception) -> str:
 def _name(path: Path, document: Mapping[str, Any], which: str = "") -> str:
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    if not isinstance(name, str):
+    if name is None:
         raise InputError(f"{path}: {which}metadata.name is required")
+    if not isinstance(name, str):
+        raise InputError(f"{path}: {which}metadata.name must be a string: quote it")
     if not re.fullmatch(DNS_NAME_PATTERN, name):
         raise InputError(f"{path}: {which}metadata.name must be of lower case letters, digits, - and ., not {name!r}")
     return name

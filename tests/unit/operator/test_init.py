@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from scriptmodel_cli.documents import read_documents
+from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.main import main
 from scriptmodel_cli.schema import admitted
 
@@ -27,6 +28,18 @@ def test_it_is_accepted_by_the_api_server_with_its_comments_too(tmp_path: Path) 
         assert model["metadata"]["name"] == "thrones"
         assert admitted(model["spec"])
     assert yaml.safe_load(CliRunner().invoke(main, ["init"]).stdout)["metadata"]["name"] == "my-script"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("1984", "must be a string: quote it"), ("true", "must be a string"), ("null", "is required")]
+)
+def test_a_name_that_looks_like_a_number_stays_a_name(tmp_path: Path, name: str, words: str) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(CliRunner().invoke(main, ["init", name]).stdout)
+    assert read_documents(file).scriptmodel["metadata"]["name"] == name
+    file.write_text(file.read_text().replace(f'"{name}"', name))
+    with pytest.raises(InputError, match=f"metadata.name {words}"):
+        read_documents(file)
 
 
 def test_it_overwrites_no_file(tmp_path: Path) -> None:

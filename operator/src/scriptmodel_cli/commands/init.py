@@ -20,7 +20,7 @@ _TEMPLATE = """\
 apiVersion: scriptmodel.dev/v1alpha1
 kind: ScriptModel
 metadata:
-  name: {name}
+  name: "{name}"
 spec:
   corpus:
     # A Pachyderm repo; a new commit in it trains again. `scriptmodel push PATH --repo plays --create` creates it.
