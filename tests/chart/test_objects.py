@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,11 @@ def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane
         done = control_plane.kubectl(*create, stdin=json.dumps(each))
         assert "PodSecurity" not in done.stderr
     assert "hidden" not in json.dumps(made[0])
+    selector = re.search(r"get pods -l (\S+)", Path("docs/guide/troubleshooting.md").read_text())
+    assert selector
+    labels = made[0]["spec"]["template"]["metadata"]["labels"]
+    documented = selector[1].replace("PIPELINE", "train").split(",")
+    assert set(documented) <= {f"{key}={value}" for key, value in labels.items()}
 
 
 def test_what_is_not_in_the_schema_is_refused(control_plane: ControlPlane) -> None:
