@@ -121,6 +121,7 @@ def test_a_key_without_a_value_means_none_or_is_refused_by_its_name() -> None:
     [
         ({"leaderElection": {"enabled": False}}, "replicas is above 1 without leaderElection.enabled"),
         ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "needs service.enabled"),
+        ({"pachd": {"secret": {"name": "pachd-access", "tokenKey": "token"}}}, "needs the address of pachd"),
     ],
 )
 def test_values_that_cannot_work_together_are_refused(given: dict[str, Any], words: str) -> None:
