@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import socket
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
+from dev.paths import OPERATOR_ENV
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import training
 from scriptmodel_cli.ui.model import Model
@@ -494,3 +497,16 @@ def test_a_script_is_set_with_headings_asides_and_colours_by_speaker() -> None:
     assert (parts[4].name, [*parts[4].spoken()]) == ("", [("No .", False)])  # a line of verse
     assert [*parts[5].spoken()] == [("...", False)]
     assert colours_of(parts) == {"ARYA": "s0", "JON SNOW": "s1"}
+
+
+async def test_the_pages_end_with_their_terminal(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    context = {"name": "here", "context": {"cluster": "here"}}
+    cluster = {"name": "here", "cluster": {"server": "http://127.0.0.1:1"}}
+    config.write_text(json.dumps({"current-context": "here", "contexts": [context], "clusters": [cluster]}))
+    command = [OPERATOR_ENV / "bin" / "scriptmodel", "ui", "--no-browser", f"--kubeconfig={config}"]
+    running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
+    assert running.stdout
+    assert (await running.stdout.readline()).startswith(b"http://127.0.0.1:")
+    running.send_signal(signal.SIGHUP)
+    assert await asyncio.wait_for(running.wait(), 30) == 0

@@ -37,7 +37,7 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     Examples:
       scriptmodel ui
       scriptmodel ui -n ml --no-browser      # prints the address only
-      ssh -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
+      ssh -t -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
     """
     own = session.where()  # its errors come before the address
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
