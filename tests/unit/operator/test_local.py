@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.objects import Objects
-from scriptmodel_cli.local.programs import find_trainer
+from scriptmodel_cli.local.programs import find_trainer, localpach
 from scriptmodel_cli.local.run import everything_for
 from scriptmodel_cli.main import main
 from scriptmodel_cli.schema import admitted
@@ -180,6 +180,13 @@ def test_an_unchanged_value_stays_accepted_under_a_new_rule() -> None:
 def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
         find_trainer(tmp_path)
+
+
+def test_a_state_folder_in_use_is_refused_with_the_option_of_the_command(tmp_path: Path) -> None:
+    root, log = tmp_path / "pachyderm", tmp_path / "log"
+    again = localpach(root, log, [])
+    with localpach(root, log, []), pytest.raises(click.ClickException, match="or use another --keep folder"), again:
+        pass
 
 
 def test_write_runs_the_trainers_command_with_the_same_words(tmp_path: Path) -> None:

@@ -87,7 +87,8 @@ def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[str]]:
 def _address(process: subprocess.Popen[str], log: Path) -> str:
     line = process.stdout.readline() if process.stdout else ""
     if _READY not in line:
-        raise click.ClickException(f"localpach did not start: {last_line(log)}")
+        said = last_line(log).replace("another --root", "another --keep folder")
+        raise click.ClickException(f"localpach did not start: {said}")
     return line.strip().partition(_READY)[2]
 
 
