@@ -67,7 +67,7 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
         path = in_pachyderm(name)
         if path != f"/{name}":
             note(f"{source} is stored as {path}")
-        if path in found:
+        if path in found and not found[path].source.samefile(source):
             raise InputError(f"{found[path].source} and {source} would both be {path}: rename one or push their parent")
         found[path] = CorpusFile(source, path, source.stat().st_size)
     if not found:

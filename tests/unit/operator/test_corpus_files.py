@@ -37,6 +37,12 @@ def test_links_to_folders_and_out_of_the_folder_are_noted_and_one_to_a_file_in_i
     assert named.path == "/secret.txt"
 
 
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    play = tmp_path / "hamlet.txt"
+    play.write_text("HAMLET: Words.")
+    assert [file.path for file in find_corpus([tmp_path, play, tmp_path], lambda _note: None)] == ["/hamlet.txt"]
+
+
 def test_a_file_in_an_unreadable_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hamlet.txt").write_text("HAMLET: Words.")
 
