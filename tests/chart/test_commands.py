@@ -101,7 +101,11 @@ def test_without_a_deployment_to_stop_the_finalizer_goes_at_once(waiting_model: 
 
 def test_models_of_other_namespaces_do_not_count(waiting_model: ControlPlane) -> None:
     assert operator(waiting_model, "before-uninstall", "--namespace=team-b").exit_code == 0
-    assert operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a").exit_code == 1
+    done = operator(waiting_model, "before-uninstall", "--namespace=team-b", "--namespace=team-a")
+    assert done.exit_code == 1
+    assert "\n    kubectl delete scriptmodels --all -n team-a\n" in done.stderr
+    assert done.stderr.endswith(" --policy orphan --namespace team-b --namespace team-a\n")
+    assert " -A" not in done.stderr, "which would delete the objects of other operators"
 
 
 def test_an_operator_that_does_not_stop_is_reported_and_keeps_its_finalizer(waiting_model: ControlPlane) -> None:

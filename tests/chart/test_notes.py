@@ -43,6 +43,12 @@ def test_the_notes_omit_warnings_that_do_not_apply(control_plane: ControlPlane) 
     assert "it fails while one exists" not in said
 
 
+def test_the_notes_delete_nothing_outside_of_the_watched_namespaces(control_plane: ControlPlane) -> None:
+    said = notes(control_plane, {"watchNamespaces": ["team-a", "team-b"]})
+    assert "    kubectl delete scriptmodels --all -n team-a\n    kubectl delete scriptmodels --all -n team-b\n" in said
+    assert " -A" not in said
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_notes_warn_of_open_metrics_without_a_network_policy(control_plane: ControlPlane, enabled: bool) -> None:
     said = " ".join(notes(control_plane, {"networkPolicy": {"enabled": enabled}}).split())

@@ -104,7 +104,7 @@ def before_uninstall(
             click.echo("no ScriptModel exists")
             return
         if policy == "refuse":
-            raise click.ClickException(uninstall.refusal(models))
+            raise click.ClickException(uninstall.refusal(models, namespaces))
         if deployment:
             await uninstall.stop(client, place, name, timeout)
         # Read again: the operator may have changed them until it ended.

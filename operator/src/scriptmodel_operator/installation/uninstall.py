@@ -34,17 +34,23 @@ async def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[d
     return found
 
 
-def refusal(models: list[dict[str, Any]]) -> str:
-    """Return why the operator cannot be removed yet, and the two ways to proceed."""
+def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...]) -> str:
+    """Return why the operator of the namespaces, or of all for none, cannot be removed yet, and two ways to proceed."""
     names = ", ".join(_name(each) for each in models[:10]) + (" ..." if len(models) > 10 else "")
+    # An operator of some namespaces has no say in the others.
+    places = [f"-n {each}" for each in dict.fromkeys(each["metadata"]["namespace"] for each in models)]
+    deletions = "".join(
+        f"    kubectl delete scriptmodels --all {each}\n" for each in (places if namespaces else ["-A"])
+    )
+    watched = "".join(f" --namespace {each}" for each in namespaces)
     return (
         f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay in "
         "Pachyderm and deleting them would hang.\n"
         "Delete them while the operator runs, each by its own deletionPolicy:\n"
-        "    kubectl delete scriptmodels --all -A\n"
+        f"{deletions}"
         "or let go of them, which leaves objects, pipelines and repos as they are (with Helm: set the value "
         "uninstall.policy=orphan by `helm upgrade --reuse-values`, then uninstall again):\n"
-        "    scriptmodel-operator before-uninstall --policy orphan"
+        f"    scriptmodel-operator before-uninstall --policy orphan{watched}"
     )
 
 
