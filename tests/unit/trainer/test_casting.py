@@ -212,6 +212,16 @@ def test_who_is_to_speak_next_and_a_new_scene_follow_the_text() -> None:
     assert text.startswith("[ BEN ]: The lamp waits.\n{{ INT. KITCHEN. }}\n[ ANNA ]: the lamp")
 
 
+@pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
+@pytest.mark.parametrize(("speaker", "speaks"), [("", "[ BEN ]: "), ("ANNA", "[ ANNA ]: "), ("BEN", "[ BEN ]: ")])
+def test_a_name_at_the_end_of_the_text_speaks_unless_another_is_asked_for(
+    vocabulary: Vocabulary, speaker: str, speaks: str
+) -> None:
+    opening = Opening(speaker, text="ANNA: Is the lamp here?\n\nBEN:")
+    text = render(writer(vocabulary).write(60, Sampling(), (1,), opening).tokens)
+    assert text.startswith(f"[ ANNA ]: Is the lamp here?\n{speaks}")
+
+
 def test_a_long_text_is_kept_whole_and_costs_no_words() -> None:
     text = "\n".join(f"{name}: the lamp waits." for name in ("ANNA", "BEN") * 1000)
     script = writer(CLOSED).write(30, Sampling(), (1,), Opening(text=text))

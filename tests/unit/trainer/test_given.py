@@ -104,6 +104,37 @@ def test_a_sentence_without_an_end_stays_open(end: str, unfinished: bool) -> Non
     assert (given.tokens[-1] in ("waits", ",")) == unfinished
 
 
+@pytest.mark.parametrize("rounds", [1, 4])
+@pytest.mark.parametrize(
+    ("layout", "cue"),
+    [
+        ("colon", "TESMAN:"),
+        ("title", "Tesman: "),
+        ("period", "TESMAN."),
+        ("alone", "TESMAN\n"),
+        ("markdown", "**TESMAN:**"),
+        ("fountain", "TESMAN\n"),
+        ("rendered", "[ TESMAN ]:"),
+    ],
+)
+def test_a_name_at_the_end_says_what_follows_and_changes_nothing_above(layout: str, cue: str, rounds: int) -> None:
+    scene = "\n\n".join([SCENES[layout].strip()] * rounds)
+    given, above = (read_given(text, lambda _: False) for text in (f"{scene}\n\n{cue}", scene))
+    assert given.tokens == (*above.tokens, "<boname>", cue.strip("[]*:. \n"), "<eoname>")
+    assert not given.unfinished
+
+
+@pytest.mark.parametrize(("text", "named"), [("HEDDA:", True), ("Hedda:", True), ("Listen:", False)])
+def test_a_name_alone_is_a_name_and_another_word_is_none(text: str, named: bool) -> None:
+    given = read_given(text, lambda name: name.upper() == "HEDDA")
+    assert given.speakers == ([text[:-1]] if named else [])
+
+
+def test_capitals_at_the_end_that_speak_nowhere_are_a_direction() -> None:
+    given = read_given("HEDDA: Is it late?\n\nCURTAIN", lambda _: False)
+    assert given.tokens[-5:] == ("<question>", "<open-exp>", "CURTAIN", "<eos>", "<close-exp>")
+
+
 def test_directions_and_the_last_speaker_first() -> None:
     given = read_given("(Enter BEN.)\n\nANNA: No.\n\n[She turns.]\n\nBEN: Yes.", lambda _: False)
     assert given.speakers == ["BEN", "ANNA"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens, name_token
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.layouts import Layout
@@ -52,11 +52,32 @@ class GivenText:
 def read_given(text: str, known: Callable[[str], bool]) -> GivenText:
     """Return the tokens of a text in any layout; `known` tells whether the model has a speaker of that name.
 
-    The end of a sentence that the text does not finish is left out, so that a script may finish it.
+    The end of a sentence that the text does not finish is left out, so that a script may finish it. A name at the end
+    of the text stays open, so that a script says its words.
     """
-    tokens = [token for event in given_events(text, known) for token in event_tokens(event)]
+    events = given_events(text, known)
+    name = _last_name(text, known, events)
+    if name and events[-1].text.strip() in ("", name):  # as a speech without words, or a direction
+        events.pop()
+    elif events and events[-1].kind is EventKind.SPEECH and not event_tokens(events[-1]):
+        events[-1] = Event(EventKind.EXPOSITION, events[-1].speaker)
+    tokens = [token for event in events for token in event_tokens(event)]
+    if name:
+        return GivenText((*tokens, OPEN_NAME, name_token(name), CLOSE_NAME))
     unfinished = bool(tokens) and tokens[-1] in ENDERS and _UNFINISHED.search(text) is not None
     return GivenText(tuple(tokens[:-1] if unfinished else tokens), unfinished)
+
+
+def _last_name(text: str, known: Callable[[str], bool], events: Sequence[Event]) -> str:
+    """Return the name that a text ends with, before its words: it has a colon, or speaks before, unlike `CURTAIN`."""
+    above, line = ["", "", *map(str.strip, text.rstrip().splitlines())][-2:]
+    cue = _started(line, known, separated=True)
+    if cue is None or cue.kind is not EventKind.SPEECH or cue.text.strip() or not name_token(cue.speaker):
+        return ""
+    named = len(events) > 1 or cue.speaker.isupper() or known(cue.speaker)  # and no `Listen:` alone
+    marked = line.rstrip("*").endswith(":") and named
+    speaks = marked or cue.speaker in {event.speaker for event in events[:-1]}
+    return cue.speaker if speaks and not (above and event_tokens(events[-1])) else ""
 
 
 def renamed(tokens: Sequence[str], name: Callable[[str], str]) -> list[str]:

@@ -76,8 +76,11 @@ class Openings:
             if opening.speaker:
                 prompt = [OPEN_NAME, self._casting.require(opening.speaker), CLOSE_NAME, *prompt]
         start = Start(list(text.tokens), event_tokens(scene), prompt)
-        if text.unfinished and (start.scene or start.prompt[:1] == [OPEN_NAME]):
-            start.text.append(EOS)
+        if start.scene or start.prompt[:1] == [OPEN_NAME]:
+            if text.unfinished:
+                start.text.append(EOS)
+            elif start.text[-1:] == [CLOSE_NAME]:
+                del start.text[-3:]  # somebody else speaks
         return start
 
     def _given(self, text: str) -> GivenText:
