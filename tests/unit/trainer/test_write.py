@@ -116,6 +116,7 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
         (["--speaker", "ANNIE"], 'unknown speaker "ANNIE" (did you mean ANNA?)'),
         (["--prompt", "lamp " * 60, "--words", "60"], "the prompt does not fit; ask for more --words or shorten"),
         (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),
+        (["--out", "{plays}"], "has the plays; name another folder"),
         (["--out", "{kept}"], "report.html is there already; name another folder with --out, or add --force"),
         (["--out", "{begun}"], "has an unfinished training of other files, or for other --minutes"),
     ],
@@ -125,7 +126,7 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
     (tmp_path / "kept" / "report.html").write_text("of someone")
     (tmp_path / "begun" / "model").mkdir(parents=True)
     (tmp_path / "begun" / "model" / "checkpoint.npz").write_bytes(b"of another training")
-    words = [word.format(kept=tmp_path / "kept", begun=tmp_path / "begun") for word in words]
+    words = [word.format(kept=tmp_path / "kept", begun=tmp_path / "begun", plays=plays) for word in words]
     done = run_trainer(["write", plays, "--out", tmp_path / "new", *words])
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "new").exists()

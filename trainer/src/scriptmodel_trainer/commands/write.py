@@ -63,6 +63,8 @@ def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
         return Path(f"{plays[0].resolve().stem or 'plays'}-written")
     if out.suffix.lower() in (*SUFFIXES.values(), ".pdf"):
         raise BadInputError(f"--out {out} is the name of a file", "name a folder: every format is stored in it")
+    if out.resolve() in (path.resolve() for path in plays):
+        raise BadInputError(f"--out {out} has the plays", "name another folder: a script in it would be read as a play")
     return out
 
 
