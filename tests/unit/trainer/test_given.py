@@ -70,6 +70,14 @@ def test_what_is_above_the_first_speech_stays(layout: str) -> None:
     assert (events[0].kind, events[0].text) == (EventKind.EXPOSITION, above)
 
 
+@pytest.mark.parametrize("layout", ["colon", "title", "period", "alone", "fountain"])
+def test_scene_headings_do_not_make_a_screenplay_of_a_scene(layout: str) -> None:
+    scene = SCENES[layout].removeprefix("INT. HALL - NIGHT\n\n").replace("\nTESMAN", "\n\nTESMAN")
+    events = given_events(f"INT. HALL - NIGHT\n\n{scene}\n\nEXT. STREET - DAY\n\n{scene}", lambda _: False)
+    said = [(event.speaker.upper(), " ".join(event.text.split())) for event in events]
+    assert said == [("", "INT. HALL - NIGHT"), *SPOKEN, ("", "EXT. STREET - DAY"), *SPOKEN]
+
+
 @pytest.mark.parametrize("speeches", range(1, 12))
 @pytest.mark.parametrize("cue", ["Hedda: ", "HEDDA: ", "HEDDA. "])
 def test_a_scene_without_blank_lines_is_read_whatever_its_length(cue: str, speeches: int) -> None:

@@ -138,11 +138,11 @@ def _by_layout(
     events = list(layout.parse(lines, sample))
     above = itertools.takewhile(lambda event: event.kind is EventKind.CUT, events if layout.is_printed else ())
     front = [replace(event, kind=EventKind.EXPOSITION) for event in above]
-    if len(front) == len(events):
-        return _by_cues(lines, known)  # nobody speaks
     cues = [(above, _CUE.fullmatch(line)) for above, line in itertools.pairwise(["", *map(str.strip, lines)])]
     unbroken = [bool(above) for above, cue in cues if cue and _is_cue(cue, known)]
     speeches = sum(event.kind is EventKind.SPEECH for event in events)
+    if len(front) == len(events) or (unbroken and not speeches):
+        return _by_cues(lines, known)  # nobody speaks: two sluglines suffice for the layout of screenplays
     if layout.is_printed and len(unbroken) > speeches and sum(unbroken) * 2 > len(unbroken):
         return _by_cues(lines, known)  # the layout looks for speakers where paragraphs begin
     return [*front, *(event for event in events if event.kind is not EventKind.CUT)]
