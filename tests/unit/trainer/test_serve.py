@@ -85,6 +85,15 @@ def test_a_script_that_ends_between_two_looks_is_returned_whole() -> None:
     assert asyncio.run(pieces()) == Continuation(writer, "").rest(written) != ""
 
 
+@pytest.mark.parametrize(("cue", "before"), [("ANNA:", " "), ("ANNA: ", ""), ("ANNA", "\n"), ("ANNA\n", "")])
+def test_words_of_a_name_at_the_end_are_beside_its_mark_or_below_it(cue: str, before: str) -> None:
+    writer, given = Writer(network(SCRIPT, 1), SCRIPT), f"ANNA: The lamp.\n\nBEN: No.\n\n{cue}"
+    written = writer.write(40, Sampling(), (1, 0), Opening(text=given))
+    text = Continuation(writer, given).rest(written)
+    assert text.removeprefix(before) == writer.text(written.tokens[written.given :])
+    assert text.startswith(before)
+
+
 def test_stops_choices_and_casts(server: Server) -> None:
     create = server.client().completions.create
     text = create(model="", prompt="", seed=2, extra_body={"cast": ["ANNA"]}).choices[0].text

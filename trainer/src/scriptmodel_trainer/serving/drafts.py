@@ -16,6 +16,7 @@ class Continuation:
 
     def __init__(self, writer: BaseWriter, given: str, stops: Sequence[str] = ()) -> None:
         self._writer, self._stops = writer, stops
+        self._named = given[-1:].isalnum()
         self._space = len(given) - len(given.rstrip())
         self._before: str | None = None
         self.sent = 0  # characters
@@ -47,11 +48,13 @@ class Continuation:
         return text[: min(found)] if found else text
 
     def _text(self, script: Script) -> str:
-        """Return the new text; it starts with the space that the given text does not end with."""
+        """Return the new text; it starts with the space that the given text does not end with, or below a name."""
         start = max(0, script.given - _CONTEXT)
         if self._before is None:
             self._before = self._writer.text(script.tokens[start : script.given]).rstrip()
         whole = self._writer.text(script.tokens[start:])
         text = whole[len(os.path.commonprefix((self._before, whole))) :]  # noqa: RUF071  # of texts
+        if self._named and self._before.endswith("]:"):
+            return text.replace(" ", "\n", 1)
         space = len(text) - len(text.lstrip())
         return text[min(space, self._space) :]
