@@ -28,6 +28,16 @@ TRAINED = 300_000
 expect.set_options(timeout=SOON)
 LIVE, LONG = "/models/live/hamlet", "/models/shown/long"
 MANY = 500
+ONE_OF_THREE = """() => {
+  const event = { choices: [{ index: 0, text: " No.", finish_reason: "stop" }] };
+  window.fetch = (_, { signal }) => Promise.resolve(new Response(new ReadableStream({
+    start(stream) {
+      stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(event)}\\n\\n`));
+      signal.addEventListener("abort", () => stream.error(signal.reason));
+    },
+  }), { headers: { "Content-Type": "text/event-stream" } }));
+}"""
+"""The server sends the first continuation, and of the others nothing yet."""
 SCENE = "HAMLET: <script>alert(1)</script>\n\nOPHELIA: My lord, I"
 SERIOUS = ("serious", "critical")
 
@@ -176,6 +186,12 @@ def test_a_writer_keeps_one_of_three_continuations_undoes_and_downloads(stage: S
     assert text.input_value() != kept
     page.get_by_role("button", name="Undo").click()
     expect(text).to_have_value(kept)
+    page.evaluate(ONE_OF_THREE)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Keep").first.click()
+    expect(page.get_by_role("button", name="Continue")).to_be_enabled()
+    expect(page.locator("#say")).to_contain_text("Kept.")
+    page.reload()
     page.get_by_label("Words").fill("10")
     page.get_by_label("Next speaker").fill("NOBODY AT ALL")
     page.get_by_role("button", name="Continue").click()

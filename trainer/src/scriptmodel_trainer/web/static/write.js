@@ -71,7 +71,7 @@ function writing(form) {
       say.textContent = await write(asking.signal);
     } catch (error) {
       const message = error instanceof TypeError ? "the program that serves this page has ended" : error.message;
-      say.textContent = asking.signal.aborted ? "Stopped." : `It could not be written: ${message}`;
+      say.textContent = asking.signal.reason || `It could not be written: ${message}`;
       for (const each of choices.children) button("keep", each).disabled = !each.text;
     }
     asking = null;
@@ -80,12 +80,12 @@ function writing(form) {
 
   function keep(choice) {
     if (choices.hidden || button("keep", choice).disabled) return;
-    asking?.abort();
+    say.textContent = "Kept. Continue, or change the text first.";
+    asking?.abort(say.textContent);
     kept.push(text.value);
     text.value = (text.value + played(choice.text)).trimStart();
     fields.speaker.value = fields.scene.value = "";
     choices.hidden = true;
-    say.textContent = "Kept. Continue, or change the text first.";
     changed();
     text.focus();
     text.scrollTop = text.scrollHeight;
@@ -93,7 +93,7 @@ function writing(form) {
 
   const actions = {
     go,
-    stop: () => asking?.abort(),
+    stop: () => asking?.abort("Stopped."),
     undo: () => ((text.value = kept.pop()), (say.textContent = "Undone."), changed()),
     keep: (target) => keep(target.closest("article")),
   };
