@@ -97,7 +97,7 @@ def test_the_page_of_a_model_has_its_training_and_leads_to_its_report(server: Se
     status, text, headers = server.get("/a/b/1/report")
     assert (status, text) == (200, HOSTILE)
     assert headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
-    assert server.get("/a/b/2/report")[0] == 404
+    assert server.get("/a/b/2/report")[:2] == (404, "no report is stored with this model\n")
 
 
 def test_a_stored_script_is_set_with_a_colour_for_each_speaker_and_runs_nothing(server: Server) -> None:

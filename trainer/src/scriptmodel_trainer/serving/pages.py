@@ -67,7 +67,10 @@ class Pages:
 
     async def report(self, request: web.Request) -> web.FileResponse:
         """Return the report, which runs nothing, whoever wrote it."""
-        return web.FileResponse(self._here(request).folder / REPORT, headers={"Content-Security-Policy": SANDBOX})
+        here = self._here(request)
+        if not here.has(REPORT):
+            raise Refused(404, "no report is stored with this model")
+        return web.FileResponse(here.folder / REPORT, headers={"Content-Security-Policy": SANDBOX})
 
     async def script(self, request: web.Request) -> Values:
         """Return the scripts that are stored beside the model."""
