@@ -86,6 +86,11 @@ def test_a_scene_without_blank_lines_is_read_whatever_its_length(cue: str, speec
     assert [(event.speaker, event.text) for event in events] == [(each[:-2], "You are late.") for each in cues]
 
 
+def test_spaces_of_other_programs_are_spaces() -> None:
+    events = given_events("\ufeffHEDDA\u00a0: Late.\n\n\u200bTESMAN\u202f: Am I?", lambda _: False)
+    assert [(event.speaker, event.text) for event in events] == [("HEDDA", "Late."), ("TESMAN", "Am I?")]
+
+
 @pytest.mark.parametrize("title", ["MRS", "Mr", "DR", "St"])
 def test_the_period_of_a_title_does_not_end_a_name(title: str) -> None:
     text = f"{title}. BELL. I am late.\n\n{title}. BELL: Yes."

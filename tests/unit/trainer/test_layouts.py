@@ -108,6 +108,9 @@ def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(
         LAYOUTS[name].encode("utf-16-le"),
         LAYOUTS[name].encode("utf-16-be"),
         LAYOUTS[name].replace("\n", "\r").encode("cp1252"),
+        LAYOUTS[name].replace("\n", "\u2028").encode(),
+        LAYOUTS[name].replace("\n", "\x85").encode(),
+        LAYOUTS[name].replace("\n\n", "\n\n\u200b").encode(),
     ):
         path.write_bytes(data)
         (source,) = reading.find_sources([path], lambda _: None)

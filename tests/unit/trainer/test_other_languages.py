@@ -53,6 +53,12 @@ def test_a_full_stop_and_a_hyphen_may_follow_a_name(read: Read) -> None:
     assert events[2:4] == [("Anna", "(Mirando el mar.) ¿Es temprano?"), ("Don Ben", "Es tarde, y hace frío.")]
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009"])
+def test_a_space_that_breaks_no_line_may_be_before_a_colon(space: str, read: Read) -> None:
+    talk = f"ANNE{space}: Est-il tôt{space}?\n\nBENOÎT{space}:{space}Il est tard, et il fait froid, Anne{space}!\n\n"
+    assert read(talk * 6)[:2] == [("ANNE", "Est-il tôt ?"), ("BENOÎT", "Il est tard, et il fait froid, Anne !")]
+
+
 def test_verse_that_begins_with_est_makes_no_screenplay(read: Read) -> None:
     talk = "ANNA\n\nLa mer, qui monte encore,\nEst un miroir sans bord.\n\nBEN\n\nEt toi, tu dors.\n\n"
     preface = "PRÉFACE\n\nCeci est une pièce que personne n'a lue.\n\n"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens, name_token
+from scriptmodel_trainer.corpus.words import SPACES
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.layouts import Layout
@@ -93,7 +94,7 @@ def without_names(tokens: Sequence[str]) -> list[str]:
 
 def given_events(text: str, known: Callable[[str], bool]) -> list[Event]:
     """Return the speeches and directions of a text in any layout, parts of which `generate` may have written."""
-    runs = _runs(text.splitlines())
+    runs = _runs(text.translate(SPACES).splitlines())
     read = _reader([line for rendered, run in runs if not rendered for line in (*run, "")], known)
     events: list[Event] = []
     above = ""

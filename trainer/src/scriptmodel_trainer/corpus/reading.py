@@ -35,6 +35,7 @@ _XML_ROOT = re.compile(r"<(?:\w{1,20}:)?(FinalDraft|TEI)\b")
 _XML_LAYOUTS = {"FinalDraft": "fdx", "TEI": "tei"}
 _XML_BEGINNINGS = ("<?xml", "<!--", "<FinalDraft", "<TEI")
 _XML_HEAD = 1 << 16  # characters in which the root element begins
+_ENDS = re.compile("[\x85\u2028\u2029]")  # of lines, which universal newlines do not know
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 
 
@@ -102,14 +103,14 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 
 
 def read_lines(source: Source) -> Iterator[str]:
-    """Yield lines without their line endings (LF, CRLF, CR); lines over LONGEST_LINE are split at a space."""
+    """Yield lines without their line endings (LF, CRLF, CR, Unicode's); one over LONGEST_LINE is split at a space."""
     rest = ""
     for text in _lines(source, source.encoding, "replace"):
         line, rest = rest + text, ""
         full = not line.endswith("\n") and len(line) >= LONGEST_LINE
         if full and (cut := line.rfind(" ", LONGEST_LINE // 2)) > 0:
             line, rest = line[:cut], line[cut:]
-        yield line.rstrip("\n")
+        yield from _ENDS.split(line.rstrip("\n"))
     if rest:
         yield rest
 

@@ -37,6 +37,10 @@ _ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"]
 
 _DROPPED = frozenset("_*\\`~|<>{}")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))  # soft hyphens, joiners: within words
+SPACES = dict.fromkeys(map(ord, "\u200b\u2060\ufeff")) | dict.fromkeys(
+    (0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "
+)
+"""To translate what looks like a space, or like nothing, before rules look at a line: `ANNE\u00a0: Oui` in French."""
 _ASCII_QUOTES = str.maketrans({"’": "'", "‘": "'", "«": "“", "»": "”", "„": "“", "‛": "'", "`": "'", "´": "'"})
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scriptmodel_trainer.corpus.words import SPACES
+
 _MOST_LINES = 400  # a file without blank lines is cut, so that memory stays flat
 _MOST_CHARACTERS = 1 << 16
 _LONGEST_LINE = 4096  # characters
@@ -40,9 +42,10 @@ class Paragraph:
 def short_lines(lines: Iterable[str]) -> Iterator[str]:
     """Yield lines of the length that rules are made for.
 
-    A longer line is cut at spaces, a long run of one character, or of blank ones, shortened.
+    A longer line is cut at spaces, a long run of one character, or of blank ones, shortened. Spaces become usual ones.
     """
-    for line in lines:
+    for each in lines:
+        line = each if each.isascii() else each.translate(SPACES)
         if len(line) <= _LONGEST_RUN:
             yield line
             continue
