@@ -100,3 +100,13 @@ def test_every_format_of_every_sample_is_stored_beside_the_script(model: Path, t
     assert "A model of 1 script, preset demo, temperature 0.8, seed 0, sample 2" in second
     refused = run_trainer(["generate", model, "--words", "40", "--samples", "2", "--format", "html"])
     assert (refused.returncode, "standard output holds one script" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("form", ["fountain", "fdx"])
+@pytest.mark.parametrize(("scene", "cue"), [("ANNA: The lamp waits", "[ ANNA ]: "), ("(The lamp waits.)", "")])
+def test_what_continues_a_speech_is_set_as_one(scene: str, cue: str, form: str, model: Path, tmp_path: Path) -> None:
+    options = ["--words", "90", "--continue-text", scene, "--only-new", "--format", "all", "--out", tmp_path / "a.txt"]
+    assert run_trainer(["generate", model, *options]).returncode == 0
+    text = (tmp_path / "a.txt").read_text("utf-8")
+    assert text.startswith(("[ ", "{{ ")) is (cue == "")
+    assert tokens_of((tmp_path / "a.txt").with_suffix(SUFFIXES[form])) == rendered_tokens(f"{cue}{text}".splitlines())

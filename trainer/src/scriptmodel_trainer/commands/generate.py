@@ -16,6 +16,8 @@ import msgspec
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.commands.requests import note_unknown, require_limits
+from scriptmodel_trainer.corpus.given import GivenText
+from scriptmodel_trainer.corpus.tokens import OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -78,7 +80,11 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if best is not None:
         scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
-    printed = [_printed(options, model, text, number, len(texts)) for number, text in enumerate(texts, 1)]
+    names = [_continued_name(script) if options.only_new else "" for script in scripts]
+    printed = [
+        _printed(options, model, text, name, number, len(texts))
+        for number, (text, name) in enumerate(zip(texts, names, strict=True), 1)
+    ]
     if options.out is not None:
         entries = []
         for number, (script, text, sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
@@ -95,8 +101,20 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     return [sheets[0] for sheets in printed]
 
 
-def _printed(options: GenerateOptions, model: artifacts.TrainedModel, text: str, number: int, count: int) -> list[str]:
-    """Return a script in each of the formats, with a first page that is enough to find it again."""
+def _continued_name(script: Script) -> str:
+    """Return who speaks where the new words continue a speech of the given text; "" where they begin another line."""
+    begun = script.tokens[script.given : script.given + 1]
+    speakers = GivenText(tuple(script.tokens[: script.given])).speakers
+    return speakers[0].replace("_", " ") if speakers and begun and begun[0] not in (OPEN_NAME, OPEN_EXPOSITION) else ""
+
+
+def _printed(
+    options: GenerateOptions, model: artifacts.TrainedModel, text: str, name: str, number: int, count: int
+) -> list[str]:
+    """Return a script in each of the formats, with a first page that is enough to find it again.
+
+    Text that continues a speech of `name` is that speech in all formats but plain text.
+    """
     if options.formats == (TEXT,):
         return [text]
     from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
@@ -105,7 +123,8 @@ def _printed(options: GenerateOptions, model: artifacts.TrainedModel, text: str,
     made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
     page = TitlePage("A new script", f"A model of {made}, {drawn}")
-    return [FORMATS[name](text, page) for name in options.formats]
+    spoken = f"[ {name} ]: {text}" if name else text
+    return [FORMATS[each](text if each == TEXT else spoken, page) for each in options.formats]
 
 
 def check(options: GenerateOptions) -> None:
