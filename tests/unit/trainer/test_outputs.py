@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from running import COMMAND, run_trainer, spawn_trainer
 from samples import play
 
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.errors import WriteError
+from scriptmodel_trainer.storage import as_write_error
 
 COMMANDS = {
     "normalize": ["normalize", "{corpus}", "--out", "{out}"],
@@ -40,6 +43,15 @@ def test_a_folder_or_a_pipe_in_the_place_of_the_file_is_refused(
             == f"scriptmodel-trainer: error: cannot write {out}: it is no regular file; give the name of a file\n"
         )
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_space_is_asked_for_on_a_full_disk_alone(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, errors = run("generate", tmp_path / "file" / "out.txt", tmp_path, model)
+    assert (code, errors.endswith("file: File exists; choose another --out\n")) == (3, True), errors
+    with pytest.raises(WriteError) as raised, as_write_error(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert raised.value.hint == "free some space or choose another --out"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import io
 import math
@@ -249,9 +250,8 @@ def as_write_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(
-            f"cannot write {path}: {error.strerror or error}", "free some space or choose another --out"
-        ) from error
+        space = "free some space or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        raise WriteError(f"cannot write {path}: {error.strerror or error}", f"{space}choose another --out") from error
 
 
 def _temporary(path: Path) -> Path:
