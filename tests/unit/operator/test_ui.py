@@ -7,6 +7,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +21,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from yarl import URL
 
 from dev.paths import OPERATOR_ENV
+from scriptmodel_cli.local.programs import child
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import training
 from scriptmodel_cli.ui.model import Model
@@ -40,6 +43,7 @@ from tests.unit.operator.world import World, trained_world
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 MODEL = "/models/ml/thrones"
+SECONDS = 60
 
 
 class Pachd(Session):
@@ -79,12 +83,13 @@ class Browser:
 
     async def page(self, path: str, *words: str) -> str:
         """Return a page once it shows all words, since what it reads comes later."""
-        for _ in range(100):
+        deadline = time.monotonic() + SECONDS
+        while True:
             text = await (await self.get(path)).text()
             if all(word in text for word in words):
                 return text
+            assert time.monotonic() < deadline, f"no {words} in {text}"
             await asyncio.sleep(0.02)
-        raise AssertionError(f"no {words} in {text}")
 
     async def follow(self, path: str) -> ClientResponse:
         """Follow a page as a browser does."""
@@ -239,7 +244,6 @@ async def test_an_open_page_is_sent_what_changed_and_nothing_else(monkeypatch: p
     second["metadata"] |= {"name": "again", "uid": "uid-2"}
     async with browsing(first, second) as browser:
         assert '<main id="main" tabindex="-1" data-live>' in await browser.page("/", "again")
-        await asyncio.sleep(0.1)  # the first reads
         stream = await browser.follow("/")
         await next_message(stream)
         changed = json.loads(json.dumps(second))
@@ -293,7 +297,7 @@ async def test_a_page_keeps_what_it_shows_until_the_next_answer(monkeypatch: pyt
 
 async def next_message(stream: ClientResponse) -> str:
     while True:
-        line = (await asyncio.wait_for(stream.content.readline(), 10)).decode()
+        line = (await asyncio.wait_for(stream.content.readline(), SECONDS)).decode()
         if line.startswith("data: "):
             return str(json.loads(line.removeprefix("data: ")))
 
@@ -415,10 +419,9 @@ async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_
         starting = await browser.get(address)
         assert (starting.status, starting.headers["Refresh"]) == (202, "1")
         assert "One moment" in await starting.text()
-        for _ in range(200):
-            page = await browser.get(address)
-            if page.status != 202:
-                break
+        deadline = time.monotonic() + SECONDS
+        while (page := await browser.get(address)).status == 202:
+            assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
         assert (page.status, await page.text()) == (200, f"{base}/1/write?x=%20 model.json None")
         assert "Set-Cookie" not in page.headers
@@ -438,9 +441,21 @@ async def test_a_trainer_that_gives_no_address_is_stopped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float, last: str, message: str
 ) -> None:
     monkeypatch.setattr("scriptmodel_cli.ui.trainers._START_SECONDS", seconds)
+    monkeypatch.setattr("scriptmodel_cli.ui.trainers.child", loading)
     world = world_with_trainer(tmp_path, f"#!/bin/sh\necho loading >&2\n{last}\n")
     async with browsing(world, trainer=tmp_path) as browser:
         await browser.page(f"{await writing(browser)}/1/write", f"scriptmodel-trainer {message}")
+
+
+@contextmanager
+def loading(command: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a program whose time to start begins once it is loading."""
+    with child(command, log) as process:
+        deadline = time.monotonic() + SECONDS
+        while "loading" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield process
 
 
 def world_with_trainer(environment: Path, program: str) -> World:
