@@ -93,13 +93,17 @@ def test_an_owner_killed_on_this_machine_is_replaced_at_once_and_its_note_return
 
 def test_an_owner_of_another_machine_is_replaced_when_its_heartbeat_is_stale(tmp_path: Path) -> None:
     left_by_a_killed_owner(tmp_path, "another", seconds=3)
-    waited = threading.Event()
-    held, started = lease_on(tmp_path), time.monotonic()
-    previous = held.acquire(waited.set)
-    assert waited.is_set()
-    assert time.monotonic() - started >= STALE / 2
+    held, waiting, replaced = lease_on(tmp_path, stale=3600), threading.Event(), []
+    waiter = threading.Thread(target=lambda: replaced.append(held.acquire(waiting.set)))
+    waiter.start()
+    assert waiting.wait(DEADLINE)
+    assert owner_of(tmp_path)["id"] == "gone"
+    silent_for(tmp_path, 7200)
+    waiter.join(DEADLINE)
+    (previous,) = replaced
     assert previous is not None
     assert previous.id == "gone"
+    held.require()
     held.release()
 
 
@@ -115,16 +119,21 @@ def test_an_owner_file_that_cannot_be_read_does_not_block_for_longer_than_a_stal
 
 
 def test_an_owner_that_was_silent_for_too_long_has_lost_the_folder(tmp_path: Path) -> None:
-    first = lease_on(tmp_path)
+    beats = threading.Event()
+    beats.set()
+    first, second = lease_on(tmp_path, lambda: {"beats": beats.wait(DEADLINE)}), lease_on(tmp_path, stale=0.2)
     first.acquire(never)
-    record = owner_of(tmp_path)
-    (tmp_path / "owner.json").write_text(json.dumps({**record, "id": "later", "term": record["term"] + 1}))
+    with first._renewing:  # no heartbeat is being written
+        beats.clear()
+    second.acquire(lambda: None)
     with pytest.raises(WriteError, match="another training took over the state in"):
         first.require()
-    time.sleep(5 * BEAT)
-    assert owner_of(tmp_path)["id"] == "later"  # its heartbeat writes no more
+    beats.set()
+    eventually(lambda: not first._thread.is_alive())  # its heartbeat writes no more
     first.release()
-    assert owner_of(tmp_path)["id"] == "later"
+    eventually(lambda: owner_of(tmp_path)["id"] == second._own.id)
+    second.require()
+    second.release()
 
 
 def test_an_owner_of_an_earlier_term_that_wakes_up_and_writes_takes_nothing_over(tmp_path: Path) -> None:
