@@ -1,4 +1,7 @@
-"""Fixtures: a localpach for all tests of a pytest worker, and a client of it."""
+"""Fixtures: a localpach for all tests of a pytest worker, and a client of it.
+
+Property tests have no time limit, because machines are shared.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.contract.serving import Localpach, serving
 from tests.unit.localpach.client import Client
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
