@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
@@ -101,9 +102,16 @@ def test_the_spec_of_a_command_is_not_in_its_command_line(
     client.pps.StopPipeline(pps.StopPipelineRequest(pipeline=job(train, uuid).pipeline))
 
 
-def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path) -> None:
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """Return a folder that jobs share with the test."""
+    with TemporaryDirectory(prefix="localpach-test-", dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path, shared: Path) -> None:
     root = tmp_path / "root"
-    flag = Path("/dev/shm") / f"localpach-test-{os.getpid()}"  # a folder that jobs share with the test
+    flag = shared / "go"
     server = start(root)
     client = Client(server.address)
     client.create_repo("corpus")
@@ -120,7 +128,6 @@ def test_unfinished_jobs_resume_after_a_restart(tmp_path: Path) -> None:
         assert (info.state, info.restart) == (pps.JOB_SUCCESS, 1)
         assert client.finished_job("generate", below).state == pps.JOB_SUCCESS
         assert client.read("generate", "/b") == b"a"
-    flag.unlink()
 
 
 def test_read_only_folders_of_a_killed_job_are_deleted_at_the_next_start(tmp_path: Path) -> None:
