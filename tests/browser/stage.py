@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.paths import OPERATOR_ENV
+from dev.processes import free_port
 from dev.stack import ControlPlane, Localpach, Operator
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.client import KubeClient
@@ -134,7 +135,7 @@ def running(folder: Path) -> Iterator[Stage]:
             scriptmodel("live", "hamlet", {"corpus": corpus, "model": model, "generation": generation}),
             scriptmodel("shown", "long", {"corpus": corpus, "generation": {"prompt": HOSTILE}}, status),
         )
-        stage.relay = stack.enter_context(Relay(control_plane.address))
+        stage.relay = stack.enter_context(Relay(control_plane.address, free_port()))
         config = json.loads(control_plane.kubeconfig.read_text())
         config["clusters"][0]["cluster"]["server"] = f"https://{stage.relay.address}"
         kubeconfig = folder / "relayed.kubeconfig"

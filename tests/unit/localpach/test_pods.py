@@ -6,7 +6,6 @@ import base64
 import errno
 import os
 import random
-import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
+from dev.processes import free_port
 from localpach.config import PodSettings, Settings
 from localpach.pods import frames, runner, steps, workers
 from localpach.pods.api import KubernetesApi
@@ -51,10 +51,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 @pytest.fixture
 def port() -> int:
-    """Return a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port that a server of the test has, also after a restart."""
+    return free_port()
 
 
 @contextmanager
