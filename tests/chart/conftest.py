@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
+from tests.chart import rendering
 from tests.chart.monitoring import CUSTOM_RESOURCES
 
 WATCHED = ("team-a", "team-b")
@@ -31,6 +33,13 @@ class _OneCluster(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return _OneCluster(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_helm() -> Iterator[None]:
+    """Delete helm's own folder at the end."""
+    yield
+    shutil.rmtree(rendering.home())
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,8 @@ _TOKEN = re.compile(r'(?m)^  token: "\w+=*"$')
 
 
 @functools.cache
-def _home() -> Path:
+def home() -> Path:
+    """Return helm's own folder, which the tests of a worker share; the last of them deletes it."""
     return Path(tempfile.mkdtemp(prefix="helm-"))
 
 
@@ -39,8 +40,8 @@ def command(*words: str) -> list[str]:
 
 def environment(kubeconfig: Path | None = None) -> dict[str, str]:
     """Nothing of the person's own helm, and no cluster unless one is given."""
-    home = {f"HELM_{name}_HOME": str(_home() / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
-    return {**os.environ, **home, "KUBECONFIG": str(kubeconfig or _home() / "none")}
+    homes = {f"HELM_{name}_HOME": str(home() / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+    return {**os.environ, **homes, "KUBECONFIG": str(kubeconfig or home() / "none")}
 
 
 def run_helm(*words: str, kubeconfig: Path | None = None, values: Values | None = None) -> Any:
