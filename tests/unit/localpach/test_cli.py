@@ -89,12 +89,14 @@ def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path)
 
 
 def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
-    variables = {"PIPELINE_LIMIT": "1", "SETTLE": "0", "ALLOW_DOWNLOAD": "example.com"}
+    variables = {"PIPELINE_LIMIT": "1", "SETTLE": "0", "ALLOW_DOWNLOAD": "example.com LocalHost"}
     with serving(tmp_path / "root", variables={f"LOCALPACH_{key}": each for key, each in variables.items()}) as server:
         client = Client(server.address)
         client.create_repo("corpus")
         with pytest.raises(Exception, match="is not among the hosts of its --allow-download"):
             client.pfs.ModifyFile(upload("corpus", "http://127.0.0.1:1/"))
+        with pytest.raises(Exception, match="Connection refused"):
+            client.pfs.ModifyFile(upload("corpus", "http://localhost:1/"))
         client.create_pipeline("one", ["true"], "corpus")
         with pytest.raises(Exception, match="more than 1 total pipelines"):
             client.create_pipeline("two", ["true"], "corpus")

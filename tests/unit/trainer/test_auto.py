@@ -46,6 +46,7 @@ PLAYS = {
         (1_063_000, 15, "tuned", PLAYS | {"epochs": 8, "layers": 1}),
         (1_063_000, 14, "demo", PLAYS),
         (194_000, 1000, "tuned", PLAYS),
+        (200_000, 6, "tuned", PLAYS),
         (194_000, 2.7, "demo", PLAYS),
         (0, None, "tuned", PLAYS),
         (10**9, 0.01, "demo", PLAYS),

@@ -20,7 +20,7 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.trial_watch import watch
-from scriptmodel_trainer.errors import ExitCode, StoppedError, WriteError
+from scriptmodel_trainer.errors import DivergedError, ExitCode, StoppedError, WriteError
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
 from scriptmodel_trainer.trials import TrialSpec
@@ -125,6 +125,20 @@ def test_a_full_disk_costs_no_state(corpus: Path, tmp_path: Path, monkeypatch: p
     run.work(code=ExitCode.WRITE_FAILED, SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
     assert saved.exists()
     assert not (run.out / "trial.json").exists()
+
+
+def test_a_run_that_ends_leaves_no_state(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverges(*_: object) -> None:
+        raise DivergedError("the loss is not finite")
+
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", diverges)
+    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.npz"
+    saved.parent.mkdir(parents=True)
+    saved.write_bytes(b"of this run, as far as that can be known")
+    run = Run(tmp_path, corpus)
+    run.work(SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
+    assert run.failure() == ("failed", "diverged")
+    assert not saved.exists()
 
 
 def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:

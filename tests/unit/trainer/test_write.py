@@ -82,8 +82,10 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
 
 
-def test_two_commands_at_once_take_two_numbers(tmp_path: Path) -> None:
+def test_two_commands_at_once_take_two_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "script-7.fdx").touch()
+    listed = [*tmp_path.iterdir()]
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))  # by both before either has its number
     assert [_next_script(tmp_path) for _ in range(2)] == [(n, tmp_path / f"script-{n}.txt") for n in (8, 9)]
 
 
