@@ -51,7 +51,8 @@ class Record:
 RECORDS = {
     "eight-plays": Record("presets.md", 1.111, "--preset auto", plays=8),
     "all-plays": Record("presets.md", 1.1662, "--preset auto", plays=38),
-    "penn-treebank": Record(
+    "penn-treebank": Record("presets.md", 77.8, f"{_ADAM} warm_up=0.06 letter_ngrams=6000 trigrams=true"),
+    "penn-treebank-long": Record(
         *("presets.md", 75.4),
         f"{_ADAM} epochs=40 dropout=0.3 word_dropout=0.1 output_dropout=0.4 warm_up=0.02 hidden_units=364 "
         "recurrent_dropout=0.1 letter_ngrams=6000 trigrams=true",
