@@ -5,116 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
-import socket
-import subprocess
-import time
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientResponse
 from yarl import URL
 
-from dev.paths import OPERATOR_ENV
-from scriptmodel_cli.local.programs import child
-from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import training
 from scriptmodel_cli.ui.model import Model
-from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.scripts import parts_of
-from scriptmodel_cli.ui.server import application
 from scriptmodel_cli.web.charts import Chart, Series, spark
-from scriptmodel_cli.web.gate import Gate
 from scriptmodel_cli.web.scripts import colours_of
 from scriptmodel_operator.api.identity import PLURAL, VERSION
-from scriptmodel_operator.kube.client import KubeClient
-from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
 from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world
-from tests.unit.operator.world import World, trained_world
-
-HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
-MODEL = "/models/ml/thrones"
-SECONDS = 60
-
-
-class Pachd(Session):
-    """A session whose Pachyderm is a fake; `down` is why it is unavailable."""
-
-    fake: FakePachyderm
-    down = ""
-
-    @contextmanager
-    def pachyderm(self, _purpose: str) -> Iterator[Any]:
-        yield self.fake
-
-
-class Api:
-    """An API server with some ScriptModels; it refuses requests with `status`, if set, or for a path."""
-
-    def __init__(self, objects: list[dict[str, Any]]) -> None:
-        self.objects, self.status, self.forbidden = objects, 0, "-"
-        self.configmaps: list[dict[str, Any]] = []
-
-    async def answer(self, request: web.Request) -> web.Response:
-        if self.status or request.path.endswith(self.forbidden):
-            return web.json_response({"message": HOSTILE}, status=self.status or 403)
-        if request.path.endswith("/scriptmodels"):
-            return web.json_response({"items": self.objects})
-        return web.json_response({"items": self.configmaps if "configmaps" in request.path else []})
-
-
-class Browser:
-    """A client that has the cookie, and the API server and the reads behind it."""
-
-    def __init__(self, client: TestClient[Any, Any], api: Api, reads: Reads, gate: Gate) -> None:
-        self.client, self.api, self.reads, self.gate = client, api, reads, gate
-
-    async def get(self, path: str, **headers: str) -> ClientResponse:
-        return await self.client.get(path, headers=headers, allow_redirects=False)
-
-    async def page(self, path: str, *words: str) -> str:
-        """Return a page once it shows all words, since what it reads comes later."""
-        deadline = time.monotonic() + SECONDS
-        while True:
-            text = await (await self.get(path)).text()
-            if all(word in text for word in words):
-                return text
-            assert time.monotonic() < deadline, f"no {words} in {text}"
-            await asyncio.sleep(0.02)
-
-    async def follow(self, path: str) -> ClientResponse:
-        """Follow a page as a browser does."""
-        return await self.get(path, Accept="text/event-stream")
-
-
-@asynccontextmanager
-async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None) -> AsyncIterator[Browser]:
-    """Serve pages about some objects, of which the first one has the Pachyderm."""
-    objects = [each if isinstance(each, dict) else as_object(each) for each in worlds]
-    for each in objects:
-        each["metadata"].setdefault("resourceVersion", "1")
-    session = Pachd()
-    session.fake = next((each.pachyderm for each in worlds if isinstance(each, World)), FakePachyderm())
-    api, served = Api(objects), web.Application()
-    served.router.add_get("/{path:.*}", api.answer)
-    async with TestServer(served) as server:
-        client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
-        reads = Reads(session, client, "default")
-        listener = socket.create_server(("127.0.0.1", 0))
-        gate = Gate("127.0.0.1", listener.getsockname()[1], "", "t" * 24)
-        app = application(reads, "https://cluster", trainer, gate)
-        async with TestClient(TestServer(app, port=gate.port, socket_factory=lambda *_: listener)) as browser:
-            await browser.get("/", params={"token": "t" * 24})
-            yield Browser(browser, api, reads, gate)
+from tests.unit.operator.world import trained_world
 
 
 async def test_nobody_enters_without_the_token_or_from_another_site() -> None:
@@ -383,102 +290,6 @@ async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column()
         assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
 
 
-async def writing(browser: Browser) -> str:
-    """Return the address below which the trainer's pages of the model are."""
-    found = re.search(r'href="([^"]+/write)/1/write">Write with it', await browser.page(MODEL))
-    assert found
-    return found[1]
-
-
-FAKE_TRAINER = """#!/usr/bin/env python3
-import http.server, os, sys, threading
-options = dict(each.split("=", 1) for each in sys.argv if "=" in each)
-token, base = open(options["--token-file"]).read(), options["--base-path"]
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = " ".join([self.path, os.listdir(sys.argv[2])[0], str(self.headers.get("Cookie"))]).encode()
-        self.send_response(200 if self.headers["Authorization"] == "Bearer " + token else 401)
-        self.send_header("Set-Cookie", "x=1"); self.end_headers(); self.wfile.write(body)
-    def do_POST(self):
-        if self.path.endswith("/end"):
-            os._exit(1)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200); self.end_headers(); self.wfile.write(body[::-1])
-server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-print(f"http://127.0.0.1:{server.server_port}{base}/", flush=True)
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-server.serve_forever()
-"""
-
-
-async def test_the_trainer_is_started_once_with_the_fetched_model_and_shown(tmp_path: Path) -> None:
-    world = world_with_trainer(tmp_path, FAKE_TRAINER)
-    async with browsing(world, trainer=tmp_path) as browser:
-        base = await writing(browser)
-        address = f"{base}/1/write?x=%20"
-        starting = await browser.get(address)
-        assert (starting.status, starting.headers["Refresh"]) == (202, "1")
-        assert "One moment" in await starting.text()
-        deadline = time.monotonic() + SECONDS
-        while (page := await browser.get(address)).status == 202:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
-        assert (page.status, await page.text()) == (200, f"{base}/1/write?x=%20 model.json None")
-        assert "Set-Cookie" not in page.headers
-        origin = {"Origin": f"http://127.0.0.1:{browser.gate.port}"}
-        written = await browser.client.post(f"{base}/1/v1/completions", data=b"abc", headers=origin)
-        assert await written.text() == "cba"
-        ended = await browser.client.post(f"{base}/1/end", headers=origin)
-        assert (ended.status, "starts again" in await ended.text()) == (502, True)
-        assert (await browser.get(address)).status == 202
-
-
-@pytest.mark.parametrize(
-    ("seconds", "last", "message"),
-    [(0.2, "exec sleep 60", "did not start within 0.2 seconds: loading"), (60, "exit 2", "ended: loading")],
-)
-async def test_a_trainer_that_gives_no_address_is_stopped(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seconds: float, last: str, message: str
-) -> None:
-    monkeypatch.setattr("scriptmodel_cli.ui.trainers._START_SECONDS", seconds)
-    monkeypatch.setattr("scriptmodel_cli.ui.trainers.child", loading)
-    world = world_with_trainer(tmp_path, f"#!/bin/sh\necho loading >&2\n{last}\n")
-    async with browsing(world, trainer=tmp_path) as browser:
-        await browser.page(f"{await writing(browser)}/1/write", f"scriptmodel-trainer {message}")
-
-
-@contextmanager
-def loading(command: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a program whose time to start begins once it is loading."""
-    with child(command, log) as process:
-        deadline = time.monotonic() + SECONDS
-        while "loading" not in log.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        yield process
-
-
-def world_with_trainer(environment: Path, program: str) -> World:
-    """Return a trained world whose model can be fetched, and write the program that stands for the trainer."""
-    trainer = environment / "bin" / "scriptmodel-trainer"
-    trainer.parent.mkdir()
-    trainer.write_text(program)
-    trainer.chmod(0o755)
-    world = trained_world()
-    model = world.model.status["lineage"]["model"]["commit"]
-    world.pachyderm.files[world.train.output, model] = {"/model.json": b"{}"}
-    return world
-
-
-async def test_a_page_says_how_to_get_the_trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("scriptmodel_cli.local.programs.shutil.which", lambda _name: None)
-    monkeypatch.setattr("scriptmodel_cli.local.programs.sys.prefix", str(tmp_path / "none"))
-    monkeypatch.chdir(tmp_path)
-    async with browsing(trained_world()) as browser:
-        base = await writing(browser)
-        await browser.page(f"{base}/1/write", "scriptmodel-trainer was not found", "add --trainer T")
-
-
 def test_long_curves_are_thinned() -> None:
     assert spark([1.0]) == ""
     assert len(spark([1.0] * 5000).split()) <= 240
@@ -512,16 +323,3 @@ def test_a_script_is_set_with_headings_asides_and_colours_by_speaker() -> None:
     assert (parts[4].name, [*parts[4].spoken()]) == ("", [("No .", False)])  # a line of verse
     assert [*parts[5].spoken()] == [("...", False)]
     assert colours_of(parts) == {"ARYA": "s0", "JON SNOW": "s1"}
-
-
-async def test_the_pages_end_with_their_terminal(tmp_path: Path) -> None:
-    config = tmp_path / "config"
-    context = {"name": "here", "context": {"cluster": "here"}}
-    cluster = {"name": "here", "cluster": {"server": "http://127.0.0.1:1"}}
-    config.write_text(json.dumps({"current-context": "here", "contexts": [context], "clusters": [cluster]}))
-    command = [OPERATOR_ENV / "bin" / "scriptmodel", "ui", "--no-browser", f"--kubeconfig={config}"]
-    running = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=DEVNULL)
-    assert running.stdout
-    assert (await running.stdout.readline()).startswith(b"http://127.0.0.1:")
-    running.send_signal(signal.SIGHUP)
-    assert await asyncio.wait_for(running.wait(), 30) == 0

@@ -1,0 +1,99 @@
+"""A browser of `scriptmodel ui`, with the API server and the Pachyderm that its pages read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_cli.ui.server import application
+from scriptmodel_cli.web.gate import Gate
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import UNLIMITED
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.terminal import as_object
+from tests.unit.operator.world import World
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
+MODEL = "/models/ml/thrones"
+SECONDS = 60
+
+
+class Pachd(Session):
+    """A session whose Pachyderm is a fake."""
+
+    fake: FakePachyderm
+
+    @contextmanager
+    def pachyderm(self, _purpose: str) -> Iterator[Any]:
+        yield self.fake
+
+
+class Api:
+    """An API server with some ScriptModels; it refuses requests with `status`, if set, or for a path."""
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self.objects, self.status, self.forbidden = objects, 0, "-"
+        self.configmaps: list[dict[str, Any]] = []
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if self.status or request.path.endswith(self.forbidden):
+            return web.json_response({"message": HOSTILE}, status=self.status or 403)
+        if request.path.endswith("/scriptmodels"):
+            return web.json_response({"items": self.objects})
+        return web.json_response({"items": self.configmaps if "configmaps" in request.path else []})
+
+
+class Browser:
+    """A client that has the cookie, and the API server and the reads behind it."""
+
+    def __init__(self, client: TestClient[Any, Any], api: Api, reads: Reads, gate: Gate) -> None:
+        self.client, self.api, self.reads, self.gate = client, api, reads, gate
+
+    async def get(self, path: str, **headers: str) -> ClientResponse:
+        return await self.client.get(path, headers=headers, allow_redirects=False)
+
+    async def page(self, path: str, *words: str) -> str:
+        """Return a page once it shows all words, since what it reads comes later."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            text = await (await self.get(path)).text()
+            if all(word in text for word in words):
+                return text
+            assert time.monotonic() < deadline, f"no {words} in {text}"
+            await asyncio.sleep(0.02)
+
+    async def follow(self, path: str) -> ClientResponse:
+        """Follow a page as a browser does."""
+        return await self.get(path, Accept="text/event-stream")
+
+
+@asynccontextmanager
+async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None) -> AsyncIterator[Browser]:
+    """Serve pages about some objects, of which the first one has the Pachyderm."""
+    objects = [each if isinstance(each, dict) else as_object(each) for each in worlds]
+    for each in objects:
+        each["metadata"].setdefault("resourceVersion", "1")
+    session = Pachd()
+    session.fake = next((each.pachyderm for each in worlds if isinstance(each, World)), FakePachyderm())
+    api, served = Api(objects), web.Application()
+    served.router.add_get("/{path:.*}", api.answer)
+    async with TestServer(served) as server:
+        client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
+        reads = Reads(session, client, "default")
+        listener = socket.create_server(("127.0.0.1", 0))
+        gate = Gate("127.0.0.1", listener.getsockname()[1], "", "t" * 24)
+        app = application(reads, "https://cluster", trainer, gate)
+        async with TestClient(TestServer(app, port=gate.port, socket_factory=lambda *_: listener)) as browser:
+            await browser.get("/", params={"token": "t" * 24})
+            yield Browser(browser, api, reads, gate)
