@@ -58,8 +58,9 @@ class Clone:
 
     def run(self, **variables: str) -> subprocess.CompletedProcess[str]:
         (self.home / "made").unlink(missing_ok=True)
-        env = {**self.env, **variables}
-        return subprocess.run([".ci/run"], cwd=self.root, env=env, capture_output=True, text=True, check=False)
+        # Tests in the background may ignore SIGINT, and so would all that they start.
+        command, env = ["env", "--default-signal=INT", ".ci/run"], {**self.env, **variables}
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
 
     @property
     def made(self) -> dict[str, str]:
