@@ -6,16 +6,15 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.inbox import deleted
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
+from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from tests.unit.operator.controlling import (
     KEY,
@@ -55,65 +54,6 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         written = list(kube.writes)
         assert await found.reconcile(KEY) is None
         assert kube.writes == written
-
-
-async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        assert kube.raw["metadata"]["annotations"] == {ENGINE: "localpach/a"}
-        assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
-        made = dict(pachyderm.pipelines)
-        pachyderm.fault = lambda call: UnavailableError(call, "gone")
-        with pytest.raises(PachydermError):
-            await found.snapshots.latest(time.monotonic())
-        with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        assert message(kube).startswith("localpach does not answer (list_projects: gone): check that localpach runs")
-        pachyderm.fault = lambda _call: None
-        pachyderm.engine_id = "pachyderm/b"
-        pachyderm.pipelines.clear()
-        pachyderm.calls.clear()
-        await found.snapshots.latest(time.monotonic())
-        with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-        words = "its pipelines were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
-        assert message(kube).startswith(words)
-        assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.metrics.render()
-
-        pachyderm.pipelines.update(made)  # as in a copy of the other engine
-        gone = {"deletionTimestamp": "now", "generation": 2, "resourceVersion": "9"}
-        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], **gone}}
-        found.store.put(kube.raw)
-        with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-
-
-async def test_a_first_call_that_fails_names_the_engine() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "apply_pipelines" else None
-        with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        assert message(kube).startswith("localpach does not answer (apply_pipelines: lost)")
-
-
-async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_action() -> None:
-    async with controller(raw_object(SPEC, annotations={ENGINE: "localpach/a"})) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await found.snapshots.latest(time.monotonic())
-        pachyderm.engine_id = "pachyderm/b"
-        pachyderm.calls.clear()
-        with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
-        kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
-        found.store.put(raw)
-        await settled(found)
-        assert kube.raw["metadata"]["annotations"] == {ENGINE: "pachyderm/b"}
-        assert len(pachyderm.pipelines) == 2
 
 
 async def test_nothing_is_made_for_an_object_that_is_deleted_while_pachyderm_is_read() -> None:
@@ -392,76 +332,6 @@ async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() ->
             await found.snapshots.latest(time.monotonic())
             assert await settled(found) == seconds
             assert reason(kube) == "Generated"
-
-
-async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
-    refused = {**SPEC, "training": {"priorityClassName": "high"}}
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-
-        async def apply(spec: dict[str, Any], version: str) -> None:
-            kube.raw = {**kube.raw, "spec": spec, "metadata": {**kube.raw["metadata"], "resourceVersion": version}}
-            found.store.put(kube.raw)
-            await settled(found)
-
-        await apply({**refused, "suspend": True}, "80")
-        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        assert reason(kube) == "NotAllowed"
-        await apply(refused, "90")
-        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        await apply({**SPEC, "driftPolicy": "Warn"}, "99")
-        assert reason(kube) == "WaitingForWorker", "who stopped it is known"
-        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
-
-
-async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
-    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        suspended = {**kube.raw["metadata"], "resourceVersion": "80"}
-        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": True}, "metadata": suspended}
-        found.store.put(kube.raw)
-        await found.reconcile(KEY)
-        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        resumed = {**kube.raw["metadata"], "resourceVersion": "90"}
-        kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": False}, "metadata": resumed}
-        found.store.put(kube.raw)
-        await settled(found)
-        assert reason(kube) == "WaitingForWorker"
-        assert "suspended" not in kube.raw["status"]
-        assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
-
-
-async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        for ref in list(pachyderm.pipelines):
-            pachyderm.succeed(ref)
-        pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "read_file" else None
-        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
-        with pytest.raises(RetryError):
-            await settled(found)
-        assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-
-
-async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_in_a_poll_interval() -> None:
-    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        stop = pachyderm.stop_pipeline
-
-        def fought_over(ref: PipelineRef) -> None:
-            stop(ref)
-            pachyderm.start_pipeline(ref)
-
-        pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
-        suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
-        assert await settled(found) == 5
-        assert reason(kube) == "Suspended"
 
 
 @pytest.mark.parametrize("reachable", [True, False])

@@ -18,6 +18,7 @@ import pytest
 from dev.paths import OPERATOR_ENV
 from scriptmodel_cli.local.programs import child
 from tests.unit.operator.browsing import MODEL, SECONDS, Browser, browsing
+from tests.unit.operator.open_logs import eventually
 from tests.unit.operator.world import World, trained_world
 
 
@@ -89,10 +90,7 @@ async def test_a_trainer_that_gives_no_address_is_stopped(
 def loading(command: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a program whose time to start begins once it is loading."""
     with child(command, log) as process:
-        deadline = time.monotonic() + SECONDS
-        while "loading" not in log.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: "loading" in log.read_text())
         yield process
 
 

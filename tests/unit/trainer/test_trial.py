@@ -113,32 +113,28 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
     assert given[0].resume_from == []
 
 
-def test_a_full_disk_costs_no_state(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise WriteError("the disk is full")
+@pytest.mark.parametrize(
+    ("error", "code", "ended"),
+    [
+        (WriteError("the disk is full"), ExitCode.WRITE_FAILED, False),
+        (DivergedError("the loss is not finite"), ExitCode.DONE, True),
+    ],
+)
+def test_a_full_disk_costs_no_state_and_a_run_that_ends_leaves_none(
+    error: Exception, code: ExitCode, ended: bool, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", full)
+    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", fails)
     saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.npz"
     saved.parent.mkdir(parents=True)
     saved.write_bytes(b"of this run, as far as that can be known")
     run = Run(tmp_path, corpus)
-    run.work(code=ExitCode.WRITE_FAILED, SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
-    assert saved.exists()
-    assert not (run.out / "trial.json").exists()
-
-
-def test_a_run_that_ends_leaves_no_state(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverges(*_: object) -> None:
-        raise DivergedError("the loss is not finite")
-
-    monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", diverges)
-    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.npz"
-    saved.parent.mkdir(parents=True)
-    saved.write_bytes(b"of this run, as far as that can be known")
-    run = Run(tmp_path, corpus)
-    run.work(SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
-    assert run.failure() == ("failed", "diverged")
-    assert not saved.exists()
+    run.work(code=code, SCRIPTMODEL_STATE_DIR=str(tmp_path / "state"))
+    assert saved.exists() is not ended
+    assert (run.out / "trial.json").exists() is ended
+    assert not ended or run.failure() == ("failed", "diverged")
 
 
 def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:

@@ -38,10 +38,8 @@ def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...]) -> str:
     """Return why the operator of the namespaces, or of all for none, cannot be removed yet, and two ways to proceed."""
     names = ", ".join(_name(each) for each in models[:10]) + (" ..." if len(models) > 10 else "")
     # An operator of some namespaces has no say in the others.
-    places = [f"-n {each}" for each in dict.fromkeys(each["metadata"]["namespace"] for each in models)]
-    deletions = "".join(
-        f"    kubectl delete scriptmodels --all {each}\n" for each in (places if namespaces else ["-A"])
-    )
+    places = dict.fromkeys(f"-n {each['metadata']['namespace']}" if namespaces else "-A" for each in models)
+    deletions = "".join(f"    kubectl delete scriptmodels --all {place}\n" for place in places)
     watched = "".join(f" --namespace {each}" for each in namespaces)
     return (
         f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay in "

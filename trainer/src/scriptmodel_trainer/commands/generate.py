@@ -80,10 +80,9 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
     if best is not None:
         scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
-    names = [_continued_name(script) if options.only_new else "" for script in scripts]
     printed = [
-        _printed(options, model, text, name, number, len(texts))
-        for number, (text, name) in enumerate(zip(texts, names, strict=True), 1)
+        _printed(options, model, script, text, number, len(scripts))
+        for number, (script, text) in enumerate(zip(scripts, texts, strict=True), 1)
     ]
     if options.out is not None:
         entries = []
@@ -109,11 +108,11 @@ def _continued_name(script: Script) -> str:
 
 
 def _printed(
-    options: GenerateOptions, model: artifacts.TrainedModel, text: str, name: str, number: int, count: int
+    options: GenerateOptions, model: artifacts.TrainedModel, script: Script, text: str, number: int, count: int
 ) -> list[str]:
     """Return a script in each of the formats, with a first page that is enough to find it again.
 
-    Text that continues a speech of `name` is that speech in all formats but plain text.
+    New words that continue a speech of the given text are that speech in all formats but plain text.
     """
     if options.formats == (TEXT,):
         return [text]
@@ -123,6 +122,7 @@ def _printed(
     made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
     page = TitlePage("A new script", f"A model of {made}, {drawn}")
+    name = _continued_name(script) if options.only_new else ""
     spoken = f"[ {name} ]: {text}" if name else text
     return [FORMATS[each](text if each == TEXT else spoken, page) for each in options.formats]
 
