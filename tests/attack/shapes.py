@@ -22,7 +22,7 @@ from pathlib import Path
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.normalizing import write_normalized
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, ReaderError
 
 MOST = 10.0
 """Times the CPU of a play that a file may cost."""
@@ -207,6 +207,8 @@ def cost(path: Path, layout: Layout | None) -> tuple[float, str]:
     started = time.process_time()
     try:
         write_normalized(reading.find_sources([path], lambda _: None), layout, path.with_name("out"))
+    except ReaderError:
+        raise
     except BadInputError:
         return time.process_time() - started, "refused"
     return time.process_time() - started, "read"

@@ -21,7 +21,7 @@ from pathlib import Path
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import PAIRS
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, ReaderError
 
 _SCRIPTS = Path(__file__).parents[1] / "gold" / "synthetic"
 _SLOWEST = 30.0  # seconds for one small file on a busy machine: beyond, some rule takes time without bound
@@ -61,6 +61,11 @@ _MARKS += [
     "\u200f",
     "\ufeff",
     "\ud83d",
+    "\n\n<br>\n\n",
+    "\n\n<center></center>\n",
+    "<p>\n",
+    "<b>",
+    "</i>",
 ]
 _ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "latin-1", "cp037", "koi8-r", "utf-7")
 
@@ -103,6 +108,8 @@ def read(data: bytes, layout: layouts.Layout | None, folder: Path) -> str | None
     try:
         sources = reading.find_sources([path], lambda _: None)
         write_normalized(sources, layout, folder / "out")
+    except ReaderError:
+        return traceback.format_exc()
     except BadInputError as error:
         return None if str(error) else "an error that says nothing"
     except Exception:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import measure
@@ -21,7 +22,9 @@ from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
-from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.corpus.normalizing import write_normalized
+from scriptmodel_trainer.corpus.stream import events_of, read_whole
+from scriptmodel_trainer.errors import ReaderError
 
 SHOWN = (EventKind.SPEECH, EventKind.EXPOSITION, EventKind.HEADING)
 
@@ -38,6 +41,24 @@ def play(tmp_path: Path) -> Path:
     text = tmp_path / "play.txt"
     text.write_text(BEGINNING + "[_Exit_ ANNA.]\n\nBEN. Wait!\n", "utf-8")
     return text
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda source: list(explained(source, None)),
+        lambda source: read_whole([source], None),
+        lambda source: write_normalized([source], None, source.path.with_name("out")),
+    ],
+    ids=["explain", "train", "normalize"],
+)
+def test_an_unexpected_error_of_a_reader_names_its_file(
+    read: Callable[[reading.Source], object], play: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = reading.find_sources([play], lambda _: None)
+    monkeypatch.setattr(stage, "begins", lambda *_: ""[0])
+    with pytest.raises(ReaderError, match=r"^play\.txt cannot be read: IndexError: .*\(test_explain\.py:\d+\)$"):
+        read(source)
 
 
 def test_each_line_has_its_label_and_rule(play: Path) -> None:

@@ -20,7 +20,7 @@ from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import fountain, markdown
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, ReaderError
 from tests.seed import run_seed
 
 # The same short scene in every layout. Who speaks and what is done must come out the same.
@@ -217,6 +217,7 @@ PIECES = st.lists(
             *("ANNA. ", "Ben (aside). ", "ANNA\n", "**BEN**\n", "[", "]", "(", ")", "_", "\n\n", "\n", "    "),
             *("ACT I\n\n", "INT. ROOM\n\n", "Enter. ", "word ", "'", '"', "--", ": ", "# ", "<eos> ", "<boname> "),
             *("\f", "\x1b", "é", "…", "Title: x\n", "ANNA--", "ANNA: ", "ANNA      "),
+            *("<br>", "<p>", "</i>", "\n\n<center></center>\n\n"),
         )
     ),
     max_size=120,
@@ -232,6 +233,8 @@ def test_any_bytes_give_a_result_or_a_clear_error(data: bytes, layout: layouts.L
     try:
         sources = reading.find_sources([path], lambda _: None)
         report = write_normalized(sources, layout, tmp_path / "out")
+    except ReaderError:
+        raise
     except BadInputError:
         return  # the clear error; anything else fails the test
     finally:

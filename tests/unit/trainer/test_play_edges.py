@@ -10,6 +10,14 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import plain
 CROWD = ("Is it early?\n\nNobody knows.\n\nI know!\n\n" * 3 + "[They laugh at the tide.]\n\n") * 5
 
 
+@pytest.mark.parametrize("tags", ["<br>", "<p>", "<b></b>", "<center></center>", "<br> <br>", "<p>\n<br>"])
+@pytest.mark.parametrize(
+    "text", [BEGINNING, ALONE * 8, "INT. A PIER - DAY\n\nANNA\nIs it early?\n\nBEN\nIt is.\n\n" * 8]
+)
+def test_tags_between_paragraphs_are_no_paragraph(text: str, tags: str, read: Read) -> None:
+    assert read(text.replace("\n\n", f"\n\n{tags}\n\n")) == read(text)
+
+
 def test_a_play_may_begin_with_a_crowd_whose_members_have_no_names(read: Read) -> None:
     events = read(CAST + "PROLOGUE\n\n[A pier. It is late.]\n\n" + CROWD * 2 + "ACT I\n" + TALK * 8)
     assert [text for _, text in events[:3]] == ["PROLOGUE", "A pier. It is late.", "Is it early?"]

@@ -61,6 +61,10 @@ class BadInputError(TrainerError):
     code = ExitCode.BAD_INPUT
 
 
+class ReaderError(BadInputError):
+    """A file that the trainer fails to read, which is a defect of the trainer."""
+
+
 class WriteError(TrainerError):
     """The result could not be stored (full disk, read-only folder, missing permission)."""
 

@@ -31,11 +31,12 @@ def write_explained(sources: Sequence[Source], layout: Layout | None, out: Path 
 
 def explained(source: Source, layout: Layout | None) -> Iterator[str]:
     """Yield a line that names the file and its layout, then the lines of the file beside what became of them."""
-    sample = reading.sample_lines(source)
-    chosen, _ = layouts.detect(sample, layout)
     decisions: list[Decision] = []
-    for _ in chosen.parse(chosen.read(source), sample, decisions.append):
-        pass
+    with reading.naming(source):
+        sample = reading.sample_lines(source)
+        chosen, _ = layouts.detect(sample, layout)
+        for _ in chosen.parse(chosen.read(source), sample, decisions.append):
+            pass
     decisions.sort(key=_line)  # those of one line stay in order: the last one holds
     yield f"{without_controls(source.name)} ({chosen.name})"
     label = rule = ""

@@ -32,8 +32,11 @@ def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path
 
     Raises BadInputError if there are no words at all, WriteError if `out` cannot be written.
     """
+    found = []
     with contextlib.nullcontext(sys.stdout.buffer) if out is None else atomic_writer(out) as file:
-        found = [_write_one(source, layout, file) for source in sources]
+        for source in sources:
+            with reading.naming(source):
+                found.append(_write_one(source, layout, file))
         words = sum(statistics.words_out for statistics in found)
         if not words:
             tallies = [statistics.tally for statistics in found]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import io
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from scriptmodel_trainer.corpus import archives, folders
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, ReaderError, TrainerError
 from scriptmodel_trainer.storage import open_regular
 
 LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space, so one giant line cannot fill the memory
@@ -92,6 +94,20 @@ def decoded(content: bytes, name: str, note: Callable[[str], None]) -> str:
     if source.encoding == _GUESSED:
         note(f"{name} is not UTF-8 and read as Windows-1252; {_CONVERT}")
     return content.decode(source.encoding, errors="replace")
+
+
+@contextlib.contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """Raise ReaderError, which names the file, for an unexpected error while it is read."""
+    try:
+        yield
+    except (TrainerError, MemoryError, OSError):
+        raise
+    except Exception as error:
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        where = f"{Path(frame.f_code.co_filename).name}:{line}"
+        problem = f"{source.name} cannot be read: {type(error).__name__}: {error} ({where})"
+        raise ReaderError(problem, "leave it out, and report this defect of the trainer") from error
 
 
 def corpus_digest(sources: Iterable[Source]) -> str:

@@ -71,8 +71,7 @@ def read_corpus(
     Raises BadInputError if they hold no words, or a file that is named for a split holds none.
     """
     lexicon = _new_lexicon()
-    files = [_read_file(source, layout, lexicon) for source in sources]
-    _require_words(lexicon, files, layout)
+    files = _read_files(sources, layout, lexicon)
     without_words = _notes_on_empty(files)
     split = split or _split_for(files)
     parts, gaps = _split(files, split)
@@ -110,8 +109,7 @@ class WholeStream:
 def read_whole(sources: Sequence[Source], layout: Layout | None) -> WholeStream:
     """Read and normalise all files without splitting; BadInputError if they hold no words."""
     lexicon = _new_lexicon()
-    files = [_read_file(source, layout, lexicon) for source in sources]
-    _require_words(lexicon, files, layout)
+    files = _read_files(sources, layout, lexicon)
     doubt = understood.doubt((file.name, file.tally) for file in files)
     ids, owners, _ = _joined(files)
     return WholeStream(ids, list(lexicon), doubt, _changes(owners))
@@ -127,6 +125,15 @@ class _File:
     lines: array[int]  # places at which a line of verse begins
     plays: tuple[PlayFacts, ...]
     tally: Tally
+
+
+def _read_files(sources: Sequence[Source], layout: Layout | None, lexicon: dict[str, int]) -> list[_File]:
+    files = []
+    for source in sources:
+        with reading.naming(source):
+            files.append(_read_file(source, layout, lexicon))
+    _require_words(lexicon, files, layout)
+    return files
 
 
 def _require_words(lexicon: Iterable[str], files: Iterable[_File], layout: Layout | None) -> None:

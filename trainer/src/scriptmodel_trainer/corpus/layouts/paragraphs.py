@@ -63,12 +63,15 @@ def _shortened(run: re.Match[str]) -> str:
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[Paragraph]:
-    """Group lines by blank lines; form feeds and trailing spaces are dropped, tabs expanded in front."""
+    """Group lines by blank ones, which may hold tags; no paragraph is blank.
+
+    Form feeds and trailing spaces are dropped, tabs expanded in front.
+    """
     held: list[str] = []
     size = 0
     begin = 1
     for number, raw in enumerate(lines, 1):
-        line = raw.rstrip()
+        line = (_TAG.sub("", _ITALIC_TAG.sub("_", raw)) if "<" in raw else raw).rstrip()
         if not line.isprintable():
             line = line.replace("\f", "").replace("\v", "")
             body = line.lstrip()
@@ -90,8 +93,6 @@ def _paragraph(lines: list[str], line: int) -> Paragraph:
     text = "\n".join(lines)
     if "{" in text:
         text = _BRACES.sub(r"[\1]", text)
-    if "<" in text:
-        text = _TAG.sub("", _ITALIC_TAG.sub("_", text))
     return Paragraph(text, line)
 
 
