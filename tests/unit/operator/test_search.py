@@ -11,7 +11,7 @@ import pytest
 
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.sampling import trials
-from scriptmodel_operator.desired.search import Plan, RunResult, plan, rounds, standings
+from scriptmodel_operator.desired.search import Plan, RunResult, State, plan, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import SearchView
@@ -98,6 +98,40 @@ def test_a_random_search_has_one_round_of_whole_runs_with_a_folder_for_each_seed
     after = planned(search(numTrials=2, repeats=2), 5, results)
     assert (after.finished, after.winner, after.failure) == (True, "0002.2", "")
     assert planned(search(numTrials=3, repeats=2), 5, results).runs.items() > after.runs.items()
+
+
+def test_the_seeds_of_repeats_continue_at_zero_after_the_largest() -> None:
+    found = planned(search(numTrials=1, repeats=3), 2**31 - 2, {})
+    assert [each.seed for each in found.runs.values()] == [2**31 - 2, 2**31 - 1, 0]
+
+
+@pytest.mark.parametrize("fields", [{"algorithm": "grid"}, {"algorithm": "grid", "numTrials": 2}, {"numTrials": 2}])
+def test_two_notations_of_a_number_are_one_value(fields: dict[str, Any]) -> None:
+    rates = {"name": "learningRate", "categorical": {"values": ["0.1", "0.10"]}}
+    found = search(rates, **fields)
+    assert (found.trials, trials(found)) == (1, [{"learningRate": "0.1"}])
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (("complete", "waiting"), "waiting"),
+        (("paused", "waiting"), "waiting"),
+        (("complete", "paused"), "paused"),
+        (("waiting", "running"), "running"),
+        (("failed", "waiting"), "waiting"),
+        (("failed", "complete"), "complete"),
+    ],
+)
+def test_a_trial_is_as_far_as_its_last_run(states: tuple[State, ...], expected: str) -> None:
+    spec = halving(1, repeats=2)
+    given = planned(spec, 0, {}).runs
+    results = {
+        name: RunResult(given=given[name], state=state)
+        for name, state in zip(given, states, strict=True)
+        if state != "waiting"
+    }
+    assert [each.state for each in standings(spec, 0, results, "d1:a")] == [expected]
 
 
 def test_the_better_half_of_each_round_continues_and_the_last_round_is_whole() -> None:
@@ -194,6 +228,31 @@ def test_figures_that_make_no_sense_are_left_out_of_a_record() -> None:
     assert (found.state, found.reason, found.epochs, found.value) == ("failed", "error", None, None)
     assert found.message.startswith("ab ab")
     assert len(found.message) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("figures", "cause"),
+    [
+        ({"value": 0}, "value 0"),
+        ({"value": 1e-300, "perplexity": 9.0}, "value 1e-300"),
+        ({"perplexity": 0.0}, "perplexity 0"),
+        ({"perplexity": 0.9}, "perplexity 0.9"),
+        ({"perplexity": -5}, "perplexity -5"),
+        ({"perplexity": math.nan}, "perplexity nan"),
+    ],
+)
+@pytest.mark.parametrize("state", ["complete", "paused"])
+def test_a_run_with_a_figure_that_no_model_reaches_has_failed(
+    state: str, figures: dict[str, float], cause: str
+) -> None:
+    found = _read({"/0001/trial.json": json.dumps({"state": state, **figures}).encode()})
+    assert (found.state, found.reason, found.value, found.perplexity) == ("failed", "error", None, None)
+    assert found.message.startswith(f"it reports {cause}, which no model reaches")
+
+
+def test_a_run_that_failed_keeps_its_reason_whatever_its_figures() -> None:
+    found = _read({"/0001/trial.json": b'{"state": "failed", "reason": "diverged", "perplexity": NaN}'})
+    assert (found.state, found.reason) == ("failed", "diverged")
 
 
 def test_a_leaderboard_shows_the_runs_of_the_log() -> None:

@@ -156,4 +156,5 @@ DnsName = Annotated[str, formatted(DNS_NAME_PATTERN, "a name of lower case lette
 OptionalDnsName = Annotated[
     str, formatted(f"^$|{DNS_NAME_PATTERN}", "a name of lower case letters, digits, - and .", max_length=253)
 ]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+MAX_SEED = 2**31 - 1
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from scriptmodel_operator.api.durations import DECIMAL_PATTERN
 from scriptmodel_operator.api.fields import AS_DECIMAL, IN_PYTHON, ApiModel, Rule, Seed, decimal, matches, rules
@@ -143,6 +143,7 @@ class Choices(ApiModel):
     values: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=12), AS_DECIMAL]],
         Field(min_length=1, max_length=_MAX_VALUES),
+        AfterValidator(lambda values: list(dict.fromkeys(values))),
     ]
     """The values, as texts."""
 
@@ -189,4 +190,4 @@ class Search(ApiModel):
     @property
     def trials(self) -> int:
         """The number of trials."""
-        return self.num_trials or int(min(_USUAL_TRIALS, _combinations(self.model_dump())))
+        return int(min(self.num_trials or _USUAL_TRIALS, _combinations(self.model_dump())))

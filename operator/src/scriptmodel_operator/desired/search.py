@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator
 from pydantic.alias_generators import to_snake
 
-from scriptmodel_operator.api.fields import ApiModel
+from scriptmodel_operator.api.fields import MAX_SEED, ApiModel
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.api.untrusted import Count, Figure, short_text
 from scriptmodel_operator.desired.sampling import Values, trials
@@ -28,6 +28,8 @@ WHOLE_RUN = "1"
 STATES = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}
 """The states of a trial, with their places in the leaderboard."""
 State = Literal["waiting", "running", "paused", "complete", "failed"]
+_LAST_FIRST: tuple[State, ...] = ("running", "waiting", "paused", "complete")
+"""The state of a trial is the first of these that one of its runs has."""
 _REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
 _LONGEST_MESSAGE = 1000
 _JOINED: Mapping[str, Any] = {"round": max, "epochs": max, "epochs_total": max, "seconds": sum, "gpu_seconds": sum}
@@ -162,7 +164,7 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
 
     def run(folder: str, repeat: int, values: Values) -> RunResult:
         settings = {to_snake(name): value for name, value in values.items()}
-        given = RunInput(parameters=settings, seed=seed + repeat, share=shares[0])
+        given = RunInput(parameters=settings, seed=(seed + repeat) % (MAX_SEED + 1), share=shares[0])
         result = results.get(folder)
         if result is None or not result.given.is_of(given, shares, of):
             return RunResult(given=given)
@@ -174,7 +176,6 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
         good = [each for each in runs.values() if each.state != "failed"]
         failed = next((each for each in runs.values() if each.state == "failed"), None)
         states = {each.state for each in good}
-        mixed: State = "running" if "running" in states else "paused"
 
         def over(join: Callable[[list[Any]], Any], figure: str, among: Iterable[RunResult] = runs.values()) -> Any:
             known = [value for each in among if (value := getattr(each, figure)) is not None]
@@ -184,7 +185,7 @@ def _trials(search: Search, seed: int, results: Mapping[str, RunResult], of: str
             trial=trial,
             parameters=values,
             runs=runs,
-            state=mixed if len(states) > 1 else good[0].state if good else "failed",
+            state=next((each for each in _LAST_FIRST if each in states), "failed"),
             reason=failed.reason if failed else "",
             message=failed.message if failed else "",
             value=over(fmean, "value", good),

@@ -15,6 +15,8 @@ from scriptmodel_operator.desired.search import Figures
 
 _LONGEST_WORD = 200
 _VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
+_LEAST = {"value": 1e-9, "perplexity": 1.0}
+"""What the figures of a run come to at least. Perplexity 1 takes a model that is certain of each word."""
 _SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
@@ -114,3 +116,15 @@ class TrialRecord(Figures):
     """trial.json in the output of a run of a search, and the event `trial` at its end."""
 
     state: Literal["paused", "complete", "failed"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_impossible_figures(cls, data: Any) -> Any:
+        """Make a run failed whose figures no model reaches: it would win."""
+        known = data if isinstance(data, dict) else {}
+        for name, least in _LEAST.items():
+            value = known.get(name)
+            if known.get("state") != "failed" and isinstance(value, int | float) and not value >= least:
+                message = f"it reports {name} {value:g}, which no model reaches; is the image a trainer's?"
+                return {"state": "failed", "reason": "error", "message": message}
+        return data
