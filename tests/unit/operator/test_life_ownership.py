@@ -12,7 +12,7 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineRef,
     ResourceAmounts,
 )
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import CLUSTER, PLAYS, World, scriptmodel, trained_world
 
 
 def test_drift_is_corrected_or_only_reported() -> None:
@@ -206,3 +206,15 @@ def test_deletion_with_foreign_readers_deletes_nothing_and_names_them() -> None:
     assert blocked is not None
     assert "default/reader" in blocked.message
     assert world.written() == []
+
+
+def test_what_blocks_a_deletion_hides_the_names_of_other_namespaces() -> None:
+    world = trained_world()
+    spec = world.pachyderm.pipelines[world.generate][-1].spec
+    for namespace in ("ml", "secret"):
+        mark = Mark(Owner(CLUSTER, namespace, "reader", "uid-2"))
+        ref = PipelineRef("default", f"{namespace}-reader")
+        world.pachyderm.apply_pipelines([PipelineApply(replace(spec, ref=ref, annotations=mark.annotations()))])
+    blocked = world.delete()
+    assert blocked is not None
+    assert "(default/ml-reader, 1 of other namespaces)" in blocked.message

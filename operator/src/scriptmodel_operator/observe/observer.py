@@ -19,7 +19,7 @@ from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.searches import search_view
-from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
+from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Reader, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
     CorpusView,
@@ -243,9 +243,10 @@ class Observer:
         except NotFoundError:
             return None
 
-    def _readers(self, refs: References, snapshot: Snapshot) -> tuple[PipelineRef, ...]:
+    def _readers(self, refs: References, snapshot: Snapshot) -> tuple[Reader, ...]:
         own = {refs.train, refs.select, refs.generate}
-        return tuple(sorted({reader for ref in own for reader in snapshot.readers(ref.output)} - own))
+        readers = {reader for ref in own for reader in snapshot.readers(ref.output) if reader.ref not in own}
+        return tuple(sorted(readers))
 
     def _log(self, job: JobInfo | None) -> LogDigest | None:
         if job is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
@@ -15,6 +16,15 @@ JOBS_PER_PROJECT = 500
 JOBS_FOR_EACH_PIPELINE = 2
 """Limit of the list of a project's newest jobs: a base, and an addition per pipeline."""
 JOBS_PER_PIPELINE = 50
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reader:
+    """A pipeline that reads a repo."""
+
+    ref: PipelineRef
+    namespace: str
+    """Namespace of the ScriptModel that owns it; empty for a pipeline of nobody's."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,7 @@ class Snapshot:
     complete_projects: frozenset[str]
     """Projects whose jobs are all listed; old jobs of other projects may be missing."""
 
-    def readers(self, repo: RepoRef) -> tuple[PipelineRef, ...]:
+    def readers(self, repo: RepoRef) -> tuple[Reader, ...]:
         """Return the pipelines that read any branch of `repo`."""
         return self._readers.get(repo, ())
 
@@ -62,13 +72,14 @@ class Snapshot:
         return unlisted and all(each.state.waiting for each in listed)
 
     @cached_property
-    def _readers(self) -> dict[RepoRef, tuple[PipelineRef, ...]]:
+    def _readers(self) -> dict[RepoRef, tuple[Reader, ...]]:
         """Index the readers once per snapshot: every object needs them at every tick."""
-        found: dict[RepoRef, set[PipelineRef]] = defaultdict(set)
+        found: dict[RepoRef, set[Reader]] = defaultdict(set)
         for info in self.pipelines.values():
+            mark = mark_of(info.spec.annotations)
             for branch in info.inputs:
-                found[branch.repo].add(info.ref)
-        return {repo: tuple(sorted(refs)) for repo, refs in found.items()}
+                found[branch.repo].add(Reader(info.ref, mark.owner.namespace if mark else ""))
+        return {repo: tuple(sorted(readers)) for repo, readers in found.items()}
 
 
 def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Snapshot:

@@ -14,6 +14,7 @@ from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
+from scriptmodel_operator.observe.snapshot import Reader
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -116,7 +117,7 @@ class OwnedRepo:
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
-    readers: tuple[PipelineRef, ...] = ()
+    readers: tuple[Reader, ...] = ()
     head: CommitInfo | None = None
     """The newest commit of a corpus by URL or from a ConfigMap, or of the runs of a search."""
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -246,7 +247,7 @@ class ModelView:
     owned_trials: OwnedRepo | None = None
     search: SearchView | None = None
     base: BaseView = NO_BASE
-    readers: tuple[PipelineRef, ...] = ()
+    readers: tuple[Reader, ...] = ()
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None
     selection_log: LogDigest | None = None

@@ -18,12 +18,15 @@ def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | P
     keep = model.spec.deletion_policy == "Retain"
     found = () if keep else (view.owned_corpus, view.owned_trials, view.base.owned)
     repos = [repo for repo in found if repo is not None and repo.ownership.ours]
-    readers = {*(view.readers if pipelines else ()), *(ref for repo in repos for ref in repo.readers)} - set(pipelines)
+    found_readers = {*(view.readers if pipelines else ()), *(each for repo in repos for each in repo.readers)}
+    readers = sorted(each for each in found_readers if each.ref not in pipelines)
     if readers:
-        names = ", ".join(str(ref) for ref in sorted(readers))
+        names = [str(each.ref) for each in readers if each.namespace in ("", model.namespace)]
+        hidden = len(readers) - len(names)  # names of other namespaces must not be revealed
+        names += [f"{hidden} of other namespaces"] if hidden else []
         return Problem(
             Reason.DELETION_BLOCKED,
-            f"pipelines outside this object read its repos ({names}): delete them or point them elsewhere, "
+            f"pipelines outside this object read its repos ({', '.join(names)}): delete them or point them elsewhere, "
             "or set deletionPolicy: Orphan to leave everything as it is",
         )
     return (*(DeletePipeline(ref, keep) for ref in pipelines), *(DeleteRepo(repo.ref) for repo in repos))
