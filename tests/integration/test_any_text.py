@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.objects import ScriptModel, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import MAX_EXCERPT, ConditionSchema, ScriptModelStatus
@@ -138,4 +139,4 @@ def test_any_text_goes_into_an_annotation_and_an_event(
     recorder.record(model, Reason.TRAINING, note, warning=False, occasion=occasion)
     runner.run(_sent(recorder))
     events = json.loads(cluster.kubectl("get", "events", "-o", "json"))
-    assert without_surrogates(note) in [each["message"] for each in events["items"]]
+    assert one_line(note) in [each["message"] for each in events["items"]]

@@ -8,6 +8,15 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.api.text import without_controls
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record as text without what a terminal would obey: a message may have text of others."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_controls(super().format(record))
+
 
 class JsonFormatter(logging.Formatter):
     """Formats a record as one line of JSON, with the ScriptModel that `extra={"object": key}` names."""
@@ -17,12 +26,12 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, tz=UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_controls(record.getMessage()),
         }
         if about := getattr(record, "object", None):
             entry["object"] = dict(zip(("namespace", "name"), about, strict=True))
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = without_controls(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
@@ -32,7 +41,7 @@ def set_up(form: str, level: str) -> None:
     if form == "json":
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        handler.setFormatter(TextFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
         logging.getLogger("kopf").setLevel(logging.WARNING)

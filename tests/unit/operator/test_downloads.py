@@ -18,6 +18,7 @@ from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
+from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.ingest import downloads as module
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
@@ -30,6 +31,7 @@ from scriptmodel_operator.pachyderm.errors import (
 )
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.odd_text import HOSTILE, SHOWN
 
 UID, KEY = "uid-1", ("ml", "thrones")
 BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
@@ -160,6 +162,17 @@ async def test_a_call_that_fails_before_or_after_it_took_effect_makes_no_second_
         second = await made.attempt()
         assert second.failure is None
         assert (made.files, made.commits) == (FILES, 1)
+
+
+async def test_the_bytes_of_a_web_server_are_one_clean_line_in_message_and_status() -> None:
+    async with world() as made:
+        made.pachyderm.web[HAMLET] = RefusedError("fetching", f'error retrieving content from "{HAMLET}": {HOSTILE}')
+        found = await made.attempt()
+        assert isinstance(found.failure, SourceError)
+        for text in (str(found.failure), *found.failure.urls.values()):
+            assert SHOWN in text
+            assert len(text) < 2500
+            assert text == without_controls(text).replace("\n", " ")
 
 
 async def test_a_commit_that_the_server_is_still_finishing_is_waited_for() -> None:

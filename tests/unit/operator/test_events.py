@@ -16,6 +16,7 @@ from scriptmodel_operator.kube import events
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeUnavailableError
 from scriptmodel_operator.kube.events import BURST, EventRecorder, TokenBucket
 from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.odd_text import HOSTILE, SHOWN
 from tests.unit.operator.world import scriptmodel
 
 
@@ -65,6 +66,13 @@ async def test_events_are_sent_in_order_and_again_after_an_error() -> None:
     async with recording(server) as recorder:
         record(recorder, "one", "two")
     assert (server.notes, server.omitted) == (["one", "two"], 0)
+
+
+async def test_an_event_is_one_line_that_no_terminal_obeys() -> None:
+    async with recording(server := Server()) as recorder:
+        record(recorder, HOSTILE)
+    assert server.notes[0].startswith(SHOWN)
+    assert server.notes[0].rstrip("…").isprintable()
 
 
 @pytest.mark.parametrize(

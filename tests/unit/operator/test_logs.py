@@ -10,12 +10,14 @@ import time
 import pytest
 
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.logs import JsonFormatter
+from scriptmodel_operator.logs import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled
+from tests.unit.operator.odd_text import HOSTILE
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -43,6 +45,15 @@ def test_a_line_without_an_object_has_no_object_field_and_an_exception_is_logged
     line = json.loads(JsonFormatter().format(record))
     assert "object" not in line
     assert (line["message"], line["exception"]) == ("it broke", "ValueError: a bug")
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter("%(message)s")])
+def test_a_line_has_nothing_that_a_terminal_obeys(formatter: logging.Formatter) -> None:
+    why = (ValueError, ValueError(HOSTILE), None)
+    line = formatter.format(logging.LogRecord("here", logging.ERROR, "", 0, "%s", (HOSTILE,), why))
+    assert line.isprintable() or isinstance(formatter, TextFormatter)
+    assert without_controls(line) == line
+    assert "u001b" not in line, "nor once a collector has read it"
 
 
 async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.LogCaptureFixture) -> None:

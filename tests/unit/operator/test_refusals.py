@@ -119,7 +119,8 @@ def test_no_code_is_without_a_reason(code: grpc.StatusCode) -> None:
 
 
 def test_the_limit_is_reported_in_one_line_without_advertising() -> None:
-    message = problem_of(PipelineLimitError("creating p/x", f"{LIMIT}\n\nLearn about licences here:\n")).message
+    refusal = Refusal(UNKNOWN, f"{LIMIT}\n\nLearn about licences here:\n")
+    message = problem_of(translate(refusal, "creating p/x")).message
     assert "(you have 16).)" in message
     assert "\n" not in message
     assert "Learn" not in message

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import without_surrogates
+from scriptmodel_operator.api.text import without_controls
 
 MAX_MESSAGE = 2048
 
@@ -64,8 +64,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def one_line(text: str, limit: int = 300) -> str:
-    """Return `text` on one line, truncated to `limit` characters."""
-    return cut(" ".join(text.split()), limit)
+    """Return text for a message, whoever wrote it: one line of at most `limit` characters that no terminal obeys."""
+    return cut(" ".join(without_controls(text).split()), limit)
 
 
 def conditions_of(status: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
@@ -90,7 +90,7 @@ def render_conditions(
                 "type": kind.value,
                 "status": condition.status.value,
                 "reason": condition.reason.value,
-                "message": cut(without_surrogates(condition.message), MAX_MESSAGE),
+                "message": one_line(condition.message, MAX_MESSAGE),
                 "observedGeneration": generation,
                 "lastTransitionTime": kept or timestamp(now),
             }

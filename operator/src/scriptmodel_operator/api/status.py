@@ -8,7 +8,7 @@ from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.search_status import SearchStatus
-from scriptmodel_operator.api.text import without_surrogates
+from scriptmodel_operator.api.text import without_controls
 
 MAX_CAUSE = 1900
 """Leaves room for the job in the message of a condition, which has at most 2,048 characters."""
@@ -353,4 +353,4 @@ def _pruned(value: Any) -> Any:
         return {key: child for key, child in pruned.items() if child not in ({}, [])}
     if isinstance(value, list):
         return [_pruned(child) for child in value]
-    return without_surrogates(value) if isinstance(value, str) else value
+    return without_controls(value) if isinstance(value, str) else value

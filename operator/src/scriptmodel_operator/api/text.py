@@ -25,5 +25,5 @@ def short_id(identifier: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """Remove escape sequences and control characters other than tab and line feed."""
-    return CONTROLS.sub("", ESCAPES.sub("", text))
+    """Remove escape sequences and control characters other than tab and line feed; replace lone surrogates."""
+    return text if text.isprintable() else CONTROLS.sub("", ESCAPES.sub("", without_surrogates(text)))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.api.conditions import cut, timestamp
+from scriptmodel_operator.api.conditions import one_line, timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeUnavailableError
@@ -91,7 +91,7 @@ class EventRecorder:
             "reportingInstance": self._instance,
             "action": "Reconcile",
             "reason": str(reason),
-            "message": cut(note, _MAX_NOTE),
+            "message": one_line(note, _MAX_NOTE),
             "type": "Warning" if warning else "Normal",
             "involvedObject": {
                 "apiVersion": API_VERSION,

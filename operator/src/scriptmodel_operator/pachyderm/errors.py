@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from scriptmodel_operator.api.conditions import one_line
+
+_LONGEST_DETAIL = 1900
+"""Leaves room for the rest of the message of a condition. The server may repeat what others sent, a web server too."""
+
 
 class PachydermError(Exception):
-    """A call failed. `what` names the call and its object, `detail` is the message of the server."""
+    """A call failed. `what` names the call and its object, `detail` is the message of the server on one line."""
 
     def __init__(self, what: str, detail: str, code: str = "") -> None:
+        detail = one_line(detail, _LONGEST_DETAIL)
         super().__init__(f"{what}: {detail}")
         self.what = what
         self.detail = detail

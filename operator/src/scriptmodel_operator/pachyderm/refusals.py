@@ -39,7 +39,8 @@ def translate(error: grpc.RpcError, what: str) -> PachydermError:
     code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
     detail = _WHOLE_SPEC.sub("", str(getattr(error, "details", lambda: str(error))() or code.name))
     if _LIMIT_TEXT in detail:
-        return PipelineLimitError(what, detail, code.name)
+        first_line = detail.strip().partition("\n")[0]  # without those about licences for sale
+        return PipelineLimitError(what, first_line, code.name)
     if is_about_access(detail):
         return AccessError(what, detail, code.name)
     return _BY_CODE.get(code, RefusedError)(what, detail, code.name)

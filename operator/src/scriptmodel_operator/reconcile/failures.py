@@ -55,13 +55,12 @@ def problem_of(
 
 
 def _limit(error: PipelineLimitError) -> str:
-    first_line = error.detail.strip().partition("\n")[0].strip()  # without those about licences for sale
     licence = "or activate an enterprise licence; the object continues then"
-    if "parallelism" in first_line:
+    if "parallelism" in error.detail:
         what = "does not allow so many workers for one pipeline"
-        return f"the Pachyderm server {what} ({first_line}): lower spec.search.parallelTrials, {licence}"
+        return f"the Pachyderm server {what} ({error.detail}): lower spec.search.parallelTrials, {licence}"
     what = "has no room for two more pipelines, with a search three"
-    return f"the Pachyderm server {what} ({first_line}): delete pipelines that nobody needs, {licence}"
+    return f"the Pachyderm server {what} ({error.detail}): delete pipelines that nobody needs, {licence}"
 
 
 def _retrying(error: PachydermError, name: str, failures: int) -> Problem:
