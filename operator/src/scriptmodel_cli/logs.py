@@ -174,7 +174,7 @@ def describe_line(text: str) -> str:
     event = parse_event(text) or {}
     try:
         described = DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return text
     return f"trial {event['trial']}: {described}" if "trial" in event else described
 

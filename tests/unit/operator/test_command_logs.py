@@ -91,7 +91,8 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
         (event(event="warning", trial="0004.2", message="few words"), "trial 0004.2: warning: few words"),
     ):
         assert describe_line(record) == words
-    for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), "{", "{}"):
+    endless = '{"event": "done", "seconds": Infinity, "perplexity": 1}'
+    for odd in (event(event="progress"), event(event="new"), event(event="done", seconds=None), endless, "{", "{}"):
         assert describe_line(odd) == odd
 
 

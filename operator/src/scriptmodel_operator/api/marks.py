@@ -102,7 +102,8 @@ def parse_mark(text: str | None) -> Mark | None:
         known = {field.name for field in fields(Mark)} - {"owner", "version"}
         rest = {key: str(value) for key, value in data.items() if key in known}
         version = int(data.get("version", 0))
-    except (ValueError, KeyError, TypeError):
+        "".join((*plain(owner).values(), *rest.values())).encode()  # JSON can name lone surrogates, which nothing takes
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return Mark(owner=owner, version=version, **rest)
 

@@ -88,5 +88,5 @@ def variables_of(patch: str) -> dict[str, str]:
         operations: list[Mapping[str, Any]] = json.loads(patch or "[]")
         added = [each["value"] for each in operations if each.get("path") == _ENV]
         return {str(each["name"]): str(each["value"]) for each in added}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}

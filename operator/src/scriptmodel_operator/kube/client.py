@@ -227,7 +227,7 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
     """Return the JSON object of an answer, None if it is none."""
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
 

@@ -30,7 +30,7 @@ def submitted_spec(info: PipelineInfo) -> PipelineSpec:
     request = pps.CreatePipelineRequest()
     try:
         json_format.Parse(info.submitted, request, ignore_unknown_fields=True)
-    except json_format.ParseError:
+    except (json_format.ParseError, TypeError, RecursionError):
         return info.spec  # empty, as before 2.8, or not the JSON of a pipeline
     return projection(info.ref, request)
 

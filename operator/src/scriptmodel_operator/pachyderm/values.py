@@ -90,6 +90,10 @@ class PipelineState(Enum):
     STANDBY = 6
     CRASHING = 7
 
+    @classmethod
+    def _missing_(cls, value: object) -> PipelineState:
+        return cls.UNKNOWN  # of a newer server
+
 
 class JobState(Enum):
     """States under Pachyderm's names, without the prefix."""
@@ -105,14 +109,18 @@ class JobState(Enum):
     FINISHING = 8
     UNRUNNABLE = 9
 
+    @classmethod
+    def _missing_(cls, value: object) -> JobState:
+        return cls.UNKNOWN  # of a newer server
+
     @property
     def final(self) -> bool:
         return self in (JobState.SUCCESS, JobState.FAILURE, JobState.KILLED, JobState.UNRUNNABLE)
 
     @property
     def waiting(self) -> bool:
-        """True before a worker has taken the job."""
-        return self in (JobState.CREATED, JobState.STARTING, JobState.UNKNOWN)
+        """True before a worker has taken the job; not in an unknown state, in which none may be missed."""
+        return self in (JobState.CREATED, JobState.STARTING)
 
 
 def as_float32(value: float) -> float:
