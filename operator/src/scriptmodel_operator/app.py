@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import promoted_model
@@ -37,7 +36,7 @@ from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.source import CreateTask, SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
@@ -74,8 +73,8 @@ class Process:
 async def run(config: OperatorConfig) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
-    Raises LoginFailedError or KubeError if the cluster cannot be used at all, LeadershipLostError if another replica
-    takes over.
+    All tasks are in one group, so an error of any ends the others. Raises an ExceptionGroup then, of LoginFailedError
+    or KubeError if the cluster cannot be used at all, of LeadershipLostError if another replica takes over.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -85,28 +84,36 @@ async def run(config: OperatorConfig) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(process.health, config.health_listen))
         leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None
-        leadership: Leadership = leader or UNLIMITED
-        client = await stack.enter_async_context(KubeClient(partial(login, config.kubeconfig), leadership))
-        if leader is not None:
-            await _first_of(leader.acquire(process.health.beat, process.health.mark_ready), stop.wait())
-        if not stop.is_set():
-            # The lease is renewed until nothing is in progress any more.
-            keep = [leader.keep()] if leader else []
-            await _first_of(_work(config, client, process, leadership), stop.wait(), *keep)
+        client = await stack.enter_async_context(KubeClient(partial(login, config.kubeconfig), leader or UNLIMITED))
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        work = start(group, "watch", partial(_lead, group, config, client, process, leader))
+        await stop.wait()
+        work.cancel()
 
 
-async def _first_of(*parts: Coroutine[Any, Any, object]) -> None:
-    """Run coroutines until the first one ends, then cancel the others one after another. Raises what it raised."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    ended: set[asyncio.Task[object]] = set()
+def start(group: asyncio.TaskGroup, name: str, part: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
+    """Run a part of the operator in a task that ends only when it is cancelled: its return is an error, too."""
+
+    async def endless() -> None:
+        await part()
+        raise RuntimeError(f"the task {name!r} has ended")
+
+    return group.create_task(endless(), name=name)
+
+
+async def _lead(
+    group: asyncio.TaskGroup, config: OperatorConfig, client: KubeClient, process: Process, leader: Leader | None
+) -> None:
+    """Work while this process leads. The lease is renewed until nothing is in progress any more."""
+    if leader is None:
+        await _work(group, config, client, process, UNLIMITED)
+        return
+    await leader.acquire(process.health.beat, process.health.mark_ready)
+    keeping = start(group, "leader", leader.keep)
     try:
-        ended, _others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await _work(group, config, client, process, leader)
     finally:
-        for task in tasks:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-    for task in ended:
-        task.result()
+        keeping.cancel()
 
 
 @asynccontextmanager
@@ -123,7 +130,9 @@ async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
             await leader.release()
 
 
-async def _work(config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership) -> None:
+async def _work(
+    group: asyncio.TaskGroup, config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
+) -> None:
     """Reconcile what the watch brings."""
     cluster = await _first_contact(client, config, process.health)
     store, queue = process.store, process.queue
@@ -132,7 +141,7 @@ async def _work(config: OperatorConfig, client: KubeClient, process: Process, le
         return watch_session(login(config.kubeconfig), process.watches, process.echoes)
 
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
-    async with working(config, client, cluster, process, leadership):
+    async with working(group, config, client, cluster, process, leadership):
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
         await kopf.operator(
             registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
@@ -162,30 +171,36 @@ async def _first_contact(client: KubeClient, config: OperatorConfig, health: Hea
 
 @asynccontextmanager
 async def working(
-    config: OperatorConfig, kube: KubeGateway, cluster: str, process: Process, leadership: Leadership
+    group: asyncio.TaskGroup,
+    config: OperatorConfig,
+    kube: KubeGateway,
+    cluster: str,
+    process: Process,
+    leadership: Leadership,
 ) -> AsyncIterator[None]:
-    """Run everything but the watch: the operator reconciles each object that the queue receives."""
+    """Run everything but the watch in `group`: the operator reconciles each object that the queue receives."""
     gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, version_reporter(process.metrics))
     calls = Calls(CALL_THREADS)
-    controller = compose(config, kube, gateway, calls, cluster, process)
+    controller = compose(config, kube, gateway, calls, cluster, process, group.create_task)
     queue, ticker = process.queue, controller.ticker
     process.health.mark_ready()
     background = [
-        asyncio.create_task(queue.run(controller.reconcile, config.workers), name="queue"),
-        asyncio.create_task(ticker.run(), name="ticker"),
-        asyncio.create_task(sweep(gateway, calls, cluster, controller.clock), name="sweeper"),
+        start(group, "queue", partial(queue.run, controller.reconcile, config.workers)),
+        start(group, "ticker", ticker.run),
+        start(group, "sweeper", partial(sweep, gateway, calls, cluster, controller.clock)),
     ]
-    sending = asyncio.create_task(controller.events.run(), name="events")
-    await asyncio.gather(queue.started.wait(), ticker.started.wait())
+    sending = start(group, "events", controller.events.run)
     try:
+        await asyncio.gather(queue.started.wait(), ticker.started.wait())
         yield
     finally:
         for task in background:
             task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        await controller.events.drain()
+        await asyncio.wait(background)
+        if not sending.cancelling():  # as after an error in the group
+            await controller.events.drain()
         sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        await asyncio.wait([sending])
         controller.observer.logs.close()
         controller.downloads.close()
         gateway.close()
@@ -212,7 +227,13 @@ def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:
 
 
 def compose(
-    config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
+    config: OperatorConfig,
+    kube: KubeGateway,
+    gateway: Gateway,
+    calls: Calls,
+    cluster: str,
+    process: Process,
+    create_task: CreateTask = asyncio.create_task,
 ) -> Controller:
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
@@ -223,7 +244,7 @@ def compose(
         return promoted_model(stored.raw if stored else None)
 
     observer = Observer(gateway, cluster, clock.now, lambda: len(store), promoted)
-    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
+    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat, create_task)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return Controller(
         config=config,

@@ -65,10 +65,13 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.set_threshold(*gc.get_threshold()[:2], 50)
     sys.setswitchinterval(0.001)
     logs.set_up(log_format, log_level)
+    reported: list[Exception] = []
     try:
         asyncio.run(app.run(config))
-    except (LoginFailedError, KubeError, ListenError, LeadershipLostError) as error:
-        raise click.ClickException(str(error)) from error
+    except* (LoginFailedError, KubeError, ListenError, LeadershipLostError) as errors:
+        reported += errors.exceptions
+    if reported:
+        raise click.ClickException(str(reported[0]))
 
 
 main.add_command(check)

@@ -51,7 +51,8 @@ def test_a_state_of_a_newer_server_is_a_state() -> None:
     assert messages.pipeline_info(pps.PipelineInfo(pipeline=pipeline, state=99)).state is PipelineState.UNKNOWN
     job = messages.job_info(pps.JobInfo(job=pps.Job(pipeline=pipeline, id="1"), state=99))
     assert job.state is JobState.UNKNOWN
-    assert not (job.state.final or job.state.waiting), "it is neither over nor does it lack a worker"
+    assert not job.state.final
+    assert not job.state.waiting, "it need not lack a worker"
 
 
 @pytest.mark.parametrize("seconds", [2**62, -(2**62)])

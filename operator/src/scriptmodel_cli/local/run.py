@@ -125,16 +125,16 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         policy=everything_for(objects.raw["metadata"]["namespace"]),
     )
     process = Process.create()
-    async with working(config, objects, CLUSTER, process, UNLIMITED):
-        arrived(process.store, process.queue, objects.raw)
-        try:
-            await watching
-        except asyncio.CancelledError:
-            if not interrupted:
-                raise
+    try:
+        async with asyncio.TaskGroup() as group, working(group, config, objects, CLUSTER, process, UNLIMITED):
+            arrived(process.store, process.queue, objects.raw)
+            await asyncio.wait([watching])  # its own error is none of the group's
+    finally:
+        watching.cancel()
     if interrupted:
         note("Stopped. With --keep the same command resumes.")
         raise click.exceptions.Exit(INTERRUPTED)
+    watching.result()
 
 
 async def _watch(objects: Objects, session: Session, check: Callable[[], None]) -> None:

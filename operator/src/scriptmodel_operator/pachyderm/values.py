@@ -91,7 +91,7 @@ class PipelineState(Enum):
     CRASHING = 7
 
     @classmethod
-    def _missing_(cls, value: object) -> PipelineState:
+    def _missing_(cls, _value: object) -> PipelineState:
         return cls.UNKNOWN  # of a newer server
 
 
@@ -110,7 +110,7 @@ class JobState(Enum):
     UNRUNNABLE = 9
 
     @classmethod
-    def _missing_(cls, value: object) -> JobState:
+    def _missing_(cls, _value: object) -> JobState:
         return cls.UNKNOWN  # of a newer server
 
     @property

@@ -1,0 +1,157 @@
+"""The end of any task ends the process: none dies in silence while the probes stay green."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from scriptmodel_operator import app
+from scriptmodel_operator.app import Process, run, working
+from scriptmodel_operator.cli import main
+from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.leader import LeadershipLostError
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.observe import source
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from tests.unit.operator.fake_kube import UnexpectedKube
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+
+CONFIG = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", health_listen="", leader_elect=True)
+DEADLINE = 30
+
+
+async def broken(*_: Any) -> None:
+    raise ValueError("a bug")
+
+
+async def ends(*_: Any) -> None:
+    """Return at once, as no task of the operator does."""
+
+
+async def lasts(*_: Any) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.fixture
+def pachyderm(monkeypatch: pytest.MonkeyPatch) -> FakePachyderm:
+    found = FakePachyderm()
+    monkeypatch.setattr(app, "PachydermGateway", lambda *_: found)
+    return found
+
+
+async def work() -> None:
+    async with (
+        asyncio.timeout(DEADLINE),
+        asyncio.TaskGroup() as group,
+        working(group, CONFIG, UnexpectedKube(), "cluster-1", Process.create(), UNLIMITED),
+    ):
+        await lasts()
+
+
+@pytest.mark.parametrize(("fault", "error"), [(broken, ValueError), (ends, RuntimeError)])
+@pytest.mark.parametrize(
+    ("place", "name"), [(WorkQueue, "run"), (Ticker, "run"), (app, "sweep"), (EventRecorder, "run")]
+)
+async def test_a_task_that_ends_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+    pachyderm: FakePachyderm,
+    place: Any,
+    name: str,
+    fault: Callable[..., Any],
+    error: type[Exception],
+) -> None:
+    monkeypatch.setattr(place, name, fault)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work()
+    assert [type(each) for each in caught.value.exceptions] == [error]
+    assert {task.get_name() for task in asyncio.all_tasks()} & {"queue", "ticker", "sweeper", "events"} == set()
+
+
+async def test_a_poll_that_ends_unexpectedly_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
+) -> None:
+    def bug(*_: Any) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(source, "take_snapshot", bug)
+    compose = app.compose
+
+    def composed(*arguments: Any) -> Any:
+        made = compose(*arguments)
+        made.snapshots.wait(("ml", "thrones"), 0.0)
+        return made
+
+    monkeypatch.setattr(app, "compose", composed)
+    with pytest.raises(ExceptionGroup) as caught:
+        await work()
+    assert [type(each) for each in caught.value.exceptions] == [ValueError]
+
+
+class Leads:
+    """A leader whose parts a test replaces."""
+
+    def __init__(self, keep: Callable[..., Any]) -> None:
+        self.keep, self.acquire = keep, ends
+
+
+async def lost() -> None:
+    raise LeadershipLostError("somebody else leads")
+
+
+@pytest.mark.parametrize(
+    ("watch", "keep", "error"),
+    [
+        (broken, lasts, ValueError),
+        (ends, lasts, RuntimeError),
+        (lasts, broken, ValueError),
+        (lasts, ends, RuntimeError),
+        (lasts, lost, LeadershipLostError),
+    ],
+)
+async def test_the_end_of_the_watch_or_the_leader_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, watch: Callable[..., Any], keep: Callable[..., Any], error: type[Exception]
+) -> None:
+    @asynccontextmanager
+    async def elected(_config: OperatorConfig) -> AsyncIterator[Leads]:
+        yield Leads(keep)
+
+    @asynccontextmanager
+    async def client(*_: Any) -> AsyncIterator[UnexpectedKube]:
+        yield UnexpectedKube()
+
+    monkeypatch.setattr(app, "_leader", elected)
+    monkeypatch.setattr(app, "KubeClient", client)
+    monkeypatch.setattr(app, "_work", watch)
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.timeout(DEADLINE):
+            await run(CONFIG)
+    assert [type(each) for each in caught.value.exceptions] == [error]
+
+
+@pytest.mark.parametrize(
+    ("error", "reported"),
+    [(ValueError("a bug"), ""), (LeadershipLostError("somebody else leads"), "Error: somebody else leads\n")],
+)
+def test_the_process_fails_with_a_traceback_but_for_an_error_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reported: str
+) -> None:
+    async def failing(_config: OperatorConfig) -> None:
+        async with asyncio.TaskGroup() as group:
+            app.start(group, "ticker", lambda: _raised(error))
+
+    monkeypatch.setattr(app, "run", failing)
+    done = CliRunner().invoke(main, ["run", "--pachd=nowhere:1", "--trainer-image=x"])
+    assert (done.exit_code, done.stderr) == (1, reported)
+    assert isinstance(done.exception, SystemExit if reported else ExceptionGroup)
+
+
+async def _raised(error: Exception) -> None:
+    raise error
