@@ -11,10 +11,6 @@ import pytest
 
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.kube.leader import LEASE_SECONDS, MARGIN_SECONDS, Leader, LeadershipLostError
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from tests.lease import Lease
 
 
 @dataclass
@@ -155,17 +151,6 @@ async def test_another_holder_ends_it() -> None:
     server.lease["metadata"]["resourceVersion"] = "77"
     with pytest.raises(LeadershipLostError, match="'somebody' leads"):
         await first.keep()
-
-
-def test_a_standby_makes_no_calls_and_a_leaders_calls_end_with_its_lease() -> None:
-    lease = Lease(0.0)
-    gateway = PachydermGateway(PachdAddress("127.0.0.1:1"), lease)
-    with pytest.raises(UnavailableError, match="does not lead"):
-        gateway.list_projects()
-    lease.remaining = 4.0
-    assert gateway._deadline("creating", 30.0) == 4.0
-    assert gateway._deadline("creating", 3.0) == 3.0
-    gateway.close()
 
 
 async def test_a_replica_reports_an_answer_of_the_server_only_if_it_got_one() -> None:

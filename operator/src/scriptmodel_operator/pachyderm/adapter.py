@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,11 @@ import grpc
 
 from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
-from scriptmodel_operator.leadership import Leadership
+from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
+from scriptmodel_operator.pachyderm.ending import answer, stream
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -49,8 +50,8 @@ from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
-DELETE_SECONDS = 60.0
-"""Longer than the half minute within which keepalive notices that pachd does not answer."""
+DELETE_SECONDS = 300.0
+"""Of much data, a deletion takes minutes. Keepalive notices within half of one that pachd does not answer."""
 ALL_VERSIONS = -1
 _MOST_BYTES = 1 << 27
 """The most bytes of files to read in one call."""
@@ -92,7 +93,7 @@ class PachydermGateway:
         """`called` receives each call: its method, gRPC's code, and how many seconds it took.
 
         `found` receives the version of pachd, at first and after each time that pachd did not answer.
-        No call lasts longer than `leadership` does.
+        No call but that for a log lasts longer than `leadership` does.
         """
         self._target = target
         self._leadership = leadership
@@ -143,12 +144,15 @@ class PachydermGateway:
         return token
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
-        with self._observed(method), _translated(what):
-            return method(request, timeout=self._deadline(what, seconds), metadata=self._metadata(tx))
+        with self._observed(method), _translated(what, self._leadership):
+            call = method.future(request, timeout=self._deadline(what, seconds), metadata=self._metadata(tx))
+            return answer(call, self._leadership)
 
-    def _stream(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS) -> Iterator[Any]:
-        with self._observed(method), _translated(what):
-            yield from method(request, timeout=self._deadline(what, seconds), metadata=self._metadata())
+    def _stream(self, what: str, method: Any, request: Any) -> Generator[Any, None, None]:
+        """Yield the messages of a stream, however long it lasts: it ends by silence."""
+        with self._observed(method), _translated(what, self._leadership):
+            silence = self._deadline(what, READ_SECONDS)
+            yield from stream(method(request, metadata=self._metadata()), what, silence, self._leadership)
 
     def _listing(self, what: str, method: str, request: Any) -> Iterator[bytes]:
         """Yield undecoded messages: most of them are equal to those of the previous list (see `lists.py`)."""
@@ -156,10 +160,10 @@ class PachydermGateway:
         return self._stream(what, self._connection.stubs.channel.unary_stream(method, serialize, bytes), request)
 
     def _deadline(self, what: str, seconds: float) -> float:
-        lease_remaining = self._leadership.lease_remaining()
-        if lease_remaining <= 0:
+        """Return the seconds that a call may take. Raises UnavailableError unless this process leads."""
+        if self._leadership.lease_remaining() <= 0:
             raise UnavailableError(what, "not sent: this process does not lead")
-        return min(seconds, lease_remaining)
+        return seconds
 
     @contextmanager
     def _observed(self, method: Any) -> Iterator[None]:
@@ -266,12 +270,10 @@ class PachydermGateway:
         content = bytearray()
         if expected:
             request = pfs.GetFileRequest(file=_file(repo, commit, path))
-            with self._observed(self._pfs.GetFile), _translated(what):
-                call = self._pfs.GetFile(request, timeout=self._deadline(what, READ_SECONDS), metadata=self._metadata())
-                for piece in call:
+            with closing(self._stream(what, self._pfs.GetFile, request)) as pieces:
+                for piece in pieces:
                     content += piece.value
                     if len(content) >= expected:
-                        call.cancel()
                         break
         if len(content) < expected:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
@@ -281,10 +283,11 @@ class PachydermGateway:
         what, request = f"reading {repo}@{commit}:{glob}", pfs.GetFileRequest(file=_file(repo, commit, glob))
         content = io.BytesIO()
         try:
-            for piece in self._stream(what, self._pfs.GetFileTAR, request):
-                content.write(piece.value)
-                if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
-                    raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
+            with closing(self._stream(what, self._pfs.GetFileTAR, request)) as pieces:
+                for piece in pieces:
+                    content.write(piece.value)
+                    if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
+                        raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
             content.seek(0)
             with tarfile.open(fileobj=content, mode="r:") as archive:
                 files = ((each.name, archive.extractfile(each)) for each in archive)
@@ -329,7 +332,7 @@ class PachydermGateway:
     ) -> None:
         what = f"copying {copies.repo}@{copies.commit} to {branch}" if copies else f"putting files into {branch}"
         requests = upload_requests(branch, files, gone, copies)
-        with self._observed(self._pfs.ModifyFile), _translated(what):
+        with self._observed(self._pfs.ModifyFile), _translated(what, self._leadership):
             self._deadline(what, seconds)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
@@ -337,7 +340,7 @@ class PachydermGateway:
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
     ) -> str:
         what, create = f"fetching {without_query(url)}", self._pfs.CreateFileSet
-        with self._observed(create), _translated(what):
+        with self._observed(create), _translated(what, self._leadership):
             self._deadline(what, seconds)
             made = send(create, fetch_requests(path, url), seconds, self._metadata(), self._leadership, cancelled)
         ids = [each for each in (file_set, made.file_set_id) if each]
@@ -403,10 +406,12 @@ class PachydermGateway:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(what: str, leadership: Leadership = UNLIMITED) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
+        if leadership.lease_remaining() <= 0:
+            raise UnavailableError(what, "cancelled: this process does not lead any more", "CANCELLED") from error
         raise translate(error, what) from error
     except ValueError as error:  # gRPC's answer to a call on a closed channel
         raise UnavailableError(what, str(error)) from error

@@ -11,12 +11,12 @@ import grpc
 
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.ending import answer
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
 from scriptmodel_operator.pachyderm.values import BranchRef, Copies, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
-_POLL_SECONDS = 0.5
 EVERYTHING = "/"
 """The path whose DeleteFile removes all files, because it ends with a slash."""
 
@@ -77,13 +77,10 @@ def send(
     call = method.future(guarded(), timeout=seconds, metadata=metadata)
     started.set()
     try:
-        return _result(call, lambda: cancelled() or leadership.lease_remaining() <= 0)
-    except BaseException as error:
-        call.cancel()
+        return answer(call, leadership, cancelled)
+    except grpc.RpcError:
         if failures:
             raise failures[0] from None
-        if isinstance(error, grpc.FutureCancelledError):
-            raise call from error  # a failed call is also its exception
         raise
 
 
@@ -91,12 +88,3 @@ def _check_leadership(leadership: Leadership) -> None:
     """Raise UnavailableError in a process that was paused for so long that it may not send the rest."""
     if leadership.lease_remaining() <= 0:
         raise UnavailableError("uploading", "not sent: this process does not lead")
-
-
-def _result(call: Any, ended: Callable[[], bool]) -> Any:
-    while True:
-        try:
-            return call.result(timeout=_POLL_SECONDS)
-        except grpc.FutureTimeoutError:
-            if ended():
-                call.cancel()
