@@ -14,8 +14,9 @@ PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothe
 FIRST := -m 'not slow and not nightly'
 # As the trainer's command sets it before NumPy is loaded; in a process that runs many, threads that wait took most of the CPU.
 test-trainer test-slow-trainer: export OPENBLAS_NUM_THREADS := 1
-# Tests wait as much as they compute, so two suites run at a time.
-TWO = echo "two suites at a time, each prints its output when it ends:" && $(MAKE) --jobs=2 --output-sync=target --no-print-directory
+# Tests wait as much as they compute, so two suites run at a time, each to its end; one line counts the tests of all.
+SUITES = echo "two suites at a time, each prints its output when it ends:" && \
+  dev/suites.sh $(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory
 # Only what says that etcd or the machine stood still is tried once more, and the closing line counts it.
 RERUN := --reruns 1 --rerun-show-tracebacks --only-rerun 'etcdserver: ' --only-rerun 'definitions were not served in'
 
@@ -97,7 +98,7 @@ docs: env ## Build the documentation into build/site; fails on broken links
 
 .PHONY: test
 test: ## Run the tests that come first; needs no container runtime and no cluster
-	+@$(TWO) test-trainer test-integration test-operator test-chart
+	+@$(SUITES) test-trainer test-integration test-operator test-chart
 
 .PHONY: test-trainer
 test-trainer: env ## Run the trainer's tests, in its environment
@@ -117,7 +118,7 @@ test-chart: env controlplane helm ## Test the chart and the manifests: values, e
 
 .PHONY: test-slow
 test-slow: ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
-	+@$(TWO) test-slow-trainer test-slow-integration test-slow-chart
+	+@$(SUITES) test-slow-trainer test-slow-integration test-slow-chart
 
 .PHONY: test-slow-trainer
 test-slow-trainer: env ## Run the slow tests of the trainer

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dev.paths import OPERATOR_ENV
+from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.processes import free_port
-from dev.stack import ControlPlane, Localpach, Operator
+from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.login import login
 from scriptmodel_operator.leadership import UNLIMITED
+from tests.held import epoch_done, held_trainer
 from tests.integration.cluster import condition, manifest, prepare
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.relay import Relay
@@ -28,7 +29,7 @@ from tests.integration.texts import play
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> \u202e \"'&"
 WORDS = 10_000
-EPOCHS = 20
+EPOCHS = 4
 _SPEAKERS = ("HAMLET", "OPHELIA", "FIRST_CLOWN", "HORATIO")
 
 
@@ -50,6 +51,11 @@ class Stage:
     relay: Relay = field(init=False)
     address: str = ""
     """The address that lets a browser in."""
+
+    @property
+    def hold(self) -> Path:
+        """The file for the expression at which the training stops (tests/held.py)."""
+        return self.folder / "hold"
 
     @property
     def base(self) -> str:
@@ -108,12 +114,17 @@ def conditions(reason: str, message: str, ready: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Stage]:
-    """Start everything; a training begins in `live`, and `shown` has what no training would write."""
+    """Start everything; a training begins in `live`, and `shown` has what no training would write.
+
+    The training stops where `hold` says, at first after one epoch.
+    """
     with ExitStack() as stack:
         control_plane = stack.enter_context(ControlPlane(folder / "control-plane"))
         prepare(control_plane)
-        localpach = stack.enter_context(Localpach(folder / "localpach"))
+        trainer = held_trainer(folder / "trainer", TRAINER_ENV, folder / "hold")
+        localpach = stack.enter_context(Localpach(folder / "localpach", {TRAINER_IMAGE: trainer}))
         stage = Stage(control_plane, localpach, folder, stack)
+        stage.hold.write_text(epoch_done(1))
         for namespace in ("live", "shown"):
             control_plane.kubectl("create", "namespace", namespace)
         options = ["--poll-interval=0.5", "--namespace=live"]

@@ -14,14 +14,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from dev.programs.debian import need
 from tests.browser.stage import EPOCHS, HOSTILE, Stage, running, scriptmodel
+from tests.held import epoch_done
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: `python3 -m dev.programs.debian chromium` installs one"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SOON = 60_000
 TRAINED = 300_000
 """Milliseconds on a busy machine; a training starts TensorFlow."""
@@ -50,9 +47,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    need({"chromium": "chromium"})
     with sync_playwright() as playwright:
         # As root, as in a container of CI, Chromium starts without its sandbox only.
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
 
 
 @pytest.fixture
@@ -94,11 +92,13 @@ def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: Brows
     expect(one.locator("#curve .live")).to_contain_text("epoch", timeout=TRAINED)
     expect(row.locator(".state")).to_contain_text(f"/{EPOCHS}")
     first = one.locator("#curve .live").inner_text()
+    stage.hold.write_text(epoch_done(2))
     expect(one.locator("#curve .live")).not_to_have_text(first)
     expect(one.locator("#log-train")).to_contain_text("epoch 2 done: train")
     expect(one.locator("#curve polyline.two")).to_have_attribute("points", re.compile(r"\d \d"))
     one.get_by_text("Table of the curve").click()
-    expect(one.locator("#log-train")).to_contain_text("epoch 4 done: train")
+    stage.hold.write_text(epoch_done(3))
+    expect(one.locator("#log-train")).to_contain_text("epoch 3 done: train")
     expect(one.locator("#figures")).to_have_attribute("open", "")  # what was opened stays open
     check_accessible(everything)
 
@@ -132,9 +132,10 @@ def test_an_outage_of_the_api_server_is_shown_and_ends(stage: Stage, context: Br
 
 
 def test_a_trained_model_has_lineage_script_samples_and_report(stage: Stage, context: BrowserContext) -> None:
+    stage.hold.unlink()
     page = opened(context, "/")
     row = page.locator("li", has=page.get_by_role("link", name="hamlet"))
-    expect(row.locator(".badge")).to_have_text("Generated", timeout=TRAINED)  # it trained meanwhile
+    expect(row.locator(".badge")).to_have_text("Generated", timeout=TRAINED)
     expect(row.locator("svg polyline")).to_be_visible()
     page.goto(LIVE)
     page.get_by_text("Table of the curve").click()

@@ -1,6 +1,6 @@
 """A server of 2.8 or later merges its defaults into nothing that the operator sends.
 
-localpach is 2.7, which has none: these tests run with PACHD_ADDRESS, on a server that nobody else uses.
+localpach is 2.7, which has none: these tests are there with PACHD_ADDRESS only, on a server that nobody else uses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from tests.bench.operator.wire import field
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
 
 ADDRESS = os.environ.get("PACHD_ADDRESS", "")
-pytestmark = pytest.mark.skipif(not ADDRESS, reason="localpach is 2.7, which has no defaults")
 MARK = {"scriptmodel.dev/mark": "{}"}
 
 

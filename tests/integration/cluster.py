@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 import threading
@@ -23,8 +22,8 @@ MANIFESTS = Path("manifests")
 SCRIPTMODELS = "/apis/scriptmodel.dev/v1alpha1/namespaces/{}/scriptmodels"
 QUICK_TRAINER = Path("tests/chaos/trainer")
 """A trainer that learns nothing, for tests whose subject is what the operator does."""
-QUICK_IMAGE = "quick-trainer:dev"
-"""The image of that trainer in the shared localpach, which the shared operator allows."""
+QUICK_IMAGE, HELD_IMAGE = "quick-trainer:dev", "held-trainer:dev"
+"""That trainer and the real one in the shared localpach; both stop where the fixture `hold` says."""
 
 
 class Cluster:
@@ -80,15 +79,6 @@ class Cluster:
 
     def gone(self, name: str, within: float = 120) -> None:
         self.kubectl("wait", "--for=delete", f"scriptmodel/{name}", f"--timeout={within:.0f}s")
-
-
-def waiting_trainer(folder: Path, hold: Path) -> Path:
-    """Return a copy of the trainer that learns nothing: no training of this one ends while the file `hold` exists."""
-    shutil.copytree(QUICK_TRAINER, folder)
-    (program,) = (folder / "bin").iterdir()
-    waits = f"while [ -e '{hold}' ]; do sleep 0.1; done"
-    program.write_text(program.read_text().replace("  train)\n", f"  train)\n    {waits}\n"))
-    return folder
 
 
 @contextmanager

@@ -14,8 +14,10 @@ import pytest
 
 from dev.paths import TRAINER_ENV
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
+from tests.held import held_trainer
 from tests.integration.audit import OPERATOR_ACCOUNT, requests_in
 from tests.integration.cluster import (
+    HELD_IMAGE,
     QUICK_IMAGE,
     QUICK_TRAINER,
     Cluster,
@@ -27,7 +29,8 @@ from tests.integration.cluster import (
 from tests.integration.pachyderm import Pachyderm
 
 POLL = "--poll-interval=0.5"
-SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1", f"--allow-image={QUICK_IMAGE}")
+SOURCES = ("--source-interval=1", "--allow-download=127.0.0.1")
+IMAGES = (f"--allow-image={QUICK_IMAGE}", f"--allow-image={HELD_IMAGE}")
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +50,28 @@ def operator_kubeconfig(control_plane: ControlPlane) -> Path:
 
 
 @pytest.fixture(scope="session")
-def localpach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
-    images = {TRAINER_IMAGE: TRAINER_ENV, QUICK_IMAGE: QUICK_TRAINER}
+def trainers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the trainers that stop, and of the file that stops them."""
+    return tmp_path_factory.mktemp("trainers")
+
+
+@pytest.fixture(scope="session")
+def localpach(tmp_path_factory: pytest.TempPathFactory, trainers: Path) -> Iterator[Localpach]:
+    hold = trainers / "hold"
+    images = {
+        TRAINER_IMAGE: TRAINER_ENV,
+        HELD_IMAGE: held_trainer(trainers / "real", TRAINER_ENV, hold),
+        QUICK_IMAGE: held_trainer(trainers / "quick", QUICK_TRAINER, hold),
+    }
     with Localpach(tmp_path_factory.mktemp("localpach"), images) as running:
         yield running
+
+
+@pytest.fixture
+def hold(trainers: Path) -> Iterator[Path]:
+    """A file for the expression at which trainers of the shared localpach stop (tests/held.py)."""
+    yield trainers / "hold"
+    (trainers / "hold").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +80,7 @@ def operator(
 ) -> Iterator[Operator]:
     """One for all tests that do not need one of their own; it must not have met a 403 or a bug."""
     root = tmp_path_factory.mktemp("operator")
-    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL, *SOURCES]) as running:
+    with Operator(root, operator_kubeconfig, localpach.address, options=[POLL, *SOURCES, *IMAGES]) as running:
         yield running
     text = running.log.read_text()
     assert "HTTP 403" not in text, text

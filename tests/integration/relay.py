@@ -1,20 +1,21 @@
-"""A relay of TCP connections that can be made to swallow every byte, as a broken proxy or firewall does."""
+"""A relay of TCP connections that can swallow every byte, as a broken proxy or firewall does."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Self
 
 
 class Relay:
-    """Listens on `address` and passes everything on to `target`, until `swallows` is set."""
+    """Listens on `address` and passes all to `target`, until `swallows` is set or a client has sent `limit` bytes."""
 
-    def __init__(self, target: str, own_port: int = 0) -> None:
+    def __init__(self, target: str, own_port: int = 0, limit: float = inf) -> None:
         host, _, port = target.rpartition(":")
-        self._target = (host, int(port))
+        self._target, self._limit = (host, int(port)), limit
         self._listener = socket.create_server(("127.0.0.1", own_port))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.swallows = threading.Event()
@@ -29,12 +30,15 @@ class Relay:
                 return
             far = socket.create_connection(self._target)
             self._open += [near, far]
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+            for way in ((near, far, self._limit), (far, near, inf)):
+                threading.Thread(target=self._pass_on, args=way, daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, limit: float) -> None:
         try:
             while data := source.recv(65536):
+                limit -= len(data)
+                if limit < 0:
+                    self.swallows.set()
                 if not self.swallows.is_set():
                     sink.sendall(data)
             if not self.swallows.is_set():

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from dev.stack import TRAINER_IMAGE, Localpach, Operator
-from tests.integration.cluster import Cluster, account_kubeconfig, is_ready, waiting_trainer
+from tests.held import TRAINS, held_trainer
+from tests.integration.cluster import QUICK_TRAINER, Cluster, account_kubeconfig, is_ready
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -27,7 +28,7 @@ def hold(tmp_path: Path) -> Path:
 @pytest.fixture
 def pachd(tmp_path: Path, hold: Path, cluster: Cluster, shared_operator_paused: None) -> Iterator[Pachyderm]:
     """A Pachyderm whose trainer learns nothing, and an operator of its own."""
-    trainer = waiting_trainer(tmp_path / "trainer", hold)
+    trainer = held_trainer(tmp_path / "trainer", QUICK_TRAINER, hold)
     config = account_kubeconfig(cluster.control_plane, cluster.namespace)
     options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
     with (
@@ -86,7 +87,7 @@ def test_a_corpus_that_grows_is_learned_from_the_last_model(cluster: Cluster, pa
     first = cluster.ready("warm")["status"]["lineage"]["model"]["commit"]
     for number in (2, 3):
         # A warm start needs a poll of Pachyderm before the end of the training that the commit starts.
-        hold.touch()
+        hold.write_text(TRAINS)
         pachd.put(repo, {f"/play{number}.txt": play(number)})
         cluster.wait_for("warm", lambda each, version=number: pachd.versions(each)["train"] == version, 60)
         hold.unlink()

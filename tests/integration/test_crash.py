@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dev.stack import TRAINER_IMAGE, Localpach, Operator
-from tests.integration.cluster import Cluster, waiting_trainer
+from tests.held import TRAINS, held_trainer
+from tests.integration.cluster import QUICK_TRAINER, Cluster
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -23,13 +24,13 @@ pytestmark = pytest.mark.slow
 def hold(tmp_path: Path) -> Path:
     """No training ends while this file exists."""
     path = tmp_path / "hold"
-    path.touch()
+    path.write_text(TRAINS)
     return path
 
 
 @pytest.fixture
 def pachd(tmp_path: Path, hold: Path) -> Iterator[Localpach]:
-    trainer = waiting_trainer(tmp_path / "trainer", hold)
+    trainer = held_trainer(tmp_path / "trainer", QUICK_TRAINER, hold)
     with Localpach(tmp_path / "pachd", {TRAINER_IMAGE: trainer}) as running:
         yield running
 

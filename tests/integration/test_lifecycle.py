@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
-from tests.integration.cluster import QUICK_IMAGE, Cluster, StatusWatch, condition, is_ready, up_to_date
+from tests.held import TRAINS, epoch_done
+from tests.integration.cluster import HELD_IMAGE, QUICK_IMAGE, Cluster, StatusWatch, condition, is_ready, up_to_date
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -125,14 +126,16 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     assert again["status"]["script"] == before["status"]["script"]
 
 
-def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachyderm) -> None:
+def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachyderm, hold: Path) -> None:
     before = trained.cluster.ready(trained.name)
     versions = pachyderm.versions(before)
     created = {name: info.details.created_at.seconds for name, info in pachyderm.pipelines().items()}
     trained.spec["model"] = {"preset": "small"}
+    hold.write_text(TRAINS)
     trained.cluster.apply(trained.name, trained.spec)
     during = trained.cluster.wait_for(trained.name, lambda found: up_to_date(found) and not is_ready(found), SECONDS)
     assert during["status"]["script"] == before["status"]["script"], "the last good script stays meanwhile"
+    hold.unlink()
     after = trained.cluster.ready(trained.name, FIRST_TRAINING)
     assert pachyderm.versions(after) == {"train": versions["train"] + 1, "generate": versions["generate"]}
     assert after["status"]["lineage"]["corpus"] == before["status"]["lineage"]["corpus"]
@@ -182,26 +185,30 @@ def test_deletion_removes_pipelines_and_their_repos_and_leaves_the_corpus(
     assert pachyderm.head(trained.corpus)
 
 
-def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:
-    corpus = pachyderm.corpus({"/hamlet.txt": play(200)})
-    model = {"preset": "small", "overrides": {"epochs": 100, "hiddenUnits": 32}}
-    cluster.apply("long", {"corpus": {"repo": {"name": corpus}}, "model": model})
-    percents: set[int] = set()
+def test_progress_moves_while_it_trains(cluster: Cluster, operator: Operator, pachyderm: Pachyderm, hold: Path) -> None:
+    corpus = pachyderm.corpus({"/hamlet.txt": play()})
+    spec = {"corpus": {"repo": {"name": corpus}}, "training": {"image": HELD_IMAGE}}
+    spec["model"] = {"preset": "test", "overrides": {"epochs": 3}}
+    hold.write_text(epoch_done(1))
+    cluster.apply("long", spec)
 
-    def moved(found: dict[str, Any]) -> bool:
-        training = found.get("status", {}).get("training", {})
-        if training.get("perplexity", {}).get("best") and condition(found)["reason"] == "Training":
-            percents.add(training.get("progressPercent", 0))
-        return len(percents) >= 3
+    def reached(percent: int) -> dict[str, Any]:
+        def has_reached(found: dict[str, Any]) -> bool:
+            return bool(found.get("status", {}).get("training", {}).get("progressPercent", 0) >= percent)
 
-    found = cluster.wait_for("long", moved, FIRST_TRAINING)
-    training = found["status"]["training"]
-    assert training["epochs"] == 100
-    assert training["epochProgress"].endswith("/100")
+        found: dict[str, Any] = cluster.wait_for("long", has_reached, FIRST_TRAINING)["status"]
+        assert condition({"status": found})["reason"] == "Training"
+        return found["training"]
+
+    assert reached(33)["epochProgress"] == "1/3"
+    hold.write_text(epoch_done(2))
+    training = reached(66)
+    assert training["epochProgress"] == "2/3"
+    assert float(training["perplexity"]["best"]) > 1
     assert training["wordsPerSecond"] > 0
     assert training["estimatedCompletionTime"] > training["startTime"]
     # Suspended, the job is killed; resumed, it starts again; deleted, it is stopped with its pipelines.
-    cluster.apply("long", {"corpus": {"repo": {"name": corpus}}, "model": model, "suspend": True})
+    cluster.apply("long", {**spec, "suspend": True})
     cluster.reason("long", "Suspended")
     names = [each["name"] for each in cluster.get("long")["status"]["pipelines"]]
     assert all(pachyderm.pipelines()[name].stopped for name in names)

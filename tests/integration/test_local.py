@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from scriptmodel_cli.main import main
+from tests.held import GENERATES, TRAINS, held_trainer
 from tests.integration.cluster import QUICK_TRAINER
 from tests.integration.texts import play
 from tests.unit.operator.conformance import check_status
@@ -48,6 +49,22 @@ def local(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *map(str, args)], env=ENV, capture_output=True, text=True, check=False)
 
 
+def start(*args: str | Path) -> subprocess.Popen[str]:
+    command = [*COMMAND, *map(str, args)]
+    return subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def shown(process: subprocess.Popen[str], word: str) -> str:
+    """Return the status lines up to the one with that word."""
+    assert process.stderr
+    lines = ""
+    while word not in lines:
+        line = process.stderr.readline()
+        assert line, f"no {word} in {lines}"
+        lines += line
+    return lines
+
+
 def kept(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "scriptmodel.json").read_text())
     check_status(found["status"], found["metadata"]["generation"])
@@ -60,13 +77,20 @@ def reasons(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: Path, corpus: Path) -> None:
-    state = tmp_path / "state"
-    # So many words take a fast machine longer than the time between two polls, so that Generating is shown.
-    long = {**SMALL["generation"], "words": 8_000}
-    first = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
+    state, hold = tmp_path / "state", tmp_path / "hold"
+    trainer = f"--trainer={held_trainer(tmp_path / 'trainer', TRAINER_ENV, hold)}"
+    hold.write_text(TRAINS)
+    with start("-f", write(tmp_path), "--corpus", corpus, "--keep", state, trainer) as running:
+        errors = shown(running, "Training")
+        hold.write_text(GENERATES)
+        errors += shown(running, "Generating")
+        hold.unlink()
+        assert running.stdout
+        assert running.stderr
+        output, errors = running.stdout.read(), errors + running.stderr.read()
+    first = subprocess.CompletedProcess(running.args, running.returncode, output, errors)
     assert first.returncode == 0, first.stderr
     assert reasons(first)[-2:] == ["Generating", "Generated"]
-    assert "Training" in reasons(first)
     assert "Pending" not in reasons(first), "the operator in this process needs no waiting for"
     assert len(first.stdout.split()) > 10
     before = kept(state)
@@ -80,13 +104,13 @@ def test_from_a_file_to_a_script_and_a_changed_file_updates_in_place(tmp_path: P
     )
     assert exported.returncode == 0, exported.stderr
     # The same again: the corpus is equal, so nothing is put and nothing is computed.
-    same = local("-f", write(tmp_path, generation=long), "--corpus", corpus, "--keep", state)
+    same = local("-f", write(tmp_path), "--corpus", corpus, "--keep", state, trainer)
     assert same.stdout == first.stdout
     assert "Training" not in reasons(same)
     assert kept(state)["status"]["lineage"] == before["status"]["lineage"]
     # Another generation: a new script from the same model.
     file = write(tmp_path, generation={"words": 8, "seed": 4})
-    changed = local("-f", file, "--keep", state, "--out", tmp_path / "script.txt")
+    changed = local("-f", file, "--keep", state, "--out", tmp_path / "script.txt", trainer)
     assert changed.returncode == 0, changed.stderr
     assert 0 < len((tmp_path / "script.txt").read_text()) < len(first.stdout)
     after = kept(state)
@@ -154,12 +178,8 @@ def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus
 def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     file = write(tmp_path, model=FOR_EVER)
-    command = [*COMMAND, QUICKLY, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
-    with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "WaitingForWorker" in line or "Training" in line:
-                break
+    with start(QUICKLY, "-f", file, "--corpus", corpus, "--keep", state) as process:
+        shown(process, "Training")
         os.kill(int((state / "pachyderm" / "lock").read_text()), signal.SIGTERM)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -169,12 +189,8 @@ def test_a_localpach_that_exits_ends_the_run(tmp_path: Path, corpus: Path) -> No
 def test_an_interrupt_stops_everything_and_the_same_command_continues(tmp_path: Path, corpus: Path) -> None:
     state = tmp_path / "state"
     file = write(tmp_path, model=FOR_EVER)
-    command = [*COMMAND, QUICKLY, "-f", str(file), "--corpus", str(corpus), "--keep", str(state)]
-    with subprocess.Popen(command, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "Training" in line:
-                break
+    with start(QUICKLY, "-f", file, "--corpus", corpus, "--keep", state) as process:
+        shown(process, "Training")
         process.send_signal(signal.SIGINT)
         _out, errors = process.communicate(timeout=60)
     assert process.returncode == 130

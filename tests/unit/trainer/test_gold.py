@@ -12,16 +12,10 @@ from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 
 _PLAYS = os.environ.get("PLAYS", "")
+"""The folder of the real plays, which are no part of the repository; without it those of our own are read."""
 _SYNTHETIC = list(measure.synthetic_pairs())
-_REAL = sorted(measure.PLAYS.glob("*.tsv"), key=lambda path: int(path.stem))
+_PAIRS = [*_SYNTHETIC, *(measure.real_pairs(Path(_PLAYS)) if _PLAYS else ())]
 _LEAST_KEPT = 0.995
-
-
-def real_text(gold: Path) -> Path:
-    """The text that a gold file describes, in the folder that $PLAYS names."""
-    if not _PLAYS:
-        pytest.skip("the real plays are no part of the repository: PLAYS=folder of the texts measures them")
-    return next(Path(_PLAYS).glob(f"{gold.stem}_*.txt"))
 
 
 def assert_read_well(text: Path, gold: Path) -> None:
@@ -35,24 +29,14 @@ def words_kept(text: Path, out: Path) -> float:
     return float(statistics["words_out"] / (statistics["words_in"] - statistics["words_cut"]))
 
 
-@pytest.mark.parametrize(("text", "gold"), _SYNTHETIC, ids=[gold.stem for _, gold in _SYNTHETIC])
-def test_our_own_plays_are_read_as_they_were_written(text: Path, gold: Path) -> None:
+@pytest.mark.parametrize(("text", "gold"), _PAIRS, ids=[gold.stem for _, gold in _PAIRS])
+def test_plays_are_read_as_people_read_them(text: Path, gold: Path) -> None:
     assert_read_well(text, gold)
 
 
-@pytest.mark.parametrize("text", [text for text, _ in _SYNTHETIC], ids=lambda text: text.stem)
-def test_the_words_of_our_own_plays_are_neither_lost_nor_doubled(text: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [text for text, _ in _PAIRS], ids=lambda text: text.stem)
+def test_the_words_of_plays_are_neither_lost_nor_doubled(text: Path, tmp_path: Path) -> None:
     assert _LEAST_KEPT <= words_kept(text, tmp_path / "out") <= 2 - _LEAST_KEPT
-
-
-@pytest.mark.parametrize("gold", _REAL, ids=lambda gold: gold.stem)
-def test_real_plays_are_read_as_people_read_them(gold: Path) -> None:
-    assert_read_well(real_text(gold), gold)
-
-
-@pytest.mark.parametrize("gold", _REAL, ids=lambda gold: gold.stem)
-def test_the_words_of_real_plays_are_neither_lost_nor_doubled(gold: Path, tmp_path: Path) -> None:
-    assert _LEAST_KEPT <= words_kept(real_text(gold), tmp_path / "out") <= 2 - _LEAST_KEPT
 
 
 def test_the_measure_detects_a_wrong_speaker_and_a_lost_direction(tmp_path: Path) -> None:

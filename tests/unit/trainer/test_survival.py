@@ -11,8 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import msgspec
 import numpy as np
 import pytest
 import tensorflow as tf
-from killed import train_until_killed
+from killed import train_until_interrupted, train_until_killed
 from running import COMMAND, largest_file, run_trainer
 
 from scriptmodel_trainer.arrays import Ids
@@ -53,18 +52,6 @@ def command(corpus: Path, out: Path, *more: str) -> list[str]:
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
     return load_model(folder).weights
-
-
-def start(words: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen([str(COMMAND), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def assert_identical(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> None:
@@ -105,14 +92,11 @@ def test_equal_arrays_are_equal_files(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_saves_its_state_and_says_how_to_resume(corpus: Path, tmp_path: Path) -> None:
-    process = start(command(corpus, tmp_path))
-    wait_until((tmp_path / "checkpoint.npz").exists, process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert "state saved" in errors
-    assert "--resume" in errors
-    assert len(errors.splitlines()) == 1
+    done = train_until_interrupted(command(corpus, tmp_path, *FEW), saves=2)
+    assert done.returncode == 130
+    assert "state saved" in done.stderr
+    assert "--resume" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

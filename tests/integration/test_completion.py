@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from dev.paths import OPERATOR_ENV
+from dev.programs.debian import need
 
 PRESSED = {
     "bash": r"""
@@ -32,12 +32,15 @@ PRESSED = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shells() -> None:
+    """Install the shells, or fail with the command that does."""
+    need({shell: shell for shell in PRESSED})
+
+
 @pytest.mark.parametrize("shell", PRESSED)
 def test_a_command_that_was_begun_is_completed(shell: str, tmp_path: Path) -> None:
-    program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"{shell} is not installed, so whether its completion works is NOT tested here")
     env = {**os.environ, "PATH": f"{OPERATOR_ENV / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
-    command = [program, "-c", PRESSED[shell]]
+    command = [shell, "-c", PRESSED[shell]]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert "status" in done.stdout, done.stderr
