@@ -134,6 +134,14 @@ def test_patterns_that_take_exponential_time_are_unsupported(pattern: str) -> No
         compile_glob(pattern)
 
 
+@pytest.mark.parametrize("pair", ["()", "{}", "@()"])
+def test_groups_can_be_nested_to_a_limit(pair: str) -> None:
+    opening, closing = pair[:-1], pair[-1]
+    assert compile_glob("/" + opening * 32 + "a" + closing * 32).matches("/a")
+    with pytest.raises(UnimplementedError, match="more than 32 nested groups"):
+        compile_glob("/" + opening * 200 + "a" + closing * 200)
+
+
 @pytest.mark.parametrize("name", [".", "..", "../../escaped", "/etc/escaped", "a\0b"])
 def test_inputs_outside_their_folder_are_rejected(name: str) -> None:
     with pytest.raises(PachError, match="input cannot be named"):

@@ -33,6 +33,7 @@ _POSIX = {
 _ANY = "[^/]"
 _FAST_STARS = 3
 """With more stars than these, or with a repeated group, a regular expression may take too long."""
+_MAX_NESTED = 32
 
 
 class Glob:
@@ -84,6 +85,7 @@ class _Translation:
         self._pattern = pattern
         self._position = 0
         self._in_repetition = False
+        self._nested = 0
         self.stars = 0
         """Number of parts of any length so far."""
         self.repeats = False
@@ -134,7 +136,11 @@ class _Translation:
         return many(_ANY)
 
     def _group(self, closing: str, separator: str) -> Part:
+        self._nested += 1
+        if self._nested > _MAX_NESTED:
+            raise UnimplementedError(f"localpach does not support globs with more than {_MAX_NESTED} nested groups")
         inner = self._alternatives(closing, separator)
+        self._nested -= 1
         self._position += 1
         return inner
 
