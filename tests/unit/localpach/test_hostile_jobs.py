@@ -24,22 +24,21 @@ def corpus(client: Client, name: Name) -> str:
 
 
 @pytest.mark.parametrize(
-    ("script", "cause"),
+    "script",
     [
-        ("rm -rf /pfs/out", "No such file or directory"),
-        ("rm -rf /pfs/out; echo x > /pfs/out", "Not a directory"),
-        ("rm -rf /pfs/out; ln -s out /pfs/out", "Too many levels of symbolic links"),
-        ("rm -rf /pfs/*", "No such file or directory"),
+        "rm -rf /pfs/out",
+        "rm -rf /pfs/out; echo x > /pfs/out",
+        "rm -rf /pfs/out; ln -s in /pfs/out",
+        "rm -rf /pfs/out; ln -s / /pfs/out",
+        "rm -rf /pfs/*",
     ],
 )
-def test_output_that_cannot_be_read_fails_the_datum(
-    client: Client, name: Name, corpus: str, script: str, cause: str
-) -> None:
+def test_output_that_is_not_a_folder_fails_the_datum(client: Client, name: Name, corpus: str, script: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, sh(script), corpus, datum_tries=2)
     assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
-    log = "\n".join(message.message for message in client.pps.GetLogs(pps.GetLogsRequest(job=job(train, uuid))))
-    assert f"try 2 of 2 failed: cannot upload /pfs/out: {cause}" in log
+    cause = "cannot upload /pfs/out: the command removed it or replaced it by something other than a folder"
+    assert f"try 2 of 2 failed: {cause}; write files into it instead" in client.lines(train, uuid, user=False)
 
 
 def test_a_broken_link_whose_name_is_not_utf_8_fails_the_datum(client: Client, name: Name, corpus: str) -> None:
@@ -56,7 +55,6 @@ def test_a_broken_link_whose_name_is_not_utf_8_fails_the_datum(client: Client, n
         ("ln -s /etc/hostname /pfs/out/link", "/link: the link leads to /etc/hostname"),
         ("ln -s /pfs/../../../metadata.db /pfs/out/link", "/link: the link leads to /pfs/../../../metadata.db"),
         ("ln -s / /pfs/in/root; ln -s /pfs/in/root/etc /pfs/out/all", "/all: the link leads to /pfs/in/root/etc"),
-        ("rm -r /pfs/out; ln -s / /pfs/out", "/pfs/out: the link leads to /"),
     ],
 )
 def test_a_link_out_of_pfs_fails_the_datum(client: Client, name: Name, corpus: str, script: str, told: str) -> None:

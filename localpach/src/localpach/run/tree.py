@@ -49,13 +49,16 @@ def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Ite
     """Store the files below `out` of a datum's `/pfs` and yield them. Links that the command made are followed.
 
     ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
-    path, for a link out of `/pfs`, and for output that cannot be read.
+    path, for a link out of `/pfs`, for an `out` that is not a folder, and for output that cannot be read.
     """
     pfs = pfs.resolve()
     folder = pfs / OUTPUT
+    if folder.is_symlink() or not folder.is_dir():
+        raise PachError(
+            f"cannot upload /pfs/{OUTPUT}: the command removed it or replaced it by something other than a folder; "
+            "write files into it instead"
+        )
     try:
-        if folder.is_symlink():
-            folder = _followed(pfs, folder, f"/pfs/{OUTPUT}")
         yield from _read_folder(session, pfs, folder, "/", proceed, depth=0)
     except OSError as error:
         raise PachError(f"cannot upload /pfs/{OUTPUT}: {error.strerror}") from None
