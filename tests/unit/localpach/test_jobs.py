@@ -64,6 +64,21 @@ def test_only_new_and_changed_datums_are_processed(client: Client, name: Name, c
     assert client.read(train, "/b.txt") == b"changed\n"
 
 
+def test_a_pipeline_that_is_updated_to_no_input_has_no_files_until_it_gets_one_again(
+    client: Client, name: Name, corpus: str
+) -> None:
+    train, copy = name("train"), sh("cp /pfs/in/* /pfs/out/")
+    client.finished_job(train, client.create_pipeline(train, copy, corpus))
+    assert client.paths(train) == ["/a.txt", "/b.txt"]
+    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=train), update=True)
+    request.transform.cmd.extend(copy)
+    client.pps.CreatePipeline(request)
+    assert client.paths(train) == []
+    again = client.create_pipeline(train, copy, corpus, update=True)
+    assert client.finished_job(train, again).state == pps.JOB_SUCCESS
+    assert client.paths(train) == ["/a.txt", "/b.txt"]
+
+
 def test_every_job_processes_all_datums_with_reprocess_spec_every_job(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     client.create_pipeline(train, sh("echo x > /pfs/out/x"), corpus, reprocess_spec="every_job")

@@ -21,6 +21,9 @@ _FROM = f"SELECT {_COLUMNS} FROM branches b JOIN repos r ON r.id = b.repo"
 _IN_REPO = f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ?"
 _UP = "p.provenance FROM reached JOIN branch_provenance p ON p.branch"
 _DOWN = "p.branch FROM reached JOIN branch_provenance p ON p.provenance"
+_DELETE_INHERITED = """
+WITH RECURSIVE older (id) AS (SELECT ? UNION SELECT c.parent FROM older o JOIN commits c ON c.id = o.id)
+INSERT INTO files SELECT DISTINCT ?, f.key, 1, NULL FROM older o JOIN files f ON f.commit_id = o.id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +155,12 @@ def make_empty_commit(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef], p
     heads = [commits.head(txn, branch) for branch in sorted(upstream, key=lambda branch: branch.key)]
     commit = commits.add(txn, ref, origin=Origin.AUTO, parent=parent, provenance=heads)
     if commits.has_spec_only(upstream):
-        # It is empty regardless of its parent, so it is its own total and no ancestor is read.
         txn.db.execute(
             "UPDATE commits SET finishing = started, finished = started, details = 1, size = 0 WHERE id = ?",
             (commit.id,),
         )
+        if parent is not None:
+            txn.db.execute(_DELETE_INHERITED, (parent.id, commit.id))
         return commits.get(txn, commit.id)
     return commit
 

@@ -137,11 +137,13 @@ class CommitContent:
         current: Commit | None = commit
         snapshot: Snapshot | None = None
         while current is not None and snapshot is None:
-            snapshot = self._cache.get(current.id) or self._total(txn, current)
+            snapshot = self._cache.get(current.id)
+            if snapshot is None:  # an empty one is false
+                snapshot = self._total(txn, current)
             if snapshot is None:
                 pending.append(current)
                 current = self._base(txn, current)
-        result = snapshot or EMPTY
+        result = EMPTY if snapshot is None else snapshot
         for later in reversed(pending):
             result = result.apply(self.changes(txn, later))
         txn.run_after_commit(lambda: self._cache.put(commit.id, result))

@@ -11,7 +11,7 @@ from localpach.pfs.content import CommitContent
 from localpach.pfs.paths import split_key
 from localpach.pps import datums, jobs
 from localpach.pps.datums import DatumRecord
-from localpach.refs import JobRef, PipelineRef
+from localpach.refs import SPEC, JobRef, PipelineRef
 from localpach.store.database import Txn
 
 
@@ -28,6 +28,9 @@ def find_base(txn: Txn, pipeline: PipelineRef, meta: Commit, output: Commit) -> 
     parent = output.parent
     while parent is not None:
         earlier = commits.get(txn, parent)
+        sources = commits.direct_provenance(txn, earlier)
+        if sources and all(source.repo.type == SPEC for source in sources):
+            break  # of a version without input: it deleted the output of all jobs before
         earlier_meta = commits.find(txn, meta.repo, earlier.uuid)
         has_job = jobs.find(txn, JobRef(pipeline, earlier.uuid)) is not None
         if has_job and not earlier.error and earlier_meta is not None and not earlier_meta.error:
