@@ -62,6 +62,17 @@ class _Log:
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
     failed: bool = False
+    job: str = ""
+    times: dict[str, int] | None = None
+    """The time of the last line of each command of the newest job, by datum; None until it is needed."""
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Update the times by a line."""
+        if self.times is None or line["job"] != self.job:
+            self.job, self.times = line["job"], {}
+        if line.get("user"):
+            datum = line.get("datum", "")
+            self.times[datum] = max(self.times.get(datum, 0), line["ts"])
 
 
 class Logs:
@@ -116,16 +127,23 @@ class Logs:
         with log.changed:
             if not log.closed:
                 _append(log, text)
+                if log.times is not None:
+                    log.note(line)
                 log.changed.notify_all()
 
     def last_user_time(self, version: int, job: str, datum: str) -> int:
-        """Return the time of the last line that the command of a datum has written; 0 if it has written none."""
+        """Return the time of the last line that the command of a datum of the newest job has written; 0 if none."""
         log = self._open.get(version)
         if log is None:
             return 0
-        with log.path.open(encoding="utf-8", errors="replace") as file:
-            lines = [line for text in file if (line := _parsed(text)) and line.get("user")]
-        return max((line["ts"] for line in lines if (line["job"], line.get("datum")) == (job, datum)), default=0)
+        with log.changed:
+            if log.times is None:
+                log.times = {}
+                with log.path.open(encoding="utf-8", errors="replace") as file:
+                    for text in file:
+                        if line := _parsed(text):
+                            log.note(line)
+            return log.times.get(datum, 0) if log.job == job else 0
 
     def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
         """Yield the lines written so far that pass a filter."""
