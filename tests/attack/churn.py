@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, cast
 
 from scriptmodel_operator.api.identity import ADOPT, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.api.marks import Mark, Owner, naming
 from scriptmodel_operator.api.names import PIPELINES, pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
@@ -183,6 +183,7 @@ class Churn:
 
     async def run(self) -> str:
         self.pachyderm = OneAtATime(self.fake)
+        self.pachyderm.create_repo(PLAYS.repo, " ".join(map(naming, NAMESPACES)))
         self.pachyderm.put(PLAYS, {"/hamlet.txt": b"HAMLET: To be or not to be.\n"})
         self.foreign = self._foreigners()
         before = self._state_of_others()

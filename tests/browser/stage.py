@@ -129,7 +129,7 @@ def running(folder: Path) -> Iterator[Stage]:
             control_plane.kubectl("create", "namespace", namespace)
         options = ["--poll-interval=0.5", "--namespace=live"]
         stack.enter_context(Operator(folder, control_plane.kubeconfig, localpach.address, options=options))
-        with Pachyderm(localpach.address) as pachyderm:
+        with Pachyderm(localpach.address, namespace="live") as pachyderm:
             corpus = {"repo": {"name": pachyderm.corpus({"/play.txt": play()})}}
             repo = pachyderm.corpus({"/new_script.txt": long_script(), "/new_script.fountain": "HAMLET"})
             script = {"project": "default", "repo": repo, "branch": "master", "commit": pachyderm.head(repo)}

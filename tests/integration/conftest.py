@@ -109,6 +109,6 @@ def cluster(control_plane: ControlPlane, watched: StatusWatch) -> Iterator[Clust
 
 
 @pytest.fixture
-def pachyderm(localpach: Localpach) -> Iterator[Pachyderm]:
-    with Pachyderm(localpach.address) as client:
+def pachyderm(localpach: Localpach, cluster: Cluster) -> Iterator[Pachyderm]:
+    with Pachyderm(localpach.address, namespace=cluster.namespace) as client:
         yield client

@@ -12,13 +12,17 @@ from python_pachyderm.interceptor import MetadataClientInterceptor
 from python_pachyderm.proto.v2.pfs import pfs_pb2, pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
 
+from scriptmodel_operator.api.marks import naming
+
 DEADLINE = 30
 
 
 class Pachyderm:
     """`client` for what is safe in python_pachyderm's own client, stubs with deadlines for the rest."""
 
-    def __init__(self, address: str, token: str = "") -> None:
+    def __init__(self, address: str, token: str = "", namespace: str = "default") -> None:
+        """`namespace` is the one that reads the repos that are made here."""
+        self.namespace = namespace
         host, _, port = address.rpartition(":")
         self.client = python_pachyderm.Client(host=host, port=int(port), auth_token=token)
         self._channel = grpc.insecure_channel(address)
@@ -31,9 +35,13 @@ class Pachyderm:
     def corpus(self, files: dict[str, str], name: str = "") -> str:
         """A new repo with one commit; its name."""
         repo = name or f"plays-{uuid.uuid4().hex[:8]}"
-        self.client.create_repo(repo)
+        self.create_repo(repo)
         self.put(repo, files)
         return repo
+
+    def create_repo(self, repo: str) -> None:
+        """Create an empty repo, as `scriptmodel push --create` would."""
+        self.client.create_repo(repo, naming(self.namespace))
 
     def put(self, repo: str, files: dict[str, str], branch: str = "master") -> None:
         """One commit."""

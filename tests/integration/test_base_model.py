@@ -33,7 +33,7 @@ def pachd(tmp_path: Path, hold: Path, cluster: Cluster, shared_operator_paused: 
     options = [f"--namespace={cluster.namespace}", "--poll-interval=0.5", "--source-interval=1"]
     with (
         Localpach(tmp_path / "pachd", {TRAINER_IMAGE: trainer}) as localpach,
-        Pachyderm(localpach.address) as client,
+        Pachyderm(localpach.address, namespace=cluster.namespace) as client,
         Operator(tmp_path / "operator", config, localpach.address, options=options) as operator,
     ):
         yield client

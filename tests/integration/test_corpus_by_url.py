@@ -38,8 +38,8 @@ def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
 
 
 @pytest.fixture
-def pachyderm(pachd: Localpach) -> Iterator[Pachyderm]:
-    with Pachyderm(pachd.address) as client:
+def pachyderm(pachd: Localpach, cluster: Cluster) -> Iterator[Pachyderm]:
+    with Pachyderm(pachd.address, namespace=cluster.namespace) as client:
         yield client
 
 

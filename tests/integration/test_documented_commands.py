@@ -82,7 +82,7 @@ RULES = [
     Elsewhere(r"\.ci/run", "is what runs this"),
     Elsewhere(r"docker .*", "needs a docker engine and a registry; `make images` has buildah build them"),
     Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
-    Elsewhere(r"helm (repo .*|install pachyderm .*)", "needs Pachyderm's chart, from a place of its own"),
+    Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
     Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
     Elsewhere(r"pachctl .*|echo hello \| pachctl .*|cat > upper.json .*", "needs pachctl, which is not on PyPI"),

@@ -41,7 +41,7 @@ def trained(
 ) -> Iterator[Trained]:
     """Created by kubectl apply, waited for until it is Ready."""
     cluster = Cluster.create(control_plane, "journey")
-    with Pachyderm(localpach.address) as pachyderm:
+    with Pachyderm(localpach.address, namespace=cluster.namespace) as pachyderm:
         corpus = pachyderm.corpus({"/hamlet.txt": play()})
     spec = {"corpus": {"repo": {"name": corpus}}, "model": {"preset": "test"}, "generation": {"words": 60}}
     spec["training"] = QUICK

@@ -100,7 +100,7 @@ def test_a_restarted_api_server_is_found_again_and_nothing_is_missed(own_cluster
     config = account_kubeconfig(plane, "restart")
     with (
         Localpach(tmp_path / "pachd", {TRAINER_IMAGE: QUICK_TRAINER}) as pachd,
-        Pachyderm(pachd.address) as pachyderm,
+        Pachyderm(pachd.address, namespace=own_cluster.namespace) as pachyderm,
         Operator(tmp_path / "operator", config, pachd.address, options=options) as operator,
     ):
         corpus = pachyderm.corpus({"/hamlet.txt": play(2)})
@@ -108,7 +108,7 @@ def test_a_restarted_api_server_is_found_again_and_nothing_is_missed(own_cluster
         own_cluster.reason("before", "CorpusNotFound")
         process = operator.pid
         plane.apiserver.stop()
-        pachyderm.client.create_repo("plays")
+        pachyderm.create_repo("plays")
         operator.wait_until(lambda: "attempt 1, next in" in operator.log.read_text())
         plane.apiserver.start()
         plane.apiserver.wait_until(lambda: not plane.kubectl("get", "--raw=/readyz", check=False).returncode)
@@ -131,7 +131,7 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice_nor_on_a
     config = account_kubeconfig(own_cluster.control_plane, "pachd")
     options = [f"--namespace={own_cluster.namespace}", "--poll-interval=0.5"]
     with pachd, Operator(tmp_path / "operator", config, pachd.address, options=options) as operator:
-        with Pachyderm(pachd.address) as pachyderm:
+        with Pachyderm(pachd.address, namespace=own_cluster.namespace) as pachyderm:
             corpus = pachyderm.corpus({"/hamlet.txt": play()})
         own_cluster.apply("lasting", {**NOWHERE, "corpus": {"repo": {"name": corpus}}})
         own_cluster.wait_for("lasting", lambda found: bool(found.get("status", {}).get("pipelines")), 60)

@@ -33,7 +33,7 @@ def repo() -> str:
 
 
 def scriptmodel(localpach: Localpach, *args: str | Path) -> subprocess.CompletedProcess[str]:
-    return command.scriptmodel({"SCRIPTMODEL_PACHD": localpach.address}, *args)
+    return command.scriptmodel({"SCRIPTMODEL_PACHD": localpach.address}, "--namespace=writers", *args)
 
 
 def commits(pachyderm: Pachyderm, repo: str) -> list[str]:
@@ -122,7 +122,7 @@ def test_a_refused_push_is_one_line_with_what_to_do(
     (tmp_path / "other" / "hamlet.txt").write_text("x")
     for args, status, words in (
         ([plays], 1, f"repo default/{repo} does not exist: add --create to create it"),
-        ([plays, "--project", "nowhere"], 1, "pachctl create project nowhere"),
+        ([plays, "--project", "nowhere"], 1, "project 'nowhere' does not exist: add --create to create it"),
         ([plays / "picture.png"], 2, "is binary, not text"),
         ([plays / "empty.txt"], 2, "is empty"),
         ([plays, tmp_path / "other"], 2, "would both be /hamlet.txt: rename one"),

@@ -25,9 +25,9 @@ def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(
     name = f"late-{cluster.namespace}"
     cluster.apply("early", {"corpus": {"repo": {"name": name}}, "training": {"image": QUICK_IMAGE}})
     found = cluster.reason("early", "CorpusNotFound", SECONDS)
-    assert f"scriptmodel push DIR --repo {name} --create" in condition(found)["message"]
+    assert f"scriptmodel push DIR --repo {name} --create -n {cluster.namespace}" in condition(found)["message"]
     assert condition(found, "Stalled")["status"] == "True"
-    pachyderm.client.create_repo(name)
+    pachyderm.create_repo(name)
     found = cluster.reason("early", "CorpusBranchNotFound", SECONDS)
     assert "has no branch 'master'" in condition(found)["message"]
     pachyderm.client.create_branch(name, "master")

@@ -72,7 +72,7 @@ def token(pachd: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def pachyderm(pachd: str, token: str) -> Iterator[Pachyderm]:
     """Delete what the tests created in it, whatever happened, because a real server stays in use."""
-    with Pachyderm(pachd, token) as client:
+    with Pachyderm(pachd, token, "plays") as client:
         before = set(client.pipelines()) | client.repos()
         assert SCRIPTMODEL not in before, f"{pachd} has a repo {SCRIPTMODEL} already, and the tests would make it"
         yield client

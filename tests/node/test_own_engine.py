@@ -63,7 +63,7 @@ def engine(cluster: Running, current: Path, volume: None) -> Iterator[Pachyderm]
             release.deploy(current, replicas=1)
             secret = cluster.get("secret", f"{ENGINE}-token", f"--namespace={NAMESPACE}")
             token = base64.b64decode(secret["data"]["token"]).decode()
-            with Pachyderm(f"{ADDRESS}:30650", token) as client:
+            with Pachyderm(f"{ADDRESS}:30650", token, SHELF) as client:
                 yield client
         finally:
             shelf = f"--namespace={SHELF}"

@@ -42,7 +42,7 @@ NEXT: Mapping[str, str] = {
     Reason.HELD_BACK: "scriptmodel promote {name} -n {namespace}, to use its script anyway",
     Reason.WAITING_FOR_WORKER: "check the pods: kubectl get pods -A -l suite=pachyderm,pipelineName={train}",
     Reason.WAITING_FOR_QUOTA: "check the pods: kubectl describe pods -A -l suite=pachyderm,pipelineName={train}",
-    Reason.CORPUS_NOT_FOUND: _PUSH + " --create",
+    Reason.CORPUS_NOT_FOUND: _PUSH + " --create -n {namespace}",
     Reason.CORPUS_BRANCH_NOT_FOUND: _PUSH,
     Reason.CORPUS_EMPTY: _PUSH,
     Reason.CORPUS_FAILED: _PUSH,

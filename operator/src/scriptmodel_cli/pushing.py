@@ -14,7 +14,7 @@ from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.text import did_you_mean
-from scriptmodel_operator.api.marks import parse_mark
+from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.uploads import EVERYTHING, UPLOAD_SECONDS
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef, Upload
@@ -25,25 +25,29 @@ _POLL_SECONDS = 0.2
 _BAR_WIDTH = 30
 
 
-def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -> tuple[PipelineRef, ...]:
-    """Check that the repo accepts a push, and create it if `create`; return the pipelines that read the branch."""
+def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create_for: str) -> tuple[PipelineRef, ...]:
+    """Check that the repo accepts a push; return the pipelines that read the branch.
+
+    If `create_for` is a namespace, create the project and the repo where they do not exist, and let the ScriptModels of
+    that namespace read the repo.
+    """
     repo = branch.repo
     projects = gateway.list_projects()
     if repo.project not in projects:
-        near = did_you_mean(repo.project, projects)
-        raise click.ClickException(
-            f"project {repo.project!r} does not exist{near}: `pachctl create project {repo.project}`"
-        )
+        if not create_for:
+            near = did_you_mean(repo.project, projects)
+            raise click.ClickException(f"project {repo.project!r} does not exist{near}: add --create to create it")
+        gateway.create_project(repo.project)
     repos = gateway.list_repos([repo.project])
     found = next((info for info in repos if info.ref == repo), None)
     pipelines = gateway.list_pipelines(projects)
     if any(info.ref.output == repo for info in pipelines):
         raise click.ClickException(f"repo {repo} is the output of a pipeline: push to another repo")
     if found is None:
-        if not create:
+        if not create_for:
             near = did_you_mean(repo.name, (info.ref.name for info in repos))
             raise click.ClickException(f"repo {repo} does not exist{near}: add --create to create it")
-        gateway.create_repo(repo, "")
+        gateway.create_repo(repo, naming(create_for))
     elif mark := parse_mark(found.description):
         raise click.ClickException(
             f"repo {repo} belongs to ScriptModel {mark.owner}, which fills it from spec.corpus: push to another repo"
@@ -52,6 +56,8 @@ def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create: bool) -
         head = gateway.branch_head(branch)
         if head is not None and head.open:  # it would take in the upload
             raise click.ClickException(f"commit {head.id} of {branch} is still open: `{branch.finish_command}`")
+    if found is not None and create_for and naming(create_for) not in found.description:
+        gateway.create_repo(repo, f"{found.description} {naming(create_for)}".lstrip(), update=True)
     return tuple(info.ref for info in pipelines if branch in info.inputs)
 
 

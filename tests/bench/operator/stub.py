@@ -23,6 +23,7 @@ from typing import Any
 
 import grpc
 
+from scriptmodel_operator.api.marks import naming
 from tests.bench.operator.wire import field, fields, first
 
 _SPEC = {3: 1, 4: 3, 7: 9, 9: 10, 10: 11, 12: 13, 13: 14, 23: 24, 24: 25, 26: 27, 28: 29, 29: 30, 30: 33, 34: 34}
@@ -59,6 +60,8 @@ class Stub:
     """All state, behind one lock."""
 
     corpus: str = "plays"
+    reader: str = "bench"
+    """The namespace that reads it."""
     calls: Counter[str] = default(default_factory=Counter)
     pipelines: dict[bytes, Pipeline] = default(default_factory=dict)
     """By the message that names them."""
@@ -107,7 +110,7 @@ class Stub:
         yield field(1, _PROJECT)
 
     def list_repos(self, _request: bytes, _context: grpc.ServicerContext) -> Iterator[bytes]:
-        yield field(1, _repo(self.corpus.encode()))
+        yield field(1, _repo(self.corpus.encode()) + field(4, naming(self.reader).encode()))
         for key in list(self.pipelines):
             yield field(1, _repo(first(key, 1)))
 

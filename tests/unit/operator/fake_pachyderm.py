@@ -140,6 +140,10 @@ class FakePachyderm(PachydermState):
     def delete_transaction(self, transaction_id: str) -> None:
         self.transactions.pop(transaction_id, None)
 
+    def create_project(self, project: str) -> None:
+        self.calls.append(f"create project {project}")
+        self.projects.add(project)
+
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
         self._checked("create_repo")
         self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.pachyderm.errors import (
     NotFoundError,
     PachydermError,
@@ -93,8 +94,8 @@ class PachydermState:
     # --- what a test does
 
     def put(self, branch: BranchRef, files: dict[str, bytes]) -> str:
-        """One commit with these files, and the jobs that it causes."""
-        known = self.repos.setdefault(branch.repo, RepoInfo(branch.repo, created=self.now))
+        """One commit with these files, and the jobs that it causes. A new repo is for the namespace of the tests."""
+        known = self.repos.setdefault(branch.repo, RepoInfo(branch.repo, naming("ml"), created=self.now))
         if branch.name not in known.branches:
             self.repos[branch.repo] = replace(known, branches=(*known.branches, branch.name))
         commit = self._new_id()

@@ -27,7 +27,7 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
     lines = [click.unstyle(line) for line in why(as_object(world), CREATED, events=[event])]
     assert lines[0].startswith("Stalled (CorpusNotFound): corpus repo default/plays does not exist")
     assert lines[1] == "CorpusNotFound means: The corpus repo does not exist."
-    assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create"
+    assert lines[2] == "Next: scriptmodel push PATH --repo plays --project default --branch master --create -n ml"
     assert "No pipelines." in lines
     assert lines[-1].split() == ["CorpusNotFound", "0s", "note"]
 

@@ -335,13 +335,13 @@ async def test_a_base_that_is_followed_is_polled_though_the_object_is_ready() ->
 
 
 @pytest.mark.parametrize("reachable", [True, False])
-async def test_a_project_that_differs_from_that_of_the_corpus_and_does_not_exist_is_said_to(reachable: bool) -> None:
+async def test_a_project_that_is_not_allowed_and_does_not_exist_is_said_to(reachable: bool) -> None:
     async with controller(raw_object({**SPEC, "pachyderm": {"project": "drafts"}})) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: None if reachable else UnavailableError(call, "lost")
         await settled(found)
         assert reason(kube) == "NotAllowed"
         message = kube.raw["status"]["conditions"][0]["message"]
-        assert "project 'default', which differs from spec.pachyderm.project 'drafts': use project 'drafts'" in message
+        assert "may not use Pachyderm project 'drafts': set spec.pachyderm.project to 'default'" in message
         assert ("localpach has no project 'drafts': create it" in message) == reachable
 
 

@@ -19,7 +19,7 @@ from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, ResourceAmounts
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, RepoRef, ResourceAmounts
 from tests.unit.operator.messages import observed
 from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel
@@ -195,16 +195,6 @@ def test_what_somebody_crosses_with_the_inputs_is_drift(searches: bool) -> None:
     assert fingerprint(seen) != fingerprint(sent)
 
 
-def test_the_limits_of_corpora_hold_for_base_models_too() -> None:
-    def asking_for(**repo: str) -> str:
-        model = scriptmodel({"model": {"from": {"repo": {"name": "models", **repo}}}})
-        return refusal(model, Policy(repos={"ml": ("plays",)}) if not repo else Policy()) or ""
-
-    assert "namespace 'ml' may not read repo 'models': use one of plays" in asking_for()
-    assert "namespace 'ml' may not use Pachyderm project 'team'" in asking_for(project="team")
-    assert refusal(scriptmodel({"model": {"from": {"scriptModel": "other"}}}), Policy(repos={"ml": ("plays",)})) is None
-
-
 def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
     for spec in ({}, {"training": EVERYTHING}):
         both = expected(spec)
@@ -250,25 +240,40 @@ def test_marks_survive_and_foreign_text_is_no_mark() -> None:
         ("registry:5000/trainer-evil:1", False),
         ("registry:5000/other:1", False),
         ("mirror/trainer:1", True),
+        ("mirror", True),
+        ("mirror.evil.com/trainer:1", False),
+        ("ghcr.io/us/trainer@sha256:" + 64 * "0", True),
+        ("ghcr.io/us/trainer/gpu:1", True),
+        ("ghcr.io/us/trainer-evil:1", False),
+        ("pinned:1", True),
+        ("pinned:10", False),
     ],
 )
 def test_images_are_tags_of_the_operators_own_or_on_the_list(image: str, *, allowed: bool) -> None:
-    policy = Policy(trainer_image="registry:5000/trainer:1", images=("mirror/",))
+    policy = Policy(trainer_image="registry:5000/trainer:1", images=("mirror/", "ghcr.io/us/trainer", "pinned:1"))
     said = refusal(scriptmodel({"training": {"image": image}}), policy)
     assert (said is None) == allowed
     assert refusal(scriptmodel({"training": {"image": image}}), Policy(images=("*",))) is None
 
 
-def test_repos_are_mapped_by_namespace() -> None:
-    spec = {"corpus": {"repo": {"name": "plays-2024"}}}
-    assert refusal(scriptmodel(spec), Policy()) is None
-    assert refusal(scriptmodel(spec), Policy(repos={"other": ("poems",)})) is None
-    assert refusal(scriptmodel(spec), Policy(repos={"ml": ("poems", "plays-*")})) is None
-    said = refusal(scriptmodel(spec), Policy(repos={"ml": ("poems",)})) or ""
-    assert "may not read repo 'plays-2024': use one of poems" in said
-    assert "--allow-repo ml=plays-2024" in said
-    own = scriptmodel({"corpus": {"configMap": {"name": "plays"}}})
-    assert refusal(own, Policy(repos={"ml": ("poems",)})) is None, "a repo of its own is no foreign one"
+@pytest.mark.parametrize(
+    ("repo", "patterns", "listed"),
+    [
+        ("default/plays-2024", ("poems", "plays-*"), True),
+        ("team/plays-2024", ("plays-*",), True),
+        ("drama/plays-2024", ("plays-*",), False),
+        ("drama/plays-2024", ("drama/plays-*",), True),
+        ("drama/plays-2024", ("*",), True),
+        ("default/plays", ("poems",), False),
+    ],
+)
+def test_a_repo_is_listed_by_name_in_the_projects_of_a_namespace_or_with_its_project(
+    repo: str, patterns: tuple[str, ...], *, listed: bool
+) -> None:
+    ref = RepoRef(*repo.split("/"))
+    for namespace in ("ml", "*"):
+        assert Policy(projects={namespace: ("team",)}, repos={namespace: patterns}).lists("ml", ref) == listed
+    assert not Policy(repos={"other": patterns}).lists("ml", ref)
 
 
 @pytest.mark.parametrize(
@@ -291,9 +296,14 @@ def test_only_hosts_that_the_operator_allows_are_fetched_from(url: str, allowed:
     assert said.endswith(f"--allow-download {refused}" if refused else "")
 
 
-def test_projects_are_mapped_by_namespace() -> None:
-    spec = {"corpus": {"repo": {"name": "plays", "project": "team"}}}
-    assert "may not use Pachyderm project 'team'" in (refusal(scriptmodel(spec), Policy()) or "")
-    assert refusal(scriptmodel(spec), Policy(projects={"ml": ("default", "team")})) is None
-    assert refusal(scriptmodel(spec), Policy(projects={"ml": ("*",)})) is None
-    assert refusal(scriptmodel(), Policy(projects={"ml": ("team",)})) is not None
+@pytest.mark.parametrize("namespace", ["ml", "*"])
+def test_pipelines_are_in_the_default_project_or_in_one_that_is_listed(namespace: str) -> None:
+    model = scriptmodel({"pachyderm": {"project": "team"}})
+    said = refusal(model, Policy(projects={namespace: ("drama",), "other": ("team",)})) or ""
+    assert said == (
+        "namespace 'ml' may not use Pachyderm project 'team': set spec.pachyderm.project to 'default' or 'drama', or "
+        "have the operator run with --allow-project ml=team"
+    )
+    assert refusal(model, Policy(projects={namespace: ("team",)})) is None
+    assert refusal(model, Policy(projects={namespace: ("*",)})) is None
+    assert refusal(scriptmodel(), Policy(projects={namespace: ("team",)})) is None

@@ -233,7 +233,7 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
 @pytest.mark.parametrize(
     ("prepare", "reason", "words"),
     [
-        (lambda world: world.written(), "CorpusNotFound", "`scriptmodel push DIR --repo plays --create`"),
+        (lambda world: world.written(), "CorpusNotFound", "`scriptmodel push DIR --repo plays --create -n ml`"),
         (
             lambda world: world.pachyderm.put(BranchRef(world.corpus.repo, "draft"), PLAYS),
             "CorpusBranchNotFound",

@@ -20,7 +20,7 @@ from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.local.objects import Objects
 from scriptmodel_cli.local.programs import find_trainer, localpach
-from scriptmodel_cli.local.run import everything_for
+from scriptmodel_cli.local.run import everything
 from scriptmodel_cli.main import main
 from scriptmodel_cli.schema import admitted
 from scriptmodel_operator.api.fields import IN_PYTHON
@@ -202,11 +202,10 @@ def test_write_runs_the_trainers_command_with_the_same_words(tmp_path: Path) -> 
 
 
 def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:
-    found, limits = everything_for("ml"), {"trainer_image", "checkpoint_claim", "repos"}
-    assert found.repos == {}, "all repos of the projects"
+    found, limits = everything(), {"trainer_image", "checkpoint_claim"}
     for name in {field.name for field in fields(Policy)} - limits:
         allowed = getattr(found, name)
-        assert allowed == ({"ml": ("*",)} if isinstance(allowed, dict) else ("*",)), name
+        assert allowed == ({"*": ("*",)} if isinstance(allowed, dict) else ("*",)), name
 
 
 def test_a_time_is_a_text_and_so_is_each_key_as_in_kubernetes(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def _repos(context: click.Context, _parameter: click.Parameter, incomplete: str)
 @click.option("--repo", required=True, shell_complete=_repos, help="Repo to upload to.")
 @click.option("--project", default="default", show_default=True, help="Pachyderm project of the repo.")
 @click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
-@click.option("--create", is_flag=True, help="Create the repo if it does not exist.")
+@click.option("--create", is_flag=True, help="Create project and repo if needed, and let the namespace read it.")
 @click.option("--replace", is_flag=True, help="Remove the files that the branch had before.")
 @pass_session
 def push(
@@ -55,6 +55,8 @@ def push(
     and links to folders or out of it, are skipped with a note. A ScriptModel that reads the repo trains again
     automatically.
 
+    ScriptModels read only repos whose description names their namespace: --create adds the one of --namespace.
+
     \b
     Examples:
       scriptmodel push plays/ --repo plays --create
@@ -63,8 +65,9 @@ def push(
     target = _target(project, repo, branch)
     files = corpus_of(paths)
     warn_unless_scripts(files)
+    namespace = _reader(session) if create else ""
     with session.pachyderm("the repo to push to") as gateway:
-        readers = ensure_repo(gateway, target, create=create)
+        readers = ensure_repo(gateway, target, create_for=namespace)
         commit = push_files(gateway, target, files, replace=replace)
     size = megabytes(sum(file.size for file in files))
     say([f"pushed {len(files)} file{'s'[: len(files) != 1]} ({size}) to {target} as commit {commit.id}"])
@@ -73,6 +76,14 @@ def push(
     else:
         where = f"{{name: {repo}, branch: {branch}, project: {project}}}"
         note(f"Next: write a ScriptModel with spec.corpus.repo: {where}")
+
+
+def _reader(session: Session) -> str:
+    """Return the namespace whose ScriptModels are to read the repo. Raises ClickException if it is not known."""
+    try:
+        return session.where()
+    except click.ClickException as error:
+        raise InputError(f"the namespace that is to read the repo is unknown: set --namespace ({error})") from error
 
 
 def _target(project: str, repo: str, branch: str) -> BranchRef:

@@ -68,7 +68,7 @@ def to_script(
     pachyderm, log = folder / "pachyderm", folder / "localpach.log"
     with localpach(pachyderm, log, [(image, environment) for image in images]) as (address, check):
         session = Session(pachd=address)
-        _put_corpus(session, spec, corpus, folder / "corpus.sha256")
+        _put_corpus(session, objects.raw, corpus, folder / "corpus.sha256")
         asyncio.run(_reconcile(objects, session, check))
         return _result(objects.raw, session, suffix, folder)
 
@@ -83,12 +83,12 @@ def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool)
             raise InputError(f"the file has no ConfigMap {name!r}, which spec.{field} refers to: add it after ---")
 
 
-def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
+def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
     """Upload the corpus, unless it is unchanged: a commit of equal files would start a job for nothing.
 
     `known` is the file with the digest of the last upload.
     """
-    repo, own = spec["corpus"].get("repo"), spec["pachyderm"]["project"]
+    repo, own = raw["spec"]["corpus"].get("repo"), raw["spec"]["pachyderm"]["project"]
     with session.pachyderm("the corpus") as gateway:
         needed = {own, repo["project"]} if repo else {own}  # in a cluster an administrator creates them
         for project in sorted(needed - set(gateway.list_projects())):
@@ -101,7 +101,7 @@ def _put_corpus(session: Session, spec: dict[str, Any], files: Sequence[CorpusFi
             if branch.repo not in {info.ref for info in gateway.list_repos([branch.repo.project])}:
                 raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
             return
-        ensure_repo(gateway, branch, create=True)
+        ensure_repo(gateway, branch, create_for=raw["metadata"]["namespace"])
         push(gateway, branch, files, replace=True)
     known.write_text(digest)
 
@@ -122,7 +122,7 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         trainer_image=IMAGE,
         checkpoint_claim=CLAIM,
         poll_interval=_POLL_SECONDS,
-        policy=everything_for(objects.raw["metadata"]["namespace"]),
+        policy=everything(),
     )
     process = Process.create()
     try:
@@ -164,7 +164,7 @@ def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) 
         return read_script(gateway, where, script["path"], suffix)
 
 
-def everything_for(namespace: str) -> Policy:
+def everything() -> Policy:
     """Return a policy that allows everything, since the user runs only their own object."""
     anything = (ANYTHING,)
     return Policy(
@@ -175,8 +175,9 @@ def everything_for(namespace: str) -> Policy:
         queues=anything,
         pull_secrets=anything,
         downloads=anything,
-        checkpoint_claims={namespace: anything},
-        projects={namespace: anything},
+        checkpoint_claims={ANYTHING: anything},
+        projects={ANYTHING: anything},
+        repos={ANYTHING: anything},
     )
 
 

@@ -1,7 +1,9 @@
 """The mark: what the operator writes on an object in Pachyderm to know it again.
 
-It stands in a pipeline's `metadata.annotations` under one key and, as JSON, in a repo's description. Defaults
+It is in a pipeline's `metadata.annotations` under one key and, as JSON, at the start of a repo's description. Defaults
 that the operator supplied are kept in it, so that another operator with other defaults changes nothing.
+
+A description may also name the namespaces that read the repo, anywhere and once for each (`naming`).
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ def parse_mark(text: str | None) -> Mark | None:
     if not text or not text.startswith("{"):
         return None
     try:
-        data = json.loads(text)
+        data, _end = json.JSONDecoder().raw_decode(text)
         owner = Owner(**{field.name: str(data["owner"][field.name]) for field in fields(Owner)})
         known = {field.name for field in fields(Mark)} - {"owner", "version"}
         rest = {key: str(value) for key, value in data.items() if key in known}
@@ -106,6 +108,11 @@ def parse_mark(text: str | None) -> Mark | None:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return Mark(owner=owner, version=version, **rest)
+
+
+def naming(namespace: str) -> str:
+    """Return the part of a repo's description that lets the objects of a namespace read the repo."""
+    return f"[{GROUP}/v1: namespace {namespace}]"
 
 
 def mark_of(annotations: Mapping[str, str]) -> Mark | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
@@ -24,7 +25,7 @@ from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
-from scriptmodel_operator.desired.policy import refusal
+from scriptmodel_operator.desired.policy import read_refusal, refusal
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.source import continued_text, corpus_source, next_check
 from scriptmodel_operator.ingest.values import Attempt
@@ -161,7 +162,8 @@ class Controller:
             self.downloads.forget(model.uid)
             status = status_of_problem(model, state.problem, _now(), suspended=model.spec.suspend)
             await self._report(model, status)
-            return ON_CHANGE
+            # Who may read a repo changes in Pachyderm.
+            return ON_CHANGE if refusal(model, self.config.policy) else Next(self.config.poll_interval)
         if isinstance(state, Early) or given.view is None:
             problem = Problem(
                 Reason.SUSPENDED, "pipelines are being stopped because spec.suspend is true", stalled=False
@@ -203,7 +205,7 @@ class Controller:
         given = replace(given, source=source, continued=await continued_text(self.kube.get_config_map, model))
         snapshot, given = await self._observe_since(given, after)
         state = assess(given)
-        if isinstance(state, Blocked) and snapshot.started < requested:
+        if isinstance(state, Blocked | Refused) and snapshot.started < requested:
             # The problem may have been fixed after the snapshot and before the object was written.
             _, given = await self._observe_since(given, requested)
             state = assess(given)
@@ -215,15 +217,18 @@ class Controller:
     async def _observe_since(self, given: Situation, after: float) -> tuple[Snapshot, Situation]:
         """Return a snapshot, and the situation with the object's view of it and its desired pipelines."""
         model = given.model
-        snapshot = await self._snapshot(model, after)
+        snapshot, owner = await self._snapshot(model, after), model.owner(self.cluster)
+        refused = read_refusal(model, self.config.policy, partial(snapshot.foreign, owner=owner))
+        if refused is not None:
+            view = await self.calls.run(self.observer.owned, model, snapshot)
+            return snapshot, replace(given, refused=refused, view=view)
         if self.clock.due:
             await self.calls.run(self.clock.measure_if_due)
         view = await self.pods.observed(await self.calls.run(self.observer.view, model, snapshot))
         mark = view.train.mark if view.train else None
-        owner = model.owner(self.cluster)
         image, claim = self.config.trainer_image, self.config.checkpoint_claim
         pipelines = desired(model, view.refs, owner, mark, image=image, claim=claim, continued=given.text)
-        return snapshot, replace(given, view=view, desired=pipelines)
+        return snapshot, replace(given, refused="", view=view, desired=pipelines)
 
     async def _act(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
         self._check_engine(model, await self._present_engine())

@@ -1,21 +1,28 @@
-"""Limits what a namespace may request: a pipeline's container can reach more of Pachyderm than its own data."""
+"""Limits what a namespace may request: a pipeline's container can reach more of Pachyderm than its own data.
+
+Tenants are separate by default. A namespace reads the repos that its own objects made, those whose description names
+it (`api/marks.py`) and those that the policy lists for it; its pipelines are in a project of `Policy.projects_of`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic.dataclasses import dataclass
 
-from scriptmodel_operator.api.network import ModelRepo
+from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.options import DOCUMENTED, Option
+from scriptmodel_operator.pachyderm.values import RepoInfo, RepoRef
 
 ANYTHING = "*"
+DEFAULT_PROJECT = "default"
+"""The project that every namespace may use."""
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 _Names = tuple[str, ...]
 _ByNamespace = Mapping[str, tuple[str, ...]]
@@ -25,17 +32,17 @@ _ByNamespace = Mapping[str, tuple[str, ...]]
 class Policy:
     """The allow-lists of the operator's configuration, which are its options; `*` allows everything.
 
-    `projects` maps a namespace to the projects that its objects may use. A namespace that is not mapped may use any
-    project for its pipelines, and corpora and base models of that project only. `repos` does the same for the repos
-    that are read: names or patterns such as `plays-*`; a namespace that is not mapped may read any repo of its
-    projects.
+    What is mapped to namespace `*` holds for all of them, beside what is mapped to each. `projects` has the projects of
+    a namespace's pipelines, besides `default`; it lets nobody read a repo. `repos` has the repos that it may read, as
+    patterns: `plays-*` is of these projects, `drama/plays-*` of project `drama`.
     """
 
     trainer_image: str = ""
     checkpoint_claim: str = ""
     """The operator's default claim for checkpoints, which every object may name."""
     images: Annotated[_Names, Option("--allow-image", "PREFIX")] = ()
-    """Allow this image prefix in training.image besides tags of the trainer image; * for any."""
+    """Allow this image in training.image, and all below it (whole parts of the path), besides tags of the trainer
+    image; * for any."""
     priority_classes: Annotated[_Names, Option("--allow-priority-class", "NAME")] = ()
     """Allow this priority class; * for any."""
     runtime_classes: Annotated[_Names, Option("--allow-runtime-class", "NAME")] = ()
@@ -47,13 +54,31 @@ class Policy:
     checkpoint_claims: Annotated[_ByNamespace, Option("--allow-checkpoint-claim", "NS=CLAIM")] = field(
         default_factory=dict
     )
-    """Allow a namespace to name this claim in training.checkpoints.claimName; * for any."""
+    """Allow a namespace (* for all) to name this claim in training.checkpoints.claimName; * for any."""
     projects: Annotated[_ByNamespace, Option("--allow-project", "NS=PROJECT")] = field(default_factory=dict)
-    """Allow a namespace to use this Pachyderm project; * for any. [default: the project of the object]"""
+    """Allow a namespace (* for all) to have pipelines in this Pachyderm project, besides default; * for any."""
     repos: Annotated[_ByNamespace, Option("--allow-repo", "NS=REPO")] = field(default_factory=dict)
-    """Allow a namespace to read this repo as corpus or base model, such as plays-*. [default: any of its projects]"""
+    """Allow a namespace (* for all) to read this repo as corpus or base model, such as plays-* or drama/plays-*.
+    [default: those that its objects made, and those whose description names it]"""
     downloads: Annotated[_Names, Option("--allow-download", "HOST")] = ()
     """Allow URLs of this host in corpus.http.urls; * for any. [default: none]"""
+
+    def projects_of(self, namespace: str) -> tuple[str, ...]:
+        """Return the projects that may have a namespace's pipelines."""
+        return (DEFAULT_PROJECT, *_of(self.projects, namespace))
+
+    def lists(self, namespace: str, repo: RepoRef) -> bool:
+        """Return whether the policy lists a repo for a namespace."""
+        patterns = (
+            pattern if "/" in pattern or pattern == ANYTHING else f"{project}/{pattern}"
+            for pattern in _of(self.repos, namespace)
+            for project in self.projects_of(namespace)
+        )
+        return any(fnmatchcase(str(repo), pattern) for pattern in patterns)
+
+
+def _of(mapped: _ByNamespace, namespace: str) -> tuple[str, ...]:
+    return (*mapped.get(namespace, ()), *mapped.get(ANYTHING, ()))
 
 
 def repository(image: str) -> str:
@@ -62,7 +87,7 @@ def repository(image: str) -> str:
 
 
 def refusal(model: ScriptModel, policy: Policy) -> str | None:
-    """Return why the object's request is not allowed, or None."""
+    """Return why the object's spec is not allowed, whatever is in Pachyderm, or None."""
     training = model.spec.training
     checks = (
         _image(training.image, policy),
@@ -71,8 +96,7 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
         _listed("queue", training.queue_name, policy.queues),
         *(_listed("pull secret", each.name, policy.pull_secrets) for each in training.image_pull_secrets),
         _claim(model, policy),
-        _projects(model, policy),
-        _repos(model, policy),
+        _project(model, policy),
         _downloads(model, policy),
     )
     return next((check for check in checks if check), None)
@@ -81,7 +105,8 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
 def _image(image: str, policy: Policy) -> str | None:
     if not image or ANYTHING in policy.images:
         return None
-    if repository(image) == repository(policy.trainer_image) or image.startswith(policy.images or ("\0",)):
+    allowed = (repository(policy.trainer_image), *(each.rstrip("/") for each in policy.images))
+    if any(each in (image, repository(image)) or image.startswith(f"{each}/") for each in allowed if each):
         return None
     return (
         f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "
@@ -98,7 +123,7 @@ def _listed(what: str, name: str, allowed: tuple[str, ...]) -> str | None:
 
 def _claim(model: ScriptModel, policy: Policy) -> str | None:
     name = model.spec.training.checkpoints.claim_name
-    allowed = policy.checkpoint_claims.get(model.namespace, ())
+    allowed = _of(policy.checkpoint_claims, model.namespace)
     if not name or name == policy.checkpoint_claim or name in allowed or ANYTHING in allowed:
         return None
     return (
@@ -107,41 +132,32 @@ def _claim(model: ScriptModel, policy: Policy) -> str | None:
     )
 
 
-def _projects(model: ScriptModel, policy: Policy) -> str | None:
-    project = model.spec.pachyderm.project
-    projects = {project}
-    if model.spec.corpus.repo:
-        projects.add(model.spec.corpus.repo.project)
-    if (base := _base_repo(model)) is not None:
-        projects.add(base.project)
-    allowed = policy.projects.get(model.namespace, (project,))
-    refused = sorted(projects - set(allowed)) if ANYTHING not in allowed else []
-    if not refused:
+def _project(model: ScriptModel, policy: Policy) -> str | None:
+    project, allowed = model.spec.pachyderm.project, policy.projects_of(model.namespace)
+    if project in allowed or ANYTHING in allowed:
         return None
-    differs = "" if refused[0] == project else f", which differs from spec.pachyderm.project {project!r}"
     return (
-        f"namespace {model.namespace!r} may not use Pachyderm project {refused[0]!r}{differs}: use project "
-        f"{allowed[0]!r}, or have the operator run with --allow-project {model.namespace}={refused[0]}"
+        f"namespace {model.namespace!r} may not use Pachyderm project {project!r}: set spec.pachyderm.project to "
+        f"{' or '.join(map(repr, allowed))}, or have the operator run with --allow-project {model.namespace}={project}"
     )
 
 
-def _base_repo(model: ScriptModel) -> ModelRepo | None:
-    base = model.spec.model.base
-    return base.repo if base else None
+def read_refusal(model: ScriptModel, policy: Policy, foreign: Callable[[RepoRef], RepoInfo | None]) -> str | None:
+    """Return why the object may not read its corpus or its base model, or None.
 
-
-def _repos(model: ScriptModel, policy: Policy) -> str | None:
-    allowed = policy.repos.get(model.namespace)
-    names = [repo.name for repo in (model.spec.corpus.repo, _base_repo(model)) if repo is not None]
-    if allowed is None:
-        return None
-    refused = [name for name in names if not any(fnmatchcase(name, pattern) for pattern in allowed)]
-    if not refused:
-        return None
-    return (
-        f"namespace {model.namespace!r} may not read repo {refused[0]!r}: use one of {', '.join(allowed)}, "
-        f"or have the operator run with --allow-repo {model.namespace}={refused[0]}"
-    )
+    `foreign` returns a repo that exists and is not for the object's namespace by who made it or by its description.
+    """
+    namespace, base = model.namespace, model.spec.model.base
+    for repo in (model.spec.corpus.repo, base.repo if base else None):
+        ref = RepoRef(repo.project, repo.name) if repo else None
+        if ref is None or policy.lists(namespace, ref) or (found := foreign(ref)) is None:
+            continue
+        return (
+            f"namespace {namespace!r} may not read repo {ref}, whose description does not name it: run "
+            f"`{found.describe_command(naming(namespace))}`, push a corpus to it with `--create -n "
+            f"{namespace}`, or have the operator run with --allow-repo {namespace}={ref}"
+        )
+    return None
 
 
 def _downloads(model: ScriptModel, policy: Policy) -> str | None:

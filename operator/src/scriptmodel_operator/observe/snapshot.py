@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.api.marks import Owner, mark_of, naming, parse_mark
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
@@ -49,6 +49,15 @@ class Snapshot:
         """Return the pipeline that writes `repo`, if any."""
         pipeline = PipelineRef(repo.project, repo.name)
         return pipeline if pipeline in self.pipelines else None
+
+    def foreign(self, repo: RepoRef, owner: Owner) -> RepoInfo | None:
+        """Return a repo that exists, but was not made by objects of the owner's namespace and does not name it."""
+        found, maker = self.repos.get(repo), self.pipelines.get(PipelineRef(repo.project, repo.name))
+        if found is None or naming(owner.namespace) in found.description:
+            return None
+        mark = mark_of(maker.spec.annotations) if maker else parse_mark(found.description)
+        made = mark is not None and (mark.owner.cluster, mark.owner.namespace) == (owner.cluster, owner.namespace)
+        return None if made else found
 
     def repos_of(self, pipeline: PipelineRef) -> tuple[RepoInfo | None, ...]:
         """Return the pipeline's output repo and input repos.

@@ -44,12 +44,11 @@ class BranchRef:
         """What a person types to finish its open commit."""
         return f"pachctl finish commit {self.repo.name}@{self.name} --project {self.repo.project}"
 
-    @property
-    def push_command(self) -> str:
-        """What a person types to put scripts into it; it works with each engine."""
+    def push_command(self, namespace: str) -> str:
+        """Return what a person types to put scripts into it that a namespace reads; it works with each engine."""
         project = "" if self.repo.project == "default" else f" --project {self.repo.project}"
         branch = "" if self.name == "master" else f" --branch {self.name}"
-        return f"scriptmodel push DIR --repo {self.repo.name}{project}{branch} --create"
+        return f"scriptmodel push DIR --repo {self.repo.name}{project}{branch} --create -n {namespace}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -260,6 +259,12 @@ class RepoInfo:
     size_bytes: int = 0
     """Of the newest commit of master that is finished and has no error."""
     created: datetime | None = None
+
+    def describe_command(self, addition: str) -> str:
+        """Return what a person types to add to its description; the text that it has is not repeated here."""
+        name = f"{self.ref.name} --project {self.ref.project}"
+        kept = f"$(pachctl inspect repo {name} --raw | jq -r .description) " if self.description else ""
+        return f'pachctl update repo {name} --description "{kept}{addition}"'
 
 
 @dataclass(frozen=True, slots=True)

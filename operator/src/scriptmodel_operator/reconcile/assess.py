@@ -47,7 +47,7 @@ class Situation:
     model: ScriptModel
     elapsed: Elapsed
     refused: str = ""
-    """Why the operator's configuration does not allow the spec; empty if it does."""
+    """Why the operator's configuration does not allow the spec or what it reads; empty if it does."""
     view: ModelView | None = None
     """What has been observed: nothing, what the object owns, or with `desired` everything."""
     desired: Desired | None = None
@@ -160,19 +160,20 @@ def _stages(given: Situation, view: ModelView, *, creating: bool = False) -> Sta
     makes = train and (select or not view.refs.searches)
     trained = training_stage(view, previous, searched) if makes or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if generate or creating else NOT_STARTED
-    return Stages(_corpus(view), trained, generated)
+    return Stages(_corpus(view, given.model.namespace), trained, generated)
 
 
-def _corpus(view: ModelView) -> Condition:
+def _corpus(view: ModelView, namespace: str) -> Condition:
     if view.corpus is not None:
-        return corpus_stage(view.corpus)
+        return corpus_stage(view.corpus, namespace)
     commits = view.reported_commits
     if commits is None or commits.corpus is None:
         return Condition(Reason.PROGRESSING, "the train pipeline has not read the corpus yet", ConditionStatus.UNKNOWN)
     if view.train is not None and commits.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(view.train, commits))
     if commits.corpus_info is not None and commits.corpus_info.error:
-        return corpus_stage(CorpusView(view.refs.corpus, head=commits.corpus_info, maker=commits.corpus_maker))
+        failed = CorpusView(view.refs.corpus, head=commits.corpus_info, maker=commits.corpus_maker)
+        return corpus_stage(failed, namespace)
     message = f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})"
     return Condition(Reason.CORPUS_FOUND, message, ConditionStatus.TRUE)
 

@@ -13,10 +13,9 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo
 
 _MISSING = {
-    Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist: create it, or correct "
-    "spec.corpus.repo.project",
-    Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `{branch.push_command}`, or correct "
-    "spec.corpus.repo",
+    Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist: create it with "
+    "`{push}`, or correct spec.corpus.repo.project",
+    Reason.CORPUS_NOT_FOUND: "corpus repo {repo} does not exist: create it with `{push}`, or correct spec.corpus.repo",
     Reason.CORPUS_BRANCH_NOT_FOUND: "corpus repo {repo} has no branch {branch.name!r}: {put}, or correct "
     "spec.corpus.repo.branch",
 }
@@ -46,7 +45,10 @@ def missing_project(model: ScriptModel, view: ModelView) -> str:
     """Return what to say if the project of the pipelines does not exist."""
     project = model.spec.pachyderm.project
     where = engine_name(view.engine)
-    return f"{where} has no project {project!r}: create it with `pachctl create project {project}`"
+    return (
+        f"{where} has no project {project!r}: create it with `pachctl create project {project}`, or with a repo in it: "
+        f"`scriptmodel push DIR --repo REPO --project {project} --create -n {model.namespace}`"
+    )
 
 
 def own_repo(
@@ -77,12 +79,13 @@ def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None
     return Problem(Reason.NAME_CONFLICT, text + effect)
 
 
-def corpus_stage(corpus: CorpusView) -> Condition:
+def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:
     """Return the stage of a corpus that the train pipeline has yet to read."""
     branch, repo, head = corpus.branch, corpus.branch.repo, corpus.head
-    put = f"put scripts into it with `{branch.push_command}`"
+    push = branch.push_command(namespace)
+    put = f"put scripts into it with `{push}`"
     if corpus.missing is not None:
-        return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch, put=put))
+        return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch, push=push, put=put))
     if corpus.maker is not None:
         put = f"check pipeline {corpus.maker}, which writes it"
     if head is not None and head.finishing:

@@ -85,7 +85,9 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The operator's configuration does not allow the spec. Nothing is read or changed until either changes."""
+    """The operator's configuration does not allow the spec, or to read its corpus or base model. No commit and no file
+    is read, and nothing is changed.
+    """
 
     problem: Problem
     actions: tuple[Action, ...] = ()

@@ -1,0 +1,159 @@
+"""What a namespace may use that the policy does not name: what it made, what is shared with it, project `default`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scriptmodel_operator.api.marks import Mark, Owner, naming, parse_mark
+from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.desired.policy import Policy, refusal
+from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
+from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.world import PLAYS, SPEC
+
+THEIRS = RepoRef("default", "theirs")
+DRAMA = RepoRef("drama", "plays")
+THEIR_CORPUS = {"corpus": {"repo": {"name": "theirs"}}}
+BASE = {"model": {"preset": "test", "from": {"repo": {"name": "theirs"}}}}
+OTHER_PROJECT = {"corpus": {"repo": {"name": "plays", "project": "drama"}}}
+
+
+def another_teams(pachyderm: FakePachyderm, repo: RepoRef, description: str = "") -> None:
+    """Put a corpus that another team has."""
+    pachyderm.projects.add(repo.project)
+    pachyderm.create_repo(repo, description)
+    pachyderm.put(BranchRef(repo, "master"), {**PLAYS, "/model.json": b"{}", "/metrics.json": b"{}"})
+
+
+def made_by(pachyderm: FakePachyderm, owner: Owner, repo: RepoRef) -> None:
+    """Let `repo` be the output of a pipeline of a ScriptModel, as a model or a script is."""
+    ref, mark = PipelineRef(repo.project, repo.name), Mark(owner).annotations()
+    spec = PipelineSpec(ref, "trainer:1", ("true",), "in", PLAYS_BRANCH, "/", annotations=mark)
+    pachyderm.apply_pipelines([PipelineApply(spec)])
+
+
+def unreadable(pachyderm: FakePachyderm) -> None:
+    """Let every read of a commit or a file fail the test."""
+
+    def read(*_args: object) -> Any:
+        raise AssertionError("a commit was read")
+
+    for call in ("branch_head", "inspect_commit", "walk_files", "read_file", "read_files"):
+        setattr(pachyderm, call, read)
+
+
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        (THEIR_CORPUS, "may not read repo default/theirs"),
+        (BASE, "may not read repo default/theirs"),
+        (OTHER_PROJECT, "may not read repo drama/plays"),
+        ({"pachyderm": {"project": "drama"}}, "may not use Pachyderm project 'drama'"),
+    ],
+    ids=["corpus", "base model", "corpus of another project", "project"],
+)
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(),
+        Policy(projects={"team-b": ("drama",)}, repos={"team-b": ("theirs", "drama/*")}),
+        Policy(projects={"*": ("default",)}),
+    ],
+    ids=["empty", "names others", "for all"],
+)
+async def test_nothing_of_another_team_is_read_or_written(policy: Policy, spec: dict[str, Any], refused: str) -> None:
+    async with controller(raw_object({**SPEC, **spec}), policy=policy) as (found, kube, pachyderm):
+        pachyderm.put(PLAYS_BRANCH, PLAYS)
+        for repo in (THEIRS, DRAMA):
+            another_teams(pachyderm, repo, naming("team-b"))
+        unreadable(pachyderm)
+        before = list(pachyderm.calls)
+        await settled(found)
+        assert reason(kube) == "NotAllowed"
+        assert refused in message(kube)
+        assert "team-b" not in message(kube)
+        assert pachyderm.calls == before
+
+
+@pytest.mark.parametrize("part", ["train", "generate", "corpus"])
+@pytest.mark.parametrize(
+    ("owner", "allowed"),
+    [
+        (Owner("cluster-1", "ml", "other", "9"), True),
+        (Owner("cluster-1", "ml-b", "other", "9"), False),
+        (Owner("cluster-2", "ml", "other", "9"), False),
+    ],
+    ids=["own", "another namespace", "another cluster"],
+)
+async def test_models_scripts_and_corpora_are_for_the_namespace_that_made_them(
+    part: str, owner: Owner, *, allowed: bool
+) -> None:
+    async with controller(raw_object({**SPEC, **THEIR_CORPUS})) as (found, kube, pachyderm):
+        if part == "corpus":
+            another_teams(pachyderm, THEIRS, Mark(owner).to_json())
+        else:
+            pachyderm.put(PLAYS_BRANCH, PLAYS)
+            made_by(pachyderm, owner, THEIRS)
+            pachyderm.write(PipelineRef("default", "theirs"), PLAYS, total=1)
+        await settled(found)
+        assert reason(kube) == ("WaitingForWorker" if allowed else "NotAllowed")
+
+
+@pytest.mark.parametrize("before", ["", '38 plays, "all" of $HOME', naming("ml-b"), "two\nlines"])
+async def test_the_printed_command_shares_the_repo_and_keeps_its_description(before: str, tmp_path: Path) -> None:
+    async with controller(raw_object({**SPEC, **THEIR_CORPUS})) as (found, kube, pachyderm):
+        another_teams(pachyderm, THEIRS, before)
+        assert await settled(found) == 5, "it is checked again, since nothing reports a new description"
+        command = message(kube).split("`")[1]
+        pachyderm.create_repo(THEIRS, _run(command, before, tmp_path), update=True)
+        await later(found, pachyderm, 5)
+        assert reason(kube) == "WaitingForWorker"
+        assert pachyderm.repos[THEIRS].description == f"{before} {naming('ml')}".lstrip()
+
+
+def _run(command: str, description: str, folder: Path) -> str:
+    """Return the description that a printed command gives a repo, with a pachctl that only answers."""
+    (folder / "known.json").write_text(json.dumps({"description": description}))
+    (folder / "pachctl").write_text(
+        f"#!/bin/sh\nif [ $1 = inspect ]; then cat {folder}/known.json; else for last; do :; done; "
+        f'printf %s "$last" > {folder}/set; fi\n'
+    )
+    (folder / "pachctl").chmod(0o755)
+    path = {"PATH": f"{folder}:/usr/bin:/bin"}
+    subprocess.run(["bash", "-euc", command], env=path, check=True)
+    assert shlex.split(command)[:3] == ["pachctl", "update", "repo"]
+    return (folder / "set").read_text()
+
+
+async def test_what_the_policy_lists_is_read_and_a_rule_for_all_namespaces_is_one_for_each() -> None:
+    for policy in (
+        Policy(repos={"ml": ("th*",)}),
+        Policy(repos={"*": ("default/theirs",)}),
+        Policy(repos={"*": ("*",)}),
+    ):
+        async with controller(raw_object({**SPEC, **THEIR_CORPUS}), policy=policy) as (found, kube, pachyderm):
+            another_teams(pachyderm, THEIRS)
+            await settled(found)
+            assert reason(kube) == "WaitingForWorker", policy
+
+
+def test_a_mark_stays_one_where_its_repo_is_shared() -> None:
+    mark = Mark(Owner("cluster-1", "ml", "thrones", "1"))
+    assert parse_mark(f"{mark.to_json()} {naming('drama')}") == mark
+
+
+@pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda sample: sample.stem)
+def test_every_sample_is_allowed_where_nothing_is_configured(sample: Path) -> None:
+    for raw in yaml.safe_load_all(sample.read_text()):
+        if raw["kind"] == "ScriptModel":
+            about = {"namespace": "ml", "uid": "1", "generation": 1, **raw["metadata"]}
+            urls = ("example.com",) * ("http" in raw["spec"]["corpus"])  # as the sample says
+            assert refusal(parse_object({**raw, "metadata": about}), Policy(downloads=urls)) is None
