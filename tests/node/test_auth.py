@@ -120,9 +120,9 @@ def revoked(root: Administrator) -> str:
 @pytest.mark.parametrize(
     ("made", "reason", "message"),
     [
-        (lambda _: "", "Refused", "Pachyderm requires a token and the operator has none"),
+        (lambda _: "", "Refused", "the server requires a token and the operator has none"),
         (expired, "Refused", "the operator's token has expired"),
-        (revoked, "Refused", "Pachyderm does not know the operator's token, which was revoked or has expired"),
+        (revoked, "Refused", "the server does not know the operator's token, which was revoked or has expired"),
     ],
     ids=["none", "expired", "revoked"],
 )

@@ -128,7 +128,7 @@ def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None
     recorder = Recorder()
     record_actions(cast(EventRecorder, recorder), world.model, state.actions)
     (note,) = recorder.events.values()
-    assert note == f"asking Pachyderm to create pipeline {world.train}; create pipeline {world.generate}"
+    assert note == f"asking the server to create pipeline {world.train}; create pipeline {world.generate}"
 
 
 def test_an_update_is_recorded_with_its_cause() -> None:
@@ -139,4 +139,4 @@ def test_an_update_is_recorded_with_its_cause() -> None:
     record_actions(cast(EventRecorder, recorder), world.model, state.actions)
     (note,) = recorder.events.values()
     requested = f"update pipeline {world.generate} (somebody else changed it), computing nothing again"
-    assert note == f"asking Pachyderm to {requested}"
+    assert note == f"asking the server to {requested}"

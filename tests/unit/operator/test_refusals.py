@@ -81,9 +81,9 @@ def test_a_refusal_is_reported_with_the_servers_message(
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        (NO_USER, "Pachyderm requires a token and the operator has none: make one with `pachctl auth get-robot-token"),
+        (NO_USER, "the server requires a token and the operator has none: make one with `pachctl auth get-robot-token"),
         (EXPIRED, "the operator's token has expired: make one with `pachctl auth get-robot-token"),
-        (UNKNOWN_USER, "Pachyderm does not know the operator's token, which was revoked or has expired: make one"),
+        (UNKNOWN_USER, "the server does not know the operator's token, which was revoked or has expired: make one"),
         (
             DENIED,
             "robot:scriptmodel needs the role repoReader on repo default/plays: "
@@ -103,7 +103,7 @@ def test_a_refusal_is_reported_with_the_servers_message(
             DENIED.replace("[REPO_READ] on REPO default/plays", "[CLUSTER_GET_BINDINGS] on CLUSTER pach"),
             "the user robot:scriptmodel of the operator's token lacks CLUSTER_GET_BINDINGS on CLUSTER pach",
         ),
-        ("is not authorized to perform this operation", "the operator's token lacks a permission in Pachyderm"),
+        ("is not authorized to perform this operation", "the operator's token lacks a permission"),
     ],
 )
 def test_what_is_wrong_with_the_token_comes_first_and_what_to_do_about_it(text: str, advice: str) -> None:

@@ -97,7 +97,7 @@ def test_a_server_that_is_too_old_is_refused_by_the_name_of_what_it_lacks() -> N
 @pytest.mark.parametrize(
     ("version", "support", "words"),
     [
-        ("2.4.6", Support.TOO_OLD, "upgrade Pachyderm"),
+        ("2.4.6", Support.TOO_OLD, "upgrade it"),
         ("2.5.9", Support.TOO_OLD, "commits that name the commits they were made from (since 2.6)"),
         ("2.6.11", Support.UNTESTED, "not certified"),
         ("2.7.8", Support.CERTIFIED, "pachd 2.7.8 is certified"),

@@ -31,12 +31,12 @@ async def sweep(gateway: Gateway, calls: Calls, cluster: str, clock: PachydClock
         except PachydermError as error:
             # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
             level = logging.DEBUG if unreachable else logging.WARNING
-            log.log(level, "Pachyderm does not answer, retrying: %s", error)
+            log.log(level, "the server of the pipelines does not answer, retrying: %s", error)
             unreachable = True
             await asyncio.sleep(RETRY_SECONDS)
         else:
             if unreachable:
-                log.info("Pachyderm answers")
+                log.info("the server of the pipelines answers")
             unreachable = False
             await asyncio.sleep(INTERVAL_SECONDS)
 

@@ -78,7 +78,7 @@ async def check_claim(client: KubeClient, namespace: str, name: str) -> Finding:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/persistentvolumeclaims/{quote(name, safe='')}"
         found = await client.request("GET", path, f"reading {claim}")
     except KubeNotFoundError:
-        return Finding(False, f"{claim} does not exist: create it in the namespace where Pachyderm runs its pods")
+        return Finding(False, f"{claim} does not exist: create it in the namespace of the workers")
     except KubeForbiddenError:
         hint = f"run check with a kubeconfig that may get PersistentVolumeClaims in {namespace}"
         return Finding(True, f"{claim} may not be read: {hint}", doubtful=True)

@@ -42,8 +42,8 @@ def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...]) -> str:
     deletions = "".join(f"    kubectl delete scriptmodels --all {place}\n" for place in places)
     watched = "".join(f" --namespace {each}" for each in namespaces)
     return (
-        f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay in "
-        "Pachyderm and deleting them would hang.\n"
+        f"{len(models)} ScriptModel(s) still exist: {names}. Without the operator, their pipelines would stay "
+        "and deleting them would hang.\n"
         "Delete them while the operator runs, each by its own deletionPolicy:\n"
         f"{deletions}"
         "or let go of them, which leaves objects, pipelines and repos as they are (with Helm: set the value "
@@ -88,7 +88,7 @@ async def let_go(client: KubeClient, models: list[dict[str, Any]], report: Repor
     for model in models:
         if await _remove_finalizer(client, model):
             pipelines = [each["name"] for each in (model.get("status") or {}).get("pipelines") or []]
-            kept = f"; Pachyderm keeps {', '.join(pipelines)}" if pipelines else ""
+            kept = f"; its pipelines stay: {', '.join(pipelines)}" if pipelines else ""
             report(f"let go of {_name(model)}{kept}")
 
 

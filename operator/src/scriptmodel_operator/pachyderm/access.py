@@ -10,13 +10,13 @@ import re
 
 from scriptmodel_operator.pachyderm.errors import AccessError
 
-_NONE_GIVEN = "Pachyderm requires a token and the operator has none"
+_NONE_GIVEN = "the server requires a token and the operator has none"
 _CAUSES = {
     "no authentication token": _NONE_GIVEN,
     "no authentication metadata": _NONE_GIVEN,
     "token expiration is in the past": "the operator's token has expired",
     "auth token is corrupted or has expired": (
-        "Pachyderm does not know the operator's token, which was revoked or has expired"
+        "the server does not know the operator's token, which was revoked or has expired"
     ),
 }
 _NOT_AUTHORIZED = "not authorized to perform this operation"
@@ -61,7 +61,7 @@ def _missing_role(detail: str) -> str:
     """Name the least role that has the permissions, and the command that grants it."""
     found = _DENIED.search(detail)
     if found is None:
-        return "the operator's token lacks a permission in Pachyderm: grant its user the role"
+        return "the operator's token lacks a permission: grant its user the role"
     who, kind, name = found["who"], found["kind"], found["name"]
     role = _role(kind, set(found["permissions"].split()))
     if not role:

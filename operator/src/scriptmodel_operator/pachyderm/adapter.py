@@ -202,7 +202,7 @@ class PachydermGateway:
         return self._read_version("asking pachd for its version")
 
     def engine(self) -> str:
-        what = "reading the id of Pachyderm"
+        what = "reading the id of the server"
         kind = LOCALPACH if self._read_version(what).localpach else PACHYDERM
         found = self._call(what, self._connection.stubs.admin.InspectCluster, admin.InspectClusterRequest())
         return f"{kind}/{found.id}" if found.id else ""

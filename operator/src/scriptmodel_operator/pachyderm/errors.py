@@ -39,7 +39,7 @@ class OtherEngineError(PachydermError):
     """The object's pipelines were made on another Pachyderm than the one that answers."""
 
     def __init__(self, recorded: str, found: str) -> None:
-        super().__init__("reading the id of Pachyderm", f"it is {found}, not {recorded}")
+        super().__init__("reading the id of the server", f"it is {found}, not {recorded}")
         self.recorded = recorded
         self.found = found
 

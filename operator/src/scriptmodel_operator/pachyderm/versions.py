@@ -70,7 +70,7 @@ class ServerVersion:
                 return f"pachd {self} is newer than every certified version ({_certified()}); continuing"
             case Support.TOO_OLD:
                 lacks = "it has no commits that name the commits they were made from (since 2.6)"
-                return f"pachd {self} is too old, {lacks}: upgrade Pachyderm ({_certified()} are certified)"
+                return f"pachd {self} is too old, {lacks}: upgrade it ({_certified()} are certified)"
 
 
 def _certified() -> str:

@@ -48,7 +48,7 @@ class ApplyPipelines:
     changes: tuple[PipelineChange, ...]
 
     def describe(self) -> str:
-        return "asking Pachyderm to " + "; ".join(change.describe() for change in self.changes)
+        return "asking the server to " + "; ".join(change.describe() for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def problem_of(
             reason = Reason.NOT_ALLOWED if lacks_permission(error) else Reason.REFUSED
             return Problem(reason, f"{advice(error)} ({error}){hint}")
         case PipelineLimitError():
-            return Problem(Reason.PIPELINE_LIMIT, _limit(error))
+            return Problem(Reason.PIPELINE_LIMIT, _limit(error, name))
         case OtherEngineError():
             return Problem(
                 Reason.OTHER_ENGINE,
@@ -54,13 +54,13 @@ def problem_of(
     return _retrying(error, name, failures)
 
 
-def _limit(error: PipelineLimitError) -> str:
+def _limit(error: PipelineLimitError, name: str) -> str:
     licence = "or activate an enterprise licence; the object continues then"
     if "parallelism" in error.detail:
         what = "does not allow so many workers for one pipeline"
-        return f"the Pachyderm server {what} ({error.detail}): lower spec.search.parallelTrials, {licence}"
+        return f"{name} {what} ({error.detail}): lower spec.search.parallelTrials, {licence}"
     what = "has no room for two more pipelines, with a search three"
-    return f"the Pachyderm server {what} ({error.detail}): delete pipelines that nobody needs, {licence}"
+    return f"{name} {what} ({error.detail}): delete pipelines that nobody needs, {licence}"
 
 
 def _retrying(error: PachydermError, name: str, failures: int) -> Problem:
