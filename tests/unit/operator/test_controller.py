@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -88,6 +89,25 @@ async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None
         assert await found.reconcile(KEY) is None
         assert kube.raw["metadata"]["finalizers"] == []
         assert pachyderm.pipelines == {}
+
+
+@pytest.mark.parametrize("wrong", [{"deletionPolicy": "Archive"}, {"pachyderm": {"project": "b/c"}}])
+async def test_a_deletion_whose_place_or_policy_is_unreadable_says_how_to_end_it(wrong: dict[str, Any]) -> None:
+    raw = raw_object({**SPEC, **wrong}, finalizers=["scriptmodel.dev/pipelines"])
+    async with controller(raw) as (found, kube, pachyderm):
+        assert await found.reconcile(KEY) is None
+        assert reason(kube) == "InvalidSpec"
+        kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "deletionTimestamp": "now"}}
+        found.store.put(kube._changed())
+        assert await found.reconcile(KEY) is None
+        message = kube.raw["status"]["conditions"][0]["message"]
+        assert message.startswith(f"spec.{next(iter(wrong))}")
+        assert "set deletionPolicy: Orphan" in message
+        kube.raw = {**kube.raw, "spec": {**SPEC, **wrong, "deletionPolicy": "Orphan"}}
+        found.store.put(kube._changed())
+        assert await found.reconcile(KEY) is None
+        assert kube.raw["metadata"]["finalizers"] == []
+        assert pachyderm.calls == []
 
 
 async def test_a_forbidden_spec_causes_no_call() -> None:

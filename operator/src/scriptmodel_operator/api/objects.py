@@ -100,6 +100,20 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
     )
 
 
+def parse_for_deletion(raw: Mapping[str, Any]) -> tuple[ScriptModel, str]:
+    """Parse an object whose spec is invalid, as far as its deletion needs it, and return why that is unknown, if it is.
+
+    An object that leaves everything as it is needs nothing.
+    """
+    spec = raw.get("spec") or {}
+    known = {key: spec[key] for key in ("pachyderm", "deletionPolicy") if key in spec}
+    try:
+        return parse_object({**raw, "spec": {"corpus": {}, **known}}), ""
+    except InvalidSpecError as error:
+        unknown = "" if spec.get("deletionPolicy") == "Orphan" else str(error)
+        return parse_object({**raw, "spec": {"corpus": {}, "deletionPolicy": "Orphan"}}), unknown
+
+
 def promoted_model(raw: Mapping[str, Any] | None) -> str:
     """Return the `promoted_model` of an object as the API server sends it, if it exists and is valid."""
     try:

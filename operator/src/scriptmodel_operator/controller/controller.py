@@ -17,7 +17,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionType, Proble
 from scriptmodel_operator.api.engine import engine_of
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_for_deletion, parse_object
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
@@ -120,12 +120,11 @@ class Controller:
         try:
             model = parse_object(raw)
         except InvalidSpecError as error:
-            # What a deletion needs; the rest of the spec may be invalid.
-            known = {key: raw["spec"][key] for key in ("pachyderm", "deletionPolicy") if key in raw["spec"]}
-            model = parse_object({**raw, "spec": {"corpus": {}, **known}})
-            if not model.deleting:
-                text = f"{error}: the CustomResourceDefinition and the operator are of different versions"
-                await self._report_problem(model, Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older"))
+            model, unknown = parse_for_deletion(raw)
+            if not model.deleting or (unknown and FINALIZER in model.finalizers):
+                text = f"{unknown or error}: the CustomResourceDefinition and the operator are of different versions"
+                orphan = ", or set deletionPolicy: Orphan to leave its pipelines" if model.deleting else ""
+                await self._report_problem(model, Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older{orphan}"))
                 return ON_CHANGE
         if model.deleting:
             return await self._delete(model, raw, requested) if FINALIZER in model.finalizers else ON_CHANGE
