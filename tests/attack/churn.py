@@ -25,7 +25,7 @@ from scriptmodel_operator.api.names import PIPELINES, pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.inbox import arrived, deleted
-from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
@@ -119,11 +119,11 @@ class Kube(UnexpectedKube):
         metadata = merged(known["metadata"], patch["metadata"])
         return self._put((namespace, name), {**known, "metadata": metadata})
 
-    async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
         known = self._known(namespace, name)
-        if body["metadata"]["uid"] != known["metadata"]["uid"]:
-            raise KubeConflictError("applying", 409, "another uid")
-        return self._put((namespace, name), {**known, "status": body["status"]})
+        if uid != known["metadata"]["uid"]:
+            raise KubeError("writing the status", 422, "another uid")
+        return self._put((namespace, name), {**known, "status": status})
 
     async def get_config_map(self, namespace: str, _name: str) -> dict[str, Any]:
         return {"data": {"hamlet.txt": f"HAMLET: To be or not to be in {namespace}."}}

@@ -53,12 +53,12 @@ class FakeKube(UnexpectedKube):
         self.raw["metadata"] = merged(self.raw["metadata"], patch["metadata"])
         return self._changed()
 
-    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def replace_status(self, _namespace: str, _name: str, _uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
         if self.fault("status"):
             raise KubeUnavailableError("writing the status", 503, "injected")
         self.writes.append("status")
-        check_status(body["status"], self.raw["metadata"]["generation"])
-        self.raw = {**self.raw, "status": body["status"]}
+        check_status(status, self.raw["metadata"]["generation"])
+        self.raw = {**self.raw, "status": status}
         return self._changed()
 
     async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:

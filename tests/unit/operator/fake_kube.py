@@ -18,7 +18,7 @@ class UnexpectedKube:
     async def patch_scriptmodel(self, namespace: str, name: str, _patch: Mapping[str, Any]) -> dict[str, Any]:
         raise AssertionError(f"unexpected: changing {namespace}/{name}")
 
-    async def apply_status(self, namespace: str, name: str, _body: Mapping[str, Any]) -> dict[str, Any]:
+    async def replace_status(self, namespace: str, name: str, _uid: str, _status: Mapping[str, Any]) -> dict[str, Any]:
         raise AssertionError(f"unexpected: writing the status of {namespace}/{name}")
 
     async def create_event(self, namespace: str, _body: Mapping[str, Any]) -> None:

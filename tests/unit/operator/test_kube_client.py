@@ -168,7 +168,7 @@ async def test_a_write_names_the_version_that_it_is_based_on() -> None:
         await remove_finalizer(client, raw)
         (_, status_path, status), (_, object_path, patch) = server.requested
         assert status_path == f"{object_path}/status"
-        assert status["metadata"] == {"name": "thrones", "namespace": "ml", "uid": "uid-1"}
+        assert status[0] == {"op": "test", "path": "/metadata/uid", "value": "uid-1"}
         assert patch == {"metadata": {"resourceVersion": "7", "finalizers": []}}
         await client.close()
 

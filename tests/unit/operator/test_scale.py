@@ -48,9 +48,9 @@ class Kube(UnexpectedKube):
         self.writes["finalizer"] += 1
         return self._changed(name, {"metadata": merged(self.objects[name]["metadata"], patch["metadata"])})
 
-    async def apply_status(self, _namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def replace_status(self, _namespace: str, name: str, _uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
         self.writes["status"] += 1
-        return self._changed(name, {"status": body["status"]})
+        return self._changed(name, {"status": status})
 
     async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:
         self.writes["event"] += 1
@@ -149,14 +149,14 @@ async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> 
     bench = Bench.of(1)
     await bench.start()
     statuses: list[str] = []
-    real = bench.kube.apply_status
+    real = bench.kube.replace_status
 
-    async def noting(namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        ready = next(each for each in body["status"]["conditions"] if each["type"] == "Ready")
+    async def noting(namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        ready = next(each for each in status["conditions"] if each["type"] == "Ready")
         statuses.append(f"{ready['reason']} {ready['observedGeneration']}")
-        return await real(namespace, name, body)
+        return await real(namespace, name, uid, status)
 
-    bench.kube.apply_status = noting  # type: ignore[method-assign]  # notes what the real one is given
+    bench.kube.replace_status = noting  # type: ignore[method-assign]  # notes what the real one is given
     changed = {**SPEC, "model": {"preset": "small"}}
     bench.kube._changed("model-0", {"spec": changed, "metadata": {"generation": 2}})
     await bench.start()

@@ -83,9 +83,9 @@ class Objects:
         annotations = {**metadata["annotations"], **change.get("annotations", {})}
         return self._keep({**self.raw, "metadata": {**metadata, **change, "annotations": annotations}})
 
-    async def apply_status(self, _namespace: str, _name: str, body: Mapping[str, Any]) -> Object:
+    async def replace_status(self, _namespace: str, _name: str, _uid: str, status: Mapping[str, Any]) -> Object:
         """Replace the status of the object."""
-        return self._keep({**self.raw, "status": dict(body["status"])})
+        return self._keep({**self.raw, "status": dict(status)})
 
     async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:
         """Drop the event: the status has the same content."""

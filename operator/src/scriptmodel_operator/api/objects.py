@@ -48,7 +48,7 @@ class ScriptModel:
     @cached_property
     def previous(self) -> ScriptModelStatus:
         """The last written status; pydantic's ValidationError for an invalid one."""
-        # Server-side apply leaves null of an object that had fields before.
+        # The server-side apply of another writer may leave null of an object that had fields before.
         return ScriptModelStatus.model_validate({key: value for key, value in self.status.items() if value})
 
     @property

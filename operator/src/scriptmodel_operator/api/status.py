@@ -339,10 +339,7 @@ class ScriptModelStatus(ApiModel):
 
 
 def to_wire(model: ApiModel) -> dict[str, Any]:
-    """Return a status on the wire: camel case, without None and empty values.
-
-    An empty object must be left out: server-side apply turns one that had fields before into null.
-    """
+    """Return a status on the wire: camel case, without None and empty values."""
     dumped: dict[str, Any] = _pruned(model.model_dump(by_alias=True, exclude_none=True, mode="json"))
     return dumped
 

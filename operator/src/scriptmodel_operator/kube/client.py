@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
-from scriptmodel_operator.kube.encoding import encoded
+from scriptmodel_operator.kube.encoding import Body, encoded
 from scriptmodel_operator.kube.errors import (
     KubeConflictError,
     KubeError,
@@ -125,11 +125,18 @@ class KubeClient:
         query = f"?fieldManager={FIELD_MANAGER}-check&force=true&dryRun=All&fieldValidation=Strict"
         return await self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
 
-    async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply a status on the server side and return the object."""
-        query = f"?fieldManager={FIELD_MANAGER}&force=true"
+    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the status of the object with that uid, and return the object.
+
+        A server-side apply would leave the fields of other writers, and the server compares no uid of one.
+        """
+        path = f"{_path(namespace, name)}/status?fieldManager={FIELD_MANAGER}"
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         what = f"writing the status of {namespace}/{name}"
-        return await self.request("PATCH", f"{_path(namespace, name)}/status{query}", what, body, _APPLY)
+        return await self.request("PATCH", path, what, patch, "application/json-patch+json")
 
     async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an event."""
@@ -141,7 +148,7 @@ class KubeClient:
         method: str,
         path: str,
         what: str,
-        body: Mapping[str, Any] | None = None,
+        body: Body | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         """Send a request and return the JSON of the answer. Raises KubeError."""
@@ -178,7 +185,7 @@ class KubeClient:
                 await session.http.close()
 
     async def _send(
-        self, session: _Session, method: str, path: str, what: str, body: Mapping[str, Any] | None, content_type: str
+        self, session: _Session, method: str, path: str, what: str, body: Body | None, content_type: str
     ) -> tuple[int, bytes]:
         lease_remaining = self._leadership.lease_remaining()
         if lease_remaining <= 0:

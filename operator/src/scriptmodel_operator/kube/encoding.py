@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scriptmodel_operator.api.text import without_surrogates
 
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 _UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def encoded(body: Mapping[str, Any]) -> bytes:
+def encoded(body: Body) -> bytes:
     """Return `body` as UTF-8. A lone surrogate, which is no character, becomes U+FFFD."""
     text = without_surrogates(_encode(body))
     return _UNSAFE_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()

@@ -22,7 +22,7 @@ class KubeNotFoundError(KubeError):
 
 
 class KubeConflictError(KubeError):
-    """The object has changed, has another uid, or exists already."""
+    """The object has changed, or exists already."""
 
 
 class KubeForbiddenError(KubeError):

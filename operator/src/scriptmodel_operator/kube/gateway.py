@@ -25,11 +25,8 @@ class KubeGateway(Protocol):
         Raises KubeConflictError if the patch names a metadata.resourceVersion and the object has changed since.
         """
 
-    async def apply_status(self, namespace: str, name: str, body: Mapping[str, Any], /) -> dict[str, Any]:
-        """Apply a status on the server side and return the object.
-
-        Raises KubeConflictError if the object of that name has another metadata.uid by now.
-        """
+    async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any], /) -> dict[str, Any]:
+        """Replace a status and return the object. An object of that name with another uid is not changed."""
 
     async def create_event(self, namespace: str, body: Mapping[str, Any], /) -> None:
         """Create an event. Raises KubeConflictError if one of that name exists already."""

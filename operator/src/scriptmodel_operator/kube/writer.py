@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scriptmodel_operator.api.identity import API_VERSION, ENGINE, FINALIZER, KIND
+from scriptmodel_operator.api.identity import ENGINE, FINALIZER
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.kube.gateway import KubeGateway
 
@@ -43,13 +43,7 @@ async def _patched(
 
 
 async def write_status(gateway: KubeGateway, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Apply the status with the uid, so that a newer object of the same name is not touched."""
+    """Write the status of this object, and of no newer one of the same name."""
     if status == model.status:
         return None
-    body = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
-        "metadata": {"name": model.name, "namespace": model.namespace, "uid": model.uid},
-        "status": status,
-    }
-    return await gateway.apply_status(model.namespace, model.name, body)
+    return await gateway.replace_status(model.namespace, model.name, model.uid, status)
