@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,28 @@ def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -
     assert world.ready == ("True", "Generated")
     assert [entry["generation"] for entry in world.model.status["history"]] == [2, 1]
     assert world.written() == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"generation": {"words": 50}}, {"training": {"resources": {"limits": {"memory": "8Gi"}}}}],
+    ids=["of-the-script", "that-waits-for-the-job"],
+)
+def test_history_has_the_generation_that_trained_whatever_is_edited_meanwhile(edit: dict[str, Any]) -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.run(world.train)
+    world.want(edit)
+    world.reconcile()
+    world.observer.logs.close()
+    for _ in range(2):
+        world.pachyderm.succeed(world.train)
+        world.reconcile()
+        assert [entry["generation"] for entry in world.model.status["history"]][-1:] == [1]
+        world.pachyderm.put(world.corpus, {**PLAYS, "/lear.txt": b"LEAR: Howl.\n"})
+    updated = "training" in edit
+    assert [entry["generation"] for entry in world.model.status["history"]] == [2 if updated else 1, 1]
 
 
 def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> None:

@@ -137,7 +137,8 @@ def _train(
         datums_per_task=1 if search else 0,
         description=f"Trains the model of ScriptModel {model}",
     )
-    mark = Mark(owner, digest=whole, compute=compute, image=image, retrain_at=retraining(model, mark), claim=claim)
+    retrain, generation = retraining(model, mark), model.generation
+    mark = Mark(owner, whole, compute, image=image, retrain_at=retrain, generation=generation, claim=claim)
     return DesiredPipeline(placed(spec, training), mark)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.api.marks import Mark, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.pipelines import retraining, train_compute
@@ -27,7 +27,8 @@ def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observ
     compute, retrain = train_compute(model, refs), retraining(model, train.mark if train else None)
     of = digest({"compute": compute, "retrain": retrain, "corpus": newest.corpus or "" if newest else ""})
     good = train.last_good if train else None
-    made = lineages.read_by(good) if train and good and _mark(gateway, train, good) == (compute, retrain) else None
+    mark = mark_of_job(gateway, train, good) if train and good else None
+    made = lineages.read_by(good) if good and mark and (mark.compute, mark.retrain_at) == (compute, retrain) else None
     found: tuple[Mapping[str, RunResult], str] = ({}, "")
     if made and newest and made.trials and made.corpus == newest.corpus:
         found = lineages.results.runs((refs.own_trials, made.trials), (made.repo, made.model))
@@ -44,10 +45,9 @@ def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observ
     )
 
 
-def _mark(gateway: Gateway, train: PipelineView, job: JobInfo) -> tuple[str, str] | None:
-    """Return what decides the models of the pipeline's version that a job is of, besides the corpus."""
-    mark = train.mark
-    if job.version != train.info.version:
-        versions = gateway.list_pipeline_versions(train.info.ref)
-        mark = next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)
-    return (mark.compute, mark.retrain_at) if mark else None
+def mark_of_job(gateway: Gateway, train: PipelineView, job: JobInfo) -> Mark | None:
+    """Return the mark of the pipeline's version that a job is of."""
+    if job.version == train.info.version:
+        return train.mark
+    versions = gateway.list_pipeline_versions(train.info.ref)
+    return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)

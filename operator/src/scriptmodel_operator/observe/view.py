@@ -260,6 +260,8 @@ class ModelView:
     """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
+    trained_for: int = 0
+    """The generation of the object that its training was set up for; 0 if that is not known, or is in the status."""
     newest_script: WrittenScript | None = None
     """The newest script, of any version of the pipeline; None before the first one."""
     kept_script: WrittenScript | None = None

@@ -243,7 +243,7 @@ def history(
     if search and view.search and made and made.trained == view.search.source:
         gpu_seconds = search.gpu_seconds
     newest = HistoryEntry(
-        generation=before.generation or model.generation,
+        generation=before.generation or view.trained_for or model.generation,
         model_commit=job.ref.id,
         perplexity=_figure(view.metrics.best) if view.metrics else None,
         test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
