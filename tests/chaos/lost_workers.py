@@ -5,7 +5,8 @@
 An undisturbed training comes first. The disturbed one has the same corpus, settings and seed, and its pipeline is the
 one that the operator creates. It is interrupted where the seed says: the trainer's process is killed (the attempt
 fails and Pachyderm retries the datum), localpach is killed and started again, the pipeline is stopped and started, or
-it is updated without reprocessing. In the end both have the same weights, bit for bit, and no state is left.
+it is updated without reprocessing. The trainer waits there, so that none is too fast to be interrupted. In the end both
+have the same weights, bit for bit, and no state is left.
 """
 
 from __future__ import annotations
@@ -62,6 +63,28 @@ _CORPUS_BYTES = 40_000
 _SAME = ("files", "words")
 """What `model.json` says of the weights, by their digest, and of the vocabulary."""
 _FILE_LIMIT = 1 << 28
+_WAITING_TRAINER = """#!PYTHON
+import sys, time
+from pathlib import Path
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.training import checkpointer
+
+gate, save_if_due = Path("GATE"), checkpointer.Checkpointer.save_if_due
+
+def save_and_wait(self, windows):
+    save_if_due(self, windows)
+    done = (self._position.epoch - 1 + self._position.window / windows) / self._task.preset.epochs
+    while gate.exists() and not self._signals.requested:
+        share = gate.read_text()
+        if done < float(share or 0):
+            break
+        gate.with_name("reached").write_text(share)
+        time.sleep(0.02)
+
+checkpointer.Checkpointer.save_if_due = save_and_wait
+sys.exit(main())
+"""
+"""Waits in a training that has done the share in the file GATE, while that file exists."""
 
 
 class AstrayError(AssertionError):
@@ -78,7 +101,13 @@ class World:
     gateway: PachydermGateway = field(init=False)
 
     def __enter__(self) -> Self:
-        images = {TRAINER_IMAGE: self.trainer}
+        self.gate.parent.mkdir(parents=True)
+        program = self.gate.parent / "bin" / "scriptmodel-trainer"
+        program.parent.mkdir()
+        python = str((self.trainer / "bin" / "python").absolute())
+        program.write_text(_WAITING_TRAINER.replace("PYTHON", python).replace("GATE", str(self.gate)))
+        program.chmod(0o755)
+        images = {TRAINER_IMAGE: self.gate.parent}
         self.localpach = Localpach(self.root, images, ["--settle=0", "--quiet"]).__enter__()
         self.gateway = PachydermGateway(PachdAddress(self.localpach.address), UNLIMITED)
         return self
@@ -86,6 +115,15 @@ class World:
     def __exit__(self, *_error: object) -> None:
         self.gateway.close()
         self.localpach.stop()
+
+    @property
+    def gate(self) -> Path:
+        return self.root / "trainer" / "gate"
+
+    def reached(self, share: float) -> bool:
+        """Return whether a training waits at that share."""
+        reached = self.gate.with_name("reached")
+        return reached.exists() and reached.read_text() == str(share)
 
     def restart(self) -> None:
         """Kill localpach, which kills its jobs, and start it again."""
@@ -116,8 +154,6 @@ class Training:
     name: str
     overrides: dict[str, Any]
     version: int = 0
-    resumed: list[str] = field(default_factory=list)
-    """Where each restart that was seen continued."""
 
     @property
     def spec(self) -> PipelineSpec:
@@ -157,26 +193,22 @@ class Training:
         with suppress(PachydermError):
             for line in self.world.gateway.read_log(job.ref, follow=False, seconds=10.0) if job else ():
                 digest = read_line(digest, line)
-        if digest.resumed and (at := digest.resumed.resumed_at):
-            where = f"{at.epoch}:{at.share}"
-            self.resumed += [where] if where not in self.resumed[-1:] else []
         return digest
 
-    def until(self, share: float) -> bool:
-        """Wait until the training has done that share; return whether it still runs. AstrayError if it failed."""
+    def has_ended(self) -> bool:
+        """Return whether the newest job has succeeded. AstrayError if it failed."""
+        job = self.job
+        if job and job.state in (JobState.FAILURE, JobState.UNRUNNABLE):
+            raise AstrayError(f"{self.name}: {job.state.name}: {job.reason} {self.log()}")
+        return bool(job and job.state is JobState.SUCCESS and job.data_processed + job.data_skipped)
+
+    def wait_for(self, what: str, holds: Callable[[], bool]) -> None:
+        """Poll until it holds. AstrayError if that takes too long."""
         deadline = time.monotonic() + TRAINING_SECONDS
-        while time.monotonic() < deadline:
-            job = self.job
-            if job and job.state.final:
-                if job.state is JobState.SUCCESS and job.data_processed + job.data_skipped:
-                    return False
-                if job.state in (JobState.FAILURE, JobState.UNRUNNABLE):
-                    raise AstrayError(f"{self.name}: {job.state.name}: {job.reason} {self.log()}")
-            digest = self.log()
-            if digest.epochs and digest.epoch and (digest.epoch - 1 + digest.fraction) / digest.epochs >= share:
-                return True
+        while not holds():
+            if time.monotonic() > deadline:
+                raise AstrayError(f"{self.name} did not come to {what}: {self.log()}")
             time.sleep(0.2)
-        raise AstrayError(f"{self.name} did not reach {share:.0%} in {TRAINING_SECONDS:.0f} s: {self.log()}")
 
     def files(self) -> dict[str, Any]:
         """Return the model of the newest job."""
@@ -243,13 +275,16 @@ def disturb(training: Training, plan: list[Interruption], say: Callable[[str], N
     """Interrupt a training as planned, and wait for its end; return how often each kind happened."""
     done: Counter[str] = Counter()
     training.apply()
+    gate = training.world.gate
     for each in plan:
-        if not training.until(each.share):
-            break
+        share = each.share
+        gate.write_text(str(share))
+        training.wait_for(f"{share:.0%}", lambda share=share: training.world.reached(share) or training.has_ended())  # type: ignore[misc]  # a default binds the name
         INTERRUPTIONS[each.kind](training)
         done[each.kind] += 1
         say(f"  at {each.share:4.0%}: {each.kind}")
-    training.until(2.0)
+    gate.unlink()
+    training.wait_for("its end", training.has_ended)
     return done
 
 
@@ -286,7 +321,7 @@ def run(
         undisturbed = Training(world, "undisturbed", overrides)
         started = time.monotonic()
         undisturbed.apply()
-        undisturbed.until(2.0)
+        undisturbed.wait_for("its end", undisturbed.has_ended)
         say(f"undisturbed: {time.monotonic() - started:.0f} s")
         disturbed = Training(world, "disturbed", overrides)
         started = time.monotonic()

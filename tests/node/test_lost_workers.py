@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -121,13 +123,24 @@ def lose(cluster: Running, namespace: str, *pod: str) -> None:
     cluster.kubectl("delete", "pod", f"--namespace={namespace}", *pod, "--force", "--grace-period=0")
 
 
-def is_running() -> bool:
-    """Whether a process of the node still trains: a container outlives the forced deletion of its pod for a moment."""
+def trainers() -> Iterator[int]:
+    """Yield the node's processes that train: a container outlives the forced deletion of its pod for a moment."""
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             if OFTEN.encode() in command.read_bytes():
-                return True
-    return False
+                yield int(command.parent.name)
+
+
+def train_in_steps(until: Callable[[], Any]) -> None:
+    """Let the trainer run for a twentieth of a second at a time, so that it cannot end unseen, and leave it stopped."""
+    deadline = time.monotonic() + TRAINING
+    while not until():
+        assert time.monotonic() < deadline
+        for number in (signal.SIGCONT, signal.SIGSTOP):
+            for process in trainers():
+                with suppress(ProcessLookupError):
+                    os.kill(process, number)
+            time.sleep(0.05)
 
 
 def test_a_pod_that_is_started_again_resumes_from_the_claim(cluster: Running, claimed: Claimed, tmp_path: Path) -> None:
@@ -137,9 +150,9 @@ def test_a_pod_that_is_started_again_resumes_from_the_claim(cluster: Running, cl
     pod = patched(cluster, laid, request.pod_patch)
     cluster.kubectl("delete", "pod", trainer_pods.NAME, "--ignore-not-found")
     cluster.apply(pod)
-    cluster.until("there is a checkpoint", lambda: saved(claim))
+    train_in_steps(until=lambda: saved(claim))
     lose(cluster, "default", trainer_pods.NAME)
-    cluster.until("the container has ended", lambda: not is_running())
+    cluster.until("the container has ended", lambda: not any(trainers()))
     assert not (folders.model / "model.json").exists(), "it had ended before"
     trainer_pods.succeed(cluster, pod)
     assert json.loads((folders.model / "metrics.json").read_text())["restarts"] == 1
