@@ -17,14 +17,17 @@ from scriptmodel_operator.pachyderm import adapter, ending
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
-from scriptmodel_operator.pachyderm.values import PipelineRef, RepoRef
+from scriptmodel_operator.pachyderm.protocol import pfs, pps, wrappers_pb2
+from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef, RepoRef
 from tests.lease import Lease
 from tests.unit.operator.test_leader import Server, nothing
 
 PIPELINE, REPO = PipelineRef("default", "train"), RepoRef("default", "model")
 DEADLINE = 60
-STREAMS = {"GetFile": wrappers_pb2.BytesValue(value=b"0123").SerializeToString()}
+STREAMS = {
+    "GetFile": wrappers_pb2.BytesValue(value=b"0123").SerializeToString(),
+    "GetLogs": pps.LogMessage(user=True, message="a line").SerializeToString(),
+}
 ANSWERS = {"InspectFile": pfs.FileInfo(size_bytes=8).SerializeToString()}
 
 
@@ -62,8 +65,10 @@ class Slow(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def slow_pachd(leadership: Leadership) -> Iterator[tuple[PachydermGateway, Slow]]:
-    server, answers = grpc.server(ThreadPoolExecutor(4)), Slow()
+def slow_pachd(leadership: Leadership, streams: int = 100) -> Iterator[tuple[PachydermGateway, Slow]]:
+    """A server that has at most so many calls in one connection."""
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_concurrent_streams", streams)])
+    answers = Slow()
     server.add_generic_rpc_handlers([answers])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -144,6 +149,14 @@ def test_a_stream_that_brings_nothing_any_more_ends(monkeypatch: pytest.MonkeyPa
         with pytest.raises(UnavailableError, match=r"nothing came for 0\.2 s"):
             read(gateway)
         assert pachd.cancelled.wait(DEADLINE)
+
+
+def test_a_log_that_is_followed_takes_no_room_from_other_calls() -> None:
+    with slow_pachd(UNLIMITED, streams=1) as (gateway, pachd):
+        log = gateway.read_log(JobRef(PIPELINE, "1"), follow=True, seconds=DEADLINE)
+        assert next(iter(log)).text == "a line"
+        assert gateway.file_size(REPO, "1", "/weights") == 8
+        log.cancel()
 
 
 class Endless:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -171,22 +172,37 @@ def test_an_interrupted_stream_is_reopened_and_keeps_what_was_read() -> None:
     follower.close()
 
 
-def test_a_limited_number_of_logs_is_followed_and_others_are_read_on_request() -> None:
-    pachyderm = FakePachyderm()
-    opened: list[bool] = []
+def test_hundreds_of_logs_are_each_read_once_however_often_their_jobs_are_reconciled() -> None:
+    pachyderm, opened = FakePachyderm(), Counter[JobRef]()
+
+    def open_log(job: JobRef, _follow: bool) -> OpenLog:
+        opened[job] += 1
+        return OpenLog(["x", "y"])
+
+    pachyderm.log_source = open_log
+    follower = LogFollower(pachyderm)
+    jobs = [JobRef(JOB.pipeline, str(number)) for number in range(300)]
+    eventually(lambda: all(follower.running(job).lines == 2 for job in jobs))
+    follower.close()
+    assert opened == Counter(jobs)
+
+
+def test_a_limited_number_of_logs_is_followed_and_others_are_read_once_until_there_is_room() -> None:
+    pachyderm, opened = FakePachyderm(), Counter[bool]()
 
     def open_log(_job: JobRef, follow: bool) -> OpenLog:
-        opened.append(follow)
+        opened[follow] += 1
         return OpenLog(["x"]) if follow else OpenLog(["x", "y"], cut=True)
 
     pachyderm.log_source = open_log
     follower = LogFollower(pachyderm, limit=1)
     follower.running(JOB)
     other = JobRef(JOB.pipeline, "2")
-    assert follower.running(other).tail == ("x", "y")
-    assert opened.count(True) <= 1
+    assert [follower.running(other).tail for _ in range(3)] == 3 * [("x", "y")]
+    eventually(lambda: opened == Counter([True, False]))
     follower.keep_only(lambda job: job == other)
-    eventually(lambda: follower.running(other).lines >= 1)
+    follower.running(other)
+    eventually(lambda: opened[True] == 2)
     follower.close()
 
 

@@ -15,11 +15,13 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
 from scriptmodel_operator.pachyderm.values import JobRef
 
-MAX_FOLLOWED = 16
+MAX_FOLLOWED = 512
+"""Each takes a thread and 70 KiB."""
 _STREAM_SECONDS = 600.0
-_RECONNECT_SECONDS = 1.0
+"""A stream has only the pods that exist when it is opened, so it is opened again at times."""
+_RECONNECT_SECONDS, _LONGEST_RECONNECT_SECONDS = 1.0, 10.0
 _READ_SECONDS = 5.0
-_CACHED = 512
+_CACHED = 2 * MAX_FOLLOWED
 
 
 @dataclass
@@ -40,9 +42,15 @@ class LogFollower:
         self._ended: OrderedDict[JobRef, LogDigest] = OrderedDict()
 
     def running(self, job: JobRef) -> LogDigest:
-        """Return the digest of a running job and start to follow it; above the limit, read its log once instead."""
-        known = self._followed(job, self._limit)
-        return self._read_once(job) if known is None else known
+        """Return the digest of a running job and start to follow it.
+
+        Above the limit its log is read once; what is printed later is unknown until there is room or the job has ended.
+        """
+        followed = self._followed(job, self._limit)
+        if followed is not None:
+            return followed
+        known = self.followed(job)
+        return known if known and known.lines else self._read_once(job)
 
     def waiting(self, job: JobRef) -> LogDigest:
         """Return the digest of a job without a worker, and follow it, up to half the limit: it may fail on starting."""
@@ -128,8 +136,9 @@ class LogFollower:
             return known
 
     def _follow(self, job: JobRef, following: _Following) -> None:
+        wait = _RECONNECT_SECONDS
         while not following.stop.is_set():
-            digest = self._before_first_line(job)
+            digest, known = self._before_first_line(job), self.followed(job)
             try:
                 following.stream = self._gateway.read_log(job, follow=True, seconds=_STREAM_SECONDS)
                 for line in following.stream:
@@ -139,4 +148,5 @@ class LogFollower:
                         return
             except PachydermError:
                 pass  # no pods yet, or the stream was cut: retry
-            following.stop.wait(_RECONNECT_SECONDS)
+            following.stop.wait(wait)
+            wait = min(_LONGEST_RECONNECT_SECONDS, 2 * wait) if self.followed(job) == known else _RECONNECT_SECONDS

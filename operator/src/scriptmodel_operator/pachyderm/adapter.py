@@ -307,7 +307,8 @@ class PachydermGateway:
         request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
         what = f"reading the log of job {job}"
         with _translated(what):
-            return GrpcLogStream(self._pps.GetLogs(request, timeout=seconds, metadata=self._metadata()), what)
+            call = self._connection.stubs.logs.GetLogs(request, timeout=seconds, metadata=self._metadata())
+            return GrpcLogStream(call, what)
 
     # --- writes
 
