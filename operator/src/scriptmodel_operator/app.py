@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import promoted_model
 from scriptmodel_operator.config import OperatorConfig
@@ -183,11 +184,15 @@ async def working(
     calls = Calls(CALL_THREADS)
     controller = compose(config, kube, gateway, calls, cluster, process, group.create_task)
     queue, ticker = process.queue, controller.ticker
+
+    def is_ours(owner: Owner) -> bool:
+        return owner.cluster == cluster and (not config.namespaces or owner.namespace in config.namespaces)
+
     process.health.mark_ready()
     background = [
         start(group, "queue", partial(queue.run, controller.reconcile, config.workers)),
         start(group, "ticker", ticker.run),
-        start(group, "sweeper", partial(sweep, gateway, calls, cluster, controller.clock)),
+        start(group, "sweeper", partial(sweep, gateway, calls, is_ours, controller.clock)),
     ]
     sending = start(group, "events", controller.events.run)
     try:

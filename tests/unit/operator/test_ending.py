@@ -152,7 +152,7 @@ def test_a_stream_that_brings_nothing_any_more_ends(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_log_that_is_followed_takes_no_room_from_other_calls() -> None:
-    with slow_pachd(UNLIMITED, streams=1) as (gateway, pachd):
+    with slow_pachd(UNLIMITED, streams=1) as (gateway, _pachd):
         log = gateway.read_log(JobRef(PIPELINE, "1"), follow=True, seconds=DEADLINE)
         assert next(iter(log)).text == "a line"
         assert gateway.file_size(REPO, "1", "/weights") == 8

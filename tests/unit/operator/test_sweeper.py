@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -36,7 +37,7 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
     task = asyncio.create_task(
-        sweep(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _skew: None))
+        sweep(pachyderm, calls, lambda _: True, PachydClock(pachyderm.server_time, lambda _skew: None))
     )
     async with asyncio.timeout(30):
         await answered.wait()
@@ -54,7 +55,8 @@ async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_lo
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger=module.__name__)
-    ours, theirs = (Mark(Owner(cluster, "ml", "thrones", "1")).annotations() for cluster in ("cluster-1", "cluster-2"))
+    owner = Owner("cluster-1", "ml", "thrones", "1")
+    ours, theirs = Mark(owner).annotations(), Mark(replace(owner, namespace="films")).annotations()
     found = [
         OpenTransaction("ours", (ours, ours)),
         OpenTransaction("theirs", (theirs,)),
@@ -65,7 +67,8 @@ async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_lo
         OpenTransaction("empty"),
     ]
     pachyderm, calls = FakePachyderm(transactions={each.id: each for each in found}), Calls(1)
-    task = asyncio.create_task(sweep(pachyderm, calls, "cluster-1", PachydClock(pachyderm.server_time, lambda _: None)))
+    clock = PachydClock(pachyderm.server_time, lambda _: None)
+    task = asyncio.create_task(sweep(pachyderm, calls, owner.__eq__, clock))
     async with asyncio.timeout(30):
         while not caplog.messages:
             await asyncio.sleep(0.01)

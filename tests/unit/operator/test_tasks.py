@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from scriptmodel_operator import app
+from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
@@ -21,6 +23,7 @@ from scriptmodel_operator.kube.leader import LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe import source
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.values import OpenTransaction
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -47,13 +50,13 @@ def pachyderm(monkeypatch: pytest.MonkeyPatch) -> FakePachyderm:
     return found
 
 
-async def work() -> None:
+async def work(config: OperatorConfig = CONFIG, until: Callable[[], Awaitable[None]] = lasts) -> None:
     async with (
         asyncio.timeout(DEADLINE),
         asyncio.TaskGroup() as group,
-        working(group, CONFIG, UnexpectedKube(), "cluster-1", Process.create(), UNLIMITED),
+        working(group, config, UnexpectedKube(), "cluster-1", Process.create(), UNLIMITED),
     ):
-        await lasts()
+        await until()
 
 
 @pytest.mark.parametrize(("fault", "error"), [(broken, ValueError), (ends, RuntimeError)])
@@ -155,3 +158,21 @@ def test_the_process_fails_with_a_traceback_but_for_an_error_that_says_what_to_d
 
 async def _raised(error: Exception) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "deleted"), [((), ["ml", "films"]), (("ml",), ["ml"])], ids=["all namespaces", "one namespace"]
+)
+async def test_a_release_sweeps_what_is_of_its_own_namespaces(
+    pachyderm: FakePachyderm, namespaces: tuple[str, ...], deleted: list[str]
+) -> None:
+    owners = [Owner("cluster-1", "films", "b", "2"), Owner("cluster-1", "ml", "a", "1"), Owner("other", "ml", "a", "3")]
+    for owner in owners:
+        pachyderm.transactions[owner.uid] = OpenTransaction(owner.uid, (Mark(owner).annotations(),))
+    kept = [owner.uid for owner in owners if owner.cluster == "other" or owner.namespace not in deleted]
+
+    async def swept() -> None:
+        while list(pachyderm.transactions) != kept:
+            await asyncio.sleep(0.01)
+
+    await work(replace(CONFIG, namespaces=namespaces), swept)

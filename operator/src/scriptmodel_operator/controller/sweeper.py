@@ -1,6 +1,7 @@
 """Deletes the transactions in Pachyderm that a killed operator left open, every ten minutes: they never expire.
 
-It deletes only those with nothing but pipelines that carry this cluster's ownership annotation. One that was left
+It deletes only those with nothing but pipelines that carry this cluster's ownership annotation, of objects in the
+namespaces that this release watches: another release may be filling its own. One that was left
 before its first pipeline is like anybody's, and stays; it has no effect.
 """
 
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
-from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.api.marks import Owner, mark_of
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
@@ -22,12 +24,12 @@ RETRY_SECONDS = 15.0
 log = logging.getLogger(__name__)
 
 
-async def sweep(gateway: Gateway, calls: Calls, cluster: str, clock: PachydClock) -> None:
-    """Sweep as soon as Pachyderm answers, then once in an interval, until cancelled."""
+async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool], clock: PachydClock) -> None:
+    """Sweep as soon as Pachyderm answers, then once in an interval, until cancelled; no `namespaces` are all."""
     unreachable = False
     while True:
         try:
-            await calls.run(_sweep, gateway, cluster, clock)
+            await calls.run(_sweep, gateway, is_ours, clock)
         except PachydermError as error:
             # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
             level = logging.DEBUG if unreachable else logging.WARNING
@@ -41,20 +43,20 @@ async def sweep(gateway: Gateway, calls: Calls, cluster: str, clock: PachydClock
             await asyncio.sleep(INTERVAL_SECONDS)
 
 
-def _sweep(gateway: Gateway, cluster: str, clock: PachydClock) -> None:
+def _sweep(gateway: Gateway, is_ours: Callable[[Owner], bool], clock: PachydClock) -> None:
     clock.measure_if_due()
     for found in gateway.list_transactions():
-        if owners := _owners(found, cluster):
+        if owners := _owners(found, is_ours):
             gateway.delete_transaction(found.id)
             text = "deleted the open transaction %s with pipelines of %s: the operator that filled it was killed"
             log.info(text, found.id, ", ".join(owners))
 
 
-def _owners(found: OpenTransaction, cluster: str) -> list[str]:
-    """Return the ScriptModels whose pipelines a transaction has; none if any request in it is not this cluster's.
+def _owners(found: OpenTransaction, is_ours: Callable[[Owner], bool]) -> list[str]:
+    """Return the ScriptModels whose pipelines a transaction has; none if any request in it is not this release's.
 
     Calls of this process are not filling it, and no other process acts meanwhile.
     """
     marks = [mark_of(annotations) for annotations in found.pipelines]
-    ours = not found.others and all(mark and mark.owner.cluster == cluster for mark in marks)
-    return sorted({f"{mark.owner.namespace}/{mark.owner.name}" for mark in marks if mark}) if ours else []
+    ours = not found.others and all(mark and is_ours(mark.owner) for mark in marks)
+    return sorted({str(mark.owner) for mark in marks if mark}) if ours else []
