@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
+from scriptmodel_operator.kube import store as store_module
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.store import Store
+from scriptmodel_operator.kube.store import RESTORED_SECONDS, News, Store
 
 
 def line(kind: str, version: int, **metadata: Any) -> bytes:
@@ -16,6 +20,11 @@ def line(kind: str, version: int, **metadata: Any) -> bytes:
     found = {"metadata": {**known, **metadata}, "spec": {}, "status": {}}
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))
     return f'{{"type":"{kind}","object":{text}}}\n'.encode()
+
+
+def version(number: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(line("MODIFIED", number))["object"]
+    return found
 
 
 async def brought(echoes: EchoFilter, *pieces: bytes) -> bytes:
@@ -62,13 +71,44 @@ async def test_expected_events_that_never_arrive_are_forgotten() -> None:
 async def test_an_event_is_expected_only_if_it_has_not_arrived_before_the_answer() -> None:
     echoes = EchoFilter()
     store = Store(echoes)
-
-    def version(number: int) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(line("MODIFIED", number))["object"]
-        return found
-
     store.put(version(1))
     store.refresh(version(2))
     store.put(version(3))
     store.refresh(version(3))
     assert await brought(echoes, line("MODIFIED", 2) + line("MODIFIED", 3)) == line("MODIFIED", 3)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    now = time.monotonic()
+
+    def pass_by(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(store_module.time, "monotonic", lambda: now)
+    return pass_by
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["a list", "an answer"])
+async def test_older_versions_replace_those_that_a_restored_etcd_does_not_have(
+    later: Callable[[float], None], answer: bool
+) -> None:
+    store = Store(echoes := EchoFilter())
+    store.put(version(1000))
+    store.refresh(version(1001))
+    later(RESTORED_SECONDS)
+    assert (store.refresh(version(7)) if answer else store.put(version(7), current=True)) is not News.NONE
+    assert store.put(version(8)) is not News.NONE
+    assert await brought(echoes, line("MODIFIED", 1001)) == line("MODIFIED", 1001), "somebody else's by now"
+
+
+def test_a_late_event_and_a_list_that_was_made_before_the_newest_write_replace_nothing(
+    later: Callable[[float], None],
+) -> None:
+    store = Store(EchoFilter())
+    store.put(version(1000))
+    assert store.put(version(7), current=True) is News.NONE
+    later(RESTORED_SECONDS)
+    assert store.put(version(7)) is News.NONE
+    assert store.put(version(1000), current=True) is News.NONE

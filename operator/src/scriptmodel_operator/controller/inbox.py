@@ -12,10 +12,10 @@ CORRECTION_SECONDS = 1.0
 """Delay before a status that somebody else wrote is corrected."""
 
 
-def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
+def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any], *, listed: bool = False) -> None:
     """Store a version of an object, and queue the object if there is something to do."""
     key = key_of(raw)
-    news = store.put(raw)
+    news = store.put(raw, current=listed)
     # A status that is written during a reconcile is that reconcile's own. Any other was written by somebody else
     # and is corrected, but not at once: two operators would otherwise answer each other as fast as they can.
     if news is News.REQUESTED:

@@ -24,6 +24,8 @@ _METADATA = (
     "finalizers",
     "deletionTimestamp",
 )
+RESTORED_SECONDS = 60.0
+"""A list or an answer is newer than versions that were received so long before, unless etcd was restored meanwhile."""
 _ANNOTATIONS = (ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT)
 
 
@@ -40,6 +42,8 @@ class Stored:
     """The Pachyderm project of its pipelines."""
     requested: float
     """When the request was last seen to change (monotonic seconds)."""
+    received: float
+    """When this version was received (monotonic seconds)."""
 
     @property
     def raw(self) -> Mapping[str, Any]:
@@ -79,13 +83,18 @@ class Store:
     def get(self, key: Key) -> Stored | None:
         return self._objects.get(key)
 
-    def put(self, raw: Mapping[str, Any]) -> News:
-        """Store a version of an object."""
+    def put(self, raw: Mapping[str, Any], *, current: bool = False) -> News:
+        """Store a version of an object, unless a newer one is known.
+
+        A version that was `current`, as in a list or an answer, also replaces one that a restored etcd does not have.
+        """
         key = key_of(raw)
         known = self._objects.get(key)
         same = known is not None and known.uid == raw["metadata"]["uid"]
         if known is not None and same and _version(raw) <= known.version:
-            return News.NONE
+            if not current or _version(raw) == known.version or time.monotonic() - known.received < RESTORED_SECONDS:
+                return News.NONE
+            self._echoes.forget()  # their versions are given to other events
         trimmed = _trimmed(raw)
         if known is not None and same and _request(trimmed) == known.request:
             self._objects[key] = _stored(trimmed, known.requested)
@@ -98,7 +107,7 @@ class Store:
         known = self._objects.get(key_of(raw))
         if known is None or known.uid != raw["metadata"]["uid"]:
             return News.NONE
-        news = self.put(raw)
+        news = self.put(raw, current=True)
         if news is not News.NONE:
             self._echoes.expect(_version(raw))
         return news
@@ -138,6 +147,7 @@ def _stored(trimmed: Mapping[str, Any], requested: float) -> Stored:
         request=_request(trimmed),
         project=sys.intern(project),
         requested=requested,
+        received=time.monotonic(),
     )
 
 

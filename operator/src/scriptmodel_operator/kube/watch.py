@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.kopf_patches.no_diffs import NoDiffs
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
-Deliver = Callable[[Mapping[str, Any]], None]
-"""Receives a version of an object."""
+
+class Arrived(Protocol):
+    """Receives a version of an object, from a list or from a watch."""
+
+    def __call__(self, raw: Mapping[str, Any], *, listed: bool) -> None: ...
 
 
-def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
+def registry(
+    arrived: Arrived, deleted: Callable[[Mapping[str, Any]], None], login: Callable[[], kopf.AiohttpSession]
+) -> kopf.OperatorRegistry:
     """Return a registry of its own, so that two operators in one process share no handler."""
     found = kopf.OperatorRegistry()
 
@@ -26,7 +31,7 @@ def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.Aiohtt
         if event["type"] == "DELETED":
             deleted(event["object"])
         else:
-            arrived(event["object"])
+            arrived(event["object"], listed=event["type"] is None)
 
     return found
 

@@ -24,6 +24,10 @@ class EchoFilter:
         if len(self._expected) > _MAX_EXPECTED:
             del self._expected[next(iter(self._expected))]
 
+    def forget(self) -> None:
+        """Drop no event."""
+        self._expected.clear()
+
     async def filtered(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the bytes of a watch in whole lines, without the expected events."""
         rest = b""
