@@ -14,7 +14,9 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller import inbox as inbox_module
 from scriptmodel_operator.controller import queue as module
 from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
+from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 
@@ -195,3 +197,18 @@ def test_backoff_doubles_to_a_limit_and_jitter_takes_at_most_half() -> None:
     assert [backoff(failures, 1, 120, 0) for failures in (1, 2, 3, 4)] == [1, 2, 4, 8]
     assert backoff(1000, 1, 120, 0) == 120
     assert backoff(1, 1, 120, 0.999) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [(None, [True]), ("ADDED", [False]), ("MODIFIED", [False]), ("DELETED", [])]
+)
+async def test_the_watch_says_which_versions_are_from_a_list(kind: str | None, expected: list[bool]) -> None:
+    arrived: list[bool] = []
+
+    def no_login() -> kopf.AiohttpSession:
+        raise NotImplementedError
+
+    registry = watch.registry(lambda _raw, *, listed: arrived.append(listed), lambda _raw: None, no_login)
+    [handler] = registry._watching.get_all_handlers()
+    await handler.fn(event={"type": kind, "object": {}})
+    assert arrived == expected
