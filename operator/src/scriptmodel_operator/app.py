@@ -37,7 +37,7 @@ from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.observe.source import CreateTask, SnapshotSource
+from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
@@ -182,7 +182,8 @@ async def working(
     """Run everything but the watch in `group`: the operator reconciles each object that the queue receives."""
     gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, version_reporter(process.metrics))
     calls = Calls(CALL_THREADS)
-    controller = compose(config, kube, gateway, calls, cluster, process, group.create_task)
+    controller = compose(config, kube, gateway, calls, cluster, process)
+    controller.snapshots.create_task = group.create_task
     queue, ticker = process.queue, controller.ticker
 
     def is_ours(owner: Owner) -> bool:
@@ -232,13 +233,7 @@ def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:
 
 
 def compose(
-    config: OperatorConfig,
-    kube: KubeGateway,
-    gateway: Gateway,
-    calls: Calls,
-    cluster: str,
-    process: Process,
-    create_task: CreateTask = asyncio.create_task,
+    config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
 ) -> Controller:
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
@@ -249,7 +244,7 @@ def compose(
         return promoted_model(stored.raw if stored else None)
 
     observer = Observer(gateway, cluster, clock.now, lambda: len(store), promoted)
-    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat, create_task)
+    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return Controller(
         config=config,

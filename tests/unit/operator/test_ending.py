@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 
+from scriptmodel_operator.kube.leader import MARGIN_SECONDS
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.pachyderm import adapter, ending
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -29,6 +31,12 @@ STREAMS = {
     "GetLogs": pps.LogMessage(user=True, message="a line").SerializeToString(),
 }
 ANSWERS = {"InspectFile": pfs.FileInfo(size_bytes=8).SerializeToString()}
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check calls in progress more often."""
+    monkeypatch.setattr(ending, "POLL_SECONDS", 0.005)
 
 
 @dataclass
@@ -144,7 +152,6 @@ def test_neither_a_deletion_of_much_data_nor_a_large_file_has_to_be_done_within_
 
 def test_a_stream_that_brings_nothing_any_more_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "READ_SECONDS", 0.2)
-    monkeypatch.setattr(ending, "_POLL_SECONDS", 0.05)
     with slow_pachd(UNLIMITED) as (gateway, pachd):
         with pytest.raises(UnavailableError, match=r"nothing came for 0\.2 s"):
             read(gateway)
@@ -162,14 +169,8 @@ def test_a_log_that_is_followed_takes_no_room_from_other_calls() -> None:
 class Endless:
     """A call that only a cancellation ends."""
 
-    def __init__(self) -> None:
-        self.ended: Callable[[object], None] = lambda _call: None
-
     def add_done_callback(self, ended: Callable[[object], None]) -> None:
-        self.ended = ended
-
-    def cancel(self) -> None:
-        self.ended(self)
+        self.cancel = lambda: ended(self)
 
     def result(self) -> None:
         """Return nothing, as of a call that was cancelled."""
@@ -178,17 +179,18 @@ class Endless:
 async def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can_lead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ending, "_POLL_SECONDS", 0.001)
     server = Server()
     first, second = server.candidate("first"), server.candidate("second")
+
+    class Passing(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            server.now += timeout or 0.0
+            return self.is_set()
+
+    monkeypatch.setattr(ending, "threading", SimpleNamespace(Event=Passing))
+    monkeypatch.setattr(ending, "POLL_SECONDS", 0.7)
     await first.acquire(nothing, nothing)
-
-    def passing() -> float:
-        server.now += 0.1
-        return server.now
-
-    first.clock = passing
     ending.answer(Endless(), first)
     cancelled = server.now
     await second.acquire(nothing, nothing)
-    assert server.now - cancelled > 10 - 0.5
+    assert server.now - cancelled >= MARGIN_SECONDS

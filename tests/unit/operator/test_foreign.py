@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2
+from scriptmodel_operator.pachyderm.protocol import pfs, pps
 from scriptmodel_operator.pachyderm.values import JobState, PipelineInfo, PipelineState
 from tests.unit.operator.pipeline_specs import PLAIN
 
@@ -53,9 +51,3 @@ def test_a_state_of_a_newer_server_is_a_state() -> None:
     assert job.state is JobState.UNKNOWN
     assert not job.state.final
     assert not job.state.waiting, "it need not lack a worker"
-
-
-@pytest.mark.parametrize("seconds", [2**62, -(2**62)])
-def test_a_time_that_is_no_date_is_no_time(seconds: int) -> None:
-    message: Any = pps.LogMessage(ts=timestamp_pb2.Timestamp(seconds=seconds))
-    assert messages.moment(message, "ts") is None

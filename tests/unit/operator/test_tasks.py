@@ -16,6 +16,7 @@ from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.kube.events import EventRecorder
@@ -87,14 +88,19 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     monkeypatch.setattr(source, "take_snapshot", bug)
     compose = app.compose
 
-    def composed(*arguments: Any) -> Any:
-        made = compose(*arguments)
-        made.snapshots.wait(("ml", "thrones"), 0.0)
-        return made
+    made: list[Controller] = []
+
+    def composed(*arguments: Any) -> Controller:
+        made.append(compose(*arguments))
+        return made[0]
+
+    async def waits() -> None:
+        made[0].snapshots.wait(("ml", "thrones"), 0.0)
+        await lasts()
 
     monkeypatch.setattr(app, "compose", composed)
     with pytest.raises(ExceptionGroup) as caught:
-        await work()
+        await work(until=waits)
     assert [type(each) for each in caught.value.exceptions] == [ValueError]
 
 

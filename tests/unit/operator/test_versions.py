@@ -146,7 +146,7 @@ def test_the_operators_own_abandoned_transaction_is_recognised(*, later: bool) -
         ("somebody's", 1, 1),
         ("a repo", 0, 1),
     ]
-    assert [_owners(each, "cluster-1") for each in found] == [["ml/thrones"], [], []]
+    assert [_owners(each, lambda owner: owner.cluster == "cluster-1") for each in found] == [["ml/thrones"], [], []]
 
 
 def _transaction(name: str, *requests: Any) -> Any:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.kube.kopf_patches.no_diffs import NoDiffs
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
-
-class Arrived(Protocol):
-    """Receives a version of an object, from a list or from a watch."""
-
-    def __call__(self, raw: Mapping[str, Any], *, listed: bool) -> None: ...
+Deliver = Callable[..., None]
+"""Receives a version of an object; of one that arrives, also whether it was `listed`."""
 
 
-def registry(
-    arrived: Arrived, deleted: Callable[[Mapping[str, Any]], None], login: Callable[[], kopf.AiohttpSession]
-) -> kopf.OperatorRegistry:
+def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
     """Return a registry of its own, so that two operators in one process share no handler."""
     found = kopf.OperatorRegistry()
 

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
@@ -25,9 +24,6 @@ share the next poll wait for it, and they are many in proportion to the pipeline
 _PIPELINES_PER_OBJECT = 100
 _LONGEST_DELAY_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
 _STEP_SECONDS = 0.05
-
-CreateTask = Callable[..., asyncio.Task[Any]]
-"""Starts a task, as `asyncio.create_task` does."""
 
 
 class SnapshotSource:
@@ -44,7 +40,6 @@ class SnapshotSource:
         requeue: Callable[[Key], None],
         at_work: Callable[[], float],
         beat: Callable[[], None],
-        create_task: CreateTask = asyncio.create_task,
     ) -> None:
         """`at_work` returns how many objects are reconciled or queued; those that wait in `latest` count.
 
@@ -56,7 +51,7 @@ class SnapshotSource:
         self._requeue = requeue
         self._at_work = at_work
         self._beat = beat
-        self._create_task = create_task
+        self.create_task: Callable[..., asyncio.Task[None]] = asyncio.create_task
         self._waiting: dict[Key, float] = {}
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
@@ -110,7 +105,7 @@ class SnapshotSource:
             return
         self._waiting[key] = after
         if self._serving is None or self._serving.done():
-            self._serving = self._create_task(self._serve(), name="polls")
+            self._serving = self.create_task(self._serve(), name="polls")
 
     @property
     def waiting(self) -> int:

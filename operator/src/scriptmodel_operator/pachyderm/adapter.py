@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
-from scriptmodel_operator.pachyderm.ending import answer, stream
+from scriptmodel_operator.pachyderm.ending import POLL_SECONDS, answer, stream
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -102,6 +102,8 @@ class PachydermGateway:
         self._version: ServerVersion | None = None
         """None until it is read, and again once pachd did not answer: it may be upgraded meanwhile."""
         self._connection = Connection(target)
+        self._logs = Connection(target)
+        """Of its own: a proxy may limit the streams in one connection, and hundreds of logs may be followed."""
         self._filling: set[str] = set()
         """Ids of the transactions that calls of this gateway are filling."""
         self._repos = ListReader(pfs.RepoInfo.FromString, messages.repo_info)
@@ -111,6 +113,7 @@ class PachydermGateway:
 
     def close(self) -> None:
         self._connection.close()
+        self._logs.close()
 
     @property
     def _pfs(self) -> Any:
@@ -148,7 +151,7 @@ class PachydermGateway:
             call = method.future(request, timeout=self._deadline(what, seconds), metadata=self._metadata(tx))
             return answer(call, self._leadership)
 
-    def _stream(self, what: str, method: Any, request: Any) -> Generator[Any, None, None]:
+    def _stream(self, what: str, method: Any, request: Any) -> Iterator[Any]:
         """Yield the messages of a stream, however long it lasts: it ends by silence."""
         with self._observed(method), _translated(what, self._leadership):
             silence = self._deadline(what, READ_SECONDS)
@@ -270,11 +273,10 @@ class PachydermGateway:
         content = bytearray()
         if expected:
             request = pfs.GetFileRequest(file=_file(repo, commit, path))
-            with closing(self._stream(what, self._pfs.GetFile, request)) as pieces:
-                for piece in pieces:
-                    content += piece.value
-                    if len(content) >= expected:
-                        break
+            for piece in self._stream(what, self._pfs.GetFile, request):
+                content += piece.value
+                if len(content) >= expected:
+                    break  # which cancels the call
         if len(content) < expected:
             raise UnavailableError(what, f"only {len(content)} of {expected} bytes came")
         return bytes(content[:expected])
@@ -283,11 +285,10 @@ class PachydermGateway:
         what, request = f"reading {repo}@{commit}:{glob}", pfs.GetFileRequest(file=_file(repo, commit, glob))
         content = io.BytesIO()
         try:
-            with closing(self._stream(what, self._pfs.GetFileTAR, request)) as pieces:
-                for piece in pieces:
-                    content.write(piece.value)
-                    if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
-                        raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
+            for piece in self._stream(what, self._pfs.GetFileTAR, request):
+                content.write(piece.value)
+                if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
+                    raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
             content.seek(0)
             with tarfile.open(fileobj=content, mode="r:") as archive:
                 files = ((each.name, archive.extractfile(each)) for each in archive)
@@ -307,7 +308,7 @@ class PachydermGateway:
         request = pps.GetLogsRequest(job=messages.job_message(job), follow=follow)
         what = f"reading the log of job {job}"
         with _translated(what):
-            call = self._connection.stubs.logs.GetLogs(request, timeout=seconds, metadata=self._metadata())
+            call = self._logs.stubs.pps.GetLogs(request, timeout=seconds, metadata=self._metadata())
             return GrpcLogStream(call, what)
 
     # --- writes
@@ -411,7 +412,7 @@ def _translated(what: str, leadership: Leadership = UNLIMITED) -> Iterator[None]
     try:
         yield
     except grpc.RpcError as error:
-        if leadership.lease_remaining() <= 0:
+        if leadership.lease_remaining() <= POLL_SECONDS:
             raise UnavailableError(what, "cancelled: this process does not lead any more", "CANCELLED") from error
         raise translate(error, what) from error
     except ValueError as error:  # gRPC's answer to a call on a closed channel

@@ -88,8 +88,7 @@ def open_channel(
         # Reconnect within seconds, not after gRPC's own two minutes.
         ("grpc.initial_reconnect_backoff_ms", 500),
         ("grpc.max_reconnect_backoff_ms", 5_000),
-        # Channels to one address would otherwise share a connection.
-        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.use_local_subchannel_pool", 1),  # or channels to one address share a connection
         # The reader of a list takes messages from gRPC itself, and not from another thread one by one.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]

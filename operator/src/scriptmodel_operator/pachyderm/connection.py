@@ -29,15 +29,6 @@ class Stubs:
     version: Any
     create_pipeline_v2: Any
     """A method of pps that python-pachyderm lacks."""
-    log_channel: grpc.Channel
-    """A connection of its own: a proxy may limit the streams in one, and hundreds of logs may be followed."""
-    logs: Any
-    """pps over that connection."""
-
-    def close(self) -> None:
-        """Close the channels; calls in progress fail."""
-        self.channel.close()
-        self.log_channel.close()
 
 
 class Connection:
@@ -65,7 +56,7 @@ class Connection:
                 return self._stubs
             log.info("the certificates of pachd have changed: connecting anew")
             if self._previous is not None:
-                self._previous.close()
+                self._previous.channel.close()
             self._previous, self._stubs = self._stubs, self._open(certificates)
             return self._stubs
 
@@ -74,13 +65,11 @@ class Connection:
         with self._lock:
             for stubs in (self._previous, self._stubs):
                 if stubs is not None:
-                    stubs.close()
+                    stubs.channel.close()
 
     def _open(self, certificates: bytes | None) -> Stubs:
         target = self._target
-        channel, log_channel = (
-            open_channel(target.target, certificates, tls=target.tls, server_name=target.server_name) for _ in range(2)
-        )
+        channel = open_channel(target.target, certificates, tls=target.tls, server_name=target.server_name)
         return Stubs(
             channel,
             certificates,
@@ -90,6 +79,4 @@ class Connection:
             transaction_grpc.APIStub(channel),
             version_grpc.APIStub(channel),
             channel.unary_unary(CREATE_PIPELINE_V2, CreatePipelineV2Request.SerializeToString, bytes),
-            log_channel,
-            pps_grpc.APIStub(log_channel),
         )

@@ -1,13 +1,14 @@
-"""Ends calls before their time: all once this process no longer leads, and a stream once it is silent.
+"""Ends calls before their time: all before the lease of this process ends, and a stream once it is silent.
 
 A call may last longer than the lease has left at its start, which is renewed meanwhile.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -15,19 +16,17 @@ import grpc
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm.errors import UnavailableError
 
-_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
+"""Time between two checks of a call, which is cancelled so long before the lease ends."""
 
 
 def answer(call: Any, leadership: Leadership, cancelled: Callable[[], bool] = lambda: False) -> Any:
-    """Return the answer of a call, which is cancelled once `leadership` has ended or `cancelled` returns True.
-
-    Raises grpc.RpcError.
-    """
+    """Return the answer of a call; cancel it before the lease ends, or once `cancelled`. Raises grpc.RpcError."""
     ended = threading.Event()
     call.add_done_callback(lambda _call: ended.set())
     try:
-        while not ended.wait(_until_next_check(leadership)):
-            if cancelled() or leadership.lease_remaining() <= 0:
+        while not ended.wait(POLL_SECONDS):
+            if cancelled() or leadership.lease_remaining() <= POLL_SECONDS:
                 call.cancel()
         return call.result()
     except grpc.FutureCancelledError as error:
@@ -36,36 +35,28 @@ def answer(call: Any, leadership: Leadership, cancelled: Callable[[], bool] = la
         call.cancel()  # after an interrupt
 
 
-def stream(call: Any, what: str, silence: float, leadership: Leadership) -> Generator[Any, None, None]:
-    """Yield the messages of a stream, which is cancelled once `leadership` has ended or nothing came for `silence`
-    seconds. Raises grpc.RpcError, and UnavailableError for a silent stream.
+def stream(call: Any, what: str, silence: float, leadership: Leadership) -> Iterator[Any]:
+    """Yield the messages of a call; cancel it before the lease ends, or if nothing comes for `silence` seconds.
+
+    Raises grpc.RpcError, and UnavailableError for a silent one.
     """
-    waits_since: float | None = time.monotonic()
-    """None while the caller works on a message."""
-    silent, closed = False, threading.Event()
+    until, closed = time.monotonic() + silence, threading.Event()
 
     def watch() -> None:
-        nonlocal silent
-        while not closed.wait(_until_next_check(leadership)):
-            silent = waits_since is not None and time.monotonic() - waits_since > silence
-            if silent or leadership.lease_remaining() <= 0:
+        while not closed.wait(POLL_SECONDS):
+            if time.monotonic() > until or leadership.lease_remaining() <= POLL_SECONDS:
                 call.cancel()
-                return
 
     threading.Thread(target=watch, name="stream", daemon=True).start()
     try:
         for message in call:
-            waits_since = None
+            until = math.inf  # while the caller works on it
             yield message
-            waits_since = time.monotonic()
+            until = time.monotonic() + silence
     except grpc.RpcError as error:
-        if silent:
+        if time.monotonic() > until:
             raise UnavailableError(what, f"nothing came for {silence:g} s", "DEADLINE_EXCEEDED") from error
         raise
     finally:
         closed.set()
         call.cancel()
-
-
-def _until_next_check(leadership: Leadership) -> float:
-    return max(0.0, min(_POLL_SECONDS, leadership.lease_remaining()))

@@ -330,14 +330,11 @@ def log_line(message: Any) -> LogLine | None:
 
 
 def moment(message: Any, name: str) -> datetime | None:
-    """Return a timestamp field in UTC, None if it is not set or no date."""
+    """Return a timestamp field in UTC, None if it is not set."""
     if not message.HasField(name):
         return None
     return _in_utc(getattr(message, name))
 
 
-def _in_utc(stamp: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, tz=UTC)
-    except (ValueError, OverflowError, OSError):
-        return None  # no date that Python has
+def _in_utc(stamp: Any) -> datetime:
+    return datetime.fromtimestamp(stamp.seconds + stamp.nanos / 1e9, tz=UTC)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 BASE_INPUT = "base"
 """Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
@@ -77,7 +78,13 @@ class JobRef:
         return f"{self.pipeline}@{self.id}"
 
 
-class PipelineState(Enum):
+class _State(Enum):
+    @classmethod
+    def _missing_(cls, _value: object) -> Any:
+        return cls(0)  # a state of a newer server is unknown
+
+
+class PipelineState(_State):
     """States under Pachyderm's names, without the prefix."""
 
     UNKNOWN = 0
@@ -89,12 +96,8 @@ class PipelineState(Enum):
     STANDBY = 6
     CRASHING = 7
 
-    @classmethod
-    def _missing_(cls, _value: object) -> PipelineState:
-        return cls.UNKNOWN  # of a newer server
 
-
-class JobState(Enum):
+class JobState(_State):
     """States under Pachyderm's names, without the prefix."""
 
     UNKNOWN = 0
@@ -107,10 +110,6 @@ class JobState(Enum):
     EGRESSING = 7
     FINISHING = 8
     UNRUNNABLE = 9
-
-    @classmethod
-    def _missing_(cls, _value: object) -> JobState:
-        return cls.UNKNOWN  # of a newer server
 
     @property
     def final(self) -> bool:
