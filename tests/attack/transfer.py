@@ -71,7 +71,7 @@ def attack(number: int, chance: random.Random) -> str:
 def _calls(chance: random.Random) -> str:
     server, datum = _server(), Datum(())
     with server.contents.session() as session, grpc.insecure_channel(server.address) as channel:
-        exchange, token = DatumExchange(server.contents, session, datum, _no_input), new_token()
+        exchange, token = DatumExchange(session, datum, _no_input), new_token()
         server.transfer.register(digest(token), exchange)
         exchange.on_upload = exchange.acknowledge
         kind = chance.choice(["missing", "made up", "its digest", *["its own"] * 5])

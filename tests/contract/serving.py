@@ -109,6 +109,7 @@ def start(
                 str(root),
                 "--listen",
                 "127.0.0.1:0",
+                "--no-fsync",
                 *arguments,
             ],
             stdout=subprocess.PIPE,

@@ -8,16 +8,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
+from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.chaos import torture
 from tests.contract.serving import localpach, serving, start
 from tests.seed import run_seed
-from tests.unit.localpach.client import Client, commit, modifications, repo
+from tests.unit.localpach.client import Client, commit, modifications, pfs_input, repo, sh
 
 # A sample; `python -m tests.contract.chaos` runs as many kills as requested.
 SAMPLE_KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
@@ -160,10 +163,10 @@ def delete_metadata(root: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [truncate, delete_large, delete_small, overwrite_pages, future_format, delete_metadata],
+    [overwrite_pages, future_format, delete_metadata],
     ids=lambda each: each.__name__,
 )
-def test_a_damaged_store_is_reported_and_not_served(filled: Path, damage: object) -> None:
+def test_damaged_metadata_is_reported_and_not_served(filled: Path, damage: object) -> None:
     damage(filled)  # type: ignore[operator]  # parametrized
     result = localpach("serve", "--root", str(filled), "--listen", "127.0.0.1:0")
     assert result.returncode == 3
@@ -209,16 +212,93 @@ def flip_a_bit(path: Path) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-def test_corrupted_bytes_are_reported_by_check_and_never_sent(filled: Path) -> None:
-    path = large_object(filled)
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 1
-    path.write_bytes(content)
+@pytest.mark.parametrize(
+    ("damage", "path", "intact"),
+    [
+        (truncate, "/large", "/small"),
+        (delete_large, "/large", "/small"),
+        (lambda root: flip_a_bit(large_object(root)), "/large", "/small"),
+        (delete_small, "/small", "/large"),
+    ],
+    ids=["truncated", "lost", "flipped", "lost row"],
+)
+def test_only_what_needs_a_damaged_content_fails_until_it_is_dropped(
+    filled: Path, damage: Callable[[Path], None], path: str, intact: str
+) -> None:
+    damage(filled)
+    with serving(filled) as server:
+        client = Client(server.address)
+        assert client.read("corpus", intact)
+        assert client.paths("corpus") == ["/large", "/small"]
+        name = f"default/corpus@{client.head('corpus')}:{path}"
+        request = pfs.GetFileRequest(file=pfs.File(commit=commit("corpus"), path=path))
+        pieces: list[pfs.BytesValue] = []
+        with pytest.raises(grpc.RpcError) as error:
+            pieces.extend(client.pfs.GetFile(request))
+        assert error.value.code() == grpc.StatusCode.DATA_LOSS  # type: ignore[attr-defined]  # errors of calls have it
+        assert f"cannot read {name}: content " in error.value.details()  # type: ignore[attr-defined]  # likewise
+        assert f"`localpach check --root {filled} --drop`" in error.value.details()  # type: ignore[attr-defined]  # likewise
+        assert pieces == []
+        failed = client.create_pipeline("copy", ["true"], "corpus")
+        info = client.finished_job("copy", failed)
+        assert info.state == pps.JOB_UNRUNNABLE
+        assert f"unrunnable because an input is damaged: cannot read {name}: " in info.reason
     result = localpach("check", "--root", str(filled))
-    assert result.returncode == 3
-    assert "the store has damaged content" in result.stdout
-    with serving(filled) as server, pytest.raises(Exception, match="DATA_LOSS"):
-        Client(server.address).read("corpus", "/large")
+    assert (result.returncode, result.stdout) == (3, f"{name}\n")
+    result = localpach("check", "--root", str(filled), "--drop")
+    assert (result.returncode, result.stdout) == (0, f"{name}\ndropped 1 damaged files\n")
+    assert localpach("check", "--root", str(filled)).stdout == "no damage found\n"
+    with serving(filled) as server:
+        client = Client(server.address)
+        assert client.paths("corpus") == [intact]
+        request = pfs.InspectCommitRequest(commit=commit("corpus"))
+        assert client.pfs.InspectCommit(request).details.size_bytes == len(client.read("corpus", intact))
+
+
+def test_a_damaged_file_is_dropped_from_the_commits_that_append_to_it_but_not_from_others(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with serving(root) as server:
+        client = Client(server.address)
+        client.create_repo("corpus")
+        client.put("corpus", {"/a": b"before"})
+        client.put("corpus", {"/a": b"damaged", "/b": b"intact"})
+        added = pfs.AddFile(path="/a")
+        added.raw.value = b" and more"
+        appended = [pfs.ModifyFileRequest(set_commit=commit("corpus")), pfs.ModifyFileRequest(add_file=added)]
+        client.pfs.ModifyFile(iter(appended))
+        client.put("corpus", {"/a": b"after"})
+        commits = [
+            info.commit.id for info in client.pfs.ListCommit(pfs.ListCommitRequest(repo=repo("corpus"), all=True))
+        ]
+    with sqlite3.connect(root / "contents.db") as db:
+        db.execute("DELETE FROM small WHERE data = ?", (b"damaged",))
+    assert localpach("check", "--root", str(root), "--drop").stdout.endswith("dropped 1 damaged files\n")
+    with serving(root) as server:
+        client = Client(server.address)
+        found = [client.paths("corpus", uuid) for uuid in reversed(commits)]
+        assert found == [["/a"], ["/b"], ["/b"], ["/a", "/b"]]
+        assert client.read("corpus", "/a") == b"after"
+
+
+def test_output_that_was_dropped_is_written_again_by_the_next_job(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with serving(root, "--settle", "0") as server:
+        client = Client(server.address)
+        client.create_repo("corpus")
+        client.put("corpus", {"/a": b"a"})
+        copies = pfs_input("corpus", "/*", name="in")
+        copy = sh("for f in /pfs/in/*; do echo copy > /pfs/out/$(basename $f); echo > /pfs/out/$(basename $f).2; done")
+        client.finished_job("copy", client.create_pipeline("copy", copy, copies))
+    with sqlite3.connect(root / "contents.db") as db:
+        db.execute("DELETE FROM small WHERE data = ?", (b"copy\n",))
+    assert localpach("check", "--root", str(root), "--drop").returncode == 0
+    with serving(root, "--settle", "0") as server:
+        client = Client(server.address)
+        assert client.paths("copy") == ["/a.2"]
+        client.put("corpus", {"/b": b"b"})
+        assert client.finished_job("copy", client.head("corpus")).state == pps.JOB_SUCCESS
+        assert client.paths("copy") == ["/a", "/a.2", "/b", "/b.2"]
+        assert [client.read("copy", path) for path in ("/a", "/a.2")] == [b"copy\n", b"\n"]
 
 
 def test_a_root_is_served_by_one_server_only(filled: Path) -> None:

@@ -98,7 +98,9 @@ def main() -> None:
     metavar="SECONDS",
     help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
-@click.option("--fsync/--no-fsync", help="Survive power cuts too, not only a kill of the process. Slower.")
+@click.option(
+    "--fsync/--no-fsync", default=True, help="Survive power cuts too, not only a kill of the process. Slower."
+)
 @click.option(
     "--workers",
     type=click.Choice(["processes", "kubernetes"]),
@@ -213,9 +215,10 @@ def _root(state: str) -> Callable[[F], F]:
 @_root("must not be running")
 @click.option("--collect", is_flag=True, help="Delete contents that no commit references.")
 @click.option("--accept-loss", is_flag=True, help="Let a store that lost its last changes continue without them.")
-def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
-    """Read the whole store and report damaged contents. The exit status is 3 if there are any."""
-    from localpach.pfs import garbage  # noqa: PLC0415  # likewise
+@click.option("--drop", is_flag=True, help="Delete damaged files from all commits that have them.")
+def check(root: Path, *, collect: bool, accept_loss: bool, drop: bool) -> None:
+    """Read the whole store and report damaged files. The exit status is 3 if there are any that are not dropped."""
+    from localpach.pfs import damage, garbage  # noqa: PLC0415  # likewise
     from localpach.server import AlreadyServedError, lock_root  # noqa: PLC0415  # --help stays fast
     from localpach.store import checking, opening  # noqa: PLC0415  # likewise
     from localpach.store.contents import CONTENTS  # noqa: PLC0415  # likewise
@@ -234,17 +237,22 @@ def check(root: Path, *, collect: bool, accept_loss: bool) -> None:
             _fail(DAMAGED, str(error))
         except sqlite3.OperationalError as error:
             _fail(FAILED, f"cannot use {root}: {error}")
-        damage = list(checking.damaged_parts(db, contents))
-        for message in damage:
-            click.echo(message)
+        with contextlib.closing(checking.damaged_parts(db, contents)) as parts:
+            damaged = damage.files(db, parts)
+            for file in damaged:
+                click.echo(file)
+            if drop:
+                damage.drop(db, parts)
         if collect:
             count, size = garbage.collect(db, contents)
             click.echo(f"deleted {count} unreferenced parts ({size} bytes)")
         db.close()
         contents.close()
-    if damage:
-        _fail(DAMAGED, f"{len(damage)} contents are damaged")
-    click.echo("no damage found")
+    if damaged and not drop:
+        _fail(
+            DAMAGED, f"{len(damaged)} files are damaged: push them again, restore a backup, or delete them with --drop"
+        )
+    click.echo(f"dropped {len(damaged)} damaged files" if damaged else "no damage found")
 
 
 @main.command()

@@ -40,7 +40,7 @@ class Settings:
     pipeline_limit: int = 16
     isolation: Isolation | None = None
     settle: float = 1.0
-    fsync: bool = False
+    fsync: bool = True
     pods: PodSettings | None = None
     token_file: Path | None = None
     downloads: frozenset[str] | None = None

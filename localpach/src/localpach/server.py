@@ -33,7 +33,6 @@ from localpach.pps.validation import MAX_PARALLELISM, Limits
 from localpach.protocol import pfs_grpc, pps_grpc, transaction_grpc
 from localpach.run.isolation import Isolation, detect
 from localpach.store.backup import install
-from localpach.store.checking import require_intact
 from localpach.store.opening import open_store
 from localpach.transactions import Transactions
 
@@ -67,7 +66,6 @@ class Server:
         self._lock = lock_root(settings.root)
         install(settings.root)
         self.db, self.contents = open_store(settings.root, fsync=settings.fsync)
-        require_intact(self.db, self.contents)
         self.isolation = settings.isolation or (Isolation.REPLACE if settings.pods else detect())
         content = CommitContent()
         register_end_hooks(self.db, content)
@@ -82,9 +80,8 @@ class Server:
         if settings.pods is not None:
             from localpach.pods.workers import PodWorkers  # noqa: PLC0415  # importing it takes a second
 
-            self._pods = PodWorkers(self.db, self.contents, settings.pods, cluster_id)
+            self._pods = PodWorkers(self.db, settings.pods, cluster_id)
         machine = Machine(
-            contents=self.contents,
             images=settings.images,
             isolation=self.isolation,
             folder=work,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from localpach.errors import DataLossError
+from localpach.store import parts as parts_of
 from localpach.store import schema
 from localpach.store.backup import backup
-from localpach.store.contents import Contents
+from localpach.store.contents import SMALL, Contents
 from localpach.store.database import DamagedStoreError, Database
 from localpach.store.opening import METADATA
 
@@ -75,15 +78,57 @@ def test_a_backup_without_a_small_part_that_was_collected_meanwhile_fails(
     for store in (Database(tmp_path / METADATA), Contents(tmp_path)):
         store.close()
     assert backup(tmp_path, io.BytesIO()) == 0
-    monkeypatch.setattr("localpach.store.backup.referenced_parts", lambda _db: {bytes(32): 5})
+    referenced = parts_of.PartSet()
+    referenced.add([parts_of.pack(bytes(32), 5)])
+    monkeypatch.setattr("localpach.store.backup.referenced_parts", lambda _db: referenced)
     with pytest.raises(DamagedStoreError, match="back up once more"):
         backup(tmp_path, io.BytesIO())
 
 
-def test_fsync_writes_the_folder_of_a_large_part_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: list[Path] = []
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append(Path(f"/proc/self/fd/{number}").readlink()))
-    contents = Contents(tmp_path, fsync=True)
+@pytest.fixture
+def contents(tmp_path: Path) -> Iterator[Contents]:
+    """Open an empty content store without fsync."""
+    opened = Contents(tmp_path, fsync=False)
+    yield opened
+    opened.close()
+
+
+def test_a_large_part_is_on_the_disk_before_it_gets_its_name_and_its_folders_after_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    replace = Path.replace
+
+    def synced(number: int) -> None:
+        steps.append(str(Path(f"/proc/self/fd/{number}").readlink().relative_to(tmp_path)))
+
+    def replaced(path: Path, target: Path) -> None:
+        steps.append(f"{path.name} -> {target.name}")
+        replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    contents = Contents(tmp_path)
+    part = ["objects/ab/abcd", "objects/ab", "objects"]
     contents.store_large(b"\xab\xcd", b"data")
+    assert steps == ["incoming/1", "1 -> abcd", *part]
+    steps.clear()
+    contents.store_large(b"\xab\xcd", b"data")  # which another call may have written, and not synced yet
+    assert steps == part
     contents.close()
-    assert synced == [tmp_path / "objects/ab", tmp_path / "objects"]
+
+
+def test_content_that_is_damaged_on_disk_is_written_anew_when_it_is_pushed_again(contents: Contents) -> None:
+    for data in (b"small", b"l" * (SMALL + 1)):
+        with contents.session() as session:
+            parts = session.add(data)
+            session.flush()
+        contents._db.execute("UPDATE small SET data = x'00'")
+        for path in contents._objects.glob("*/*"):
+            path.write_bytes(b"damaged")
+        with pytest.raises(DataLossError):
+            list(contents.read(parts))
+        with contents.session() as session:
+            session.add(data)
+            session.flush()
+        assert b"".join(contents.read(parts)) == data

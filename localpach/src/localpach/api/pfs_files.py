@@ -17,7 +17,7 @@ from localpach.pfs import branches, commits, temporary
 from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import EMPTY, Changes, Snapshot
 from localpach.pfs.globs import compile_glob
-from localpach.pfs.listing import Entry, Page, differences
+from localpach.pfs.listing import Entry, Page, Tree, differences
 from localpach.pfs.paths import clean
 from localpach.pfs.reading import OpenCommit
 from localpach.pfs.tar import tar_stream
@@ -64,7 +64,7 @@ class FileCalls(Calls):
         """Stream the bytes of the one file that a path or pattern selects."""
         if request.offset < 0:
             raise InvalidArgumentError("offset must be non-negative")
-        entries = self._matched(request, context)
+        tree, entries = self._matched(request, context)
         first = next(entries)
         if first.is_dir:
             raise PachError("cannot get directory or non-regular file. Use GetFileTAR instead")
@@ -72,12 +72,13 @@ class FileCalls(Calls):
         if second is not None:
             kind = "cannot get directory or non-regular file" if second.is_dir else "matched multiple files"
             raise PachError(f"{kind}. Use GetFileTAR instead")
-        for piece in self._backend.contents.read(first.parts, request.offset):
+        for piece in tree.read(first, request.offset):
             yield BytesValue(value=piece)
 
     def GetFileTAR(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
         """Stream the files and directories that a path or pattern selects, as a tar archive."""
-        for piece in tar_stream(self._matched(request, context), self._backend.contents):
+        tree, entries = self._matched(request, context)
+        for piece in tar_stream(entries, tree.read):
             yield BytesValue(value=piece)
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
@@ -250,7 +251,7 @@ class FileCalls(Calls):
             backend.content.add(txn, fresh, changes)
             backend.content.finish(txn, fresh)
 
-    def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[Entry]:
+    def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> tuple[Tree, Iterator[Entry]]:
         if request.URL:
             raise UnimplementedError(
                 "localpach does not support GetFile with a URL: read the file and upload it yourself"
@@ -266,7 +267,7 @@ class FileCalls(Calls):
         first = next(entries, None)
         if first is None:
             raise _not_found(request.file)
-        return _chain(first, entries)
+        return opened.tree, _chain(first, entries)
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
         return self._backend.reader.open(commit_ref(file.commit), context)

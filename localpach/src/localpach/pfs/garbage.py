@@ -19,7 +19,7 @@ def collect(db: Database, contents: Contents) -> tuple[int, int]:
     """Delete the contents that nothing references; return (parts, bytes) deleted."""
     with db.write() as txn:
         temporary.expire(txn)
-    return contents.collect(lambda: set(referenced_parts(db)))
+    return contents.collect(lambda: referenced_parts(db))
 
 
 class GarbageCollector:

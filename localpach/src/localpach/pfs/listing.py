@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from localpach.errors import PachError
+from localpach.errors import DataLossError, PachError
 from localpach.pfs.filesets import Snapshot
 from localpach.pfs.globs import Glob
 from localpach.pfs.paths import SEPARATOR, split_key
 from localpach.store import parts as parts_of
+from localpach.store.contents import Contents
 
 MAX_PAGE = 100_000
-Hasher = Callable[[bytes], bytes]
 
 
 @dataclass(slots=True)
@@ -34,11 +34,24 @@ class Entry:
 
 
 class Tree:
-    """The files and directories of a snapshot, ordered by path."""
+    """The files and directories of a snapshot, ordered by path.
 
-    def __init__(self, snapshot: Snapshot, hasher: Hasher) -> None:
+    Create it in the transaction that has found the snapshot: from then on its contents are kept, also if the commit is
+    deleted. ``name`` is what errors call the commit.
+    """
+
+    def __init__(self, snapshot: Snapshot, contents: Contents, name: str) -> None:
         self._snapshot = snapshot
-        self._hash = hasher
+        self._contents = contents
+        self._name = name
+        contents.keep(snapshot)
+
+    def read(self, entry: Entry, offset: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of a file from an offset. Raises DataLossError if they are lost or damaged."""
+        try:
+            yield from self._contents.read(entry.parts, offset)
+        except DataLossError as error:
+            raise self._named(error, entry.path) from None
 
     def walk(self, top: str = "/", datum: str = "") -> Iterator[Entry]:
         """Yield the entry ``top`` and all entries below it. The root comes first unless the tree is empty."""
@@ -84,7 +97,14 @@ class Tree:
     def _file(self, name: str) -> Entry:
         path, datum = split_key(name)
         parts = self._snapshot.files[name]
-        return Entry(path, datum, parts_of.size(parts), self._hash(parts), parts)
+        try:
+            digest = self._contents.hash(parts)
+        except DataLossError as error:
+            raise self._named(error, path) from None
+        return Entry(path, datum, parts_of.size(parts), digest, parts)
+
+    def _named(self, error: DataLossError, path: str) -> PachError:
+        return error.within(f"cannot read {self._name}:{path}")
 
     def _inside(self, inside: str, datum: str) -> Iterator[Entry]:
         directory: str | None = None

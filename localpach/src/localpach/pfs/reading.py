@@ -40,7 +40,7 @@ class Reader:
         if ref.repo.name == FILESETS_REPO:
             with self._db.read() as txn:
                 snapshot = EMPTY.apply(temporary.load(txn, ref.id))
-            return OpenCommit(None, ref, Tree(snapshot, self._contents.hash))
+                return OpenCommit(None, ref, Tree(snapshot, self._contents, str(ref)))
         with self._db.read() as txn:
             commit = commits.resolve(txn, ref)
             if commit.finishing is None or commit.finished is not None:
@@ -74,4 +74,4 @@ class Reader:
         return wait_until(self._db, caller, ("commit", commit.id), ready)
 
     def _opened(self, txn: Txn, commit: Commit, ref: CommitRef) -> OpenCommit:
-        return OpenCommit(commit, ref, Tree(self._content.snapshot(txn, commit), self._contents.hash))
+        return OpenCommit(commit, ref, Tree(self._content.snapshot(txn, commit), self._contents, str(commit)))

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from localpach.pfs.listing import Entry
-from localpach.store.contents import Contents
 
 BLOCK = 512
 SMALLEST_PIECE = 256 * 1024
 
 
-def tar_stream(entries: Iterable[Entry], contents: Contents) -> Iterator[bytes]:
+def tar_stream(entries: Iterable[Entry], read: Callable[[Entry], Iterable[bytes]]) -> Iterator[bytes]:
     """Yield the bytes of the archive in pieces of at least 256 KiB, except the last."""
     pending = bytearray()
     for entry in entries:
         pending += _header(entry)
         if not entry.is_dir:
-            for piece in contents.read(entry.parts):
+            for piece in read(entry):
                 pending += piece
                 if len(pending) >= SMALLEST_PIECE:
                     yield bytes(pending)

@@ -15,7 +15,7 @@ from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import top
 from localpach.run.tree import checked
 from localpach.store import parts as parts_of
-from localpach.store.contents import PART, Contents, Session
+from localpach.store.contents import PART, Session
 from localpach.store.disk import DISK_ERRORS, FULL, is_full
 
 
@@ -25,10 +25,7 @@ class DatumExchange:
     ``blocked`` says why an output cannot be stored.
     """
 
-    def __init__(
-        self, contents: Contents, session: Session, datum: Datum, opener: Callable[[DatumInput], Tree]
-    ) -> None:
-        self._contents = contents
+    def __init__(self, session: Session, datum: Datum, opener: Callable[[DatumInput], Tree]) -> None:
         self._session = session
         self._datum = datum
         self._opener = opener
@@ -82,13 +79,14 @@ class DatumExchange:
 
     def _inputs(self) -> Iterator[File]:
         for each in self._datum.inputs:
-            for entry in self._opener(each).walk(top(each.path)):
+            tree = self._opener(each)
+            for entry in tree.walk(top(each.path)):
                 if not entry.is_dir:
-                    pieces = () if each.empty_files else self._counted(entry.parts)
+                    pieces = () if each.empty_files else self._counted(tree.read(entry))
                     yield f"/{each.name}{entry.path}", pieces
 
-    def _counted(self, parts: bytes) -> Iterator[bytes]:
-        for piece in self._contents.read(parts):
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
             self.stats.download_bytes += len(piece)
             yield piece
 

@@ -33,7 +33,7 @@ from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import CancelledError, Execution, Outcome, datum_variables
 from localpach.pps.logs import Writer
 from localpach.pps.states import DatumState
-from localpach.store.contents import Contents, Session
+from localpach.store.contents import Session
 from localpach.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ class Cluster:
     """What all attempts share."""
 
     db: Database
-    contents: Contents
     api: KubernetesApi
     watch: Watch
     transfer: Transfer
@@ -69,7 +68,7 @@ class PodRunner:
 
     def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
         """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
-        exchange = DatumExchange(self._cluster.contents, session, datum, opener)
+        exchange = DatumExchange(session, datum, opener)
         try:
             while True:
                 with self._cluster.db.read() as txn:

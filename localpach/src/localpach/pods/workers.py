@@ -19,7 +19,6 @@ from localpach.pps.admission import predict_creation
 from localpach.pps.execution import Cancellation, DatumRunner, Execution
 from localpach.pps.states import PipelineState
 from localpach.refs import PipelineRef
-from localpach.store.contents import Contents
 from localpach.store.database import Database
 from localpach.store.disk import log_error
 
@@ -33,12 +32,12 @@ class PodWorkers:
 
     outlive_server = True
 
-    def __init__(self, db: Database, contents: Contents, settings: PodSettings, engine: str) -> None:
+    def __init__(self, db: Database, settings: PodSettings, engine: str) -> None:
         self._db = db
         api = KubernetesApi(settings.namespace)
         watch = Watch(api, f"{ENGINE_LABEL}={engine}")
         transfer = Transfer(settings.transfer_listen, self._is_open)
-        self._cluster = Cluster(db, contents, api, watch, transfer, settings, engine)
+        self._cluster = Cluster(db, api, watch, transfer, settings, engine)
         self._stopping = Cancellation()
         self._sweeper = threading.Thread(target=self._sweep_always, name="sweeper", daemon=True)
 

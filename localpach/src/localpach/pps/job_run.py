@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from localpach.errors import JobFinishedError, NotFoundError, PachError
+from localpach.errors import DataLossError, JobFinishedError, NotFoundError, PachError
 from localpach.messages import SECOND, duration, nanoseconds, pps
 from localpach.pfs import commits
 from localpach.pfs.commits import Commit
@@ -69,10 +69,11 @@ class JobRun:
             self._start()
             self._await_inputs()
             self._process_within_timeout()
-        except NotFoundError as error:
+        except (NotFoundError, DataLossError) as error:
             with self._shared.db.write() as txn:
                 job = self._current_job(txn)  # CancelledError if it was deleted together with its input
-                reason = f"unrunnable because an input was deleted: {error}"
+                cause = "was deleted" if isinstance(error, NotFoundError) else "is damaged"
+                reason = f"unrunnable because an input {cause}: {error}"
                 jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
             self._log.system(reason)
 
@@ -187,6 +188,8 @@ class JobRun:
             self._log.system(note)
         try:
             found = datums.of_input(self._input(), self._job.ref.id, self._open)
+        except DataLossError:
+            raise
         except PachError as error:
             # The real server retries forever, so the job stays in JOB_RUNNING.
             self._log.system(f"cannot list the datums of the job, waiting until it is stopped: {error}")

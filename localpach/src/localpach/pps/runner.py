@@ -36,7 +36,7 @@ from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
 from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
-from localpach.store.contents import Contents, Session
+from localpach.store.contents import Session
 
 SLOT_RECHECK_SECONDS = 0.5
 
@@ -45,7 +45,6 @@ SLOT_RECHECK_SECONDS = 0.5
 class Machine:
     """The resources of this machine that all jobs share."""
 
-    contents: Contents
     images: Mapping[str, Path]
     """The environment of each image, by its name."""
     isolation: Isolation
@@ -157,11 +156,10 @@ class ProcessRunner:
 
     def _download(self, each: DatumInput, tree: Tree, pfs: Path) -> int:
         """Write the files of an input; return the number of bytes written."""
-        files = ((e.path, e.parts) for e in tree.walk(top(each.path)) if not e.is_dir)
+        entries = (entry for entry in tree.walk(top(each.path)) if not entry.is_dir)
+        files = ((entry.path, () if each.empty_files else tree.read(entry)) for entry in entries)
         try:
-            return write_input(
-                self._machine.contents, pfs / each.name, files, self._cancelled.check, empty=each.empty_files
-            )
+            return write_input(pfs / each.name, files, self._cancelled.check)
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise

@@ -6,47 +6,40 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from localpach.errors import PachError
 from localpach.pfs.paths import clean, validate
 from localpach.store import parts as parts_of
-from localpach.store.contents import PART, Contents, Session
+from localpach.store.contents import PART, Session
 
 OUTPUT = "out"
 
 
-Stored = tuple[str, bytes]
-"""The path of a file, and its parts in the store."""
-
-
-def write_input(
-    contents: Contents, folder: Path, files: Iterator[Stored], proceed: Callable[[], None], *, empty: bool
-) -> int:
-    """Write files below ``folder`` at their paths; return the number of bytes written.
+def write_input(folder: Path, files: Iterable[tuple[str, Iterable[bytes]]], proceed: Callable[[], None]) -> int:
+    """Write files below ``folder`` at their paths, from their bytes in pieces; return the number of bytes written.
 
     ``proceed`` is called between pieces and can raise to stop writing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = 0
     made: set[Path] = {folder}
-    for path, parts in files:
+    for path, pieces in files:
         target = folder / path.lstrip("/")
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         with target.open("wb") as out:
-            if not empty:
-                for piece in contents.read(parts):
-                    proceed()
-                    out.write(piece)
-                    written += len(piece)
+            for piece in pieces:
+                proceed()
+                out.write(piece)
+                written += len(piece)
     return written
 
 
-def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Iterator[Stored]:
-    """Store the files below `out` of a datum's `/pfs` and yield them. Links that the command made are followed.
+def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Iterator[tuple[str, bytes]]:
+    """Store the files below `out` of a datum's `/pfs`; yield their paths and parts. Follows links of the command.
 
     ``proceed`` is called between pieces and can raise to stop reading. Raises PachError for a name that is not a valid
     path, for a link out of `/pfs`, for an `out` that is not a folder, and for output that cannot be read.
@@ -88,7 +81,7 @@ def _read_folder(
     below: str,
     proceed: Callable[[], None],
     depth: int,
-) -> Iterator[Stored]:
+) -> Iterator[tuple[str, bytes]]:
     if depth > 100:
         raise PachError(f"cannot upload {_printable(below)}: its links form a loop")
     for entry in sorted(os.scandir(folder), key=lambda each: each.name):

@@ -43,22 +43,21 @@ def backup(root: Path, target: IO[bytes]) -> int:
             contents.execute("UPDATE generation SET number = ?", generation)
             contents.commit()
         db, opened = open_store(copy)
-        parts = referenced_parts(db)
-        missing = opened.missing({digest: size for digest, size in parts.items() if size <= SMALL})
-        db.close()
-        opened.close()
-        if missing:
-            raise DamagedStoreError(f"content {missing[0].hex()} is gone: back up once more")
-        for digest, size in parts.items():
-            if size > SMALL:
+        count = 0
+        with closing(db), closing(opened), closing(referenced_parts(db)) as parts:
+            for digest, size in parts:
                 path = part_path(Path(OBJECTS), digest)
-                try:
+                if not (opened.holds(digest, size) if size <= SMALL else (root / path).exists()):
+                    raise DamagedStoreError(
+                        f"content {digest.hex()} is gone: back up once more; if it stays so, run "
+                        f"`localpach check --root {root}`"
+                    )
+                if size > SMALL:
                     tar.add(root / path, str(path))
-                except FileNotFoundError:
-                    raise DamagedStoreError(f"content {digest.hex()} is gone: back up once more") from None
+                count += 1
         for name in (CONTENTS, METADATA):
             tar.add(copy / name, name)
-        return len(parts)
+        return count
 
 
 def restore(root: Path, source: IO[bytes]) -> None:

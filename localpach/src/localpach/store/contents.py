@@ -13,13 +13,16 @@ import sqlite3
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
+from weakref import WeakSet
 
 from localpach.errors import DataLossError
 from localpach.store import parts as parts_of
 from localpach.store import schema
-from localpach.store.database import close_sqlite, open_sqlite
+from localpach.store.database import close_sqlite, open_sqlite, snapshot
+from localpach.store.parts import PartSet
 
 SMALL = 64 * 1024
 PART = 4 * 1024 * 1024
@@ -30,10 +33,17 @@ CONTENTS = "contents.db"
 OBJECTS = "objects"
 
 
+class Files(Protocol):
+    """The packed parts of files that are read, by name."""
+
+    files: dict[str, bytes]
+
+
 class Contents:
     """The content store in one folder."""
 
-    def __init__(self, root: Path, *, fsync: bool = False) -> None:
+    def __init__(self, root: Path, *, fsync: bool = True) -> None:
+        self._root = root
         self._objects = root / OBJECTS
         self._incoming = root / "incoming"
         self._objects.mkdir(parents=True, exist_ok=True)
@@ -44,6 +54,7 @@ class Contents:
         self._db = open_sqlite(root / CONTENTS, schema.CONTENT, schema.CONTENT_CHANGES, fsync=fsync)
         self._lock = threading.Lock()
         self._leased: Counter[bytes] = Counter()
+        self._reading: WeakSet[Files] = WeakSet()
         self._collecting = False
         self._released_during_collection: set[bytes] = set()
         self._joined: OrderedDict[bytes, bytes] = OrderedDict()
@@ -58,8 +69,16 @@ class Contents:
         finally:
             self._release(session.digests)
 
+    def keep(self, files: Files) -> None:
+        """Protect the parts of some files from collection while ``files`` exists.
+
+        Call it in the transaction that has found them, since their commits can be deleted after it.
+        """
+        with self._lock:
+            self._reading.add(files)
+
     def read(self, parts: bytes, offset: int = 0) -> Iterator[bytes]:
-        """Yield the bytes of a content from an offset, in pieces of at most a few MiB.
+        """Yield the bytes of a content from an offset, in pieces of at most one MiB.
 
         Raises DataLossError if a part is missing or its digest does not match.
         """
@@ -92,22 +111,32 @@ class Contents:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
             self._cache_hash(parts, whole)
 
-    def missing(self, expected: dict[bytes, int]) -> list[bytes]:
-        """Return those of the expected parts (digest to size) that do not exist or have another size."""
-        with self._lock:
-            small = dict(self._db.execute("SELECT digest, length(data) FROM small").fetchall())
-        return [digest for digest, size in expected.items() if self._size(digest, size, small) != size]
+    def holds(self, digest: bytes, size: int) -> bool:
+        """Return whether a part exists with its size. It is not read."""
+        if size <= SMALL:
+            with self._lock:
+                found = self._db.execute("SELECT length(data) FROM small WHERE digest = ?", (digest,)).fetchone()
+            return found is not None and bool(found[0] == size)
+        try:
+            return self._path(digest).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
-    def collect(self, live: Callable[[], set[bytes]]) -> tuple[int, int]:
-        """Delete the parts that ``live`` does not return; return (number, bytes) deleted.
+    def collect(self, referenced: Callable[[], PartSet]) -> tuple[int, int]:
+        """Delete the parts that are neither ``referenced`` nor read; return (number, bytes) deleted.
 
-        ``live`` is called after the collection has started, so a part of a write that ends during the collection is
-        either returned by ``live`` or protected by its lease.
+        ``referenced`` is called after the collection has started, so a part of a write that ends during the collection
+        is either returned by it or protected by its lease, and so is a part of a commit that is opened from then on.
         """
         with self._lock:
             self._collecting = True
         try:
-            return self._delete_all_except(live())
+            with closing(referenced()) as live:
+                with self._lock:
+                    reading = list(self._reading)
+                for each in reading:
+                    live.add(each.files.values())
+                return self._delete_all_except(live)
         finally:
             with self._lock:
                 self._collecting = False
@@ -138,7 +167,11 @@ class Contents:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany("INSERT OR IGNORE INTO small VALUES (?, ?)", pending.items())
+                self._db.executemany(
+                    "INSERT INTO small VALUES (?, ?) ON CONFLICT DO UPDATE SET data = excluded.data"
+                    " WHERE data != excluded.data",  # damaged
+                    pending.items(),
+                )
                 self._db.execute("COMMIT")
             except sqlite3.Error:
                 if self._db.in_transaction:
@@ -146,56 +179,49 @@ class Contents:
                 raise
 
     def store_large(self, digest: bytes, data: bytes | memoryview) -> None:
-        """Write one large part atomically."""
+        """Write one large part atomically, unless it exists undamaged."""
         final = self._path(digest)
-        if final.exists():
-            return
-        with self._lock:
-            self._serial += 1
-            temporary = self._incoming / f"{self._serial}"
-        with temporary.open("wb") as file:
-            file.write(data)
-            if self._fsync:
-                file.flush()
-                os.fdatasync(file.fileno())
-        final.parent.mkdir(exist_ok=True)
-        temporary.replace(final)
-        if self._fsync:
-            for folder in (final.parent, self._objects):
-                _sync_folder(folder)
+        if not _has(final, data):
+            with self._lock:
+                self._serial += 1
+                temporary = self._incoming / f"{self._serial}"
+            temporary.write_bytes(data)
+            self._sync(temporary)
+            final.parent.mkdir(exist_ok=True)
+            temporary.replace(final)
+        self._sync(final, final.parent, self._objects)  # also for a part that another call is writing
 
-    def _size(self, digest: bytes, expected: int, small: dict[bytes, int]) -> int | None:
-        if expected <= SMALL:
-            return small.get(digest)
-        try:
-            return self._path(digest).stat().st_size
-        except FileNotFoundError:
-            return None
+    def _sync(self, *paths: Path) -> None:
+        """Write files and folders to the disk, unless fsync is off."""
+        for path in paths if self._fsync else ():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def _path(self, digest: bytes) -> Path:
         return part_path(self._objects, digest)
 
     def _read_part(self, digest: bytes, size: int, offset: int) -> Iterator[bytes]:
+        data = self._stored(digest, size)
+        if data is None or parts_of.digest(data) != digest:
+            raise DataLossError(
+                f"content {digest.hex()} is {'lost' if data is None else 'damaged'}: push the same file "
+                f"again, restore a backup, or stop localpach and run `localpach check --root {self._root} --drop`"
+            )
+        for start in range(offset, size, READ_SIZE):
+            yield data[start : start + READ_SIZE]
+
+    def _stored(self, digest: bytes, size: int) -> bytes | None:
         if size <= SMALL:
             with self._lock:
                 found = self._db.execute("SELECT data FROM small WHERE digest = ?", (digest,)).fetchone()
-            if found is None or parts_of.digest(found[0]) != digest:
-                raise DataLossError(f"the store has lost or damaged content {digest.hex()}")
-            yield found[0][offset:]
-            return
-        check = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
+            return None if found is None else found[0]
         try:
-            with self._path(digest).open("rb") as file:
-                position = 0
-                while piece := file.read(READ_SIZE):
-                    check.update(piece)
-                    if position + len(piece) > offset:
-                        yield piece[max(0, offset - position) :]
-                    position += len(piece)
+            return self._path(digest).read_bytes()
         except FileNotFoundError:
-            raise DataLossError(f"the store has lost content {digest.hex()}") from None
-        if check.digest() != digest:
-            raise DataLossError(f"the store has damaged content {digest.hex()}")
+            return None
 
     def _known_hash(self, parts: bytes) -> bytes | None:
         with self._lock:
@@ -223,16 +249,15 @@ class Contents:
                 if self._collecting:
                     self._released_during_collection.add(digest)
 
-    def _delete_all_except(self, live: set[bytes]) -> tuple[int, int]:
+    def _delete_all_except(self, live: PartSet) -> tuple[int, int]:
         count = total = 0
-        with self._lock:
-            small = self._db.execute("SELECT digest, length(data) FROM small").fetchall()
-        for digest, size in small:
-            if digest not in live:
-                with self._lock:
-                    if not self._is_leased(digest):
-                        self._db.execute("DELETE FROM small WHERE digest = ?", (digest,))
-                        count, total = count + 1, total + size
+        with snapshot(self._root / CONTENTS) as small:
+            for digest, size in small.execute("SELECT digest, length(data) FROM small"):
+                if digest not in live:
+                    with self._lock:
+                        if not self._is_leased(digest):
+                            self._db.execute("DELETE FROM small WHERE digest = ?", (digest,))
+                            count, total = count + 1, total + size
         for path in self._objects.glob("*/*"):
             digest = bytes.fromhex(path.name)
             if digest not in live:
@@ -253,13 +278,12 @@ def part_path(objects: Path, digest: bytes) -> Path:
     return objects / text[:2] / text
 
 
-def _sync_folder(folder: Path) -> None:
-    """Write the entries of a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _has(path: Path, data: bytes | memoryview) -> bool:
+    """Return whether a file can be read and has these bytes."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return path.read_bytes() == data
+    except OSError:
+        return False
 
 
 class Session:

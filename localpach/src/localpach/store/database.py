@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +56,14 @@ def open_sqlite(path: Path, tables: str, changes: Mapping[int, str], *, fsync: b
     for version in range(found + 1, schema.VERSION + 1):
         connection.executescript(f"BEGIN; {changes[version]} PRAGMA user_version = {version}; COMMIT;")
     return connection
+
+
+@contextmanager
+def snapshot(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a consistent view of a database in use, on a connection of its own: a long scan delays no call."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        yield connection
 
 
 def close_sqlite(connection: sqlite3.Connection) -> None:
@@ -151,7 +159,8 @@ class ChangeNotifier:
 class Database:
     """The metadata store."""
 
-    def __init__(self, path: Path, *, fsync: bool = False) -> None:
+    def __init__(self, path: Path, *, fsync: bool = True) -> None:
+        self.path = path
         self._connection = open_sqlite(path, schema.METADATA, schema.METADATA_CHANGES, fsync=fsync)
         self._lock = threading.RLock()
         self.notifier = ChangeNotifier()

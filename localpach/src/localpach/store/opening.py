@@ -10,7 +10,7 @@ from localpach.store.database import DamagedStoreError, Database
 METADATA = "metadata.db"
 
 
-def open_store(root: Path, *, fsync: bool = False, accept_loss: bool = False) -> tuple[Database, Contents]:
+def open_store(root: Path, *, fsync: bool = True, accept_loss: bool = False) -> tuple[Database, Contents]:
     """Open a store or create an empty one. Raises DamagedStoreError if acknowledged changes are missing.
 
     With ``accept_loss`` a store that has lost its last changes continues from the state before them.

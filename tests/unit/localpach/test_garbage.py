@@ -1,0 +1,94 @@
+"""Garbage collection beside other calls."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localpach.pfs import branches, commitsets, projects, repos
+from localpach.pfs.content import CommitContent
+from localpach.pfs.filesets import EMPTY
+from localpach.pfs.garbage import collect
+from localpach.pfs.reading import Reader
+from localpach.pfs.writing import Upload
+from localpach.refs import BranchRef, CommitRef, RepoRef
+from localpach.store import parts as parts_of
+from localpach.store.contents import SMALL, Contents
+from localpach.store.database import Database
+
+BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
+FILES = {"/small": b"small", "/large": b"l" * (SMALL + 1)}
+
+
+class Store:
+    """A store with one commit of two files."""
+
+    def __init__(self, root: Path) -> None:
+        self.db, self.contents = Database(root / "metadata.db", fsync=False), Contents(root, fsync=False)
+        self.content = CommitContent()
+        self.reader = Reader(self.db, self.content, self.contents)
+        with self.contents.session() as session:
+            upload = Upload(self.contents, session, lambda: EMPTY)
+            for path, data in FILES.items():
+                upload.add(path, "", data)
+            changes = upload.finish()
+            with self.db.write() as txn:
+                projects.create(txn, "default", "", update=False)
+                repos.create(txn, BRANCH.repo, "")
+                commit = branches.start_commit(txn, BRANCH, None, "")
+                self.content.add(txn, commit, changes)
+                self.content.finish(txn, commit)
+
+    def delete_repo(self) -> None:
+        """Delete the repo with its commit."""
+        with self.db.write() as txn:
+            commitsets.delete_repo(txn, self.content, BRANCH.repo, force=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Open the store."""
+    opened = Store(tmp_path)
+    yield opened
+    opened.db.close()
+    opened.contents.close()
+
+
+def test_what_a_reader_has_opened_is_kept_until_it_has_ended(store: Store) -> None:
+    tree = store.reader.open(CommitRef(BRANCH.repo, branch="master"), None).tree
+    store.delete_repo()
+    assert collect(store.db, store.contents) == (0, 0)
+    read = {entry.path: b"".join(tree.read(entry)) for entry in tree.walk() if not entry.is_dir}
+    assert read == FILES
+    del tree
+    assert collect(store.db, store.contents) == (2, sum(map(len, FILES.values())))
+
+
+def test_calls_continue_while_the_store_is_scanned(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    unpack, waited = parts_of.unpack, []
+
+    def scanned(parts: bytes) -> Iterator[tuple[bytes, int]]:
+        call = threading.Thread(target=store.delete_repo)
+        call.start()
+        call.join(20)
+        waited.append(call.is_alive())
+        return unpack(parts)
+
+    monkeypatch.setattr(parts_of, "unpack", scanned)
+    collect(store.db, store.contents)
+    assert waited == [False, False]
+
+
+def test_a_collection_needs_no_memory_for_each_part(store: Store) -> None:
+    parts = ((parts_of.pack(number.to_bytes(parts_of.DIGEST_SIZE), 1), number) for number in range(20_000))
+    with store.db.write() as txn:
+        txn.db.executemany("INSERT INTO files VALUES (1, ?2, 0, ?1)", parts)
+    tracemalloc.start()
+    collect(store.db, store.contents)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 500_000
