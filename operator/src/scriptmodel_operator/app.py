@@ -97,9 +97,11 @@ def start(group: asyncio.TaskGroup, name: str, part: Callable[[], Awaitable[obje
 
     async def endless() -> None:
         await part()
-        raise RuntimeError(f"the task {name!r} has ended")
+        if not task.cancelling():  # kopf returns when it is cancelled
+            raise RuntimeError(f"the task {name!r} has ended")
 
-    return group.create_task(endless(), name=name)
+    task = group.create_task(endless(), name=name)
+    return task
 
 
 async def _lead(

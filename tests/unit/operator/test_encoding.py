@@ -37,6 +37,11 @@ def test_a_status_has_nothing_that_a_terminal_obeys() -> None:
     assert rendered["message"].isprintable()
 
 
+def test_an_annotation_is_acknowledged_with_the_same_text() -> None:
+    made = to_wire(ScriptModelStatus(last_handled_reconcile_at="a\x7f\u2028"))
+    assert made == {"lastHandledReconcileAt": "a\x7f\u2028"}
+
+
 def test_a_status_without_lone_surrogates_is_read_back_unchanged() -> None:
     assert to_wire(ScriptModelStatus(script=ScriptStatus(path="/\ud800")))["script"] == {"path": "/\ufffd"}
     ready = {ConditionType.READY: Condition(Reason.DOWNLOAD_FAILED, "\udcff")}

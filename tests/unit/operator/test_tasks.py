@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -160,6 +160,20 @@ def test_the_process_fails_with_a_traceback_but_for_an_error_that_says_what_to_d
     done = CliRunner().invoke(main, ["run", "--pachd=nowhere:1", "--trainer-image=x"])
     assert (done.exit_code, done.stderr) == (1, reported)
     assert isinstance(done.exception, SystemExit if reported else ExceptionGroup)
+
+
+async def test_a_part_that_returns_when_it_is_cancelled_is_no_error() -> None:
+    started = asyncio.Event()
+
+    async def as_kopf_does() -> None:
+        started.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        task = app.start(group, "watch", as_kopf_does)
+        await started.wait()
+        task.cancel()
 
 
 async def _raised(error: Exception) -> None:

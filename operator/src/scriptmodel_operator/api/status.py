@@ -8,8 +8,9 @@ from pydantic import Field
 
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.search_status import SearchStatus
-from scriptmodel_operator.api.text import without_controls
+from scriptmodel_operator.api.text import without_controls, without_surrogates
 
+_ACKNOWLEDGED = ("lastHandledReconcileAt", "lastHandledRetrainAt")
 MAX_CAUSE = 1900
 """Leaves room for the job in the message of a condition, which has at most 2,048 characters."""
 MAX_EXCERPT = 1024
@@ -340,8 +341,10 @@ class ScriptModelStatus(ApiModel):
 
 def to_wire(model: ApiModel) -> dict[str, Any]:
     """Return a status on the wire: camel case, without None and empty values."""
-    dumped: dict[str, Any] = _pruned(model.model_dump(by_alias=True, exclude_none=True, mode="json"))
-    return dumped
+    dumped = model.model_dump(by_alias=True, exclude_none=True, mode="json")
+    # Whoever set an annotation waits for the same text.
+    same = {name: without_surrogates(dumped[name]) for name in _ACKNOWLEDGED if name in dumped}
+    return {**_pruned(dumped), **same}
 
 
 def _pruned(value: Any) -> Any:
