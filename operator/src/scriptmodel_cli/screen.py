@@ -93,7 +93,8 @@ def _restarts(training: Object) -> str:
     parts = [str(training["restarts"])]
     if at := training.get("resumedAt"):
         parts.append(f"resumed at {float(at['share']):.0%} of epoch {at['epoch']}")
-    parts.append(f"{format_duration(training.get('recomputedSeconds') or 0)} computed again")
+    if seconds := training.get("recomputedSeconds"):
+        parts.append(f"{format_duration(seconds)} computed again")
     return ", ".join(parts)
 
 

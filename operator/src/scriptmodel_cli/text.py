@@ -124,7 +124,7 @@ def line_of(found: Object) -> str:
     if reason == "Training" and training.get("epochProgress"):
         parts += [f"epoch {training['epochProgress']}", f"{training.get('progressPercent', 0)}%"]
         if restarts := training.get("restarts"):
-            parts.append(f"resumed {restarts}x")
+            parts.append(f"restarted {restarts}x")
         if best := (training.get("perplexity") or {}).get("best"):
             parts.append(f"best validation perplexity {best}")
         if running := (training.get("perplexity") or {}).get("running"):

@@ -90,7 +90,7 @@ def test_another_attempt_starts_from_the_beginning() -> None:
         event(event="error", code="diverged", message="NaN", hint="lower the learning rate"),
         event(event="start", epochs=2),
     )
-    assert digest == LogDigest(lines=4, first=digest.first, epochs=2)
+    assert digest == LogDigest(lines=4, first=digest.first, epochs=2, starts=digest.starts)
 
 
 def test_an_error_event_is_the_trainers_own_words() -> None:

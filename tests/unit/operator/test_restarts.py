@@ -21,12 +21,21 @@ from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
+from scriptmodel_operator.reconcile.restarts import restarts_in_log
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
 RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2, "recomputed_seconds": 61.4}
+AGAIN = {"event": "start", "epochs": 40, "time": 9.0}
+STOPPED = {
+    "event": "error",
+    "code": 143,
+    "message": "stopped in epoch 13 at 55%",
+    "hint": "state saved: repeat the command with --resume to continue",
+}
+HALFWAY = {"event": "progress", "epoch": 13, "epochs": 40, "fraction": 0.55}
 UNWRITABLE = {"event": "warning", "code": "state-unwritable", "message": "the state folder is full"}
 RESOURCES = {"training": {"resources": {"requests": {"memory": "8Gi"}}}}
 
@@ -75,7 +84,9 @@ def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
     assert found.resumed == resumed(3, "0.42", 2, 61)
     assert (found.epoch, found.percent, found.keeps_state) == (3, 6, True)
-    assert digest(START, RESUMED, START).resumed == found.resumed, "an attempt that has just started"
+    again = {**START, "resumed_from": 3}
+    assert digest(START, RESUMED, again).resumed == found.resumed, "an attempt that has just started"
+    assert digest(START, RESUMED, START).resumed is None, "an attempt from the first epoch"
 
 
 @pytest.mark.parametrize(
@@ -98,9 +109,62 @@ def test_status_and_message_report_a_restart() -> None:
     found = training(world)
     assert (found["restarts"], found["resumedAt"], found["recomputedSeconds"]) == (2, {"epoch": 3, "share": "0.42"}, 61)
     assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
-    assert "epoch 3/40  6%  resumed 2x" in line_of(shown(world))
+    assert "epoch 3/40  6%  restarted 2x" in line_of(shown(world))
     (row,) = (line for line in screen_of(shown(world), EPOCH) if line.startswith("restarts"))
     assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3, 1m1s computed again"
+
+
+@pytest.mark.parametrize(
+    ("claim", "start", "cost"),
+    [
+        ("", {**START, "state": False}, "all epochs are computed again: no claim for checkpoints is set"),
+        ("slow", START, "at most one checkpoint interval is computed again: claim slow keeps the state"),
+    ],
+)
+def test_a_worker_that_was_stopped_promises_no_more_than_is_kept(
+    claim: str, start: dict[str, object], cost: str
+) -> None:
+    world = running(start, HALFWAY, STOPPED, claim=claim)
+    message = world.condition("Trained")["message"]
+    assert message.startswith(f"the worker stopped in epoch 13 at 55%, and another one starts: {cost}")
+    assert "state saved" not in str(world.model.status)
+
+
+def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator() -> None:
+    world = running({**AGAIN, "time": 1.0}, HALFWAY, claim="")
+    assert "restarts" not in training(world)
+    for restarts in (1, 2):
+        job = next(iter(world.pachyderm.logs))
+        world.pachyderm.logs[job] = lines({**AGAIN, "time": 9.0 + restarts})
+        world.observer.logs._read_once(job)
+        for _ in range(2):
+            world.reconcile()
+            world.observer.logs.close()
+            assert training(world)["restarts"] == restarts
+        world.__post_init__()
+    world.pachyderm.metrics["restarts"] = 0
+    world.pachyderm.succeed(world.train)
+    world.reconcile()
+    assert training(world)["restarts"] == 2, "the trainer knows of none"
+
+
+def test_a_restart_without_saved_state_is_not_where_an_earlier_one_continued() -> None:
+    found = digest({**START, "resumed_from": 3}, RESUMED, {**AGAIN, "time": 8.0}, STOPPED, AGAIN)
+    known = resumed(3, "0.42", 2, 61).model_copy(update={"attempt_start_time": "1970-01-01T00:00:08Z"})
+    assert restarts_in_log(found, known) == {
+        "restarts": 3,
+        "resumed_at": None,
+        "recomputed_seconds": 61,
+        "attempt_start_time": "1970-01-01T00:00:09Z",
+    }
+
+
+def test_in_a_search_a_run_that_starts_again_counts_and_ends_the_message() -> None:
+    runs = [{**AGAIN, "trial": run, "time": time} for run, time in (("0001", 1.0), ("0002", 2.0), ("0001", 3.0))]
+    assert restarts_in_log(digest(*runs[:2], STOPPED), TrainingStatus())["restarts"] is None
+    found = digest(*runs[:2], STOPPED, runs[2])
+    assert restarts_in_log(found, TrainingStatus())["restarts"] == 1
+    assert (found.error, found.stopped) == ("", False)
 
 
 def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_line() -> None:
@@ -137,7 +201,7 @@ def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> Non
     }
 
 
-@pytest.mark.parametrize(("restarts", "expected"), [(3, 3), (0, None), (None, 2)])
+@pytest.mark.parametrize(("restarts", "expected"), [(3, 3), (0, 2), (None, 2)])
 def test_the_finished_model_has_the_final_figures(restarts: int | None, expected: int | None) -> None:
     world = running(START, RESUMED)
     final = {} if restarts is None else {"restarts": restarts, "recomputed_seconds": 90.6 * restarts}
@@ -146,8 +210,8 @@ def test_the_finished_model_has_the_final_figures(restarts: int | None, expected
     world.reconcile()
     found = training(world)
     assert found.get("restarts") == expected
-    assert found.get("recomputedSeconds") == {3: 272, 0: None, None: 61}[restarts]
-    assert ("resumedAt" in found) == (restarts is None), "where the third continued is not known"
+    assert found.get("recomputedSeconds") == {3: 272, 0: 61, None: 61}[restarts]
+    assert ("resumedAt" in found) == (restarts != 3), "where the third continued is not known"
     assert "ifWorkerIsLost" not in found, "there is no worker"
 
 
@@ -264,6 +328,16 @@ def test_each_restart_is_one_event() -> None:
     assert recorder.events[0] == (Reason.RESUMED, note, False)
     assert recorder.events[-1][1] == "training resumed (restart 2); restarts have cost 7s so far"
     assert len(recorder.occasions) == 4
+
+
+def test_a_worker_lost_without_saved_state_is_a_warning_with_what_it_costs() -> None:
+    recorder = Recorder()
+    cost = "all epochs are computed again: no claim for checkpoints is set"
+    note = f"the worker was lost, or its attempt failed (restart 1): {cost}"
+    before = {"conditions": [], "training": {"ifWorkerIsLost": cost, "attemptStartTime": "2026-01-01T00:00:00Z"}}
+    now = {"conditions": [], "training": {"restarts": 1, "attemptStartTime": "2026-01-01T01:00:00Z"}}
+    record_status(cast(EventRecorder, recorder), scriptmodel(status=before), now)
+    assert recorder.events == [(Reason.WORKER_LOST, note, True)]
 
 
 def test_metrics_have_restarts_and_recomputed_seconds() -> None:

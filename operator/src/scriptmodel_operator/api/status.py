@@ -117,9 +117,11 @@ class TrainingStatus(ApiModel):
     gpu_seconds: int | None = None
     """GPU seconds of the job: GPUs times running time."""
     restarts: int | None = None
-    """How often the training was resumed from its checkpoint."""
+    """How often the training started again: for each lost worker and failed attempt, with saved state or without."""
+    attempt_start_time: str | None = None
+    """When the newest attempt without saved state started; with a search that of any run."""
     resumed_at: ResumedAt | None = None
-    """Where the newest restart continued."""
+    """Where the newest restart continued; absent if it had no saved state."""
     recomputed_seconds: int | None = None
     """Seconds of training that the restarts computed again."""
     if_worker_is_lost: str | None = None

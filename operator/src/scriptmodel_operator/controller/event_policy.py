@@ -68,7 +68,11 @@ def _of_training(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
     if (doubt := now.get("warning")) and doubt != before.get("warning"):
         yield Reason.CORPUS_DOUBTFUL, str(doubt)
     restarts, resumed = now.get("restarts"), now.get("resumedAt") or {}
-    if restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
+    anew = now.get("attemptStartTime") != before.get("attemptStartTime")
+    if anew and (restarts or 0) > (before.get("restarts") or 0):
+        cost = before.get("ifWorkerIsLost") or now.get("ifWorkerIsLost") or "training starts again"
+        yield Reason.WORKER_LOST, f"the worker was lost, or its attempt failed (restart {restarts}): {cost}"
+    elif restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
         where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
         cost = now.get("recomputedSeconds") or 0
         yield Reason.RESUMED, f"training resumed{where} (restart {restarts}); restarts have cost {cost}s so far"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
+from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
 from scriptmodel_operator.api.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.observe.files import TrialRecord
@@ -26,6 +27,8 @@ STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
 _NOT_SCRIPTS = "not_scripts"
 _MOST_RUNS = 2560  # another image may name any number of them
+_SIGNALLED = (130, 143)
+"""Exit codes of a trainer that SIGINT or SIGTERM stopped."""
 _OF_THE_JOB = ("device", "warning", "error")
 """Events of a run of a search that are kept for the whole job, too."""
 
@@ -56,12 +59,16 @@ class LogDigest:
     device: DeviceStatus | None = None
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
+    starts: tuple[tuple[str, str], ...] = ()
+    """Run of a search, and time, of each start that no `resumed` reports; also of those in the logs of lost pods."""
     resumed: TrainingStatus | None = None
     """The newest restart, and what all restarts have cost so far, in the fields of the status."""
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: str = ""
     """The message of the trainer's `error` event, with its hint."""
+    stopped: bool = False
+    """Whether that event says that a signal stopped the trainer, as where its pod is lost."""
     tail: tuple[str, ...] = ()
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
@@ -101,9 +108,18 @@ def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
         return replace(counted, tail=(*counted.tail, shown)[-TAIL_LINES:])
     name, run = str(event.get("event")), short_text(event.get("trial"), _LONGEST_WORD)
     reader = _READERS.get(name)
+    if name == "start" and (run or not event.get("resumed_from")):
+        counted = _counted(counted, run, event)
     if reader and run and (run in counted.runs or len(counted.runs) < _MOST_RUNS):
         counted = replace(counted, runs={**counted.runs, run: reader(counted.runs.get(run, LogDigest()), event)})
     return reader(counted, event) if reader and (not run or name in _OF_THE_JOB) else counted
+
+
+def _counted(digest: LogDigest, run: str, event: dict[str, Any]) -> LogDigest:
+    """Count a start, once however often its log is read; that of a run ends the error that stopped the worker."""
+    start = run, timestamp(datetime.fromtimestamp(number(event.get("time")) or 0.0, UTC))
+    starts = digest.starts if start in digest.starts else (*digest.starts, start)[-_MOST_RUNS:]
+    return replace(digest, starts=starts, error="", stopped=False)
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
@@ -120,7 +136,8 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         warnings=digest.warnings,
         device=digest.device,
         keeps_state=event.get("state") is True,
-        resumed=digest.resumed,
+        starts=digest.starts,
+        resumed=digest.resumed if event.get("resumed_from") else None,
         worker_error=digest.worker_error,
     )
 
@@ -184,7 +201,8 @@ def _device(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     message, hint = (short_text(event.get(key), _LONGEST_MESSAGE) for key in ("message", "hint"))
     message = message or "the trainer gave no message"
-    return replace(digest, error=f"{message} ({hint})" if hint else message)
+    stopped = event.get("code") in _SIGNALLED  # its hint is for a person with a terminal
+    return replace(digest, error=f"{message} ({hint})" if hint and not stopped else message, stopped=stopped)
 
 
 def _trial(digest: LogDigest, event: dict[str, Any]) -> LogDigest:

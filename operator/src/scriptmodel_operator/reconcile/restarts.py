@@ -11,17 +11,29 @@ from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 
 def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
-    """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone."""
-    known = log.resumed or previous
-    return {name: getattr(known, name) for name in ("restarts", "resumed_at", "recomputed_seconds")}
+    """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone.
+
+    The trainer counts those that resume. Others are the starts since the one in `previous`, but the first of a run.
+    """
+    last, times = previous.attempt_start_time, [time for _run, time in log.starts]
+    old = times.index(last) + 1 if last in times else 0
+    runs = [run for run, _time in log.starts]
+    lost = sum((run == "" and last is not None) or run in runs[:at] for at, run in enumerate(runs) if at >= old)
+    known = log.resumed or (previous.model_copy(update={"resumed_at": None}) if lost else previous)
+    return {
+        "restarts": max(known.restarts or 0, (previous.restarts or 0) + lost) or None,
+        "resumed_at": known.resumed_at,
+        "recomputed_seconds": known.recomputed_seconds,
+        "attempt_start_time": times[-1] if times else last,
+    }
 
 
 def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, Any]:
-    """Return the final figures, none if the image reports none. `known` may lack restarts whose log was not read."""
-    if metrics.restarts is None:
+    """Return the final figures. `known` may lack restarts whose log was not read; the trainer knows only those that
+    resumed.
+    """
+    if (metrics.restarts or 0) < (known.restarts or 1):
         return {}
-    if not metrics.restarts:
-        return {"restarts": None, "resumed_at": None, "recomputed_seconds": None}
     resumed_at = known.resumed_at if metrics.restarts == known.restarts else None
     seconds = round(metrics.recomputed_seconds or 0.0)
     return {"restarts": metrics.restarts, "resumed_at": resumed_at, "recomputed_seconds": seconds}

@@ -121,7 +121,10 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, sea
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
-    if log and log.error:
+    if log and log.stopped:
+        cost = restarts.if_worker_is_lost(train, view) or "nothing was trained yet"
+        text = f"the worker {log.error}, and another one starts: {cost}"
+    elif log and log.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
     text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
