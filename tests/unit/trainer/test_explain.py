@@ -20,6 +20,7 @@ from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
+from scriptmodel_trainer.corpus.layouts.opening import begins
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
 from scriptmodel_trainer.corpus.normalizing import write_normalized
@@ -109,6 +110,14 @@ def test_a_cast_never_changes_and_only_meeting_someone_makes_the_name_known() ->
     assert [cue.name for cue in recognizer.meet(stranger)] == ["CORA"]
     assert recognizer.knows(stranger)
     assert cast.names == {"ANNA", "BEN"}
+
+
+@pytest.mark.parametrize("text", ["CORA. Is it late?", "CORA. Is it late?\nDORA. It is.\n" + "Nobody says more.\n" * 9])
+def test_a_name_above_a_play_is_no_speaker(text: str) -> None:
+    recognizer = Recognizer(cast_of(BEGINNING.split("\n"), STYLES["caps-period"]))
+    ahead = [Evidence("The pier is older than anyone who walks on it.", line) for line in range(9)]
+    assert not begins(Evidence(text, 1), [], ahead, recognizer)
+    assert recognizer.speakers == {"ANNA", "BEN"}
 
 
 def test_layouts_explain_every_event_of_a_named_layout_too() -> None:

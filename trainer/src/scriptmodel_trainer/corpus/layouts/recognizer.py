@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import operator
@@ -60,6 +61,15 @@ class Recognizer:
                 self._firsts.clear()
             met.append(cue)
         return met
+
+    @contextlib.contextmanager
+    def supposing(self, paragraph: Evidence) -> Iterator[list[Cue]]:
+        """Give the cues of a paragraph that may be no part of a play: only in this context its speakers are known."""
+        strangers = {cue.name for cue in self._candidates(paragraph)} - self.speakers
+        yield self.meet(paragraph)
+        if not strangers.isdisjoint(self.speakers):
+            self.speakers -= strangers
+            self._firsts.clear()
 
     def begins_with_cue(self, paragraph: Evidence, sure: bool = False) -> bool:
         """Return True if someone speaks at the beginning of the paragraph; if `sure`, in the file's main form."""
