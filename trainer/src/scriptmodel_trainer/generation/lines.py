@@ -126,6 +126,7 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
     within[:1] = False
     counts = np.bincount(train[within & (starts == 0)], minlength=len(lexicon))
     numbers = {token: number for number, token in enumerate(lexicon)}
+    known = numbers.keys() & known  # a model that started from another one knows other words, too
     openings = frozenset(
         token
         for token in known
