@@ -210,8 +210,12 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         trigrams = None
         if TRIGRAMS in described.files:
             trigrams = trigrams_from(_arrays(folder, TRIGRAMS, described, MOST_BYTES), len(vocabulary))
-    except (OSError, ValueError, RecursionError) as error:
+    except (FileNotFoundError, ValueError, RecursionError) as error:
         raise BadInputError(f"{folder} is damaged: {error}", "train the model again") from error
+    except OSError as error:
+        raise BadInputError(
+            f"{folder} cannot be read: {error.strerror or error}", "check disk and permissions"
+        ) from error
     origin = Origin(described.preset, preset, described.seed, described.corpus, described.versions, described.base)
     return TrainedModel(
         origin,

@@ -178,7 +178,8 @@ def read_arrays(path: Path, most: int = 1 << 40, only: str = "") -> dict[str, np
     """Read the arrays of an .npz file by name, or one of them, their declared sizes checked before memory is taken.
 
     They must be stored as `write_arrays` does, uncompressed, so no file unpacks to more than its own size; pickled
-    objects are refused. Raises BadInputError if the file has more than `most` bytes or is not whole.
+    objects are refused. Raises BadInputError if the file has more than `most` bytes or is not whole, OSError with the
+    file's name if it cannot be read: that says nothing of its content.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -188,6 +189,9 @@ def read_arrays(path: Path, most: int = 1 << 40, only: str = "") -> dict[str, np
     except (BadInputError, MemoryError):
         raise
     except Exception as error:  # damaged bytes make zipfile and NumPy raise whatever there is
+        cause = error if isinstance(error, OSError) else error.__context__  # zipfile hides some behind its own
+        if isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL):  # a place outside the file
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
 
 

@@ -46,14 +46,14 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
-    """Read a checkpoint; BadInputError if it is damaged or belongs to other settings or another corpus."""
+    """Read a checkpoint; BadInputError if it is damaged or of another run, OSError if it is unreadable."""
     try:
         arrays = read_arrays(path)
         described = converted(parse_json(arrays.pop("described").tobytes()), Checkpoint)
         checkpoint = replace(described, arrays={name: arrays[name] for name in described.arrays})
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise damaged(path, error) from error
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
@@ -64,10 +64,10 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
 
 
 def described_in(path: Path) -> Checkpoint | None:
-    """Return a checkpoint without its arrays; None if there is none, or it is damaged."""
+    """Return a checkpoint without its arrays; None if there is none, or it is damaged. OSError if it is unreadable."""
     try:
         return converted(parse_json(read_arrays(path, only="described")["described"].tobytes()), Checkpoint)
-    except (BadInputError, OSError, ValueError):
+    except (BadInputError, FileNotFoundError, ValueError):
         return None
 
 
