@@ -1,14 +1,18 @@
-"""A fingerprint is that of one run: settings, seed, layout and corpus."""
+"""A fingerprint is that of one run: settings, seed, layout, and the corpus as it is read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from running import prepared
+from samples import play
 
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.commands.train_prepare import run_fingerprint
+from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.training import hardware
 
@@ -62,3 +66,23 @@ def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_war
         events = map(json.loads, capsys.readouterr().out.splitlines())
         warnings.append([event["code"] for event in events if event["event"] == "warning"])
     assert warnings == [[], ["other_processor", "other_tensorflow"]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        ("corpus.stream.event_tokens", lambda event: [token.lower() for token in event_tokens(event)]),
+        ("vocabulary.speakers_of", lambda *_: ["ANNA"]),
+    ],
+    ids=["tokens", "speakers"],
+)
+def test_files_that_are_read_in_another_way_are_another_run(
+    rule: str, changed: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a saved network calls word 7 must be word 7."""
+    (tmp_path / "play.md").write_text(play(60), "utf-8")
+    command = ["train", "--data", tmp_path, "--out", tmp_path / "model", "--preset", "test"]
+    first, again = prepared(command).fingerprint, prepared(command).fingerprint
+    assert first == again
+    monkeypatch.setattr(f"scriptmodel_trainer.{rule}", changed)
+    assert prepared(command).fingerprint != first

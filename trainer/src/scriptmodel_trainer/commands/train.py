@@ -121,7 +121,7 @@ def _is_done(run: Run, progress: Progress) -> bool:
     metrics = artifacts.load_model(out).metrics
     if metrics.fingerprint != run.fingerprint:
         raise BadInputError(
-            f"{out} holds a model of another corpus, preset, setting or seed",
+            f"{out} holds a model of another corpus, preset, setting or seed, or a version that reads it differently",
             "train without --resume to replace it, or choose another --out",
         )
     if metrics.stopped_by == "budget":

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,7 +78,8 @@ def prepare(options: TrainOptions, progress: Progress) -> Run:
     }
     preset, seed, base = options.preset, options.seed, options.base.digest if options.base else None
     splits["train"] = spelled_out(splits["train"], vocabulary, preset.subword_discount, seed, options.known_words)
-    fingerprint = run_fingerprint(preset, seed, options.layout, corpus.digest, base, corpus.split)
+    read = _digest_as_read(corpus.digest, vocabulary, splits)
+    fingerprint = run_fingerprint(preset, seed, options.layout, read, base, corpus.split)
     return Run(options, corpus, vocabulary, splits, fingerprint, started)
 
 
@@ -120,10 +122,19 @@ def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:
     progress.report(Warned("no-gpu", f"{message}: training uses the CPU; {hint}"))
 
 
+def _digest_as_read(files: str, vocabulary: Vocabulary, splits: Mapping[str, Ids]) -> str:
+    """Return a digest of a corpus as it is read, which another version of a layout changes: files, words, numbers."""
+    words = [vocabulary.words, sorted(vocabulary.speakers), vocabulary.spelled_names]
+    digest = hashlib.sha256(json.dumps([files, words, [len(ids) for ids in splits.values()]]).encode())
+    for ids in splits.values():
+        digest.update(ids.tobytes())
+    return digest.hexdigest()
+
+
 def run_fingerprint(
     preset: Preset, seed: int, layout: str, corpus: str, base: str | None = None, split: str = SCENES
 ) -> str:
-    """Return the fingerprint of a run on the corpus with that digest, from the base model with that digest if any.
+    """Return the fingerprint of a run on a corpus, from a base model if there is one, each given by its digest.
 
     It says which saved state and which finished model belong to the same run. With precision=auto these are of any
     machine: a run continues where bfloat16 is not the faster one as well. Settings at their defaults are left out, so

@@ -57,7 +57,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         raise damaged(path, error) from error
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
-            f"{path} was made with another corpus, preset, setting or seed",
+            f"{path} was made with another corpus, preset, setting or seed, or a version that reads it differently",
             "repeat the first command with --resume, or train without --resume",
         )
     return checkpoint
