@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from scriptmodel_trainer.errors import WriteError
 from scriptmodel_trainer.training import lease as lease_module
+from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.lease import Lease
+from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.training.stores import StateFolder
 
 BEAT, STALE = 0.05, 1.0
 DEADLINE = 60
@@ -154,3 +158,36 @@ def test_heartbeats_store_the_current_note(tmp_path: Path) -> None:
     seconds[0] = 2.0
     eventually(lambda: owner_of(tmp_path)["note"] == {"seconds": 2.0})
     held.release()
+
+
+@pytest.mark.parametrize("other", ["", "~"], ids=["lower", "higher"])
+def test_of_two_owners_of_one_term_the_one_that_wrote_last_owns_the_folder(other: str, tmp_path: Path) -> None:
+    """They found the folder free at the same moment, as they may where a file system has no locks."""
+    first = Lease(tmp_path, dict, beat_seconds=3600)
+    first.acquire(never)
+    (tmp_path / "owner.json").write_text(json.dumps({**owner_of(tmp_path), "id": other}))
+    with pytest.raises(WriteError, match="another training took over the state in"):
+        first.require()
+    first.release()
+    assert owner_of(tmp_path)["id"] == other
+
+
+def test_a_run_that_lost_its_folder_neither_reads_nor_removes_the_state_in_it(tmp_path: Path) -> None:
+    saved = Checkpoint("this run", Position(), 0, (), {}, "", "", Effort())
+    with StateFolder.opened(tmp_path, "this run", Effort(), Mock()) as state:
+        assert state is not None
+        assert state.save(saved)
+        (tmp_path / "owner.json").write_text(json.dumps({**owner_of(tmp_path), "id": "another"}))
+        stored = contents(tmp_path)
+        with pytest.raises(WriteError, match="another training took over the state in"):
+            state.newest(Mock())
+        state.remove()
+    StateFolder(tmp_path, "this run", Effort(), Mock()).remove()  # by a command that never owned it
+    assert contents(tmp_path) == stored
+    (tmp_path / "owner.json").unlink()
+    StateFolder(tmp_path, "this run", Effort(), Mock()).remove()
+    assert contents(tmp_path).keys() == {"owner.lock"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}

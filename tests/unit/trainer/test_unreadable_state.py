@@ -28,6 +28,10 @@ CAUSES = [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES, errno.ENOMEM]
 ARRAYS = {"weights/lstm0/kernel": np.arange(60.0), "best/output/bias": np.ones((2, 3), np.float32)}
 
 
+def checkpoint(epoch: int) -> Checkpoint:
+    return Checkpoint("this run", Position(epoch), 0, (), ARRAYS, "", "", Effort())
+
+
 def broken_disk(monkeypatch: pytest.MonkeyPatch, cause: int, reads: int = 0) -> None:
     """Let every file fail when it has been read so many times."""
 
@@ -61,10 +65,6 @@ def test_an_error_at_any_read_has_the_cause_and_the_file(
         else:
             break
     assert reads > 10
-
-
-def checkpoint(epoch: int) -> Checkpoint:
-    return Checkpoint("this run", Position(epoch), 0, (), ARRAYS, "", "", Effort())
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -147,8 +147,9 @@ class Lease:
             probe.unlink(missing_ok=True)
 
     def _lost(self) -> bool:
+        """Return whether another owns the folder: one of a later term, or whoever wrote last in this term."""
         found = self._read()
-        return found is not None and (found.term, found.id) > (self._own.term, self._own.id)
+        return found is not None and found.id != self._own.id and found.term >= self._own.term
 
     def _read(self) -> Owner | None:
         """Return who owns the folder; a file that cannot be understood names an owner who lives by its age alone."""

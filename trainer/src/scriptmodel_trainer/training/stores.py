@@ -114,7 +114,11 @@ class StateFolder:
         return True
 
     def newest(self, check: Check) -> Checkpoint | None:
-        """Return the newest usable generation; a damaged one is deleted with a warning, and the one before is taken."""
+        """Return the newest usable generation; a damaged one is deleted with a warning, and the one before is taken.
+
+        Raises WriteError if another run took over, OSError if a generation cannot be read.
+        """
+        self._lease.require()
         for path in reversed(self._generations()):
             try:
                 checkpoint = load_checkpoint(path, self._fingerprint)
@@ -151,9 +155,11 @@ class StateFolder:
                 shutil.copyfile(self._folder / LOG, path)
 
     def remove(self) -> None:
-        """Delete the state of a finished run; what cannot be deleted is replaced by the next run."""
-        for path in (*self._generations(), self._folder / LOG):
-            self._delete(path)
+        """Delete the state of a finished run, unless another run owns it by now; the next run replaces what is left."""
+        with contextlib.suppress(WriteError):
+            self._lease.require()
+            for path in (*self._generations(), self._folder / LOG):
+                self._delete(path)
 
     def _acquire(self) -> bool:
         """Own the folder and delete what belongs to other runs; False and a warning if it cannot be written to."""
