@@ -85,3 +85,11 @@ def test_the_text_log_has_device_restarts_and_trigrams_in_words() -> None:
         "Resumed in epoch 3 at 40%: restart 2 of this training, 12 s recomputed so far",
         "Valid Perplexity: 70.386 with trigrams (16%), 76.200 without",
     ]
+
+
+def test_the_text_log_has_one_line_for_each_place_in_an_epoch() -> None:
+    """The time that is left changes while the test split is scored, but no line has it."""
+    text = TextProgress(out := io.StringIO())
+    for epoch, fraction, seconds in ((1, 0.5, 9.0), (1, 1.0, 8.0), (1, 1.0, 7.0), (2, 1.0, 6.0), (2, 1.0, 1.0)):
+        text.report(Progressed(epoch, 2, fraction, 70.0, 100.0 * seconds, seconds))
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == ["0.500", "1.000", "1.000"]

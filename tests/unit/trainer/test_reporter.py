@@ -92,3 +92,15 @@ def test_a_resumed_run_reports_its_own_speed(reporter: Reporter, recording: Reco
     (event,) = recording.progressed
     assert event.words_per_second == pytest.approx(WORDS / 0.1)
     assert event.eta_seconds == pytest.approx((200 - 51) * 0.1)
+
+
+def test_a_position_is_reported_once_however_long_its_validation_takes(
+    reporter: Reporter, recording: Recording
+) -> None:
+    position = Position()
+    reporter.progressed(position)
+    for _ in range(2):
+        position.advance(50, 250.0, 1.0)
+        for _ in range(3):  # as each part of a validation does
+            reporter.progressed(position)
+    assert [event.fraction for event in recording.progressed] == [0.5, 1.0]

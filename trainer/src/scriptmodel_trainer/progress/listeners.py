@@ -98,6 +98,7 @@ class TextProgress(Progress):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._place = (0, 0.0)  # epoch and part of it in the last line on a training
         self._measured = 0.0  # when the last line on a text that is scored was due
 
     def report(self, event: Event) -> None:
@@ -115,6 +116,10 @@ class TextProgress(Progress):
                     self._print(line)
 
     def _progressed(self, event: Progressed) -> None:
+        """Show a place in an epoch once, however long the text that is scored after it."""
+        before, self._place = self._place, (event.epoch, event.fraction)
+        if self._place == before:
+            return
         speed = event.words_per_second
         self._print(f"{event.fraction:.3f} perplexity: {event.perplexity:.3f} speed: {speed:.0f} wps")
 

@@ -28,7 +28,7 @@ class Reporter:
         self._task = task
         self._rows = rows
         self._reported_at = time.monotonic()
-        self._reported_tenth = 0
+        self._reported_window = 0
         self._first: Position | None = None
 
     def started(self, resumed_from: int | None, position: Position) -> None:
@@ -52,16 +52,17 @@ class Reporter:
         """Report the start of an epoch, or its continuation after a resume."""
         self._progress.report(EpochStarted(position.epoch, rate))
         self._reported_at = time.monotonic()
-        self._reported_tenth = self._tenth(position)
+        self._reported_window = position.window
 
     def progressed(self, position: Position) -> None:
-        """Report the position if a report is due."""
+        """Report the position if a report is due; a validation, which does not move it, has no report of its own."""
         if self._first is None:
             self._first = dataclasses.replace(position)
-        tenth = self._tenth(position)
-        if tenth == self._reported_tenth and time.monotonic() - self._reported_at < REPORT_SECONDS:
-            return
         windows, epochs = self._rows.windows, self._task.preset.epochs
+        tenth, reported_tenth = (window * 10 // windows for window in (position.window, self._reported_window))
+        due = tenth != reported_tenth or time.monotonic() - self._reported_at >= REPORT_SECONDS
+        if position.window == self._reported_window or not due:
+            return
         trained, seconds = position.window, position.epoch_seconds
         if position.epoch == self._first.epoch and windows > self._first.window:
             trained, seconds = trained - self._first.window, seconds - self._first.epoch_seconds
@@ -74,7 +75,7 @@ class Reporter:
             Progressed(position.epoch, epochs, position.window / windows, perplexity_of(mean), speed, eta)
         )
         self._reported_at = time.monotonic()
-        self._reported_tenth = tenth
+        self._reported_window = position.window
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
         """Report a finished and validated epoch."""
@@ -87,6 +88,3 @@ class Reporter:
         task, done = self._task, position.epoch - 1 + position.window / self._rows.windows
         budget = task.budget.seconds_left(task.effort, done, epoch_seconds, on_gpu=task.device.kind == "gpu")
         return min((task.preset.epochs - done) * epoch_seconds, budget)
-
-    def _tenth(self, position: Position) -> int:
-        return position.window * 10 // self._rows.windows
