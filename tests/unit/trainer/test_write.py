@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
@@ -15,6 +16,7 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer import auto
+from scriptmodel_trainer.artifacts import load_model, save_model
 from scriptmodel_trainer.commands.write import _next_script, _Quiet
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
@@ -151,6 +153,24 @@ def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_mach
     assert (done.returncode, epochs) == (0, [False, True]), done.stderr
     assert {path.name for path in tmp_path.glob("script-1.*")} <= FILES
     assert not (tmp_path / "model" / "checkpoint.npz").exists()
+
+
+@pytest.mark.usefixtures("compiled_once")
+@pytest.mark.parametrize("moment", ["train.artifacts.save_model", "write.generate"])
+def test_one_ctrl_c_after_the_training_ends_the_command_and_the_model_is_kept(
+    moment: str, plays: Path, tmp_path: Path
+) -> None:
+    def interrupted(*words: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert moment != "write.generate", "it goes on"
+        save_model(*words)
+
+    with patch(f"scriptmodel_trainer.commands.{moment}", interrupted):
+        done = run_trainer(["write", plays, "--out", tmp_path, "--minutes", "10", "--words", "60"])
+    stopped = "error: stopped by SIGINT; the model is stored: the same command writes with it\n"
+    assert (done.returncode, done.stderr.endswith(stopped)) == (ExitCode.INTERRUPTED, True), done.stderr
+    assert load_model(tmp_path / "model").metrics.epochs
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html"}
 
 
 def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:

@@ -166,6 +166,8 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     except StoppedError as error:
         raise StoppedError(error.code, error.message, "the same command continues") from error
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
+    signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
+    signals.answer()
 
 
 def _note_time(run: Run, progress: Progress) -> float | None:
