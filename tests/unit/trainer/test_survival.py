@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import numpy as np
@@ -147,6 +148,25 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
     other = run_trainer([*train, "--resume"])
     assert other.returncode == 2
     assert "another corpus" in other.stderr
+
+
+def test_a_network_whose_assessment_fails_is_assessed_by_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lines.txt").write_text("the river waits for nobody\n" * 80)
+    out = tmp_path / "model"
+    train = ["train", "--data", tmp_path / "lines.txt", "--out", out, "--preset", "test"]
+    with monkeypatch.context() as patched:
+        patched.setattr(train_assess, "lines_of", Mock(side_effect=KeyError("Stow")))
+        with pytest.raises(KeyError, match="Stow") as raised:
+            run_trainer(train)
+    assert raised.value.__notes__ == ["state saved: repeat the command with --resume to continue"]
+    assert not (out / "model.json").exists()
+    done = run_trainer([*train, "--resume"])
+    assert done.returncode == 0, done.stderr
+    assert "Train Perplexity" not in done.stdout, "no epoch is trained again"
+    assert {path.name for path in out.iterdir()} >= {"model.json", "metrics.json", "report.html"}
+    assert not (out / "checkpoint.npz").exists()
 
 
 def test_a_checkpoint_that_is_damaged_or_of_other_settings_is_refused(
@@ -303,6 +323,21 @@ def test_a_kill_at_each_step_leaves_the_old_model_or_the_new_one(two_models: tup
     assert outcomes == sorted(outcomes)
     assert len(outcomes) == len(done) == 8  # weights, n-grams, model.json, metrics, report, and three older files
     assert 0 < sum(outcomes) < len(outcomes)
+
+
+def test_a_kill_at_each_step_of_the_first_storing_leaves_a_whole_model_or_none(
+    two_models: tuple[Path, Path], tmp_path: Path
+) -> None:
+    new = load_model(two_models[1], judged=True)
+    for step in range(5):  # weights, n-grams, metrics, report, and model.json
+        out = tmp_path / str(step)
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(step, patch)
+            with pytest.raises(KilledError):
+                save_model(out, new, "second")
+        assert not (out / "model.json").exists()
+    save_model(out, new, "second")
+    assert contents(out) == contents(two_models[1])
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -125,9 +125,9 @@ def versions(**more: str) -> dict[str, str]:
 def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     """Write all files of a model directory; a kill at any moment leaves the earlier model there, or the new one whole.
 
-    Files of arrays have their digest in their names, so they replace none of the earlier model. `model.json` replaces
-    the earlier one when they are stored; metrics and report, which no command needs, follow it. Raises WriteError if
-    the files cannot be stored.
+    Files of arrays have their digest in their names, so they replace none of the earlier model. Metrics and report,
+    which no command needs, follow them, and `model.json`, without which a folder has no model, is the last. Raises
+    WriteError if the files cannot be stored.
     """
     arrays: dict[str, Mapping[str, npt.NDArray[Any]]] = {WEIGHTS: model.weights}
     if model.trigrams is not None:
@@ -160,8 +160,8 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     write_files(
         folder,
         {file_name(kind, files[kind]): content for kind, content in contents.items()}
-        | {MODEL: sealed(msgspec.to_builtins(described) | {"lines": lines}), METRICS: json_bytes(metrics)}
-        | {REPORT: report.encode("utf-8", errors="replace")},
+        | {METRICS: json_bytes(metrics), REPORT: report.encode("utf-8", errors="replace")}
+        | {MODEL: sealed(msgspec.to_builtins(described) | {"lines": lines})},
     )
     kept = {file_name(*each) for each in files.items()}
     for path in folder.iterdir():

@@ -59,8 +59,12 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
         fitted = fit(attempt, progress, signals)
         if fitted.result.stopped_by == "pause":
             return None
-        model = with_temperature(assess(fitted, progress), progress)
-        _store(model, attempt, signals)
+        try:
+            model = with_temperature(assess(fitted, progress), progress)
+            _store(model, attempt, signals)
+        except Exception as error:
+            error.add_note(signals.hint)  # a traceback says that the trained network is not lost
+            raise
         progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
         progress.report(ModelStored(out, out / artifacts.REPORT))
         return model
