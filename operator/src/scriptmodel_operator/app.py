@@ -7,7 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from scriptmodel_operator.api.marks import Owner
@@ -61,6 +61,8 @@ class Process:
     queue: WorkQueue
     watches: WatchHeartbeat
     health: Health
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by SIGTERM and SIGINT."""
 
     @classmethod
     def create(cls) -> Process:
@@ -70,6 +72,10 @@ class Process:
         watches = WatchHeartbeat()
         return cls(echoes, store, metrics, WorkQueue(metrics), watches, Health(metrics, watches))
 
+    def stop_on_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
+
 
 async def run(config: OperatorConfig) -> None:
     """Run the operator until SIGTERM or SIGINT.
@@ -77,18 +83,15 @@ async def run(config: OperatorConfig) -> None:
     All tasks are in one group, so an error of any ends the others. Raises an ExceptionGroup then, of LoginFailedError
     or KubeError if the cluster cannot be used at all, of LeadershipLostError if another replica takes over.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     process = Process.create()
+    process.stop_on_signals()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(process.health, config.health_listen))
         leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None
         client = await stack.enter_async_context(KubeClient(partial(login, config.kubeconfig), leader or UNLIMITED))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         work = start(group, "watch", partial(_lead, group, config, client, process, leader))
-        await stop.wait()
+        await process.stop.wait()
         work.cancel()
 
 
@@ -146,13 +149,16 @@ async def _work(
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
     async with working(group, config, client, cluster, process, leadership):
         log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
-        await kopf.operator(
+        before = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
             registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
             settings=watch.settings(),
             standalone=True,
             clusterwide=not config.namespaces,
             namespaces=config.namespaces,
         )
+        process.stop_on_signals()  # kopf handles them by an end like any other
+        await kopf.run_tasks(tasks, ignored=before)
 
 
 async def _first_contact(client: KubeClient, config: OperatorConfig, health: Health) -> str:

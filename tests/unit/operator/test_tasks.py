@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -20,6 +22,7 @@ from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe import source
@@ -42,6 +45,11 @@ async def ends(*_: Any) -> None:
 
 async def lasts(*_: Any) -> None:
     await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def client(*_: Any) -> AsyncIterator[UnexpectedKube]:
+    yield UnexpectedKube()
 
 
 @pytest.fixture
@@ -104,6 +112,30 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     assert [type(each) for each in caught.value.exceptions] == [ValueError]
 
 
+async def test_a_signal_ends_the_process_without_an_error_though_kopf_handles_signals_too(
+    monkeypatch: pytest.MonkeyPatch, pachyderm: FakePachyderm
+) -> None:
+    ended = asyncio.Event()
+
+    async def spawn(**_: Any) -> list[asyncio.Task[None]]:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        return []
+
+    async def until_a_signal(*_: Any, **_options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await ended.wait()
+
+    async def contact(*_: Any) -> str:
+        return "cluster-1"
+
+    monkeypatch.setattr(app, "KubeClient", client)
+    monkeypatch.setattr(app, "_first_contact", contact)
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn)
+    monkeypatch.setattr(kopf, "run_tasks", until_a_signal)
+    async with asyncio.timeout(DEADLINE):
+        await run(replace(CONFIG, leader_elect=False))
+
+
 class Leads:
     """A leader whose parts a test replaces."""
 
@@ -131,10 +163,6 @@ async def test_the_end_of_the_watch_or_the_leader_ends_the_process(
     @asynccontextmanager
     async def elected(_config: OperatorConfig) -> AsyncIterator[Leads]:
         yield Leads(keep)
-
-    @asynccontextmanager
-    async def client(*_: Any) -> AsyncIterator[UnexpectedKube]:
-        yield UnexpectedKube()
 
     monkeypatch.setattr(app, "_leader", elected)
     monkeypatch.setattr(app, "KubeClient", client)
