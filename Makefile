@@ -6,6 +6,7 @@ SHELL := bash
 export PYTHON ?= python3
 # The suites start hundreds of processes, which compile all of our modules anew where Python may not keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
+USUAL := demo demo-stop env unit test test-slow check format manifests docs
 VENV := .venv
 OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
@@ -22,7 +23,12 @@ RERUN := --reruns 1 --rerun-show-tracebacks --only-rerun 'etcdserver: ' --only-r
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' -v usual=' $(USUAL) ' ' \
+	  /^[a-z0-9-]+:.*## / { \
+	    line = sprintf("  %-21s %s\n", $$1, $$2); \
+	    if (index(usual, " " $$1 " ")) printf "%s", line; else others = others line \
+	  } \
+	  END { printf "\nThe others:\n%s", others }' $(MAKEFILE_LIST)
 
 .PHONY: env
 env: ## Create .venv/operator and .venv/trainer from the hashed lock files
@@ -95,6 +101,11 @@ manifests: env ## Generate manifests/ from the chart, and the CRD and the API re
 docs: env ## Build the documentation into build/site; fails on broken links
 	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build --quiet
 	@echo "build/site/index.html"
+
+.PHONY: unit
+unit: ## Run the unit tests of operator, localpach and dev: two minutes, no TensorFlow, no API server
+	@dev/env.sh operator
+	$(OPERATOR)/$(PYTEST) $(FIRST) tests/unit/operator tests/unit/localpach tests/unit/dev
 
 .PHONY: test
 test: ## Run the tests that come first; needs no container runtime and no cluster
