@@ -15,7 +15,7 @@ MANY = 6
 @pytest.fixture(scope="module")
 def table() -> dict[str, list[float]]:
     """Figures of the operator, the plain loop and the loop with pipelines, by row."""
-    command = [sys.executable, "-m", "tests.bench.operator", f"--objects={MANY}", "--changes=4", "--idle=2"]
+    command = [sys.executable, "-m", "dev.bench.operator", f"--objects={MANY}", "--changes=4", "--idle=2"]
     command += ["--limit=100", "--naive-limit=0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.trainer.patience import main, stopped_after
+from dev.bench.trainer.patience import main, stopped_after
 
 
 @pytest.mark.parametrize(

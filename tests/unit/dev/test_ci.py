@@ -95,10 +95,11 @@ def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
     ("changed", "left_out"),
     [
         ([], True),
-        (["docs/guide.md", "README.md", "tests/unit/a.py", "tests/integration/b.py"], True),
+        (["docs/guide.md", "README.md", "tests/unit/a.py", "tests/integration/test_b.py", "dev/bench/a.py"], True),
         (["operator/a.py"], False),
         (["charts/README.md"], False),
         (["tests/node/a.py"], False),
+        (["tests/integration/a.py"], False),
     ],
 )
 def test_images_and_e2e_are_left_out_if_only_docs_and_other_tests_changed(

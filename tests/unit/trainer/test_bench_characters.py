@@ -1,4 +1,4 @@
-"""The benchmark of nats per character (tests/bench/trainer/characters.py)."""
+"""The benchmark of nats per character (dev/bench/trainer/characters.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from running import run_trainer
 from samples import play
 
-from tests.bench.trainer.characters import Recipe, bench_characters, last_loss, split
+from dev.bench.trainer.characters import Recipe, bench_characters, last_loss, split
 
 pytestmark = pytest.mark.nightly
 

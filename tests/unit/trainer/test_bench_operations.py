@@ -1,4 +1,4 @@
-"""The operations of a training step (tests/bench/trainer/operations.py): their number does not grow."""
+"""The operations of a training step (dev/bench/trainer/operations.py): their number does not grow."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scriptmodel_trainer.training.hardware import load_tensorflow
 
 load_tensorflow(0)
 
-from tests.bench.trainer.operations import operations  # noqa: E402  # TensorFlow is quietly loaded above
-from tests.bench.trainer.steps import training_graph  # noqa: E402  # as above
+from dev.bench.trainer.operations import operations  # noqa: E402  # TensorFlow is quietly loaded above
+from dev.bench.trainer.steps import training_graph  # noqa: E402  # as above
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,10 @@
-"""A headline figure holds unless its seeds are significantly worse (tests/bench/trainer/record.py)."""
+"""A headline figure holds unless its seeds are significantly worse (dev/bench/trainer/record.py)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.bench.trainer.record import verdict
+from dev.bench.trainer.record import verdict
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Shows what early stopping would have saved and lost in finished trainings.
 
-    python -m tests.bench.trainer.patience MODEL_DIR...
+    python -m dev.bench.trainer.patience MODEL_DIR...
 
 Nothing is trained: a patience only decides after which epoch a training ends, so the recorded validation perplexities
 of all epochs tell where it would have ended, and with which best figure. That holds for schedules of the learning rate
@@ -29,7 +29,7 @@ def stopped_after(figures: Sequence[float], patience: int) -> int:
 def main() -> int:
     """Print a row for each model directory and patience up to the first that changes nothing."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer.patience",
+        prog="python -m dev.bench.trainer.patience",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

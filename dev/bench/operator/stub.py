@@ -1,6 +1,6 @@
 """A stub of pachd that is no bottleneck: pipelines, their jobs and commits in memory, requests counted by method.
 
-    python -m tests.bench.operator.stub ADDRESS
+    python -m dev.bench.operator.stub ADDRESS
 
 Messages stay as they are on the wire: a CreatePipelineRequest becomes a PipelineInfo by giving its fields other
 numbers. Each version of a pipeline has one job, which waits for a worker until `/bench/Finish` lets all jobs succeed.
@@ -23,8 +23,8 @@ from typing import Any
 
 import grpc
 
+from dev.bench.operator.wire import field, fields, first
 from scriptmodel_operator.api.marks import naming
-from tests.bench.operator.wire import field, fields, first
 
 _SPEC = {3: 1, 4: 3, 7: 9, 9: 10, 10: 11, 12: 13, 13: 14, 23: 24, 24: 25, 26: 27, 28: 29, 29: 30, 30: 33, 34: 34}
 """Numbers of a CreatePipelineRequest's fields in PipelineInfo.Details."""

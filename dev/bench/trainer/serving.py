@@ -1,6 +1,6 @@
 """Times `scriptmodel-trainer serve`: how long until the first words, and words a second, for one client and for 16.
 
-    python -m tests.bench.trainer.serving [MODEL_DIR]
+    python -m dev.bench.trainer.serving [MODEL_DIR]
 
 Without a model directory: random weights of the size of `small`. All clients ask at once, each for a script of its own.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import aiohttp
 
+from dev.bench.trainer.writing import random_weights, vocabulary_of
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.presets import preset_named
 from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
-from tests.bench.trainer.writing import random_weights, vocabulary_of
 
 _CLIENTS = (1, 16)
 _WORDS = 200

@@ -1,7 +1,7 @@
 """Measures a job from STANDBY in pods that do nothing: localpach's, and those of the Pachyderm at PACHD_ADDRESS if set.
 
     make cluster
-    PACHD_ADDRESS=HOST:PORT python -m tests.bench.jobs [--jobs 10]
+    PACHD_ADDRESS=HOST:PORT python -m dev.bench.jobs [--jobs 10]
 
 The engines take turns on the node of `make cluster`, where the workers of that Pachyderm have to be, too.
 """

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dev.bench.operator.objects import pending
 from dev.paths import OPERATOR_ENV
 from dev.processes import Program
 from dev.stack import Operator
-from tests.bench.operator.objects import pending
 
 Reported = Callable[[dict[str, Any]], bool]
 
@@ -32,7 +32,7 @@ def _ours(root: Path, kubeconfig: Path, namespace: str, pachd: str) -> Program:
 
 
 def _plain(root: Path, kubeconfig: Path, namespace: str, _pachd: str) -> Program:
-    command = [sys.executable, "-m", "tests.bench.operator.plain", str(kubeconfig), namespace]
+    command = [sys.executable, "-m", "dev.bench.operator.plain", str(kubeconfig), namespace]
     return Program("plain loop", command, root / "plain.log")
 
 

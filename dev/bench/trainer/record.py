@@ -1,7 +1,7 @@
 """Repeats a headline figure of docs/results with several seeds, and says whether it holds.
 
-    python -m tests.bench.trainer record eight-plays --out /var/tmp/records
-    python -m tests.bench.trainer record penn-treebank --data DIR --out /var/tmp/records
+    python -m dev.bench.trainer record eight-plays --out /var/tmp/records
+    python -m dev.bench.trainer record penn-treebank --data DIR --out /var/tmp/records
 
 Everything is kept in --out, which may be outside of the clone: a measurement that was interrupted continues, in any
 clone of the same version. A figure holds unless the mean of the seeds is higher, with p < 0.05 in a one-sided t-test.
@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.bench.trainer.characters import Recipe
 from dev.demo.plays import plays
-from tests.bench.trainer.characters import Recipe
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _SHARE = 0.9  # of the characters of tiny Shakespeare that train, as in nanoGPT's shakespeare_char
@@ -80,7 +80,7 @@ def verdict(figure: float, found: Sequence[float]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Train with each seed and print the figures; 1 if the figure does not hold."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer record",
+        prog="python -m dev.bench.trainer record",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

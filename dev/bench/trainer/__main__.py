@@ -2,8 +2,8 @@
 
 Each figure and its reference are measured interleaved, in one run: on a busy machine only the ratios are valid.
 
-    python -m tests.bench.trainer [steps] [perplexity] [generation] [normalising] [characters]
-    python -m tests.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
+    python -m dev.bench.trainer [steps] [perplexity] [generation] [normalising] [characters]
+    python -m dev.bench.trainer record NAME --out FOLDER    # repeats a figure of docs/results, see its --help
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dev.bench.trainer.characters import Recipe, bench_characters
+from dev.bench.trainer.pytorch import PyTorch, pytorch
+from dev.bench.trainer.writing import bench_generation, bench_normalising
 from scriptmodel_trainer.training.hardware import device, faster_precision, load_tensorflow
-from tests.bench.trainer.characters import Recipe, bench_characters
-from tests.bench.trainer.pytorch import PyTorch, pytorch
-from tests.bench.trainer.writing import bench_generation, bench_normalising
 
 PARTS = ("steps", "perplexity", "generation", "normalising", "characters")
 # Of our own recipe for the published perplexity, over the preset small.
@@ -38,7 +38,7 @@ _WINDOWS = {"small": 16, "medium": 2}
 def main() -> None:
     """Run the requested parts, all by default, and print a line for each figure."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m dev.bench.trainer", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--presets", nargs="+", default=["small", "medium", "large"], help="whose steps are timed")
@@ -93,12 +93,12 @@ def use_threads(threads: int) -> None:
 def run(parts: list[str], options: argparse.Namespace, process: PyTorch | None) -> None:
     """The benchmarks themselves; they import TensorFlow, which is quietly loaded by then."""
     if "steps" in parts:
-        from tests.bench.trainer.steps import bench_steps  # noqa: PLC0415  # imports TensorFlow
+        from dev.bench.trainer.steps import bench_steps  # noqa: PLC0415  # imports TensorFlow
 
         for name in options.presets:
             bench_steps(name, options.rounds, _WINDOWS.get(name, 1), options.threads, process)
     if "perplexity" in parts:
-        from tests.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415  # imports TensorFlow
+        from dev.bench.trainer.perplexity import bench_perplexity  # noqa: PLC0415  # imports TensorFlow
 
         settings = dict(setting.split("=", 1) for setting in options.ours)
         if settings.get("precision") == "auto":
@@ -126,7 +126,7 @@ def run_on_text(parts: list[str], options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["record"]:
-        from tests.bench.trainer import record
+        from dev.bench.trainer import record
 
         sys.exit(record.main(sys.argv[2:]))
     main()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dev.bench.trainer.timing import seconds_of, timed
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import layouts, reading
@@ -24,7 +25,6 @@ from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.presets import preset_named
 from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.vocabulary import Vocabulary
-from tests.bench.trainer.timing import seconds_of, timed
 
 _STEPS = 300
 _WORDS = 1000
@@ -53,7 +53,7 @@ def bench_generation(rounds: int) -> None:
     ours, roof = seconds_of(rounds, timed(generate), timed(products))
     print(f"generation: {_STEPS / ours:,.0f} tokens/s, {roof / ours:.0%} of its products ({_STEPS / roof:,.0f})")
     # A process of its own: products of matrices gain from all cores, and the threads of this one are fixed.
-    work = f"from tests.bench.trainer.writing import bench_together; bench_together({rounds})"
+    work = f"from dev.bench.trainer.writing import bench_together; bench_together({rounds})"
     threads = {**os.environ, "OPENBLAS_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
     subprocess.run([sys.executable, "-c", work], check=True, env=threads)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,12 +15,12 @@ from typing import Any
 
 import grpc
 
+from dev.bench.operator.cluster import Cluster, Requests, Watch
+from dev.bench.operator.contenders import LOOP, OURS, Contender
+from dev.bench.operator.process import Usage, until_quiet, usage
 from dev.paths import ROOT
 from dev.processes import Program, free_port
 from dev.stack import ControlPlane
-from tests.bench.operator.cluster import Cluster, Requests, Watch
-from tests.bench.operator.contenders import LOOP, OURS, Contender
-from tests.bench.operator.process import Usage, until_quiet, usage
 
 NAMESPACE = "bench"
 SERVER, STUB = "API server", "stub of pachd"
@@ -118,7 +118,7 @@ async def measure(
 def _stub(root: Path) -> Iterator[Pachd]:
     address = f"127.0.0.1:{free_port()}"
     with Program(
-        "stub of pachd", [sys.executable, "-m", "tests.bench.operator.stub", address], root / "stub.log"
+        "stub of pachd", [sys.executable, "-m", "dev.bench.operator.stub", address], root / "stub.log"
     ) as stub:
         stub.start()
         found = Pachd(address, stub.pid)

@@ -1,6 +1,6 @@
 """The plain loop: only list, watch and patch with aiohttp. It shows the speed that the API server allows.
 
-    python -m tests.bench.operator.plain KUBECONFIG NAMESPACE [PACHD]
+    python -m dev.bench.operator.plain KUBECONFIG NAMESPACE [PACHD]
 
 Each object gets a finalizer and then a status of the operator's size; a changed spec gets a new status. It keeps
 only a queue, and retries nothing. With the address of a pachd it creates both pipelines of a new object in between,
@@ -18,8 +18,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.bench.operator.objects import FINALIZER, path, pending, status_of
-from tests.bench.operator.pipelines import Pachd
+from dev.bench.operator.objects import FINALIZER, path, pending, status_of
+from dev.bench.operator.pipelines import Pachd
 
 WORKERS = 16
 

@@ -1,6 +1,6 @@
 """Compares halving with random search at full length: the winner of each, and the epochs and the time that it took.
 
-    python -m tests.bench.search plays/ --out /var/tmp/search [--workers 2]
+    python -m dev.bench.search plays/ --out /var/tmp/search [--workers 2]
 
 The trials are those that a ScriptModel would have; the runs are processes of the trainer, as many at a time as there
 are workers. What is finished is kept in --out, so a measurement that was interrupted continues.

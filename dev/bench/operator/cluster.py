@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import aiohttp
 
+from dev.bench.operator.objects import path, scriptmodel
+from dev.bench.operator.plain import lines
 from dev.stack import ControlPlane
-from tests.bench.operator.objects import path, scriptmodel
-from tests.bench.operator.plain import lines
 
 _AT_ONCE = 16
 _READINGS, _BETWEEN_SECONDS = 10, 0.2

@@ -9,14 +9,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from dev.bench.trainer.operations import operations
+from dev.bench.trainer.pytorch import PyTorch
+from dev.bench.trainer.timing import Task, clock_for, seconds_of, timed
 from scriptmodel_trainer.presets import Preset, preset_named
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.graph import TrainingGraph
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
-from tests.bench.trainer.operations import operations
-from tests.bench.trainer.pytorch import PyTorch
-from tests.bench.trainer.timing import Task, clock_for, seconds_of, timed
 
 VOCABULARY = 10_000
 PRECISIONS = ("float32", "bfloat16")

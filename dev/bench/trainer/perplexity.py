@@ -15,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from dev.bench.trainer.published import Clock, PublishedRecipe
+from dev.bench.trainer.pytorch import PyTorch
+from dev.bench.trainer.timing import clock_for
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
@@ -24,9 +27,6 @@ from scriptmodel_trainer.training.hardware import bfloat16_is_faster
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.vocabulary import build_vocabulary
-from tests.bench.trainer.published import Clock, PublishedRecipe
-from tests.bench.trainer.pytorch import PyTorch
-from tests.bench.trainer.timing import clock_for
 
 Ids = npt.NDArray[np.int32]
 _MOST_EPOCHS = 13  # of word_language_model, as many as the published recipe has

@@ -1,6 +1,6 @@
 """Judges what one training writes after some of its epochs: more training must never score lower.
 
-    python -m tests.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--scripts 8] [--set KEY=VALUE ...]
+    python -m dev.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--scripts 8] [--set KEY=VALUE ...]
 
 Trains the preset `demo` once and keeps the weights of each epoch in DIR, then prints a table: the score of scripts at
 each temperature by epoch, and the rank correlation of epochs and scores.
@@ -31,7 +31,7 @@ _WORDS = 400
 def main() -> None:
     """Train, write and print the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer.judged",
+        prog="python -m dev.bench.trainer.judged",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,6 +1,6 @@
 """How long the first page of `scriptmodel ui` takes with 500 objects beside 5, and whether its memory stays flat.
 
-    python -m tests.bench.pages [--objects 500] [--seconds 60]
+    python -m dev.bench.pages [--objects 500] [--seconds 60]
 
 A stub replaces the API server, so that only the pages are measured. Each count is measured in turns, and the medians
 are compared. Then one page stays open while the stub changes 20 objects a second.

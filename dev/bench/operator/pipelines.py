@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from tests.bench.operator.wire import field, first
+from dev.bench.operator.wire import field, first
 
 _PROJECT = field(1, "default")
 _COMMAND = "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout auto --preset small --log json"

@@ -1,6 +1,6 @@
 """Measures what a training gains from a base model: a corpus that grows by one play, and three plays with a base.
 
-    python -m tests.bench.trainer.warm_start --out build/warm-start --preset small
+    python -m dev.bench.trainer.warm_start --out build/warm-start --preset small
 
 The last tenth of each play is held out: half of it validates, the other half is scored. Trainings keep their state in
 `--out`, so a measurement that was stopped continues. Words seen are training tokens times epochs. A training from a
@@ -79,7 +79,7 @@ def perplexity(model: Path, text: Path) -> float:
 def main() -> int:
     """Print a row for each training: words seen, and the perplexity of held-out text."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer.warm_start",
+        prog="python -m dev.bench.trainer.warm_start",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

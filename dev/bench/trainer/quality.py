@@ -1,6 +1,6 @@
 """Measures the perplexity of PyTorch's word_language_model after so many epochs, on the corpus of the presets.
 
-    python -m tests.bench.trainer.quality --plays 12 --units 300 --epochs 13
+    python -m dev.bench.trainer.quality --plays 12 --units 300 --epochs 13
 
 Splits and vocabulary are those of `scriptmodel-trainer train`, which prints the perplexity of a preset itself.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from dev.bench.trainer.perplexity import THEIR_SHAPE, corpus
+from dev.bench.trainer.pytorch import PyTorch, pytorch
 from scriptmodel_trainer.training.hardware import bfloat16_is_faster
-from tests.bench.trainer.perplexity import THEIR_SHAPE, corpus
-from tests.bench.trainer.pytorch import PyTorch, pytorch
 
 
 def main() -> int:
     """Print the number of weights, and the validation perplexity after each epoch; 1 without PyTorch."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.trainer.quality",
+        prog="python -m dev.bench.trainer.quality",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

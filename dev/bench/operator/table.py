@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench.operator.run import SERVER, STUB, Figures, Sizes, Stretch
+from dev.bench.operator.run import SERVER, STUB, Figures, Sizes, Stretch
 
 _LISTS = ("ListProject", "ListRepo", "ListPipeline", "ListJob")
 

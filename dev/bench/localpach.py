@@ -1,6 +1,6 @@
 """Measures the speed of localpach, and of the server at PACHD_ADDRESS if set.
 
-    python -m tests.bench.localpach [--scale 0.1]
+    python -m dev.bench.localpach [--scale 0.1]
 
 PACHD_IMAGE names an image that the server can pull and that has `sh`; without it the server takes its default.
 

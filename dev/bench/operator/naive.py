@@ -1,6 +1,6 @@
 """A kopf operator as the tutorial writes and runs one: a handler for each occasion, and a timer; each calls for 5 ms.
 
-kopf run -n NAMESPACE tests/bench/operator/naive.py
+kopf run -n NAMESPACE dev/bench/operator/naive.py
 """
 
 from __future__ import annotations

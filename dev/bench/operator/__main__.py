@@ -1,6 +1,6 @@
 """Compares the operator with a plain aiohttp loop and a kopf operator written like the tutorial.
 
-    python -m tests.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only] [--apart]
+    python -m dev.bench.operator [--objects 1000] [--rounds 1] [--naive-limit 120] [--start-only] [--apart]
 
 Each measured program gets its own control plane with the same objects, created before it starts, and a stub of pachd.
 An object is handled when its status belongs to its newest spec; for the operator, also both pipelines must exist and be
@@ -20,9 +20,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from tests.bench.operator.contenders import LOOP, NAIVE, OURS, PLAIN, Contender
-from tests.bench.operator.run import Figures, Sizes, measure
-from tests.bench.operator.table import render
+from dev.bench.operator.contenders import LOOP, NAIVE, OURS, PLAIN, Contender
+from dev.bench.operator.run import Figures, Sizes, measure
+from dev.bench.operator.table import render
 
 
 async def main() -> None:
@@ -52,7 +52,7 @@ def _order(given: argparse.Namespace) -> list[tuple[Contender, float]]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.operator", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m dev.bench.operator", description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--objects", type=int, default=1000, help="how many there are (1000)")
     add("--changes", type=int, default=100, help="how many specs are changed, one after the other (100)")

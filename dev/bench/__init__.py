@@ -1,0 +1,1 @@
+"""Benches: what operator, localpach, pages and trainer cost. They are run by hand; CI tests that they run."""
