@@ -42,6 +42,7 @@ _PERSONS = {
     "sample": "`helm test`",
     "policy": "who keeps the pipelines",
     "deployment": "`helm uninstall`",
+    "let_go": "`helm uninstall`",
     "timeout": "whose operator takes long to end",
     "older_than": "everyone: it is the age",
 }

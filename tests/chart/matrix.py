@@ -95,7 +95,7 @@ CHANGES: dict[str, Any] = {
     "topologySpreadConstraints": [
         {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}}
     ],
-    "priorityClassName": "high",
+    "priorityClassName": "system-cluster-critical",
     "livenessProbe.periodSeconds": 30,
     "livenessProbe.timeoutSeconds": 2,
     "livenessProbe.failureThreshold": 6,

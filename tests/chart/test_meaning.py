@@ -199,6 +199,61 @@ def test_localpach_has_a_network_policy_of_its_own_that_admits_the_operator_and_
         assert any(selects(peer["podSelector"], admitted) for peer in api)
 
 
+PODS = {"Deployment": "operator", "StatefulSet": "localpach", "Job": "uninstall", "CronJob": "cleanup", "Pod": "test"}
+
+
+def pods(values: Values) -> dict[str, Object]:
+    """Return the pods of the chart, by the kind of the object that makes them."""
+    found = {each["kind"]: each for each in objects(values) if each["kind"] in PODS}
+    found["CronJob"] = found["CronJob"]["spec"]["jobTemplate"]
+    return {kind: each if kind == "Pod" else each["spec"]["template"] for kind, each in found.items()}
+
+
+def has(found: Any, given: Any) -> bool:
+    """Whether a field of a pod has what a value gives, perhaps beside other entries."""
+    if isinstance(given, dict):
+        return given.items() <= found.items()
+    return all(each in list(found) for each in given) if isinstance(given, list) else bool(found == given)
+
+
+_ENV = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]
+_VOLUME, _MOUNT = {"name": "more", "emptyDir": {}}, {"name": "more", "mountPath": "/more"}
+_HOOKS_AND_OPERATOR = {"Deployment", "Job", "Pod"}
+_TOLERATION = {"key": "infra", "operator": "Exists"}
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "kinds"),
+    [
+        ({"commonLabels": {"team": "drama"}}, ("metadata", "labels"), set(PODS)),
+        ({"podLabels": {"zone": "a"}}, ("metadata", "labels"), set(PODS)),
+        ({"podAnnotations": {"example.com/inject": "no"}}, ("metadata", "annotations"), set(PODS)),
+        ({"priorityClassName": "high"}, ("spec", "priorityClassName"), set(PODS)),
+        ({"nodeSelector": {"disk": "ssd"}}, ("spec", "nodeSelector"), set(PODS) - {"CronJob"}),
+        ({"tolerations": [_TOLERATION]}, ("spec", "tolerations"), set(PODS) - {"CronJob"}),
+        ({"affinity": {"nodeAffinity": {"x": 1}}}, ("spec", "affinity"), set(PODS) - {"CronJob"}),
+        ({"extraEnv": _ENV}, ("spec", "containers", 0, "env"), _HOOKS_AND_OPERATOR),
+        ({"extraVolumes": [_VOLUME]}, ("spec", "volumes"), _HOOKS_AND_OPERATOR),
+        ({"extraVolumeMounts": [_MOUNT]}, ("spec", "containers", 0, "volumeMounts"), _HOOKS_AND_OPERATOR),
+        ({"imagePullSecrets": [{"name": "registry"}]}, ("spec", "imagePullSecrets"), set(PODS)),
+    ],
+    ids=lambda values: next(iter(values)) if isinstance(values, dict) else "",
+)
+def test_a_value_reaches_every_pod_that_its_description_names(
+    values: Values, where: tuple[Any, ...], kinds: set[str]
+) -> None:
+    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints", "cleanup": {"namespace": "ml"}}}}
+    ((name, given),) = values.items()
+    reached = set()
+    for kind, pod in pods({**OWN_PACHD, **claimed, name: given}).items():
+        found: Any = pod
+        for key in where:
+            found = found[key] if isinstance(key, int) else found.get(key, {})
+        if has(found, given):
+            reached.add(kind)
+    assert reached == kinds
+
+
 def pod_labels(kind: str, found: list[Object]) -> dict[str, str]:
     return dict(only(kind, found)["spec"]["template"]["metadata"]["labels"])
 

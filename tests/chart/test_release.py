@@ -62,6 +62,16 @@ class Release:
             text=True,
         )
 
+    def run(self, printed: str) -> str:
+        """Run commands of helm as they are printed, from a clone; return the policy that the release has then."""
+        env = environment(self.control_plane.kubeconfig)
+        env["PATH"] = f"{Path(command()[0]).parent}:{env['PATH']}"
+        subprocess.run(["bash", "-euc", printed], env=env, check=True, capture_output=True)
+        done = run_helm(
+            "get", "values", RELEASE, "-n", NAMESPACE, "-o", "json", kubeconfig=self.control_plane.kubeconfig
+        )
+        return str(json.loads(done.stdout)["uninstall"]["policy"])
+
     def model(self, name: str, namespace: str = "team-a") -> Object:
         text = self.control_plane.kubectl("get", "sm", name, "-n", namespace, "-o", "json").stdout
         return dict(json.loads(text))
@@ -131,7 +141,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     release: Release, localpach: Localpach, node: Node
 ) -> None:
     release.upgrade({"pachd": {"address": localpach.address}})
-    helm = release.begin("test")
+    helm = release.begin("test", "--logs")
     pod = until(lambda: node.find("pod", f"{OPERATOR}-check"), "the pod of the test")
     node.mount_config_map(f"{OPERATOR}-check")
     check = node.start(pod["spec"])
@@ -177,11 +187,15 @@ def test_uninstall_fails_while_a_model_exists_and_succeeds_without_one(
     assert hook.returncode == 1
     assert "1 ScriptModel(s) still exist: team-a/thrones" in said
     assert "kubectl delete scriptmodels --all -A" in said
-    assert "uninstall.policy=orphan" in said
     node.job_ended(f"{OPERATOR}-pre-delete", well=False)
     helm.communicate(timeout=120)
     assert helm.returncode == 1
     assert "deployment.apps/drama-scriptmodel-operator" in release.left()
+    printed = said.strip().splitlines()[-1].strip()
+    rollback, upgrade, uninstall = printed.split(" && ")
+    assert release.run(f"{rollback} && {upgrade}") == "orphan"
+    assert uninstall == f"helm uninstall {RELEASE} -n {NAMESPACE}"
+    release.upgrade({})
 
     patch = '{"metadata": {"finalizers": []}}'  # as the operator does when it has removed the pipelines
     release.control_plane.kubectl("patch", "sm", "thrones", "-n", "team-a", "--type=merge", "-p", patch)

@@ -10,7 +10,9 @@ import pytest
 from dev.processes import free_port
 from dev.stack import Localpach, Operator
 from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.marks import naming
 from tests.integration.cluster import QUICK_IMAGE, Cluster, condition
+from tests.integration.command import Command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -73,16 +75,32 @@ def test_what_the_policy_does_not_allow_is_refused_before_any_call(
     assert words in condition(found)["message"]
 
 
-def test_a_corpus_in_another_project_is_not_allowed_and_a_missing_project_is_reported(
-    cluster: Cluster, operator: Operator
+def test_a_corpus_of_another_team_is_not_allowed_until_its_description_names_the_namespace(
+    cluster: Cluster, operator: Operator, pachyderm: Pachyderm
 ) -> None:
-    cluster.apply("foreign", {"corpus": {"repo": {"name": "plays", "project": "secret"}}})
+    name = f"theirs-{cluster.namespace}"
+    pachyderm.client.create_repo(name, "Reviewed plays")
+    cluster.apply("foreign", {"corpus": {"repo": {"name": name}}, "training": {"image": QUICK_IMAGE}})
     found = cluster.reason("foreign", "NotAllowed", SECONDS)
-    assert "may not use Pachyderm project 'secret'" in condition(found)["message"]
-    repo = {"name": "plays", "project": "nowhere"}
-    cluster.apply("lost", {"corpus": {"repo": repo}, "pachyderm": {"project": "nowhere"}})
+    assert f"may not read repo default/{name}" in condition(found)["message"]
+    assert "Reviewed" not in condition(found)["message"]
+    pachyderm.client.create_repo(name, f"Reviewed plays {naming(cluster.namespace)}", update=True)
+    cluster.reason("foreign", "CorpusBranchNotFound", SECONDS)
+
+
+def test_a_missing_project_is_reported_with_the_command_that_makes_it(
+    cluster: Cluster, operator: Operator, localpach: Localpach, tmp_path: Path
+) -> None:
+    project = f"p-{cluster.namespace[-8:]}"
+    spec = {"corpus": {"repo": {"name": "plays", "project": project}}, "training": {"image": QUICK_IMAGE}}
+    cluster.apply("lost", spec)
     found = cluster.reason("lost", "ProjectNotFound", SECONDS)
-    assert "pachctl create project nowhere" in condition(found)["message"]
+    command = condition(found)["message"].split("`")[1]
+    (tmp_path / "hamlet.txt").write_text(play(2))
+    words = command.replace("DIR", str(tmp_path)).split()[1:]
+    done = Command(cluster, localpach.address)(*words)
+    assert done.returncode == 0, done.stderr
+    cluster.wait_for("lost", lambda each: bool(each["status"].get("pipelines")), SECONDS)
 
 
 def test_an_unavailable_pachyderm_is_reported_and_deletion_waits_unless_orphaned(

@@ -93,8 +93,11 @@ def test_the_operator_runs_restricted(release: Release, cluster: Running) -> Non
     assert facts["Seccomp"] == ["2"]
 
 
-def test_helm_test_passes(release: Release) -> None:
-    assert "Phase:          Succeeded" in release.helm("test", NAME, "--timeout=3m")
+def test_helm_test_passes_and_shows_its_log(release: Release, cluster: Running) -> None:
+    said = release.helm("test", NAME, "--timeout=3m", "--logs")
+    assert "Phase:          Succeeded" in said
+    assert "it lets the operator list projects" in said.partition("POD LOGS")[2]
+    cluster.kubectl("delete", "pod", f"{NAME}-scriptmodel-operator-check", f"--namespace={NAMESPACE}")  # it stays
 
 
 def test_a_sample_becomes_ready(plays: Namespace, pachyderm: Pachyderm) -> None:

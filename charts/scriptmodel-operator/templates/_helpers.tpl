@@ -150,6 +150,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "scriptmodel-operator.labels" . | replace "app.kubernetes.io/component: operator" "app.kubernetes.io/component: hook" }}
 {{- end }}
 
+{{/* Labels that each pod of the chart has besides its own. */}}
+{{- define "scriptmodel-operator.podLabels" -}}
+app.kubernetes.io/part-of: scriptmodel
+{{- range list .Values.commonLabels .Values.podLabels }}
+{{- with . }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* What the pods of hooks share with the operator's: image, security context, scheduling. */}}
 {{- define "scriptmodel-operator.hookContainer" -}}
 image: {{ include "scriptmodel-operator.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
@@ -178,6 +188,13 @@ nodeSelector:
 {{- with .Values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 

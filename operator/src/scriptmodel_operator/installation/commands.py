@@ -81,6 +81,12 @@ def check(
     help="With orphan: stop the operator's Deployment first; a running operator would add finalizers again.",
 )
 @click.option(
+    "--let-go",
+    metavar="COMMAND",
+    default="",
+    help="With refuse: print this command as the one that lets go of them. [default: this one with orphan]",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(min=0),
     default=120,
@@ -90,7 +96,7 @@ def check(
 )
 @kubeconfig_option
 def before_uninstall(
-    policy: str, namespaces: tuple[str, ...], deployment: str, timeout: float, kubeconfig: Path | None
+    policy: str, namespaces: tuple[str, ...], deployment: str, let_go: str, timeout: float, kubeconfig: Path | None
 ) -> None:
     """Make sure that no ScriptModel waits for the operator after its removal: only the operator removes their
     finalizer. Exit with status 1 if one would."""
@@ -104,7 +110,7 @@ def before_uninstall(
             click.echo("no ScriptModel exists")
             return
         if policy == "refuse":
-            raise click.ClickException(uninstall.refusal(models, namespaces))
+            raise click.ClickException(uninstall.refusal(models, namespaces, let_go))
         if deployment:
             await uninstall.stop(client, place, name, timeout)
         # Read again: the operator may have changed them until it ended.

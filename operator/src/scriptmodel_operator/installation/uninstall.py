@@ -34,8 +34,11 @@ async def list_models(client: KubeClient, namespaces: tuple[str, ...]) -> list[d
     return found
 
 
-def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...]) -> str:
-    """Return why the operator of the namespaces, or of all for none, cannot be removed yet, and two ways to proceed."""
+def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...], let_go: str) -> str:
+    """Return why the operator of the namespaces, or of all for none, cannot be removed yet, and two ways to proceed.
+
+    `let_go` is the command that lets go of the models; empty for that of this program.
+    """
     names = ", ".join(_name(each) for each in models[:10]) + (" ..." if len(models) > 10 else "")
     # An operator of some namespaces has no say in the others.
     places = dict.fromkeys(f"-n {each['metadata']['namespace']}" if namespaces else "-A" for each in models)
@@ -46,9 +49,8 @@ def refusal(models: list[dict[str, Any]], namespaces: tuple[str, ...]) -> str:
         "and deleting them would hang.\n"
         "Delete them while the operator runs, each by its own deletionPolicy:\n"
         f"{deletions}"
-        "or let go of them, which leaves objects, pipelines and repos as they are (with Helm: set the value "
-        "uninstall.policy=orphan by `helm upgrade --reuse-values`, then uninstall again):\n"
-        f"    scriptmodel-operator before-uninstall --policy orphan{watched}"
+        "or let go of them, which leaves objects, pipelines and repos as they are:\n"
+        f"    {let_go or f'scriptmodel-operator before-uninstall --policy orphan{watched}'}"
     )
 
 
