@@ -79,9 +79,10 @@ FROM_NOTHING = [
 RULES = [
     # Targets of the Makefile: that they are there is seen here, what they do is a stage of CI or has tests of its own.
     Here(r"make .*", option="--dry-run --silent"),
-    Elsewhere(r"\.ci/run", "is what runs this"),
+    Elsewhere(r"\.ci/run|\.venv/operator/bin/pytest .*", "is what runs this"),
     Elsewhere(r"docker .*", "needs a docker engine and a registry; `make images` has buildah build them"),
     Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
+    Elsewhere(r"git clone .*", "fetches Pachyderm's repository"),
     Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
     Elsewhere(r"helm (test|upgrade) .*", "needs a release with pods; the e2e suite has one"),
