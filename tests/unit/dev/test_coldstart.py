@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from dev.paths import ROOT
 from dev.processes import has_ended, start_time
 from dev.stack import coldstart
 from dev.stack.coldstart import Round, measure
@@ -26,17 +25,6 @@ def page_cache_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def children() -> dict[int, str]:
     found = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return {int(pid): start_time(int(pid)) for pid in found}
-
-
-def test_accepted_and_failed_starts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def start(folder: Path) -> None:
-        if folder.name.endswith("-2"):
-            raise OSError("no room")
-
-    one = Round("one core", CORE, busy=False, seconds=[])
-    measure(one, 3, time.monotonic() + 60, tmp_path, start)
-    assert str(one).startswith("one core: 2 of 3 accepted")
-    assert "2 of 3 FAILED: no room; its logs are in " in capsys.readouterr().out
 
 
 def test_a_start_has_only_its_cores_and_they_are_busy_meanwhile(tmp_path: Path) -> None:
@@ -69,11 +57,3 @@ def test_the_work_ends_automatically(parent_is_gone: bool) -> None:
     parent, deadline = (1, time.monotonic() + 600) if parent_is_gone else (os.getpid(), 0.0)
     command = [sys.executable, "-c", coldstart._SPIN, str(parent), str(deadline)]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
-
-
-@pytest.mark.parametrize("starts", ["0", "-1", "ten"])
-def test_an_invalid_number_of_starts_is_a_usage_error(starts: str) -> None:
-    command = [sys.executable, "-m", "dev.stack.coldstart", f"--starts={starts}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "--starts: must be a whole number of at least 1" in done.stderr

@@ -66,8 +66,9 @@ def run_with(
     return capsys.readouterr().err.splitlines()
 
 
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    ("stage", "failure"), [*((stage, "bug") for stage in STAGES), *(("start", failure) for failure in FAILURES)]
+)
 def test_a_failure_is_three_lines(
     stage: str, failure: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

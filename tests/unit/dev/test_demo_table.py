@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dev.demo.table import Display, Table, milestone
+from dev.demo.table import Display, Table
 
 
 def printed(status: str, epoch: str, age: str) -> str:
@@ -80,13 +79,6 @@ def test_on_a_terminal_the_newest_row_is_redrawn_in_place(row: Any) -> None:
     assert row(display, model(percent=50)).endswith("50%\n")
 
 
-def test_a_whole_training_is_at_most_a_row_a_tenth_a_validation_and_a_stage(row: Any) -> None:
-    display = Display(terminal=False)
-    rows = [row(display, model(percent=percent, wordsPerSecond=percent)) for percent in range(101)]
-    assert sum(bool(each) for each in rows) <= 31 + 2
-    assert not any("\033" in each for each in rows)
-
-
 def test_the_fields_are_those_of_the_definition() -> None:
     crd = (Path(__file__).parents[3] / "manifests/crd.yaml").read_text()
     for name in ("progressPercent", "epochProgress", "epochs", "perplexity", "valid", "test"):
@@ -99,11 +91,3 @@ def test_a_row_that_kubectl_has_shown_is_not_repeated(capsys: pytest.CaptureFixt
     display.show(model("Generating", percent=100), printed("Generated", "3/3", "5s"))
     display.show(model("Generated", percent=100), printed("Generated", "3/3", "7s"))
     assert capsys.readouterr().out.count("Generated") == 1
-
-
-def test_an_object_without_a_status_has_no_row() -> None:
-    assert not Display(terminal=False).wants({})
-
-
-def test_an_object_without_a_status_has_a_milestone() -> None:
-    assert milestone(json.loads("{}")) == (None, None, None, 0, None, None)

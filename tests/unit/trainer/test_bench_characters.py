@@ -10,14 +10,9 @@ import pytest
 from running import run_trainer
 from samples import play
 
-from dev.bench.trainer.characters import Recipe, bench_characters, last_loss, split
+from dev.bench.trainer.characters import Recipe, bench_characters, split
 
 pytestmark = pytest.mark.nightly
-
-
-def test_the_first_nine_tenths_train() -> None:
-    train, valid = split("0123456789" * 111_539 + "0123")
-    assert (len(train), len(valid)) == (1_003_854, 111_540)
 
 
 def test_the_figure_is_that_of_the_model_on_the_rest_of_the_file(
@@ -34,10 +29,3 @@ def test_the_figure_is_that_of_the_model_on_the_rest_of_the_file(
     found = json.loads(run_trainer(["evaluate", tmp_path / "model", "--data", tmp_path / "rest.txt", "--json"]).stdout)
     assert float(printed[1]) == pytest.approx(found["nats_per_character"], abs=1e-4)
     assert "nanoGPT: SKIPPED" in out
-
-
-def test_the_last_estimate_of_nanogpt_is_read_from_its_log() -> None:
-    log = (
-        "step 0: train loss 4.1, val loss 4.2\niter 0: loss 4.2\nstep 2000: train loss 1.77, val loss 1.8857\niter 2000"
-    )
-    assert last_loss(log) == "1.8857"
