@@ -26,7 +26,8 @@ from tests.node.release import NAME, NAMESPACE, Release, chart_of
 from tests.node.running import Namespace, Running
 
 PREVIOUS = "0.0.9"
-"""The version that the upgrade starts from: the same programs under another version, as image and as chart."""
+"""The version that the upgrade starts from. Nothing was released, so it has the same programs: the upgrade changes the
+chart's version, the operator's pods and the default image of the trainer, and shows nothing about older code."""
 SCRIPTMODEL = "shakespeare"
 """The sample's name and the repo that it reads."""
 GPU = "gpu"
@@ -102,7 +103,7 @@ def current(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def previous(tmp_path_factory: pytest.TempPathFactory, runtime: Runtime) -> Path:
-    """The chart of the previous version; the node has its images."""
+    """The chart of the version that the upgrade starts from; the node has its images."""
     tag = image("operator", version=PREVIOUS).tag
     load(runtime, {tag: derive(image("operator"), tag, f'LABEL org.opencontainers.image.version="{PREVIOUS}"\n')})
     runtime.ctr("images", "tag", "--force", image("trainer").tag, image("trainer", version=PREVIOUS).tag)
