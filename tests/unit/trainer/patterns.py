@@ -51,6 +51,7 @@ _CATEGORIES = {
     codes.CATEGORY_NOT_WORD: r"\W",
 }
 _JOINING = ("drafts", "fountain")  # modules that join paragraphs, with the blank lines between them
+_WHOLE = ("trainer.formats",)  # modules that nothing keeps lines short for
 _BLANK = re.compile(r"\n{60,}")
 _FEW = 64  # characters; the call itself costs as much
 _REFERENCE = re.compile(r"[^\W_]+")
@@ -187,7 +188,7 @@ def slow(pattern: Pattern, longest: int, budget: float) -> str:
     methods = pattern.methods & {"match", "fullmatch"}
     if pattern.methods != methods or not methods:
         methods |= {"finditer"}
-    read = as_joined if pattern.module.endswith(_JOINING) else as_read
+    read = as_joined if pattern.module.endswith(_JOINING) else str if pattern.module.endswith(_WHOLE) else as_read
     for text in dict.fromkeys(map(read, attacks(pattern.compiled, longest))):
         for method in methods:
             if all(_timed(pattern.compiled, method, text) > budget * max(len(text), _FEW) for _ in range(3)):

@@ -39,6 +39,17 @@ def test_the_corpus_reader_reads_the_same_tokens_again(form: str, tmp_path: Path
         assert tokens_of(out) == list(rendered_tokens(text.splitlines()))
 
 
+@pytest.mark.parametrize("form", ["fountain", "fdx"])
+@pytest.mark.parametrize("odd", ["a /* b", "a */ b", "[[x]]", "[more]", "a \ufffe\uffff b"])
+def test_marks_that_hide_text_or_are_no_text_lose_none(odd: str, form: str, tmp_path: Path) -> None:
+    text = "".join(
+        f"[ ANNA ]: Well, {words} it is.\n{{{{ He goes to {words} at night. }}}}\n" for words in ("it", odd, "it")
+    )
+    out = tmp_path / f"script{SUFFIXES[form]}"
+    out.write_text(FORMATS[form](text, PAGE), "utf-8")
+    assert tokens_of(out) == list(rendered_tokens(text.splitlines()))
+
+
 def test_fountain_forces_only_what_would_be_read_as_something_else() -> None:
     title, *rest = FORMATS["fountain"](SCRIPT, PAGE).split("\n\n")
     assert title.splitlines()[0] == "Title: A new script"

@@ -200,3 +200,24 @@ def test_xml_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(layouts.markup, "_MOST", 1000)
     with pytest.raises(BadInputError, match=r"ferry\.xml: more than 1,000 characters of XML"):
         events(tmp_path, "ferry.xml", TEI)
+
+
+@pytest.mark.parametrize("head", ["", '<?xml version="1.0"?>\n'], ids=["bare", "declared"])
+def test_a_script_on_one_long_line_is_read_whole(head: str, tmp_path: Path) -> None:
+    parts = (("Character", "ANNA"), ("Dialogue", "It"))
+    speech = "".join(f'<Paragraph\tType="{kind}"><Text>{text}</Text></Paragraph>' for kind, text in parts)
+    count = 2 * reading.LONGEST_LINE // len(speech)
+    path = tmp_path / "play.fdx"
+    path.write_text(f"{head}<FinalDraft><Content>{speech * count}</Content></FinalDraft>", "utf-8")
+    (source,) = reading.find_sources([path], lambda _: None)
+    layout, _, events = events_of(source, None)
+    assert layout.name == "fdx"
+    assert sum(event.text == "It" for event in events) == count
+
+
+@pytest.mark.parametrize("mark", ["", "_"])
+def test_a_long_passage_of_markdown_is_given_in_parts(mark: str) -> None:
+    lines = ["**ANNA**", *[f"{mark}It is early."] * 1000]
+    events = list(layouts.LAYOUTS["markdown"].parse(lines, lines))
+    assert sum(event.text.count("early") for event in events) == 1000
+    assert max(event.text.count("early") for event in events) <= 400

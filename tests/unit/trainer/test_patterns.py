@@ -21,6 +21,7 @@ WINDOW = 2048  # characters
 WINDOWS = {
     **{"_HEAD": 200, "_PAGE": 200, "_CLOSING": 120, "_FRONT": 70, "_FURNITURE": 200, "_MUSIC": 240},
     **{"_ALONE": 200, "_LAST_WORD": 30},
+    "_SENTENCE": 16_384,  # a line of a script, which has no bound
 }
 
 

@@ -315,3 +315,9 @@ def test_a_few_bold_lines_do_not_make_a_screenplay_markdown(read: Read) -> None:
         "   **Request for a place at the pier** for the\n   year: sign it\n   **by the first of May** (a Friday).\n\n"
     )
     assert read(talk * 20 + form + talk * 2).count(("ANNA", "Is the form here?")) == 22
+
+
+def test_a_boneyard_that_nothing_closes_is_text(read: Read) -> None:
+    talk = "INT. PIER - DAY\n\nANNA\nIt is /* early.\n\nBEN\nIt is {}late.\n\n"
+    assert [who for who, _ in read(talk.format("") * 2) if who] == ["ANNA", "BEN"] * 2
+    assert read(talk.format("*/ ")) == [("", "INT. PIER - DAY"), ("ANNA", "It is"), ("", "late.")]

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-# Control characters but tab, LF, FF and CR, and changes of the writing direction.
-_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Control characters but tab, LF, FF and CR, changes of the writing direction, and what is no character of XML.
+_CONTROLS = re.compile("[\0-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
 
 def without_controls(text: str) -> str:

@@ -21,7 +21,10 @@ from scriptmodel_trainer.web.scripts import Part, speech
 
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
 _CUE = re.compile(r"[A-Z][^a-z]*")
-_SENTENCE = re.compile(r"[A-Z].*[a-z].*[.?!]")
+_SENTENCE = re.compile(r"[A-Z][^a-z]*+[a-z].*(?<=[.?!])")
+_NO_TEXT = re.compile(
+    r"(?<=/)(?=\*)|(?<=\*)(?=/)|(?<=\[)(?=\[)|(?<=\])(?=\])"
+)  # within a mark of Fountain that hides text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def parts_of(text: str) -> Iterator[Part]:
 def to_fountain(text: str, page: TitlePage) -> str:
     """Return Fountain 1.1: names above their words, directions as action, asides as parentheticals."""
     head = f"Title: {page.title}\nCredit: written by\nAuthor: scriptmodel-trainer\nNotes: {page.origin}"
-    return "\n\n".join([head, *map(_fountain, parts_of(text))]) + "\n"
+    return "\n\n".join([head, *(_NO_TEXT.sub(" ", _fountain(part)) for part in parts_of(text))]) + "\n"
 
 
 def _fountain(part: Part) -> str:

@@ -17,7 +17,7 @@ from scriptmodel_trainer.corpus import archives, folders
 from scriptmodel_trainer.errors import BadInputError, ReaderError, TrainerError
 from scriptmodel_trainer.storage import open_regular
 
-LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space, so one giant line cannot fill the memory
+LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space or below a tag, so none can fill the memory
 _BLOCK = 1 << 20
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -119,12 +119,13 @@ def corpus_digest(sources: Iterable[Source]) -> str:
 
 
 def read_lines(source: Source) -> Iterator[str]:
-    """Yield lines without their line endings (LF, CRLF, CR, Unicode's); one over LONGEST_LINE is split at a space."""
+    """Yield lines without their line endings (LF, CRLF, CR, Unicode's); one over LONGEST_LINE is split."""
     rest = ""
     for text in _lines(source, source.encoding, "replace"):
         line, rest = rest + text, ""
         full = not line.endswith("\n") and len(line) >= LONGEST_LINE
-        if full and (cut := line.rfind(" ", LONGEST_LINE // 2)) > 0:
+        half = LONGEST_LINE // 2
+        if full and (cut := max(line.rfind(" ", half), 0) or line.rfind(">", half) + 1):
             line, rest = line[:cut], line[cut:]
         yield from _ENDS.split(line.rstrip("\n"))
     if rest:
@@ -162,7 +163,8 @@ def sample_lines(source: Source, blocks: int = 48, size: int = 16_384) -> list[s
             file.seek(block * (source.size - size) // (blocks - 1))
             text = file.read(size).decode(source.encoding, errors="replace")
             found = text.splitlines()
-            lines += found[1:-1] if block else found[:-1] or found  # the first and last are cut anywhere
+            whole = not block and len(found[-1]) * 2 > size  # else the first and last lines are cut anywhere
+            lines += found if whole else found[bool(block) : -1]
     return lines
 
 

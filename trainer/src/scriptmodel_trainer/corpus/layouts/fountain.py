@@ -36,12 +36,12 @@ _SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|\s+#[^#\n]{{1,10}}#\s*$|\s{{3,}
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
-_NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*", re.IGNORECASE)  # the foot of a page
+_NAME_MORE = re.compile(r"[^\n]+\n\s*\(\s*MORE\s*\)\s*")  # the foot of a page, in capitals: `(more)` is an aside
 _PAGE = re.compile(  # the head or foot of a page, `Yellow Revised 10/9/05 - Page 86` of one that was changed
     r"\s*\(?(?:CONTINUED|OMITTED)\b\W*\d{0,3}\W*|"
     r"(?i:\W*(?:\w+\W+){0,3}rev(?:\.|is(?:ed|ions?)\b)[^\d\n]{0,20}\d{1,2}([/.-])\d{1,2}\1\d{2,4}\b[^\n]{0,40})"
 )
-_MORE = re.compile(r"\(\s*MORE\s*\)", re.IGNORECASE)
+_MORE = re.compile(r"\(\s*MORE\s*\)")
 
 
 def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
@@ -111,23 +111,31 @@ def _is_title(paragraph: Paragraph, draft: drafts.Draft) -> bool:
 
 
 def _without_boneyard(lines: Iterable[str], notes: list[Event]) -> Iterator[str]:
-    """Yield lines without what is between /* and */, which goes to `notes` as cut."""
+    """Yield lines without what is between /* and */, which goes to `notes` as cut; a /* that nothing closes is text."""
     inside = False
+    held: list[str] = []  # lines from one that opens on
+    kept: list[str] = []  # what is left of them
+    cut: list[Event] = []
     for number, line in enumerate(lines, 1):
         if not inside and "/*" not in line:
             yield line
             continue
-        kept = ""
+        held.append(line)
+        kept.append("")
         rest = line
         while rest:
             before, mark, rest = rest.partition("*/" if inside else "/*")
             if inside:
-                notes.append(Event(EventKind.CUT, before, line=number))
+                cut.append(Event(EventKind.CUT, before, line=number))
             else:
-                kept += before
+                kept[-1] += before
             if mark:
                 inside = not inside
-        yield kept
+        if not inside:
+            notes += cut
+            yield from kept
+            held, kept, cut = [], [], []
+    yield from held
 
 
 def score(sample: Sequence[str]) -> float:

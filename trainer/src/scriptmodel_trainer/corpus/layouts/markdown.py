@@ -21,6 +21,7 @@ _RULE = re.compile(r"\s*([-*_])(\s*\1){2,}\s*$")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _WITH_DIRECTION = re.compile(r"(?P<name>[^(,]+?)(?:\s*\((?P<beside>[^()]+)\)|, (?P<after>[^\W\dA-Z][^,]+))")
 _EMPHASIS = re.compile(r"\*+|(?<![^\W_])_+|_+(?![^\W_])")  # an underscore within a word belongs to it
+_MOST_LINES = 400  # of a speech or direction that is held; a longer one is given in parts
 _FEWEST = 0.005  # of the lines hold a name, in a long play of long speeches
 _FEWEST_ONCE = 0.2  # of the lines hold a name, where nobody is named twice
 _EMPTY_GROUP = re.compile(r"\[\s*\]|\(\s*\)")
@@ -85,7 +86,7 @@ class _Reader:
     def continue_direction(self, _: Any) -> Iterator[Event]:
         """Add a line to the direction that is open."""
         self.direction.append(self.stripped)
-        if self.line.endswith(self._mark):
+        if self.line.endswith(self._mark) or len(self.direction) >= _MOST_LINES:
             yield from self.end_direction()
 
     def end_direction(self, _: Any = None) -> Iterator[Event]:
@@ -103,7 +104,8 @@ class _Reader:
     def words(self, _: Any) -> Iterator[Event]:
         """Add a line to the speech."""
         self._say(self.stripped)
-        return iter(())
+        if len(self._speech) >= _MOST_LINES:
+            yield from self._speech_done()
 
     def end(self) -> Iterator[Event]:
         yield from self.end_direction()
