@@ -100,7 +100,7 @@ def start(group: asyncio.TaskGroup, name: str, part: Callable[[], Awaitable[obje
 
     async def endless() -> None:
         await part()
-        if not task.cancelling():  # kopf returns when it is cancelled
+        if not task.cancelling():  # some parts return when they are cancelled
             raise RuntimeError(f"the task {name!r} has ended")
 
     task = group.create_task(endless(), name=name)
