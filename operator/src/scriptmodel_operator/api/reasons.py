@@ -84,11 +84,7 @@ class Reason(StrEnum):
         "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
     )
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
-    WORKER_LOST = (
-        "WorkerLost",
-        "Event only: a worker was lost, or its attempt failed, without saved state; the message says what is computed "
-        "again.",
-    )
+    WORKER_LOST = "WorkerLost", "Event only: a worker was lost, or its attempt failed; the message has what it costs."
     CORPUS_FAILED = "CorpusFailed", "Pachyderm could not finish the newest commit of the corpus."
     BASE_NOT_FOUND = "BaseNotFound", "The model to start from (spec.model.from) does not exist."
     BASE_INVALID = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.searches import mark_of_job, search_view
-from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Reader, Snapshot
+from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
     CorpusView,
@@ -256,10 +256,10 @@ class Observer:
         except NotFoundError:
             return None
 
-    def _readers(self, refs: References, snapshot: Snapshot) -> tuple[Reader, ...]:
-        own = {refs.train, refs.select, refs.generate}
-        readers = {reader for ref in own for reader in snapshot.readers(ref.output) if reader.ref not in own}
-        return tuple(sorted(readers))
+    def _readers(self, refs: References, snapshot: Snapshot) -> Mapping[PipelineRef, str]:
+        own = (refs.train, refs.select, refs.generate)
+        found = (item for ref in own for item in snapshot.readers(ref.output).items())
+        return {reader: namespace for reader, namespace in found if reader not in own}
 
     def _log(self, job: JobInfo | None) -> LogDigest | None:
         if job is None:

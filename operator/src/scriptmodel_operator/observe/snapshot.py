@@ -18,15 +18,6 @@ JOBS_FOR_EACH_PIPELINE = 2
 JOBS_PER_PIPELINE = 50
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reader:
-    """A pipeline that reads a repo."""
-
-    ref: PipelineRef
-    namespace: str
-    """Namespace of the ScriptModel that owns it; empty for a pipeline of nobody's."""
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """The content of Pachyderm at some moment after `started` (monotonic seconds)."""
@@ -41,9 +32,9 @@ class Snapshot:
     complete_projects: frozenset[str]
     """Projects whose jobs are all listed; old jobs of other projects may be missing."""
 
-    def readers(self, repo: RepoRef) -> tuple[Reader, ...]:
-        """Return the pipelines that read any branch of `repo`."""
-        return self._readers.get(repo, ())
+    def readers(self, repo: RepoRef) -> Mapping[PipelineRef, str]:
+        """Return the pipelines that read any branch of `repo`, with the namespaces of their owners; empty for none."""
+        return self._readers.get(repo, {})
 
     def maker(self, repo: RepoRef) -> PipelineRef | None:
         """Return the pipeline that writes `repo`, if any."""
@@ -81,14 +72,14 @@ class Snapshot:
         return unlisted and all(each.state.waiting for each in listed)
 
     @cached_property
-    def _readers(self) -> dict[RepoRef, tuple[Reader, ...]]:
+    def _readers(self) -> Mapping[RepoRef, Mapping[PipelineRef, str]]:
         """Index the readers once per snapshot: every object needs them at every tick."""
-        found: dict[RepoRef, set[Reader]] = defaultdict(set)
+        found: dict[RepoRef, dict[PipelineRef, str]] = defaultdict(dict)
         for info in self.pipelines.values():
             mark = mark_of(info.spec.annotations)
             for branch in info.inputs:
-                found[branch.repo].add(Reader(info.ref, mark.owner.namespace if mark else ""))
-        return {repo: tuple(sorted(readers)) for repo, readers in found.items()}
+                found[branch.repo][info.ref] = mark.owner.namespace if mark else ""
+        return found
 
 
 def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Snapshot:

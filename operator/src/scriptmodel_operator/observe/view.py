@@ -14,7 +14,6 @@ from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
-from scriptmodel_operator.observe.snapshot import Reader
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,
@@ -117,7 +116,8 @@ class OwnedRepo:
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
-    readers: tuple[Reader, ...] = ()
+    readers: Mapping[PipelineRef, str] = field(default_factory=dict)
+    """The pipelines that read it, with the namespaces of their owners."""
     head: CommitInfo | None = None
     """The newest commit of a corpus by URL or from a ConfigMap, or of the runs of a search."""
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -247,7 +247,7 @@ class ModelView:
     owned_trials: OwnedRepo | None = None
     search: SearchView | None = None
     base: BaseView = NO_BASE
-    readers: tuple[Reader, ...] = ()
+    readers: Mapping[PipelineRef, str] = field(default_factory=dict)
     """Pipelines outside the object that read its output."""
     training_log: LogDigest | None = None
     selection_log: LogDigest | None = None

@@ -18,10 +18,10 @@ def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | P
     keep = model.spec.deletion_policy == "Retain"
     found = () if keep else (view.owned_corpus, view.owned_trials, view.base.owned)
     repos = [repo for repo in found if repo is not None and repo.ownership.ours]
-    found_readers = {*(view.readers if pipelines else ()), *(each for repo in repos for each in repo.readers)}
-    readers = sorted(each for each in found_readers if each.ref not in pipelines)
+    found_readers = [view.readers if pipelines else {}, *(repo.readers for repo in repos)]
+    readers = {ref: owner for found in found_readers for ref, owner in found.items() if ref not in pipelines}
     if readers:
-        names = [str(each.ref) for each in readers if each.namespace in ("", model.namespace)]
+        names = [str(ref) for ref in sorted(readers) if readers[ref] in ("", model.namespace)]
         hidden = len(readers) - len(names)  # names of other namespaces must not be revealed
         names += [f"{hidden} of other namespaces"] if hidden else []
         return Problem(
