@@ -14,7 +14,7 @@ from python_pachyderm.proto.v2.pps import pps_pb2, pps_pb2_grpc
 
 from scriptmodel_operator.api.marks import naming
 
-DEADLINE = 30
+DEADLINE = 120
 
 
 class Pachyderm:

@@ -18,7 +18,7 @@ from tests.integration.texts import play
 
 pytestmark = pytest.mark.timeout(900)  # one of them trains, on whatever machine
 TRAINING = 400
-SECONDS = 30
+SECONDS = 120
 
 
 def test_a_missing_repo_then_a_missing_branch_then_an_empty_one_then_scripts(

@@ -39,7 +39,7 @@ HAMLET, LEAR = "https://example.com/plays/hamlet.txt?token=canary", "http://127.
 TEXTS = {HAMLET: b"HAMLET: To be or not to be.\n", LEAR: b"LEAR: Nothing will come of nothing.\n"}
 BOTH = CorpusHttp(urls=[HAMLET, LEAR], interval="1h")
 FILES = {"/hamlet.txt": TEXTS[HAMLET], "/lear.txt": TEXTS[LEAR]}
-DEADLINE = 20
+DEADLINE = 60
 MISSING = RefusedError("fetching", f'error retrieving content from "{HAMLET}": 404 Not Found', "UNKNOWN")
 SILENT = UnavailableError("fetching", "Deadline Exceeded", "DEADLINE_EXCEEDED")
 

@@ -171,7 +171,7 @@ def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, m
 
     listener = threading.Thread(target=listen)
     listener.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     progress = {"event": "progress", "epoch": 1, "epochs": 4, "fraction": 0.5, "perplexity": 99.5}
     log(folder, {"event": "start"}, progress)
     figures = {"train_perplexity": 80, "valid_perplexity": 77.7, "sample": HOSTILE}
@@ -185,7 +185,7 @@ def test_a_training_is_shown_as_it_goes_until_there_is_a_model(server: Server, m
     assert HOSTILE in shown.text
     assert "Not yet" in page(server, "/a/b/2/write").text
     shutil.copytree(model, folder, dirs_exist_ok=True)
-    listener.join(20)
+    listener.join(60)
     assert not listener.is_alive()
     assert "test perplexity" in page(server, "/a/b/2/").text
 
