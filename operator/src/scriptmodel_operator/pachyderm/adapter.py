@@ -14,11 +14,11 @@ import grpc
 
 from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
-from scriptmodel_operator.leadership import UNLIMITED, Leadership
+from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
-from scriptmodel_operator.pachyderm.ending import POLL_SECONDS, answer, stream
+from scriptmodel_operator.pachyderm.ending import answer, stream
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -147,13 +147,13 @@ class PachydermGateway:
         return token
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
-        with self._observed(method), _translated(what, self._leadership):
+        with self._observed(method), _translated(what):
             call = method.future(request, timeout=self._deadline(what, seconds), metadata=self._metadata(tx))
             return answer(call, self._leadership)
 
     def _stream(self, what: str, method: Any, request: Any) -> Iterator[Any]:
         """Yield the messages of a stream, however long it lasts: it ends by silence."""
-        with self._observed(method), _translated(what, self._leadership):
+        with self._observed(method), _translated(what):
             silence = self._deadline(what, READ_SECONDS)
             yield from stream(method(request, metadata=self._metadata()), what, silence, self._leadership)
 
@@ -334,7 +334,7 @@ class PachydermGateway:
     ) -> None:
         what = f"copying {copies.repo}@{copies.commit} to {branch}" if copies else f"putting files into {branch}"
         requests = upload_requests(branch, files, gone, copies)
-        with self._observed(self._pfs.ModifyFile), _translated(what, self._leadership):
+        with self._observed(self._pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
             send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
@@ -342,7 +342,7 @@ class PachydermGateway:
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
     ) -> str:
         what, create = f"fetching {without_query(url)}", self._pfs.CreateFileSet
-        with self._observed(create), _translated(what, self._leadership):
+        with self._observed(create), _translated(what):
             self._deadline(what, seconds)
             made = send(create, fetch_requests(path, url), seconds, self._metadata(), self._leadership, cancelled)
         ids = [each for each in (file_set, made.file_set_id) if each]
@@ -408,12 +408,10 @@ class PachydermGateway:
 
 
 @contextmanager
-def _translated(what: str, leadership: Leadership = UNLIMITED) -> Iterator[None]:
+def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except grpc.RpcError as error:
-        if leadership.lease_remaining() <= POLL_SECONDS:
-            raise UnavailableError(what, "cancelled: this process does not lead any more", "CANCELLED") from error
         raise translate(error, what) from error
     except ValueError as error:  # gRPC's answer to a call on a closed channel
         raise UnavailableError(what, str(error)) from error
