@@ -8,15 +8,13 @@ from types import FrameType, TracebackType
 from scriptmodel_trainer.errors import ExitCode, StoppedError
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-
-
-RESUMABLE = "state saved: repeat the command with --resume to continue"
+RESUME, REPEAT = "repeat the command with --resume to continue", "repeat the command to continue"
 
 
 class StopSignals:
     """Context manager that listens to both signals; outside of `deferred` work a signal raises StoppedError.
 
-    `hint` says whether the work was saved.
+    `hint` says whether the work was saved, and what to do to continue.
     """
 
     def __init__(self) -> None:

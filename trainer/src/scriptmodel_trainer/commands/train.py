@@ -101,7 +101,7 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
     if run.options.paused:
         for path in filter(Path.exists, (out / CHECKPOINT, run.options.paused)):
             if fingerprint_of(path) == run.fingerprint:
-                stores.append(CheckpointFile(path, run.fingerprint, planned=True))
+                stores.append(CheckpointFile(path, run.fingerprint, run.options.continuing, planned=True))
             else:
                 progress.note(f"{path} is of another corpus or other settings: the run starts from the beginning")
         return stores
@@ -109,7 +109,7 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
         return stores
     if (out / CHECKPOINT).exists():
         if resume:
-            return [*stores, CheckpointFile(out / CHECKPOINT, run.fingerprint)]
+            return [*stores, CheckpointFile(out / CHECKPOINT, run.fingerprint, run.options.continuing)]
         progress.note(f"{out / CHECKPOINT} of an unfinished run is ignored: use --resume to continue it")
     elif resume and (out / artifacts.MODEL).is_file():
         if _is_done(run, progress):

@@ -50,7 +50,8 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         progress.note("precision=bfloat16: float32 trains faster on this processor")
     from scriptmodel_trainer.training import loop  # noqa: PLC0415  # it imports TensorFlow
 
-    kept = CheckpointFile(options.out / CHECKPOINT, run.fingerprint, planned=bool(options.paused))
+    path, planned = options.out / CHECKPOINT, bool(options.paused)
+    kept = CheckpointFile(path, run.fingerprint, options.continuing, planned=planned)
     epochs = max(1, math.ceil(preset.epochs * options.share))
     discount = discount_of(preset.unknown_discount, vocabulary, words, options.known_words)
     task = TrainingTask(

@@ -19,6 +19,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import SCENES
+from scriptmodel_trainer.stopping import RESUME
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
 from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.training.state import Budget
@@ -66,6 +67,8 @@ class TrainOptions:
     """The part of the epochs at whose end the run pauses: its state is stored beside the log, and no model."""
     paused: Path | None = None
     """Where the state is of a run that paused. This run continues it, or one in `out`, if it is of the same run."""
+    continuing: str = RESUME
+    """What a user does after a stop to continue from the state beside the model."""
 
     def __post_init__(self) -> None:
         """Raise BadInputError if the state would be in the model directory."""

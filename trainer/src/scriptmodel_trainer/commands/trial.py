@@ -32,7 +32,7 @@ from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.training.stores import StateFolder
 from scriptmodel_trainer.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 
@@ -113,7 +113,8 @@ class _Worker(Progress):
         run = given | {"out": self._out, "seed": spec.seed, "settings": settings, "resume": False}
         options = options_from(argparse.Namespace(**run))
         state = options.state and options.state / self._source.name
-        return dataclasses.replace(options, state=state, share=Fraction(spec.share), paused=self._source / CHECKPOINT)
+        share, paused = Fraction(spec.share), self._source / CHECKPOINT
+        return dataclasses.replace(options, state=state, share=share, paused=paused, continuing=REPEAT)
 
     def _begin(self, run: Run) -> Run:
         """Keep what is trained, once the corpus is read."""

@@ -20,11 +20,11 @@ from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.errors import BadInputError, StoppedError
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.formats import parts_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.storage import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.training.checkpoints import described_in
@@ -160,11 +160,9 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     begun = described_in(unfinished)
     pace = begun.auto.pace if begun and begun.auto else None  # the same command continues the same training
     request = Request(options.request.words, options.request.opening)
-    training = dataclasses.replace(options.training, resume=unfinished.exists(), request=request, pace=pace)
-    try:
-        train(training, quiet, signals, before)
-    except StoppedError as error:
-        raise StoppedError(error.code, error.message, "the same command continues") from error
+    resume = unfinished.exists()
+    training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
+    train(training, quiet, signals, before)
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
     signals.answer()

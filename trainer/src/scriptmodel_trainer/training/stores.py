@@ -15,7 +15,7 @@ from scriptmodel_trainer.artifacts import LOG
 from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import RESUMABLE
+from scriptmodel_trainer.stopping import REPEAT, RESUME
 from scriptmodel_trainer.storage import converted, prepare_folder
 from scriptmodel_trainer.training.checkpoints import Checkpoint, fingerprint_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.lease import Lease, Owner
@@ -33,12 +33,12 @@ class CheckpointFile:
 
     resumable = True
 
-    def __init__(self, path: Path, fingerprint: str, *, planned: bool = False) -> None:
-        """`planned` says that the run paused there, as those of a search do."""
+    def __init__(self, path: Path, fingerprint: str, continuing: str = RESUME, *, planned: bool = False) -> None:
+        """`continuing` says what to do after a stop, `planned` that the run paused there, as those of a search do."""
         self._path = path
         self._fingerprint = fingerprint
         self.planned = planned
-        self.hint = "state saved: repeat the command to continue" if planned else RESUMABLE
+        self.hint = f"state saved: {continuing}"
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Store a checkpoint; returns whether it is stored."""
@@ -78,7 +78,7 @@ class StateFolder:
         self._failed = False
         self._previous: Owner | None = None
         self.log: Path | None = None
-        self.hint = f"state saved in {folder}: repeat the command to continue"
+        self.hint = f"state saved in {folder}: {REPEAT}"
 
     @classmethod
     @contextlib.contextmanager
