@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool], clock: PachydClock) -> None:
-    """Sweep as soon as Pachyderm answers, then once in an interval, until cancelled; no `namespaces` are all."""
+    """Sweep as soon as Pachyderm answers, then once in an interval, until cancelled."""
     unreachable = False
     while True:
         try:
