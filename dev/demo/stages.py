@@ -70,9 +70,10 @@ class Demo:
         say(f"kube-apiserver  {self.control_plane.server}")
         self._kubectl("apply", "-f", "manifests/crd.yaml")
         self.control_plane.wait_for_definitions()
-        self.localpach = self.stack.enter_context(Localpach(self.folder / "localpach"))
+        self.localpach = self.stack.enter_context(Localpach(self.folder / "localpach", host="127.0.0.1"))
         say(f"localpach       {self.localpach.address}")
         options = ["--poll-interval=2", f"--health-listen={self.health}"]
+        options += [f"--pachd-token-file={self.localpach.token_file}"]
         operator = Operator(self.folder, self.control_plane.kubeconfig, self.localpach.address, options=options)
         self.operator = self.stack.enter_context(operator)
         say(f"operator        pid {self.operator.pid}, metrics at http://{self.health}/metrics")

@@ -182,17 +182,21 @@ class ControlPlane:
 
 
 class Localpach(Program):
-    """`localpach serve` on a free port, the trainer's image mapped to the trainer's environment."""
+    """`localpach serve` at a socket in its root, the trainer's image mapped to the trainer's environment.
+
+    With a `host` it serves at a free port there, whose clients need the token in `token_file`.
+    """
 
     def __init__(
         self,
         root: Path,
         images: Mapping[str, Path] | None = None,
         options: Sequence[str] = (),
-        host: str = "127.0.0.1",
+        host: str = "",
     ) -> None:
         self.root = root
-        self.address = f"{host}:{free_port(host)}"
+        self.address = f"{host}:{free_port(host)}" if host else f"unix:{root / 'data' / 'socket'}"
+        self.token_file = root / "data" / "token"
         images = {TRAINER_IMAGE: TRAINER_ENV} if images is None else images
         mapped = [f"--image={name}={environment}" for name, environment in images.items()]
         serve = [str(OPERATOR_ENV / "bin" / "localpach"), "serve"]
@@ -240,7 +244,9 @@ class Operator(Program):
 def _accepts(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=1):
+        with socket.socket(socket.AF_UNIX if host == "unix" else socket.AF_INET) as probe:
+            probe.settimeout(1)
+            probe.connect(port if host == "unix" else (host, int(port)))
             return True
     except OSError:
         return False

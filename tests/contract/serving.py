@@ -1,4 +1,4 @@
-"""A localpach for tests: a subprocess on a free port, or a command that ends by itself, in the test's own process."""
+"""A localpach for tests: a process at a socket in its root, or a command that ends by itself, in the test's process."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Localpach:
 
     @property
     def host(self) -> str:
-        """Return the host part of the address."""
+        """Return the host part of the address, as python_pachyderm takes it; "unix" for a socket."""
         return self.address.rpartition(":")[0]
 
     @property
-    def port(self) -> int:
-        """Return the port part of the address."""
-        return int(self.address.rpartition(":")[2])
+    def port(self) -> str:
+        """Return the port part of the address; the path of a socket."""
+        return self.address.rpartition(":")[2]
 
     def channel(self) -> grpc.Channel:
         """Open a channel to the server."""
@@ -108,7 +108,7 @@ def start(
                 "--root",
                 str(root),
                 "--listen",
-                "127.0.0.1:0",
+                f"unix:{root}/socket",
                 "--no-fsync",
                 *arguments,
             ],

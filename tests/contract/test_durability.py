@@ -308,8 +308,9 @@ def test_a_root_is_served_by_one_server_only(filled: Path) -> None:
     assert "is already served by process" in result.stderr
 
 
-def test_an_address_in_use_is_reported(filled: Path, tmp_path: Path) -> None:
-    with serving(filled) as server:
+@pytest.mark.parametrize("where", [[], ["--listen", "127.0.0.1:0"]], ids=["socket", "port"])
+def test_an_address_in_use_is_reported(filled: Path, tmp_path: Path, where: list[str]) -> None:
+    with serving(filled, *where) as server:
         result = localpach("serve", "--root", str(tmp_path / "other"), "--listen", server.address)
     assert result.returncode == 1
     assert "the address is in use" in result.stderr

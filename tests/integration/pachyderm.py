@@ -23,8 +23,8 @@ class Pachyderm:
     def __init__(self, address: str, token: str = "", namespace: str = "default") -> None:
         """`namespace` is the one that reads the repos that are made here."""
         self.namespace = namespace
-        host, _, port = address.rpartition(":")
-        self.client = python_pachyderm.Client(host=host, port=int(port), auth_token=token)
+        host, _, port = address.rpartition(":")  # of a socket: "unix" and its path
+        self.client = python_pachyderm.Client(host=host, port=port, auth_token=token)
         self._channel = grpc.insecure_channel(address)
         calls = grpc.intercept_channel(
             self._channel, MetadataClientInterceptor([("authn-token", token)] if token else [])

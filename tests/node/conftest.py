@@ -52,22 +52,26 @@ def cluster(runtime: Runtime) -> Running:
 
 
 @pytest.fixture(scope="session")
-def pachd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of Pachyderm."""
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of Pachyderm, and the token of the operator and of the person who writes the corpora; "" without."""
     if given := os.environ.get("PACHD_ADDRESS"):
-        yield given
+        with operators_token(given, os.environ.get("PACHD_ROOT_TOKEN", "")) as found:
+            yield given, found
         return
     root = tmp_path_factory.mktemp("localpach")
     names = [_short(image("trainer", version=version)) for version in ("", PREVIOUS)]
     with Localpach(root, dict.fromkeys(names, TRAINER_ENV), host=str(network.GATEWAY.ip)) as running:
-        yield running.address
+        yield running.address, running.token_file.read_text().strip()
 
 
 @pytest.fixture(scope="session")
-def token(pachd: str) -> Iterator[str]:
-    """The token of the operator, and of the person who writes the corpora; "" without auth."""
-    with operators_token(pachd, os.environ.get("PACHD_ROOT_TOKEN", "")) as found:
-        yield found
+def pachd(engine: tuple[str, str]) -> str:
+    return engine[0]
+
+
+@pytest.fixture(scope="session")
+def token(engine: tuple[str, str]) -> str:
+    return engine[1]
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ PACHYDERM = "shelf-pachyderm"
 """The namespace of localpach, which replaces Pachyderm here. A real one may be in the namespace `pachyderm`."""
 CLUSTER_ID = "shelf"
 """People may not read the uid of kube-system, which is the default."""
+TOKEN = "of-a-test-cluster"  # noqa: S105 - of a server that ends with the test
+"""What this localpach needs of everybody, also of whoever forwards a port to it."""
 WRITERS = "writers"
 """The service account that may forward ports; another one may not."""
 FORGETTING_TRAINER = "tests/chaos/trainer"
@@ -38,20 +40,23 @@ class Person:
     def scriptmodel(self, *words: str) -> str:
         program = str(OPERATOR_ENV / "bin" / "scriptmodel")
         path = f"{find_or_build()}:{os.environ['PATH']}"  # with kubectl
+        token = self.kubeconfig.with_suffix(".token")
+        token.write_text(TOKEN)
         env = {"KUBECONFIG": str(self.kubeconfig), "SCRIPTMODEL_PACHD": "", "PATH": path}
+        env["SCRIPTMODEL_PACHD_TOKEN_FILE"] = str(token)
         return run(program, *words, "--namespace=shelf", env=env)
 
 
 def localpach() -> list[Object]:
     """A pod with localpach in the operator's image, which has what it imports, and the Service `pachd`."""
     labels = {"app": "pachd"}
-    listening = "--listen=0.0.0.0:1650"
+    serve = f"echo {TOKEN} > /token && exec python3 -m localpach.cli serve --root=/state --token-file=/token"
     trainer = f"--image=scriptmodel-trainer:{image('trainer').version}=/project/{FORGETTING_TRAINER}"
     container = {
         "name": "pachd",
         "image": image("operator").tag,
         "imagePullPolicy": "Never",
-        "command": ["python3", "-m", "localpach.cli", "serve", "--root=/state", listening, trainer],
+        "command": ["sh", "-c", f"{serve} --listen=0.0.0.0:1650 {trainer}"],
         "env": [{"name": "PYTHONPATH", "value": "/project/localpach/src"}],
         "ports": [{"name": "api-grpc-port", "containerPort": 1650}],
         "readinessProbe": {"tcpSocket": {"port": "api-grpc-port"}, "periodSeconds": 1},
@@ -112,7 +117,7 @@ def shelf(cluster: Running, current: Path) -> Iterator[Namespace]:
     grants = {"aggregateEdit": True, "portForward": {"create": True, "subjects": subjects}}
     cluster.kubectl("wait", "pod/pachd-0", f"--namespace={PACHYDERM}", "--for=condition=Ready", "--timeout=60s")
     pod = cluster.get("pod", "pachd-0", f"--namespace={PACHYDERM}")
-    release = Release(cluster, f"{pod['status']['podIP']}:1650")  # the cluster has no DNS for the operator
+    release = Release(cluster, f"{pod['status']['podIP']}:1650", TOKEN)  # the cluster has no DNS for the operator
     release.values["publicConfig"] = {"address": f"pachd.{PACHYDERM}.svc.cluster.local:30650"}
     try:
         release.deploy(current, rbac=grants, clusterId=CLUSTER_ID, replicas=1)

@@ -7,6 +7,7 @@ import errno
 import gc
 import logging
 import os
+import shlex
 import signal
 import sqlite3
 import sys
@@ -19,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from localpach import __version__
-from localpach.config import PodSettings, Settings
+from localpach.config import SOCKET, PodSettings, Settings
 from localpach.run.environment import parse_images
 from localpach.run.isolation import Isolation
 
@@ -65,8 +66,9 @@ def main() -> None:
 @click.option(
     "--listen",
     default="127.0.0.1:30650",
-    metavar="HOST:PORT",
-    help="Address to listen on; port 0 selects a free port. Anyone who can reach it can run commands as you.",
+    metavar="ADDRESS",
+    help="Listen on HOST:PORT (port 0: a free one), whose clients need a token, or on unix:PATH, a socket that only "
+    "you can use. Who may call can run commands as you.",
 )
 @click.option(
     "--image",
@@ -131,7 +133,8 @@ def main() -> None:
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="File with a token that clients need, except those of this machine. It is read at each call.",
+    help="File with the token that clients of a port need, read at each call [default: a new token in ROOT/token at "
+    "each start].",
 )
 @click.option(
     "--allow-download",
@@ -173,8 +176,9 @@ def serve(
     \b
     Try it:
       localpach serve --root /tmp/pach &
-      python -c 'import python_pachyderm as p; print(p.Client("127.0.0.1", 30650).get_remote_version())'
-      echo '{"pachd_address": "grpc://127.0.0.1:30650"}' | pachctl config set context local --overwrite
+      scriptmodel push plays/ --pachd 127.0.0.1:30650 --repo plays --create   # finds the token of your localpach
+      echo '{"pachd_address": "grpc://127.0.0.1:30650", "session_token": "'$(cat /tmp/pach/token)'"}' |
+        pachctl config set context local --overwrite
       pachctl config set active-context local
     """
     _log_to_stderr(quiet=quiet, verbose=verbose)
@@ -183,8 +187,10 @@ def serve(
     except ValueError as error:
         raise click.UsageError(f"--image: {error}") from None
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > LARGEST_PORT:
-        raise click.UsageError(f"--listen: {listen!r} is not HOST:PORT")
+    if listen == SOCKET or (
+        not listen.startswith(SOCKET) and (not host or not port.isdecimal() or int(port) > LARGEST_PORT)
+    ):
+        raise click.UsageError(f"--listen: {listen!r} is neither HOST:PORT nor unix:PATH")
     pods = None
     if workers == "kubernetes":
         given = {"--worker-namespace": worker_namespace, "--step-image": step_image, "--transfer": transfer}
@@ -324,7 +330,7 @@ def _serve(settings: Settings, *, quiet: bool) -> None:
         except (OSError, sqlite3.OperationalError) as error:
             reason = getattr(error, "strerror", None) or error
             _fail(FAILED, f"cannot use {settings.root}: {reason}; name another folder with --root")
-        _announce(settings, server.address, server.isolation, quiet=quiet)
+        _announce(settings, server.address, server.token.file, server.isolation, quiet=quiet)
         number = _waited(received)
         logging.getLogger("localpach").info("stopping on %s", signal.Signals(number).name)
 
@@ -336,22 +342,28 @@ def _waited(received: SimpleQueue[int]) -> int:
             return received.get(timeout=1.0)
 
 
-def _announce(settings: Settings, address: str, isolation: Isolation, *, quiet: bool) -> None:
+def _announce(settings: Settings, address: str, token: Path, isolation: Isolation, *, quiet: bool) -> None:
     click.echo(f"localpach {__version__} is ready on {address}")
     if not quiet:
         host, _, port = address.rpartition(":")
+        file = shlex.quote(str(token))
         found = {
             Isolation.NAMESPACE: "each job has its own /pfs",
             Isolation.REPLACE: "this machine does not allow mount namespaces: a leading /pfs in the words of a "
             "job's command is replaced, and PFS_ROOT is set",
         }[isolation]
+        clients = f"""  Python    python_pachyderm.Client("unix", "{port}")
+  operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE"""
+        if not address.startswith(SOCKET):
+            clients = f"""  token     {token}
+  Python    python_pachyderm.Client("{host}", {port}, auth_token=open("{token}").read().strip())
+  pachctl   echo '{{"pachd_address": "grpc://{address}", "session_token": "'$(cat {file})'"}}' |
+            pachctl config set context local --overwrite && pachctl config set active-context local
+  operator  scriptmodel-operator run --pachd {address} --pachd-token-file {file} --trainer-image IMAGE"""
         click.echo(
             f"""  root      {settings.root}
   jobs      {found}
-  Python    python_pachyderm.Client("{host}", {port})
-  pachctl   echo '{{"pachd_address": "grpc://{address}"}}' | pachctl config set context local --overwrite &&
-            pachctl config set active-context local
-  operator  scriptmodel-operator run --pachd {address} --trainer-image IMAGE
+{clients}
 For one user on one machine; it does not replace a cluster. Ctrl-C stops it; the root folder keeps its data."""
         )
     sys.stdout.flush()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from localpach.run.isolation import Isolation
 
+SOCKET = "unix:"
+"""How the address of a socket starts."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
@@ -29,9 +32,9 @@ class PodSettings:
 class Settings:
     """Settings of a server.
 
-    ``isolation`` None selects the strongest isolation that the machine allows. With ``pods`` workers are pods. Clients
-    that are not on this machine need the token in ``token_file``. ``downloads`` are the hosts from which it fetches
-    URLs; None for any.
+    ``listen`` is HOST:PORT, whose clients need the token in ``token_file``, or unix:PATH. Without that file a token is
+    made in the root. ``isolation`` None selects the strongest isolation that the machine allows. With ``pods`` workers
+    are pods. ``downloads`` are the hosts from which it fetches URLs; None for any.
     """
 
     root: Path

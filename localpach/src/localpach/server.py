@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import socket
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,13 @@ from typing import IO, TYPE_CHECKING
 
 import grpc
 
+from localpach.access import Token
 from localpach.api import cluster
 from localpach.api.interceptor import ErrorTranslation
 from localpach.api.services import UNSUPPORTED, PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.backend import Backend, apply_request, register_end_hooks
-from localpach.config import Settings
+from localpach.config import SOCKET, Settings
 from localpach.names import DEFAULT_PROJECT
 from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
@@ -105,9 +107,11 @@ class Server:
             downloads=settings.downloads,
         )
         self._garbage = GarbageCollector(self.db, self.contents)
+        in_a_pod = settings.pods is not None and "KUBERNETES_SERVICE_HOST" in os.environ
+        self.token = Token(settings.token_file or settings.root / "token", forwarded=in_a_pod)
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(UNSUPPORTED, settings.token_file)],
+            interceptors=[ErrorTranslation(UNSUPPORTED, self.token)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -120,12 +124,15 @@ class Server:
         pps_grpc.add_APIServicer_to_server(PpsService(backend), self._grpc)
         transaction_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)
         self.address = _bind(self._grpc, settings.listen)
+        self._makes_token = settings.token_file is None and not self.address.startswith(SOCKET)
 
     def __enter__(self) -> Server:
         if self._pods is not None:
             self._pods.start()
         self._master.start()
         self._garbage.start()
+        if self._makes_token:
+            self.token.renew(self.address.rpartition(":")[2])
         self._grpc.start()
         return self
 
@@ -134,6 +141,8 @@ class Server:
 
     def stop(self) -> None:
         """Stop all calls, jobs and threads, and close the stores."""
+        if self._makes_token:
+            self.token.withdraw(self.address.rpartition(":")[2])
         stopped = self._grpc.stop(GRACE_SECONDS)
         self.db.notifier.close()
         self._master.stop()
@@ -185,13 +194,18 @@ def restrict_permissions(root: Path) -> None:
 
 
 def _bind(server: grpc.Server, listen: str) -> str:
-    host, _, _ = listen.rpartition(":")
+    mask = os.umask(0o177)  # a socket is its owner's
     try:
-        port = server.add_insecure_port(listen)
-    except RuntimeError:
+        with socket.socket(socket.AF_UNIX) as probe:  # gRPC would replace a socket that a server uses
+            taken = listen.startswith(SOCKET) and not probe.connect_ex(listen.removeprefix(SOCKET))
+        port = 0 if taken else server.add_insecure_port(listen)
+    except (OSError, RuntimeError):
         port = 0
+    finally:
+        os.umask(mask)
     if not port:
         raise AddressError(
-            f"cannot listen on {listen}: the address is in use or does not exist. Choose another --listen"
+            f"cannot listen on {listen}: the address is in use or does not exist, or the path of a socket is longer "
+            "than 107 bytes. Choose another --listen"
         )
-    return f"{host}:{port}"
+    return listen if listen.startswith(SOCKET) else f"{listen.rpartition(':')[0]}:{port}"

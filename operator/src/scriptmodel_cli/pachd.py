@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
@@ -64,7 +66,7 @@ class PachdAccess:
         from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
 
         if self._given:
-            return PachdAddress(self._given, self._token_file, self._ca_file)
+            return PachdAddress(self._given, self._token_file or _token_of_localpach(self._given), self._ca_file)
         published = self._published
         if published is None:
             raise click.ClickException(
@@ -139,6 +141,14 @@ class PachdAccess:
             self._files.callback(forward.close)
             self._port_forward = forward
         return self._port_forward.address
+
+
+def _token_of_localpach(address: str) -> Path | None:
+    """Return the token of this user's localpach at a port of this machine; localpach links it there."""
+    at = re.fullmatch(r"(grpc://)?(localhost|127\.0\.0\.1|\[::1\]):([0-9]+)", address)
+    state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    file = state / "localpach" / at[3] if at else state
+    return file if file.is_file() else None
 
 
 def _advice(error: click.ClickException, published: PublicConfig) -> str:

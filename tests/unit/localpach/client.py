@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+import grpc
+from python_pachyderm.interceptor import MetadataClientInterceptor
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
@@ -41,8 +43,9 @@ def sh(script: str) -> list[str]:
 class Client:
     """A client with raw stubs and shorthand for the common calls."""
 
-    def __init__(self, address: str) -> None:
-        channel = open_channel(address)
+    def __init__(self, address: str, token: str = "") -> None:
+        sent = [("authn-token", token)] if token else []
+        channel = grpc.intercept_channel(open_channel(address), MetadataClientInterceptor(sent))
         self.channel = channel
         self.pfs = pfs_pb2_grpc.APIStub(channel)
         self.pps = pps_pb2_grpc.APIStub(channel)

@@ -51,11 +51,11 @@ def test_an_image_without_an_environment_is_a_usage_error(tmp_path: Path, given:
     assert "--image" in result.stderr
 
 
-@pytest.mark.parametrize("given", ["nowhere", ":30650", "127.0.0.1:", "127.0.0.1:99999"])
+@pytest.mark.parametrize("given", ["nowhere", "unix:", ":30650", "127.0.0.1:", "127.0.0.1:99999"])
 def test_an_invalid_listen_address_is_a_usage_error(tmp_path: Path, given: str) -> None:
     result = localpach("serve", "--root", str(tmp_path / "root"), "--listen", given)
     assert result.returncode == 2
-    assert f"--listen: {given!r} is not HOST:PORT" in result.stderr
+    assert f"--listen: {given!r} is neither HOST:PORT nor unix:PATH" in result.stderr
 
 
 def test_a_root_that_cannot_be_created_is_reported() -> None:
@@ -146,7 +146,7 @@ def _cpu_of_children() -> float:
 
 def test_it_stops_cleanly_on_sigterm(tmp_path: Path) -> None:
     server = start(tmp_path / "root")
-    assert server.port > 0
+    assert server.address == f"unix:{tmp_path}/root/socket"
     assert server.end() == 0
     (line,) = server.log().splitlines()
     assert line.endswith(" INFO stopping on SIGTERM")

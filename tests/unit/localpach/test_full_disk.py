@@ -20,7 +20,7 @@ from tests.unit.localpach.client import Client
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """Run a server in this process."""
-    with Server(Settings(tmp_path / "root", listen="127.0.0.1:0", settle=0, fsync=False)) as running:
+    with Server(Settings(tmp_path / "root", listen=f"unix:{tmp_path}/socket", settle=0, fsync=False)) as running:
         yield running
 
 

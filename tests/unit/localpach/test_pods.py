@@ -60,7 +60,7 @@ def serving(root: Path, port: int) -> Iterator[Client]:
     """Serve a root folder with workers that are pods."""
     address = f"127.0.0.1:{port}"
     pods = PodSettings(Cluster.namespace, image="localpach", transfer=address, transfer_listen=address)
-    with Server(Settings(root, "127.0.0.1:0", pipeline_limit=0, settle=0.0, pods=pods, fsync=False)) as server:
+    with Server(Settings(root, f"unix:{root}/socket", pipeline_limit=0, settle=0.0, pods=pods, fsync=False)) as server:
         client = Client(server.address)
         yield client
         client.channel.close()

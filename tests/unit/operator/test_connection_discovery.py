@@ -118,6 +118,21 @@ def test_a_service_is_reached_by_a_port_forward_with_the_token_of_the_option(
     assert not Path(f"/proc/{pid}").exists(), "it ends with the command"
 
 
+def test_a_port_of_this_users_localpach_is_called_with_its_token_unless_the_option_names_another(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "localpach").mkdir()
+    (tmp_path / "given").write_text("given")
+    with pachd() as (address, answers):
+        port = address.rpartition(":")[2]
+        state = {"XDG_STATE_HOME": str(tmp_path)}
+        assert run(f"--pachd={address}", **state).output == "2.7.8\n"
+        (tmp_path / "localpach" / port).write_text("own\n")
+        assert run(f"--pachd=grpc://localhost:{port}", **state).output == "2.7.8\n"
+        assert run(f"--pachd={address}", f"--pachd-token-file={tmp_path}/given", **state).output == "2.7.8\n"
+    assert [token or "" for token in answers.tokens] == ["", "own", "given"]
+
+
 def test_published_certificates_are_checked_for_the_name_of_the_service(
     server: Cluster, run: Run, kubectl: FakeKubectl, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ DENIED = (
     "robot:scriptmodel is not authorized to perform this operation - needs permissions [REPO_READ] on REPO "
     "default/plays. Run `pachctl auth roles-for-permission` to find roles that grant a given permission."
 )
+LOCALPACH = "localpach needs the one in /pach/token, for scriptmodel and its operator by --pachd-token-file"
 LIMIT = "Pachyderm Community Edition requires an activation key to create more than 16 total pipelines (you have 16). "
 
 
@@ -102,6 +103,10 @@ def test_a_refusal_is_reported_with_the_servers_message(
         (
             DENIED.replace("[REPO_READ] on REPO default/plays", "[CLUSTER_GET_BINDINGS] on CLUSTER pach"),
             "the user robot:scriptmodel of the operator's token lacks CLUSTER_GET_BINDINGS on CLUSTER pach",
+        ),
+        (
+            f"no authentication token: {LOCALPACH}",
+            "the server requires a token and the operator has none (creating p/x",
         ),
         ("is not authorized to perform this operation", "the operator's token lacks a permission"),
     ],

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
 
-from localpach.errors import PachError, UnauthenticatedError
+from localpach.access import Token
+from localpach.errors import PachError
 from localpach.required import check_call
 from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
-AUTHN_HEADER = "authn-token"
-_LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D", "unix:")
 
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """A gRPC interceptor that checks tokens, converts errors to statuses and logs each call."""
 
-    def __init__(self, unsupported: dict[str, str], token_file: Path | None = None) -> None:
+    def __init__(self, unsupported: dict[str, str], token: Token) -> None:
         self._unsupported = unsupported
-        self._token_file = token_file
+        self._token = token
 
     def intercept_service(
         self,
@@ -47,17 +44,7 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         return _wrapped(handler, method, self._check_access)
 
     def _check_access(self, context: grpc.ServicerContext) -> None:
-        """Raise UnauthenticatedError for a client of another machine that has no valid token."""
-        if self._token_file is None or context.peer().startswith(_LOOPBACK):
-            return
-        given = str(dict(context.invocation_metadata()).get(AUTHN_HEADER, ""))
-        if not given:
-            raise UnauthenticatedError(
-                "no authentication token (localpach needs that of its --token-file, except through a port-forward)"
-            )
-        expected = self._token_file.read_text(encoding="utf-8").strip()
-        if not hmac.compare_digest(given.encode(), expected.encode()):
-            raise UnauthenticatedError("provided auth token is corrupted or has expired (see localpach's --token-file)")
+        self._token.check(context.peer(), dict(context.invocation_metadata()))
 
 
 def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,8 +56,12 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
     if program is None:
         raise click.ClickException("localpach is not installed: run `pip install ./localpach` in a checkout")
     mapped = [f"--image={image}={environment}" for image, environment in images]
-    command = [program, "serve", f"--root={root}", "--listen=127.0.0.1:0", "--pipeline-limit=0", *mapped]
-    with child(command, log) as process:
+    command = [program, "serve", f"--root={root}", "--pipeline-limit=0", *mapped]
+    # A folder of its own, since the path of a socket is short.
+    with (
+        tempfile.TemporaryDirectory(prefix="scriptmodel-") as folder,
+        child([*command, f"--listen=unix:{folder}/localpach"], log) as process,
+    ):
 
         def check() -> None:
             if process.poll() is not None:

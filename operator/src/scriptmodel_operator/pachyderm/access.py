@@ -49,6 +49,8 @@ def advice(error: AccessError) -> str:
     if lacks_permission(error):
         return _missing_role(error.detail)
     cause = _cause(error.detail)
+    if "localpach needs" in error.detail:  # it names the file
+        return cause
     return f"{cause}: {_RENEWAL}" if cause else f"the operator's token cannot be used: correct it, or {_RENEWAL}"
 
 
