@@ -2,7 +2,7 @@
 
     python -m dev.generate.screenshot docs/pictures/page.png ADDRESS /models/default/shakespeare
 
-ADDRESS is what `scriptmodel ui --no-browser` or `make demo KEEP=1` prints.
+ADDRESS is what `scriptmodel ui --no-browser` or `make demo KEEP=1` prints; it lets one browser in.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def take(out: Path, address: str, path: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1240, "height": 800})
         page.goto(address)
-        page.goto(address.partition("/?")[0] + path)
+        page.wait_for_url(lambda url: "?code=" not in url)
+        page.goto(page.url + path.removeprefix("/"))
         page.wait_for_timeout(_SETTLED_MS)
         page.screenshot(path=out)
         browser.close()

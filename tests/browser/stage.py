@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -49,17 +50,17 @@ class Stage:
     folder: Path
     stack: ExitStack
     relay: Relay = field(init=False)
-    address: str = ""
-    """The address that lets a browser in."""
+    base: str = ""
+    """The address below which all pages are, for browsers that have entered."""
 
     @property
     def hold(self) -> Path:
         """The file for the expression at which the training stops (tests/held.py)."""
         return self.folder / "hold"
 
-    @property
-    def base(self) -> str:
-        return self.address.partition("/?")[0]
+    def address(self) -> str:
+        """Return the address that lets the next browser in."""
+        return re.findall(r"has entered; the address for another one: (\S+)", (self.folder / "ui.log").read_text())[-1]
 
     def create(self, *objects: dict[str, Any]) -> None:
         """Create objects with their statuses."""
@@ -160,8 +161,10 @@ def running(folder: Path) -> Iterator[Stage]:
         process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True)
         stack.callback(end, process)
         assert process.stdout
-        stage.address = process.stdout.readline().strip()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=\S+", stage.address), (folder / "ui.log").read_text()
+        first = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?code=\S+", first), (folder / "ui.log").read_text()
+        with urllib.request.urlopen(first) as entered:  # noqa: S310 - http
+            stage.base = first.partition("/?")[0] + entered.headers["Refresh"].removeprefix("0; url=")
         yield stage
         assert "Traceback" not in (folder / "ui.log").read_text()
 

@@ -23,7 +23,8 @@ SOON = 60_000
 TRAINED = 300_000
 """Milliseconds on a busy machine; a training starts TensorFlow."""
 expect.set_options(timeout=SOON)
-LIVE, LONG = "/models/live/hamlet", "/models/shown/long"
+LIVE, LONG = "models/live/hamlet", "models/shown/long"
+"""Below the address of the pages."""
 MANY = 500
 ONE_OF_THREE = """() => {
   const event = { choices: [{ index: 0, text: " No.", finish_reason: "stop" }] };
@@ -60,10 +61,16 @@ def context(stage: Stage, browser: Browser) -> Iterator[BrowserContext]:
     found = browser.new_context(base_url=stage.base)
     found.grant_permissions(["clipboard-read", "clipboard-write"])
     found.set_default_timeout(SOON)
-    found.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page = found.new_page()
+    page.goto(stage.address())
+    page.wait_for_url(stage.base)
+    page.close()
+    found.on(
+        "console",
+        lambda message: problems.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     found.on("weberror", lambda error: problems.append(str(error.error)))
     found.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
-    found.request.get(stage.address)
     yield found
     found.close()
     # An outage, and a speaker whom nobody knows.
@@ -87,7 +94,7 @@ def check_accessible(page: Page) -> None:
 
 
 def test_a_training_is_shown_as_it_runs_in_two_tabs(stage: Stage, context: BrowserContext) -> None:
-    everything, one = opened(context, "/"), opened(context, LIVE)
+    everything, one = opened(context, "."), opened(context, LIVE)
     row = everything.locator("li", has=everything.get_by_role("link", name="hamlet"))
     expect(one.locator("#curve .live")).to_contain_text("epoch", timeout=TRAINED)
     expect(row.locator(".state")).to_contain_text(f"/{EPOCHS}")
@@ -112,13 +119,13 @@ def test_a_script_of_ten_thousand_words_is_read_copied_and_hostile(stage: Stage,
     expect(page.locator(":focus")).to_have_text("Skip to the content")
     page.get_by_role("button", name="Copy").click()
     page.wait_for_function("end => navigator.clipboard.readText().then(text => text.includes(end))", arg=HOSTILE)
-    for path in ("/", LONG, "/compare?a=shown/long&b=live/hamlet"):
+    for path in (".", LONG, "compare?a=shown/long&b=live/hamlet"):
         page.goto(path)
         expect(page.locator("main")).to_contain_text("<script>alert(2)</script>")
 
 
 def test_an_outage_of_the_api_server_is_shown_and_ends(stage: Stage, context: BrowserContext) -> None:
-    page = opened(context, "/")
+    page = opened(context, ".")
     expect(page.get_by_role("link", name="hamlet")).to_be_visible()
     stage.cut()
     expect(page.get_by_role("status")).to_contain_text("The API server does not answer")
@@ -133,7 +140,7 @@ def test_an_outage_of_the_api_server_is_shown_and_ends(stage: Stage, context: Br
 
 def test_a_trained_model_has_lineage_script_samples_and_report(stage: Stage, context: BrowserContext) -> None:
     stage.hold.unlink()
-    page = opened(context, "/")
+    page = opened(context, ".")
     row = page.locator("li", has=page.get_by_role("link", name="hamlet"))
     expect(row.locator(".badge")).to_have_text("Generated", timeout=TRAINED)
     expect(row.locator("svg polyline")).to_be_visible()
@@ -152,7 +159,7 @@ def test_a_trained_model_has_lineage_script_samples_and_report(stage: Stage, con
         page.get_by_role("link", name="fountain").first.click()
     assert download.value.suggested_filename == "new_script.fountain"
     assert Path(download.value.path()).read_text()
-    page.goto("/compare?a=live/hamlet&b=shown/long")
+    page.goto("compare?a=live/hamlet&b=shown/long")
     expect(page.locator("polyline.one:not(.dotted)")).to_be_visible()
     expect(page.locator(".diff tr").first).to_be_visible()
 
@@ -209,8 +216,8 @@ def test_everybody_can_use_the_pages(stage: Stage, context: BrowserContext) -> N
     for path, words in (
         (LIVE, "Log"),
         (f"{LIVE}/script?sample=0", "Sample 2"),
-        ("/compare?a=live/hamlet&b=live/hamlet", "Settings that are the same"),
-        ("/commits/default/x/y", "Commit y"),
+        ("compare?a=live/hamlet&b=live/hamlet", "Settings that are the same"),
+        ("commits/default/x/y", "Commit y"),
     ):
         page.goto(path)
         expect(page.locator("main")).to_contain_text(words)
@@ -219,7 +226,7 @@ def test_everybody_can_use_the_pages(stage: Stage, context: BrowserContext) -> N
 
 def test_five_hundred_objects_appear_and_can_be_filtered(stage: Stage, context: BrowserContext) -> None:
     spec = {"corpus": {"repo": {"name": "plays"}}}
-    page = opened(context, "/")
+    page = opened(context, ".")
     stage.create(*(scriptmodel("shown", f"many-{number:03}", spec) for number in range(MANY)))
     expect(page.locator("#rows > li")).to_have_count(MANY + 2)
     expect(page.locator("#counts")).to_contain_text(f"{MANY + 2} ScriptModels")

@@ -12,11 +12,12 @@ from typing import Any
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_cli.ui.server import application
-from scriptmodel_cli.web.gate import Gate
+from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.leadership import UNLIMITED
@@ -55,13 +56,20 @@ class Api:
 
 
 class Browser:
-    """A client that has the cookie, and the API server and the reads behind it."""
+    """A client that has entered, and the API server and the reads behind it. Paths are those below the entrance."""
 
-    def __init__(self, client: TestClient[Any, Any], api: Api, reads: Reads, gate: Gate) -> None:
-        self.client, self.api, self.reads, self.gate = client, api, reads, gate
+    def __init__(self, client: TestClient[Any, Any], api: Api, reads: Reads, entrance: Entrance) -> None:
+        self.client, self.api, self.reads, self.entrance = client, api, reads, entrance
+        self.notes: list[str] = []
+
+    @property
+    def port(self) -> int:
+        return int(self.client.port or 0)
 
     async def get(self, path: str, **headers: str) -> ClientResponse:
-        return await self.client.get(path, headers=headers, allow_redirects=False)
+        base = self.entrance.pages
+        at = path if path.startswith(base) else base + path
+        return await self.client.get(URL(at, encoded=True), headers=headers, allow_redirects=False)
 
     async def page(self, path: str, *words: str) -> str:
         """Return a page once it shows all words, since what it reads comes later."""
@@ -92,8 +100,12 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
         client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
         reads = Reads(session, client, "default")
         listener = socket.create_server(("127.0.0.1", 0))
-        gate = Gate("127.0.0.1", listener.getsockname()[1], "", "t" * 24)
-        app = application(reads, "https://cluster", trainer, gate)
-        async with TestClient(TestServer(app, port=gate.port, socket_factory=lambda *_: listener)) as browser:
-            await browser.get("/", params={"token": "t" * 24})
-            yield Browser(browser, api, reads, gate)
+        port, notes = listener.getsockname()[1], list[str]()
+        entrance = Entrance("", notes.append)
+        app = application(reads, "https://cluster", trainer, port, entrance)
+        async with TestClient(TestServer(app, port=port, socket_factory=lambda *_: listener)) as client:
+            first, entrance.origin = entrance.address(), "http://stage"
+            await client.get(first)
+            browser = Browser(client, api, reads, entrance)
+            browser.notes = notes
+            yield browser

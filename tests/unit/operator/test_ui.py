@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import stat
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from scriptmodel_cli.training import training
 from scriptmodel_cli.ui.model import Model
 from scriptmodel_cli.ui.scripts import parts_of
 from scriptmodel_cli.web.charts import Chart, Series, spark
+from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.scripts import colours_of
 from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.pachyderm.errors import UnavailableError
@@ -24,18 +27,63 @@ from tests.unit.operator.terminal import as_object, event, training_world
 from tests.unit.operator.world import trained_world
 
 
-async def test_nobody_enters_without_the_token_or_from_another_site() -> None:
+async def test_an_address_that_is_shown_lets_one_browser_in() -> None:
     async with browsing(trained_world()) as browser:
-        entered = await browser.get(f"/?token={browser.gate.token}")
-        assert (entered.status, entered.headers["Location"]) == (302, "/")
-        assert "HttpOnly" in entered.headers["Set-Cookie"]
-        assert (await browser.get("/")).status == 200
-        assert (await browser.get("/", Host="evil.example:80")).status == 403
-        assert (await browser.get("/", Origin="http://evil.example")).status == 403
-        assert (await browser.client.post("/")).status == 403
+        pages, (note,) = browser.entrance.pages, browser.notes  # which is shown when the address before is used
+        address = note.removeprefix("A browser has entered; the address for another one: http://stage")
+        assert address.startswith("/?code=")
         browser.client.session.cookie_jar.clear()
-        for path in ("/", MODEL, "/static/page.js", "/?token=wrong", "/nowhere"):
+        entered = await browser.client.get(address)
+        assert (entered.status, entered.headers["Refresh"]) == (200, f"0; url={pages}/")
+        name, *flags = entered.headers["Set-Cookie"].split("; ")
+        assert name.startswith(f"scriptmodel-{browser.port}=")
+        assert {"HttpOnly", "SameSite=Strict", f"Path={pages}/"} <= set(flags)
+        assert (await browser.get("/")).status == 200
+        assert (await browser.client.get(address)).status == 401
+
+
+async def test_neither_the_cookie_nor_the_path_of_the_pages_lets_anybody_in_alone() -> None:
+    async with browsing(trained_world()) as browser:
+        client, cookie = browser.client, {"Cookie": f"scriptmodel-{browser.port}={browser.entrance.cookie}"}
+        client.session.cookie_jar.clear()  # as of whoever gets it at another port of this machine
+        for path in ("/", MODEL, "/static/page.js", "/nowhere", f"/{'x' * 22}/"):
+            assert (await client.get(path, headers=cookie)).status == 401, path
             assert (await browser.get(path)).status == 401, path
+            assert (await client.post(path, headers=cookie)).status == 401, path
+        assert (await browser.get("/", **cookie)).status == 200
+        for code in ("", browser.entrance.cookie, browser.entrance.pages[1:], "%ff"):
+            assert (await client.get(URL(f"/?code={code}", encoded=True))).status == 401, code
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1", "http://127.0.0.1", 405),
+        ("models.example", "https://models.example", 405),  # behind a proxy that speaks TLS
+        ("127.0.0.1", "http://evil.example", 403),
+        ("127.0.0.1", "http://127.0.0.1:1", 403),
+        ("127.0.0.1", "null", 403),
+    ],
+)
+async def test_a_page_of_another_site_may_not_ask(host: str, origin: str, status: int) -> None:
+    async with browsing(trained_world()) as browser:
+        at = f"{browser.entrance.pages}/"
+        assert (await browser.client.post(at, headers={"Host": host, "Origin": origin})).status == status
+
+
+def test_a_browser_is_led_in_by_a_private_file_that_is_gone_afterwards() -> None:
+    entrance = Entrance("", pytest.fail)
+    entrance.origin = "http://127.0.0.1:1"
+    with closing(entrance):
+        file = entrance.file()
+        assert [stat.S_IMODE(each.stat().st_mode) for each in (file, file.parent)] == [0o600, 0o700]
+        code = re.search(r"url=http://127.0.0.1:1/\?code=([\w-]{22})\"", file.read_text())
+        assert code
+        assert entrance.enter(code[1])
+        assert not file.parent.exists()
+        assert not entrance.enter(code[1])
+        unused = entrance.file()
+    assert not unused.parent.exists()
 
 
 async def test_pages_run_no_foreign_code() -> None:
@@ -100,7 +148,7 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
     commit = f"/commits/{model['project']}/{model['repo']}/{model['commit']}"
     world.pachyderm.files[world.train.output, model["commit"]]["/report.html"] = b"<script>alert(1)</script>"
     async with browsing(world) as browser:
-        assert f'href="{commit}"' in await browser.page(MODEL)
+        assert f'href="{browser.entrance.pages}{commit}"' in await browser.page(MODEL)
         assert 'download="report.html"' in await browser.page(commit, "/report.html</a>")
         report = await browser.get(f"{commit}/file?path=/report.html")
         assert report.content_type == "text/html"
@@ -112,7 +160,7 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
             "/commits/%2e%2e/b/c/write/x",
             "/commits/a%2fb/c/d/write/x",
         ):
-            assert (await browser.client.get(URL(odd, encoded=True))).status == 404, odd
+            assert (await browser.get(odd)).status == 404, odd
 
 
 async def test_a_script_has_its_samples_formats_and_cast() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
+import re
 import shutil
 import threading
 import time
@@ -128,25 +128,24 @@ def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name:
     assert (text == SCRIPT) is (name == "text")
 
 
-def test_the_link_with_the_token_lets_a_browser_in_and_no_other_site(server: Server) -> None:
-    origin = server.url.removesuffix("/a/b/")
-    for path, headers, expected in (
-        ("/a/b/1/", {}, 401),
-        ("/a/b/1/?token=0123456789abcdeg", {}, 401),
-        (f"/a/b/1/?token={TOKEN}", {"Host": "elsewhere.example"}, 403),
-        ("/a/b/static/page.js", {}, 401),
-    ):
-        assert server.get(path, token="", headers=headers)[0] == expected
-    connection = http.client.HTTPConnection(origin.removeprefix("http://"))  # which follows no redirect
-    connection.request("GET", f"/a/b/1/?token={TOKEN}")
-    entered = connection.getresponse()
-    assert (entered.status, entered.headers["Location"]) == (302, "/a/b/1/")
-    name, *flags = entered.headers["Set-Cookie"].split("; ")
-    assert {"HttpOnly", "SameSite=Lax", "Path=/a/b/"} <= set(flags)
-    assert server.get("/a/b/1/", token="", headers={"Cookie": name})[0] == 200
-    for site, expected in ((origin, 200), ("http://evil.example", 403), ("null", 403)):
-        cookie = {"Cookie": name, "Origin": site}
-        assert server.get("/a/b/1/file", b"format=text&text=a", token="", headers=cookie)[0] == expected
+def test_the_address_lets_one_browser_in_and_no_other_site(server: Server) -> None:
+    """Its pages are below a path that nobody else knows, as the cookie is."""
+    origin, _, code = server.url.partition("/a/b/")
+    assert server.get("/a/b/?code=0123456789abcdef", token="")[0] == 401
+    status, _, headers = server.get(f"/a/b/{code}", token="")
+    pages = headers["Refresh"].removeprefix("0; url=")
+    assert (status, re.fullmatch(r"/a/b/[\w-]{22}/", pages) is not None) == (200, True)
+    assert server.get(f"/a/b/{code}", token="")[0] == 401
+    name, *flags = headers["Set-Cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Strict", f"Path={pages}"} <= set(flags)
+    for path, cookie, expected in ((f"{pages}1/", name, 200), (f"{pages}1/", "", 401), ("/a/b/1/", name, 401)):
+        assert server.get(path, token="", headers={"Cookie": cookie})[0] == expected
+    behind_tls = {"Host": "models.example", "Origin": "https://models.example"}
+    for site, expected in (({"Origin": origin}, 200), (behind_tls, 200), ({"Origin": "null"}, 403)):
+        sent = {"Cookie": name, **site}
+        assert server.get(f"{pages}1/file", b"format=text&text=a", token="", headers=sent)[0] == expected
+    evil = {"Cookie": name, "Origin": "http://evil.example"}
+    assert server.get(f"{pages}1/file", b"format=text&text=a", token="", headers=evil)[0] == 403
 
 
 def log(folder: Path, *events: dict[str, object]) -> None:

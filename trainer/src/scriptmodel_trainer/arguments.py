@@ -398,6 +398,7 @@ def _add_ui(commands: _Commands[_Parser]) -> None:
         description="Show models, trainings that run and scripts in the browser, and write with a model. It changes no "
         "file. Ends with Ctrl-C.",
         epilog="example: scriptmodel-trainer ui model/",
+        fromfile_prefix_chars="@",  # for options that other users of the machine must not read
     )
     add = command.add_argument
     add("models", **_FOLDER, nargs="+", help="model directory, also while it is trained")

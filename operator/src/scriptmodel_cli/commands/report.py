@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from html import escape
 from pathlib import Path
 
 import click
@@ -19,6 +20,12 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 
 _REPORT = "/report.html"
 _MAX_REPORT_BYTES = 64 << 20
+_FRAME = """<!doctype html><meta charset="utf-8"><title>Report</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<style>html, body, iframe {{ width: 100%; height: 100%; margin: 0; border: 0; display: block }}</style>
+<iframe sandbox srcdoc="{}"></iframe>
+"""
+"""The page in which a browser shows a report, which runs nothing and fetches nothing."""
 
 
 @click.command(cls=Command)
@@ -50,19 +57,16 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
     if out is not None:
         write_new(out, page, force=force)
     if browse:
-        _open(out or _temporary(name, page))
+        _open(name, page)
     elif out is None:
         emit(page.decode(errors="replace"))
 
 
-def _temporary(name: str, page: bytes) -> Path:
-    """Write a temporary file that remains, since the browser reads it after this program has ended."""
+def _open(name: str, page: bytes) -> None:
+    """Open a report without its rights: an image wrote it. Its file remains, since the browser reads it later."""
+    framed = _FRAME.format(escape(page.decode(errors="replace")))
     with tempfile.NamedTemporaryFile(prefix=f"scriptmodel-{name}-", suffix=".html", delete=False) as file:
-        file.write(page)
-    return Path(file.name)
-
-
-def _open(file: Path) -> None:
-    if click.launch(file.absolute().as_uri()) != 0:
-        raise click.ClickException(f"cannot start a browser: open {file} manually")
-    note(f"opened {file}")
+        file.write(framed.encode())
+    if click.launch(Path(file.name).as_uri()) != 0:
+        raise click.ClickException(f"cannot start a browser: open {file.name} manually")
+    note(f"opened {file.name}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -17,8 +17,6 @@ from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.leadership import UNLIMITED
-
-_HOST = "127.0.0.1"
 
 
 @click.command(cls=Command)
@@ -43,26 +41,27 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
     from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
-    from scriptmodel_cli.ui.server import application  # noqa: PLC0415 - likewise
-    from scriptmodel_cli.web.gate import Gate  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.ui.server import HOST, application  # noqa: PLC0415 - likewise
+    from scriptmodel_cli.web.entrance import Entrance  # noqa: PLC0415 - likewise
     from scriptmodel_operator.kube.client import KubeClient  # noqa: PLC0415 - likewise
 
     try:
-        listener = socket.create_server((_HOST, port))
+        listener = socket.create_server((HOST, port))
     except OSError as error:
-        raise InputError(f"cannot listen on {_HOST}:{port}: {error.strerror}; choose another --port") from error
-    gate = Gate(_HOST, listener.getsockname()[1], "", secrets.token_urlsafe(24))
+        raise InputError(f"cannot listen on {HOST}:{port}: {error.strerror}; choose another --port") from error
+    port, entrance = listener.getsockname()[1], Entrance("", note)
+    entrance.origin = f"http://{HOST}:{port}"
     reads = Reads(session, KubeClient(session.login, UNLIMITED), own)
-    app = application(reads, session.login().server, trainer, gate)
+    app = application(reads, session.login().server, trainer, port, entrance)
 
     async def announce(_app: web.Application) -> None:
         # aiohttp ends in order at SIGINT and SIGTERM; so does it when the terminal is closed.
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, signal.raise_signal, signal.SIGTERM)
-        address = f"http://{_HOST}:{gate.port}/?token={gate.token}"
-        say([address])
-        if not no_browser and click.launch(address) != 0:
+        say([entrance.address()])
+        if not no_browser and click.launch(str(entrance.file())) != 0:
             note("No browser could be started: open the address above.")
         note("Press Ctrl-C to stop.")
 
     app.on_startup.append(announce)
-    web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5, handler_cancellation=True)
+    with closing(entrance):
+        web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5, handler_cancellation=True)

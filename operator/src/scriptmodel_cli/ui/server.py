@@ -16,6 +16,7 @@ from scriptmodel_cli.ui.pages import READS, place_of, reads_of
 from scriptmodel_cli.ui.reads import Reads, words_of
 from scriptmodel_cli.ui.scripts import parts_of
 from scriptmodel_cli.ui.trainers import Trainers
+from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import SANDBOX, Gate
 from scriptmodel_cli.web.rendering import STATIC, environment
 from scriptmodel_cli.web.site import Site, Values
@@ -23,12 +24,13 @@ from scriptmodel_operator.pachyderm.errors import PachydermError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
 """The path of a commit's page. Its parts become a path on this machine, so only characters of valid names match."""
+HOST = "127.0.0.1"
 _MAX_DOWNLOAD = 64 << 20
 _LINKS = [("/", "All models"), ("/compare", "Compare")]
 
 
-def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web.Application:
-    """Return the application of one visitor, who is shown as `who`.
+def application(reads: Reads, who: str, trainer: Path | None, port: int, entrance: Entrance) -> web.Application:
+    """Return the application of one visitor, who is shown as `who`, at a port of this machine.
 
     `trainer` is the environment to write with, None to look for one.
     """
@@ -38,8 +40,9 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
         problem = f"The API server does not answer, so this page may be out of date: {error}. Retrying."
         return {"base": "", "home": "/", "links": _LINKS, "who": who, "problem": problem if error else ""}
 
-    site = Site(environment(__package__ or "", escaped, age=lambda at: age(at, now()), parts=parts_of), layout)
-    model, trainers = "/models/{namespace}/{name}", Trainers(reads, trainer)
+    templates = environment(__package__ or "", escaped, age=lambda at: age(at, now()), parts=parts_of)
+    site, gate = Site(templates, layout, entrance.pages), Gate(HOST, port, "", entrance=entrance)
+    model, trainers = "/models/{namespace}/{name}", Trainers(reads, trainer, entrance.pages)
 
     @web.middleware
     async def messages_as_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -48,15 +51,15 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
             return await handler(request)
         except (web.HTTPAccepted, web.HTTPNotFound, web.HTTPRequestEntityTooLarge, web.HTTPBadGateway) as error:
             own = error.text and not error.text.startswith(str(error.status))
-            message = {"title": error.reason, "text": error.text if own else f"There is no page {request.path}."}
-            response = await site.answer(request, "message.html", message, error.status)
+            text = error.text if own else f"There is no page {request.path.removeprefix(site.base)}."
+            response = await site.answer(request, "message.html", {"title": error.reason, "text": text}, error.status)
             if refresh := error.headers.get("Refresh"):
                 response.headers["Refresh"] = refresh
             return response
 
-    app = web.Application(middlewares=[messages_as_pages, gate.checks()])
+    app, outer = web.Application(middlewares=[messages_as_pages]), web.Application(middlewares=[gate.checks()])
     app[READS] = reads
-    app.on_response_prepare.append(gate.secure)
+    outer.on_response_prepare.append(gate.secure)
     app.on_cleanup.extend((trainers.close, reads.close))
     get = app.router.add_get
     get("/", site.page("models.html", pages.all_models, live=True))
@@ -67,7 +70,8 @@ def application(reads: Reads, who: str, trainer: Path | None, gate: Gate) -> web
     get(f"{_COMMIT}/file", _file)
     app.router.add_route("*", f"{_COMMIT}/write/{{path:.+}}", trainers.proxy)
     app.router.add_static("/static", STATIC)
-    return app
+    outer.add_subapp(entrance.pages, app)
+    return outer
 
 
 async def _file(request: web.Request) -> web.Response:

@@ -31,9 +31,9 @@ _PASSED_BACK = ("Content-Type", "Content-Disposition", "Content-Security-Policy"
 class Trainers:
     """At most some children at a time, one for each model; models are fetched once, and kept until `close`."""
 
-    def __init__(self, reads: Reads, named: Path | None) -> None:
-        """`named` is the environment of the trainer; None to find it as `scriptmodel local` does."""
-        self._reads, self._named, self._token = reads, named, secrets.token_urlsafe(24)
+    def __init__(self, reads: Reads, named: Path | None, base: str) -> None:
+        """`named` is the environment of the trainer, None to find it as `local` does; `base` the path of all pages."""
+        self._base, self._reads, self._named, self._token = base, reads, named, secrets.token_urlsafe(24)
         self._children: OrderedDict[Place, tuple[ExitStack, asyncio.Task[str]]] = OrderedDict()
         """The process of each model, and the task that starts it and returns its address."""
         self._ending: list[asyncio.Task[None]] = []
@@ -95,12 +95,13 @@ class Trainers:
         """Fetch a model and run `ui` for it. Raises ClickException, with its last words, if it gives no address."""
         program = find_trainer(self._named) / "bin" / TRAINER
         folder = Path(self._folder.name, place.repo.project, place.repo.name, place.commit)
-        log, token = folder.with_suffix(".log"), Path(self._folder.name, "token")
+        log, secret, token = folder.with_suffix(".log"), folder.with_suffix(".args"), Path(self._folder.name, "token")
         if not (folder / "model.json").exists():
             await self._reads.now(lambda gateway: copy_commit(gateway, place.repo, place.commit, folder))
         token.write_text(self._token)
-        options = [f"--token-file={token}", f"--base-path={place.path}/write", "--home=/", "--until-eof"]
-        options += [f"--name={re.sub('-[0-9a-f]{16}-train$', '', place.repo.name)}", "--port=0", "--no-browser"]
+        secret.write_text(f"--base-path={self._base}{place.path}/write\n--home={self._base}/\n")
+        options = [f"@{secret}", f"--token-file={token}", "--until-eof", "--port=0", "--no-browser"]
+        options += [f"--name={re.sub('-[0-9a-f]{16}-train$', '', place.repo.name)}"]
         running = process.enter_context(child([str(program), "ui", str(folder), *options], log))
         line, failed = "", "ended"
         try:

@@ -17,9 +17,11 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving.completions import LARGEST_BODY
 from scriptmodel_trainer.serving.refusals import Handler, Refused, explain_refusals
 from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.web.entrance import Entrance
 from scriptmodel_trainer.web.gate import Gate, is_loopback
 
 Routes = Iterable[web.AbstractRouteDef]
+Ready = Callable[[str], None]
 _CLIENTS = 256
 """Connections at once."""
 
@@ -51,10 +53,10 @@ class Address:
         return token
 
 
-def run(address: Address, routes: Routes, token: str | None, ready: Callable[[str], None]) -> None:
+def run(address: Address, routes: Routes, token: str | None, ready: Ready, entrance: Entrance | None = None) -> None:
     """Serve until SIGINT, SIGTERM or, if the address says so, the end of standard input; `ready` is given the URL.
 
-    Raises BadInputError if it cannot listen there.
+    Browsers come in by the entrance. Raises BadInputError if it cannot listen there.
     """
     try:
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -63,16 +65,13 @@ def run(address: Address, routes: Routes, token: str | None, ready: Callable[[st
         problem = f"cannot listen at {address.host} port {address.port}: {os.strerror(error.errno or 0)}"
         raise BadInputError(problem, "choose another --port, 0 for a free one, or --host") from error
     with listening:
-        asyncio.run(_serve(address, routes, token, listening, ready))
+        gate = Gate(address.host, listening.getsockname()[1], address.base_path, token, entrance)
+        asyncio.run(_serve(address, routes, gate, listening, ready))
 
 
-async def _serve(
-    address: Address, routes: Routes, token: str | None, listening: socket.socket, ready: Callable[[str], None]
-) -> None:
+async def _serve(address: Address, routes: Routes, gate: Gate, listening: socket.socket, ready: Ready) -> None:
     app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes(routes)
-    port = listening.getsockname()[1]
-    gate = Gate(address.host, port, address.base_path, token)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
 
     @web.middleware
@@ -94,7 +93,7 @@ async def _serve(
     try:
         await web.SockSite(runner, listening, backlog=_CLIENTS).start()
         host = f"[{address.host}]" if ":" in address.host else address.host
-        ready(f"http://{host}:{port}{address.base_path}/")
+        ready(f"http://{host}:{gate.port}{address.base_path}/")
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -1,7 +1,6 @@
-"""Who may ask: programs with a bearer token, and browsers on this machine that opened the link with the token.
+"""Who may ask: programs with a bearer token, and browsers that came in by an entrance.
 
-The link's token becomes a cookie that no script reads and no form or script of another site sends. A page of another
-site that resolves its name to this machine, or sends a form to it, is recognised by Host and Origin.
+A page of another site that resolves its name to this machine, or sends a form to it, is recognised by Host and Origin.
 """
 
 from __future__ import annotations
@@ -9,10 +8,11 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
-from typing import NoReturn
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+
+from .entrance import Entrance
 
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 """The policy of a report or another file: it has its own styles, runs nothing and fetches nothing."""
@@ -24,36 +24,38 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # without one, a form of our own pages has the Origin null
     "X-Content-Type-Options": "nosniff",
 }
-_ENTER = "open the link that the command printed: it has a token that lets you in; programs send it as a bearer token"
+_ENTER = "open the address that the command printed last, which lets one browser in"
+_HTTP = 80
+"""The port that a browser leaves out of Host."""
+_TOKEN = "send the token of --token-file as a bearer token"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Checks requests for a server at a host and port; `token` None lets everybody on this machine ask."""
+    """Checks requests for a server at a host and port; without token and entrance everybody on this machine may ask."""
 
     host: str
     port: int
     base: str
-    token: str | None
+    token: str | None = None
+    entrance: Entrance | None = None
 
     def checks(self) -> Middleware:
         """Return the middleware that lets requests through or refuses them."""
 
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path == f"{self.base}/healthz":
+            if request.path == f"{self.base}/healthz" or self._has_token(request):
                 return await handler(request)
-            kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
-            if self.token is not None and kind.casefold() == "bearer":
-                if not self._is_token(bearer):
-                    raise web.HTTPUnauthorized(text="the bearer token is wrong: use that of --token-file")
-                return await handler(request)
-            self._check_site(request)
-            if request.method == "GET" and self._is_token(request.query.get("token", "")):
-                self._sign_in(request)
-            if self.token is None or self._is_token(request.cookies.get(self._cookie, "")):
-                return await handler(request)
-            raise web.HTTPUnauthorized(text=_ENTER)
+            if self.entrance is None:
+                if self.token is not None:
+                    raise web.HTTPUnauthorized(text=_TOKEN)
+                self._check_host(request)
+            elif not self._has_entered(request, self.entrance):
+                return self._let_in(request, self.entrance)
+            if request.headers.get("Origin", f"//{request.host}").partition("//")[2] != request.host:
+                raise web.HTTPForbidden(text="a page of another site may not ask this server")
+            return await handler(request)
 
         return check
 
@@ -65,31 +67,46 @@ class Gate:
             response.headers.setdefault(name, value)
         response.headers.pop("Server", None)
 
+    def _has_token(self, request: web.Request) -> bool:
+        """Return whether the request has the bearer token. Raises HTTPUnauthorized for another one."""
+        kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        if self.token is None or kind.casefold() != "bearer":
+            return False
+        if not _equal(bearer, self.token):
+            raise web.HTTPUnauthorized(text="the bearer token is wrong: use that of --token-file")
+        return True
+
+    def _has_entered(self, request: web.Request, entrance: Entrance) -> bool:
+        path = request.path[: len(entrance.pages) + 1]
+        return _equal(path, f"{entrance.pages}/") & _equal(request.cookies.get(self._cookie, ""), entrance.cookie)
+
+    def _let_in(self, request: web.Request, entrance: Entrance) -> web.Response:
+        """Set the cookie, and lead to the pages. Raises HTTPUnauthorized without a code."""
+        first = request.method == "GET" and request.path == f"{self.base}/"
+        if not (first and entrance.enter(request.query.get("code", ""))):
+            raise web.HTTPUnauthorized(text=_ENTER)
+        # No redirect: a browser that comes from a file would not send a strict cookie with that.
+        path = f"{entrance.pages}/"
+        text = f'<!doctype html><link rel="icon" href="{path}static/icon.svg">The pages open.'
+        response = web.Response(text=text, content_type="text/html", headers={"Refresh": f"0; url={path}"})
+        response.set_cookie(self._cookie, entrance.cookie, httponly=True, samesite="Strict", path=path)
+        return response
+
     @property
     def _cookie(self) -> str:
         return f"scriptmodel-{self.port}"
 
-    def _is_token(self, value: str) -> bool:
-        return self.token is not None and hmac.compare_digest(value.encode(), self.token.encode())
-
-    def _check_site(self, request: web.Request) -> None:
-        """Refuse what a browser sends for a page of another site."""
-        if is_loopback(self.host) and request.host not in {
-            f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")
-        }:
+    def _check_host(self, request: web.Request) -> None:
+        names = ("127.0.0.1", "localhost", "[::1]")
+        own = {f"{name}:{self.port}" for name in names} | {name for name in names if self.port == _HTTP}
+        if is_loopback(self.host) and request.host not in own:
             text = f"this server is not {request.host}: use http://127.0.0.1:{self.port}{self.base}/"
             raise web.HTTPForbidden(text=text)
-        own = f"http://{request.host}"
-        by_browser = self.token is not None and request.method not in ("GET", "HEAD")  # which says where it is
-        if request.headers.get("Origin", "" if by_browser else own) != own:
-            raise web.HTTPForbidden(text="a page of another site may not ask this server")
 
-    def _sign_in(self, request: web.Request) -> NoReturn:
-        """Set the cookie, and lead to the address without the token, which would stay in the browser's history."""
-        response = web.HTTPFound(request.rel_url.without_query_params("token"))
-        # Strict would not send it after a link from elsewhere; what GET asks for changes nothing.
-        response.set_cookie(self._cookie, str(self.token), httponly=True, samesite="Lax", path=f"{self.base}/")
-        raise response
+
+def _equal(given: str, expected: str) -> bool:
+    """Compare in constant time; what was given may be any bytes."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode())
 
 
 def is_loopback(host: str) -> bool:

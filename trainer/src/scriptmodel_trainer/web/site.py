@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from jinja2 import Environment
 Values = Mapping[str, Any]
 """What a template shows: `title` is that of the page, `problem` a banner above it."""
 Source = Callable[[web.Request], Awaitable[Values]]
+_LINK = re.compile(r'(\s(?:href|src|action|data-copy)=")/')
+"""A link of a template; in a text the quotation mark is escaped."""
 _EVENTS = "text/event-stream"
 _SECONDS, _CHARACTERS_A_SECOND = 0.5, 500_000
 """How often an open page is rendered; one of hundreds of objects less often."""
@@ -24,10 +27,11 @@ _SECONDS, _CHARACTERS_A_SECOND = 0.5, 500_000
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Pages in one layout; `layout` returns values that all templates have."""
+    """Pages in one layout; `layout` returns values that all templates have. Their links start at the path `base`."""
 
     templates: Environment
     layout: Source
+    base: str = ""
 
     def page(self, template: str, values: Source, *, live: bool = False) -> Handler:
         """Return what answers with a page, which stays up to date if it is live.
@@ -61,5 +65,6 @@ class Site:
         return web.Response(text=text, content_type="text/html", status=status)
 
     async def _rendered(self, outer: str, request: web.Request, template: str, values: Values) -> str:
-        around = {**await self.layout(request), "path": request.path, "template": template}
-        return self.templates.get_template(outer).render({**around, **values})
+        path = request.path.removeprefix(self.base)
+        around = {**await self.layout(request), "path": path, "template": template}
+        return _LINK.sub(rf"\1{self.base}/", self.templates.get_template(outer).render({**around, **values}))
