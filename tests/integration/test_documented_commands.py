@@ -108,7 +108,7 @@ RULES = [
     Here(r"localpach serve .*", lasts=True),
     Here(r"scriptmodel push .*", option="--replace"),
     Here(r"scriptmodel plan -f thrones.yaml", status=1),
-    Here(r"scriptmodel local -f thrones.yaml .*", option=f"--trainer={ROOT / QUICK_TRAINER}"),
+    Here(r"scriptmodel local -f thrones.yaml .*", option=f"--force --trainer={ROOT / QUICK_TRAINER}"),
     Elsewhere(r"scriptmodel local -f search.yaml .*", "trains eight models; test_local.py has a smaller search"),
     Elsewhere(r"scriptmodel search .*", "the ScriptModel of these pages has no search; test_search.py has one"),
     Here(r"scriptmodel why \S+"),

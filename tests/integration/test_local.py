@@ -164,6 +164,7 @@ def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus
         ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus needs spec.corpus.repo"),
         ({}, ["--trainer", tmp_path], "has no bin/scriptmodel-trainer"),
         ({}, ["--out", tmp_path / "none" / "script.txt"], "name a file in a writable folder"),
+        ({}, ["--out", corpus / "hamlet.txt"], "hamlet.txt already exists: name another file, or add --force"),
         ({}, ["--keep", corpus / "hamlet.txt" / "state"], "cannot create"),
     ):
         options = [f"--trainer={TRAINER_ENV}", "-f", str(write(tmp_path, **spec)), *map(str, args)]

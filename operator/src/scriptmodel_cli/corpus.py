@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, 
                 note(f"skipped {path}: it {reason}")
         waiting += reversed([path for path in folders if not _skip_reason(path)])
         for path in files:
-            if path.is_symlink() and not path.resolve().is_relative_to(inside):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):  # also of a loop
                 note(f"skipped {path}: it is a link out of {top}")
             else:
                 yield path, path.relative_to(top).as_posix(), False

@@ -24,6 +24,7 @@ def test_links_to_folders_and_out_of_the_folder_are_noted_and_one_to_a_file_in_i
     (plays / "macbeth.txt").symlink_to(Path("acts", "hamlet.txt"))
     (plays / "secret.txt").symlink_to(elsewhere / "hamlet.txt")
     (plays / "lost.txt").symlink_to("found.txt")
+    (plays / "self.txt").symlink_to("self.txt")
     notes = list[str]()
     assert [file.path for file in find_corpus([plays], notes.append)] == ["/acts/hamlet.txt", "/macbeth.txt"]
     assert notes == [
@@ -31,6 +32,7 @@ def test_links_to_folders_and_out_of_the_folder_are_noted_and_one_to_a_file_in_i
         f"skipped {plays / 'round'}: it is a link to a folder",
         f"skipped {plays / 'lost.txt'}: it is not a regular file",
         f"skipped {plays / 'secret.txt'}: it is a link out of {plays}",
+        f"skipped {plays / 'self.txt'}: it is not a regular file",
     ]
     assert [file.path for file in find_corpus([plays / "more"], notes.append)] == ["/hamlet.txt"], "as it was named"
     (named,) = find_corpus([plays / "secret.txt"], notes.append)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -299,3 +300,15 @@ def test_a_script_is_written_without_loading_what_reads_layouts(model: Path, tmp
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
     unused = {"scriptmodel_trainer.corpus.layouts", "scriptmodel_trainer.corpus.reading", "jinja2", "tensorflow"}
     assert not set(done.stdout.split()) & unused
+
+
+@pytest.mark.parametrize("command", ["normalize", "report", "generate"])
+def test_a_name_reaches_no_terminal_as_it_is(command: str, corpus: Path, model: Path, tmp_path: Path) -> None:
+    """The name of a file may be anybody's, and a terminal obeys some characters."""
+    (tmp_path / "in\x1b[31m").mkdir()
+    shutil.copy(corpus / "train.md", tmp_path / "in\x1b[31m/a\x1b]0;b\x07.txt")
+    places = {"corpus": tmp_path / "in\x1b[31m", "model": model, "out": tmp_path / "out\x1b[31m"}
+    done = run_trainer([word.format(**places) for word in COMMANDS[command]])
+    assert done.returncode == 0, done.stderr
+    assert "\\x1b[31m" in done.stdout + done.stderr or "a\\x1b]0;b\\x07" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr

@@ -50,9 +50,15 @@ def one_line(text: str) -> str:
     line = " ".join(text.split())
     if len(line) > _LONGEST_LINE:
         line = line[: _LONGEST_LINE - 1] + "…"
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() or "\ud800" <= char <= "\udfff" else ascii(char)[1:-1] for char in line)
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """Return text with the characters other than line ends that a terminal would obey shown escaped."""
+    return "".join(
+        char if char.isprintable() or char == "\n" or "\ud800" <= char <= "\udfff" else ascii(char)[1:-1]
+        for char in text
+    )
 
 
 class BadInputError(TrainerError):

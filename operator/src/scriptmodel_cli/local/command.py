@@ -14,7 +14,7 @@ from scriptmodel_cli.commands.push import corpus_of
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.files import write_new
+from scriptmodel_cli.files import check_new, write_new
 from scriptmodel_cli.local.programs import trainer_option
 from scriptmodel_cli.local.run import to_script
 from scriptmodel_cli.output import emit, note
@@ -45,6 +45,7 @@ from scriptmodel_cli.session import Session
     help="Keep all state in DIR, to resume or update later.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the script to a file.")
+@click.option("--force", is_flag=True, help="Overwrite the file of --out.")
 @format_option
 @trainer_option
 @pass_session
@@ -54,6 +55,7 @@ def local(
     corpus: tuple[Path, ...],
     keep: Path | None,
     out: Path | None,
+    force: bool,
     form: str | None,
     trainer: Path | None,
 ) -> None:
@@ -71,8 +73,10 @@ def local(
     """
     suffix = suffix_of(form, out)
     documents = read_documents(file)
-    if out is not None and not os.access(out if out.exists() else out.parent, os.W_OK):
-        raise InputError(f"cannot write {out}: name a file in a writable folder")
+    if out is not None:
+        check_new(out, force=force)
+        if not os.access(out if out.exists() else out.parent, os.W_OK):
+            raise InputError(f"cannot write {out}: name a file in a writable folder")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # ends localpach too
     with ExitStack() as stack:
@@ -92,7 +96,7 @@ def local(
     if out is None:
         emit(script.decode(errors="replace"))
     else:
-        write_new(out, script, force=True)
+        write_new(out, script, force=force)
     if keep is None:
         note("No state was kept: with --keep DIR a changed file updates in place.")
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.corpus import explaining, layouts, normalizing, reading
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import json_bytes, require_file, write_file
@@ -40,7 +40,7 @@ def normalize(
     if report["doubt"]:
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
-        print(*_table(report["files"]), sep="\n", file=sys.stderr if out is None else sys.stdout, flush=True)
+        print(printable("\n".join(_table(report["files"]))), file=sys.stderr if out is None else sys.stdout, flush=True)
 
 
 def _check(out: Path | None, stats: Path | None) -> None:

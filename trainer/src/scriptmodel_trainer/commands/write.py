@@ -20,7 +20,7 @@ from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.formats import parts_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
@@ -81,7 +81,7 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
     finally:
         if not out.stat().st_size:  # nothing was written
             out.unlink()
-    return "\n".join(_ending(options, out, texts[0]))
+    return printable("\n".join(_ending(options, out, texts[0])))
 
 
 def _next_script(folder: Path) -> tuple[int, Path]:

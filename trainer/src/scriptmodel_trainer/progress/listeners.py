@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from scriptmodel_trainer.controls import json_text
-from scriptmodel_trainer.errors import one_line
+from scriptmodel_trainer.errors import one_line, printable
 from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, TrialEnded, Warned
 
 _DIGITS = {
@@ -132,7 +132,7 @@ class TextProgress(Progress):
             self._measured = event.time
 
     def _print(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+        print(printable(line), file=self._out, flush=True)
 
 
 class BarProgress(TextProgress):
