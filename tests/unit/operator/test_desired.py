@@ -238,6 +238,7 @@ def test_marks_survive_and_foreign_text_is_no_mark() -> None:
         ("registry:5000/trainer@sha256:" + 64 * "0", True),
         ("registry:5000/trainer", True),
         ("registry:5000/trainer-evil:1", False),
+        ("registry:5000/trainer/other:1", False),
         ("registry:5000/other:1", False),
         ("mirror/trainer:1", True),
         ("mirror", True),

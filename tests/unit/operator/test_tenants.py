@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scriptmodel_operator.api.marks import Mark, Owner, naming, parse_mark
+from scriptmodel_operator.api.marks import Mark, Owner, marked, naming, parse_mark
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
@@ -145,9 +145,13 @@ async def test_what_the_policy_lists_is_read_and_a_rule_for_all_namespaces_is_on
             assert reason(kube) == "WaitingForWorker", policy
 
 
-def test_a_mark_stays_one_where_its_repo_is_shared() -> None:
+@pytest.mark.parametrize("before", ["", "{38 plays}", Mark(Owner("cluster-2", "ml", "thrones", "9")).to_json()])
+def test_a_repo_that_is_taken_over_keeps_what_people_wrote_into_its_description(before: str) -> None:
     mark = Mark(Owner("cluster-1", "ml", "thrones", "1"))
-    assert parse_mark(f"{mark.to_json()} {naming('drama')}") == mark
+    description = marked(mark, f"{before} {naming('drama')}")
+    assert parse_mark(description) == mark
+    assert description.count(naming("drama")) == 1
+    assert ("{38 plays}" in description, "cluster-2" in description) == ("plays" in before, False)
 
 
 @pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda sample: sample.stem)

@@ -112,6 +112,12 @@ def parse_mark(text: str | None) -> Mark | None:
     return Mark(owner=owner, version=version, generation=generation, **rest)
 
 
+def marked(mark: Mark, description: str) -> str:
+    """Return a repo's description with `mark` in place of the mark that it had; what people wrote stays."""
+    end = json.JSONDecoder().raw_decode(description)[1] if parse_mark(description) else 0
+    return f"{mark.to_json()} {description[end:].lstrip()}".rstrip()
+
+
 def naming(namespace: str) -> str:
     """Return the part of a repo's description that lets the objects of a namespace read the repo."""
     return f"[{GROUP}/v1: namespace {namespace}]"

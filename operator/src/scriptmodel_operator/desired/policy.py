@@ -105,8 +105,10 @@ def refusal(model: ScriptModel, policy: Policy) -> str | None:
 def _image(image: str, policy: Policy) -> str | None:
     if not image or ANYTHING in policy.images:
         return None
-    allowed = (repository(policy.trainer_image), *(each.rstrip("/") for each in policy.images))
-    if any(each in (image, repository(image)) or image.startswith(f"{each}/") for each in allowed if each):
+    listed = [each.rstrip("/") for each in policy.images]
+    if repository(image) == repository(policy.trainer_image) or image in listed:
+        return None
+    if any(f"{repository(image)}/".startswith(f"{each}/") for each in listed):
         return None
     return (
         f"image {image!r} is not allowed: leave training.image empty for {policy.trainer_image!r}, "

@@ -166,7 +166,7 @@ def owned_repo(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | No
     if repo is None:
         return None
     mark = parse_mark(repo.description)
-    return OwnedRepo(ref, ownership(mark, owner), mark, snapshot.readers(ref))
+    return OwnedRepo(ref, ownership(mark, owner), mark, repo.description, snapshot.readers(ref))
 
 
 def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:

@@ -116,6 +116,7 @@ class OwnedRepo:
     ref: RepoRef
     ownership: Ownership
     mark: Mark | None = None
+    description: str = ""
     readers: Mapping[PipelineRef, str] = field(default_factory=dict)
     """The pipelines that read it, with the namespaces of their owners."""
     head: CommitInfo | None = None

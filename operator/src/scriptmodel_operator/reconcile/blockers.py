@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.engine import engine_name
-from scriptmodel_operator.api.marks import Mark, Owner, Ownership
+from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -61,7 +61,7 @@ def own_repo(
     if owned is not None and owned.ownership.ours:
         return owned
     if owned is None or model.may_write(owned.ownership):
-        return CreateRepo(ref, Mark(owner).to_json(), adopt=owned is not None)
+        return CreateRepo(ref, marked(Mark(owner), owned.description if owned else ""), adopt=owned is not None)
     return _conflict(model, f"{what} {ref}", owned.ownership, owned.mark, effect)
 
 
