@@ -57,8 +57,9 @@ def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], An
 def _wrapped(
     handler: grpc.RpcMethodHandler[Any, Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
 ) -> grpc.RpcMethodHandler[Any, Any]:
-    kind = ("stream" if handler.request_streaming else "unary", "stream" if handler.response_streaming else "unary")
-    inner = getattr(handler, "_".join(kind))
+    inner: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    # A call that receives a stream yields its one response, too, so that it can act after it.
+    streams = handler.request_streaming or handler.response_streaming
 
     def single(request: Any, context: grpc.ServicerContext) -> Any:
         with _reporting(method, context):
@@ -72,9 +73,10 @@ def _wrapped(
             check_call(request)
             yield from inner(request, context)
 
-    make = getattr(grpc, "_".join(kind) + "_rpc_method_handler")
+    kind = ("stream" if handler.request_streaming else "unary") + ("_stream" if streams else "_unary")
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
     wrapped: grpc.RpcMethodHandler[Any, Any] = make(
-        streaming if handler.response_streaming else single,
+        streaming if streams else single,
         request_deserializer=handler.request_deserializer,
         response_serializer=handler.response_serializer,
     )

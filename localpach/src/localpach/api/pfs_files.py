@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,14 +26,17 @@ from localpach.pps.datums import file_info
 from localpach.refs import CommitRef
 
 FIRST_MESSAGE = "first message must be a commit"
-_CANCELLATION_SECONDS = 0.01
 
 
 class FileCalls(Calls):
     """The PFS calls about files."""
 
-    def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Empty:
-        """Apply a stream of file changes to a commit, atomically."""
+    def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Iterator[Empty]:
+        """Apply a stream of file changes to a commit, atomically.
+
+        A stream that the client cancels can end like a complete one, before its cancellation is known. It is known once
+        the response was sent, and then gRPC does not ask for more. The client takes the response with the final status.
+        """
         first = next(requests, None)
         if first is None:
             raise PachError("EOF")
@@ -55,10 +57,8 @@ class FileCalls(Calls):
             upload = Upload(backend.contents, session, lambda: self._snapshot(commit))
             self._receive(upload, requests, context)
             changes = upload.finish()
-            if _is_cancelled(context):
-                raise PachError("the client cancelled the call before its stream was complete")
+            yield Empty()
             self._apply(target, commit, changes)
-        return Empty()
 
     def GetFile(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> Iterator[BytesValue]:
         """Stream the bytes of the one file that a path or pattern selects."""
@@ -149,7 +149,7 @@ class FileCalls(Calls):
 
     def CreateFileSet(
         self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext
-    ) -> pfs.CreateFileSetResponse:
+    ) -> Iterator[pfs.CreateFileSetResponse]:
         """Store changes as a temporary file set."""
         backend = self._backend
         with backend.contents.session() as session:
@@ -157,7 +157,8 @@ class FileCalls(Calls):
             self._receive(upload, requests, context)
             changes = upload.finish()
             with backend.db.write() as txn:
-                return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, changes))
+                name = temporary.save(txn, changes)
+        yield pfs.CreateFileSetResponse(file_set_id=name)
 
     def GetFileSet(self, request: pfs.GetFileSetRequest, context: grpc.ServicerContext) -> pfs.CreateFileSetResponse:
         """Store the files of a commit as a temporary file set."""
@@ -271,12 +272,6 @@ class FileCalls(Calls):
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
         return self._backend.reader.open(commit_ref(file.commit), context)
-
-
-def _is_cancelled(context: grpc.ServicerContext) -> bool:
-    """Return whether the caller cancelled the call. Its stream can end shortly before the cancellation is reported."""
-    cancelled = threading.Event()
-    return not context.add_callback(cancelled.set) or cancelled.wait(_CANCELLATION_SECONDS) or not context.is_active()
 
 
 def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
