@@ -100,9 +100,7 @@ def main() -> None:
     metavar="SECONDS",
     help="Minimum time in JOB_RUNNING, so that clients that poll observe it, as with the real server.",
 )
-@click.option(
-    "--fsync/--no-fsync", default=True, help="Survive power cuts too, not only a kill of the process. Slower."
-)
+@click.option("--fsync/--no-fsync", default=True, help="Survive power cuts, too, not only a kill of the process.")
 @click.option(
     "--workers",
     type=click.Choice(["processes", "kubernetes"]),
@@ -255,9 +253,7 @@ def check(root: Path, *, collect: bool, accept_loss: bool, drop: bool) -> None:
         db.close()
         contents.close()
     if damaged and not drop:
-        _fail(
-            DAMAGED, f"{len(damaged)} files are damaged: push them again, restore a backup, or delete them with --drop"
-        )
+        _fail(DAMAGED, f"{len(damaged)} files are damaged: push them again, or delete them with --drop")
     click.echo(f"dropped {len(damaged)} damaged files" if damaged else "no damage found")
 
 

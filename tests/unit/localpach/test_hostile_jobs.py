@@ -37,8 +37,8 @@ def test_output_that_is_not_a_folder_fails_the_datum(client: Client, name: Name,
     train = name("train")
     uuid = client.create_pipeline(train, sh(script), corpus, datum_tries=2)
     assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
-    cause = "cannot upload /pfs/out: the command removed it or replaced it by something other than a folder"
-    assert f"try 2 of 2 failed: {cause}; write files into it instead" in client.lines(train, uuid, user=False)
+    cause = "cannot upload /pfs/out: the command removed it, or replaced it by a link or a file"
+    assert f"try 2 of 2 failed: {cause}" in client.lines(train, uuid, user=False)
 
 
 def test_a_broken_link_whose_name_is_not_utf_8_fails_the_datum(client: Client, name: Name, corpus: str) -> None:

@@ -114,7 +114,7 @@ class FileCalls(Calls):
                 return
             uuid = opened.commit.uuid if opened.commit else opened.ref.id
             raise NotFoundError(f"commit/{uuid} does not contain item: ({path})")
-        for entry in page.select(_chain(first, entries)):
+        for entry in page.select(itertools.chain([first], entries)):
             yield file_info(opened.commit, opened.ref, entry)
 
     def GlobFile(self, request: pfs.GlobFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
@@ -268,15 +268,10 @@ class FileCalls(Calls):
         first = next(entries, None)
         if first is None:
             raise _not_found(request.file)
-        return opened.tree, _chain(first, entries)
+        return opened.tree, itertools.chain([first], entries)
 
     def _open(self, file: pfs.File, context: grpc.ServicerContext) -> OpenCommit:
         return self._backend.reader.open(commit_ref(file.commit), context)
-
-
-def _chain(first: Entry, rest: Iterator[Entry]) -> Iterator[Entry]:
-    yield first
-    yield from rest
 
 
 def _not_found(file: pfs.File) -> NotFoundError:

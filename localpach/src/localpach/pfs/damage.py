@@ -20,15 +20,11 @@ SELECT id, key FROM found"""
 
 
 def files(db: Database, damaged: PartSet) -> list[str]:
-    """Return the files that were written with a damaged part, as repo@commit:/path, and such temporary file sets."""
+    """Return the files that were written with a damaged part, as repo@commit:/path."""
     with db.read() as txn:
         _define(txn, damaged)
         written = txn.rows("SELECT commit_id, key FROM files WHERE damaged(parts) ORDER BY commit_id, key")
-        temporary = txn.rows("SELECT DISTINCT fileset FROM fileset_files WHERE damaged(parts)")
-        return [
-            *(f"{commits.get(txn, number)}:{split_key(key)[0]}" for number, key in written),
-            *(f"temporary file set {name}" for (name,) in temporary),
-        ]
+        return [f"{commits.get(txn, number)}:{split_key(key)[0]}" for number, key in written]
 
 
 def drop(db: Database, damaged: PartSet) -> None:
@@ -40,8 +36,6 @@ def drop(db: Database, damaged: PartSet) -> None:
         txn.db.executemany("DELETE FROM totals WHERE commit_id = ? AND key = ?", found)
         datums = {split_key(key)[1] for _, key in found}
         txn.db.executemany("UPDATE datums SET hash = '' WHERE datum = ?", ((each,) for each in datums))
-        txn.db.execute("DELETE FROM filesets WHERE id IN (SELECT fileset FROM fileset_files WHERE damaged(parts))")
-        txn.db.execute("DELETE FROM fileset_files WHERE fileset NOT IN (SELECT id FROM filesets)")
     content = CommitContent()
     for number in sorted({number for number, _ in found}):
         with db.write() as txn:  # one for each, after which its files are cached

@@ -51,7 +51,7 @@ class Tree:
         try:
             yield from self._contents.read(entry.parts, offset)
         except DataLossError as error:
-            raise self._named(error, entry.path) from None
+            raise error.within(f"cannot read {self._name}:{entry.path}") from None
 
     def walk(self, top: str = "/", datum: str = "") -> Iterator[Entry]:
         """Yield the entry ``top`` and all entries below it. The root comes first unless the tree is empty."""
@@ -100,11 +100,8 @@ class Tree:
         try:
             digest = self._contents.hash(parts)
         except DataLossError as error:
-            raise self._named(error, path) from None
+            raise error.within(f"cannot read {self._name}:{path}") from None
         return Entry(path, datum, parts_of.size(parts), digest, parts)
-
-    def _named(self, error: DataLossError, path: str) -> PachError:
-        return error.within(f"cannot read {self._name}:{path}")
 
     def _inside(self, inside: str, datum: str) -> Iterator[Entry]:
         directory: str | None = None

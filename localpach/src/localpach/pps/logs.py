@@ -62,17 +62,13 @@ class _Log:
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
     failed: bool = False
-    job: str = ""
-    times: dict[str, int] | None = None
-    """The time of the last line of each command of the newest job, by datum; None until it is needed."""
+    times: dict[tuple[str, str], int] | None = None
+    """The time of the last line of each command, by job and datum; None until it is needed."""
 
     def note(self, line: dict[str, Any]) -> None:
-        """Update the times by a line."""
-        if self.times is None or line["job"] != self.job:
-            self.job, self.times = line["job"], {}
-        if line.get("user"):
-            datum = line.get("datum", "")
-            self.times[datum] = max(self.times.get(datum, 0), line["ts"])
+        """Update the times by a new line."""
+        if self.times is not None and line.get("user"):
+            self.times[line["job"], line.get("datum", "")] = line["ts"]
 
 
 class Logs:
@@ -127,12 +123,11 @@ class Logs:
         with log.changed:
             if not log.closed:
                 _append(log, text)
-                if log.times is not None:
-                    log.note(line)
+                log.note(line)
                 log.changed.notify_all()
 
     def last_user_time(self, version: int, job: str, datum: str) -> int:
-        """Return the time of the last line that the command of a datum of the newest job has written; 0 if none."""
+        """Return the time of the last line that the command of a datum has written; 0 if it has written none."""
         log = self._open.get(version)
         if log is None:
             return 0
@@ -143,7 +138,7 @@ class Logs:
                     for text in file:
                         if line := _parsed(text):
                             log.note(line)
-            return log.times.get(datum, 0) if log.job == job else 0
+            return log.times.get((job, datum), 0)
 
     def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
         """Yield the lines written so far that pass a filter."""

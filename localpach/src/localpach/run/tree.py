@@ -47,10 +47,7 @@ def read_output(session: Session, pfs: Path, proceed: Callable[[], None]) -> Ite
     pfs = pfs.resolve()
     folder = pfs / OUTPUT
     if folder.is_symlink() or not folder.is_dir():
-        raise PachError(
-            f"cannot upload /pfs/{OUTPUT}: the command removed it or replaced it by something other than a folder; "
-            "write files into it instead"
-        )
+        raise PachError(f"cannot upload /pfs/{OUTPUT}: the command removed it, or replaced it by a link or a file")
     try:
         yield from _read_folder(session, pfs, folder, "/", proceed, depth=0)
     except OSError as error:

@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
-from localpach.store.checking import referenced_parts, require_intact
+from localpach.store.checking import referenced_parts
 from localpach.store.contents import CONTENTS, OBJECTS, SMALL, part_path
 from localpach.store.database import DamagedStoreError
 from localpach.store.opening import METADATA, open_store
@@ -89,11 +89,9 @@ def _unpack(source: IO[bytes], folder: Path) -> None:
     if not (folder / METADATA).exists():
         raise DamagedStoreError(f"the backup has no {METADATA}: it is not whole")
     db, contents = open_store(folder)
-    try:
-        require_intact(db, contents)
-    finally:
-        db.close()
-        contents.close()
+    with closing(db), closing(contents), closing(referenced_parts(db)) as parts:
+        if not all(contents.holds(digest, size) for digest, size in parts):
+            raise DamagedStoreError("the backup lacks contents: it is not whole")
 
 
 def install(root: Path) -> None:

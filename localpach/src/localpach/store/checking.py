@@ -7,7 +7,7 @@ from contextlib import closing
 from localpach.errors import DataLossError
 from localpach.store import parts as parts_of
 from localpach.store.contents import Contents
-from localpach.store.database import DamagedStoreError, Database, snapshot
+from localpach.store.database import Database, snapshot
 from localpach.store.parts import PartSet
 
 
@@ -19,14 +19,6 @@ def referenced_parts(db: Database) -> PartSet:
             packed = connection.execute(f"SELECT parts FROM {table} WHERE parts IS NOT NULL")
             found.add(row[0] for row in packed)
     return found
-
-
-def require_intact(db: Database, contents: Contents) -> None:
-    """Raise DamagedStoreError if a part is missing or has another size. Does not read the parts."""
-    with closing(referenced_parts(db)) as referenced:
-        for digest, size in referenced:
-            if not contents.holds(digest, size):
-                raise DamagedStoreError(f"content {digest.hex()} is missing or truncated")
 
 
 def damaged_parts(db: Database, contents: Contents) -> PartSet:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,7 +28,6 @@ SMALL = 64 * 1024
 PART = 4 * 1024 * 1024
 PENDING_LIMIT = 4 * 1024 * 1024
 READ_SIZE = 1024 * 1024
-CACHED_HASHES = 10_000
 CONTENTS = "contents.db"
 OBJECTS = "objects"
 
@@ -51,13 +50,12 @@ class Contents:
         for leftover in self._incoming.iterdir():
             leftover.unlink()
         self._fsync = fsync
-        self._db = open_sqlite(root / CONTENTS, schema.CONTENT, schema.CONTENT_CHANGES, fsync=fsync)
+        self._db = open_sqlite(root / CONTENTS, schema.CONTENT, fsync=fsync)
         self._lock = threading.Lock()
         self._leased: Counter[bytes] = Counter()
         self._reading: WeakSet[Files] = WeakSet()
         self._collecting = False
         self._released_during_collection: set[bytes] = set()
-        self._joined: OrderedDict[bytes, bytes] = OrderedDict()
         self._serial = 0
 
     @contextmanager
@@ -95,21 +93,22 @@ class Contents:
             return parts[: parts_of.DIGEST_SIZE]
         if not parts:
             return parts_of.EMPTY_DIGEST
-        known = self._known_hash(parts)
-        if known is None:
-            whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
-            for piece in self.read(parts):
-                whole.update(piece)
-            known = whole.digest()
-            self.store_hash(parts, known)
-        return known
+        key = parts_of.digest(parts)
+        with self._lock:
+            found = self._db.execute("SELECT digest FROM joined WHERE parts = ?", (key,)).fetchone()
+        if found is not None:
+            return bytes(found[0])
+        whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
+        for piece in self.read(parts):
+            whole.update(piece)
+        self.store_hash(parts, whole.digest())
+        return whole.digest()
 
     def store_hash(self, parts: bytes, whole: bytes) -> None:
         """Store the digest of a content of several parts, so that it does not have to be read again."""
         key = parts_of.digest(parts)
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
-            self._cache_hash(parts, whole)
 
     def holds(self, digest: bytes, size: int) -> bool:
         """Return whether a part exists with its size. It is not read."""
@@ -181,7 +180,10 @@ class Contents:
     def store_large(self, digest: bytes, data: bytes | memoryview) -> None:
         """Write one large part atomically, unless it exists undamaged."""
         final = self._path(digest)
-        if not _has(final, data):
+        intact = False
+        with suppress(OSError):
+            intact = final.read_bytes() == data
+        if not intact:
             with self._lock:
                 self._serial += 1
                 temporary = self._incoming / f"{self._serial}"
@@ -223,23 +225,6 @@ class Contents:
         except FileNotFoundError:
             return None
 
-    def _known_hash(self, parts: bytes) -> bytes | None:
-        with self._lock:
-            if parts in self._joined:
-                self._joined.move_to_end(parts)
-                return self._joined[parts]
-            found = self._db.execute("SELECT digest FROM joined WHERE parts = ?", (parts_of.digest(parts),)).fetchone()
-            if found is None:
-                return None
-            self._cache_hash(parts, found[0])
-            whole: bytes = found[0]
-            return whole
-
-    def _cache_hash(self, parts: bytes, whole: bytes) -> None:
-        self._joined[parts] = whole
-        if len(self._joined) > CACHED_HASHES:
-            self._joined.popitem(last=False)
-
     def _release(self, digests: list[bytes]) -> None:
         with self._lock:
             for digest in digests:
@@ -276,14 +261,6 @@ def part_path(objects: Path, digest: bytes) -> Path:
     """Return the path of a large part below the folder of all."""
     text = digest.hex()
     return objects / text[:2] / text
-
-
-def _has(path: Path, data: bytes | memoryview) -> bool:
-    """Return whether a file can be read and has these bytes."""
-    try:
-        return path.read_bytes() == data
-    except OSError:
-        return False
 
 
 class Session:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,8 +26,8 @@ class DamagedStoreError(Exception):
     """An error because the store is damaged; a damaged store is not served."""
 
 
-def open_sqlite(path: Path, tables: str, changes: Mapping[int, str], *, fsync: bool) -> sqlite3.Connection:
-    """Open or create a database with the given tables; bring one of an earlier version up to date by the changes.
+def open_sqlite(path: Path, tables: str, *, fsync: bool) -> sqlite3.Connection:
+    """Open or create a database with the given tables.
 
     Raises DamagedStoreError if the file is not an intact database of this format version, and sqlite3.OperationalError
     if it cannot be read or written.
@@ -41,7 +41,7 @@ def open_sqlite(path: Path, tables: str, changes: Mapping[int, str], *, fsync: b
         if not found and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
             connection.executescript(f"BEGIN; {tables} PRAGMA user_version = {schema.VERSION}; COMMIT;")
             found = schema.VERSION
-        if not 0 < found <= schema.VERSION:
+        if found != schema.VERSION:
             raise DamagedStoreError(
                 f"{path} has format {found}, but this localpach supports format {schema.VERSION}: use the localpach "
                 "that wrote it, or another --root"
@@ -53,8 +53,6 @@ def open_sqlite(path: Path, tables: str, changes: Mapping[int, str], *, fsync: b
         raise DamagedStoreError(f"{path} cannot be read: {error}") from error
     if result != [("ok",)]:
         raise DamagedStoreError(f"{path} is damaged: " + "; ".join(str(row[0]) for row in result))
-    for version in range(found + 1, schema.VERSION + 1):
-        connection.executescript(f"BEGIN; {changes[version]} PRAGMA user_version = {version}; COMMIT;")
     return connection
 
 
@@ -161,7 +159,7 @@ class Database:
 
     def __init__(self, path: Path, *, fsync: bool = True) -> None:
         self.path = path
-        self._connection = open_sqlite(path, schema.METADATA, schema.METADATA_CHANGES, fsync=fsync)
+        self._connection = open_sqlite(path, schema.METADATA, fsync=fsync)
         self._lock = threading.RLock()
         self.notifier = ChangeNotifier()
         self.end_hooks: list[Callable[[Txn], None]] = []

@@ -1,25 +1,8 @@
-"""The database tables. `VERSION` changes with them; a store of an earlier version is migrated when it is opened."""
+"""The database tables. `VERSION` changes with them; a store of another version is refused."""
 
 VERSION = 2
 
-ATTEMPTS = """
--- Attempts at datums by pods. `ended` ones need no pod any more; `counted` ones have failed and used up a try.
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    job INTEGER NOT NULL,
-    datum TEXT NOT NULL,
-    try INTEGER NOT NULL,
-    name TEXT NOT NULL UNIQUE,
-    token BLOB NOT NULL UNIQUE,
-    counted INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '',
-    ended INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX attempts_job ON attempts (job, datum);
-"""
-
-METADATA = (
-    """
+METADATA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 -- The number of committed changes.
 CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
@@ -180,9 +163,21 @@ CREATE TABLE transactions (
     version INTEGER NOT NULL,
     info BLOB NOT NULL
 ) STRICT;
+
+-- Attempts at datums by pods. `ended` ones need no pod any more; `counted` ones have failed and used up a try.
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job INTEGER NOT NULL,
+    datum TEXT NOT NULL,
+    try INTEGER NOT NULL,
+    name TEXT NOT NULL UNIQUE,
+    token BLOB NOT NULL UNIQUE,
+    counted INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    ended INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX attempts_job ON attempts (job, datum);
 """
-    + ATTEMPTS
-)
 
 CONTENT = """
 -- The newest generation of the metadata; metadata with a lower one has lost acknowledged changes.
@@ -192,7 +187,3 @@ CREATE TABLE small (digest BLOB PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT
 -- The digest of a content that is stored in several parts, by the digest of the list of its parts.
 CREATE TABLE joined (parts BLOB PRIMARY KEY, digest BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
-
-METADATA_CHANGES = {2: ATTEMPTS}
-CONTENT_CHANGES = {2: ""}
-"""What turns a store of the version before into one of the given version."""
