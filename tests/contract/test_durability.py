@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import shutil
@@ -17,6 +18,8 @@ import pytest
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
+from localpach.store.backup import backup
+from localpach.store.database import DamagedStoreError
 from tests.contract.chaos import torture
 from tests.contract.serving import localpach, serving, start
 from tests.seed import run_seed
@@ -253,6 +256,13 @@ def test_only_what_needs_a_damaged_content_fails_until_it_is_dropped(
         assert client.paths("corpus") == [intact]
         request = pfs.InspectCommitRequest(commit=commit("corpus"))
         assert client.pfs.InspectCommit(request).details.size_bytes == len(client.read("corpus", intact))
+
+
+@pytest.mark.parametrize("damage", [truncate, delete_large, delete_small], ids=lambda each: each.__name__)
+def test_no_backup_is_made_that_could_not_be_restored(filled: Path, damage: Callable[[Path], None]) -> None:
+    damage(filled)
+    with pytest.raises(DamagedStoreError, match="is lost: back up again, or see `localpach check`"):
+        backup(filled, io.BytesIO())
 
 
 def test_a_damaged_file_is_dropped_from_the_commits_that_append_to_it_but_not_from_others(tmp_path: Path) -> None:

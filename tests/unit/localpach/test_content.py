@@ -8,10 +8,8 @@ import pytest
 
 from localpach.pfs import branches, commits, projects, repos
 from localpach.pfs.content import CommitContent
-from localpach.refs import BranchRef, RepoRef
 from localpach.store.database import Database
-
-BRANCH = BranchRef(RepoRef("default", "corpus"), "master")
+from tests.unit.localpach.store import BRANCH
 
 
 def test_the_files_of_an_empty_commit_are_composed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def test_a_backup_without_a_small_part_that_was_collected_meanwhile_fails(
     referenced = parts_of.PartSet()
     referenced.add([parts_of.pack(bytes(32), 5)])
     monkeypatch.setattr("localpach.store.backup.referenced_parts", lambda _db: referenced)
-    with pytest.raises(DamagedStoreError, match="back up once more"):
+    with pytest.raises(DamagedStoreError, match="back up again, or see `localpach check`"):
         backup(tmp_path, io.BytesIO())
 
 

@@ -26,7 +26,7 @@ _NAME = re.compile(rf"{METADATA}|{CONTENTS}|{OBJECTS}/[0-9a-f]{{2}}/[0-9a-f]{{64
 
 
 def backup(root: Path, target: IO[bytes]) -> int:
-    """Write an archive of a store; return its number of parts. Raises DamagedStoreError if one is missing."""
+    """Write an archive of a store; return its number of parts. Raises DamagedStoreError if one is lost or short."""
     with (
         tempfile.TemporaryDirectory(prefix="backup-", dir=root) as folder,
         tarfile.open(fileobj=target, mode="w|") as tar,
@@ -47,13 +47,14 @@ def backup(root: Path, target: IO[bytes]) -> int:
         with closing(db), closing(opened), closing(referenced_parts(db)) as parts:
             for digest, size in parts:
                 path = part_path(Path(OBJECTS), digest)
-                if not (opened.holds(digest, size) if size <= SMALL else (root / path).exists()):
-                    raise DamagedStoreError(
-                        f"content {digest.hex()} is gone: back up once more; if it stays so, run "
-                        f"`localpach check --root {root}`"
-                    )
-                if size > SMALL:
-                    tar.add(root / path, str(path))
+                try:
+                    intact = opened.holds(digest, size) if size <= SMALL else (root / path).stat().st_size == size
+                    if size > SMALL:
+                        tar.add(root / path, str(path))
+                except FileNotFoundError:
+                    intact = False
+                if not intact:
+                    raise DamagedStoreError(f"content {digest.hex()} is lost: back up again, or see `localpach check`")
                 count += 1
         for name in (CONTENTS, METADATA):
             tar.add(copy / name, name)
