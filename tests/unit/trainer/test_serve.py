@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import signal
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,8 +23,10 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft, Writer
+from scriptmodel_trainer.serving import batch as batch_module
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.completions import Asked, Completions
+from scriptmodel_trainer.serving.connections import CLIENTS
 from scriptmodel_trainer.serving.drafts import Continuation
 
 SCENE = "OLD BEN: The lamp waits.\n\nANNA: Is it"
@@ -86,6 +91,27 @@ def test_a_script_that_ends_between_two_looks_is_returned_whole() -> None:
     assert asyncio.run(pieces()) == Continuation(writer, "").rest(written) != ""
 
 
+def test_no_part_of_a_stop_is_returned_while_the_script_is_written() -> None:
+    net = network(SCRIPT, 1)
+    writer = Writer(net, SCRIPT)
+
+    def pieces(stops: Sequence[str]) -> Iterator[str]:
+        draft, text, reader = Draft(), Continuation(writer, "", stops), Reader(net, 0.8)
+        stream = writer.stream(60, Sampling(), (1,), Opening(), draft)
+        token = next(stream)
+        while not text.stopped:
+            try:
+                token = stream.send(reader.read(token))
+            except StopIteration as ended:
+                yield text.rest(ended.value)
+                return
+            yield text.more(draft)
+
+    whole = "".join(pieces([]))
+    for stop in [whole[start : start + length] for start in (1, 7, 30) for length in (1, 6, 20)]:
+        assert "".join(pieces([stop])) == whole[: whole.index(stop)]
+
+
 @pytest.mark.parametrize(("cue", "before"), [("ANNA:", " "), ("ANNA: ", ""), ("ANNA", "\n"), ("ANNA\n", "")])
 def test_words_of_a_name_at_the_end_are_beside_its_mark_or_below_it(cue: str, before: str) -> None:
     writer, given = Writer(network(SCRIPT, 1), SCRIPT), f"ANNA: The lamp.\n\nBEN: No.\n\n{cue}"
@@ -148,6 +174,26 @@ def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> N
         assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
 
 
+def test_a_body_that_is_not_what_its_headers_say_is_refused(server: Server) -> None:
+    found, answer = server.json("/a/v1/completions", b"{}", headers={"Content-Encoding": "gzip"})
+    assert (found, answer["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_a_scene_that_does_not_fit_is_refused_as_a_prompt_is(server: Server) -> None:
+    found, answer = server.json("/a/v1/completions", json.dumps({"scene": "A lamp. " * 25_000}).encode())
+    assert (found, answer["error"]["type"]) == (400, "invalid_request_error")
+    assert "does not fit; ask for more max_tokens" in answer["error"]["message"]
+
+
+def test_connections_that_send_nothing_keep_out_nobody(server: Server) -> None:
+    _, _, host, *_ = server.url.split("/")
+    address, port = host.split(":")
+    with contextlib.ExitStack() as silent:
+        for _ in range(CLIENTS + 44):
+            silent.enter_context(socket.create_connection((address, int(port))))
+        assert server.json("/a/v1/models")[0] == 200
+
+
 def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
     create = server.client().completions.create
     asked: dict[str, Any] = {"model": "", "prompt": "", "n": SCRIPTS}
@@ -172,7 +218,8 @@ def test_a_client_that_leaves_makes_room_for_others(server: Server) -> None:
     assert len(choices) == SCRIPTS
 
 
-def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> None:
+def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "_TURN", 100_000)
     net, ended = network(SCRIPT, 1), []
     writer = Writer(net, SCRIPT)
     done = threading.Semaphore(0)
@@ -180,7 +227,7 @@ def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> N
     def job(name: str, seed: int, words: int = 60) -> Job:
         draft = Draft()
         stream = writer.stream(words, Sampling(), (seed,), Opening(), draft)
-        return Job(stream, draft, Reader(net, 0.8), lambda: (ended.append(name), done.release()))
+        return Job(name, stream, draft, Reader(net, 0.8), lambda: (ended.append(name), done.release()))
 
     batch = Batch(net, rows=1)
     first = job("left", 0, words=100_000)
@@ -196,6 +243,29 @@ def test_requests_take_turns_and_a_script_that_is_left_gives_its_row_away() -> N
     assert one.script == writer.write(60, Sampling(), (9,), Opening())
 
 
+def test_long_scripts_of_one_request_hold_no_other() -> None:
+    net, done = network(SCRIPT, 1), threading.Semaphore(0)
+    batch, writer = Batch(net, rows=2), Writer(net, SCRIPT)
+
+    def job(request: str, seed: int, words: int) -> Job:
+        draft = Draft()
+        stream = writer.stream(words, Sampling(), (seed,), Opening(), draft)
+        return Job(request, stream, draft, Reader(net, 0.8), done.release)
+
+    long, short = [job("long", seed, 100_000) for seed in range(4)], job("short", 9, 200)
+    batch.submit(long)
+    batch.submit([short])
+    assert done.acquire(timeout=60)
+    assert short.script == writer.write(200, Sampling(), (9,), Opening())
+    assert not any(each.script or each.error for each in long)
+    batch.close()
+
+
+@pytest.mark.parametrize(("most", "words"), [(100, 100), (2000, 200)])
+def test_a_request_that_names_no_length_is_within_the_limit(most: int, words: int) -> None:
+    assert Asked().words(most) == words
+
+
 def test_scripts_that_are_unfinished_when_the_model_is_replaced_end_with_an_error() -> None:
     net, done = network(SCRIPT, 1), threading.Semaphore(0)
     batch, writer = Batch(net, rows=1), Writer(net, SCRIPT)
@@ -203,7 +273,7 @@ def test_scripts_that_are_unfinished_when_the_model_is_replaced_end_with_an_erro
     def job(seed: int) -> Job:
         draft = Draft()
         stream = writer.stream(100_000, Sampling(), (seed,), Opening(), draft)
-        return Job(stream, draft, Reader(net, 0.8), done.release)
+        return Job(seed, stream, draft, Reader(net, 0.8), done.release)
 
     jobs = [job(seed) for seed in range(3)]
     batch.submit(jobs[:2])

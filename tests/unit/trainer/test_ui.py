@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 import shutil
 import threading
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 from serving import TOKEN, Server, started
 
+from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.runs import read_run
 
 HOSTILE = "<script>alert(1)</script>"
@@ -126,6 +129,51 @@ def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name:
     assert headers["Content-Disposition"].startswith("attachment")
     assert text.startswith(first)
     assert (text == SCRIPT) is (name == "text")
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded; charset=no", "multipart/form-data"])
+def test_a_form_that_is_not_what_its_headers_say_is_refused(server: Server, kind: str) -> None:
+    status, text, _ = server.get("/a/b/1/file", b"format=text&text=%ff", headers={"Content-Type": kind})
+    assert status == 400
+    assert "cannot be read" in text
+
+
+def test_scripts_that_are_gone_or_have_odd_names_are_no_failure(server: Server) -> None:
+    (server.folder / "script-2.txt").symlink_to("nowhere")
+    odd = os.fsdecode(bytes(server.folder) + b"/script-\xff.txt")
+    Path(odd).write_text(SCRIPT)
+    try:
+        assert "script-\\udcff.txt" in page(server, "/a/b/1/script").text
+    finally:
+        Path(odd).unlink()
+
+
+def test_a_browser_that_leaves_while_a_model_loads_does_not_load_it_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[object] = []
+    started, gate = threading.Event(), threading.Event()
+
+    def load(folder: Folder) -> object:
+        started.set()
+        assert gate.wait(60)
+        loaded.append(folder)
+        return (None, folder)
+
+    monkeypatch.setattr(Folder, "_load", load)
+    (tmp_path / "model.json").touch()
+    folder = Folder(tmp_path, "/1", "one")
+
+    async def visit() -> None:
+        left = asyncio.create_task(folder.load())
+        await asyncio.to_thread(started.wait, 60)
+        left.cancel()
+        await asyncio.wait([left])
+        gate.set()
+        await folder.load()
+
+    asyncio.run(visit())
+    assert loaded == [folder]
 
 
 def test_the_address_lets_one_browser_in_and_no_other_site(server: Server) -> None:

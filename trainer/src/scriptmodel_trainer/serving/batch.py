@@ -1,6 +1,7 @@
 """Writes the scripts of many requests at once, in a thread of its own: each step of the network reads a row for each.
 
-A script joins as soon as a row is free. Requests take turns, so one that asks for many scripts keeps out no other.
+A script joins as soon as a row is free. Requests take turns: while scripts wait, the rows are dealt anew every few
+tokens, so neither many scripts nor long ones of one request keep out another.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.streams import ROWS, Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
 
+_TURN = 32
+"""Tokens that the scripts in the rows get before those that wait."""
+
 
 class Job:
     """One script that is being written: its `draft` so far, and then its `script` or the `error` that ended it.
 
-    `reader` has read all but its last token. `on_end` is called in the thread of the batch. Opening the job reads the
-    given text, which may take a while, and raises BadInputError if the script cannot be written.
+    `request` is the same object for all scripts of a request; `reader` has read all but its last token. `on_end` is
+    called in the thread of the batch. Opening the job reads the given text, which may take a while, and raises
+    BadInputError if the script cannot be written.
     """
 
-    def __init__(self, stream: Stream[Script], draft: Draft, reader: Reader, on_end: Callable[[], object]) -> None:
-        self.draft, self.reader = draft, reader
+    def __init__(
+        self, request: object, stream: Stream[Script], draft: Draft, reader: Reader, on_end: Callable[[], object]
+    ) -> None:
+        self.request, self.draft, self.reader = request, draft, reader
         self.script: Script | None = None
         self.error: Exception | None = None
         self.left = False  # by the client
@@ -61,7 +68,8 @@ class Batch:
     def __init__(self, network: Network, rows: int = ROWS) -> None:
         self._network, self._most = network, rows
         self._rows: list[Job] = []
-        self._waiting: deque[deque[Job]] = deque()  # a queue for each request
+        self._waiting: dict[object, deque[Job]] = {}  # those of each request, the next request first
+        self._steps = 0
         self._changed = threading.Condition()
         self._closed = False
         threading.Thread(target=self._run, name="batch", daemon=True).start()
@@ -72,7 +80,7 @@ class Batch:
             if self._closed:
                 _fail(jobs, _closed())
             else:
-                self._waiting.append(deque(jobs))
+                self._wait(jobs)
                 self._changed.notify()
 
     def close(self) -> None:
@@ -86,7 +94,7 @@ class Batch:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or self._rows or self._waiting)
                 if self._closed:
-                    _fail(itertools.chain(self._rows, *self._waiting), _closed())
+                    _fail(itertools.chain(self._rows, *self._waiting.values()), _closed())
                     return
                 self._admit()
             try:
@@ -96,12 +104,21 @@ class Batch:
                 self._rows = []
 
     def _admit(self) -> None:
-        """Give free rows to the requests in turn."""
+        """Give free rows to the requests in turn, and all rows anew at the end of a turn."""
+        self._steps += 1
+        if self._waiting and self._steps % _TURN == 0:
+            self._wait(self._rows)
+            self._rows = []
         while self._waiting and len(self._rows) < self._most:
-            request = self._waiting.popleft()
-            if request:
-                self._rows.append(request.popleft())
-                self._waiting.append(request)
+            request = next(iter(self._waiting))
+            jobs = self._waiting.pop(request)
+            self._rows.append(jobs.popleft())
+            if jobs:
+                self._waiting[request] = jobs
+
+    def _wait(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self._waiting.setdefault(job.request, deque()).append(job)
 
     def _step(self) -> None:
         """Read the last token of each script and write the next one; scripts whose clients left are dropped."""

@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import web
 
 from scriptmodel_trainer.artifacts import COPIED, TrainedModel
-from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -27,12 +27,13 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.drafts import Continuation
-from scriptmodel_trainer.serving.refusals import Refused
+from scriptmodel_trainer.serving.refusals import Refused, reading_body
 from scriptmodel_trainer.storage import converted, parse_json
 
 LARGEST_BODY = 256 * 1024
 """Bytes of a request."""
 _LONGEST_PROMPT = 64 * 1024  # characters
+_USUAL_WORDS = 200
 _SECONDS = 0.04  # between two looks at the scripts of a request
 _UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
 _NAMES = {"words": "max_tokens", "repetition_penalty": "frequency_penalty"}  # ours, and the API's
@@ -56,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str = ""
     prompt: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)] = ""
-    max_tokens: Annotated[int, msgspec.Meta(ge=1)] = 200
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     temperature: float | None = None
     top_p: float = 0.95
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None
@@ -78,6 +79,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def given(self) -> str:
         """The text to continue."""
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+
+    def words(self, most: int) -> int:
+        """Return the words of a script at most, of which a server writes so many."""
+        return min(_USUAL_WORDS, most) if self.max_tokens is None else self.max_tokens
 
     @property
     def stops(self) -> list[str]:
@@ -128,7 +133,9 @@ class Completions:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Write what follows a prompt, at once or as server-sent events."""
         try:
-            asked = converted(parse_json(await request.read()), Asked)
+            with reading_body():
+                body = await request.read()
+            asked = converted(parse_json(body), Asked)
         except ValueError as error:
             raise Refused(400, f"the request is not valid: {error}") from error
         head = {
@@ -144,7 +151,7 @@ class Completions:
             try:
                 texts, reasons = await _whole(asked, pieces)
             except TrainerError as error:
-                raise Refused(503, error.line()) from error
+                raise _refused(error) from error
         choices = [_choice(number, text, reasons[number]) for number, text in enumerate(texts)]
         return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
 
@@ -169,7 +176,7 @@ class Completions:
     def _check(self, asked: Asked) -> None:
         limits = self._limits
         for name, value, most in (
-            ("max_tokens", asked.max_tokens, limits.words),
+            ("max_tokens", asked.words(limits.words), limits.words),
             ("n", asked.n, limits.samples),
             ("prompt", len(asked.given), _LONGEST_PROMPT),
         ):
@@ -188,19 +195,19 @@ class Completions:
 
         def opened() -> list[Job]:
             sampling, opening = asked.sampling(self._temperature), asked.opening()
+            words = asked.words(self._limits.words)
             jobs = []
             for number in range(asked.n):
                 draft = Draft()
-                stream = self._writer.stream(asked.max_tokens, sampling, (seed, number), opening, draft)
+                stream = self._writer.stream(words, sampling, (seed, number), opening, draft)
                 reader = Reader(self._network, sampling.temperature)
-                jobs.append(Job(stream, draft, reader, lambda: loop.call_soon_threadsafe(ended.set)))
+                jobs.append(Job(ended, stream, draft, reader, lambda: loop.call_soon_threadsafe(ended.set)))
             return jobs
 
         try:
             return await asyncio.to_thread(opened)
         except TrainerError as error:
-            name = _NAMES.get(error.parameter, error.parameter)
-            raise Refused(400, error.line().replace("--words", "max_tokens"), parameter=name) from error
+            raise _refused(error) from error
 
     async def _pieces(self, asked: Asked, jobs: Sequence[Job], ended: asyncio.Event) -> Pieces:
         """Yield the number of a script, a piece of its text, and at its end why it ends."""
@@ -221,6 +228,12 @@ class Completions:
                     yield number, "", "stop" if text.stopped else "length"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _SECONDS)
+
+
+def _refused(error: TrainerError) -> Refused:
+    """Return how the API says why a script cannot be written."""
+    status, name = 400 if isinstance(error, BadInputError) else 503, _NAMES.get(error.parameter, error.parameter)
+    return Refused(status, error.line().replace("--words", "max_tokens"), parameter=name)
 
 
 async def _whole(asked: Asked, pieces: Pieces) -> tuple[list[str], list[str]]:

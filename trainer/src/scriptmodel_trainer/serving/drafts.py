@@ -26,11 +26,10 @@ class Continuation:
         """Return what can be said for certain of a script that is being written and was not returned yet."""
         if draft.given is None:
             return ""
-        text = self._cut(self._text(self._writer.script(draft)))
-        if not self.stopped:  # the last word may change, and a stop may have begun
-            held = max(map(len, self._stops), default=0)
-            text = text[: max(text.rfind(" "), text.rfind("\n"), 0)]
-            text = text[: len(text) - held] if held else text
+        text = self._text(self._writer.script(draft))
+        text = self._cut(text[: max(text.rfind(" "), text.rfind("\n"), 0)])  # the last word may change
+        if not self.stopped:  # a stop may have begun
+            text = text[: max(0, len(text) - max(map(len, self._stops), default=0))]
         return self._new(text)
 
     def rest(self, script: Script) -> str:

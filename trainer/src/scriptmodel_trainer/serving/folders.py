@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from contextlib import suppress
 from pathlib import Path
 
 from scriptmodel_trainer import artifacts
@@ -29,15 +31,22 @@ class Folder:
 
     def scripts(self) -> list[Path]:
         """Return the newest twenty scripts that are stored beside the directory, the newest first."""
-        places = (path for name in _SCRIPTS for path in self.folder.resolve().parent.glob(name))
-        found = [path for path in places if path.stat().st_size]  # an empty one is being written
-        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:20]
+        found = []
+        for path in itertools.chain.from_iterable(map(self.folder.resolve().parent.glob, _SCRIPTS)):
+            with suppress(OSError):  # it is gone, or a link that leads nowhere
+                if (facts := path.stat()).st_size:  # an empty one is being written
+                    found.append((facts.st_mtime, path))
+        return [path for _, path in sorted(found, reverse=True)[:20]]
 
     async def load(self) -> tuple[TrainedModel, Completions]:
         """Return the model as it is on the disk, and what writes with it.
 
-        Raises BadInputError if there is none, or it is damaged.
+        Raises BadInputError if there is none, or it is damaged. A browser that leaves does not end the loading, whose
+        thread would continue.
         """
+        return await asyncio.shield(self._current())
+
+    async def _current(self) -> tuple[TrainedModel, Completions]:
         async with self._working:
             written = (self.folder / MODEL).stat().st_mtime_ns if self.has(MODEL) else 0
             if self._loaded is None or self._written != written:

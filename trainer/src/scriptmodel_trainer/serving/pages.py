@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from scriptmodel_trainer.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.reporting.templating import templates
 from scriptmodel_trainer.serving.folders import Folder
-from scriptmodel_trainer.serving.refusals import Refused
+from scriptmodel_trainer.serving.refusals import Refused, reading_body
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
+from scriptmodel_trainer.web.scripts import Part
 from scriptmodel_trainer.web.site import Site, Values
 
 _LARGEST_SCRIPT = 4 << 20
@@ -74,11 +75,8 @@ class Pages:
 
     async def script(self, request: web.Request) -> Values:
         """Return the scripts that are stored beside the model."""
-        here, sheets = self._here(request), []
-        for path in here.scripts():
-            with suppress(OSError, TrainerError):  # it is gone, or too large
-                text = read_bounded(path, _LARGEST_SCRIPT).decode("utf-8", "replace")
-                sheets.append((path.name, count_pieces(text), text, list(parts_of(text))))
+        here = self._here(request)
+        sheets = await asyncio.to_thread(lambda: list(_sheets(here.scripts())))
         if not sheets:
             raise Refused(404, "no script is stored beside this model")
         return {"title": f"Scripts of {here.name}", "sheets": sheets}
@@ -92,15 +90,19 @@ class Pages:
         except TrainerError as error:
             return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
         plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
-        return {"title": title, "model": model, "plays": plays}
+        speakers = sorted({name for _, names in plays for name in names})
+        return {"title": title, "model": model, "plays": plays, "speakers": speakers}
 
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
-        here, form = self._here(request), await request.post()
+        here = self._here(request)
+        with reading_body():
+            form = await request.post()
         name, text = str(form.get("format", "")), str(form.get("text", ""))
         if name not in FORMATS:
             raise Refused(400, f"no format {name[:40]}; formats are {', '.join(FORMATS)}")
-        script = FORMATS[name](text.replace("\r\n", "\n"), TitlePage("A script", f"Written with the model {here.name}"))
+        page = TitlePage("A script", f"Written with the model {here.name}")
+        script = await asyncio.to_thread(FORMATS[name], text.replace("\r\n", "\n"), page)
         headers = {"Content-Disposition": f'attachment; filename="script{SUFFIXES[name]}"'}
         return web.Response(body=script.encode("utf-8", "replace"), headers=headers)
 
@@ -124,3 +126,11 @@ class Pages:
             links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
         who, formats = here.name if here else "", list(FORMATS)
         return {"base": self._base, "home": home, "links": links, "here": here, "who": who, "formats": formats}
+
+
+def _sheets(paths: Iterable[Path]) -> Iterator[tuple[str, int, str, list[Part]]]:
+    """Yield name, words, text and parts of each script."""
+    for path in paths:
+        with suppress(OSError, TrainerError):  # it is gone, or too large
+            text = read_bounded(path, _LARGEST_SCRIPT).decode("utf-8", "replace")
+            yield path.name, count_pieces(text), text, list(parts_of(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -10,20 +11,22 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving.completions import LARGEST_BODY
-from scriptmodel_trainer.serving.refusals import Handler, Refused, explain_refusals
+from scriptmodel_trainer.serving.connections import Connections, log_rarely
+from scriptmodel_trainer.serving.refusals import Handler, explain_refusals
 from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.web.entrance import Entrance
 from scriptmodel_trainer.web.gate import Gate, is_loopback
 
 Routes = Iterable[web.AbstractRouteDef]
 Ready = Callable[[str], None]
-_CLIENTS = 256
-"""Connections at once."""
+_BACKLOG = 64
+"""Connections that are accepted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def run(address: Address, routes: Routes, token: str | None, ready: Ready, entra
     except OSError as error:
         problem = f"cannot listen at {address.host} port {address.port}: {os.strerror(error.errno or 0)}"
         raise BadInputError(problem, "choose another --port, 0 for a free one, or --host") from error
+    log_rarely(logging.getLogger("asyncio"))
     with listening:
         gate = Gate(address.host, listening.getsockname()[1], address.base_path, token, entrance)
         asyncio.run(_serve(address, routes, gate, listening, ready))
@@ -73,17 +77,19 @@ async def _serve(address: Address, routes: Routes, gate: Gate, listening: socket
     app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes(routes)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1)
+    healthz = f"{address.base_path}/healthz"
 
     @web.middleware
-    async def limit_clients(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if runner.server is not None and len(runner.server.connections) > _CLIENTS:
-            raise Refused(429, f"{_CLIENTS} clients are connected: try again in a few seconds")
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path != healthz:
+            connections.admit(request.protocol)
         return await handler(request)
 
-    app.middlewares.extend((explain_refusals, limit_clients, gate.checks()))
+    app.middlewares.extend((explain_refusals, gate.checks(), admit))
     app.on_response_prepare.append(gate.secure)
-    app.router.add_get(f"{address.base_path}/healthz", _healthy)
+    app.router.add_get(healthz, _healthy)
     await runner.setup()
+    connections = Connections(cast("web.Server", runner.server))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -91,10 +97,11 @@ async def _serve(address: Address, routes: Routes, gate: Gate, listening: socket
     if address.until_eof:
         _watch(loop, stop)
     try:
-        await web.SockSite(runner, listening, backlog=_CLIENTS).start()
+        accepting = await loop.create_server(connections, sock=listening, backlog=_BACKLOG)
         host = f"[{address.host}]" if ":" in address.host else address.host
         ready(f"http://{host}:{gate.port}{address.base_path}/")
         await stop.wait()
+        accepting.close()
     finally:
         await runner.cleanup()
 
