@@ -15,12 +15,17 @@ import urllib.request
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from jinja2 import DictLoader, Environment
 from serving import TOKEN, Server, started
 
+from scriptmodel_trainer.serving import pages
 from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.runs import read_run
+from scriptmodel_trainer.web.site import Site
 
 HOSTILE = "<script>alert(1)</script>"
 SCRIPT = f"[ ANNA ]: {HOSTILE} [aside] The lamp.\n{{{{ {HOSTILE} }}}}\n[ OLD BEN ]: It waits.\n"
@@ -146,6 +151,24 @@ def test_scripts_that_are_gone_or_have_odd_names_are_no_failure(server: Server) 
         assert "script-\\udcff.txt" in page(server, "/a/b/1/script").text
     finally:
         Path(odd).unlink()
+
+
+def test_scripts_are_read_and_rendered_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    (tmp_path / "script-1.txt").write_text(SCRIPT)
+    monkeypatch.setattr(pages, "parts_of", lambda _: threads.append(threading.current_thread().name) or [])
+    show: Any = pages.Pages([("one", tmp_path / "model")], "", "").script
+    request: Any = SimpleNamespace(match_info={"folder": "1"})
+    asyncio.run(show(request))
+
+    async def no_values(_: object) -> dict[str, object]:
+        return {}
+
+    templates = Environment(loader=DictLoader({"base.html": "{{ note() }}"}), autoescape=True)
+    shown = {"note": lambda: threads.append(threading.current_thread().name)}
+    asyncio.run(Site(templates, no_values).answer(SimpleNamespace(path="/"), "", shown))  # type: ignore[arg-type]
+    assert len(threads) == 2
+    assert threading.main_thread().name not in threads
 
 
 def test_a_browser_that_leaves_while_a_model_loads_does_not_load_it_twice(

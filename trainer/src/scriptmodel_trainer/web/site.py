@@ -67,4 +67,6 @@ class Site:
     async def _rendered(self, outer: str, request: web.Request, template: str, values: Values) -> str:
         path = request.path.removeprefix(self.base)
         around = {**await self.layout(request), "path": path, "template": template}
-        return _LINK.sub(rf"\1{self.base}/", self.templates.get_template(outer).render({**around, **values}))
+        # In a thread: a page may have megabytes, and others wait for the event loop.
+        html = await asyncio.to_thread(self.templates.get_template(outer).render, {**around, **values})
+        return _LINK.sub(rf"\1{self.base}/", html)
