@@ -241,15 +241,26 @@ class Operator(Program):
         return self
 
 
-def _accepts(address: str) -> bool:
+def connected(address: str) -> socket.socket:
+    """Connect to HOST:PORT or unix:PATH."""
     host, _, port = address.rpartition(":")
+    if host != "unix":
+        return socket.create_connection((host, int(port)), timeout=1)
+    connection = socket.socket(socket.AF_UNIX)
     try:
-        with socket.socket(socket.AF_UNIX if host == "unix" else socket.AF_INET) as probe:
-            probe.settimeout(1)
-            probe.connect(port if host == "unix" else (host, int(port)))
-            return True
+        connection.connect(port)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _accepts(address: str) -> bool:
+    try:
+        connected(address).close()
     except OSError:
         return False
+    return True
 
 
-__all__ = ["TRAINER_IMAGE", "ControlPlane", "Localpach", "Operator", "StartError"]
+__all__ = ["TRAINER_IMAGE", "ControlPlane", "Localpach", "Operator", "StartError", "connected"]

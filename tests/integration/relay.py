@@ -9,13 +9,14 @@ from math import inf
 from types import TracebackType
 from typing import Self
 
+from dev.stack import connected
+
 
 class Relay:
     """Listens on `address` and passes all to `target`, until `swallows` is set or a client has sent `limit` bytes."""
 
     def __init__(self, target: str, own_port: int = 0, limit: float = inf) -> None:
-        host, _, port = target.rpartition(":")
-        self._target, self._limit = (host, int(port)), limit
+        self._target, self._limit = target, limit
         self._listener = socket.create_server(("127.0.0.1", own_port))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.swallows = threading.Event()
@@ -28,7 +29,8 @@ class Relay:
                 near, _address = self._listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(self._target)
+            far = connected(self._target)
+            far.settimeout(None)
             self._open += [near, far]
             for way in ((near, far, self._limit), (far, near, inf)):
                 threading.Thread(target=self._pass_on, args=way, daemon=True).start()
