@@ -154,8 +154,6 @@ REFUSED = pytest.mark.parametrize(
             "must be a key of letters, digits, -, _ and .",
         ),
         ({"corpus": REPO, "generation": {"seed": 2**31}}, "spec.generation.seed"),
-        ({"corpus": REPO, "training": {"gpu": {"count": 0}}}, "spec.training.gpu.count"),
-        ({"corpus": REPO, "training": {"gpu": {"count": 2}}}, "spec.training.gpu.count"),
         ({"corpus": REPO, "training": {"gpu": {"resource": "gpu"}}}, "name of a resource such as nvidia.com/gpu"),
         ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "lots"}}}}, "such as 512Mi or 4Gi"),
         ({"corpus": REPO, "training": {"resources": {"limits": {"memory": "500m"}}}}, "such as 512Mi or 4Gi"),
@@ -211,7 +209,6 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "deletionPolicy": "Forget"}, "spec.deletionPolicy: Unsupported value"),
         ({"corpus": REPO, "driftPolicy": "Ignore"}, "spec.driftPolicy: Unsupported value"),
         ({"corpus": REPO, "suspend": "yes"}, "spec.suspend"),
-        ({"corpus": REPO, "historyLimit": 51}, "spec.historyLimit"),
     ],
 )
 TAKEN = pytest.mark.parametrize(

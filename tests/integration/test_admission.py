@@ -75,7 +75,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         },
         "training": {
             "image": "trainer:2",
-            "gpu": {"count": 1, "resource": "amd.com/gpu", "required": True},
+            "gpu": {"resource": "amd.com/gpu", "required": True},
             "resources": {"requests": {"cpu": 2, "memory": "4Gi"}, "limits": {"cpu": "2500m"}},
             "nodeSelector": {"disk": "ssd"},
             "tolerations": [
@@ -113,7 +113,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "deletionPolicy": "Retain",
         "driftPolicy": "Warn",
         "suspend": True,
-        "historyLimit": 0,
     }
     sources: list[dict[str, Any]] = [
         spec["corpus"],

@@ -114,7 +114,7 @@ def test_the_pipelines_commands_run_in_pods_once_the_node_offers_a_gpu(
     cluster: Running, plays: Namespace, pachyderm: Pachyderm, tmp_path: Path
 ) -> None:
     corpus = {"repo": {"name": pachyderm.corpus({"list.txt": "bread"})}}  # it trains in the pods alone
-    plays.apply(GPU, {"corpus": corpus, "model": {"preset": "test"}, "training": {"gpu": {"count": 1}}})
+    plays.apply(GPU, {"corpus": corpus, "model": {"preset": "test"}, "training": {"gpu": {}}})
     plays.wait_for(GPU, lambda o: len(o.get("status", {}).get("pipelines", [])) == 2, 60)
     names = [each["name"] for each in plays.get(GPU)["status"]["pipelines"]]
     plan = {name.rpartition("-")[2]: pachyderm.pipelines()[name].details for name in names}

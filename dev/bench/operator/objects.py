@@ -16,7 +16,7 @@ def path(namespace: str, name: str = "") -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}" + (f"/{name}" if name else "")
 
 
-def scriptmodel(name: str, words: int = 1000, history: int = 5) -> dict[str, Any]:
+def scriptmodel(name: str, words: int = 1000) -> dict[str, Any]:
     """A ScriptModel as a user would write it; all share one corpus."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
@@ -26,7 +26,6 @@ def scriptmodel(name: str, words: int = 1000, history: int = 5) -> dict[str, Any
             "corpus": {"repo": {"name": "plays"}},
             "model": {"preset": "small"},
             "generation": {"words": words},
-            "historyLimit": history,
         },
     }
 

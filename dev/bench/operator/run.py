@@ -153,7 +153,7 @@ class _Measurement:
             await asyncio.sleep(self.sizes.idle)
             found.idle = await self._since(before, program)
             self._say("idle", found.idle)
-            found.changes = await self._changes(lambda number: {"historyLimit": 6 + number % 2}, 0)
+            found.changes = await self._changes(lambda number: {"deletionPolicy": ("Retain", "Orphan")[number % 2]}, 0)
             if self.contender is OURS:
                 found.updates = await self._changes(lambda number: {"generation": {"words": 500 + number}}, 1)
             found.creations = await self._creations()

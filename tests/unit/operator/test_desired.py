@@ -25,7 +25,7 @@ from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 EVERYTHING: dict[str, Any] = {
-    "gpu": {"count": 1},
+    "gpu": {},
     "resources": {"requests": {"cpu": "100m", "memory": "4Gi"}},
     "nodeSelector": {"b": "2", "a": "1"},
     "tolerations": [
@@ -110,7 +110,7 @@ def test_how_a_number_is_written_changes_nothing() -> None:
         ({"corpus": {"repo": {"name": "plays"}, "layout": "plain"}}, "computed", "same"),
         ({"corpus": {"repo": {"name": "series"}}}, "shaped", "same"),
         ({"training": {"image": "other:1"}}, "computed", "computed"),
-        ({"training": {"gpu": {"count": 1}}}, "shaped", "same"),
+        ({"training": {"gpu": {}}}, "shaped", "same"),
         ({"training": {"resources": {"limits": {"memory": "1Gi"}}}}, "shaped", "same"),
         ({"training": {"backoffLimit": 5}}, "shaped", "shaped"),
         ({"training": {"queueName": "gpus"}}, "shaped", "same"),
@@ -122,7 +122,7 @@ def test_how_a_number_is_written_changes_nothing() -> None:
         ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
         ({"generation": {"words": 5}}, "same", "computed"),
         ({"generation": {"prompt": "x"}}, "same", "computed"),
-        ({"suspend": True, "deletionPolicy": "Retain", "driftPolicy": "Warn", "historyLimit": 1}, "same", "same"),
+        ({"suspend": True, "deletionPolicy": "Retain", "driftPolicy": "Warn"}, "same", "same"),
         ({"generation": {"words": 1000, "temperature": "auto"}}, "same", "same"),
     ],
 )

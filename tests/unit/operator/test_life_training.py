@@ -339,7 +339,7 @@ def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> Non
 
 def test_a_job_that_computes_nothing_is_not_a_training() -> None:
     """Changed resources, or a resume, create a new commit of the same model, with the figures of the training."""
-    gpu = {"training": {"gpu": {"count": 1}}}
+    gpu = {"training": {"gpu": {}}}
     world = World(model=scriptmodel(gpu))
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()

@@ -370,7 +370,7 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is
     assert world.model.status["training"]["warning"] == "a.yaml does not look like a script (3 % understood)"
 
 
-GPU = {"training": {"gpu": {"count": 1}}}
+GPU = {"training": {"gpu": {}}}
 
 
 def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -> None:

@@ -84,7 +84,6 @@ OPERATORS_OPTIONS = {"--data", "--out", "--log", "--set"}
 """Options of the trainer that no field sets."""
 ELSEWHERE = {
     "model.from": "the operator copies it into a repo, whose branch the train pipeline reads: see test_life_base.py",
-    "training.gpu.count": "has one value",
     "training.warmStart": "the same with the object's own last model",
     "corpus.http": "the operator fetches it into a repo, which the pipelines read",
     "corpus.configMap": "the operator copies it into a repo, which the pipelines read",
@@ -98,7 +97,6 @@ ELSEWHERE = {
     "deletionPolicy": "the operator deletes",
     "driftPolicy": "the operator corrects, or warns",
     "suspend": "the operator stops the pipelines",
-    "historyLimit": "the operator writes the status",
 }
 """Fields that change no pipeline, and who acts on them instead."""
 
@@ -185,7 +183,7 @@ def test_fields_that_the_operator_acts_on_itself_have_a_reason(path: str) -> Non
     assert ELSEWHERE[path]
     if path.startswith("training."):
         name = path.removeprefix("training.")
-        assert name in {_camel(name) for name in OPERATORS_OWN} or name in ("warmStart", "gpu.count")
+        assert name in {_camel(name) for name in OPERATORS_OWN} or name == "warmStart"
 
 
 def _camel(name: str) -> str:

@@ -92,5 +92,3 @@ class ScriptModelSpec(ApiModel):
     """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
     """Stops all pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""
-    history_limit: Annotated[int, Field(ge=0, le=50)] = 5
-    """Number of past models kept in status.history."""

@@ -329,7 +329,7 @@ class ScriptModelStatus(ApiModel):
     pipelines: list[PipelineStatus] = Field(default_factory=list)
     """The pipelines: two, and a third one with a search."""
     history: list[HistoryEntry] = Field(default_factory=list)
-    """Trained models, newest first."""
+    """The last five trained models, newest first."""
 
     @property
     def download(self) -> SourceStatus | None:

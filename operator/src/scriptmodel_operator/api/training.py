@@ -61,10 +61,8 @@ def _at_most(amount: str) -> Rule:
 
 
 class Gpu(ApiModel):
-    """GPUs for training; without this, training runs on CPUs."""
+    """A GPU for training; without this, training runs on CPUs."""
 
-    count: Annotated[int, Field(ge=1, le=1)] = 1
-    """Number of GPUs; training uses one."""
     resource: Annotated[
         str, formatted(RESOURCE_NAME_PATTERN, "the name of a resource such as nvidia.com/gpu", max_length=128)
     ] = "nvidia.com/gpu"
@@ -171,7 +169,7 @@ class Training(ApiModel):
     image_pull_secrets: Annotated[list[PullSecret], Field(max_length=8)] = Field(default_factory=list)
     """Secrets to pull the image with; they are in the namespace where Pachyderm runs its pods."""
     gpu: Gpu | None = None
-    """GPUs to train on."""
+    """GPU to train on: `{}` for one NVIDIA GPU. Absent: training runs on CPUs."""
     resources: Resources = Field(default_factory=Resources)
     """CPU and memory of the training container."""
     node_selector: Annotated[

@@ -187,8 +187,8 @@ def _amounts(resources: ResourceList) -> ResourceAmounts:
 
 
 def _limits(training: Training) -> ResourceAmounts:
-    """Return the limits, with GPUs, which Pachyderm has in the limits only."""
+    """Return the limits, with the GPU, which Pachyderm has in the limits only."""
     limits = _amounts(training.resources.limits)
     if training.gpu is None:
         return limits
-    return replace(limits, gpu_type=training.gpu.resource, gpu_count=training.gpu.count)
+    return replace(limits, gpu_type=training.gpu.resource, gpu_count=1)

@@ -32,6 +32,8 @@ from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_mod
 from scriptmodel_operator.reconcile.wording import failure
 
 _MAX_REASON = 500
+_PAST_MODELS = 5
+"""Models that status.history lists."""
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
@@ -230,13 +232,10 @@ def history(
     elapsed: Elapsed,
     search: SearchStatus | None,
 ) -> list[HistoryEntry]:
-    """Put the newest model in front of the previous history, with the generation of its first entry.
-
-    There are at most historyLimit entries.
-    """
+    """Put the newest model in front of the previous history, with the generation of its first entry."""
     entries, maker, made = model.previous.history, view.maker, view.good_model
     if maker is None or maker.last_good is None:
-        return entries[: model.spec.history_limit]
+        return entries
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
     gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, maker, job, elapsed)
@@ -252,7 +251,7 @@ def history(
         promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
     )
     others = [entry for entry in entries if entry.model_commit != newest.model_commit]
-    return [newest, *others][: model.spec.history_limit]
+    return [newest, *others][:_PAST_MODELS]
 
 
 def _figure(value: float | None) -> str | None:
