@@ -68,5 +68,5 @@ class Site:
         path = request.path.removeprefix(self.base)
         around = {**await self.layout(request), "path": path, "template": template}
         # In a thread: a page may have megabytes, and others wait for the event loop.
-        html = await asyncio.to_thread(self.templates.get_template(outer).render, {**around, **values})
-        return _LINK.sub(rf"\1{self.base}/", html)
+        render = self.templates.get_template(outer).render
+        return await asyncio.to_thread(lambda: _LINK.sub(rf"\1{self.base}/", render({**around, **values})))
