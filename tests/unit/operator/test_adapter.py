@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
 from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
 from scriptmodel_operator.leadership import UNLIMITED
@@ -18,15 +19,12 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import RefusedError, UnavailableError
 from scriptmodel_operator.pachyderm.protocol import (
-    empty_pb2,
     pfs,
     pfs_grpc,
     pps,
     pps_grpc,
-    timestamp_pb2,
     transaction,
     transaction_grpc,
-    wrappers_pb2,
 )
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,

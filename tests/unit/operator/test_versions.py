@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
@@ -22,7 +23,6 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError, RefusedError, UnavailableError
-from scriptmodel_operator.pachyderm.later_protocol import CreatePipelineV2Request, TransactionRequest
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
@@ -60,9 +60,9 @@ def test_later_servers_get_the_json_into_which_nothing_is_merged(version: str) -
     with connected(pachd) as gateway:
         gateway.apply_pipelines([APPLY])
     assert pachd.methods == ["GetVersion", "StartTransaction", "CreatePipelineV2", "FinishTransaction"]
-    request = CreatePipelineV2Request.FromString(pachd.request("CreatePipelineV2"))
-    assert (request.update, request.reprocess) == (True, False)
-    assert json.loads(request.create_pipeline_request_json)["resourceRequests"] is None
+    request = pachd.request("CreatePipelineV2")
+    assert request.endswith(b"\x18\x01"), "update is field 3"
+    assert json.loads(wrappers_pb2.StringValue.FromString(request).value)["resourceRequests"] is None
 
 
 def test_the_version_is_read_once_and_again_after_pachd_was_away() -> None:
@@ -128,9 +128,9 @@ def test_the_operators_own_abandoned_transaction_is_recognised(*, later: bool) -
     spec = pps.CreatePipelineRequest(metadata=pps.Metadata(annotations=MARK))
     request = transaction.TransactionRequest(create_pipeline=spec)
     if later:
-        newer = TransactionRequest()
-        newer.create_pipeline_v2.create_pipeline_request.CopyFrom(spec)
-        request = transaction.TransactionRequest.FromString(newer.SerializeToString())
+        inner = wrappers_pb2.BytesValue(value=spec.SerializeToString())  # field 1
+        outer = wrappers_pb2.BytesValue(value=inner.SerializeToString())
+        request = transaction.TransactionRequest.FromString(b"\x5a" + outer.SerializeToString()[1:])  # field 11
     repo = transaction.TransactionRequest(create_repo=pfs.CreateRepoRequest())
     infos = transaction.TransactionInfos(
         transaction_info=[

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import grpc
+from google.protobuf import empty_pb2
 
 from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
@@ -27,7 +28,7 @@ from scriptmodel_operator.pachyderm.errors import (
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.lists import ListReader
-from scriptmodel_operator.pachyderm.protocol import admin, empty_pb2, pfs, pps, transaction
+from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.uploads import fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (

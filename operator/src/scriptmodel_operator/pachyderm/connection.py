@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 
 from scriptmodel_operator.pachyderm.channel import PachdAddress, open_channel
-from scriptmodel_operator.pachyderm.later_protocol import CREATE_PIPELINE_V2, CreatePipelineV2Request
 from scriptmodel_operator.pachyderm.protocol import admin_grpc, pfs_grpc, pps_grpc, transaction_grpc, version_grpc
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ class Stubs:
     transactions: Any
     version: Any
     create_pipeline_v2: Any
-    """A method of pps that python-pachyderm lacks."""
+    """A method of pps that python-pachyderm lacks; it takes bytes."""
 
 
 class Connection:
@@ -78,5 +77,5 @@ class Connection:
             pps_grpc.APIStub(channel),
             transaction_grpc.APIStub(channel),
             version_grpc.APIStub(channel),
-            channel.unary_unary(CREATE_PIPELINE_V2, CreatePipelineV2Request.SerializeToString, bytes),
+            channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes),
         )

@@ -22,15 +22,10 @@ class ListReader(Generic[T]):
         self._known: dict[bytes, T] = {}
 
     def read(self, messages: Iterable[bytes]) -> list[T]:
-        """Return the value of each message. Raises what `messages` raises, and keeps the previous list then."""
+        """Return the value of each message, of which no two are equal. Keeps the previous list if `messages` raises."""
         found: dict[bytes, T] = {}
-        values = []
         for message in messages:
             key = blake2b(message, digest_size=16).digest()
-            value = self._known.get(key)
-            if value is None:
-                value = self._convert(self._decode(message))
-            found[key] = value
-            values.append(value)
+            found[key] = self._known.get(key) or self._convert(self._decode(message))
         self._known = found
-        return values
+        return list(found.values())

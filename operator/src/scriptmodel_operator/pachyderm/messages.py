@@ -8,13 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from scriptmodel_operator.pachyderm.later_protocol import (
-    PIPELINE_UPDATED_AT,
-    CreatePipelineV2Request,
-    TransactionRequest,
-)
+from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
+
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.pachyderm.protocol import pfs, pps, timestamp_pb2, wrappers_pb2
+from scriptmodel_operator.pachyderm.protocol import pfs, pps
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
     EACH_ENTRY,
@@ -41,6 +38,11 @@ from scriptmodel_operator.pachyderm.values import (
 
 USER_REPO = "user"
 REPROCESS_SPEC = "until_success"
+_UPDATED_AT = 39
+"""Field of a pipeline's details in 2.8 and later, which python-pachyderm lacks: when its newest version was made. From
+2.11 on, `created_at` is that of the first."""
+_CREATE_PIPELINE_V2 = 11
+"""Field of a transaction's request in 2.8 and later: a message whose first field is a CreatePipelineRequest."""
 _OPERATORS = {"Exists": 1, "Equal": 2}
 _EFFECTS = {"": 0, "NoSchedule": 1, "PreferNoSchedule": 2, "NoExecute": 3}
 _OPERATOR_NAMES = {0: "Exists", 1: "Exists", 2: "Equal"}
@@ -123,13 +125,10 @@ def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
     return pps.Input(pfs=source)
 
 
-def create_v2_request(pipeline: PipelineApply) -> Any:
-    """Return the same request in the form that Pachyderm 2.8 and later merge nothing into."""
-    return CreatePipelineV2Request(
-        create_pipeline_request_json=request_json(create_request(pipeline)),
-        update=pipeline.update,
-        reprocess=pipeline.reprocess,
-    )
+def create_v2_request(pipeline: PipelineApply) -> bytes:
+    """Return a CreatePipelineV2Request, which python-pachyderm lacks: 2.8 and later merge nothing into its JSON."""
+    content = wrappers_pb2.StringValue(value=request_json(create_request(pipeline)))  # the JSON is field 1, too
+    return content.SerializeToString() + b"\x18\x01" * pipeline.update + b"\x20\x01" * pipeline.reprocess
 
 
 def _resources(amounts: ResourceAmounts) -> Any:
@@ -174,8 +173,7 @@ def pipeline_info(message: Any) -> PipelineInfo:
 
 
 def _version_created(details: Any) -> datetime | None:
-    updated = (field.data for field in details.UnknownFields() if field.field_number == PIPELINE_UPDATED_AT)
-    stamp = next(updated, None)
+    stamp = _unknown(details, _UPDATED_AT)
     return moment(details, "created_at") if stamp is None else _in_utc(timestamp_pb2.Timestamp.FromString(stamp))
 
 
@@ -314,8 +312,15 @@ def _pipeline_request(request: Any) -> Any:
     """Return the CreatePipelineRequest in a request of a transaction, None if it is of another kind."""
     if request.HasField("create_pipeline"):
         return request.create_pipeline
-    later = TransactionRequest.FromString(request.SerializeToString())
-    return later.create_pipeline_v2.create_pipeline_request if later.HasField("create_pipeline_v2") else None
+    later = _unknown(request, _CREATE_PIPELINE_V2)
+    if later is None:
+        return None
+    return pps.CreatePipelineRequest.FromString(_unknown(empty_pb2.Empty.FromString(later), 1) or b"")
+
+
+def _unknown(message: Any, number: int) -> bytes | None:
+    """Return a field that python-pachyderm does not know."""
+    return next((field.data for field in message.UnknownFields() if field.field_number == number), None)
 
 
 def log_line(message: Any) -> LogLine | None:

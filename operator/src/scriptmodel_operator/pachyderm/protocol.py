@@ -1,59 +1,30 @@
 """The only module that imports python_pachyderm: its generated messages and stubs, under shorter names.
 
-python-pachyderm ships no types, so mypy sees these modules as Any. Its client class is not used: it has no
-deadlines or keepalive, truncates files silently, and shares transactions between threads. It is not even loaded: with
-all that it needs, it is as large as the messages.
+python-pachyderm ships no types, so mypy sees their contents as Any. Its client class is not used: it has no deadlines
+or keepalive, truncates files silently, and shares transactions between threads. It is not even loaded: with all that it
+needs, it is as large as the messages.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec
+from typing import Any
 
-from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
-
-
-@contextmanager
-def _bare(name: str) -> Iterator[None]:
-    """Let modules of a package be imported without running the package's own `__init__`."""
-    found = importlib.util.find_spec(name)
-    if name in sys.modules or found is None or found.submodule_search_locations is None:
-        yield
-        return
-    package = ModuleType(name)
-    package.__path__ = found.submodule_search_locations
-    sys.modules[name] = package
-    try:
-        yield
-    finally:
-        del sys.modules[name]
+_PACKAGE = "python_pachyderm"
+if found := find_spec(_PACKAGE):
+    sys.modules.setdefault(_PACKAGE, module_from_spec(found))  # without running its __init__, which is the client
 
 
-with _bare("python_pachyderm"):
-    from python_pachyderm.proto.v2.admin import admin_pb2 as admin
-    from python_pachyderm.proto.v2.admin import admin_pb2_grpc as admin_grpc
-    from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
-    from python_pachyderm.proto.v2.pfs import pfs_pb2_grpc as pfs_grpc
-    from python_pachyderm.proto.v2.pps import pps_pb2 as pps
-    from python_pachyderm.proto.v2.pps import pps_pb2_grpc as pps_grpc
-    from python_pachyderm.proto.v2.transaction import transaction_pb2 as transaction
-    from python_pachyderm.proto.v2.transaction import transaction_pb2_grpc as transaction_grpc
-    from python_pachyderm.proto.v2.version.versionpb import version_pb2_grpc as version_grpc
+def _proto(name: str) -> tuple[Any, Any]:
+    """Return the messages and the stubs of a service."""
+    path = f"{_PACKAGE}.proto.v2.{name}_pb2"
+    return import_module(path), import_module(f"{path}_grpc")
 
-__all__ = [
-    "admin",
-    "admin_grpc",
-    "empty_pb2",
-    "pfs",
-    "pfs_grpc",
-    "pps",
-    "pps_grpc",
-    "timestamp_pb2",
-    "transaction",
-    "transaction_grpc",
-    "version_grpc",
-    "wrappers_pb2",
-]
+
+admin, admin_grpc = _proto("admin.admin")
+pfs, pfs_grpc = _proto("pfs.pfs")
+pps, pps_grpc = _proto("pps.pps")
+transaction, transaction_grpc = _proto("transaction.transaction")
+version, version_grpc = _proto("version.versionpb.version")

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
+from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.ending import answer
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.protocol import pfs, wrappers_pb2
+from scriptmodel_operator.pachyderm.protocol import pfs
 from scriptmodel_operator.pachyderm.values import BranchRef, Copies, Upload
 
 UPLOAD_SECONDS = 6 * 3600.0
