@@ -139,7 +139,6 @@ async def _leader(config: OperatorConfig) -> AsyncIterator[Leader]:
 async def _work(
     group: asyncio.TaskGroup, config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
 ) -> None:
-    """Reconcile what the watch brings."""
     cluster = await _first_contact(client, config, process.health)
     store, queue = process.store, process.queue
 

@@ -18,8 +18,6 @@ _PERIOD = FloatRange(min=0.1)
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)
 class OperatorConfig:
-    """The settings of one operator, immutable."""
-
     pachd: PachdAddress
     trainer_image: Annotated[str, Option("--trainer-image", "IMAGE")]
     """Trainer image for ScriptModels without spec.training.image."""

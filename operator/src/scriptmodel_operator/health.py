@@ -41,7 +41,6 @@ class Health:
         self.beat()
 
     def beat(self) -> None:
-        """Record that this process makes progress."""
         self._last = self.clock()
 
     def mark_ready(self) -> None:

@@ -86,7 +86,6 @@ class Metrics(Collector):
         self._call_duration.labels(method).observe(seconds)
 
     def render(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterable[Metric]:

@@ -40,9 +40,13 @@ REPO = RepoRef("default", "plays")
 
 
 class Pfs(pfs_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """Has one file of ten bytes, of which `sent` come."""
+    """Has one file of ten bytes, of which `sent` come, and the repos in `repos`."""
 
     sent = b"0123456789"
+    repos = ""
+
+    def ListRepo(self, _request: Any, _context: Any) -> Iterator[Any]:  # noqa: N802 - gRPC's name
+        yield from (pfs.RepoInfo(repo=pfs.Repo(name=name)) for name in self.repos)
 
     def InspectFile(self, request: Any, _context: Any) -> Any:  # noqa: N802 - gRPC's name
         return pfs.FileInfo(file=request.file, size_bytes=10)
@@ -158,6 +162,16 @@ def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_ove
         transactions.open.append("abandoned")
         gateway.apply_pipelines([pipeline("first")])
         assert transactions.seen_at_work == [["abandoned"]]
+
+
+def test_an_unchanged_message_is_not_decoded_again() -> None:
+    with pachd() as (gateway, files, _transactions):
+        lists = []
+        for files.repos in ("ab", "bc", "a"):
+            lists.append({info.ref.name: info for info in gateway.list_repos(["default"])})
+        assert [list(each) for each in lists] == [["a", "b"], ["b", "c"], ["a"]]
+        assert lists[0]["b"] is lists[1]["b"]
+        assert lists[0]["a"] is not lists[2]["a"], "only what the last list had is kept"
 
 
 def test_an_incomplete_file_is_an_error() -> None:

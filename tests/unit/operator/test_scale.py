@@ -19,7 +19,6 @@ from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.lists import ListReader
 from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -161,22 +160,6 @@ async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> 
     bench.kube._changed("model-0", {"spec": changed, "metadata": {"generation": 2}})
     await bench.start()
     assert statuses == ["Updating 2", "WaitingForWorker 2"]
-
-
-def test_an_unchanged_message_is_not_decoded_again() -> None:
-    decoded: list[bytes] = []
-
-    def decode(message: bytes) -> bytes:
-        decoded.append(message)
-        return message
-
-    reader: ListReader[list[bytes]] = ListReader(decode, lambda message: [message])
-    first = reader.read([b"a", b"b"])
-    second = reader.read([b"b", b"c"])
-    assert (first, second) == ([[b"a"], [b"b"]], [[b"b"], [b"c"]])
-    assert second[0] is first[1]
-    assert reader.read([b"a"]) == [[b"a"]]
-    assert decoded == [b"a", b"b", b"c", b"a"], "only what the last list had is kept"
 
 
 def test_jobs_that_wait_leave_room_for_logs_of_jobs_that_run() -> None:

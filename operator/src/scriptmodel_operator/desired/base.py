@@ -17,7 +17,7 @@ _HASH_DIGITS = 8
 
 
 def base_origin(model: ScriptModel) -> str:
-    """Return what the spec starts from, in a form of which equal ones are the same base; empty for random weights.
+    """Return the canonical string that identifies what training starts from; empty for random weights.
 
     A warm start is from a model of the same network only, so another network is another origin.
     """
@@ -30,27 +30,22 @@ def base_origin(model: ScriptModel) -> str:
 
 
 def origin_of_branch(branch: BranchRef) -> str:
-    """Return the form of a model in a repo."""
     return f"repo {branch.repo.project}/{branch.repo.name}@{branch.name}"
 
 
 def origin_of_object(name: str) -> str:
-    """Return the form of another ScriptModel of the namespace."""
     return f"scriptModel {name}"
 
 
 def copy_name(origin: str, commit: str) -> str:
-    """Return the name of the branch for a copy of `commit`."""
     return f"{commit}-{_hash(origin)}"
 
 
 def copied_commit(branch: str) -> str:
-    """Return the commit that a branch is a copy of."""
     return branch.rpartition("-")[0]
 
 
 def is_copy_of(branch: str, origin: str) -> bool:
-    """Return whether a branch is a copy of some commit of `origin`."""
     return bool(origin) and branch.endswith(f"-{_hash(origin)}")
 
 

@@ -36,8 +36,6 @@ class DesiredPipeline:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All pipelines of an object."""
-
     train: DesiredPipeline
     generate: DesiredPipeline
     select: DesiredPipeline | None = None

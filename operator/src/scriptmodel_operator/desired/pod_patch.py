@@ -51,7 +51,6 @@ def pod_patch(training: Training, generation: Generation, claim: str, pipeline: 
 
 
 def _variables(training: Training) -> Iterator[tuple[str, str]]:
-    """Yield the trainer's environment variables that the spec requests."""
     if training.gpu is not None:
         yield "SCRIPTMODEL_GPU_REQUESTED", "1"
         if training.gpu.required:

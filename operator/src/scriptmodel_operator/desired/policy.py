@@ -64,11 +64,9 @@ class Policy:
     """Allow URLs of this host in corpus.http.urls; * for any. [default: none]"""
 
     def projects_of(self, namespace: str) -> tuple[str, ...]:
-        """Return the projects that may have a namespace's pipelines."""
         return (DEFAULT_PROJECT, *_of(self.projects, namespace))
 
     def lists(self, namespace: str, repo: RepoRef) -> bool:
-        """Return whether the policy lists a repo for a namespace."""
         patterns = (
             pattern if "/" in pattern or pattern == ANYTHING else f"{project}/{pattern}"
             for pattern in _of(self.repos, namespace)

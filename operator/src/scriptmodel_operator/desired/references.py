@@ -27,7 +27,6 @@ class References:
     """Holds the runs of a search, one in each folder."""
     corpus: BranchRef
     searches: bool = False
-    """Whether the spec has a search."""
     selection: tuple[str, ...] = ()
     """The words of the select command that name the best run; empty before the first search is over."""
     base: BranchRef | None = None
@@ -40,7 +39,6 @@ class References:
 
     @property
     def trials(self) -> BranchRef:
-        """The branch of `own_trials` that training reads."""
         return BranchRef(self.own_trials, OWN_BRANCH)
 
     @property
@@ -55,7 +53,6 @@ class References:
 
 
 def references(model: ScriptModel) -> References:
-    """Return the references of an object."""
     project, repo = model.spec.pachyderm.project, model.spec.corpus.repo
     names = pachyderm_names(*model.key, project)
     own = RepoRef(project, names["corpus"])

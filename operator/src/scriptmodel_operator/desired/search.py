@@ -47,7 +47,6 @@ class RunInput(BaseModel, frozen=True):
     """What the state was learned on that the run continues; empty at its beginning."""
 
     def text(self) -> bytes:
-        """Return the file."""
         return json.dumps(self.model_dump(exclude=None if self.of else {"of"}), sort_keys=True).encode() + b"\n"
 
     def is_of(self, other: RunInput, shares: Sequence[str], of: str) -> bool:
@@ -85,7 +84,6 @@ class Standing(Figures):
     trial: int
     parameters: Values
     runs: Mapping[str, RunResult]
-    """Its runs, by folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,6 @@ class Plan:
     winner: str = ""
     """The folder of the best run of the best trial; empty before a trial is complete."""
     failure: str = ""
-    """Why the search has failed."""
 
     def todo(self, results: Mapping[str, RunResult]) -> list[str]:
         """Return the folders of the runs that are left to train in this round."""
@@ -204,7 +201,6 @@ def _winner(found: list[Standing]) -> str:
 
 
 def _failure(search: Search, found: list[Standing]) -> str:
-    """Return why the search has failed; empty if it has not."""
     failed = [each for each in found if each.state == "failed"]
     allowed = len(found) // 2 if search.max_failed_trials is None else search.max_failed_trials
     if len(failed) <= allowed and len(failed) < len(found):

@@ -30,8 +30,6 @@ SMALLEST: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check."""
-
     good: bool
     text: str
     doubtful: bool = False
@@ -39,7 +37,6 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """Return the line to print."""
         verdict = ("warn" if self.doubtful else "ok") if self.good else "FAILED"
         return f"{verdict:<6}  {self.text}"
 

@@ -35,7 +35,6 @@ _REPO_OWNER = frozenset({"REPO_DELETE", "REPO_MODIFY_BINDINGS"})
 
 
 def is_about_access(detail: str) -> bool:
-    """Return whether a message of pachd is about the token or its permissions."""
     return bool(_cause(detail)) or _NOT_AUTHORIZED in detail
 
 
@@ -45,7 +44,6 @@ def lacks_permission(error: AccessError) -> bool:
 
 
 def advice(error: AccessError) -> str:
-    """Return what is wrong and what to do about it."""
     if lacks_permission(error):
         return _missing_role(error.detail)
     cause = _cause(error.detail)

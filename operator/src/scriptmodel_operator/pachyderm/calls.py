@@ -18,7 +18,6 @@ class Calls:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="pachyderm")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `function` in a thread and return its result, or raise its exception."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
 

@@ -43,7 +43,6 @@ class PachdAddress:
 
     @property
     def target(self) -> str:
-        """The address in the form that gRPC accepts."""
         return self.tunnel or self._place
 
     @property
@@ -60,7 +59,6 @@ class PachdAddress:
         return self.ca_file is not None or self.address.startswith(_TLS_SCHEME)
 
     def certificates(self) -> bytes | None:
-        """Return the certificates to trust, None without a file."""
         return self.ca_file.read_bytes() if self.ca_file else None
 
     def check(self, certificates: bytes | None) -> None:

@@ -55,7 +55,6 @@ class PachydClock:
 
     @property
     def due(self) -> bool:
-        """Whether the last measurement is older than ten minutes."""
         return self._monotonic() >= self._due
 
     def now(self) -> datetime:

@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stubs:
-    """A channel and its stubs."""
-
     channel: grpc.Channel
     certificates: bytes | None
     admin: Any
@@ -60,7 +58,6 @@ class Connection:
             return self._stubs
 
     def close(self) -> None:
-        """Close the channels; calls in progress fail."""
         with self._lock:
             for stubs in (self._previous, self._stubs):
                 if stubs is not None:

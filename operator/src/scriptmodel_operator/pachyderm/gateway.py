@@ -42,13 +42,11 @@ class Gateway(Protocol):
     def engine(self) -> str:
         """Return which Pachyderm or localpach this is (`api/engine.py`): its database keeps the id for life."""
 
-    def server_time(self) -> datetime:
-        """Return the time on the clock of pachd."""
+    def server_time(self) -> datetime: ...
 
     def list_projects(self) -> Sequence[str]: ...
 
-    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
-        """Return the user repos of the projects."""
+    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]: ...
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
         """Return the current versions of the pipelines in the projects."""

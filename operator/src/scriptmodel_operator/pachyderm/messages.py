@@ -299,7 +299,6 @@ def _provenance(message: Any) -> Iterator[tuple[RepoRef, str]]:
 
 
 def open_transaction(info: Any) -> OpenTransaction:
-    """Convert a TransactionInfo."""
     pipelines = [found for each in info.requests if (found := _pipeline_request(each)) is not None]
     return OpenTransaction(
         info.transaction.id,
@@ -335,7 +334,6 @@ def log_line(message: Any) -> LogLine | None:
 
 
 def moment(message: Any, name: str) -> datetime | None:
-    """Return a timestamp field in UTC, None if it is not set."""
     if not message.HasField(name):
         return None
     return _in_utc(getattr(message, name))

@@ -34,7 +34,6 @@ _WHOLE_SPEC = re.compile(r"invalid effective spec \{.*\}: ", re.DOTALL)
 
 
 def translate(error: grpc.RpcError, what: str) -> PachydermError:
-    """Return the typed error for the gRPC error of the call `what`."""
     # Errors of a call are calls too, which the type stubs do not say.
     code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
     detail = _WHOLE_SPEC.sub("", str(getattr(error, "details", lambda: str(error))() or code.name))

@@ -43,7 +43,6 @@ def upload_requests(
 
 
 def fetch_requests(path: str, url: str) -> Iterator[Any]:
-    """Yield a CreateFileSet stream with one file that Pachyderm fetches."""
     yield pfs.ModifyFileRequest(add_file=pfs.AddFile(path=path, url=pfs.AddFile.URLSource(URL=url)))
 
 

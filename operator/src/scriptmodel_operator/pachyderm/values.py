@@ -21,8 +21,6 @@ WHOLE_REPO = "/"
 
 @dataclass(frozen=True, slots=True, order=True)
 class RepoRef:
-    """A user repo."""
-
     project: str
     name: str
 
@@ -32,8 +30,6 @@ class RepoRef:
 
 @dataclass(frozen=True, slots=True, order=True)
 class BranchRef:
-    """A branch of a user repo."""
-
     repo: RepoRef
     name: str
 
@@ -183,8 +179,6 @@ class PipelineSpec:
 
 @dataclass(frozen=True, slots=True)
 class PipelineApply:
-    """A pipeline to create or to update, with or without computing everything again."""
-
     spec: PipelineSpec
     update: bool = False
     reprocess: bool = False
@@ -219,8 +213,6 @@ class OpenTransaction:
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """An observed job."""
-
     ref: JobRef
     version: int
     state: JobState
@@ -250,8 +242,6 @@ def running_job(jobs: Iterable[JobInfo]) -> JobInfo | None:
 
 @dataclass(frozen=True, slots=True)
 class RepoInfo:
-    """An observed user repo and the names of its branches."""
-
     ref: RepoRef
     description: str = ""
     branches: tuple[str, ...] = ()

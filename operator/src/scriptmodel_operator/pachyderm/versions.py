@@ -38,7 +38,6 @@ class ServerVersion:
 
     @property
     def server(self) -> str:
-        """The program that answers, with its own version."""
         return f"localpach {self.localpach}" if self.localpach else f"pachd {self}"
 
     @property
