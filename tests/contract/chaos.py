@@ -157,7 +157,10 @@ def _once(server: Localpach, writer_list: list[Writer], rng: random.Random, *, v
 
 
 def _await_last_job(client: Client, pipeline: str) -> None:
-    info = client.finished_job(pipeline, client.head(pipeline), seconds=120)
+    """Wait for all jobs, oldest first, since there can be hundreds."""
+    found = list(client.pps.ListJob(pps.ListJobRequest(pipeline=pps.Pipeline(name=pipeline))))
+    for each in reversed(found):
+        info = client.finished_job(pipeline, each.job.id, seconds=120)
     assert info.state == pps.JOB_SUCCESS, f"the last job of {pipeline} stopped as {info}"
 
 
