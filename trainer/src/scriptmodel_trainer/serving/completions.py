@@ -27,7 +27,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.drafts import Continuation
-from scriptmodel_trainer.serving.refusals import Refused, reading_body
+from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.storage import converted, parse_json
 
 LARGEST_BODY = 256 * 1024
@@ -133,10 +133,8 @@ class Completions:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Write what follows a prompt, at once or as server-sent events."""
         try:
-            with reading_body():
-                body = await request.read()
-            asked = converted(parse_json(body), Asked)
-        except ValueError as error:
+            asked = converted(parse_json(await request.read()), Asked)
+        except UNREADABLE as error:
             raise Refused(400, f"the request is not valid: {error}") from error
         head = {
             "id": f"cmpl-{secrets.token_hex(12)}",
@@ -195,10 +193,10 @@ class Completions:
 
         def opened() -> list[Job]:
             sampling, opening = asked.sampling(self._temperature), asked.opening()
-            words = asked.words(self._limits.words)
             jobs = []
             for number in range(asked.n):
                 draft = Draft()
+                words = asked.words(self._limits.words)
                 stream = self._writer.stream(words, sampling, (seed, number), opening, draft)
                 reader = Reader(self._network, sampling.temperature)
                 jobs.append(Job(ended, stream, draft, reader, lambda: loop.call_soon_threadsafe(ended.set)))

@@ -15,7 +15,7 @@ from scriptmodel_trainer.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.reporting.templating import templates
 from scriptmodel_trainer.serving.folders import Folder
-from scriptmodel_trainer.serving.refusals import Refused, reading_body
+from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage import read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
@@ -96,8 +96,10 @@ class Pages:
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
         here = self._here(request)
-        with reading_body():
+        try:
             form = await request.post()
+        except UNREADABLE as error:
+            raise Refused(400, f"the form cannot be read: {error}") from error
         name, text = str(form.get("format", "")), str(form.get("text", ""))
         if name not in FORMATS:
             raise Refused(400, f"no format {name[:40]}; formats are {', '.join(FORMATS)}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import ContentEncodingError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+UNREADABLE = (ValueError, LookupError, ContentEncodingError, web.RequestPayloadError)
+"""Errors of a body that is not what the headers of its request say."""
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -19,15 +20,6 @@ class Refused(Exception):  # noqa: N818  # a request that is refused is no error
     def __init__(self, status: int, message: str, *, parameter: str = "") -> None:
         super().__init__(message)
         self.status, self.message, self.parameter = status, message, parameter
-
-
-@contextmanager
-def reading_body() -> Iterator[None]:
-    """Refuse a request whose body cannot be read as its headers say it is written."""
-    try:
-        yield
-    except (ValueError, LookupError, ContentEncodingError, web.RequestPayloadError) as error:
-        raise Refused(400, f"the body of the request cannot be read: {error}") from error
 
 
 @web.middleware
