@@ -20,6 +20,7 @@ from localpach import __version__
 from tests.chart.conftest import account_kubeconfig
 from tests.chart.node import Node, until
 from tests.chart.rendering import PACHD, Object, Values, command, environment, merged, run_helm
+from tests.integration.relay import Relay
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +38,13 @@ def node(control_plane: ControlPlane, tmp_path: Path) -> Node:
 def localpach(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
     with Localpach(tmp_path_factory.mktemp("localpach")) as running:
         yield running
+
+
+@pytest.fixture
+def pachd(localpach: Localpach) -> Iterator[str]:
+    """A port that leads to the socket of localpach, since a Service has one."""
+    with Relay(localpach.address) as relay:
+        yield relay.address
 
 
 class Release:
@@ -137,10 +145,8 @@ def test_the_operator_works_with_the_rights_of_listed_namespaces_alone(
     assert "finalizers" not in release.model("unseen", "team-b")["metadata"]
 
 
-def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
-    release: Release, localpach: Localpach, node: Node
-) -> None:
-    release.upgrade({"pachd": {"address": localpach.address}})
+def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(release: Release, pachd: str, node: Node) -> None:
+    release.upgrade({"pachd": {"address": pachd}})
     helm = release.begin("test", "--logs")
     pod = until(lambda: node.find("pod", f"{OPERATOR}-check"), "the pod of the test")
     node.mount_config_map(f"{OPERATOR}-check")
@@ -149,7 +155,7 @@ def test_helm_test_applies_the_sample_as_a_dry_run_and_reaches_pachd(
     assert check.returncode == 0, said
     assert "ok      the API server serves scriptmodel.dev/v1alpha1\n" in said
     assert f"ok      ScriptModel 'shakespeare' is accepted in namespace '{NAMESPACE}' (dry run)\n" in said
-    assert f"ok      localpach {__version__} answers at {localpach.address}\n" in said
+    assert f"ok      localpach {__version__} answers at {pachd}\n" in said
     node.pod_ended(f"{OPERATOR}-check", well=True)
     out, _ = helm.communicate(timeout=90)
     assert helm.returncode == 0, out
