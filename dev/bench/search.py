@@ -62,8 +62,8 @@ class Bench:
         if not done.exists():
             given.mkdir(parents=True, exist_ok=True)
             (given / "trial.json").write_bytes(run.text())
-            if run.of and (out / "checkpoint.npz").exists():  # else it was interrupted after this
-                shutil.copyfile(out / "checkpoint.npz", given / "checkpoint.npz")
+            if run.of and (out / "checkpoint.safetensors").exists():  # else it was interrupted after this
+                shutil.copyfile(out / "checkpoint.safetensors", given / "checkpoint.safetensors")
             shutil.rmtree(out, ignore_errors=True)
             words = ["trial", "--trial", given.parent, "--data", self._corpus, "--out", out.parent, "--log", "json"]
             threads = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -33,11 +33,11 @@ from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, stored_figures
 from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import arrays_bytes, converted, read_arrays, read_bounded
+from scriptmodel_trainer.storage import arrays_bytes, converted, read_bounded
 from scriptmodel_trainer.trigrams import count
 from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.attack.runner import FindingError, main
-from tests.unit.trainer.forged import arrays_file, compressed, rewrite, rewrite_json, write_description
+from tests.unit.trainer.forged import arrays_file, rewrite, rewrite_json, stored_arrays, with_header, write_description
 
 _MEMORY = 4 << 30  # bytes of address space
 _LARGEST = 1 << 24
@@ -46,6 +46,9 @@ _VALUES: list[Any] = [
     *("", "x", "\x1b[2J", "\ud800", "\u202e", "<script>", "../../x", "9" * 100_000, [], [[]], {}, {"": None}),
     *([1] * 100_000, {str(number): number for number in range(1000)}),
 ]
+_NUMBERS = (-1, 0.5, 0, 1, 1 << 20, 1 << 31, (1 << 63) - 1, 1 << 63)
+_TYPES = ("F64", "F32", "I32", "U32", "U8", "BF16", "F8_E4M3", "F4", "C64", "BOOL")
+_SHAPES = ([0, 1 << 62], [1 << 62, 4], [1] * 100, [0, 4], [4, 0], [4, 8], [(1 << 64) - 4, 0])
 _MODEL = "model.json"
 _ARRAYS = ("weights", "trigrams", "ngrams")
 
@@ -100,7 +103,7 @@ def attack(number: int, chance: random.Random) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(shutil.copytree(_real(), Path(temporary, "model")))
         for forge in chance.choices(
-            (_value, _value, _value, _array, _array, _zip, _bytes, _kind), k=chance.randint(1, 2)
+            (_value, _value, _value, _array, _array, _header, _bytes, _kind), k=chance.randint(1, 2)
         ):
             try:
                 forge(folder, chance)
@@ -151,35 +154,40 @@ def _value(folder: Path, chance: random.Random) -> None:
 def _array(folder: Path, chance: random.Random) -> None:
     """Change an array, its name, shape or type."""
     kind = chance.choice(_ARRAYS)
-    arrays: dict[str, Any] = read_arrays(arrays_file(folder, kind))
+    arrays: dict[str, Any] = stored_arrays(arrays_file(folder, kind))
     name = chance.choice(list(arrays))
     array = np.atleast_1d(arrays[name])
     changes: list[Callable[[], Any]] = [
-        lambda: array.astype(chance.choice(["<f8", "<f2", "<i4", "?", ">f4", "<U3"])),
+        lambda: array.astype(chance.choice(["<f8", "<f2", "<i4", "?", ">f4"])),
         lambda: array.reshape(-1),
         lambda: array[..., :-1],
         lambda: np.zeros((0, 4), np.float32),
         lambda: np.full(array.shape, chance.choice([np.nan, np.inf, 3e38, 1 << 30, -1])).astype(array.dtype),
         lambda: array[::-1],
-        lambda: np.asfortranarray(array),
         lambda: np.float32(1),
     ]
     arrays[name] = chance.choice(changes)()
     if chance.random() < 0.2:
         arrays[chance.choice(("lstm9/recurrent", "projection", "../x", "a/recurrent"))] = arrays.pop(name)
-    pack = compressed if chance.random() < 0.2 else arrays_bytes
-    rewrite(folder, kind, pack(arrays))
+    rewrite(folder, kind, arrays_bytes(arrays))
 
 
-def _zip(folder: Path, chance: random.Random) -> None:
-    """Change sizes and headers within an archive."""
+def _header(folder: Path, chance: random.Random) -> None:
+    """Change what the header of a file of arrays says of types, shapes, places and its own length."""
     kind = chance.choice(_ARRAYS)
-    content = bytearray(read_bounded(arrays_file(folder, kind), _LARGEST))
-    places = [at for at in range(len(content)) if content[at : at + 2] == b"PK" or content[at : at + 6] == b"\x93NUMPY"]
-    at = chance.choice(places or [0]) + chance.randrange(100)  # none is left of an archive that was emptied before
-    change = chance.choice((b"\xff" * 4, b"\0" * 4, b"9" * 9, chance.randbytes(2), b"\xff" * 8))
-    content[at : at + len(change)] = change
-    rewrite(folder, kind, bytes(content))
+    content = read_bounded(arrays_file(folder, kind), _LARGEST)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    entry = header[chance.choice(list(header))]
+    key = chance.choice(list(entry))
+    if isinstance(entry[key], list) and entry[key] and chance.random() < 0.5:
+        entry[key][-1] = chance.choice(_NUMBERS)
+    else:
+        entry[key] = copy.deepcopy(chance.choice((*_TYPES, *_SHAPES, *_VALUES)))
+    if chance.random() < 0.2:
+        header[chance.choice(("__metadata__", "more", "x" * 2_000_000))] = entry
+    length = chance.choice(_NUMBERS[-4:]) if chance.random() < 0.1 else None
+    rewrite(folder, kind, with_header(header, content[end:], length))
 
 
 def _bytes(folder: Path, chance: random.Random) -> None:

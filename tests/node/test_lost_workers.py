@@ -94,7 +94,7 @@ def volume(folder: Path, namespace: str) -> tuple[Object, Object]:
 
 def saved(folder: Path) -> list[Path]:
     """The checkpoints in the folder of a claim."""
-    return list(folder.rglob("*.npz"))
+    return list(folder.rglob("*.safetensors"))
 
 
 def model(overrides: dict[str, Any]) -> Object:

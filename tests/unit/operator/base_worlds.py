@@ -8,7 +8,7 @@ from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
-MODEL = {"/model.json": b"{}", "/metrics.json": b"{}", "/weights-0123456789abcdef.npz": b"w"}
+MODEL = {"/model.json": b"{}", "/metrics.json": b"{}", "/weights-0123456789abcdef.safetensors": b"w"}
 MODELS = BranchRef(RepoRef("default", "models"), "master")
 FROM_REPO: dict[str, Any] = {"model": {"preset": "test", "from": {"repo": {"name": "models"}}}}
 

@@ -43,7 +43,7 @@ def put(world: World) -> dict[str, dict[str, Any]]:
     branch = trials(world)
     files = world.pachyderm.files[branch.repo, world.pachyderm.heads[branch]]
     found = {path.split("/")[1]: json.loads(text) for path, text in files.items() if path.endswith("/trial.json")}
-    return {name: {**run, "state": f"/{name}/checkpoint.npz" in files} for name, run in sorted(found.items())}
+    return {name: {**run, "state": f"/{name}/checkpoint.safetensors" in files} for name, run in sorted(found.items())}
 
 
 def train(world: World, outcomes: Outcomes | None = None) -> JobInfo:
@@ -149,7 +149,7 @@ def _trained(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[
             "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1},
             "validation": {"digest": "one text", "nats_per_character": outcome},
         }
-        folder = {"checkpoint.npz": f"{name} {given}".encode()}
+        folder = {"checkpoint.safetensors": f"{name} {given}".encode()}
         if whole:
             folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}
     folder["trial.json"] = json.dumps(record).encode()

@@ -73,7 +73,7 @@ def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any])
     first = base_world(FakePachyderm(names_branches=False))
     world = world_of(following(spec), first.pachyderm)
     for number in range(3):
-        commit = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.npz": bytes([number])})
+        commit = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.safetensors": bytes([number])})
         if spec is FROM_OBJECT:
             first.pachyderm.put(first.corpus, {**PLAYS, "/more.txt": b"HAMLET: Words." * (number + 1)})
             first.reconcile()
@@ -113,7 +113,7 @@ def test_a_newer_base_is_copied_only_where_the_object_follows_it() -> None:
     world.reconcile()
     finish(world)
     world.written()
-    second = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.npz": b"better"})
+    second = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.safetensors": b"better"})
     world.reconcile()
     assert (world.written(), read_base(world)) == ([], first)
     world.want(following(FROM_REPO))

@@ -97,7 +97,9 @@ def test_halving_continues_the_better_half_from_its_states_and_writes_once() -> 
         "0003": ("1/2", None, False),
         "0004": ("1/2", None, False),
     }
-    state = world.pachyderm.files[trials(world).repo, world.pachyderm.heads[trials(world)]]["/0001/checkpoint.npz"]
+    state = world.pachyderm.files[trials(world).repo, world.pachyderm.heads[trials(world)]][
+        "/0001/checkpoint.safetensors"
+    ]
     assert b"'share': '1/2'" in state
     assert len(written(world)) == 1
     assert (world.model.status["search"]["round"], world.model.status["search"]["rounds"]) == (2, 2)

@@ -285,7 +285,11 @@ def _read(output: dict[str, bytes]) -> RunResult:
     """Return the result of the only trial."""
     pachyderm, (repo, made) = FakePachyderm(), (RepoRef("default", "trials"), RepoRef("default", "train"))
     given = planned(search(numTrials=1), 0, {}).runs["0001"]
-    pachyderm.files[repo, "a"] = {"/0001/trial.json": given.text(), "/0001/checkpoint.npz": b"", "/trial.json": b""}
+    pachyderm.files[repo, "a"] = {
+        "/0001/trial.json": given.text(),
+        "/0001/checkpoint.safetensors": b"",
+        "/trial.json": b"",
+    }
     pachyderm.files[made, "b"] = output
     found, _ = Results(pachyderm, lambda: 1).runs((repo, "a"), (made, "b"))
     assert {folder: result.given for folder, result in found.items()} == {"0001": given}

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
-from collections.abc import Callable, Mapping
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.artifacts import file_name, load_model, save_model
-from scriptmodel_trainer.storage import json_bytes
+from scriptmodel_trainer.storage import arrays_from, json_bytes
 
 
 def arrays_file(folder: Path, kind: str) -> Path:
     """The file of weights, trigrams or n-grams of a model directory."""
-    (path,) = folder.glob(f"{kind}-*.npz")
+    (path,) = folder.glob(f"{kind}-*.safetensors")
     return path
 
 
@@ -49,11 +48,15 @@ def write_description(folder: Path, described: Any) -> None:
     (folder / "model.json").write_text(json.dumps({**described, "digest": digest}))
 
 
-def compressed(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Arrays as the bytes of an .npz file that is smaller than they are."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    return buffer.getvalue()
+def with_header(header: Any, contents: bytes, length: int | None = None) -> bytes:
+    """A safetensors file of that header, which may lie, also about its own length."""
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + contents
+
+
+def stored_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file of a model."""
+    return arrays_from(path.read_bytes())
 
 
 def without_reference(model: Path, folder: Path) -> Path:

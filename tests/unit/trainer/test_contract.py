@@ -48,10 +48,10 @@ def test_train_writes_exactly_the_model_directory(job: dict[str, Any]) -> None:
     out = job["root"] / "out"
     files = json.loads((out / "model.json").read_text("utf-8"))["files"]
     assert files.keys() == {"weights", "ngrams"}
-    arrays = {f"{kind}-{digest[:16]}.npz" for kind, digest in files.items()}
+    arrays = {f"{kind}-{digest[:16]}.safetensors" for kind, digest in files.items()}
     assert {path.name for path in out.iterdir()} == {*MODEL_FILES, *arrays, LOG}
     for kind, digest in files.items():
-        assert hashlib.sha256((out / f"{kind}-{digest[:16]}.npz").read_bytes()).hexdigest() == digest
+        assert hashlib.sha256((out / f"{kind}-{digest[:16]}.safetensors").read_bytes()).hexdigest() == digest
 
 
 def test_the_log_in_the_model_directory_equals_stdout(job: dict[str, Any]) -> None:

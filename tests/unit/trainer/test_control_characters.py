@@ -69,6 +69,6 @@ def test_a_model_and_its_scripts_and_report_hold_none(tmp_path: Path) -> None:
         for at, done in enumerate((trained, written, shown))
         for kind in ("stdout", "stderr")
     }
-    texts = [path for path in (tmp_path / "model").iterdir() if path.suffix != ".npz"]
+    texts = [path for path in (tmp_path / "model").iterdir() if path.suffix != ".safetensors"]
     said |= {path.name: path.read_text("utf-8") for path in texts}
     assert [where for where, text in said.items() if not _clean(text)] == []

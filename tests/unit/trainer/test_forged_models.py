@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forged import arrays_file, compressed, rewrite, rewrite_json
+from forged import arrays_file, rewrite, rewrite_json, stored_arrays, with_header
 from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.storage import arrays_bytes, read_arrays
-from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from scriptmodel_trainer.storage import arrays_bytes
+from scriptmodel_trainer.training.checkpoints import Checkpoint, digest_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 
 Forge = Callable[[Path], None]
@@ -38,7 +38,7 @@ def words(change: Callable[[list[Any]], object]) -> Forge:
 
 def arrays(kind: str, change: Callable[[dict[str, np.ndarray]], object]) -> Forge:
     def forge(folder: Path) -> None:
-        found = read_arrays(arrays_file(folder, kind))
+        found = stored_arrays(arrays_file(folder, kind))
         change(found)
         rewrite(folder, kind, arrays_bytes(found))
 
@@ -62,14 +62,29 @@ def model_json(content: bytes) -> Forge:
     return lambda folder: (folder / "model.json").write_bytes(content) and None
 
 
-def bomb(folder: Path) -> None:
-    """Replace the weights by zeros that take 1/1000 of their size in the file."""
-    rewrite(folder, "weights", compressed({"embedding": np.zeros(1 << 22, np.float32)}))
+def content(content: bytes) -> Forge:
+    return lambda folder: rewrite(folder, "weights", content)
+
+
+def entry(kind: str, shape: list[int], first: int, end: int) -> dict[str, Any]:
+    return {"dtype": kind, "shape": shape, "data_offsets": [first, end]}
 
 
 FORGED: dict[str, Forge] = {
     "a pipe for weights": pipe("weights"),
-    "zeros that unpack to much": bomb,
+    "no content": content(b""),
+    "a header cut short": content(with_header({}, b"", length=100)),
+    "a header of 2^63 bytes": content(with_header({}, b"", length=1 << 63)),
+    "a header of more names than any model has": content(with_header({"x" * (1 << 20): entry("F32", [0], 0, 0)}, b"")),
+    "a header that is a list": content(with_header([], b"")),
+    "arrays in one place": content(with_header({name: entry("F32", [1], 0, 4) for name in "ab"}, bytes(4))),
+    "an array outside the file": content(with_header({"a": entry("F32", [2], 0, 8)}, bytes(4))),
+    "a gap before an array": content(with_header({"a": entry("F32", [1], 4, 8)}, bytes(8))),
+    "content after the arrays": content(with_header({"a": entry("F32", [1], 0, 4)}, bytes(8))),
+    "a shape that overflows": content(with_header({"a": entry("F32", [1 << 63], 0, 1 << 63)}, bytes(4))),
+    "a shape that overflows times 0": content(with_header({"a": entry("F32", [0, 1 << 63], 0, 0)}, b"")),
+    "a shape of 100 numbers": content(with_header({"a": entry("F32", [1] * 100, 0, 4)}, bytes(4))),
+    "numbers that NumPy does not have": content(with_header({"a": entry("BF16", [2], 0, 4)}, bytes(4))),
     "a layer more": described(lambda model: model["parameters"].update(layers=3)),
     "layers beyond count": described(lambda model: model["parameters"].update(layers=10**12)),
     "layers that are a text": described(lambda model: model["parameters"].update(layers="2")),
@@ -190,20 +205,21 @@ DESCRIBED: dict[str, Any] = {
 
 @pytest.mark.parametrize("key", DESCRIBED)
 def test_a_forged_checkpoint_is_refused(key: str, tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.npz"
+    path = tmp_path / "checkpoint.safetensors"
     save_checkpoint(
         path, Checkpoint("print", Position(), 0, (), {"weights/a": np.ones(3, np.float32)}, "", "", Effort())
     )
-    found = read_arrays(path)
+    found = stored_arrays(path)
     change = DESCRIBED[key] if " " in key else {key: DESCRIBED[key]}
     forged = json.loads(found["described"].tobytes()) | change
     found["described"] = np.frombuffer(json.dumps(forged).encode(), np.uint8)
-    path.write_bytes(arrays_bytes(found))
+    del found["digest"]
+    path.write_bytes(arrays_bytes({**found, "digest": digest_of(found)}))
     with pytest.raises(BadInputError, match="is damaged"):
         load_checkpoint(path, "print")
 
 
 def test_a_pipe_for_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "checkpoint.npz")
+    os.mkfifo(tmp_path / "checkpoint.safetensors")
     with pytest.raises(BadInputError, match="not a regular file"):
-        load_checkpoint(tmp_path / "checkpoint.npz", "print")
+        load_checkpoint(tmp_path / "checkpoint.safetensors", "print")

@@ -94,7 +94,7 @@ def test_a_requested_record_is_written_and_reported(model: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("name", ["model.json", "weights-*.npz", "train.log.jsonl"])
+@pytest.mark.parametrize("name", ["model.json", "weights-*.safetensors", "train.log.jsonl"])
 def test_a_file_of_a_model_is_not_overwritten(
     command: str, name: str, corpus: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.presets import PRESETS, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import read_arrays
+from scriptmodel_trainer.training.checkpoints import load_checkpoint
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.hardware import load_tensorflow
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
@@ -67,11 +67,11 @@ def test_a_stopped_run_resumes_to_the_same_weights(run: str, tmp_path: Path, mon
 
     signals, quiet = StopSignals(), TextProgress(io.StringIO())
     with pytest.raises(StoppedError, match="stopped in epoch 2"):
-        fit("stopped.npz", StoppedInEpochTwo(signals), signals)
-    state = {name: array for name, array in read_arrays(tmp_path / "stopped.npz").items() if name.startswith(stored)}
-    assert any(array.any() for array in state.values()), "it is part of what was saved"
-    resumed = fit("stopped.npz", quiet, StopSignals(), resume=True)
-    whole = fit("whole.npz", quiet, StopSignals())
+        fit("stopped.safetensors", StoppedInEpochTwo(signals), signals)
+    state = load_checkpoint(tmp_path / "stopped.safetensors", "run").arrays.items()
+    assert any(array.any() for name, array in state if name.startswith(stored)), "it is part of what was saved"
+    resumed = fit("stopped.safetensors", quiet, StopSignals(), resume=True)
+    whole = fit("whole.safetensors", quiet, StopSignals())
     assert resumed.weights.keys() == preset.shapes(50).keys()
     assert all(np.array_equal(weights, resumed.weights[name]) for name, weights in whole.weights.items())
     assert [epoch.valid_perplexity for epoch in resumed.history] == [epoch.valid_perplexity for epoch in whole.history]

@@ -61,7 +61,7 @@ class Training:
         return events
 
     def checkpoints(self) -> list[Path]:
-        return sorted(self.state.glob("checkpoint-*.npz"))
+        return sorted(self.state.glob("checkpoint-*.safetensors"))
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp
             for epoch in range(1, 4):
                 saved = Checkpoint(run, Position(10 * owner + epoch), 0, (), {}, "", "", Effort())
                 assert state.save(saved)
-    assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 2
+    assert len(list(tmp_path.glob("checkpoint-*.safetensors"))) == 2
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
         assert state is not None
         newest = state.newest(lambda *_: None)
@@ -156,7 +156,7 @@ def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_
         assert state is not None
         for epoch in (1, 2):
             assert state.save(Checkpoint(run, Position(epoch), 0, (), {"best/a": np.arange(9.0)}, "", "", Effort()))
-        newest = max(tmp_path.glob("checkpoint-*.npz"))
+        newest = max(tmp_path.glob("checkpoint-*.safetensors"))
         content = bytearray(newest.read_bytes())
         if damage == "changed":
             content[len(content) // 2] ^= 1

@@ -67,11 +67,11 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
 ) -> None:
     run, state = Run(tmp_path, corpus, dropout="0.3", trigrams="true"), tmp_path / "state"
     (state / "0004").mkdir(parents=True)
-    (state / "0004" / "checkpoint-000000000000001.npz").write_bytes(b"of another run")
+    (state / "0004" / "checkpoint-000000000000001.safetensors").write_bytes(b"of another run")
     for share, epochs in (("1/4", 1), ("1/2", 2)):
         events, _ = run.work(share, SCRIPTMODEL_STATE_DIR=str(state))
         assert {event["trial"] for event in events} == {"0003"}
-        assert {path.name for path in run.out.iterdir()} == {"trial.json", "checkpoint.npz"}
+        assert {path.name for path in run.out.iterdir()} == {"trial.json", "checkpoint.safetensors"}
         record = run.record
         assert (record["state"], record["epochs"], record["epochs_total"], record["of"]) == (
             "paused",
@@ -80,12 +80,12 @@ def test_a_run_that_pauses_ends_bit_identical_to_one_training(
             "d1:abc",
         )
         assert record["value"] > 0
-        shutil.copy(run.out / "checkpoint.npz", run.source)
+        shutil.copy(run.out / "checkpoint.safetensors", run.source)
     events, _ = run.work(SCRIPTMODEL_STATE_DIR=str(state))
     assert next(event for event in events if event["event"] == "start")["resumed_from"] == 3
     record = run.record
     assert (record["state"], [epoch for epoch, _ in record["curve"]]) == ("complete", [1, 2, 3])
-    assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-000000000000001.npz"]
+    assert [*state.glob("*/checkpoint-*")] == [state / "0004" / "checkpoint-000000000000001.safetensors"]
     whole = tmp_path / "whole"
     train = ["train", *run.words[3:5], "--out", whole, "--seed", "3", *SETTINGS, "dropout=0.3", "trigrams=true"]
     assert run_trainer(train).returncode == 0
@@ -127,7 +127,7 @@ def test_a_full_disk_costs_no_state_and_a_run_that_ends_leaves_none(
         raise error
 
     monkeypatch.setattr("scriptmodel_trainer.training.loop.fit", fails)
-    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.npz"
+    saved = tmp_path / "state" / "0003" / "checkpoint-000000000000001.safetensors"
     saved.parent.mkdir(parents=True)
     saved.write_bytes(b"of this run, as far as that can be known")
     run = Run(tmp_path, corpus)
@@ -206,7 +206,7 @@ def watched(code: str, folder: Path, cgroup: Path = Path("/nowhere")) -> tuple[i
     ],
 )
 def test_a_process_that_dies_is_a_result(code: str, reason: str, message: str, tmp_path: Path) -> None:
-    for name in ("checkpoint.npz", "train.log.jsonl"):
+    for name in ("checkpoint.safetensors", "train.log.jsonl"):
         (tmp_path / name).touch()
     ended, record = watched(code, tmp_path)
     assert (ended, record["state"], record["reason"]) == (0, "failed", reason)

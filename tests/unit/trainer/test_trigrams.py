@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forged import arrays_file, rewrite
+from forged import arrays_file, rewrite, stored_arrays
 from hypothesis import given
 from hypothesis import strategies as st
 from model_files import read_safetensors
@@ -29,7 +29,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.readers import LastTokens, Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.storage import arrays_bytes, read_arrays
+from scriptmodel_trainer.storage import arrays_bytes
 from scriptmodel_trainer.training.base import load_base, preset_after
 from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from
 
@@ -244,7 +244,7 @@ def test_a_corpus_without_held_out_text_gets_none(tmp_path: Path) -> None:
 
 def forged(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:
     def forge(folder: Path) -> None:
-        arrays = read_arrays(arrays_file(folder, "trigrams"))
+        arrays = stored_arrays(arrays_file(folder, "trigrams"))
         change(arrays)
         rewrite(folder, "trigrams", arrays_bytes(arrays))
 

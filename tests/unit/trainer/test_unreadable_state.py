@@ -19,8 +19,7 @@ from scriptmodel_trainer import storage
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import JsonProgress
-from scriptmodel_trainer.storage import read_arrays, write_arrays
-from scriptmodel_trainer.training.checkpoints import Checkpoint, save_checkpoint
+from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
 
@@ -54,17 +53,17 @@ def broken_disk(monkeypatch: pytest.MonkeyPatch, cause: int, reads: int = 0) -> 
 def test_an_error_at_any_read_has_the_cause_and_the_file(
     cause: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "arrays.npz"
-    write_arrays(path, ARRAYS)
+    path = tmp_path / "checkpoint.safetensors"
+    save_checkpoint(path, checkpoint(1))
     for reads in itertools.count():
         broken_disk(monkeypatch, cause, reads)
         try:
-            assert read_arrays(path).keys() == ARRAYS.keys()
+            assert load_checkpoint(path, "this run").arrays.keys() == ARRAYS.keys()
         except OSError as error:
             assert (error.errno, error.filename) == (cause, str(path))  # noqa: PT017  # until no read fails
         else:
             break
-    assert reads > 10
+    assert reads
 
 
 @pytest.mark.parametrize("cause", CAUSES)
@@ -94,7 +93,7 @@ def test_a_training_that_cannot_read_its_state_ends_with_the_cause(
     cause: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lines.txt").write_text("the cat sees the dog and goes home\n" * 80)
-    saved = tmp_path / "state" / "checkpoint-000000000000001.npz"
+    saved = tmp_path / "state" / "checkpoint-000000000000001.safetensors"
     save_checkpoint(saved, checkpoint(1))
     command = ["train", "--data", tmp_path / "lines.txt", "--preset", "test", "--out", tmp_path / "model"]
     broken_disk(monkeypatch, cause)

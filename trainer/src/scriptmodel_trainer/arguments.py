@@ -168,9 +168,9 @@ def _add_trial(commands: _Commands[_Parser]) -> None:
         help="train one run of a search up to its share of the epochs",
         usage="%(prog)s --trial FOLDER --data PATH [PATH ...] --out FOLDER [options]",
         description="Train the run that FOLDER/NAME/trial.json describes and store what came of it in a folder NAME "
-        "below --out: trial.json; the state as checkpoint.npz where the run pauses, from which a copy in FOLDER/NAME "
-        "continues; the model where it is complete. A run that diverges, is killed or needs too much memory is "
-        "recorded as failed, and the command exits 0. Pipelines of a ScriptModel with spec.search use it.",
+        "below --out: trial.json; the state as checkpoint.safetensors where the run pauses, from which a copy in "
+        "FOLDER/NAME continues; the model where it is complete. A run that diverges, is killed or needs too much "
+        "memory is recorded as failed, and the command exits 0. Pipelines of a ScriptModel with spec.search use it.",
         epilog='example of trial.json: {"parameters": {"dropout": "0.3"}, "seed": 0, "share": "1/4"}',
     )
     found = "folder that holds the folder of one run, with its trial.json"

@@ -34,11 +34,10 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Metrics
 from scriptmodel_trainer.storage import (
     arrays_bytes,
+    arrays_from,
     converted,
     json_bytes,
-    open_regular,
     parse_json,
-    read_arrays,
     read_bounded,
     write_files,
 )
@@ -49,13 +48,13 @@ MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
 WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"
 COPIED = 0.4
 """What a script copies of what a trained cache says: the cache knows texts of people, not copies of copies."""
-FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.npz" for kind in (WEIGHTS, TRIGRAMS, NGRAMS)))
+FILES = (MODEL, METRICS, REPORT, *(f"{kind}-*.safetensors" for kind in (WEIGHTS, TRIGRAMS, NGRAMS)))
 """Patterns of the names of a model's files."""
 LOG = "train.log.jsonl"
-CHECKPOINT = "checkpoint.npz"
-_ARRAYS = re.compile(rf"({WEIGHTS}|{TRIGRAMS}|{NGRAMS})-[0-9a-f]{{16}}\.npz")
+CHECKPOINT = "checkpoint.safetensors"
+_ARRAYS = re.compile(rf"({WEIGHTS}|{TRIGRAMS}|{NGRAMS})-[0-9a-f]{{16}}\.safetensors")
 _LARGEST = 1_000_000  # a weight; trained ones stay below 100
-_HEADER = 1024  # bytes of an .npz file around each array, at most
+_HEADER = 1024  # bytes that describe an array in its file, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
 
 def file_name(kind: str, digest: str) -> str:
     """Return the name of a file of arrays with that digest."""
-    return f"{kind}-{digest[:16]}.npz"
+    return f"{kind}-{digest[:16]}.safetensors"
 
 
 def sealed(described: Mapping[str, Any]) -> bytes:
@@ -274,13 +273,14 @@ def _arrays(folder: Path, kind: str, described: Description, most: int) -> dict[
     digest = described.files.get(kind)
     if digest is None:
         raise ValueError(f"{MODEL} names no {kind}")
-    path = folder / file_name(kind, digest)
-    with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
-            raise ValueError(f"{path.name} is larger than the {most:,} bytes that {MODEL} describes")
-        if hashlib.file_digest(file, "sha256").hexdigest() != digest:  # type: ignore[arg-type]  # it can readinto
-            raise ValueError(f"{path.name} is not the file that {MODEL} describes")
-    return read_arrays(path, most)
+    name = file_name(kind, digest)
+    content = read_bounded(folder / name, most)
+    if _digest(content) != digest:
+        raise ValueError(f"{name} is not the file that {MODEL} describes")
+    try:
+        return arrays_from(content)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _digest(content: bytes) -> str:

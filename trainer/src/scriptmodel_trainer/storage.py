@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import io
 import math
 import os
 import stat
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -17,12 +15,14 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
 
 from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import BadInputError, WriteError
 
 _PART = ".part"
-_MOST_ARRAYS = 1000
+_MOST_HEADER = 1 << 20  # bytes; the library would accept 100 MB of names, which take 2 GB of memory
 
 T = TypeVar("T")
 
@@ -122,12 +122,6 @@ def write_file(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Store arrays as an .npz file, atomically."""
-    with atomic_writer(path) as file:
-        _save(file, arrays)
-
-
 def open_regular(path: Path) -> BinaryIO:
     """Open a regular file for reading; a pipe, a device or a folder is refused instead of waited for.
 
@@ -141,9 +135,15 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """Read a whole regular file of at most `most` bytes; raises BadInputError for a larger one."""
-    with open_regular(path) as file:
-        content = file.read(most + 1)
+    """Read a whole regular file of at most `most` bytes.
+
+    Raises BadInputError for a larger one, OSError with the file's name if it cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     if len(content) > most:
         raise BadInputError(f"{path} is too large: more than {most:,} bytes")
     return content
@@ -174,62 +174,22 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(entry) for entry in value] if isinstance(value, list) else value
 
 
-def read_arrays(path: Path, most: int = 1 << 40, only: str = "") -> dict[str, npt.NDArray[Any]]:
-    """Read the arrays of an .npz file by name, or one of them, their declared sizes checked before memory is taken.
+def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]], metadata: dict[str, str] | None = None) -> bytes:
+    """Return arrays as the content of a safetensors file; equal arrays give equal bytes unless there are metadata."""
+    dense = {name: np.asarray(array, order="C") for name, array in arrays.items()}  # the library copies their memory
+    return safetensors.numpy.save(dense, metadata)
 
-    They must be stored as `write_arrays` does, uncompressed, so no file unpacks to more than its own size; pickled
-    objects are refused. Raises BadInputError if the file has more than `most` bytes or is not whole, OSError with the
-    file's name if it cannot be read: that says nothing of its content.
-    """
+
+def arrays_from(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a safetensors file by name; raises ValueError if it is not a whole one."""
+    if int.from_bytes(content[:8], "little") > _MOST_HEADER:
+        raise ValueError(f"its header has more than {_MOST_HEADER:,} bytes")
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            members = [archive.getinfo(f"{only}.npy")] if only else archive.infolist()
-            _check_members(members, os.fstat(file.fileno()).st_size, most)
-            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
-    except (BadInputError, MemoryError):
-        raise
-    except Exception as error:  # damaged bytes make zipfile and NumPy raise whatever there is
-        cause = error if isinstance(error, OSError) else error.__context__  # zipfile hides some behind its own
-        if isinstance(cause, OSError) and cause.errno not in (None, errno.EINVAL):  # a place outside the file
-            raise OSError(cause.errno, cause.strerror, str(path)) from error
-        raise BadInputError(f"{path} is damaged: {error or type(error).__name__}") from error
-
-
-def _check_members(members: list[zipfile.ZipInfo], size: int, most: int) -> None:
-    if size > most:
-        raise ValueError(f"it has {size:,} bytes, more than the {most:,} that its model can need")
-    names = {member.filename for member in members}
-    if len(members) > _MOST_ARRAYS or len(names) < len(members):
-        raise ValueError("too many arrays, or two of one name")
-    if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        raise ValueError("its arrays are compressed or encrypted")
-    if sum(member.file_size for member in members) > size:
-        raise ValueError("its arrays are larger than the file")
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Return one array, read only if its header describes exactly the bytes that follow it."""
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"{member.filename} has format {version}")
-        shape, _, kind = np.lib.format.read_array_header_1_0(file)
-        if kind.kind not in "biuf" or math.prod(shape) * kind.itemsize != member.file_size - file.tell():
-            raise ValueError(f"{member.filename} does not hold the array that its header describes")
-    with archive.open(member) as file:
-        return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def arrays_bytes(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """Return arrays as the bytes of an .npz file."""
-    buffer = io.BytesIO()
-    _save(buffer, arrays)
-    return buffer.getvalue()
-
-
-def _save(file: BinaryIO, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays in the order of their names, so that equal arrays are equal files."""
-    np.savez(file, **dict(sorted(arrays.items())))  # type: ignore[arg-type]  # the stub takes names for options
+        return safetensors.numpy.load(content)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    except KeyError as error:
+        raise ValueError(f"it holds numbers of type {error}, which NumPy does not have") from error
 
 
 def json_bytes(value: Any) -> bytes:

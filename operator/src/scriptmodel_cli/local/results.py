@@ -10,7 +10,7 @@ from typing import Any
 from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.values import RepoRef
 
-_WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.npz|new_script.*")
+_WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors|new_script.*")
 """Files whose names differ from commit to commit."""
 
 
@@ -27,7 +27,7 @@ def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> N
     folder.mkdir(parents=True, exist_ok=True)
     for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others
         target = folder / name
-        if target.suffix == ".npz" and target.exists() and target.stat().st_size == stored.size:
+        if target.suffix == ".safetensors" and target.exists() and target.stat().st_size == stored.size:
             continue  # its digest is in its name
         part = target.with_name(f".{name}.part")
         part.write_bytes(gateway.read_file(repo, commit, path, stored.size))

@@ -22,7 +22,7 @@ from scriptmodel_operator.api.untrusted import Count, Figure, short_text
 from scriptmodel_operator.desired.sampling import Values, trials
 
 TRIAL_FILE = "trial.json"
-CHECKPOINT_FILE = "checkpoint.npz"
+CHECKPOINT_FILE = "checkpoint.safetensors"
 WHOLE_RUN = "1"
 """The share of a run that is not paused."""
 STATES = {"complete": 0, "running": 1, "paused": 1, "waiting": 2, "failed": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,15 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.records import Choice, Count, EpochRecord, Text
-from scriptmodel_trainer.storage import converted, json_bytes, parse_json, read_arrays, write_arrays
+from scriptmodel_trainer.storage import (
+    arrays_bytes,
+    arrays_from,
+    converted,
+    json_bytes,
+    parse_json,
+    read_bounded,
+    write_file,
+)
 from scriptmodel_trainer.training.state import Effort, Position
 
 
@@ -41,16 +50,15 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Store atomically: a kill at any moment leaves the old checkpoint or the new one. WriteError if it cannot."""
-    described = msgspec.to_builtins(replace(checkpoint, arrays=dict.fromkeys(checkpoint.arrays, True)))
-    write_arrays(path, {**checkpoint.arrays, "described": np.frombuffer(json_bytes(described), np.uint8)})
+    described = msgspec.to_builtins(replace(checkpoint, arrays={}))
+    arrays = {**checkpoint.arrays, "described": np.frombuffer(json_bytes(described), np.uint8)}
+    write_file(path, arrays_bytes({**arrays, "digest": digest_of(arrays)}))
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or of another run, OSError if it is unreadable."""
     try:
-        arrays = read_arrays(path)
-        described = converted(parse_json(arrays.pop("described").tobytes()), Checkpoint)
-        checkpoint = replace(described, arrays={name: arrays[name] for name in described.arrays})
+        checkpoint = _checkpoint(path)
     except BadInputError as error:
         raise BadInputError(error.message, "train without --resume") from error
     except (ValueError, KeyError) as error:
@@ -64,10 +72,10 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
 
 
 def described_in(path: Path) -> Checkpoint | None:
-    """Return a checkpoint without its arrays; None if there is none, or it is damaged. OSError if it is unreadable."""
+    """Return a checkpoint; None if there is none, or it is damaged. OSError if it is unreadable."""
     try:
-        return converted(parse_json(read_arrays(path, only="described")["described"].tobytes()), Checkpoint)
-    except (BadInputError, FileNotFoundError, ValueError):
+        return _checkpoint(path)
+    except (BadInputError, FileNotFoundError, ValueError, KeyError):
         return None
 
 
@@ -80,6 +88,24 @@ def fingerprint_of(path: Path) -> str | None:
 def damaged(path: Path, reason: object) -> BadInputError:
     """Return the error for a checkpoint that cannot be used."""
     return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of any run; ValueError or KeyError if it is damaged."""
+    arrays = arrays_from(read_bounded(path, path.stat().st_size))
+    if not np.array_equal(arrays.pop("digest"), digest_of(arrays)):
+        raise ValueError("it is not as it was written")
+    described = parse_json(arrays.pop("described").tobytes())
+    return replace(converted(described, Checkpoint), arrays=arrays)
+
+
+def digest_of(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
+    """Return the SHA-256 of names, types, shapes and contents: the file's form has none."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def check_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]], expected: Mapping[str, tuple[int, ...]]) -> None:

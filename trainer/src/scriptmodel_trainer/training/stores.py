@@ -25,7 +25,7 @@ Check = Callable[[Path, Checkpoint], None]
 """Raises BadInputError if a checkpoint is not of the network that is trained."""
 _GENERATIONS = 2
 _OWNED = 1_000_000  # numbers of checkpoints that one owner may use
-_NAME = re.compile(r"checkpoint-(\d{15})\.npz")
+_NAME = re.compile(r"checkpoint-(\d{15})\.safetensors")
 
 
 class CheckpointFile:
@@ -104,7 +104,7 @@ class StateFolder:
         self._number += 1
         try:
             self._keep_log()  # first, so that no attempt with a checkpoint is missing in it
-            save_checkpoint(self._folder / f"checkpoint-{self._number:015}.npz", checkpoint)
+            save_checkpoint(self._folder / f"checkpoint-{self._number:015}.safetensors", checkpoint)
             for old in self._generations()[:-_GENERATIONS]:
                 old.unlink(missing_ok=True)
         except (WriteError, OSError) as error:
@@ -175,7 +175,7 @@ class StateFolder:
         if foreign := [path for path in found if not self._own(path)]:
             self._progress.note(f"{self._folder} holds the state of another run, which is replaced")
             foreign.append(self._folder / LOG)
-        for path in (*foreign, *self._folder.glob(".checkpoint-*.npz.*.part")):
+        for path in (*foreign, *self._folder.glob(".checkpoint-*.safetensors.*.part")):
             self._delete(path)
         return True
 
@@ -190,7 +190,7 @@ class StateFolder:
 
     def _generations(self) -> list[Path]:
         """List the stored checkpoints, oldest first."""
-        return sorted(path for path in self._folder.glob("checkpoint-*.npz") if _NAME.fullmatch(path.name))
+        return sorted(path for path in self._folder.glob("checkpoint-*.safetensors") if _NAME.fullmatch(path.name))
 
     def _keep_log(self) -> None:
         if self.log is None or not self.log.is_file():
