@@ -170,8 +170,6 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "training": {"activeDeadline": "soon"}}, "such as 90s, 30m, 6h or 1h30m, not soon"),
         ({"corpus": REPO, "training": {"pendingDeadline": "0m"}}, "must be more than 0"),
         ({"corpus": REPO, "training": {"budget": {"duration": "0h"}}}, "spec.training.budget.duration"),
-        ({"corpus": REPO, "training": {"budget": {"epochs": 0}}}, "spec.training.budget.epochs"),
-        ({"corpus": REPO, "training": {"budget": {"gpuSeconds": 0}}}, "spec.training.budget.gpuSeconds"),
         ({"corpus": REPO, "training": {"earlyStopping": {"patience": -1}}}, "spec.training.earlyStopping.patience"),
         (
             {"corpus": REPO, "training": {"nodeSelector": {"a b": "x", "c": "y"}}},

@@ -59,13 +59,8 @@ def test_the_train_command_is_the_contracts() -> None:
 
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
     assert "--set patience=3 --seed" in " ".join(train_command("auto", Model(), 3))
-    budget = {"duration": "1h30m", "epochs": 7, "gpuSeconds": 60}
-    train = expected({"training": {"budget": budget, "runtimeClassName": "nvidia"}}).train.spec
-    assert variables_of(train.pod_patch) == {
-        "SCRIPTMODEL_BUDGET_SECONDS": "5400",
-        "SCRIPTMODEL_BUDGET_EPOCHS": "7",
-        "SCRIPTMODEL_BUDGET_GPU_SECONDS": "60",
-    }
+    train = expected({"training": {"budget": {"duration": "1h30m"}, "runtimeClassName": "nvidia"}}).train.spec
+    assert variables_of(train.pod_patch) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
     assert train.command == expected().train.spec.command
 
 

@@ -61,8 +61,6 @@ EFFECTS: dict[str, tuple[object, tuple[str, ...]]] = {
     "training.checkpoints.claimName": ("checkpoints", TRAIN),
     "training.backoffLimit": (3, BOTH),
     "training.budget.duration": ("2h", TRAIN),
-    "training.budget.epochs": (3, TRAIN),
-    "training.budget.gpuSeconds": (3, TRAIN),
     "training.earlyStopping.patience": (3, TRAIN),
     "generation.words": (3, BOTH),
     "generation.temperature": ("0.5", GENERATE),

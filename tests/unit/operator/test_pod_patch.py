@@ -16,12 +16,12 @@ TRAIN = PipelineRef("default", "train")
 
 def test_parts_are_joined_in_their_order_and_nothing_makes_no_patch() -> None:
     assert pod_patch(Training(), Generation(), "", TRAIN) == ""
-    training = Training(runtime_class_name="nvidia", gpu=Gpu(), budget=Budget(epochs=3))
+    training = Training(runtime_class_name="nvidia", gpu=Gpu(), budget=Budget(duration="3s"))
     patch = json.loads(pod_patch(training, Generation(), "", TRAIN))
     assert patch == [
         {"op": "add", "path": "/runtimeClassName", "value": "nvidia"},
         {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_GPU_REQUESTED", "value": "1"}},
-        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_BUDGET_EPOCHS", "value": "3"}},
+        {"op": "add", "path": "/containers/0/env/-", "value": {"name": "SCRIPTMODEL_BUDGET_SECONDS", "value": "3"}},
     ]
 
 
@@ -32,8 +32,8 @@ def test_a_patch_is_always_written_the_same() -> None:
 
 
 def test_variables_are_read_back_from_a_patch() -> None:
-    patch = pod_patch(Training(budget=Budget(epochs=3)), Generation(), "claim", TRAIN)
-    assert variables_of(patch) == {"SCRIPTMODEL_STATE_DIR": "/scriptmodel-state", "SCRIPTMODEL_BUDGET_EPOCHS": "3"}
+    patch = pod_patch(Training(budget=Budget(duration="3s")), Generation(), "claim", TRAIN)
+    assert variables_of(patch) == {"SCRIPTMODEL_STATE_DIR": "/scriptmodel-state", "SCRIPTMODEL_BUDGET_SECONDS": "3"}
 
 
 @pytest.mark.parametrize(

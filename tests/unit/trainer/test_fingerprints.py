@@ -33,14 +33,13 @@ def test_a_run_with_precision_auto_continues_in_the_precision_that_is_faster_on_
     train = ["train", *data, "--state", str(tmp_path / "state"), "--preset", "test", "--log", "json"]
     settings = ["--set", "precision=auto", "hidden_units=4", "epochs=2"]
     trained, used = [], []
-    for epochs, bfloat16 in ((1, True), (2, False)):
+    for budget, bfloat16 in (("0.001", True), ("1000", False)):
         monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda native=bfloat16: native)
-        monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", str(epochs))
-        assert main([*train, *settings]) == 0
+        assert main([*train, *settings, "--budget-seconds", budget]) == 0
         events = list(map(json.loads, capsys.readouterr().out.splitlines()))
-        trained.append([event["epoch"] for event in events if event["event"] == "epoch"])
+        trained += [(event["event"], event["epoch"]) for event in events if event["event"] in ("resumed", "epoch")]
         used += [event["precision"] for event in events if event["event"] == "device"]
-    assert trained == [[1], [2]]
+    assert trained == [("epoch", 1), ("resumed", 1), ("epoch", 1), ("epoch", 2)]
     assert used == ["bfloat16", "float32"]
     monkeypatch.setattr(hardware, "bfloat16_is_faster", lambda: True)
     assert main([*train, *settings, "--resume"]) == 0
@@ -61,8 +60,7 @@ def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_war
         monkeypatch.setattr(
             hardware, "load_tensorflow", lambda seed, version=version: load_tensorflow(seed) and version
         )
-        monkeypatch.setenv("SCRIPTMODEL_BUDGET_EPOCHS", str(number))
-        assert main(train) == 0
+        assert main([*train, "--budget-seconds", ("0.001", "1000")[number - 1]]) == 0
         events = map(json.loads, capsys.readouterr().out.splitlines())
         warnings.append([event["code"] for event in events if event["event"] == "warning"])
     assert warnings == [[], ["other_processor", "other_tensorflow"]]

@@ -193,7 +193,7 @@ def measured(**more: Any) -> Metrics:
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
     [
-        (measured(stopped_by="budget", budget="gpuSeconds"), "The budget of seconds on a GPU ended the training"),
+        (measured(stopped_by="budget"), "The budget of seconds ended the training"),
         (measured(restarts=1, recomputed_seconds=31.2), "restarted once and continued from its saved state; 31 s were"),
         (
             measured(device=Device("gpu", "Some Card", 16 << 30), precision="float32"),

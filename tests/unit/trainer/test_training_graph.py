@@ -27,7 +27,7 @@ from scriptmodel_trainer.training import model as model_module  # noqa: E402  # 
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.state import Budget, Effort  # noqa: E402  # as above
+from scriptmodel_trainer.training.state import Effort  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 
@@ -127,6 +127,6 @@ def test_a_run_validates_as_its_model_scores_where_documents_start(tmp_path: Pat
 
 
 def test_a_run_whose_budget_is_used_up_before_anything_was_saved_trains_a_little(tmp_path: Path) -> None:
-    spent = dataclasses.replace(task_in(tmp_path), budget=Budget(seconds=3), effort=Effort(seconds=24))
+    spent = dataclasses.replace(task_in(tmp_path), budget=3.0, effort=Effort(seconds=24))
     result = loop.fit(spent, TextProgress(sys.stdout), StopSignals())
     assert (len(result.history), result.stopped_by) == (1, "budget")

@@ -107,8 +107,8 @@ class Device(Struct, frozen=True):
 class Metrics(Struct, frozen=True):
     """`metrics.json`. `tokens` counts each split, `seconds` is the training time.
 
-    `stopped_by` is `epochs`, `early-stopping` or `budget`, and `budget` the exhausted limit. `recomputed_seconds` were
-    lost with attempts that were killed, and are not in `seconds`.
+    `stopped_by` is `epochs`, `early-stopping` or `budget`. `recomputed_seconds` were lost with attempts that were
+    killed, and are not in `seconds`.
     """
 
     fingerprint: Text
@@ -123,7 +123,6 @@ class Metrics(Struct, frozen=True):
     restarts: Count = 0
     recomputed_seconds: Amount = 0.0
     stopped_by: Text | None = None
-    budget: Text | None = None
     device: Device | None = None
     precision: Text | None = None
     base: Base | None = None

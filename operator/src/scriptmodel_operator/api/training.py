@@ -136,14 +136,10 @@ class PullSecret(ApiModel):
 
 
 class Budget(ApiModel):
-    """Limits at which training stops automatically, over all restarts; its best weights are kept, tested and used."""
+    """When training stops automatically; its best weights are kept, tested and used."""
 
     duration: Duration | None = None
-    """Longest training time, such as 2h; activeDeadline stays the hard stop and should be longer."""
-    epochs: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Largest number of epochs."""
-    gpu_seconds: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
-    """Largest number of seconds of training on a GPU."""
+    """Longest training time over all restarts, such as 2h; activeDeadline stays the hard stop and should be longer."""
 
 
 class EarlyStopping(ApiModel):
@@ -203,7 +199,7 @@ class Training(ApiModel):
     queue_name: Annotated[OptionalDnsName, Field(max_length=63)] = ""
     """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
     budget: Budget = Field(default_factory=Budget)
-    """Limits at which training stops automatically, with a model. Raising the one that ended it continues training."""
+    """When training stops automatically, with a model. Raising the budget that ended it continues training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)
     """When training ends because it no longer improves."""
     warm_start: bool = False

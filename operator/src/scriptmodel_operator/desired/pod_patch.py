@@ -23,12 +23,7 @@ _TRAINERS_GROUP = 65532
 _REQUEST = "SCRIPTMODEL_REQUEST"
 _FEW = 50
 """Words that hold a script whatever its corpus."""
-BUDGETS = {
-    "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
-    "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
-    "gpuSeconds": "SCRIPTMODEL_BUDGET_GPU_SECONDS",
-}
-"""Variables by the name that the trainer has for the budget in metrics.json."""
+BUDGET = "SCRIPTMODEL_BUDGET_SECONDS"
 
 
 def pod_patch(training: Training, generation: Generation, claim: str, pipeline: PipelineRef) -> str:
@@ -55,10 +50,8 @@ def _variables(training: Training) -> Iterator[tuple[str, str]]:
         yield "SCRIPTMODEL_GPU_REQUESTED", "1"
         if training.gpu.required:
             yield "SCRIPTMODEL_GPU_REQUIRED", "1"
-    budget = training.budget
-    seconds = int(parse_duration(budget.duration).total_seconds()) if budget.duration else None
-    limits = {"seconds": seconds, "epochs": budget.epochs, "gpuSeconds": budget.gpu_seconds}
-    yield from ((BUDGETS[kind], str(limit)) for kind, limit in limits.items() if limit is not None)
+    if training.budget.duration:
+        yield BUDGET, str(int(parse_duration(training.budget.duration).total_seconds()))
 
 
 def _request(generation: Generation) -> dict[str, str]:

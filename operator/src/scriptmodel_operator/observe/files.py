@@ -60,8 +60,6 @@ class ModelMetrics(BaseModel):
     """The preset that `auto` chose."""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`."""
-    budget: Word = ""
-    """The budget that ended it: `seconds`, `epochs` or `gpuSeconds`."""
     restarts: Count = None
     """Number of restarts; None if the image reports none."""
     recomputed_seconds: Figure = None

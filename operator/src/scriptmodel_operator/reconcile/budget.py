@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from scriptmodel_operator.desired.pod_patch import BUDGETS, variables_of
+from scriptmodel_operator.desired.pod_patch import BUDGET, variables_of
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.pachyderm.values import PipelineSpec
 
 BUDGET_RAISED = "the budget that ended training was raised"
-_FIELDS = {"seconds": "duration", "epochs": "epochs", "gpuSeconds": "gpuSeconds"}
 
 
 def ended_by_budget(view: ModelView) -> str:
     """Return the end of a message about a model whose training its budget ended; else nothing."""
-    metrics = view.metrics
-    if metrics is None or metrics.stopped_by != "budget":
-        return ""
-    field = _FIELDS.get(metrics.budget)
-    return "; training was ended by spec.training.budget" + (f".{field}" if field else "")
+    ended = view.metrics is not None and view.metrics.stopped_by == "budget"
+    return "; training was ended by spec.training.budget.duration" if ended else ""
 
 
 def ended_early(view: ModelView) -> str:
@@ -37,6 +33,5 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     newest = train.newest
     if newest is None or view.good_model is None or newest.ref.id != view.good_model.trained or view.search:
         return False
-    name = BUDGETS.get(metrics.budget, "")
-    before, after = (variables_of(patch).get(name, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
+    before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

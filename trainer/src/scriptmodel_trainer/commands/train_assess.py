@@ -71,7 +71,6 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         restarts=effort.restarts,
         recomputed_seconds=round(effort.recomputed_seconds, 1),
         stopped_by=result.stopped_by,
-        budget=result.budget,
         device=task.device,
         precision=task.preset.precision,
         base=base,

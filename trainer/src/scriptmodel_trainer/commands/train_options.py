@@ -22,16 +22,11 @@ from scriptmodel_trainer.splitting import SCENES
 from scriptmodel_trainer.stopping import RESUME
 from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
 from scriptmodel_trainer.training.hardware import load_tensorflow
-from scriptmodel_trainer.training.state import Budget
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"
 _REQUEST = "SCRIPTMODEL_REQUEST"
-_LIMITS = {
-    "seconds": "SCRIPTMODEL_BUDGET_SECONDS",
-    "epochs": "SCRIPTMODEL_BUDGET_EPOCHS",
-    "gpu_seconds": "SCRIPTMODEL_BUDGET_GPU_SECONDS",
-}
+_BUDGET = "SCRIPTMODEL_BUDGET_SECONDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ class TrainOptions:
     resume: bool
     checkpoint_seconds: float
     state: Path | None = None
-    budget: Budget = field(default_factory=Budget)
+    budget: float = math.inf
     gpu_requested: bool = False
     gpu_required: bool = False
     base: BaseModel | None = None
@@ -151,21 +146,15 @@ def _overrides(parsed: argparse.Namespace) -> dict[str, str]:
     return overrides
 
 
-def _budget(seconds: str | None, environment: Mapping[str, str]) -> Budget:
-    """Return the limits of the environment, that of the training's seconds replaced by the flag's."""
-    given = {name: (environment.get(variable), variable) for name, variable in _LIMITS.items()}
-    if seconds is not None:
-        given["seconds"] = (seconds, "--budget-seconds")
-    return Budget(**{name: _limit(text, origin, name == "epochs") for name, (text, origin) in given.items() if text})
-
-
-def _limit(text: str, origin: str, whole: bool) -> float:
-    """Return a limit as a number above zero; `whole` if it counts something."""
+def _budget(flag: str | None, environment: Mapping[str, str]) -> float:
+    """Return the seconds that a training may take, infinite without a limit."""
+    text, origin = (environment.get(_BUDGET), _BUDGET) if flag is None else (flag, "--budget-seconds")
+    if not text:
+        return math.inf
     try:
-        number = float(text)
+        seconds = float(text)
     except ValueError:
-        number = math.nan
-    if not (number > 0 and math.isfinite(number)) or (whole and number != int(number)):
-        wanted = "a whole number above 0" if whole else "a number of seconds above 0"
-        raise BadInputError(f"{origin}={text[:40]} is not {wanted}", parameter="budget")
-    return number
+        seconds = math.nan
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise BadInputError(f"{origin}={text[:40]} is not a number of seconds above 0", parameter="budget")
+    return seconds

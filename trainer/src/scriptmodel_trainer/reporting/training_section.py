@@ -11,7 +11,6 @@ from scriptmodel_trainer.web.charts import Chart, Series
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance
 _RISE = 1.01  # of the validation perplexity
-_BUDGETS = {"seconds": "seconds", "epochs": "epochs", "gpuSeconds": "seconds on a GPU"}
 
 
 def training_section(
@@ -46,8 +45,7 @@ def circumstances(metrics: Metrics) -> list[str]:
     """Return sentences on why training ended before its last epoch, on restarts, and on the device."""
     notes = []
     if metrics.stopped_by == "budget":
-        limit = _BUDGETS.get(metrics.budget or "", metrics.budget or "")
-        notes.append(f"The budget of {limit} ended the training; a raised one continues it if its state was kept.")
+        notes.append("The budget of seconds ended the training; a raised one continues it if its state was kept.")
     if metrics.stopped_by == "early-stopping":
         after = len(metrics.epochs) - metrics.best_epoch
         notes.append(

@@ -17,7 +17,7 @@ from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGr
 from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
-from scriptmodel_trainer.training.state import Position, Variables
+from scriptmodel_trainer.training.state import Position, Variables, seconds_left
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded
@@ -101,36 +101,35 @@ class _Loop:
                 position.start_next_epoch()
                 self._training.reset_state()
                 self._checkpointer.save_if_due(self._rows.windows)
-        pause = self._task.pause if ending[0] == "pause" else None
+        pause = self._task.pause if ending == "pause" else None
         self._checkpointer.save(pause[1] if pause else None)  # scoring the test split may take long, too
-        if position.window:  # a budget ended the run within an epoch, which the saved state continues
+        if position.window:  # the budget ended the run within an epoch, which the saved state continues
             self._validate()
         history, best = tuple(outcome.history), outcome.best_epoch
-        return TrainingResult(outcome.best_weights, history, best, position.seconds, *ending)
+        return TrainingResult(outcome.best_weights, history, best, position.seconds, ending)
 
-    def _ending(self) -> tuple[str, str | None] | None:
-        """Return why the run ends here, and which limit is exhausted; None if it continues."""
+    def _ending(self) -> str | None:
+        """Return why the run ends here; None if it continues."""
         preset, outcome = self._task.preset, self._outcome
         if self._position.epoch > preset.epochs:
-            return "epochs", None
+            return "epochs"
         if preset.patience and len(outcome.history) - outcome.best_epoch >= preset.patience:
-            return "early-stopping", None
-        if limit := self._exhausted():
-            return "budget", limit
+            return "early-stopping"
+        if self._exhausted():
+            return "budget"
         pause = self._task.pause
-        return ("pause", None) if pause and len(outcome.history) >= pause[0] else None
+        return "pause" if pause and len(outcome.history) >= pause[0] else None
 
-    def _exhausted(self) -> str | None:
-        """Return the budget that is used up; None before this run has trained anything, without which it has no end."""
-        if not (self._position.window or self._outcome.history):
-            return None
-        return self._task.budget.exhausted(self._task.effort, len(self._outcome.history))
+    def _exhausted(self) -> bool:
+        """Return whether the budget is used up; never before this run has trained anything, or it would have no end."""
+        begun = bool(self._position.window or self._outcome.history)
+        return begun and not seconds_left(self._task.budget, self._task.effort)
 
     def _spend(self, seconds: float) -> None:
         self._task.effort.spend(seconds, on_gpu=self._task.device.kind == "gpu")
 
     def _train_epoch(self) -> None:
-        """Train on the remaining windows of the epoch, or until a budget is exhausted."""
+        """Train on the remaining windows of the epoch, or until the budget is exhausted."""
         position, windows = self._position, self._rows.windows
         self._reporter.epoch_started(position, self._rate(position.window))
         while position.window < windows and not self._exhausted():
@@ -145,7 +144,7 @@ class _Loop:
             self._report_and_save()
 
     def _validate(self) -> None:
-        """Validate the weights after an epoch or the part a budget allowed; record it."""
+        """Validate the weights after an epoch or the part that the budget allowed; record it."""
         position = self._position
         started = time.monotonic()
         mean = self._validation.run(self._report_and_save)

@@ -9,7 +9,7 @@ from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochSta
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
-from scriptmodel_trainer.training.state import Position
+from scriptmodel_trainer.training.state import Position, seconds_left
 from scriptmodel_trainer.training.stores import StateFolder
 from scriptmodel_trainer.training.task import TrainingTask
 
@@ -84,7 +84,6 @@ class Reporter:
         )
 
     def _seconds_left(self, position: Position, epoch_seconds: float) -> float:
-        """Return the expected seconds until all epochs are done or a budget ends the training."""
+        """Return the expected seconds until all epochs are done or the budget ends the training."""
         task, done = self._task, position.epoch - 1 + position.window / self._rows.windows
-        budget = task.budget.seconds_left(task.effort, done, epoch_seconds, on_gpu=task.device.kind == "gpu")
-        return min((task.preset.epochs - done) * epoch_seconds, budget)
+        return min((task.preset.epochs - done) * epoch_seconds, seconds_left(task.budget, task.effort))

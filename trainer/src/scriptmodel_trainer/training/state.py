@@ -1,8 +1,7 @@
-"""The state of a training run: position, effort and its limits, best weights so far, and the variables that change."""
+"""The state of a training run: position, effort and its limit, best weights so far, and the variables that change."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -75,35 +74,9 @@ class Effort:
         self.recomputed_seconds = max(saved.recomputed_seconds, last.recomputed_seconds) + lost
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Seconds of training, finished epochs, and seconds of training on a GPU that a run may take over all restarts."""
-
-    seconds: float = math.inf
-    epochs: float = math.inf
-    gpu_seconds: float = math.inf
-
-    @property
-    def training_seconds(self) -> float:
-        """The seconds less what is kept for the test and for choosing a temperature afterwards."""
-        return self.seconds - min(_MOST_KEPT, _KEPT * self.seconds) if math.isfinite(self.seconds) else math.inf
-
-    def exhausted(self, effort: Effort, epochs: int) -> str | None:
-        """Return which limit is reached: `seconds`, `epochs`, `gpuSeconds` or None."""
-        if effort.seconds >= self.training_seconds:
-            return "seconds"
-        if epochs >= self.epochs:
-            return "epochs"
-        return "gpuSeconds" if effort.gpu_seconds >= self.gpu_seconds else None
-
-    def seconds_left(self, effort: Effort, epochs: float, epoch_seconds: float, *, on_gpu: bool) -> float:
-        """Return the expected seconds until a limit is reached, infinite without one.
-
-        `epochs` are done, the last one in part, and each takes `epoch_seconds`.
-        """
-        gpu_seconds = self.gpu_seconds - effort.gpu_seconds if on_gpu else math.inf
-        left = min(self.training_seconds - effort.seconds, (self.epochs - epochs) * epoch_seconds, gpu_seconds)
-        return max(0.0, left)
+def seconds_left(budget: float, effort: Effort) -> float:
+    """Return the seconds of training that a budget leaves: some are kept for the test and choosing a temperature."""
+    return max(0.0, budget - min(_MOST_KEPT, _KEPT * budget) - effort.seconds)
 
 
 @dataclass(slots=True)

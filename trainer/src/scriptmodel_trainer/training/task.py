@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import Choice, Device, EpochRecord
 from scriptmodel_trainer.training.discounting import Discount
 from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
-from scriptmodel_trainer.training.state import Budget, Effort, Outcome
+from scriptmodel_trainer.training.state import Effort, Outcome
 from scriptmodel_trainer.training.stores import Store
 
 
@@ -40,7 +41,8 @@ class TrainingTask:
     """Where to look for a saved state, in this order."""
     start: Mapping[str, Floats] | None = None
     """Weights to start from instead of random ones."""
-    budget: Budget = field(default_factory=Budget)
+    budget: float = math.inf
+    """The seconds that the run may take over all restarts."""
     effort: Effort = field(default_factory=Effort)
     """What the run took so far, over all restarts; training keeps it up to date."""
     outcome: Outcome = field(default_factory=Outcome)
@@ -63,7 +65,7 @@ class TrainingTask:
 class TrainingResult:
     """Weights of the epoch with the best validation perplexity, and the records of all epochs.
 
-    `stopped_by` is `epochs`, `early-stopping`, `budget` or `pause`; `budget` names the exhausted limit.
+    `stopped_by` is `epochs`, `early-stopping`, `budget` or `pause`.
     """
 
     weights: dict[str, Floats]
@@ -71,4 +73,3 @@ class TrainingResult:
     best_epoch: int
     seconds: float
     stopped_by: str
-    budget: str | None
