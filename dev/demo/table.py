@@ -43,7 +43,8 @@ def progress(found: dict[str, Any]) -> str:
 
 def _tenths(training: dict[str, Any]) -> int:
     """Return the tenths of an epoch that are done, over all epochs."""
-    return int(training.get("progressPercent", 0)) * int(training.get("epochs", 1)) // 10
+    epochs = int(training.get("epochProgress", "1/1").partition("/")[2])
+    return int(training.get("progressPercent", 0)) * epochs // 10
 
 
 @dataclass

@@ -34,7 +34,7 @@ _CALL_SECONDS = 30.0
 _SM = "/apis/scriptmodel.dev/v1alpha1/namespaces"
 _MERGE = "application/merge-patch+json"
 _MOMENTS = {
-    *("lastTransitionTime", "startTime", "completionTime", "estimatedCompletionTime", "finished", "gpuSeconds"),
+    *("lastTransitionTime", "startTime", "completionTime", "finished", "gpuSeconds"),
     *("lastCheckTime", "lastChangeTime"),
 }
 _DIFFERENT = _MOMENTS | {"request"}

@@ -17,7 +17,7 @@ def printed(status: str, epoch: str, age: str) -> str:
 
 
 def model(reason: str = "Training", percent: int = 0, **training: Any) -> dict[str, Any]:
-    progress = {"epochProgress": f"{1 + percent * 3 // 101}/3", "epochs": 3, "progressPercent": percent}
+    progress = {"epochProgress": f"{1 + percent * 3 // 101}/3", "progressPercent": percent}
     conditions = [{"type": "Ready", "status": str(reason == "Generated"), "reason": reason}]
     return {"status": {"conditions": conditions, "training": progress | training}}
 
@@ -81,7 +81,7 @@ def test_on_a_terminal_the_newest_row_is_redrawn_in_place(row: Any) -> None:
 
 def test_the_fields_are_those_of_the_definition() -> None:
     crd = (Path(__file__).parents[3] / "manifests/crd.yaml").read_text()
-    for name in ("progressPercent", "epochProgress", "epochs", "perplexity", "valid", "test"):
+    for name in ("progressPercent", "epochProgress", "perplexity", "valid", "test"):
         assert f" {name}:\n" in crd, name
 
 

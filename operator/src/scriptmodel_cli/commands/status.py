@@ -72,9 +72,10 @@ class Curve:
 
     def of(self, found: dict[str, Any]) -> list[float]:
         training = (found.get("status") or {}).get("training") or {}
-        stage = (training.get("startTime"), training.get("epoch"), training.get("completionTime"))
+        progress = training.get("epochProgress")
+        stage = (training.get("startTime"), progress, training.get("completionTime"))
         due = training.get("completionTime") or time.monotonic() >= self._next
-        if training.get("epochProgress") and stage != self._of and due and self._asks and self.session.finds_pachd():
+        if progress and stage != self._of and due and self._asks and self.session.finds_pachd():
             self._values, self._of = self._from_pachyderm(found), stage
             self._next = time.monotonic() + _CURVE_SECONDS
         return self._values

@@ -45,6 +45,11 @@ class Model:
         self.history = {str(each.get("modelCommit", "")): each for each in self.status.get("history") or []}
         self.trains = bool(self.training.get("startTime")) and not self.training.get("completionTime")
 
+    @property
+    def epochs(self) -> int:
+        """Total number of epochs of the training; 0 while it is not known."""
+        return int(self.training.get("epochProgress", "").partition("/")[2] or 0)
+
     def place(self, kind: str, commit: str = "") -> Place | None:
         """Return the commit of the corpus, model, script or base, or another one of its repo; None if it has none."""
         found = (self.status.get("lineage") or {}).get(kind) or {}

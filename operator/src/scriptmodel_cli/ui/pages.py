@@ -206,19 +206,19 @@ async def _side(reads: Reads, m: Model, commit: str) -> dict[str, Any]:
     written: dict[str, Any] = {"samples": [], "error": "No script yet."}
     if script:
         written = await _samples(reads, script, "1", None if commit else m.script.get("excerpt"))
-    curve, best, total = Curve(read.value or ()), m.training.get("perplexity") or {}, m.training.get("epochs")
+    curve, best = Curve(read.value or ()), m.training.get("perplexity") or {}
     figures = m.history[commit] if commit else {"perplexity": best.get("best"), "testPerplexity": best.get("test")}
     return written | {
         "name": f"{m.name} ({short_id(commit)})" if commit else m.name,
         "m": m,
         "curve": curve,
-        "epochs": 0 if commit else total or 0,
+        "epochs": 0 if commit else m.epochs,
         "spec": {} if commit else settings_of(m.spec),
         "used": settings_of(used.value, "trained") if used.value else {},
         "figures": {
             "lowest validation perplexity": figures.get("perplexity"),
             "test perplexity": figures.get("testPerplexity"),
-            "epochs": f"{len(curve.epochs)} of {total}" if total and not commit else str(len(curve.epochs)),
+            "epochs": f"{len(curve.epochs)} of {m.epochs}" if m.epochs and not commit else str(len(curve.epochs)),
         },
     }
 

@@ -84,10 +84,6 @@ class TrainingStatus(ApiModel):
 
     preset: str | None = None
     """Preset that auto chose; absent for other presets."""
-    epoch: int | None = None
-    """Current epoch."""
-    epochs: int | None = None
-    """Total number of epochs."""
     epoch_progress: str | None = None
     """Current and total epochs, such as 3/40."""
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
@@ -112,8 +108,6 @@ class TrainingStatus(ApiModel):
     """When the job started."""
     completion_time: str | None = None
     """When the job ended."""
-    estimated_completion_time: str | None = None
-    """Estimated time at which training is done."""
     gpu_seconds: int | None = None
     """GPU seconds of the job: GPUs times running time."""
     restarts: int | None = None

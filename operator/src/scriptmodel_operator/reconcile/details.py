@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.durations import format_duration
@@ -38,7 +38,7 @@ _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyS
 
 
 def training_status(
-    model: ScriptModel, view: ModelView, now: datetime, elapsed: Elapsed, search: SearchStatus | None
+    model: ScriptModel, view: ModelView, elapsed: Elapsed, search: SearchStatus | None
 ) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
@@ -70,13 +70,13 @@ def training_status(
             return found.model_copy(update=_finished(metrics, found))
     if search:
         best = search.best.perplexity if search.best else None
-        known: dict[str, object] = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
-        return found.model_copy(update=known | _estimate(None if job.state.final else search.eta_seconds, now))
+        known = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
+        return found.model_copy(update=known | {"eta": _eta(None if job.state.final else search.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found
     if view.training_log and not log.epochs and end and end == last.completion_time:
         return last.model_copy(update={"failure": found.failure})  # the log is gone
-    return found.model_copy(update=_from_log(log, running=not job.state.final, now=now))
+    return found.model_copy(update=_from_log(log, running=not job.state.final))
 
 
 def perplexity(view: ModelView, training: TrainingStatus, promoted: WrittenScript | None) -> str | None:
@@ -116,30 +116,23 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
     }
 
 
-def _from_log(log: LogDigest, *, running: bool, now: datetime) -> dict[str, object]:
+def _from_log(log: LogDigest, *, running: bool) -> dict[str, object]:
     if not log.epochs:
         return {}
     perplexity = {"train": log.train_perplexity, "valid": log.valid_perplexity, "best": log.best_perplexity}
     perplexity |= {"running": log.running_perplexity} if running else {}
     found = _progress(log.epoch, log.epochs, log.percent or 0, log.words_per_second, **perplexity)
-    return {**found, "sample": log.sample or None, **_estimate(log.eta_seconds if running else None, now)}
+    return {**found, "sample": log.sample or None, "eta": _eta(log.eta_seconds if running else None)}
 
 
-def _estimate(seconds: float | None, now: datetime) -> dict[str, object]:
-    if seconds is None:
-        return {}
-    return {
-        "eta": format_duration(seconds),
-        "estimated_completion_time": timestamp(now + timedelta(seconds=seconds)),
-    }
+def _eta(seconds: float | None) -> str | None:
+    return None if seconds is None else format_duration(seconds)
 
 
 def _progress(
     epoch: int, epochs: int, percent: int, words_per_second: float | None, **perplexity: float | None
 ) -> dict[str, object]:
     return {
-        "epoch": epoch,
-        "epochs": epochs,
         "epoch_progress": f"{epoch}/{epochs}",
         "progress_percent": percent,
         "words_per_second": None if words_per_second is None else round(words_per_second),

@@ -31,7 +31,7 @@ def status_of(
     mark, promoted = view.train.mark if view.train else None, state.promotion.script
     progress = search_progress(model, view, elapsed)
     search = progress.status if progress else None
-    training = details.training_status(model, view, now, elapsed, search)
+    training = details.training_status(model, view, elapsed, search)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
