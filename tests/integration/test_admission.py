@@ -140,8 +140,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "numTrials": 16,
         "parallelTrials": 4,
         "repeats": 2,
-        "seed": 1,
-        "maxFailedTrials": 4,
     }
     wanted = {"corpus": REPO, "model": {"preset": "tuned"}, "search": search}
     assert cluster.submit("searched", wanted)["spec"]["search"] == search

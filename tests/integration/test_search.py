@@ -102,8 +102,8 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
     cluster: Cluster, pachyderm: Pachyderm, operator: Operator
 ) -> None:
     corpus = pachyderm.corpus({"/hamlet.txt": play()})
-    rates = {"name": "learningRate", "categorical": {"values": ["0.01", "1", "1000000"]}}
-    spec = searching(corpus, parameters=[rates], algorithm="grid", parallelTrials=2, maxFailedTrials=2)
+    rates = {"name": "learningRate", "categorical": {"values": ["0.01", "0.1", "1000000"]}}
+    spec = searching(corpus, parameters=[rates], algorithm="grid", parallelTrials=2)
     del spec["training"]
     cluster.apply("real", spec)
     found = cluster.ready("real", MORE_SECONDS)

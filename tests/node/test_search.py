@@ -94,7 +94,7 @@ def train(plays: Namespace, name: str) -> str:
 def test_four_trials_more_train_four_and_one_that_diverges_is_listed(plays: Namespace, pachyderm: Pachyderm) -> None:
     corpus = {"repo": {"name": pachyderm.corpus({"castle.txt": play(60)})}}
     rates = {"name": "learningRate", "categorical": {"values": ["0.01", "1", "0.1", "1000000", "0.02"]}}
-    given = {"parameters": [rates], "algorithm": "grid", "maxFailedTrials": 2}
+    given = {"parameters": [rates], "algorithm": "grid"}
     plays.apply(GROWN, searching(corpus, **given, numTrials=2))
     plays.ready(GROWN, TRAINING)
     plays.apply(GROWN, searching(corpus, **given, numTrials=5))

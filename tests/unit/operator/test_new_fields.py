@@ -18,8 +18,8 @@ from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.placement import OPERATORS_OWN
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.messages import create_v2_request
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
+from scriptmodel_operator.pachyderm.messages import create_request
+from scriptmodel_operator.pachyderm.pipeline_json import request_json, submitted_spec
 from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.messages import observed
@@ -162,7 +162,7 @@ def _differences(old: DesiredPipeline, new: DesiredPipeline) -> dict[str, bool]:
 
 
 def _submitted(spec: PipelineSpec) -> PipelineSpec:
-    text = create_v2_request(PipelineApply(spec)).create_pipeline_request_json
+    text = request_json(create_request(PipelineApply(spec)))
     return submitted_spec(replace(observed(PipelineApply(spec)), submitted=text))
 
 

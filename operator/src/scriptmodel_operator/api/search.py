@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from scriptmodel_operator.api.durations import DECIMAL_PATTERN
-from scriptmodel_operator.api.fields import AS_DECIMAL, IN_PYTHON, ApiModel, Rule, Seed, decimal, matches, rules
+from scriptmodel_operator.api.fields import AS_DECIMAL, IN_PYTHON, ApiModel, Rule, decimal, matches, rules
 from scriptmodel_operator.api.network import AUTO_PRESET, Overrides
 from scriptmodel_operator.api.schema import structural_schema
 
@@ -182,10 +182,6 @@ class Search(ApiModel):
     """Number of trials trained at the same time, each on a worker with the resources of spec.training."""
     repeats: Annotated[int, Field(ge=1, le=10)] = 1
     """Seeds that each trial is trained with; trials are compared by the mean."""
-    seed: Seed = 0
-    """Random seed; the same seed draws the same trials."""
-    max_failed_trials: Annotated[int, Field(ge=0, le=MAX_TRIALS)] | None = None
-    """Failed trials beyond which the search fails. Absent: half of the trials."""
 
     @property
     def trials(self) -> int:

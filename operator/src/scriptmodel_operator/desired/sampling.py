@@ -24,7 +24,7 @@ def trials(search: Search) -> list[Values]:
         return [dict(values) for values in itertools.islice(itertools.product(*choices), search.trials)]
 
     def values_of(key: str) -> Values:
-        return {each.name: _drawn(each, f"{search.seed}/{each.name}/{key}") for each in search.parameters}
+        return {each.name: _drawn(each, key) for each in search.parameters}
 
     drawn: list[Values] = []
     for number in range(1, search.trials + 1):
@@ -35,7 +35,8 @@ def trials(search: Search) -> list[Values]:
 
 def _drawn(parameter: Parameter, key: str) -> str:
     """Return a value that looks random and is the same everywhere: one of few digits, or whole."""
-    share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:6], "big") / 2**48  # of the way through the range
+    seed = f"0/{parameter.name}/{key}".encode()
+    share = int.from_bytes(hashlib.sha256(seed).digest()[:6], "big") / 2**48  # of the way through the range
     bounds, whole = parameter.uniform or parameter.log_uniform, parameter.name in WHOLE
     if bounds is None:
         values = parameter.categorical.values if parameter.categorical else [""]
