@@ -47,22 +47,7 @@ def test_a_list_of_persons_is_cut(heading: str, read: Read) -> None:
     assert read(f"IL MOLO\n\n{heading}\n\n{persons}ACTO PRIMERO\n\n{TALK * 6}")[0] == ("", "ACTO PRIMERO")
 
 
-def test_a_full_stop_and_a_hyphen_may_follow_a_name(read: Read) -> None:
-    talk = "Anna.- (Mirando el mar.) ¿Es temprano?\n\nDon Ben.- Es tarde, y hace frío.\n\n"
-    events = read("Acto Primero\n\nEscena I\n\n" + talk * 6)
-    assert events[2:4] == [("Anna", "(Mirando el mar.) ¿Es temprano?"), ("Don Ben", "Es tarde, y hace frío.")]
-
-
 @pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009"])
 def test_a_space_that_breaks_no_line_may_be_before_a_colon(space: str, read: Read) -> None:
     talk = f"ANNE{space}: Est-il tôt{space}?\n\nBENOÎT{space}:{space}Il est tard, et il fait froid, Anne{space}!\n\n"
     assert read(talk * 6)[:2] == [("ANNE", "Est-il tôt ?"), ("BENOÎT", "Il est tard, et il fait froid, Anne !")]
-
-
-def test_verse_that_begins_with_est_makes_no_screenplay(read: Read) -> None:
-    talk = "ANNA\n\nLa mer, qui monte encore,\nEst un miroir sans bord.\n\nBEN\n\nEt toi, tu dors.\n\n"
-    preface = "PRÉFACE\n\nCeci est une pièce que personne n'a lue.\n\n"
-    assert read(f"LE PHARE\n\n{preface}ACTE PREMIER\n\n{talk * 6}")[:2] == [
-        ("", "ACTE PREMIER"),
-        ("ANNA", "La mer, qui monte encore, Est un miroir sans bord."),
-    ]
