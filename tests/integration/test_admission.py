@@ -67,8 +67,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
                 "learningRate": "0.5",
                 "dropout": "0.25",
                 "vocabularySize": 100,
-                "cacheWindow": 500,
-                "letterNgrams": 6000,
                 "subwords": True,
             },
             "seed": 7,

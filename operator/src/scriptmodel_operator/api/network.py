@@ -43,10 +43,6 @@ class Overrides(ApiModel):
     """Dropout probability, at most 0.95."""
     vocabulary_size: Annotated[int, Field(ge=16, le=1000000)] | None = None
     """Vocabulary size; all other words become one unknown word."""
-    cache_window: Annotated[int, Field(ge=0, le=10000)] | None = None
-    """Number of recent tokens in the neural cache that is trained with the network; 0 for no cache."""
-    letter_ngrams: Annotated[int, Field(ge=0, le=1000000)] | None = None
-    """Number of character n-grams whose vectors words share during training; 0 for none."""
     subwords: bool | None = None
     """Spell words outside the vocabulary with sub-words instead of reading them as one unknown word."""
 
