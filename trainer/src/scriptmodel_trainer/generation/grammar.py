@@ -167,11 +167,9 @@ class Grammar:
 
     @property
     def has_names(self) -> bool:
-        """True if speeches carry a speaker's name."""
         return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
 
     def allowed(self, at: Position) -> frozenset[Kind]:
-        """Return the kinds of token that may come next."""
         known = self._allowed.get(at)
         if known is None:
             kinds = self.kinds - {Kind.UNWRITTEN}

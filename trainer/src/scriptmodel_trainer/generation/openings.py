@@ -63,7 +63,6 @@ class Openings:
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  # a writer lives as long as its model, and samples share an opening
     def start(self, opening: Opening) -> Start:
-        """Return the tokens that a script with this opening starts with."""
         if opening.speaker and not self._has_names:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
@@ -84,7 +83,6 @@ class Openings:
         return start
 
     def _given(self, text: str) -> GivenText:
-        """Return a text in any layout as tokens, with names as the model spells them."""
         given = read_given(text, lambda name: self._casting.find(name) is not None)
         tokens = given.tokens if self._has_names else without_names(given.tokens)
         named = renamed(tokens, lambda name: self._casting.find(name) or name)

@@ -25,7 +25,6 @@ class Line:
 
     @property
     def words(self) -> int:
-        """Number of its words."""
         return sum(map(len, self.sentences))
 
 

@@ -32,7 +32,6 @@ def word_hash(word: str) -> int:
 
 
 def hashes_of(words: Iterable[str]) -> Hashes:
-    """Return the hash of each word."""
     return np.fromiter(map(word_hash, words), np.uint64)
 
 
@@ -125,6 +124,5 @@ class _Runs:
         self._sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(words * inverses)])
 
     def of(self, length: int) -> Hashes:
-        """Return a hash of each run of `length` words."""
         hashes: Hashes = (self._sums[length:] - self._sums[:-length]) * self._powers[: len(self._sums) - length]
         return hashes

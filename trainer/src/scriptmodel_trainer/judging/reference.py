@@ -28,8 +28,6 @@ NO_FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Figures of held-out text and the n-grams of the training text."""
-
     held_out: Figures
     known: KnownNgrams
 

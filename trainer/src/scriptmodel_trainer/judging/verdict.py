@@ -35,7 +35,6 @@ class Verdict:
 
 
 def judge(text: Figures, held_out: Figures) -> Verdict:
-    """Return the verdict on a text beside held-out text of the corpus."""
     aspects = {
         "originality": 1 - _excess(text.copied_8grams, held_out.copied_8grams),
         "variety": _variety(text, held_out),

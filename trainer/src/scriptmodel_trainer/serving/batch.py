@@ -57,7 +57,6 @@ class Job:
         return False
 
     def end(self) -> None:
-        """Write nothing more."""
         self._stream.close()
         self._on_end()
 

@@ -77,7 +77,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def given(self) -> str:
-        """The text to continue."""
         return self.prompt if isinstance(self.prompt, str) else self.prompt[0]
 
     def words(self, most: int) -> int:
@@ -86,7 +85,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stops(self) -> list[str]:
-        """The texts that end a completion."""
         return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
 
     def sampling(self, usual: float) -> Sampling:
@@ -100,7 +98,6 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return Sampling(temperature, top_p=self.top_p, repetition_penalty=math.exp(self.frequency_penalty))
 
     def opening(self) -> Opening:
-        """Return the start of the script."""
         cast = None if self.cast is None else () if self.cast == ["any"] else tuple(self.cast)
         return Opening(self.speaker, "", self.scene, self.given, cast)
 
@@ -117,15 +114,12 @@ class Completions:
         self._started = int(time.time())
 
     def routes(self, base: str) -> list[web.RouteDef]:
-        """Return the routes of the API below a path."""
         return [web.get(f"{base}/v1/models", self.models), web.post(f"{base}/v1/completions", self.complete)]
 
     def close(self) -> None:
-        """Stop writing."""
         self._batch.close()
 
     async def models(self, request: web.Request) -> web.Response:
-        """List the one model."""
         del request
         entry = {"id": self._name, "object": "model", "created": self._started, "owned_by": "scriptmodel-trainer"}
         return web.json_response({"object": "list", "data": [entry]})

@@ -26,7 +26,6 @@ class Folder:
         self._working = asyncio.Lock()
 
     def has(self, name: str) -> bool:
-        """Return whether the directory has a file."""
         return (self.folder / name).is_file()
 
     def scripts(self) -> list[Path]:
@@ -55,7 +54,6 @@ class Folder:
             return self._loaded
 
     def close(self) -> None:
-        """Stop writing with the model."""
         if self._loaded is not None:
             self._loaded[1].close()
         self._loaded = None

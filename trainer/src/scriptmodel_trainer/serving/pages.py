@@ -35,7 +35,6 @@ class Pages:
         self._folders = {str(n): Folder(path, f"{base}/{n}", name) for n, (name, path) in enumerate(folders, 1)}
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Return the routes of all pages."""
         page, here = Site(templates(), self._layout).page, f"{self._base}/{{folder:{'|'.join(self._folders)}}}"
         return [
             web.get(f"{self._base}/", page("ui/models.html", self.index)),
@@ -50,7 +49,6 @@ class Pages:
         ]
 
     def close(self) -> None:
-        """Stop writing."""
         for folder in self._folders.values():
             folder.close()
 
@@ -131,7 +129,6 @@ class Pages:
 
 
 def _sheets(paths: Iterable[Path]) -> Iterator[tuple[str, int, str, list[Part]]]:
-    """Yield name, words, text and parts of each script."""
     for path in paths:
         with suppress(OSError, TrainerError):  # it is gone, or too large
             text = read_bounded(path, _LARGEST_SCRIPT).decode("utf-8", "replace")

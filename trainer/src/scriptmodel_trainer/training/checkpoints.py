@@ -57,12 +57,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     """Read a checkpoint; BadInputError if it is damaged or of another run, OSError if it is unreadable."""
-    try:
-        checkpoint = _checkpoint(path)
-    except BadInputError as error:
-        raise BadInputError(error.message, "train without --resume") from error
-    except (ValueError, KeyError) as error:
-        raise damaged(path, error) from error
+    checkpoint = _checkpoint(path)
     if checkpoint.fingerprint != fingerprint:
         raise BadInputError(
             f"{path} was made with another corpus, preset, setting or seed, or a version that reads it differently",
@@ -75,7 +70,7 @@ def described_in(path: Path) -> Checkpoint | None:
     """Return a checkpoint; None if there is none, or it is damaged. OSError if it is unreadable."""
     try:
         return _checkpoint(path)
-    except (BadInputError, FileNotFoundError, ValueError, KeyError):
+    except (BadInputError, FileNotFoundError):
         return None
 
 
@@ -86,17 +81,22 @@ def fingerprint_of(path: Path) -> str | None:
 
 
 def damaged(path: Path, reason: object) -> BadInputError:
-    """Return the error for a checkpoint that cannot be used."""
     return BadInputError(f"{path} is damaged: {reason}", "train without --resume")
 
 
 def _checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint of any run; ValueError or KeyError if it is damaged."""
-    arrays = arrays_from(read_bounded(path, path.stat().st_size))
-    if not np.array_equal(arrays.pop("digest"), digest_of(arrays)):
-        raise ValueError("it is not as it was written")
-    described = parse_json(arrays.pop("described").tobytes())
-    return replace(converted(described, Checkpoint), arrays=arrays)
+    """Read a checkpoint of any run; BadInputError if it is damaged, OSError if it is unreadable."""
+    content = read_bounded(path, path.stat().st_size)
+    try:
+        arrays = arrays_from(content)
+        digest = arrays.pop("digest")
+        described = converted(parse_json(arrays["described"].tobytes()), Checkpoint)
+    except (ValueError, KeyError) as error:
+        raise damaged(path, error) from error
+    if not np.array_equal(digest, digest_of(arrays)):
+        raise damaged(path, "it is not as it was written")
+    del arrays["described"]
+    return replace(described, arrays=arrays)
 
 
 def digest_of(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:

@@ -54,7 +54,6 @@ def load_tensorflow(seed: int) -> str:
 
 
 def gpus() -> list[Any]:
-    """List the GPUs that TensorFlow uses."""
     import tensorflow as tf  # noqa: PLC0415  # quietly loaded by then
 
     return list(tf.config.list_physical_devices("GPU"))

@@ -55,7 +55,6 @@ def letter_ngrams_of(words: Sequence[str], most: int, optimizer: str) -> LetterN
 
 
 def _ngrams(word: str) -> Iterator[str]:
-    """Yield each n-gram of a word once."""
     if word.startswith("<"):
         return
     marked = f"{_BEGIN}{word}{_END}"

@@ -54,7 +54,6 @@ class Compiled:
 
     @classmethod
     def of(cls, task: TrainingTask) -> Compiled:
-        """Build the network of a task and its graphs."""
         preset = task.preset
         model = LanguageModel(preset, task.vocabulary, task.seed, task.document, task.letter_ngrams)
         if task.start is not None:
@@ -91,7 +90,6 @@ class _Loop:
         return min(self._position.epoch, self._task.preset.epochs)
 
     def run(self, resumed_from: int | None) -> TrainingResult:
-        """Train from the current position to the end."""
         position, outcome = self._position, self._outcome
         self._reporter.started(resumed_from, position)
         while (ending := self._ending()) is None:

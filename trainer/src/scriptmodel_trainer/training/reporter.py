@@ -49,7 +49,6 @@ class Reporter:
             self._progress.report(Resumed(epoch, share, effort.restarts, effort.recomputed_seconds))
 
     def epoch_started(self, position: Position, rate: float) -> None:
-        """Report the start of an epoch, or its continuation after a resume."""
         self._progress.report(EpochStarted(position.epoch, rate))
         self._reported_at = time.monotonic()
         self._reported_window = position.window
@@ -78,7 +77,6 @@ class Reporter:
         self._reported_window = position.window
 
     def epoch_ended(self, record: EpochRecord, best: bool) -> None:
-        """Report a finished and validated epoch."""
         self._progress.report(
             EpochEnded(record.epoch, record.train_perplexity, record.valid_perplexity, best, record.sample)
         )

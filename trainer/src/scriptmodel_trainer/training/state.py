@@ -29,18 +29,15 @@ class Position:
     seconds: Amount = 0.0
 
     def advance(self, windows: int, loss: float, seconds: float) -> None:
-        """Add trained windows."""
         self.window += windows
         self.loss += loss
         self.epoch_seconds += seconds
         self.seconds += seconds
 
     def start_next_epoch(self) -> None:
-        """Move to the first window of the next epoch."""
         self.epoch, self.window, self.loss, self.epoch_seconds = self.epoch + 1, 0, 0.0, 0.0
 
     def restore(self, saved: Position) -> None:
-        """Move to the position of a checkpoint."""
         for each in fields(self):
             setattr(self, each.name, getattr(saved, each.name))
 
@@ -58,7 +55,6 @@ class Effort:
     recomputed_seconds: Amount = 0.0
 
     def spend(self, seconds: float, on_gpu: bool) -> None:
-        """Add seconds of training."""
         self.seconds += seconds
         self.gpu_seconds += seconds if on_gpu else 0.0
 
@@ -113,7 +109,6 @@ class Variables:
         return {name: tuple(variable.shape) for name, variable in self._named()}
 
     def assign(self, arrays: Mapping[str, npt.NDArray[np.float32]]) -> None:
-        """Replace all values by those of a checkpoint."""
         for name, variable in self._named():
             variable.assign(arrays[name])
 

@@ -189,7 +189,6 @@ class StateFolder:
         return fingerprint_of(path) in (None, self._fingerprint)
 
     def _generations(self) -> list[Path]:
-        """List the stored checkpoints, oldest first."""
         return sorted(path for path in self._folder.glob("checkpoint-*.safetensors") if _NAME.fullmatch(path.name))
 
     def _keep_log(self) -> None:

@@ -72,7 +72,6 @@ class Chart:
         return list({(line.kind or line.name, line.style): line for line in drawn}.values())
 
     def title_of(self, line: Series, place: float) -> str:
-        """Return what a value is called."""
         return f"{line.name}, epoch {place:.0f}" if self.joined else line.name
 
     def points(self, line: Series) -> list[tuple[float, float]]:
@@ -82,12 +81,10 @@ class Chart:
         return _thinned(found)
 
     def x(self, epoch: float) -> float:
-        """Return the place of an epoch."""
         share = 0.5 if self._last == self._first else (epoch - self._first) / (self._last - self._first)
         return round(_LEFT + share * (self.right - _LEFT), 1)
 
     def y(self, value: float) -> float:
-        """Return the place of a value."""
         low, high = self.ticks[0], self.ticks[-1]
         share = math.log(value / low) / math.log(high / low) if self._logarithmic else (value - low) / (high - low)
         return round(self.bottom - share * (self.bottom - _TOP), 1)

@@ -51,7 +51,6 @@ class Entrance:
         return False
 
     def close(self) -> None:
-        """Remove the file."""
         self._filed = ""
         if self._folder is not None:
             self._folder.cleanup()

@@ -60,7 +60,6 @@ class Site:
         return handle
 
     async def answer(self, request: web.Request, template: str, values: Values, status: int = 200) -> web.Response:
-        """Return a whole page."""
         text = await self._rendered("base.html", request, template, values)
         return web.Response(text=text, content_type="text/html", status=status)
 

@@ -22,8 +22,6 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The epochs of a training."""
-
     epochs: tuple[Epoch, ...] = ()
     running: tuple[tuple[float, float], ...] = ()
     """Epochs done, with a fraction, and the mean training perplexity of the epoch in progress so far.
