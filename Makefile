@@ -166,10 +166,6 @@ gold-diff: env ## Which lines are read otherwise than by commit BASE=HEAD (TEXTS
 	$(TRAINER)/bin/python tests/gold/difference.py --base $(or $(BASE),HEAD) $(if $(TEXTS),--texts $(TEXTS)) \
 	  $(if $(LAYOUTS),--layouts $(LAYOUTS))
 
-.PHONY: fuzz-trainer
-fuzz-trainer: env ## Fuzz the trainer with damaged scripts (FUZZ_SECONDS=60, SEED=a number)
-	$(TRAINER)/bin/python tests/fuzz/fuzz_trainer.py --seconds $(or $(FUZZ_SECONDS),60) $(if $(SEED),--seed $(SEED))
-
 .PHONY: e2e
 e2e: env cluster ## Test the chart with real pods; needs root and `make images` (PACHD_ADDRESS=a real Pachyderm, PACHD_ROOT_TOKEN if it has auth)
 	@$(PYTHON) -m dev.programs.helm alone >/dev/null

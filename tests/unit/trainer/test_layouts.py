@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-from fuzz_trainer import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import run_trainer
@@ -21,7 +20,6 @@ from scriptmodel_trainer.corpus.layouts import fountain, markdown
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.errors import BadInputError, ReaderError
-from tests.seed import run_seed
 
 # The same short scene in every layout. Who speaks and what is done must come out the same.
 SCENE = [
@@ -304,12 +302,6 @@ def test_lines_that_fit_nothing_are_counted(tmp_path: Path) -> None:
     text = LAYOUTS["caps-period"].replace("[Enter ANNA", "What is this? Why, I hope it is a speech!\n\n[Enter ANNA")
     (tmp_path / "play.txt").write_text(text, "utf-8")
     assert normalized(tmp_path / "play.txt")["not_understood"] == 1
-
-
-def test_damaged_scripts_give_a_result_or_a_clear_error(tmp_path: Path) -> None:
-    rounds, failure = fuzz(run_seed(), time.monotonic() + 20, tmp_path, rounds=20)
-    assert failure is None, failure
-    assert rounds > 0
 
 
 def test_the_licence_around_a_short_play_does_not_hide_its_layout(read: Read) -> None:
