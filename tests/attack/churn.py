@@ -24,12 +24,11 @@ from scriptmodel_operator.api.marks import Mark, Owner, naming
 from scriptmodel_operator.api.names import PIPELINES, pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.inbox import arrived, deleted
+from scriptmodel_operator.controller.queue import arrived, deleted
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     PipelineApply,

@@ -104,7 +104,7 @@ def test_an_abandoned_transaction_shows_whose_it_is(
     opened = transaction_grpc.APIStub(channel).StartTransaction(transaction.StartTransactionRequest(), timeout=60)
     ref = PipelineRef("default", f"{plays.name}-train")
     spec = replace(PLAIN, ref=ref, input_branch=BranchRef(plays, "master"), annotations=MARK)
-    request = create_v2_request(PipelineApply(spec)).SerializeToString()
+    request = create_v2_request(PipelineApply(spec))
     create = channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes)
     create(request, metadata=[("pach-transaction", opened.id)], timeout=60)
     found = {each.id: each for each in gateway.list_transactions()}

@@ -15,8 +15,7 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import promoted_model
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
-from scriptmodel_operator.controller.inbox import arrived, deleted
-from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
@@ -39,9 +38,8 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 CALL_THREADS = 12

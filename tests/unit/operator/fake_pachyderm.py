@@ -129,8 +129,8 @@ class FakePachyderm(PachydermState):
         if self.log_source is not None:
             return self.log_source(job, follow)
         verdict = self.verdicts.get(job)
-        said = [LogLine(job.id, verdict, verdict=True)] if verdict else []
-        return FakeLog([*(LogLine(job.id, text) for text in self.logs.get(job, [])), *said])
+        said = [LogLine(verdict, verdict=True)] if verdict else []
+        return FakeLog([*(LogLine(text) for text in self.logs.get(job, [])), *said])
 
     def list_transactions(self) -> Sequence[OpenTransaction]:
         return list(self.transactions.values())

@@ -23,7 +23,7 @@ class OpenLog:
 
     def __iter__(self) -> Iterator[LogLine]:
         for text in self.lines:
-            yield LogLine("1", text)
+            yield LogLine(text)
         if self.cut:
             raise UnavailableError("reading the log", "cut")
         self.cancelled.wait(SECONDS)

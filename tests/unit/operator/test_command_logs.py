@@ -114,7 +114,7 @@ def test_a_followed_log_resumes_after_an_interruption_and_ends_with_the_job(monk
         opened.append(follow)
         if len(opened) == 2:
             world.pachyderm.succeed(world.train)
-        return FakeLog([LogLine("1", f"line {number}") for number in range(2 + len(opened))])
+        return FakeLog([LogLine(f"line {number}") for number in range(2 + len(opened))])
 
     world.pachyderm.log_source = source
     assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == [
@@ -201,7 +201,7 @@ def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job
         if len(opened) == 20:
             world.pachyderm.succeed(world.train)
         pod = "old" if len(opened) < 20 else "new"
-        return FakeLog([LogLine("1", f"{pod} {number}") for number in range(5 if pod == "old" else 2)])
+        return FakeLog([LogLine(f"{pod} {number}") for number in range(5 if pod == "old" else 2)])
 
     world.pachyderm.log_source = source
     shown = list(lines_of(world.pachyderm, job.ref, follow=True, raw=True))

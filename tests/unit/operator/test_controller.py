@@ -12,8 +12,7 @@ import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
-from scriptmodel_operator.controller.inbox import deleted
-from scriptmodel_operator.controller.queue import RetryError
+from scriptmodel_operator.controller.queue import RetryError, deleted
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef

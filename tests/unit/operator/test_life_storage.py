@@ -18,9 +18,9 @@ def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> N
     start, ended = json.dumps({"event": "start", "epochs": 3}), json.dumps({"event": "epoch", "epoch": 3})
     for ref, printed in ((world.train, [start, ended]), (world.generate, [])):
         job = world.pachyderm.run(ref).ref
-        refused = LogLine(job.id, REFUSED_BY_STORAGE, worker_error=True)
-        lines = [*(LogLine(job.id, text) for text in printed), refused]
-        for again in (lines, [*lines, LogLine(job.id, start)]):
+        refused = LogLine(REFUSED_BY_STORAGE, worker_error=True)
+        lines = [*(LogLine(text) for text in printed), refused]
+        for again in (lines, [*lines, LogLine(start)]):
             found = {job: again}
             world.pachyderm.log_source = lambda each, _follow, found=found: FakeLog(found.get(each, []))
             world.observer.logs._read_once(job)

@@ -20,8 +20,8 @@ from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.store import News, Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.gateway import Calls
 from scriptmodel_operator.pachyderm.values import JobInfo
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

@@ -15,8 +15,7 @@ from pydantic import BaseModel
 from scriptmodel_cli.changes import field_changes
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
-from scriptmodel_operator.desired.placement import OPERATORS_OWN
+from scriptmodel_operator.desired.pipelines import OPERATORS_OWN, Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json, submitted_spec

@@ -123,7 +123,7 @@ def test_no_command_lets_a_control_character_through(words: list[str], cluster: 
 def test_lines_of_a_log_are_escaped_too(capsys: pytest.CaptureFixture[str]) -> None:
     world = trained_world()
     job = next(iter(world.pachyderm.jobs.values()))
-    world.pachyderm.log_source = lambda _job, _follow: FakeLog([LogLine("1", HOSTILE)])
+    world.pachyderm.log_source = lambda _job, _follow: FakeLog([LogLine(HOSTILE)])
     output.say([*lines_of(world.pachyderm, job.ref, follow=False, raw=False)])
     assert capsys.readouterr().out == f"{HARMLESS}\n"
 

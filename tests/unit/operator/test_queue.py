@@ -11,7 +11,6 @@ import pytest
 
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.controller import inbox as inbox_module
 from scriptmodel_operator.controller import queue as module
 from scriptmodel_operator.controller.queue import Handler, RetryError, WorkQueue
 from scriptmodel_operator.kube import watch
@@ -64,7 +63,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two operators that do not agree would else answer each other as fast as they can."""
-    monkeypatch.setattr(inbox_module, "CORRECTION_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "CORRECTION_SECONDS", 3600.0)
     calls = 0
 
     async def handler(_key: Key) -> None:
@@ -74,7 +73,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
     def arrives(version: int) -> None:
         metadata = {"namespace": A[0], "name": A[1], "uid": "1", "generation": 1, "resourceVersion": str(version)}
         raw = {"metadata": metadata, "spec": {}, "status": {"version": version}}
-        inbox_module.arrived(store, queue, raw)
+        module.arrived(store, queue, raw)
 
     async with running(handler) as queue:
         store = Store(EchoFilter())
@@ -84,7 +83,7 @@ async def test_a_status_that_somebody_else_writes_again_and_again_is_put_right_o
             arrives(version)
             await asyncio.sleep(0.001)
         assert calls == 1
-        monkeypatch.setattr(inbox_module, "CORRECTION_SECONDS", 0.001)
+        monkeypatch.setattr(module, "CORRECTION_SECONDS", 0.001)
         arrives(20)
         await until(lambda: calls == 2 and not queue.is_processing(A))
         assert not queue._timers, "one correction for all of them"

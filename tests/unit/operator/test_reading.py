@@ -28,7 +28,7 @@ REPO = RepoRef("default", "model")
 
 
 def read(*lines: str) -> LogDigest:
-    return reduce(read_line, (LogLine("1", text) for text in lines), LogDigest())
+    return reduce(read_line, (LogLine(text) for text in lines), LogDigest())
 
 
 def event(**fields: object) -> str:
@@ -50,11 +50,8 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
     ]
     digest = read(event(event="start", epochs=4), *epochs)
     assert (digest.best_perplexity, digest.valid_perplexity) == (60.5, 70)
-    assert (
-        reduce(read_line, [LogLine("1", event(event="start", epochs=4, resumed_from=3))], digest).best_perplexity
-        == 60.5
-    )
-    assert reduce(read_line, [LogLine("1", event(event="start", epochs=4))], digest).best_perplexity is None
+    assert reduce(read_line, [LogLine(event(event="start", epochs=4, resumed_from=3))], digest).best_perplexity == 60.5
+    assert reduce(read_line, [LogLine(event(event="start", epochs=4))], digest).best_perplexity is None
 
 
 def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:

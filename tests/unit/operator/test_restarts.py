@@ -52,7 +52,7 @@ def lines(*events: Mapping[str, object]) -> list[str]:
 def digest(*events: Mapping[str, object]) -> LogDigest:
     found = LogDigest()
     for line in lines(*events):
-        found = read_line(found, LogLine("1", line))
+        found = read_line(found, LogLine(line))
     return found
 
 
@@ -173,7 +173,7 @@ def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_li
     job = JobRef(PipelineRef("default", "train"), "1")
 
     def read(*events: Mapping[str, object]) -> LogDigest:
-        found = [LogLine(job.id, json.dumps(event)) for event in events]
+        found = [LogLine(json.dumps(event)) for event in events]
         pachyderm.log_source = lambda _job, _follow: FakeLog(found)
         return follower._read_once(job)
 

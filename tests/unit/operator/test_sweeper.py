@@ -12,9 +12,9 @@ import pytest
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.controller import sweeper as module
 from scriptmodel_operator.controller.sweeper import sweep
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.gateway import Calls
 from scriptmodel_operator.pachyderm.values import OpenTransaction
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

@@ -33,7 +33,7 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.inbox import arrived
+from scriptmodel_operator.controller.queue import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.channel import PachdAddress

@@ -39,10 +39,9 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import OtherEngineError, PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.reconcile.actions import Action, StopJob
 from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import plan_deletion

@@ -1,19 +1,26 @@
-"""The work queue: level-triggered, de-duplicated, with a fixed number of workers and back-off for each key."""
+"""The work queue: level-triggered, de-duplicated, with a fixed number of workers and back-off for each key.
+
+The watch fills it, and the store.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.kube.store import News, Store, key_of
 from scriptmodel_operator.metrics import Metrics
 
 Handler = Callable[[Key], Awaitable[float | None]]
 """Returns the seconds after which to call it again for the key, or None."""
 
+CORRECTION_SECONDS = 1.0
+"""Delay before a status that somebody else wrote is corrected."""
 FIRST_RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 120.0
 
@@ -126,3 +133,22 @@ class WorkQueue:
 
 class RetryError(Exception):
     """Raised by a handler that has reported its failure and is to be called again with back-off."""
+
+
+def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any], *, listed: bool = False) -> None:
+    """Store a version of an object, and queue the object if there is something to do."""
+    key = key_of(raw)
+    news = store.put(raw, current=listed)
+    # A status that is written during a reconcile is that reconcile's own. Any other was written by somebody else
+    # and is corrected, but not at once: two operators would otherwise answer each other as fast as they can.
+    if news is News.REQUESTED:
+        queue.add(key)
+    elif news is News.WRITTEN and not queue.is_processing(key):
+        queue.add_after(key, CORRECTION_SECONDS)
+
+
+def deleted(store: Store, queue: WorkQueue, raw: Mapping[str, Any]) -> None:
+    """Forget an object that no longer exists, here and in the controller."""
+    if store.remove(raw):
+        queue.forget(key_of(raw))
+        queue.add(key_of(raw))

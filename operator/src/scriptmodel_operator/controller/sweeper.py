@@ -12,10 +12,9 @@ import logging
 from collections.abc import Callable
 
 from scriptmodel_operator.api.marks import Owner, mark_of
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.clock import PachydClock
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.pachyderm.values import OpenTransaction
 
 INTERVAL_SECONDS = 600.0

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.digest import digest
-from scriptmodel_operator.desired.placement import specified
+from scriptmodel_operator.desired.digest import digest, specified
 from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 
 _HASH_DIGITS = 8

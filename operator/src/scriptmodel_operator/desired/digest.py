@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -26,6 +27,12 @@ def fingerprint(spec: PipelineSpec) -> str:
     """Return `p1:` and a hash of all that affects the pipeline; it is the same for a spec as sent and as observed."""
     content = {name: value for name, default in _DEFAULTS.items() if (value := getattr(spec, name)) != default}
     return f"p1:{_hash(content)}"
+
+
+def specified(part: Any, **selection: Any) -> Mapping[str, Any]:
+    """Return the fields that differ from their defaults, so that a field added to the API later changes no digest."""
+    found: dict[str, Any] = part.model_dump(by_alias=True, exclude_defaults=True, mode="json", **selection)
+    return found
 
 
 def _hash(value: Any) -> str:

@@ -10,12 +10,22 @@ from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
 from scriptmodel_operator.desired import commands
-from scriptmodel_operator.desired.digest import digest, fingerprint
-from scriptmodel_operator.desired.placement import OPERATORS_OWN, SHARED, placed, specified
+from scriptmodel_operator.desired.digest import digest, fingerprint, specified
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.pachyderm.values import WHOLE_REPO, BranchRef, PipelineSpec, ResourceAmounts, as_float32
+from scriptmodel_operator.pachyderm.values import (
+    WHOLE_REPO,
+    BranchRef,
+    PipelineSpec,
+    PodToleration,
+    ResourceAmounts,
+    as_float32,
+)
 
+SHARED = frozenset({"node_selector", "tolerations", "priority_class_name", "image_pull_secrets", "backoff_limit"})
+"""Fields of spec.training that reach all pipelines. All others reach `train` only, or no pipeline."""
+OPERATORS_OWN = frozenset({"pending_deadline", "active_deadline"})
+"""Fields of spec.training that the operator enforces itself: they reach no pipeline."""
 _DECIDE_THE_MODEL = frozenset({"early_stopping", "warm_start"})
 """Fields of spec.training that are in the digest of what decides the model, where they have an effect."""
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -137,7 +147,7 @@ def _train(
     )
     retrain, generation = retraining(model, mark), model.generation
     mark = Mark(owner, whole, compute, image=image, retrain_at=retrain, generation=generation, claim=claim)
-    return DesiredPipeline(placed(spec, training), mark)
+    return DesiredPipeline(_placed(spec, training), mark)
 
 
 def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
@@ -155,7 +165,7 @@ def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> D
         glob=WHOLE_REPO,
         description=f"Selects the best model of ScriptModel {model}",
     )
-    return DesiredPipeline(placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
+    return DesiredPipeline(_placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, continued: str) -> DesiredPipeline:
@@ -176,7 +186,22 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
         glob=WHOLE_REPO,
         description=f"Writes the script of ScriptModel {model}",
     )
-    return DesiredPipeline(placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
+    return DesiredPipeline(_placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
+
+
+def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
+    """Return `spec` with the nodes, priority, pull secrets and tries of its pods, as Pachyderm takes them."""
+    return replace(
+        spec,
+        node_selector=tuple(sorted(training.node_selector.items())),
+        tolerations=tuple(
+            PodToleration(each.key, each.operator, each.value, each.effect or "", each.toleration_seconds)
+            for each in training.tolerations
+        ),
+        priority_class=training.priority_class_name,
+        image_pull_secrets=tuple(each.name for each in training.image_pull_secrets),
+        datum_tries=training.backoff_limit + 1,
+    )
 
 
 def _amounts(resources: ResourceList) -> ResourceAmounts:

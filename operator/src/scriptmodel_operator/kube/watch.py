@@ -1,4 +1,4 @@
-"""The watch of ScriptModels by kopf, whose handlers only deliver to the inbox."""
+"""The watch of ScriptModels by kopf, whose handlers only fill the store and the queue."""
 
 from __future__ import annotations
 

@@ -14,9 +14,8 @@ from contextlib import suppress
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
-from scriptmodel_operator.pachyderm.calls import Calls
 from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 
 _LEAST_DELAY, _DELAY = 1.0, 5.0
 """Wait five times the duration of the last poll before polling again; once its duration if all objects that could

@@ -1,14 +1,16 @@
 """The calls to Pachyderm that the operator makes: all of them, and no more.
 
-The calls block, so they run in a bounded executor (`calls.py`); each has a deadline of its own. Every method
+The calls block, so they run in a bounded executor (`Calls`); each has a deadline of its own. Every method
 raises a `PachydermError`. The adapter over python-pachyderm is `adapter.py`; tests use a fake.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
@@ -26,6 +28,9 @@ from scriptmodel_operator.pachyderm.values import (
     StoredFile,
     Upload,
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class LogStream(Protocol):
@@ -129,3 +134,18 @@ class Gateway(Protocol):
 
     def close(self) -> None:
         """End the connection; calls in flight fail."""
+
+
+class Calls:
+    """A pool of threads; further calls wait for a free one."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="pachyderm")
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Drop the calls that have not started, and wait for the others, which closing the gateway ends."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

@@ -227,13 +227,9 @@ def _amounts(details: Any, name: str) -> ResourceAmounts:
 
 def _pod_toleration(message: Any) -> PodToleration:
     seconds = int(message.toleration_seconds.value) if message.HasField("toleration_seconds") else None
-    return PodToleration(
-        key=message.key,
-        operator=_OPERATOR_NAMES.get(message.operator, str(message.operator)),
-        value=message.value,
-        effect=_EFFECT_NAMES.get(message.effect, str(message.effect)),
-        seconds=seconds,
-    )
+    operator = _OPERATOR_NAMES.get(message.operator, str(message.operator))
+    effect = _EFFECT_NAMES.get(message.effect, str(message.effect))
+    return PodToleration(message.key, operator, message.value, effect, seconds)
 
 
 def _branch_of(source: Any, pipeline: PipelineRef) -> BranchRef:
@@ -326,11 +322,11 @@ def log_line(message: Any) -> LogLine | None:
     """Convert a LogMessage; return None for a line about the worker itself that says nothing about the job."""
     when = moment(message, "ts")
     if message.user:
-        return LogLine(message.job_id, message.message.rstrip("\n"), when)
+        return LogLine(message.message.rstrip("\n"), when)
     if ended := _ENDED.match(message.message):
-        return LogLine(message.job_id, ended[1], when, verdict=True)
+        return LogLine(ended[1], when, verdict=True)
     repeated = _REPEATED.match(message.message)
-    return LogLine(message.job_id, repeated[1], when, worker_error=True) if repeated else None
+    return LogLine(repeated[1], when, worker_error=True) if repeated else None
 
 
 def moment(message: Any, name: str) -> datetime | None:

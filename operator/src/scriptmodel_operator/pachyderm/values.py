@@ -246,7 +246,7 @@ class RepoInfo:
     description: str = ""
     branches: tuple[str, ...] = ()
     size_bytes: int = 0
-    """Of the newest commit of master that is finished and has no error."""
+    """Of the newest commit of master that is finished and has no error; it shows that somebody deleted a result."""
     created: datetime | None = None
 
     def describe_command(self, addition: str) -> str:
@@ -306,7 +306,6 @@ class Copies:
 class LogLine:
     """A line that the user's process printed."""
 
-    job_id: str
     text: str
     time: datetime | None = None
     verdict: bool = False
