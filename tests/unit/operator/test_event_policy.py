@@ -83,16 +83,11 @@ def test_events_of_an_outage_are_recorded_after_it() -> None:
     assert events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
 
 
-def test_a_corpus_that_does_not_look_like_scripts_causes_one_event() -> None:
-    doubtful = {**status("Training"), "training": {"warning": "a.yaml does not look like a script", "startTime": "t"}}
-    later = {**status("Generated", ready=True, script="one"), "training": doubtful["training"]}
-    assert events_of(doubtful, doubtful, later) == ["CorpusDoubtful", "Training", "Generated"]
-
-
 def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
     one = {**status("Training"), "training": {"warnings": ["no GPU"], "startTime": "t"}}
     two = {**status("Training"), "training": {"warnings": ["no GPU", "disk full"], "startTime": "t"}}
-    assert events_of(one, one, two, two) == ["TrainingWarning", "Training", "TrainingWarning"]
+    later = {**status("Generated", ready=True, script="one"), "training": two["training"]}
+    assert events_of(one, one, two, two, later) == ["TrainingWarning", "Training", "TrainingWarning", "Generated"]
 
 
 def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time() -> None:

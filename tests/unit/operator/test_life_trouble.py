@@ -367,7 +367,7 @@ def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is
     world.observer = Observer(world.pachyderm, world.cluster)  # that of an operator which was started anew
     world.reconcile()
     assert world.ready == ("True", "Generated")
-    assert world.model.status["training"]["warning"] == "a.yaml does not look like a script (3 % understood)"
+    assert world.model.status["training"]["warnings"] == ["a.yaml does not look like a script (3 % understood)"]
 
 
 GPU = {"training": {"gpu": {}}}

@@ -68,10 +68,7 @@ def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_
     assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == DeviceStatus()
 
 
-def test_an_epochs_sample_is_one_bounded_line_and_the_warning_about_the_corpus_is_kept() -> None:
-    doubt = event(event="warning", code="not_scripts", message="a.yaml does not look\nlike a script")
-    digest = read(doubt, event(event="start", epochs=1), event(event="warning", code="other", message="x"))
-    assert digest.warning == "a.yaml does not look like a script"
+def test_an_epochs_sample_is_one_bounded_line() -> None:
     assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).sample.startswith(
         "[ JON ]: no x"
     )

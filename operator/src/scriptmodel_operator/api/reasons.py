@@ -75,13 +75,10 @@ class Reason(StrEnum):
     CORPUS_EMPTY = "CorpusEmpty", "The newest commit of the corpus branch has no bytes."
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "A ConfigMap that the spec names, or its key, does not exist."
     DOWNLOAD_FAILED = "DownloadFailed", "Pachyderm could not fetch a URL of the corpus; the message has the error."
-    CORPUS_DOUBTFUL = (
-        "CorpusDoubtful",
-        "Event only: the corpus does not look like scripts; training continues.",
-    )
     TRAINING_WARNING = (
         "TrainingWarning",
-        "Event only: training continues under a condition that needs attention, such as a GPU that is not found.",
+        "Event only: training continues under a condition that needs attention, such as a corpus "
+        "that does not look like scripts or a GPU that is not found.",
     )
     RESUMED = "Resumed", "Event only: a restarted worker continues the training from its checkpoint."
     WORKER_LOST = "WorkerLost", "Event only: a worker was lost, or its attempt failed; the message has what it costs."

@@ -92,10 +92,8 @@ class TrainingStatus(ApiModel):
     """Perplexity so far."""
     sample: str | None = None
     """Sample line that the model wrote after the newest epoch."""
-    warning: str | None = None
-    """Why the corpus does not look like scripts."""
     warnings: Annotated[list[str], Field(max_length=16)] | None = None
-    """Other warnings, such as that no GPU is found or that GPUs are idle."""
+    """Warnings, such as that the corpus does not look like scripts, that no GPU is found or that GPUs are idle."""
     device: DeviceStatus | None = None
     """Device of the training."""
     stopped_by: str | None = None

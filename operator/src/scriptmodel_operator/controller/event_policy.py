@@ -65,8 +65,6 @@ def record_status(events: EventRecorder, model: ScriptModel, status: Mapping[str
 
 def _of_training(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[Reason, str]]:
     """Yield each new warning about and each restart of the training, which change no condition."""
-    if (doubt := now.get("warning")) and doubt != before.get("warning"):
-        yield Reason.CORPUS_DOUBTFUL, str(doubt)
     restarts, resumed = now.get("restarts"), now.get("resumedAt") or {}
     anew = now.get("attemptStartTime") != before.get("attemptStartTime")
     if anew and (restarts or 0) > (before.get("restarts") or 0):

@@ -25,7 +25,6 @@ NO_GPU = "no-gpu"
 """Code of the warning that TensorFlow sees no GPU although one was requested."""
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
-_NOT_SCRIPTS = "not_scripts"
 _MOST_RUNS = 2560  # another image may name any number of them
 _SIGNALLED = (130, 143)
 """Exit codes of a trainer that SIGINT or SIGTERM stopped."""
@@ -52,10 +51,8 @@ class LogDigest:
     """The lowest validation perplexity so far."""
     sample: str = ""
     """A line of script that the model wrote after the newest epoch."""
-    warning: str = ""
-    """Why the corpus does not look like scripts."""
     warnings: tuple[tuple[str, str], ...] = ()
-    """Other warnings, the newest of each code."""
+    """The newest warning of each code."""
     device: DeviceStatus | None = None
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
@@ -132,7 +129,6 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         preset=short_text(event.get("preset"), _LONGEST_WORD),
         epochs=epochs,
         best_perplexity=best,
-        warning=digest.warning,
         warnings=digest.warnings,
         device=digest.device,
         keeps_state=event.get("state") is True,
@@ -180,10 +176,8 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Keep the warning that the corpus does not look like scripts, and the newest of each other code."""
+    """Keep the newest warning of each code."""
     code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
-    if code == _NOT_SCRIPTS:
-        return replace(digest, warning=message)
     digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
     others = tuple(each for each in digest.warnings if each[0] != code)
     return replace(digest, warnings=(*others, (code, message))[-_MOST_WARNINGS:]) if message else digest

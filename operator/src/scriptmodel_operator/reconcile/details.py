@@ -57,7 +57,6 @@ def training_status(
         completion_time=end,
         gpu_seconds=search.gpu_seconds if search else _gpu_seconds(model, train, trained, elapsed),
         preset=preset,
-        warning=log.warning or kept.warning,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
         if_worker_is_lost=if_worker_is_lost(train, view),

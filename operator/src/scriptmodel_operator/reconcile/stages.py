@@ -129,8 +129,6 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, sea
     text += restarts.as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
-    if log and log.warning:
-        text += f"; warning: {log.warning}"
     return text + as_text(warnings_of(view))
 
 

@@ -15,7 +15,7 @@ _NO_GPU = (
 
 
 def warnings_of(view: ModelView) -> tuple[str, ...]:
-    """Return the warnings about the training in progress, without the one about the corpus."""
+    """Return the warnings about the training in progress."""
     log = view.training_log or LogDigest()
     codes = dict(log.warnings)
     unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
