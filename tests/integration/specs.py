@@ -205,7 +205,6 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "pachyderm": {"project": ""}}, "spec.pachyderm.project"),
         ({"corpus": REPO, "pachyderm": {"project": "_team"}}, "with a letter or digit first"),
         ({"corpus": REPO, "deletionPolicy": "Forget"}, "spec.deletionPolicy: Unsupported value"),
-        ({"corpus": REPO, "driftPolicy": "Ignore"}, "spec.driftPolicy: Unsupported value"),
         ({"corpus": REPO, "suspend": "yes"}, "spec.suspend"),
     ],
 )

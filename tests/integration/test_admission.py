@@ -109,7 +109,6 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
         "promotion": {"minImprovement": "0.01", "measure": "judge"},
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",
-        "driftPolicy": "Warn",
         "suspend": True,
     }
     sources: list[dict[str, Any]] = [

@@ -204,11 +204,6 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     if isinstance(state, Applied) and not state.stages.first_unfinished and state.promotion.held_back:
         yield state.promotion.held_back
     difference = state.difference
-    for drift in difference.tolerated:
-        observed = _observed(drift.ref, view)
-        differing = field_changes(drift.apply.spec, submitted_spec(observed.info)) if observed else ()
-        names = ", ".join(field.name for field in differing)
-        yield f"{drift.ref} was changed by another client ({names}); left unchanged because spec.driftPolicy is Warn"
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"

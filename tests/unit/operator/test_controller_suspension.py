@@ -36,13 +36,13 @@ async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
         assert reason(kube) == "NotAllowed"
         await apply(refused, "90")
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
-        await apply({**SPEC, "driftPolicy": "Warn"}, "99")
-        assert reason(kube) == "WaitingForWorker", "who stopped it is known"
+        await apply(SPEC, "99")
+        assert reason(kube) == "WaitingForWorker"
         assert not any(versions[-1].stopped for versions in pachyderm.pipelines.values())
 
 
 async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_started() -> None:
-    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
         suspended = {**kube.raw["metadata"], "resourceVersion": "80"}

@@ -117,7 +117,7 @@ def test_how_a_number_is_written_changes_nothing() -> None:
         ({"training": {"activeDeadline": "1h", "pendingDeadline": "1m"}}, "same", "same"),
         ({"generation": {"words": 5}}, "same", "computed"),
         ({"generation": {"prompt": "x"}}, "same", "computed"),
-        ({"suspend": True, "deletionPolicy": "Retain", "driftPolicy": "Warn"}, "same", "same"),
+        ({"suspend": True, "deletionPolicy": "Retain"}, "same", "same"),
         ({"generation": {"words": 1000, "temperature": "auto"}}, "same", "same"),
     ],
 )

@@ -51,9 +51,8 @@ def test_the_last_script_keeps_its_lineage_while_another_corpus_is_trained_on(ot
     assert (reported["repo"], reported["branch"]) == (world.corpus.repo.name, world.corpus.name)
 
 
-@pytest.mark.parametrize("policy", ["Correct", "Warn"])
-def test_a_recreated_corpus_repo_is_read_again(policy: str) -> None:
-    world = trained_world({"driftPolicy": policy})
+def test_a_recreated_corpus_repo_is_read_again() -> None:
+    world = trained_world()
     world.pachyderm.advance(60)
     del world.pachyderm.repos[world.corpus.repo]
     world.reconcile()

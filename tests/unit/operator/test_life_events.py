@@ -22,11 +22,8 @@ async def events(found: Controller, kube: FakeKube) -> list[str]:
     return reasons
 
 
-@pytest.mark.parametrize(
-    ("policy", "reported"), [("Correct", ["Updating"]), ("Warn", ["Drifted"])], ids=["Correct", "Warn"]
-)
-async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, reported: list[str]) -> None:
-    async with controller(raw_object({**SPEC, "driftPolicy": policy})) as (found, kube, pachyderm):
+async def test_each_stop_by_somebody_else_is_recorded_once() -> None:
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
         refs = list(pachyderm.pipelines)
@@ -44,35 +41,16 @@ async def test_each_stop_by_somebody_else_is_recorded_once(policy: str, reported
                 await settled(found)
             pachyderm.fault = lambda _call: None
             await settled(found)
-            assert [each for each in await events(found, kube) if each != "PachydermUnavailable"] == reported
-            if policy == "Warn":
-                pachyderm.start_pipeline(refs[0])
+            assert [each for each in await events(found, kube) if each != "PachydermUnavailable"] == ["Updating"]
 
 
-async def test_a_change_by_somebody_else_that_stays_is_recorded_once() -> None:
-    async with controller(raw_object({**SPEC, "driftPolicy": "Warn"})) as (found, kube, pachyderm):
-        pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await settled(found)
-        refs = list(pachyderm.pipelines)
-        pachyderm.edit(refs[1], datum_tries=7)
-        for ref in refs:
-            pachyderm.succeed(ref)
-        await events(found, kube)
-        for _ in range(2):
-            await found.snapshots.latest(time.monotonic())
-            await settled(found)
-        assert await events(found, kube) == ["Drifted"]
-
-
-@pytest.mark.parametrize("policy", ["Correct", "Warn"])
 @pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])
-async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy: str, changed: dict[str, Any]) -> None:
+async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(changed: dict[str, Any]) -> None:
     """Though the spec changes in the same moment, and Pachyderm does not answer then."""
-    spec = {**SPEC, "driftPolicy": policy}
-    async with controller(raw_object(spec)) as (found, kube, pachyderm):
+    async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        for number, expected in enumerate(({**spec, "suspend": True}, {**spec, **changed}), start=2):
+        for number, expected in enumerate(({**SPEC, "suspend": True}, {**SPEC, **changed}), start=2):
             await events(found, kube)
             metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
             kube.raw = {**kube.raw, "metadata": metadata, "spec": expected}
@@ -88,4 +66,4 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(policy:
         pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
         await found.snapshots.latest(time.monotonic())
         await settled(found)
-        assert (await events(found, kube))[-1] == {"Correct": "Updating", "Warn": "Drifted"}[policy]
+        assert (await events(found, kube))[-1] == "Updating"

@@ -15,19 +15,12 @@ from scriptmodel_operator.pachyderm.values import (
 from tests.unit.operator.world import CLUSTER, PLAYS, World, scriptmodel, trained_world
 
 
-def test_drift_is_corrected_or_only_reported() -> None:
+def test_drift_is_corrected() -> None:
     world = trained_world()
     world.pachyderm.edit(world.generate, command=("rm", "-rf", "/"))
     world.reconcile()
     assert world.written() == [f"update {world.generate.name}"]
     assert world.pachyderm.pipelines[world.generate][-1].spec.command[0] == "scriptmodel-trainer"
-    warned = trained_world({"driftPolicy": "Warn"})
-    warned.pachyderm.edit(warned.generate, datum_tries=7)
-    warned.pachyderm.succeed(warned.generate)
-    warned.reconcile()
-    assert warned.written() == []
-    assert warned.ready == ("True", "Drifted")
-    assert "changed by somebody else" in warned.condition("Ready")["message"]
 
 
 def test_a_pipeline_whose_whole_spec_somebody_replaced_is_still_ours() -> None:
@@ -76,9 +69,8 @@ def test_a_pipeline_that_vanished_is_created_again() -> None:
     assert world.written() == [f"create {world.generate.name}"]
 
 
-@pytest.mark.parametrize("policy", ["Correct", "Warn"])
-def test_the_reader_of_a_pipeline_that_vanished_is_connected_to_the_new_one(policy: str) -> None:
-    world = trained_world({"driftPolicy": policy})
+def test_the_reader_of_a_pipeline_that_vanished_is_connected_to_the_new_one() -> None:
+    world = trained_world()
     del world.pachyderm.pipelines[world.train]
     world.pachyderm._drop_repo(world.train.output)
     world.reconcile()

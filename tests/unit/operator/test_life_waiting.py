@@ -265,34 +265,6 @@ def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -
     world.observer.logs.close()
 
 
-def test_with_drift_policy_warn_only_pipelines_stopped_by_the_suspension_are_started() -> None:
-    world = World(model=scriptmodel({"driftPolicy": "Warn"}))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.want({"driftPolicy": "Warn", "suspend": True})
-    world.reconcile()
-    world.written()
-    world.want({"driftPolicy": "Warn"})
-    world.reconcile()
-    assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
-    world.pachyderm.stop_pipeline(world.train)
-    world.written()
-    world.reconcile()
-    assert world.written() == []
-    assert world.ready == ("False", "Drifted")
-    message = f"somebody stopped {world.train}: start it, or set driftPolicy: Correct"
-    assert world.condition("Ready")["message"] == message
-    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
-    world.reconcile()
-    assert world.written() == []
-    message += f"; until then nothing is written to {world.generate} (the spec changed)"
-    assert world.condition("Ready")["message"] == message
-    world.pachyderm.start_pipeline(world.train)
-    world.written()
-    world.reconcile()
-    assert world.written() == [f"update {world.generate.name}"]
-
-
 def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
     world = trained_world()
     del world.pachyderm.pipelines[world.train]

@@ -90,7 +90,6 @@ ELSEWHERE = {
     "promotion.measure": "what the operator compares",
     "pachyderm.project": "part of the pipelines' names; it cannot be changed",
     "deletionPolicy": "the operator deletes",
-    "driftPolicy": "the operator corrects, or warns",
     "suspend": "the operator stops the pipelines",
 }
 """Fields that change no pipeline, and who acts on them instead."""

@@ -124,27 +124,20 @@ def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -
     assert put.what.startswith("put 1 files into")
 
 
-def test_drift_is_corrected_or_only_reported() -> None:
+def test_drift_is_corrected() -> None:
     world = trained_world()
     world.pachyderm.edit(world.train, datum_tries=9)
     (train,) = planned(world).changes
     assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("tries", "9", "3")])
-    world.want({"driftPolicy": "Warn"})
-    found = planned(world)
-    assert found.changes == ()
-    assert "was changed by another client (tries); left unchanged because spec.driftPolicy is Warn" in reported(found)
 
 
 def test_nothing_changes_while_a_problem_exists() -> None:
-    """A pipeline stopped by somebody else, driftPolicy Warn, and a changed generation: the operator writes nothing."""
     world = trained_world()
-    world.pachyderm.stop_pipeline(world.train)
-    world.written()
-    world.want({"driftPolicy": "Warn", "generation": {"words": 5}})
+    del world.pachyderm.repos[world.corpus.repo]
+    world.want({"generation": {"words": 5}})
     found = planned(world)
-    assert found.problem.startswith("Drifted: somebody stopped")
+    assert found.problem.startswith("CorpusNotFound: ")
     assert found.changes == ()
-    assert "start pipeline" not in reported(found)
 
 
 def test_a_suspended_pipeline_is_updated_and_then_started() -> None:

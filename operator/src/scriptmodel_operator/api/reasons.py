@@ -105,7 +105,6 @@ class Reason(StrEnum):
     )
     REFUSED = "Refused", "Pachyderm refused a request; the message has its error."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."
-    DRIFTED = "Drifted", "A pipeline was changed or stopped by somebody else and driftPolicy is Warn."
     TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's error."
     GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's error."
     JOB_STOPPED = "JobStopped", "Somebody stopped the job before it ended."

@@ -88,7 +88,5 @@ class ScriptModelSpec(ApiModel):
     """Location of the pipelines in Pachyderm."""
     deletion_policy: Literal["Delete", "Retain", "Orphan"] = "Delete"
     """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
-    drift_policy: Literal["Correct", "Warn"] = "Correct"
-    """Correct reverts changes that somebody else made to a pipeline, Warn only reports them."""
     suspend: bool = False
     """Stops all pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""

@@ -20,7 +20,7 @@ from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, Start
 
 _STAGES = ("CorpusReady", "Trained", "Generated")
 _OUTAGES = (Reason.PACHYDERM_UNAVAILABLE, Reason.RETRYING)
-_WARNINGS = (*_OUTAGES, Reason.WORKER_ERROR, Reason.DRIFTED, Reason.HELD_BACK)
+_WARNINGS = (*_OUTAGES, Reason.WORKER_ERROR, Reason.HELD_BACK)
 """Reasons of Ready that are warnings although nothing is stalled."""
 
 

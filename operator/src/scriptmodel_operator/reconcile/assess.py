@@ -17,7 +17,7 @@ from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
 from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
-from scriptmodel_operator.reconcile.difference import Difference, difference
+from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_select
 from scriptmodel_operator.reconcile.searching import search_progress
@@ -110,9 +110,6 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
         problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
     stages = _with_unchecked(_stages(given, view, creating=True) if differs.now else stages, source.unchecked)
-    if model.spec.drift_policy == "Warn" and view.stopped and not model.previous.suspended:
-        problem = _stopped_by_somebody(view, differs)
-        return Blocked(stages=stages, source=source, problem=problem, difference=differs)
     runs = runs_to_put(model, owner, view)
     if isinstance(runs, Problem):
         return blocked(stages=stages, source=source, problem=runs)
@@ -139,14 +136,6 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     if model.previous.suspended:
         return tuple(StartPipeline(seen.info.ref) for seen in view.stopped)
     return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
-
-
-def _stopped_by_somebody(view: ModelView, differs: Difference) -> Problem:
-    names = ", ".join(str(seen.info.ref) for seen in view.stopped)
-    held_back = ", ".join(f"{each.ref} ({each.why})" for each in (*differs.now, *differs.deferred))
-    text = f"somebody stopped {names}: start it, or set driftPolicy: Correct"
-    text += f"; until then nothing is written to {held_back}" if held_back else ""
-    return Problem(Reason.DRIFTED, text)
 
 
 def _stages(given: Situation, view: ModelView, *, creating: bool = False) -> Stages:

@@ -28,12 +28,10 @@ from scriptmodel_operator.reconcile.restarts import state_is_kept
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Changes to carry out now, changes that wait for a running job, and drift that is only reported."""
+    """Changes to carry out now, and changes that wait for a running job."""
 
     now: tuple[PipelineChange, ...] = ()
     deferred: tuple[PipelineChange, ...] = ()
-    tolerated: tuple[PipelineChange, ...] = ()
-    """Drift that is left because spec.driftPolicy is Warn."""
 
 
 _DEFERRABLE = (ChangeKind.RESHAPE, ChangeKind.ADOPT)
@@ -44,12 +42,9 @@ NO_DIFFERENCE = Difference()
 def difference(model: ScriptModel, desired: Desired, view: ModelView) -> Difference:
     """Return all changes; none if all pipelines are as desired."""
     changes = list(_changes(model, desired, view))
-    tolerant = model.spec.drift_policy == "Warn"
-    tolerated = [change for change in changes if tolerant and change.kind is ChangeKind.CORRECT]
-    due = [change for change in changes if change not in tolerated]
-    deferred = [change for change in due if _must_wait(change, view)]
-    now = _together([change for change in due if change not in deferred], view)
-    return Difference(now, tuple(deferred), tuple(tolerated))
+    deferred = [change for change in changes if _must_wait(change, view)]
+    now = _together([change for change in changes if change not in deferred], view)
+    return Difference(now, tuple(deferred))
 
 
 def _together(changes: list[PipelineChange], view: ModelView) -> tuple[PipelineChange, ...]:

@@ -126,7 +126,7 @@ class Applying(_Observed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(_Observed):
-    """All pipelines are as desired, up to changes that wait for a job's end and drift that is tolerated.
+    """All pipelines are as desired, up to changes that wait for a job's end.
 
     How far they are is `stages.first_unfinished`: None once the script of the newest spec and corpus is written.
     """

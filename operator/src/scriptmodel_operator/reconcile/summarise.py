@@ -62,10 +62,6 @@ def _settled(state: Applied) -> dict[ConditionType, Condition]:
     reason, message = Reason.GENERATED, state.stages.generated.message
     if state.promotion.held_back:
         reason, message = Reason.HELD_BACK, state.promotion.held_back
-    if state.difference.tolerated:
-        reason = Reason.DRIFTED
-        names = ", ".join(str(change.ref) for change in state.difference.tolerated)
-        message += f"; {names} was changed by somebody else and is left unchanged because spec.driftPolicy is Warn"
     if state.source.unchecked:
         message += f"; whether there is a newer corpus is not known: {state.source.unchecked}"
     return _summary(True, reason, message)
