@@ -12,7 +12,7 @@ OPERATOR := $(VENV)/operator
 TRAINER := $(VENV)/trainer
 # Modules keep to one worker, so that what a module's fixture trains or starts is there once. SEED repeats generated cases.
 PYTEST := bin/pytest -n 2 --dist loadscope --durations=25 $(if $(SEED),--hypothesis-seed=$(SEED))
-FIRST := -m 'not slow and not nightly'
+FIRST := -m 'not slow'
 # As the trainer's command sets it before NumPy is loaded; in a process that runs many, threads that wait took most of the CPU.
 test-trainer test-slow-trainer: export OPENBLAS_NUM_THREADS := 1
 # Tests wait as much as they compute, so two suites run at a time, each to its end; one line counts the tests of all.
@@ -148,9 +148,7 @@ test-slow-chart: env controlplane helm ## Run the slow tests of the chart
 	$(OPERATOR)/$(PYTEST) -m slow tests/chart
 
 .PHONY: nightly
-nightly: env ## Run what takes the whole machine: benches of benches, cold starts, long chaos and attack
-	$(TRAINER)/bin/pytest -m nightly tests/unit/trainer
-	$(OPERATOR)/bin/pytest -m nightly tests/integration
+nightly: env ## Run what takes the whole machine: cold starts, long chaos and attack
 	$(MAKE) cold-start chaos attack
 
 .PHONY: contract

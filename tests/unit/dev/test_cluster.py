@@ -33,40 +33,6 @@ def routes(folder: Path, *found: dict[str, str]) -> None:
     program(folder, "ip", f"echo '{json.dumps(found)}'")
 
 
-def test_a_node_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(preflight.UnfitMachineError, match="needs Linux and root"):
-        preflight.check(tmp_path)
-
-
-def test_cgroups_that_cannot_be_made_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "CGROUPS", tmp_path)
-    with pytest.raises(preflight.UnfitMachineError, match=f"no cgroup can be made in {tmp_path}/cpu: No such file"):
-        preflight._check_cgroups()
-
-
-def test_a_controller_that_is_not_delegated_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cgroup.controllers").write_text("cpuset cpu pids\n")
-    monkeypatch.setattr(preflight, "CGROUPS", tmp_path)
-    with pytest.raises(preflight.UnfitMachineError, match="lacks memory"):
-        preflight._check_cgroups()
-
-
-def test_a_refused_overlay_is_reported_with_the_kernels_error(path: Path, tmp_path: Path) -> None:
-    program(path, "mount", "echo 'mount: unknown filesystem type overlay' >&2; exit 32")
-    with pytest.raises(preflight.UnfitMachineError, match="unknown filesystem type overlay"):
-        preflight._check_overlay(tmp_path / "images")
-    assert not list((tmp_path / "images").iterdir())
-
-
-def test_a_network_that_cannot_be_created_is_reported_with_the_kernels_error(path: Path) -> None:
-    program(
-        path, "ip", '[ "$2" = add ] && [ "$5" = veth ] || exit 0; echo "RTNETLINK answers: Not permitted" >&2; exit 2'
-    )
-    with pytest.raises(preflight.UnfitMachineError, match="of type veth can be made: RTNETLINK answers: Not permitted"):
-        preflight._check_network()
-
-
 def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,32 +87,12 @@ def test_a_bug_leaves_its_traceback_in_the_log(
     assert "Traceback" in Path(log.removeprefix("demo: log: ")).read_text()
 
 
-def test_a_full_disk_has_its_own_remedy(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert "free some disk space" in run_with(monkeypatch, capsys, tmp_path, "start", "disk")[2]
-
-
-def test_a_folder_that_cannot_be_made_is_three_lines(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "runs").write_text("")
-    what, log, _ = run_with(monkeypatch, capsys, tmp_path, "watch", "bug")
-    assert what.startswith("demo: stage 1 of 8 failed")
-    assert log.startswith("demo: log: ")
-
-
 def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
     started = Demo(tmp_path, ExitStack())
     script = "echo resolving; echo 'error: no route to host'; echo giving up; exit 3"
     with pytest.raises(StageError, match=r"^error: no route to host$") as raised:
         started._run("environments", ["sh", "-c", script])
     assert raised.value.log.read_text().endswith("giving up\n")
-
-
-def test_a_silent_command_that_fails_is_reported_with_its_status(tmp_path: Path) -> None:
-    with pytest.raises(StageError, match=r"^environments ended with status 3$"):
-        Demo(tmp_path, ExitStack())._run("environments", ["sh", "-c", "exit 3"])
 
 
 def test_a_training_may_take_any_time_while_its_status_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

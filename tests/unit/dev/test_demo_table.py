@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,12 +76,6 @@ def test_on_a_terminal_the_newest_row_is_redrawn_in_place(row: Any) -> None:
     assert redrawn.startswith("\r\033[K")
     assert redrawn.endswith("42%")
     assert row(display, model(percent=50)).endswith("50%\n")
-
-
-def test_the_fields_are_those_of_the_definition() -> None:
-    crd = (Path(__file__).parents[3] / "manifests/crd.yaml").read_text()
-    for name in ("progressPercent", "epochProgress", "perplexity", "valid", "test"):
-        assert f" {name}:\n" in crd, name
 
 
 def test_a_row_that_kubectl_has_shown_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from dev.images import engine, slim, sources
 from dev.images.archive import Package, read
 from dev.images.sbom import cyclonedx
 from dev.paths import ROOT
-from dev.programs import binaries, debian
+from dev.programs import binaries
 
 LOCKS = ROOT / "dev" / "requirements"
 
@@ -42,25 +42,6 @@ def test_a_docker_client_without_an_engine_is_passed_over(path: Path) -> None:
     program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
     program(path, "podman", "exit 0")
     assert engine.find().name == "podman"
-
-
-def test_without_an_engine_each_error_and_what_to_install_are_printed(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(engine.EngineError) as error:
-        engine.find()
-    for reported in ("docker: Cannot connect", "podman: not on PATH", "apt-get install buildah"):
-        assert reported in str(error.value)
-
-
-def test_as_root_on_debian_what_is_missing_is_installed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    program(path, "apt-get", f'echo "$@" >> {path}/asked')
-    debian.need({"no-such-program": "its-package"})
-    requested = (path / "asked").read_text().splitlines()
-    assert requested == ["-q update", "-q install --yes --no-install-recommends its-package"]
 
 
 def test_pips_index_and_certificates_reach_the_build_as_secrets(

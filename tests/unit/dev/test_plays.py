@@ -26,11 +26,6 @@ def test_all_plays_are_written_next_to_existing_files(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 39
 
 
-def test_the_first_plays_alone_are_written(tmp_path: Path) -> None:
-    assert write(tmp_path, first=4) == 4
-    assert sorted(path.name for path in tmp_path.iterdir()) == [play.name for play in plays()[:4]]
-
-
 def test_a_second_run_writes_only_missing_files(tmp_path: Path) -> None:
     write(tmp_path / "plays")
     (tmp_path / "plays" / plays()[0].name).unlink()
@@ -53,10 +48,3 @@ def test_a_dangling_link_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write(tmp_path)
     assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_folder_that_is_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "plays").write_text("")
-    done = run(tmp_path / "plays")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
