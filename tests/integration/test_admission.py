@@ -106,7 +106,7 @@ def test_nothing_valid_is_dropped_and_defaults_are_filled_in(cluster: Cluster) -
             "samples": 2,
             "keep": "best",
         },
-        "promotion": {"minImprovement": "0.01", "measure": "judge"},
+        "promotion": {"minImprovement": "0.01"},
         "pachyderm": {"project": "team"},
         "deletionPolicy": "Retain",
         "suspend": True,

@@ -145,7 +145,7 @@ def _promotion(found: Object) -> list[tuple[str, str]]:
         return []
     model, previous = (short_id(str(found.get(key))) for key in ("model", "previous"))
     figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
-    compared = f"model {model} compared with {previous}, {found.get('measure')}{figures}"
+    compared = f"model {model} compared with {previous}{figures}"
     return [("promotion", f"{found.get('decision')}: {compared}")]
 
 

@@ -78,8 +78,6 @@ class PachydermState:
     """A real server shows a commit for a moment between its end and its check."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
     """What the trainer writes next."""
-    score: dict[str, Any] = field(default_factory=dict)
-    """The judge's verdict that the trainer writes next; none if it is empty."""
     leaves_open: bool = False
     """Commits are begun and not ended."""
     names_branches: bool = True
@@ -120,7 +118,7 @@ class PachydermState:
         words = b"".join(data.values())
         result = {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": words}
         if "generate" in self.pipelines[ref][-1].spec.command:
-            generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5, "score": self.score}]}
+            generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
             result = {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
         ended = self._end(job, JobState.SUCCESS, "", result if data else {}, total=int(bool(data)))
         if skipped:

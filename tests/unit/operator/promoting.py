@@ -9,10 +9,9 @@ from tests.unit.operator.world import PLAYS, World, scriptmodel
 GATE: dict[str, Any] = {"promotion": {"minImprovement": "0"}}
 
 
-def measured(world: World, figure: object, text: object = "text-1", **score: float) -> None:
-    """The next model has this figure on the validation text of that digest; the next script that score."""
+def measured(world: World, figure: object, text: object = "text-1") -> None:
+    """The next model has this figure on the validation text of that digest."""
     world.pachyderm.metrics |= {"validation": {"digest": text, "nats_per_character": figure}}
-    world.pachyderm.score = {"verdict": "good", **score} if score else {}
 
 
 def retrained(world: World) -> None:
@@ -24,10 +23,10 @@ def retrained(world: World) -> None:
     world.reconcile()
 
 
-def gated_world(spec: dict[str, Any], figure: float = 1.5, **score: float) -> World:
+def gated_world(spec: dict[str, Any], figure: float = 1.5) -> World:
     """A world with one model, which was promoted without a comparison."""
     world = World(model=scriptmodel(spec))
-    measured(world, figure, **score)
+    measured(world, figure)
     retrained(world)
     assert world.ready == ("True", "Generated")
     assert "promotion" not in world.model.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import click
 import pytest
@@ -25,8 +25,6 @@ from tests.unit.operator.promoting import GATE, commits, gated_world, measured, 
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
-
-BY_JUDGE: dict[str, Any] = {"promotion": {"minImprovement": "0.05", "measure": "judge"}}
 
 
 def held_back_world() -> World:
@@ -57,7 +55,6 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
         "decision": "HeldBack",
         "model": held_back["model"]["commit"],
         "previous": before[0],
-        "measure": "validation",
         "figure": "1.6000",
         "previousFigure": "1.5000",
         "improvement": "-0.1000",
@@ -152,25 +149,6 @@ def test_models_that_do_not_compare_are_promoted_and_that_is_said(figure: object
 def test_models_of_an_older_trainer_are_promoted() -> None:
     world = World(model=scriptmodel(GATE))
     retrained(world)
-    retrained(world)
-    assert decision(world) == "NotComparable"
-
-
-def test_the_judge_compares_scripts() -> None:
-    world = gated_world(BY_JUDGE, 1.5, overall=0.7)
-    before = commits(world)
-    measured(world, 1.2, overall=0.72)
-    retrained(world)
-    assert (decision(world), commits(world)) == ("HeldBack", before)
-    assert "0.7200 after 0.7000 score of the judge" in world.condition("Ready")["message"]
-    measured(world, 1.2, overall=0.8)
-    retrained(world)
-    assert (decision(world), world.model.status["promotion"]["improvement"]) == ("Promoted", "0.1000")
-
-
-def test_a_script_without_a_score_does_not_compare_by_the_judge() -> None:
-    world = gated_world(BY_JUDGE, 1.5, overall=0.7)
-    measured(world, 1.2)
     retrained(world)
     assert decision(world) == "NotComparable"
 
@@ -301,7 +279,7 @@ def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it(
     promotion = found["status"]["promotion"]
     screen = plain(screen_of(found, CREATED))
     compared = f"HeldBack: model {promotion['model'][:8]} compared with {promotion['previous'][:8]}"
-    assert f"{compared}, validation: 1.6000 after 1.5000" in screen
+    assert f"{compared}: 1.6000 after 1.5000" in screen
     assert re.search(r"MODEL +GENERATION +PERPLEXITY +FINISHED +PROMOTION", screen)
     lines = [click.unstyle(line) for line in why(found, CREATED)]
     assert lines[0].startswith(f"Ready: model {promotion['model'][:8]} is held back")

@@ -87,7 +87,6 @@ ELSEWHERE = {
     "training.activeDeadline": "the operator stops the job",
     "search": "the operator writes its trials into a repo, which the train pipeline reads",
     "promotion.minImprovement": "the operator keeps the last script in the status: see test_life_promotion.py",
-    "promotion.measure": "what the operator compares",
     "pachyderm.project": "part of the pipelines' names; it cannot be changed",
     "deletionPolicy": "the operator deletes",
     "suspend": "the operator stops the pipelines",

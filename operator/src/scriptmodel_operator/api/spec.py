@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -35,20 +34,12 @@ _UNCHANGED = (
 )
 
 
-class Measure(StrEnum):
-    """What models are compared by."""
-
-    VALIDATION = "validation"
-    JUDGE = "judge"
-
-
 class Promotion(ApiModel):
     """When the script of a retrained model replaces the last one. The models must have the same validation text."""
 
     min_improvement: Annotated[str, decimal(at_most=10), AS_DECIMAL] | None = None
-    """Least improvement over the last model; a model below it is held back. Absent: each model replaces the last."""
-    measure: Measure = Measure.VALIDATION
-    """What is compared: validation for nats per character of the models, judge for the score of their scripts."""
+    """Least improvement over the last model in nats per character of validation text; a model below it is held back.
+    Absent: each model replaces the last."""
 
 
 class Pachyderm(ApiModel):

@@ -210,10 +210,8 @@ class PromotionStatus(ApiModel):
     """Commit of the retrained model."""
     previous: str | None = None
     """Commit of the model that it was compared with."""
-    measure: str | None = None
-    """What was compared: validation or judge."""
     figure: str | None = None
-    """Figure of the retrained model: nats per character of validation text, or score of the script."""
+    """Figure of the retrained model: nats per character of validation text."""
     previous_figure: str | None = None
     """The same figure of the model that it was compared with."""
     improvement: str | None = None

@@ -98,8 +98,6 @@ class SampleFigures(BaseModel):
 
     words: Count = None
     score: Annotated[ScriptScore | None, BeforeValidator(_score)] = None
-    overall: Annotated[Figure, Field(validation_alias=AliasPath("score", "overall"))] = None
-    """The overall score, by which the scripts of two models are compared."""
 
 
 class GenerationFile(BaseModel):

@@ -45,8 +45,6 @@ class Script:
     status: ScriptStatus
     blank: bool
     """Whether it has no text."""
-    score: float | None
-    """The judge's overall score; None if the trainer wrote none."""
 
 
 class Results:
@@ -207,7 +205,7 @@ class Results:
             temperature=None if temperature is None else f"{temperature:g}",
             score=sample.score,
         )
-        return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"), score=sample.overall)
+        return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"))
 
 
 def _result(record: bytes, given: RunInput, folder: str) -> RunResult:

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from scriptmodel_operator.api.identity import PROMOTE
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.spec import Measure
 from scriptmodel_operator.api.status import PromotionStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import ModelView, WrittenScript
@@ -18,9 +17,6 @@ from scriptmodel_operator.observe.view import ModelView, WrittenScript
 _ROUNDING = 1e-9
 _SHORTEST = 8
 """Characters of a commit's id that the annotation needs at least."""
-_SIGNS = {Measure.VALIDATION: -1, Measure.JUDGE: 1}
-"""-1 where the smaller figure is better."""
-_UNITS = {Measure.VALIDATION: "nats per character", Measure.JUDGE: "score of the judge"}
 
 
 class Decision(StrEnum):
@@ -60,15 +56,13 @@ def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
     name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None
     if kept is None or name == kept_name:
         return PromotedScript(newest, _earlier(model, name))
-    measure = model.spec.promotion.measure
-    figure, previous = _figures(measure, newest, kept)
-    improvement = None if figure is None or previous is None else _SIGNS[measure] * (figure - previous)
+    figure, previous = _figures(newest, kept)
+    improvement = None if figure is None or previous is None else previous - figure
     decision = _decided(model, (name, newest.model.model), improvement, float(least))
     comparison = PromotionStatus(
         decision=decision,
         model=name,
         previous=kept_name,
-        measure=measure,
         figure=_rendered(figure),
         previous_figure=_rendered(previous),
         improvement=_rendered(improvement),
@@ -88,7 +82,7 @@ def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
     """Return why the newest model is held back, and what promotes it."""
     name, kept = short_id(found.model or ""), short_id(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
-    figures = f"{found.figure} after {found.previous_figure} {_UNITS[model.spec.promotion.measure]}"
+    figures = f"{found.figure} after {found.previous_figure} nats per character"
     return (
         f"model {name} is held back, since it {what} the last one: {figures} "
         f"(spec.promotion.minImprovement {model.spec.promotion.min_improvement}). "
@@ -112,16 +106,12 @@ def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | No
     return Decision.PROMOTED if improvement >= least - _ROUNDING else Decision.HELD_BACK
 
 
-def _figures(measure: Measure, newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
+def _figures(newest: WrittenScript, kept: WrittenScript) -> tuple[float | None, float | None]:
     """Return the figures of both models, which are None if their validation text is not known to be the same."""
-    texts = [each.metrics.validation_digest if each.metrics else "" for each in (newest, kept)]
-    if not texts[0] or texts[0] != texts[1]:
+    new, old = newest.metrics, kept.metrics
+    if not new or not old or not new.validation_digest or new.validation_digest != old.validation_digest:
         return None, None
-    if measure is Measure.JUDGE:
-        figures = [each.script.score if each.script else None for each in (newest, kept)]
-    else:
-        figures = [each.metrics.nats_per_character if each.metrics else None for each in (newest, kept)]
-    return figures[0], figures[1]
+    return new.nats_per_character, old.nats_per_character
 
 
 def _rendered(value: float | None) -> str | None:
