@@ -11,7 +11,8 @@ import pytest
 
 from dev.paths import ROOT
 from dev.stack import ControlPlane
-from scriptmodel_cli.schema import admitted
+from scriptmodel_cli.local.objects import checked
+from scriptmodel_operator.api.spec import ScriptModelSpec
 from tests.integration.cluster import Cluster, manifest
 from tests.integration.specs import REFUSED, REPO, TAKEN
 
@@ -151,7 +152,8 @@ def test_without_a_cluster_the_same_defaults_are_filled_in(cluster: Cluster) -> 
         "corpus": {"configMap": {"name": "plays"}},
         "training": {"gpu": {}, "tolerations": [{"key": "gpu"}], "resources": {"requests": {"cpu": 2}}},
     }
-    assert admitted(spec) == cluster.submit("bare", spec)["spec"]
+    stored = cluster.submit("bare", spec)["spec"]
+    assert ScriptModelSpec.model_validate(checked(spec)) == ScriptModelSpec.model_validate(stored)
 
 
 @pytest.mark.parametrize("sample", sorted(Path("manifests/samples").glob("*.yaml")), ids=lambda path: path.stem)

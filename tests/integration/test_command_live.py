@@ -152,7 +152,7 @@ def test_a_plan_that_cannot_be_made_is_one_line_and_exits_with_2(
         (away("plan", "-f", tmp_path / "model.yaml"), "reading the id of the server: "),
         (
             command("plan", "-f", written(tmp_path, {**missing, "model": {"preset": "huge"}})),
-            "must be one of auto, demo",
+            'Unsupported value: "huge"',
         ),
         (command("plan", "-f", written(tmp_path, {**missing, "modell": {}})), "unknown field"),
         (command("plan"), "give either NAME or -f FILE"),

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
+from scriptmodel_cli.local.objects import checked
 from scriptmodel_cli.main import main
-from scriptmodel_cli.schema import admitted
 
 UNCOMMENTED = ("# overrides:", "# samples:", "# speaker:", "# prompt:")
 
@@ -26,7 +26,7 @@ def test_it_is_accepted_by_the_api_server_with_its_comments_too(tmp_path: Path) 
         (tmp_path / "thrones.yaml").write_text(changed)
         model = read_documents(tmp_path / "thrones.yaml").scriptmodel
         assert model["metadata"]["name"] == "thrones"
-        assert admitted(model["spec"])
+        assert checked(model["spec"])
     assert yaml.safe_load(CliRunner().invoke(main, ["init"]).stdout)["metadata"]["name"] == "my-script"
 
 

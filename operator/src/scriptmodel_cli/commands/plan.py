@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,13 @@ from scriptmodel_cli.options import names, now, output_option
 from scriptmodel_cli.output import say, say_value
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.schema import admitted
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
 from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
 from scriptmodel_operator.ingest.values import Attempt
-from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError
+from scriptmodel_operator.kube.errors import KubeForbiddenError
 
 if TYPE_CHECKING:
     from scriptmodel_operator.kube.client import KubeClient
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 CHANGES, FAILED = 1, 2
 """Exit statuses, as of diff and kubectl diff."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_INVALID = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 _DRY = "?dryRun=All&fieldValidation=Strict"
 
 
@@ -130,22 +127,17 @@ def _if_applied(session: Session, desired: dict[str, Any]) -> dict[str, Any]:
     if live is None:
         session.check_served()
         body = {**desired, "metadata": {**desired["metadata"], "namespace": namespace}}
-        return _dry_run(session, "POST", path, body, None)
+        return _dry_run(session, "POST", path, body)
     last = json.loads((live["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "{}"))
     metadata = merged(last.get("metadata") or {}, {**desired["metadata"], "namespace": namespace}, live["metadata"])
     body = {**live, "metadata": metadata, "spec": merged(last.get("spec") or {}, desired["spec"], live["spec"])}
-    return _dry_run(session, "PUT", f"{path}/{name}", body, live["spec"])
+    return _dry_run(session, "PUT", f"{path}/{name}", body)
 
 
-def _dry_run(session: Session, method: str, path: str, body: dict[str, Any], old: Any) -> dict[str, Any]:
-    """Return the object that the API server would store. A refusal is explained as `scriptmodel local` does."""
+def _dry_run(session: Session, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the object that the API server would store."""
     what = f"checking {body['metadata']['name']}"
-    try:
-        return session.call(lambda client: client.request(method, path + _DRY, what, body))
-    except click.ClickException as error:
-        if isinstance(error.__cause__, KubeError) and error.__cause__.status in _INVALID:
-            admitted(body["spec"], old)
-        raise
+    return session.call(lambda client: client.request(method, path + _DRY, what, body))
 
 
 def _sources(session: Session, model: ScriptModel, documents: Documents | None) -> tuple[Sourced, str | Problem]:

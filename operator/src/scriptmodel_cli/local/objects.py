@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.options import now
-from scriptmodel_cli.schema import admitted
 from scriptmodel_cli.text import parse_time
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.identity import API_VERSION, KIND, RECONCILE_AT
 from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 
 Object = dict[str, Any]
@@ -35,7 +38,7 @@ class Objects:
         self.raw: Object = _stored(file) if file.exists() else {}
 
     def apply(self, documents: Documents, namespace: str) -> None:
-        """Apply the manifest and request a reconcile. Raises InputError if the API server would refuse it."""
+        """Apply the manifest and request a reconcile. Raises InputError for an invalid spec."""
         desired = documents.scriptmodel
         name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or namespace
         old = self.raw
@@ -44,7 +47,7 @@ class Objects:
             raise InputError(
                 f"{self._file.parent} holds ScriptModel {kept}: use another --keep folder for {namespace}/{name}"
             )
-        spec = admitted(desired["spec"], old.get("spec"))
+        spec = checked(desired["spec"])
         before: Object = old.get("metadata") or {
             "name": name,
             "namespace": namespace,
@@ -97,6 +100,27 @@ class Objects:
         new.write_text(json.dumps(self.raw, indent=1))
         new.replace(self._file)
         return self.raw
+
+
+def checked(spec: Mapping[str, Any]) -> Object:
+    """Return a spec with its defaults. Raises InputError for an unknown field, a wrong type or a value out of range.
+
+    The rules in CEL, which compare fields, need an API server: only the one without which nothing can run is here, too.
+    """
+    try:
+        found = ScriptModelSpec.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_name=False)
+    except ValidationError as error:
+        causes = (f"spec.{'.'.join(map(str, each['loc']))}: {_cause(each)}" for each in error.errors())
+        raise InputError(f"the ScriptModel is invalid: {'; '.join(causes)}") from error
+    if sum(source is not None for source in (found.corpus.repo, found.corpus.http, found.corpus.config_map)) != 1:
+        raise InputError("name exactly one source of the corpus in spec.corpus: repo, http or configMap")
+    return found.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _cause(error: ErrorDetails) -> str:
+    if error["type"] == "string_type":
+        return f'must be a string: quote it, "{json.dumps(error["input"])}"'
+    return "unknown field" if error["type"] == "extra_forbidden" else error["msg"]
 
 
 def _stored(file: Path) -> Object:

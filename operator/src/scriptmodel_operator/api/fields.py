@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -25,11 +23,8 @@ MAX_LABEL_KEY = 317
 _ITSELF = "self"
 
 
-Rule = tuple[str, str, Callable[..., bool]]
-"""A rule in CEL, what the API server says of a value that breaks it, and the rule in Python, for validation without an
-API server. The latter takes the value and, if the rule compares it with `oldSelf`, the previous value."""
-IN_PYTHON: dict[str, Callable[..., bool]] = {}
-"""The Python form of each rule by its CEL."""
+Rule = tuple[str, str]
+"""A rule in CEL, and what the API server says of a value that breaks it."""
 
 
 def rules(*found: Rule, shown: str = "") -> dict[str, Any]:
@@ -37,16 +32,10 @@ def rules(*found: Rule, shown: str = "") -> dict[str, Any]:
 
     `shown` is an expression for the value in messages; without it, the API server shows the type only.
     """
-    IN_PYTHON.update({cel: holds for cel, _message, holds in found})
-    made = [{"rule": cel, "message": message} for cel, message, _holds in found]
+    made = [{"rule": cel, "message": message} for cel, message in found]
     if shown:
         made = [{**each, "messageExpression": f"'{each['message']}, not ' + {shown}"} for each in made]
     return {"x-kubernetes-validations": made}
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Match as the API server does: `$` is the end of the text, not of a line."""
-    return re.search(pattern.replace("$", r"\Z"), text) is not None
 
 
 def must_match(pattern: str, message: str, form: str = "") -> Rule:
@@ -54,7 +43,7 @@ def must_match(pattern: str, message: str, form: str = "") -> Rule:
     cel = f"self.matches(r'{pattern}')"
     if form:
         cel = f"!self.matches(r'{form}') || {cel}"
-    return cel, message, lambda text: not matches(form, text) or matches(pattern, text)
+    return cel, message
 
 
 def formatted(pattern: str, expected: str, **limits: Any) -> Any:
@@ -65,7 +54,7 @@ def formatted(pattern: str, expected: str, **limits: Any) -> Any:
 
 def shortest(number: str) -> str:
     """Return the form that all notations of a number share: `0.8` for `0.80` and `8e-1`; a word stays as it is."""
-    if not matches(DECIMAL_PATTERN, number):
+    if not re.fullmatch(DECIMAL_PATTERN, number):
         return number
     written = format(Decimal(number), "f") if "e" in number.lower() else number
     whole, _, fraction = written.partition(".")
@@ -95,7 +84,7 @@ def _text(value: Any) -> Any:
 
 def _quantity(pattern: str, expected: str) -> Any:
     """Return a field for a quantity, which may also be a number, as in Kubernetes."""
-    rule = f"string(self).matches(r'{pattern}')", f"must be {expected}", lambda value: matches(pattern, str(value))
+    rule = f"string(self).matches(r'{pattern}')", f"must be {expected}"
     return Field(
         pattern=pattern,
         max_length=20,
@@ -143,13 +132,7 @@ def decimal(
 
 def _compared(sign: str, limit: float, words: str) -> Rule:
     """Return the rule that a number is on one side of a limit; anything else is left to another rule."""
-    compare = {">": operator.gt, ">=": operator.ge, "<=": operator.le}[sign]
-    cel = f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) {sign} {limit:.2f}"
-    return (
-        cel,
-        f"must be {words} {limit:g}",
-        lambda text: not matches(DECIMAL_PATTERN, text) or compare(float(text), limit),
-    )
+    return f"!self.matches(r'{DECIMAL_PATTERN}') || double(self) {sign} {limit:.2f}", f"must be {words} {limit:g}"
 
 
 DnsName = Annotated[str, formatted(DNS_NAME_PATTERN, "a name of lower case letters, digits, - and .", max_length=253)]

@@ -14,7 +14,6 @@ _NAME = r"^[^,\x00-\x20\x7f]([^,\x00-\x1f\x7f]*[^,\x00-\x20\x7f])?$"
 _ANYBODY = (
     "self.size() == 1 || !('any' in self)",
     "any stands for all speakers: it cannot be combined with names",
-    lambda names: len(names) == 1 or "any" not in names,
 )
 
 SpeakerName = Annotated[

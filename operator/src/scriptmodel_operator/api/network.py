@@ -13,12 +13,10 @@ AUTO_PRESET = "auto"
 _FOR_AUTO = (
     f"!has(self.minutes) || self.preset == '{AUTO_PRESET}'",
     "minutes needs preset: auto",
-    lambda model: "minutes" not in model or model["preset"] == AUTO_PRESET,
 )
 _ONE_BASE = (
     "has(self.scriptModel) != has(self.repo)",
     "name exactly one source of the base model: scriptModel or repo",
-    lambda base: ("scriptModel" in base) != ("repo" in base),
 )
 
 

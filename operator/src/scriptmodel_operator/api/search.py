@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
 from scriptmodel_operator.api.durations import DECIMAL_PATTERN
-from scriptmodel_operator.api.fields import AS_DECIMAL, IN_PYTHON, ApiModel, Rule, decimal, matches, rules
+from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Rule, decimal, rules
 from scriptmodel_operator.api.network import AUTO_PRESET, Overrides
 from scriptmodel_operator.api.schema import structural_schema
 
@@ -36,87 +35,58 @@ _COMBINATIONS = " * ".join(
 
 def _allowed_values(name: str, field: Mapping[str, Any]) -> Iterator[Rule]:
     """Yield the rules of a setting: its values in a search are those that it may have in spec.model.overrides."""
-    found: list[Rule]
     if field["type"] == "boolean":
-        is_value = ("true", "false").__contains__
-        found = [("v in ['true', 'false']", f'values of {name} are "true" and "false"', is_value)]
+        found = [("v in ['true', 'false']", f'values of {name} are "true" and "false"')]
     elif name in WHOLE:
         least, most = field["minimum"], field["maximum"]
         cel = f"v.matches(r'{_WHOLE_PATTERN}') && int(v) >= {least} && int(v) <= {most}"
-        message = f"{name} must be whole numbers from {least} to {most}"
-        found = [(cel, message, lambda v: matches(_WHOLE_PATTERN, v) and least <= int(v) <= most)]
+        found = [(cel, f"{name} must be whole numbers from {least} to {most}")]
     else:
-        given = [(each["rule"], each["message"]) for each in field["x-kubernetes-validations"]]
-        found = [(cel.replace("self", "v"), f"{name} {message}", IN_PYTHON[cel]) for cel, message in given]
-    for cel, message, holds in found:
-        yield f"self.name != '{name}' || {_VALUES}.all(v, {cel})", message, partial(_holds, name, holds)
-
-
-def _holds(name: str, holds: Callable[[str], bool], parameter: Mapping[str, Any]) -> bool:
-    """Return whether all values of a parameter, or its bounds, are allowed, if it has that name."""
-    given: Mapping[str, Any] = next((parameter[kind] for kind in _KINDS if kind in parameter), {})
-    return parameter["name"] != name or all(map(holds, given.get("values", given.values())))
+        given = field["x-kubernetes-validations"]
+        found = [(each["rule"].replace("self", "v"), f"{name} {each['message']}") for each in given]
+    for cel, message in found:
+        yield f"self.name != '{name}' || {_VALUES}.all(v, {cel})", message
 
 
 _ONE_KIND = (
     f"[{', '.join(f'has(self.{kind})' for kind in _KINDS)}].filter(given, given).size() == 1",
     f"give a parameter exactly one of {', '.join(_KINDS)}",
-    lambda parameter: sum(kind in parameter for kind in _KINDS) == 1,
 )
 _ALLOWED = [rule for name, field in _SETTINGS.items() for rule in _allowed_values(name, field)]
 _MIN_BELOW_MAX = (
     f"![self.min, self.max].all(v, v.matches(r'{DECIMAL_PATTERN}')) || double(self.min) < double(self.max)",
     "min must be below max",
-    lambda bounds: (
-        not all(matches(DECIMAL_PATTERN, each) for each in bounds.values())
-        or float(bounds["min"]) < float(bounds["max"])
-    ),
 )
 _EACH_ONCE = (
     "self.all(p, self.exists_one(q, q.name == p.name))",
     "each parameter must have a name of its own",
-    lambda parameters: len({each["name"] for each in parameters}) == len(parameters),
 )
 _GRID = (
     f"self.algorithm != 'grid' || {_ALL_CATEGORICAL}",
     "a grid needs categorical parameters: list the values",
-    lambda search: search["algorithm"] != "grid" or _combinations(search) < math.inf,
 )
 _ENOUGH = (
     f"!has(self.numTrials) || !{_ALL_CATEGORICAL} || self.numTrials <= {_COMBINATIONS}",
     "numTrials must not be more than the combinations of all values",
-    lambda search: search.get("numTrials", 1) <= _combinations(search),
 )
 _BUSY = (
     f"self.parallelTrials <= self.repeats * (has(self.numTrials) ? self.numTrials : {_USUAL_TRIALS})",
     "parallelTrials must not be more than numTrials x repeats",
-    lambda search: search["parallelTrials"] <= search["repeats"] * search.get("numTrials", _USUAL_TRIALS),
 )
 SEARCH_NAMES_PRESET = (
     f"!has(self.search) || self.model.preset != '{AUTO_PRESET}'",
     "search needs a preset to vary: auto chooses by corpus and minutes, so name another spec.model.preset",
-    lambda spec: "search" not in spec or spec["model"]["preset"] != AUTO_PRESET,
 )
 SEARCH_OR_OVERRIDE = (
     "!has(self.search) || !has(self.model.overrides) || self.search.parameters.all(p, !({}))".format(
         " || ".join(f"p.name == '{name}' && has(self.model.overrides.{name})" for name in _SETTINGS)
     ),
     "a parameter of search must not be in model.overrides, too: remove it from one of them",
-    lambda spec: {each["name"] for each in spec.get("search", {"parameters": ()})["parameters"]}.isdisjoint(
-        spec["model"].get("overrides", ())
-    ),
 )
 SEARCH_STARTS_AFRESH = (
     "!has(self.search) || !self.training.warmStart",
     "search and training.warmStart cannot be combined: keep one of them",
-    lambda spec: "search" not in spec or not spec["training"]["warmStart"],
 )
-
-
-def _combinations(search: Mapping[str, Any]) -> float:
-    """Return the number of combinations of all values, infinite if a parameter has a range."""
-    choices = (each.get("categorical") for each in search["parameters"])
-    return math.prod(len(each["values"]) if each else math.inf for each in choices)
 
 
 class Bounds(ApiModel):
@@ -133,7 +103,7 @@ class Bounds(ApiModel):
 class LogBounds(Bounds):
     """A range of positive numbers, each order of magnitude equally likely."""
 
-    min: Annotated[str, decimal(above=0), AS_DECIMAL]
+    min: Annotated[str, decimal(above=0), Field(pattern="^[0.]*[1-9]"), AS_DECIMAL]
     """Least value, above 0."""
 
 
@@ -186,4 +156,6 @@ class Search(ApiModel):
     @property
     def trials(self) -> int:
         """The number of trials."""
-        return int(min(self.num_trials or _USUAL_TRIALS, _combinations(self.model_dump())))
+        choices = (each.categorical for each in self.parameters)
+        combinations = math.prod(len(each.values) if each else math.inf for each in choices)
+        return int(min(self.num_trials or _USUAL_TRIALS, combinations))

@@ -25,12 +25,10 @@ from scriptmodel_operator.api.training import Training
 _ONE_START = (
     "!has(self.model.from) || !self.training.warmStart",
     "model.from and training.warmStart cannot be combined: keep one of them",
-    lambda spec: "from" not in spec["model"] or not spec["training"]["warmStart"],
 )
 _UNCHANGED = (
     "self == oldSelf",
     "pachyderm.project cannot be changed: create another ScriptModel",
-    lambda project, old: project == old,
 )
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.fields import (
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
@@ -21,7 +19,6 @@ from scriptmodel_operator.api.fields import (
     OptionalDnsName,
     Rule,
     formatted,
-    matches,
     rules,
 )
 
@@ -50,14 +47,7 @@ def _at_most(amount: str) -> Rule:
         "quantity(string(self.requests.{0})).compareTo(quantity(string(self.limits.{0}))) <= 0"
     )
 
-    def holds(value: Mapping[str, Mapping[str, object]]) -> bool:
-        try:
-            request, limit = (parse_quantity(str(value[part][amount])) for part in ("requests", "limits"))
-        except (KeyError, ValueError):
-            return True
-        return request <= limit
-
-    return cel.format(amount), f"requests.{amount} must not be more than limits.{amount}", holds
+    return cel.format(amount), f"requests.{amount} must not be more than limits.{amount}"
 
 
 class Gpu(ApiModel):
@@ -99,17 +89,14 @@ class Toleration(ApiModel):
             (
                 "self.key != '' || self.operator == 'Exists'",
                 "without a key, operator must be Exists",
-                lambda taint: taint["key"] != "" or taint["operator"] == "Exists",
             ),
             (
                 "self.value == '' || self.operator == 'Equal'",
                 "value goes with operator Equal only",
-                lambda taint: taint["value"] == "" or taint["operator"] == "Equal",
             ),
             (
                 "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
                 "tolerationSeconds goes with effect NoExecute only",
-                lambda taint: "tolerationSeconds" not in taint or taint.get("effect") == "NoExecute",
             ),
         )
     )
@@ -176,7 +163,6 @@ class Training(ApiModel):
                 (
                     f"self.all(key, key.matches(r'{LABEL_KEY_PATTERN}'))",
                     "each key must be that of a label such as disk or cloud.example.com/gpu-type",
-                    lambda labels: all(matches(LABEL_KEY_PATTERN, key) for key in labels),
                 ),
             ),
         ),
