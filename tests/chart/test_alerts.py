@@ -37,7 +37,11 @@ STATUS = {
         "recomputedSeconds": 61,
     },
     "promotion": {"decision": "HeldBack"},
-    "search": {"round": 2, "trials": {"total": 8, "complete": 3, "failed": 1}, "best": {"perplexity": "88.1"}},
+    "search": {
+        "round": 2,
+        "trials": {"total": 8, "complete": 3, "failed": 1},
+        "top": [{"state": "paused", "perplexity": "88.1"}],
+    },
 }
 
 

@@ -128,7 +128,7 @@ def test_a_search_shows_its_runs_and_the_best_model_is_kept(tmp_path: Path, corp
     assert done.returncode == 0, done.stderr
     assert "of 3 runs done" in done.stderr
     search = kept(state)["status"]["search"]
-    assert (search["completed"], search["best"]["trial"]) == ("3/3", "0001")
+    assert (search["completed"], search["top"][0]["trial"]) == ("3/3", "0001")
     assert (state / "model" / "model.json").exists()
 
 

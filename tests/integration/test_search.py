@@ -48,7 +48,7 @@ def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
     search, lineage = found["status"]["search"], found["status"]["lineage"]
     assert trained(pachyderm, found) == [16, 8, 4, 2]
     assert search["trials"] == {"total": 16, "complete": 2, "paused": 14, "failed": 0, "running": 0, "waiting": 0}
-    assert (search["round"], search["rounds"], search["best"]["trial"]) == (4, 4, "0001")
+    assert (search["round"], search["rounds"], search["top"][0]["trial"]) == (4, 4, "0001")
     assert pachyderm.read(lineage["model"]["repo"], lineage["model"]["commit"], "/model.json") == "0001\n"
     train = pachyderm.pipelines()[found["status"]["pipelines"][0]["name"]]
     assert (train.details.parallelism_spec.constant, train.details.datum_set_spec.number) == (2, 1)
@@ -109,7 +109,7 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
     found = cluster.ready("real", MORE_SECONDS)
     search = found["status"]["search"]
     assert [each["reason"] for each in search["top"] if each["trial"] == "0003"] == ["diverged"]
-    best = search["best"]
+    best = search["top"][0]
     assert best["perplexity"] == found["status"]["perplexity"]
     report = pachyderm.read(*_model(found), "/report.html")
     assert f"The best is trial {int(best['trial'])}" in report

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.api.search_status import best_trial
 from scriptmodel_operator.kube.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -29,13 +30,13 @@ _FIGURES = {
     "scriptmodel_search_trials": "search.trials.total",
     "scriptmodel_search_trials_complete": "search.trials.complete",
     "scriptmodel_search_trials_failed": "search.trials.failed",
-    "scriptmodel_search_best_perplexity": "search.best.perplexity",
 }
 """Gauges of an object by the path of their figure in its status."""
 _OBJECT_GAUGES = {
     "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
     "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
     **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
+    "scriptmodel_search_best_perplexity": "Perplexity of the best trial in status.search.top of the ScriptModel",
     "scriptmodel_other_engine": "1 if the ScriptModel's pipelines are on another Pachyderm than the operator's, else 0",
     "scriptmodel_promotion_held_back": "1 if spec.promotion holds back the newest model of the ScriptModel, else 0",
 }
@@ -108,6 +109,8 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield "scriptmodel_other_engine", float(conditions.get("Ready", {}).get("reason") == Reason.OTHER_ENGINE)
     if promotion := status.get("promotion"):
         yield "scriptmodel_promotion_held_back", float(promotion.get("decision") == "HeldBack")
+    if best := best_trial(status.get("search") or {}):
+        yield "scriptmodel_search_best_perplexity", float(best["perplexity"])
     for name, path in _FIGURES.items():
         value: Any = status
         for key in path.split("."):

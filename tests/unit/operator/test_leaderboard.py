@@ -82,8 +82,8 @@ def test_a_line_has_progress_and_the_best_trial() -> None:
     search = {"algorithm": "halving", "round": 2, "rounds": 4, "seconds": 100, "etaSeconds": 300}
     progress = progress_of({**search, "trials": {"total": 3, "complete": 1, "running": 1, "waiting": 0, "failed": 1}})
     assert progress == "halving, round 2 of 4: 1 complete, 1 running, 1 failed; 1m40s of training; 5m0s to go"
-    assert best_of({"best": TRIALS[0]}) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
-    assert best_of(search) == ""
+    assert best_of({"top": TRIALS}) == "trial 2 has perplexity 88.1 with dropout 0.31, hiddenUnits 90"
+    assert best_of(search) == best_of({"top": [{**TRIALS[0], "state": "failed"}]}) == ""
 
 
 def test_a_status_shows_the_search() -> None:

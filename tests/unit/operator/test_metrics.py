@@ -37,7 +37,11 @@ RAW = {
             "restarts": 2,
             "recomputedSeconds": 61,
         },
-        "search": {"round": 1, "trials": {"total": 8, "complete": 3, "failed": 0}, "best": {"perplexity": "88.1"}},
+        "search": {
+            "round": 1,
+            "trials": {"total": 8, "complete": 3, "failed": 0},
+            "top": [{"state": "paused", "perplexity": "88.1"}],
+        },
         "promotion": {"decision": "HeldBack"},
     },
 }

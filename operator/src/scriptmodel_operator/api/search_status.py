@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
@@ -50,13 +51,17 @@ class SearchStatus(ApiModel):
     """Trials that have ended, and all trials, such as 5/16."""
     progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     """Part of the training that is done, in percent."""
-    best: TrialStatus | None = None
-    """The best trial so far."""
     top: Annotated[list[TrialStatus], Field(max_length=TOP_TRIALS)] = Field(default_factory=list)
-    """The ten best trials; `scriptmodel search` lists all."""
+    """The ten best trials, best first; `scriptmodel search` lists all."""
     gpu_seconds: int | None = None
     """GPU seconds of all trials."""
     seconds: int | None = None
     """Seconds of training, the sum of all trials."""
     eta_seconds: int | None = None
     """Estimated seconds until the search is done."""
+
+
+def best_trial(search: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first trial of status.search on the wire; empty until it has a perplexity, or if all failed."""
+    first: Mapping[str, Any] = next(iter(search.get("top") or ()), {})
+    return first if first.get("perplexity") and first["state"] != "failed" else {}

@@ -8,7 +8,7 @@ from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.search_status import SearchStatus
+from scriptmodel_operator.api.search_status import SearchStatus, best_trial
 from scriptmodel_operator.api.status import (
     CommitRef,
     GenerationStatus,
@@ -68,8 +68,8 @@ def training_status(
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
     if search:
-        best = search.best.perplexity if search.best else None
-        known = {"progress_percent": search.progress_percent, "perplexity": Perplexity(best=best)}
+        best = Perplexity(best=best_trial(search.model_dump()).get("perplexity"))
+        known = {"progress_percent": search.progress_percent, "perplexity": best}
         return found.model_copy(update=known | {"eta": _eta(None if job.state.final else search.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found

@@ -60,7 +60,6 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
         trials={"total": len(trials)} | {state: counts[state] for state in STATES},
         completed=f"{counts['complete'] + counts['failed']}/{len(trials)}",
         progress_percent=100 if plan.finished else int(100 * max(0.0, 1 - left / sum(work))),
-        best=TrialStatus.model_validate(best, from_attributes=True) if best else None,
         top=[TrialStatus.model_validate(each, from_attributes=True) for each in trials[:TOP_TRIALS]],
         gpu_seconds=round(sum(each.gpu_seconds or 0.0 for each in trials)) or None,
         seconds=round(sum(each.seconds or 0.0 for each in trials)) or None,
