@@ -8,11 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import measure
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from running import run_trainer
-from samples import LICENCE, Read, play
+from samples import BEGINNING, CAST, LICENCE, Read, play
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -21,99 +22,32 @@ from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.stream import events_of
 from scriptmodel_trainer.errors import BadInputError, ReaderError
 
-# The same short scene in every layout. Who speaks and what is done must come out the same.
-SCENE = [
-    ("", "Enter ANNA with a lamp"),
-    ("ANNA", "Is anybody here? It is late."),
-    ("OLD BEN", "[rising slowly] Only me, as ever."),
-    ("ANNA", "Then sit down. The train has gone."),
-    ("OLD BEN", "It will come back."),
-    ("", "A bell rings"),
-    ("OLD BEN", "There it is!"),
-    ("ANNA", "(laughing) That was the church."),
-    ("MRS. FOX", "Who rang?"),
-    ("ANNA", "Nobody rang, Mrs. Fox."),
-    ("MRS. FOX", "Somebody always does."),
-    ("OLD BEN", "Good night to you both."),
-    ("ANNA", "Good night."),
-    ("MRS. FOX", "Mind the step."),
-    ("", "Exit OLD BEN"),
-]
-PREFACE = (
-    "THE LAMP\n\nA Play in One Act\n\nPREFACE\n\n"
-    + "This play was written on a boat. It has no moral: none was asked for.\n\n" * 12
-)
+SCRIPTS = [text for text, _ in measure.synthetic_pairs()]
 
 
-def title(name: str) -> str:
-    return name.title()
-
-
-def printed(cue: str, direction: str = "[{}]", case: str = "upper", separator: str = "\n\n") -> str:
-    parts = []
-    for speaker, text in SCENE:
-        shown = speaker if case == "upper" else title(speaker)
-        parts.append(direction.format(text) if not speaker else cue.format(name=shown, text=text))
-    return separator.join(parts) + separator
-
-
-LAYOUTS = {
-    "caps-period": PREFACE + "ACT I\n\n" + printed("{name}. {text}"),
-    "title-period": PREFACE + "ACT I\n\n" + printed("{name}. {text}", "({})", "title"),
-    "caps-colon": "ACT I\n\n" + printed("{name}: {text}", "({})"),
-    "title-colon": "ACT I\n\n" + printed("{name}: {text}", "[_{}_]", "title"),
-    "dash": "ACT I\n\n" + printed("{name}--{text}", "[_{}._]"),
-    "name-alone": "ACT I\n\n" + printed("{name}.\n\n{text}"),
-    "column": "ACT I\n\n" + printed("{name:<12}{text}", "[{}]"),
-    "markdown": "# The Lamp\n\n## ACT I\n\n" + printed("**{name}**  \n{text}", "_{}_"),
-    "fountain": "Title: The Lamp\nAuthor: nobody\n\nINT. A STATION - NIGHT\n\n" + printed("{name}\n{text}", "{}."),
-    "screenplay": "INT. A STATION - NIGHT\n\n" + printed(" " * 30 + "{name}\n" + " " * 15 + "{text}", "{}."),
-}
-EXPECTED = {"screenplay": "fountain"}
-
-
-def read(text: str, folder: Path, layout: str = "auto") -> tuple[str, list[Event]]:
-    path = folder / "script.txt"
-    path.write_text(text, "utf-8")
+def read(path: Path) -> tuple[str, list[Event]]:
     (source,) = reading.find_sources([path], lambda _: None)
-    chosen, _, events = events_of(source, layouts.layout_named(layout))
+    chosen, _, events = events_of(source, None)
     return chosen.name, [event for event in events if event.kind is not EventKind.CUT]
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_the_layout_is_recognised(name: str, tmp_path: Path) -> None:
-    assert read(LAYOUTS[name], tmp_path)[0] == EXPECTED.get(name, name)
-
-
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_speeches_have_their_speakers_and_directions_are_separate(name: str, tmp_path: Path) -> None:
-    _, events = read(LAYOUTS[name], tmp_path)
-    found = [
-        (event.speaker.upper(), event.text.rstrip("."))
-        for event in events
-        if event.kind in (EventKind.SPEECH, EventKind.EXPOSITION)
-    ]
-    assert found == [(speaker, text.rstrip(".")) for speaker, text in SCENE]
-
-
-@pytest.mark.parametrize("name", LAYOUTS)
-def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(name: str, tmp_path: Path) -> None:
-    expected = read(LAYOUTS[name], tmp_path)
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_windows_line_ends_a_byte_order_mark_and_other_encodings_change_nothing(script: Path, tmp_path: Path) -> None:
+    expected, text = read(script), script.read_text("cp1252" if script.stem == "name-alone" else "utf-8-sig")
+    assert expected[0] == {"screenplay": "fountain"}.get(script.stem, script.stem)
     path = tmp_path / "other.txt"
     for data in (
-        b"\xef\xbb\xbf" + LAYOUTS[name].replace("\n", "\r\n").encode(),
-        LAYOUTS[name].encode("utf-16"),
-        LAYOUTS[name].encode("utf-16-le"),
-        LAYOUTS[name].encode("utf-16-be"),
-        LAYOUTS[name].replace("\n", "\r").encode("cp1252"),
-        LAYOUTS[name].replace("\n", "\u2028").encode(),
-        LAYOUTS[name].replace("\n", "\x85").encode(),
-        LAYOUTS[name].replace("\n\n", "\n\n\u200b").encode(),
+        b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(),
+        text.encode("utf-16"),
+        text.encode("utf-16-le"),
+        text.encode("utf-16-be"),
+        text.replace("\n", "\r").encode("cp1252"),
+        text.replace("\n", "\u2028").encode(),
+        text.replace("\n", "\x85").encode(),
+        text.replace("\n\n", "\n\n\u200b").encode(),
     ):
         path.write_bytes(data)
-        (source,) = reading.find_sources([path], lambda _: None)
-        chosen, _, events = events_of(source, None)
-        assert (chosen.name, [event for event in events if event.kind is not EventKind.CUT]) == expected
+        assert read(path) == expected
 
 
 def test_stray_bytes_among_many_characters_leave_the_others_as_they_are(tmp_path: Path) -> None:
@@ -128,61 +62,19 @@ def test_stray_bytes_among_many_characters_leave_the_others_as_they_are(tmp_path
     assert text.strip() == "\n".join(reading.read_lines(source)).strip()
 
 
-def test_the_preface_is_cut_and_counted(tmp_path: Path) -> None:
-    path = tmp_path / "play.txt"
-    path.write_text(LAYOUTS["caps-period"], "utf-8")
-    statistics = normalized(path)
-    assert statistics["words_cut"] == len(PREFACE.split())
-    assert statistics["kept"] == 1.0
-    assert statistics["words_in"] == statistics["words_out"] + statistics["words_cut"]
-
-
-def normalized(path: Path) -> dict[str, object]:
-    sources = reading.find_sources([path], lambda _: None)
-    report = write_normalized(sources, None, path.with_suffix(".out"))
-    (statistics,) = report["files"]
-    return dict(statistics)
-
-
 def test_statistics_report_what_was_understood(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text(LAYOUTS["caps-period"], "utf-8")
-    (tmp_path / "b.md").write_text(LAYOUTS["markdown"], "utf-8")
+    puzzle = "What is this? Why, I hope it is a speech!\n\n"
+    (tmp_path / "a.txt").write_text(BEGINNING.replace("ACT I\n", f"ACT I\n\n{puzzle}[Enter ANNA]\n"), "utf-8")
     done = run_trainer(["normalize", tmp_path, "--out", tmp_path / "o" / "t.txt", "--stats", tmp_path / "s.json"])
     assert done.returncode == 0, done.stderr
-    first, second = json.loads((tmp_path / "s.json").read_text("utf-8"))["files"]
-    assert (first["layout"], second["layout"]) == ("caps-period", "markdown")
-    assert first["speakers"] == {"ANNA": 5, "OLD BEN": 4, "MRS. FOX": 3}
-    assert (first["speeches"], first["expositions"]) == (12, 4)
-    assert 0 < first["confidence"] <= 1
-
-
-def test_a_speech_continues_after_a_direction_with_the_same_speaker(tmp_path: Path) -> None:
-    text = LAYOUTS["markdown"].replace("It is late.", "\n\n_She waits_\n\nIt is late.")
-    _, events = read(text, tmp_path)
-    spoken = [(event.speaker, event.text) for event in events[2:5]]
-    assert spoken == [("ANNA", "Is anybody here?"), ("", "She waits"), ("ANNA", "It is late.")]
-
-
-def test_a_direction_on_its_own_line_within_verse_is_separate(tmp_path: Path) -> None:
-    verse = "ANNA. The water rose,\n  And nobody was told.\n      Exeunt [all but ANNA.]\n  I watched it close.\n\n"
-    _, events = read(LAYOUTS["caps-period"] + verse, tmp_path)
-    assert [(event.speaker, event.text) for event in events[-3:]] == [
-        ("ANNA", "The water rose,\nAnd nobody was told."),
-        ("", "Exeunt [all but ANNA.]"),
-        ("ANNA", "I watched it close."),
-    ]
-
-
-def test_dashes_around_a_direction_next_to_the_name_are_not_spoken(tmp_path: Path) -> None:
-    text = LAYOUTS["dash"].replace("ANNA--Good night.", "ANNA -- [yawning.] -- Good night.")
-    _, events = read(text, tmp_path)
-    assert ("ANNA", "[yawning.] Good night.") in [(event.speaker, event.text) for event in events]
-
-
-def test_a_bracket_that_is_never_closed_does_not_swallow_the_play(tmp_path: Path) -> None:
-    text = LAYOUTS["caps-period"].replace("[A bell rings]", "[A bell rings")
-    _, events = read(text, tmp_path)
-    assert sum(event.kind is EventKind.SPEECH for event in events) == 12
+    (found,) = json.loads((tmp_path / "s.json").read_text("utf-8"))["files"]
+    assert found["layout"] == "caps-period"
+    assert found["speakers"] == {"ANNA": 16, "BEN": 16}
+    assert (found["speeches"], found["expositions"], found["not_understood"]) == (32, 3, 1)
+    assert found["words_cut"] == len(CAST.split())
+    assert found["words_in"] == found["words_out"] + found["words_cut"]
+    assert found["kept"] == 1.0
+    assert 0 < found["confidence"] <= 1
 
 
 def test_a_normalized_text_is_used_unchanged(tmp_path: Path) -> None:
@@ -245,7 +137,7 @@ def test_memory_stays_flat_as_the_corpus_grows(tmp_path: Path) -> None:
     peaks = []
     for copies in (800, 2400):  # both larger than the sample that conventions are learned from
         path = tmp_path / f"{copies}.txt"
-        path.write_text(LAYOUTS["caps-period"] * copies, "utf-8")
+        path.write_text(BEGINNING * copies, "utf-8")
         peaks.append(peak_memory(["normalize", str(path), "--out", str(tmp_path / "out")]))
     grown = path.stat().st_size * 2 // 3
     assert peaks[1] - peaks[0] < grown // 2
@@ -296,12 +188,6 @@ def test_files_without_words_are_refused_with_a_reason(data: bytes, reason: str,
     (tmp_path / "script").write_bytes(data)
     with pytest.raises(BadInputError, match=reason):
         write_normalized(reading.find_sources([tmp_path / "script"], lambda _: None), None, tmp_path / "out")
-
-
-def test_lines_that_fit_nothing_are_counted(tmp_path: Path) -> None:
-    text = LAYOUTS["caps-period"].replace("[Enter ANNA", "What is this? Why, I hope it is a speech!\n\n[Enter ANNA")
-    (tmp_path / "play.txt").write_text(text, "utf-8")
-    assert normalized(tmp_path / "play.txt")["not_understood"] == 1
 
 
 def test_the_licence_around_a_short_play_does_not_hide_its_layout(read: Read) -> None:
