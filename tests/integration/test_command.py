@@ -84,7 +84,10 @@ def test_suspend_resume_and_retrain_change_the_object(cluster: Cluster, shared_o
 
 def test_list_status_and_why_read_well(cluster: Cluster, shared_operator_paused: None) -> None:
     with_status(cluster, "shown")
-    assert scriptmodel(cluster, "list").stdout.splitlines()[1].split()[0] == "shown"
+    for words in ((), ("-o", "wide")):
+        head, row = scriptmodel(cluster, "list", *words).stdout.splitlines()
+        assert head.split() == cluster.kubectl("get", "sm", *words).splitlines()[0].split()
+        assert row.split()[0] == "shown"
     assert json.loads(scriptmodel(cluster, "status", "shown", "-o", "json").stdout)["metadata"]["name"] == "shown"
     assert f"{cluster.namespace}/shown" in scriptmodel(cluster, "status", "shown").stdout
     assert scriptmodel(cluster, "why", "shown").returncode == 0

@@ -113,10 +113,10 @@ class Session:
             )
         return found
 
-    def all_of(self, namespace: str | None) -> list[dict[str, Any]]:
-        """Return the ScriptModels of a namespace, or of all namespaces."""
+    def all_of(self, request: Callable[[KubeClient], Awaitable[T]]) -> T:
+        """Send a request for all ScriptModels; if that finds nothing, report whether the CRD is installed."""
         try:
-            return self.call(lambda client: client.list_scriptmodels(namespace))
+            return self.call(request)
         except click.ClickException as error:
             if isinstance(error.__cause__, KubeNotFoundError):
                 self.check_served()

@@ -13,11 +13,8 @@ from scriptmodel_cli.output import escaped, style
 from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
 
 Object = Mapping[str, Any]
-HEADERS = ("NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE")
-WIDE_HEADERS = ("TEST", "TRIALS", "WPS", "ETA", "MODEL COMMIT", "MESSAGE")
 _WIDEST_MESSAGE = 120
 _WIDEST_SAMPLE = 80
 _LEAST_LIKENESS = 0.75
@@ -76,42 +73,15 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in padded]
 
 
-def list_of(objects: Iterable[Object], now: datetime, *, namespaces: bool, wide: bool = False) -> list[str]:
-    """Return a table with the columns of `kubectl get scriptmodels`, with `wide` those of -o wide."""
-    headers = (*(("NAMESPACE",) if namespaces else ()), *HEADERS, *(WIDE_HEADERS if wide else ()))
-    rows: list[tuple[str, ...]] = [headers]
-    for found in objects:
-        place = (str(found["metadata"]["namespace"]),) if namespaces else ()
-        rows.append((*place, *_row(found, now), *(_wide(found) if wide else ())))
+def list_of(found: Object, *, namespaces: bool, wide: bool = False) -> list[str]:
+    """Lay out a table of the API server as kubectl does; `wide` adds the columns of a lower priority."""
+    columns = [column["name"].upper() for column in found["columnDefinitions"] if wide or not column["priority"]]
+    rows = [[*(("NAMESPACE",) if namespaces else ()), *columns]]
+    for row in found["rows"]:
+        cells = dict(zip(columns, (one_line(str(cell or ""), _WIDEST_MESSAGE) for cell in row["cells"]), strict=False))
+        cells["STATUS"] = coloured(row["object"], cells["STATUS"] or "Pending")
+        rows.append([*((row["object"]["metadata"]["namespace"],) if namespaces else ()), *cells.values()])
     return table(rows)
-
-
-def _row(found: Object, now: datetime) -> tuple[str, ...]:
-    training = (found.get("status") or {}).get("training") or {}
-    ready = condition(found)
-    return (
-        found["metadata"]["name"],
-        ready.get("status", "Unknown"),
-        coloured(found, ready.get("reason", "Pending")),
-        found["spec"]["model"]["preset"],
-        training.get("epochProgress", ""),
-        (found.get("status") or {}).get("perplexity", ""),
-        age(found["metadata"]["creationTimestamp"], now),
-    )
-
-
-def _wide(found: Object) -> tuple[str, ...]:
-    status = found.get("status") or {}
-    training, model = status.get("training") or {}, (status.get("lineage") or {}).get("model") or {}
-    message = one_line(condition(found).get("message", ""), _WIDEST_MESSAGE)
-    return (
-        (training.get("perplexity") or {}).get("test", ""),
-        (status.get("search") or {}).get("completed", ""),
-        str(training.get("wordsPerSecond", "")),
-        training.get("eta", ""),
-        short_id(str(model.get("commit", ""))),
-        message,
-    )
 
 
 def line_of(found: Object) -> str:

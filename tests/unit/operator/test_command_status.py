@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Any
 
 import click
 
-from dev.generate.crd import custom_resource_definition
 from scriptmodel_cli import text
 from scriptmodel_cli.diagnosis import why
 from scriptmodel_cli.output import style
@@ -15,24 +14,33 @@ from tests.unit.operator.terminal import CREATED, as_object, plain, training_wor
 from tests.unit.operator.world import World, trained_world
 
 
-def test_a_list_has_the_columns_of_kubectl() -> None:
-    lines = text.list_of([as_object(trained_world())], CREATED + timedelta(minutes=5), namespaces=True)
-    assert lines[0].split() == ["NAMESPACE", "NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
-    assert click.unstyle(lines[1]).split() == ["ml", "thrones", "True", "Generated", "test", "1/1", "170.0", "5m"]
+def table(found: dict[str, Any], *cells: str | None) -> dict[str, Any]:
+    """Return a table as the API server makes one of an object."""
+    columns = [("Name", 0), ("Status", 0), ("Message", 1)]
+    return {
+        "columnDefinitions": [{"name": name, "priority": priority} for name, priority in columns],
+        "rows": [{"cells": [found["metadata"]["name"], *cells], "object": found}],
+    }
 
 
-def test_a_wide_list_adds_speed_model_and_message() -> None:
-    world = trained_world()
-    head, row = text.list_of([as_object(world)], CREATED, namespaces=False, wide=True)
-    assert head.split()[-7:] == ["TEST", "TRIALS", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
-    model = world.model.status["lineage"]["model"]["commit"]
-    assert row.split()[7:9] == ["160.0", "5000"]
-    assert f"   {model[:8]}       the script is written (commit " in row
+def test_a_list_is_the_table_of_the_api_server_with_colours_and_namespaces() -> None:
+    listed = table(as_object(trained_world()), "Generated", "the script\nis written")
+    assert plain(text.list_of(listed, namespaces=True)).split() == [
+        "NAMESPACE",
+        "NAME",
+        "STATUS",
+        "ml",
+        "thrones",
+        "Generated",
+    ]
+    head, row = text.list_of(listed, namespaces=False, wide=True)
+    assert (head.split(), row.split("   ")[-1]) == (["NAME", "STATUS", "MESSAGE"], "the script is written")
+    assert style("Generated", fg="green") in row
 
 
-def test_the_columns_are_those_of_the_crd() -> None:
-    columns = custom_resource_definition()["spec"]["versions"][0]["additionalPrinterColumns"]
-    assert [*text.HEADERS[1:], *text.WIDE_HEADERS] == [str(column["name"]).upper() for column in columns]
+def test_an_object_that_no_operator_has_seen_is_pending_in_a_list() -> None:
+    listed = table({"metadata": {"name": "new", "generation": 1}}, None, None)
+    assert plain(text.list_of(listed, namespaces=False)).split() == ["NAME", "STATUS", "new", "Pending"]
 
 
 def test_columns_are_aligned_with_any_colour() -> None:

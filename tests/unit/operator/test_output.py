@@ -98,7 +98,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "words",
     [
-        ["list", "-o", "wide"],
         ["list", "-o", "yaml"],
         ["list", "-o", "json"],
         ["status", "thrones"],

@@ -6,7 +6,7 @@ import click
 
 from scriptmodel_cli import text
 from scriptmodel_cli.connection import pass_session
-from scriptmodel_cli.options import now, output_option
+from scriptmodel_cli.options import output_option
 from scriptmodel_cli.output import note, say, say_structured
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
@@ -26,11 +26,10 @@ def list_(session: Session, all_namespaces: bool, output: str) -> None:
       scriptmodel list -o name | xargs kubectl describe
     """
     where = None if all_namespaces else session.where()
-    found = session.all_of(where)
     if output not in ("table", "wide"):
-        say_structured(found, output)
-    elif not found:
+        say_structured(session.all_of(lambda client: client.list_scriptmodels(where)), output)
+    elif not (found := session.all_of(lambda client: client.table_of_scriptmodels(where)))["rows"]:
         place = f"namespace {where!r}: see `scriptmodel list -A`" if where else "any namespace"
         note(f"No ScriptModels found in {place}.")
     else:
-        say(text.list_of(found, now(), namespaces=all_namespaces, wide=output == "wide"))
+        say(text.list_of(found, namespaces=all_namespaces, wide=output == "wide"))

@@ -35,6 +35,7 @@ _BY_STATUS: dict[int, type[KubeError]] = {
     409: KubeConflictError,
     429: KubeUnavailableError,
 }
+_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -104,10 +105,13 @@ class KubeClient:
 
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
         """Return the ScriptModels of a namespace, or of all namespaces for None."""
-        where = f"/namespaces/{namespace}" if namespace else ""
-        path = f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}"
-        found = await self.request("GET", path, "listing ScriptModels")
+        found = await self.request("GET", _list_path(namespace), "listing ScriptModels")
         return list(found.get("items", []))
+
+    async def table_of_scriptmodels(self, namespace: str | None) -> dict[str, Any]:
+        """Return the API server's own table of them, as `kubectl get` prints it, with the object of each row."""
+        path = f"{_list_path(namespace)}?includeObject=Object"
+        return await self.request("GET", path, "listing ScriptModels", accept=_TABLE)
 
     async def patch_scriptmodel(
         self, namespace: str, name: str, patch: Mapping[str, Any], manager: str = FIELD_MANAGER
@@ -150,17 +154,18 @@ class KubeClient:
         what: str,
         body: Body | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """Send a request and return the JSON of the answer. Raises KubeError."""
         async with self._turn:  # the request's deadline starts after this
             async with self._opened() as session:
-                status, content = await self._send(session, method, path, what, body, content_type)
+                status, content = await self._send(session, method, path, what, body, content_type, accept)
                 if status == 401 and session is self._session:  # otherwise another request has renewed it
                     self._connection = self._login()
                     self._session = None
             if status == 401:
                 async with self._opened() as session:
-                    status, content = await self._send(session, method, path, what, body, content_type)
+                    status, content = await self._send(session, method, path, what, body, content_type, accept)
         answer = _parsed(content)
         if status < 300:
             if answer is None:
@@ -185,7 +190,7 @@ class KubeClient:
                 await session.http.close()
 
     async def _send(
-        self, session: _Session, method: str, path: str, what: str, body: Body | None, content_type: str
+        self, session: _Session, method: str, path: str, what: str, body: Body | None, content_type: str, accept: str
     ) -> tuple[int, bytes]:
         lease_remaining = self._leadership.lease_remaining()
         if lease_remaining <= 0:
@@ -193,7 +198,7 @@ class KubeClient:
         seconds = min(REQUEST_SECONDS, lease_remaining)
         timeout = aiohttp.ClientTimeout(total=seconds)
         data = None if body is None else encoded(body)
-        headers = {"Content-Type": content_type} if data is not None else {}
+        headers = {"Accept": accept, **({"Content-Type": content_type} if data is not None else {})}
         url = session.server.rstrip("/") + path
         try:
             async with session.http.request(method, url, data=data, headers=headers, timeout=timeout) as response:
@@ -237,6 +242,10 @@ def _parsed(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _list_path(namespace: str | None) -> str:
+    return f"/apis/{GROUP}/{VERSION}{f'/namespaces/{namespace}' if namespace else ''}/{PLURAL}"
 
 
 def _path(namespace: str, name: str) -> str:
