@@ -34,7 +34,6 @@ STATUS = {
         "progressPercent": 40,
         "gpuSeconds": 12,
         "restarts": 1,
-        "recomputedSeconds": 61,
     },
     "promotion": {"decision": "HeldBack"},
     "search": {

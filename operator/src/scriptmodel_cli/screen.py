@@ -89,13 +89,10 @@ def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _restarts(training: Object) -> str:
-    """Return the number of restarts, where the newest one continued, and what they cost."""
-    parts = [str(training["restarts"])]
-    if at := training.get("resumedAt"):
-        parts.append(f"resumed at {float(at['share']):.0%} of epoch {at['epoch']}")
-    if seconds := training.get("recomputedSeconds"):
-        parts.append(f"{format_duration(seconds)} computed again")
-    return ", ".join(parts)
+    """Return the number of restarts, where the newest one continued."""
+    at = training.get("resumedAt")
+    resumed = f", resumed at {float(at['share']):.0%} of epoch {at['epoch']}" if at else ""
+    return f"{training['restarts']}{resumed}"
 
 
 def _elapsed(training: Object, now: datetime) -> str:

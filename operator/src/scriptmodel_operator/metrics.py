@@ -25,7 +25,6 @@ _FIGURES = {
     "scriptmodel_progress_percent": "training.progressPercent",
     "scriptmodel_gpu_seconds": "training.gpuSeconds",
     "scriptmodel_training_restarts": "training.restarts",
-    "scriptmodel_training_recomputed_seconds": "training.recomputedSeconds",
     "scriptmodel_search_round": "search.round",
     "scriptmodel_search_trials": "search.trials.total",
     "scriptmodel_search_trials_complete": "search.trials.complete",

@@ -35,7 +35,6 @@ RAW = {
             "progressPercent": 100,
             "gpuSeconds": 512,
             "restarts": 2,
-            "recomputedSeconds": 61,
         },
         "search": {
             "round": 1,
@@ -76,7 +75,6 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
     assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
-    assert 'scriptmodel_training_recomputed_seconds{name="thrones",namespace="ml"} 61.0' in text
     assert 'scriptmodel_promotion_held_back{name="thrones",namespace="ml"} 1.0' in text
     assert 'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 1.0' in text
     assert 'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 1.0' in text

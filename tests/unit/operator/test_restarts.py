@@ -27,7 +27,7 @@ from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 START = {"event": "start", "epochs": 40, "state": True}
-RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2, "recomputed_seconds": 61.4}
+RESUMED = {"event": "resumed", "epoch": 3, "share": 0.42, "restarts": 2}
 AGAIN = {"event": "start", "epochs": 40, "time": 9.0}
 STOPPED = {
     "event": "error",
@@ -40,9 +40,8 @@ UNWRITABLE = {"event": "warning", "code": "state-unwritable", "message": "the st
 RESOURCES = {"training": {"resources": {"requests": {"memory": "8Gi"}}}}
 
 
-def resumed(epoch: int, share: str, restarts: int, cost: int) -> TrainingStatus:
-    at = ResumedAt(epoch=epoch, share=share)
-    return TrainingStatus(restarts=restarts, resumed_at=at, recomputed_seconds=cost)
+def resumed(epoch: int, share: str, restarts: int) -> TrainingStatus:
+    return TrainingStatus(restarts=restarts, resumed_at=ResumedAt(epoch=epoch, share=share))
 
 
 def lines(*events: Mapping[str, object]) -> list[str]:
@@ -82,7 +81,7 @@ def shown(world: World) -> dict[str, Any]:
 
 def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
-    assert found.resumed == resumed(3, "0.42", 2, 61)
+    assert found.resumed == resumed(3, "0.42", 2)
     assert (found.epoch, found.percent, found.keeps_state) == (3, 6, True)
     again = {**START, "resumed_from": 3}
     assert digest(START, RESUMED, again).resumed == found.resumed, "an attempt that has just started"
@@ -100,18 +99,18 @@ def test_a_restart_continues_the_progress_in_the_log() -> None:
 )
 def test_a_restart_that_another_image_invents_is_ignored(event: dict[str, object]) -> None:
     assert digest(START, event).resumed is None
-    assert digest(START, {**RESUMED, "share": 7}).resumed == resumed(3, "1.00", 2, 61)
-    assert digest(START, {**RESUMED, "share": "x", "recomputed_seconds": -1}).resumed == resumed(3, "0.00", 2, 0)
+    assert digest(START, {**RESUMED, "share": 7}).resumed == resumed(3, "1.00", 2)
+    assert digest(START, {**RESUMED, "share": "x"}).resumed == resumed(3, "0.00", 2)
 
 
 def test_status_and_message_report_a_restart() -> None:
     world = running(START, RESUMED)
     found = training(world)
-    assert (found["restarts"], found["resumedAt"], found["recomputedSeconds"]) == (2, {"epoch": 3, "share": "0.42"}, 61)
+    assert (found["restarts"], found["resumedAt"]) == (2, {"epoch": 3, "share": "0.42"})
     assert world.condition("Trained")["message"] == "epoch 3 of 40; resumed at 42% of epoch 3 (restart 2)"
     assert "epoch 3/40  6%  restarted 2x" in line_of(shown(world))
     (row,) = (line for line in screen_of(shown(world), EPOCH) if line.startswith("restarts"))
-    assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3, 1m1s computed again"
+    assert row.split(maxsplit=1)[1] == "2, resumed at 42% of epoch 3"
 
 
 @pytest.mark.parametrize(
@@ -150,11 +149,10 @@ def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator(
 
 def test_a_restart_without_saved_state_is_not_where_an_earlier_one_continued() -> None:
     found = digest({**START, "resumed_from": 3}, RESUMED, {**AGAIN, "time": 8.0}, STOPPED, AGAIN)
-    known = resumed(3, "0.42", 2, 61).model_copy(update={"attempt_start_time": "1970-01-01T00:00:08Z"})
+    known = resumed(3, "0.42", 2).model_copy(update={"attempt_start_time": "1970-01-01T00:00:08Z"})
     assert restarts_in_log(found, known) == {
         "restarts": 3,
         "resumed_at": None,
-        "recomputed_seconds": 61,
         "attempt_start_time": "1970-01-01T00:00:09Z",
     }
 
@@ -183,7 +181,7 @@ def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_li
     assert read(first, *progress[:2]).epoch == 5, "the same log, read again"
     assert read().epoch == 5, "no pod yet"
     found = read(second, RESUMED)
-    assert (found.epoch, found.resumed) == (3, resumed(3, "0.42", 2, 61))
+    assert (found.epoch, found.resumed) == (3, resumed(3, "0.42", 2))
     assert read(second, RESUMED, progress[3]).epoch == 4
     assert read(second, RESUMED, progress[3]).best_perplexity == 91, "the best of the training, not of the pod"
     assert read({**START, "time": 3}).best_perplexity is None, "from the first epoch again"
@@ -204,13 +202,11 @@ def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> Non
 @pytest.mark.parametrize(("restarts", "expected"), [(3, 3), (0, 2), (None, 2)])
 def test_the_finished_model_has_the_final_figures(restarts: int | None, expected: int | None) -> None:
     world = running(START, RESUMED)
-    final = {} if restarts is None else {"restarts": restarts, "recomputed_seconds": 90.6 * restarts}
-    world.pachyderm.metrics.update(final)
+    world.pachyderm.metrics.update({} if restarts is None else {"restarts": restarts})
     world.pachyderm.succeed(world.train)
     world.reconcile()
     found = training(world)
     assert found.get("restarts") == expected
-    assert found.get("recomputedSeconds") == {3: 272, 0: 61, None: 61}[restarts]
     assert ("resumedAt" in found) == (restarts != 3), "where the third continued is not known"
     assert "ifWorkerIsLost" not in found, "there is no worker"
 
@@ -303,7 +299,7 @@ class Recorder:
 
 
 def reported(restarts: int | None, epoch: int = 1, start: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
-    resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}, "recomputedSeconds": 7}
+    resumed = {"restarts": restarts, "resumedAt": {"epoch": epoch, "share": "0.50"}}
     return {"conditions": [], "training": {"startTime": start, **(resumed if restarts else {})}}
 
 
@@ -324,9 +320,9 @@ def test_each_restart_is_one_event() -> None:
     for before, now in itertools.pairwise(statuses):
         record_status(events, scriptmodel(status=before), now)
     assert [reason for reason, _, _ in recorder.events] == [Reason.RESUMED] * 4
-    note = "training resumed at 50% of epoch 1 (restart 1); restarts have cost 7s so far"
+    note = "training resumed at 50% of epoch 1 (restart 1)"
     assert recorder.events[0] == (Reason.RESUMED, note, False)
-    assert recorder.events[-1][1] == "training resumed (restart 2); restarts have cost 7s so far"
+    assert recorder.events[-1][1] == "training resumed (restart 2)"
     assert len(recorder.occasions) == 4
 
 
@@ -340,8 +336,7 @@ def test_a_worker_lost_without_saved_state_is_a_warning_with_what_it_costs() -> 
     assert recorder.events == [(Reason.WORKER_LOST, note, True)]
 
 
-def test_metrics_have_restarts_and_recomputed_seconds() -> None:
+def test_metrics_have_restarts() -> None:
     found = dict(_gauges(reported(2)))
     assert found["scriptmodel_training_restarts"] == 2
-    assert found["scriptmodel_training_recomputed_seconds"] == 7
     assert "scriptmodel_training_restarts" not in dict(_gauges(reported(None)))

@@ -114,8 +114,6 @@ class TrainingStatus(ApiModel):
     """When the newest attempt without saved state started; with a search that of any run."""
     resumed_at: ResumedAt | None = None
     """Where the newest restart continued; absent if it had no saved state."""
-    recomputed_seconds: int | None = None
-    """Seconds of training that the restarts computed again."""
     if_worker_is_lost: str | None = None
     """What is computed again if the worker is lost now."""
     failure: JobFailure | None = None

@@ -72,8 +72,7 @@ def _of_training(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         yield Reason.WORKER_LOST, f"the worker was lost, or its attempt failed (restart {restarts}): {cost}"
     elif restarts and (restarts, resumed) != (before.get("restarts"), before.get("resumedAt") or {}):
         where = f" at {float(resumed['share']):.0%} of epoch {resumed['epoch']}" if resumed else ""
-        cost = now.get("recomputedSeconds") or 0
-        yield Reason.RESUMED, f"training resumed{where} (restart {restarts}); restarts have cost {cost}s so far"
+        yield Reason.RESUMED, f"training resumed{where} (restart {restarts})"
     known = before.get("warnings") or ()
     yield from ((Reason.TRAINING_WARNING, str(each)) for each in now.get("warnings") or () if each not in known)
 

@@ -62,7 +62,6 @@ class ModelMetrics(BaseModel):
     """What ended the training: `epochs`, `budget` or `early-stopping`."""
     restarts: Count = None
     """Number of restarts; None if the image reports none."""
-    recomputed_seconds: Figure = None
     epochs: Annotated[list[EpochFigures], Field(max_length=10_000)] = Field(default_factory=list)
 
     @model_validator(mode="after")

@@ -59,7 +59,7 @@ class LogDigest:
     starts: tuple[tuple[str, str], ...] = ()
     """Run of a search, and time, of each start that no `resumed` reports; also of those in the logs of lost pods."""
     resumed: TrainingStatus | None = None
-    """The newest restart, and what all restarts have cost so far, in the fields of the status."""
+    """The newest restart, in the fields of the status."""
     words_per_second: float | None = None
     eta_seconds: float | None = None
     error: str = ""
@@ -144,8 +144,7 @@ def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     if not epoch or not restarts:
         return digest
     share = min(1.0, max(0.0, number(event.get("share")) or 0.0))
-    cost, at = round(number(event.get("recomputed_seconds")) or 0.0), ResumedAt(epoch=epoch, share=f"{share:.2f}")
-    resumed = TrainingStatus(restarts=restarts, resumed_at=at, recomputed_seconds=cost)
+    resumed = TrainingStatus(restarts=restarts, resumed_at=ResumedAt(epoch=epoch, share=f"{share:.2f}"))
     return replace(digest, resumed=resumed, epoch=epoch, fraction=share)
 
 

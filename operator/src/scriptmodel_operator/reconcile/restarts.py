@@ -23,7 +23,6 @@ def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
     return {
         "restarts": max(known.restarts or 0, (previous.restarts or 0) + lost) or None,
         "resumed_at": known.resumed_at,
-        "recomputed_seconds": known.recomputed_seconds,
         "attempt_start_time": times[-1] if times else last,
     }
 
@@ -35,8 +34,7 @@ def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[st
     if (metrics.restarts or 0) < (known.restarts or 1):
         return {}
     resumed_at = known.resumed_at if metrics.restarts == known.restarts else None
-    seconds = round(metrics.recomputed_seconds or 0.0)
-    return {"restarts": metrics.restarts, "resumed_at": resumed_at, "recomputed_seconds": seconds}
+    return {"restarts": metrics.restarts, "resumed_at": resumed_at}
 
 
 def as_text(resumed: TrainingStatus | None) -> str:
