@@ -19,7 +19,7 @@ from scriptmodel_operator.api.network import Overrides
 _PROGRAM = """
 import argparse, dataclasses, json
 from scriptmodel_trainer.arguments import parser
-from scriptmodel_trainer.presets import PRESETS, Preset
+from scriptmodel_trainer.presets import KEYS, PRESETS, Preset
 sub = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
 flags = {
     name: {
@@ -32,6 +32,7 @@ flags = {
 settings = {
     field.name: [field.default, field.metadata.get("limits") or field.metadata.get("choices")]
     for field in dataclasses.fields(Preset)
+    if field.name in KEYS
 }
 presets = {name: [preset.parameter_count(10_000), preset.epochs] for name, preset in PRESETS.items()}
 print(json.dumps([flags, settings, presets]))
@@ -164,69 +165,44 @@ FLAGS: dict[str, dict[str, str]] = {
 SETTINGS: dict[str, tuple[str, str, str]] = {
     "layers": ("LSTM layers", "`2`: +0.3 %", "who searches for a better network"),
     "hidden_units": ("Units per layer", "`264`: -0.1 %", "who searches for a better network"),
-    "embedding_units": ("Width of the word vectors; 0: hidden_units", "`192`: -0.4 %", "`tuned`, `demo`"),
-    "steps": ("Truncated BPTT length, in tokens", "`20`: -0.4 %", "the published presets"),
+    "embedding_units": (
+        "Width of the word vectors; 0: hidden_units",
+        "`192`: -0.4 %",
+        "who searches for a better network",
+    ),
+    "steps": ("Truncated BPTT length, in tokens", "`20`: -0.4 %", "who searches for a better network"),
     "batch_size": ("Parallel streams of tokens", "`32`: +1.5 %", "who searches for a better network"),
     "epochs": ("Passes over the corpus, and the length of the schedule", "`10`: -1.8 %", "who has more or less time"),
-    "full_rate_epochs": (
-        "Epochs before the rate decays; step-decay only",
-        "`2`: -0.4 % (of step-decay)",
-        "the published presets",
-    ),
     "learning_rate": ("Highest learning rate", "`0.3`: +0.8 %", "whose training diverges"),
-    "learning_rate_decay": (
-        "Factor of an epoch; step-decay only",
-        "`0.8`: +0.8 % (of step-decay)",
-        "the published presets",
-    ),
     "dropout": ("Dropout of word vectors and of layers' outputs", "`0`: -0.9 %", "whose model overfits"),
     "word_dropout": ("Dropout of whole words", "`0`: -0.3 %", "whose model overfits"),
     "output_dropout": ("Dropout of what the softmax reads", "`0`: -0.7 %", "whose model overfits"),
-    "initial_range": ("Initial weights lie within it", "`0.05`: 0.0 %", "the published presets"),
-    "lstm_initial_range": (
-        "The same of LSTM layers and projection; 0: initial_range",
-        "`0.05`: +0.2 %",
-        "the records on Penn Treebank",
-    ),
     "clip_norm": ("Largest gradient norm", "`3`: +1.8 %", "whose training diverges"),
     "vocabulary_size": ("Words; others are unknown, or spelled", "`10000`: -4.0 %", "who compares with another figure"),
-    "softmax_cutoff": (
-        "Words in the head of an adaptive softmax; 0: a plain softmax",
-        "1.107 → 1.104 nats per character, a step 1.4 times as fast",
-        "`auto`",
-    ),
-    "tied_embeddings": ("One matrix for word vectors and softmax", "`false`: +0.2 %", "`tuned`, `demo`"),
-    "variational_dropout": ("One dropout mask for a window", "`false`: -0.1 %", "`tuned`"),
-    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "`demo`; the records on Penn Treebank"),
-    "adam_beta2": (
-        "Decay of Adam's second moment; adam only",
-        "`0.999`: -0.2 % (of Adam)",
-        "the records on Penn Treebank",
-    ),
-    "schedule": ("step-decay or one-cycle", "`step-decay`: +0.2 %", "the published presets"),
-    "warm_up": (
-        "Share of the steps in which the rate rises; one-cycle only",
-        "`0.06`: 0.0 %",
-        "the records on Penn Treebank",
-    ),
+    "optimizer": ("sgd or adam", "`adam`: +0.1 %", "who searches for a better network"),
     "precision": ("Of matrix products", "`float32`: 0.0 %", "who repeats a figure in float32"),
-    "recurrent_dropout": ("Dropout of weights between steps", "`0.2`: 0.0 %", "the records on Penn Treebank"),
     "patience": ("Epochs without improvement that end training; 0: none", "ends nothing", "whose model overfits early"),
-    "document_starts": ("A token starts each file and clears the state", "`false`: +0.1 %", "`auto`"),
     "subwords": (
         "Spell words outside the vocabulary",
         "1.067 → 1.074 nats per character, with `auto`",
         "who needs every name and word",
     ),
-    "unknown_discount": ("Part of a word's count that is read as unknown", "81.2 → 72.5", "`auto`"),
-    "subword_discount": (
-        "Occurrences of a word that are read spelled; needs sub-words",
-        "1.088 → 1.087 nats per character, scripts 0.67 → 0.45",
-        "the record on tiny Shakespeare",
+    "unknown_discount": (
+        "Part of a word's count that is read as unknown",
+        "81.2 → 72.5",
+        "who compares with perplexities of papers",
     ),
-    "cache_window": ("Tokens in the neural cache; 0: none", "72.5 → 55.0, both together", "`auto`"),
-    "letter_ngrams": ("Character n-grams that words share; 0: none", "72.5 → 55.0, both together", "`auto`"),
-    "trigrams": ("Mix with a trigram model", "72.4 → 70.1", "`auto`"),
+    "cache_window": (
+        "Tokens in the neural cache; 0: none",
+        "72.5 → 55.0, both together",
+        "who compares with figures without a cache",
+    ),
+    "letter_ngrams": (
+        "Character n-grams that words share; 0: none",
+        "72.5 → 55.0, both together",
+        "who compares with figures of a network alone",
+    ),
+    "trigrams": ("Mix with a trigram model", "72.4 → 70.1", "who compares with figures of a network alone"),
 }
 """What a setting means, what it did on eight plays (docs/results/presets.md), and who would miss it."""
 

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.bench.trainer.train import COMMAND as TRAIN
 from scriptmodel_trainer.training.hardware import device
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
@@ -73,13 +74,13 @@ def _ours(train: str, valid: str, recipe: Recipe, out: Path, folder: Path, threa
     data.mkdir()
     for name, part in (("train", train), ("valid", valid)):
         (data / f"text.{name}.txt").write_bytes(part.encode())
-    command = ["train", "--data", data, "--out", out, "--layout", "exact", "--preset", recipe.preset]
+    command = ["--data", data, "--out", out, "--layout", "exact", "--preset", recipe.preset]
     command += ["--resume", "--seed", str(recipe.seed), *(("--set", *recipe.settings) if recipe.settings else ())]
     if recipe.minutes:
         command += ["--budget-seconds", str(round(60 * recipe.minutes))]
     started, used = time.monotonic(), _computed()
     environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
-    subprocess.run([_COMMAND, *map(str, command)], env=environment, check=True)
+    subprocess.run([*TRAIN, *map(str, command)], env=environment, check=True)
     took, used = time.monotonic() - started, _computed() - used
     evaluated = subprocess.run(
         [_COMMAND, "evaluate", str(out), "--data", str(data / "text.valid.txt"), "--json"],

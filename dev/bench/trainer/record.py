@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.bench.trainer import train
 from dev.bench.trainer.characters import Recipe
 from dev.demo.plays import plays
 
@@ -115,8 +116,8 @@ def _corpus(record: Record, data: Path | None, folder: Path) -> list[Path]:
 def _trained(record: Record, data: Sequence[Path], folder: Path, seed: int) -> float:
     """Return the figure of a seed, which is trained unless it was."""
     out, state = folder / f"seed-{seed}", folder / f"state-{seed}"
-    words = ["train", "--data", *data, "--out", out, "--state", state, "--seed", seed, "--resume"]
-    subprocess.run([_COMMAND, *map(str, words), *record.training.split()], check=True)
+    words = ["--data", *data, "--out", out, "--state", state, "--seed", seed, "--resume"]
+    subprocess.run([*train.COMMAND, *map(str, words), *record.training.split()], check=True)
     if not record.characters:
         test = json.loads((out / "metrics.json").read_text("utf-8"))["test"]
         return float(test["nats_per_character" if record.plays else "perplexity"])

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 
+from dev.bench.trainer.train import COMMAND as TRAIN
+
 COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 FEW = 3
 
@@ -65,7 +67,8 @@ def train(out: Path, corpus: Path, *words: str | Path) -> int:
     """Train unless that is done; returns the words seen."""
     if not (out / "model.json").exists():
         state = out.with_name(f"{out.name}.state")
-        run("train", "--data", corpus, "--layout", "normalized", "--out", out, "--state", state, *words)
+        words = ("--data", corpus, "--layout", "normalized", "--out", out, "--state", state, *words)
+        subprocess.run([*TRAIN, *words], check=True)
     metrics = json.loads((out / "metrics.json").read_text("utf-8"))
     return int(metrics["tokens"]["train"]) * len(metrics["epochs"])
 

@@ -14,6 +14,7 @@ from hypothesis import settings
 from running import run_trainer
 from samples import Read, play
 
+from scriptmodel_trainer import presets
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
@@ -41,6 +42,12 @@ def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scriptmodel_trainer.training.loop.compiled", compiled.reused)
 
 
+@pytest.fixture
+def all_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `--set` take every field of a preset, as the benchmarks do."""
+    monkeypatch.setattr(presets, "KEYS", list(presets.Preset.__dataclass_fields__))
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one play of a few thousand words."""
@@ -53,7 +60,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a small two-layer model with a projection, trained for four epochs."""
     folder = tmp_path_factory.mktemp("models") / "model"
-    arguments = ["--set", "hidden_units=24", "embedding_units=16", "layers=2", "tied_embeddings=true"]
+    arguments = ["--set", "hidden_units=24", "embedding_units=16", "layers=2"]
     arguments += ["batch_size=8", "steps=5"]
     done = run_trainer(
         ["train", "--data", corpus, "--out", folder, "--preset", "demo", "--epochs", "4", "--seed", "3", *arguments]

@@ -56,7 +56,7 @@ def test_the_table_decides_by_tokens_and_minutes(
     tokens: int, minutes: float | None, preset: str, settings: dict[str, float]
 ) -> None:
     assert choose(tokens, minutes) == Choice(preset, tokens, minutes, settings)
-    assert preset_of(choose(tokens, minutes)) == dataclasses.replace(PRESETS[preset], **settings)
+    assert preset_of(choose(tokens, minutes)) == dataclasses.replace(PRESETS[preset], document_starts=True, **settings)
 
 
 def test_more_minutes_never_choose_a_shorter_training() -> None:
@@ -91,6 +91,7 @@ def test_minutes_are_of_auto_alone_which_is_the_default() -> None:
         minutes_from("30", "tuned")
 
 
+@pytest.mark.usefixtures("all_fields")
 def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(corpus: Path, tmp_path: Path) -> None:
     train = ["train", "--data", corpus, "--out", tmp_path / "model", *TINY]
     done = run_trainer([*train, "--minutes", "5"])

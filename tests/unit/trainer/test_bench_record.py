@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dev.bench.trainer.record import verdict
+from dev.bench.trainer.record import RECORDS, verdict
+from scriptmodel_trainer.arguments import parser
+from scriptmodel_trainer.commands.train_options import options_from
+from scriptmodel_trainer.presets import PRESETS, Preset
+
+_ADAM = replace(
+    PRESETS["tuned"],
+    optimizer="adam",
+    adam_beta2=0.99,
+    learning_rate=0.005,
+    clip_norm=0.5,
+    batch_size=32,
+    lstm_initial_range=0.05,
+    warm_up=0.06,
+    trigrams=True,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,3 +36,41 @@ from dev.bench.trainer.record import verdict
 )
 def test_a_figure_holds_unless_its_seeds_are_significantly_worse(figure: float, found: list[float], said: str) -> None:
     assert said in verdict(figure, found)
+
+
+@pytest.mark.usefixtures("all_fields")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("penn-treebank", replace(_ADAM, letter_ngrams=6000)),
+        (
+            "penn-treebank-long",
+            replace(
+                _ADAM,
+                epochs=40,
+                dropout=0.3,
+                word_dropout=0.1,
+                output_dropout=0.4,
+                warm_up=0.02,
+                hidden_units=364,
+                recurrent_dropout=0.1,
+                letter_ngrams=6000,
+            ),
+        ),
+        ("penn-treebank-cache", replace(_ADAM, cache_window=500)),
+        (
+            "tiny-shakespeare",
+            replace(
+                PRESETS["tuned"],
+                vocabulary_size=30_000,
+                softmax_cutoff=2000,
+                letter_ngrams=6000,
+                subword_discount=1.5,
+                trigrams=True,
+            ),
+        ),
+    ],
+)
+def test_a_record_is_trained_with_the_settings_of_its_figure(name: str, expected: Preset) -> None:
+    words = ["train", "--data", "corpus", "--out", "model", *RECORDS[name].training.split()]
+    assert options_from(parser().parse_args(words), {}).preset == expected

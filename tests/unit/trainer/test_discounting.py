@@ -100,14 +100,7 @@ def test_a_training_split_with_spelled_words_is_the_same_text(drawn: list[int], 
     assert found.dtype == np.int32
 
 
-def test_spelled_words_need_sub_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "play.md").write_text(play(40), "utf-8")
-    command = ["train", "--data", str(tmp_path / "play.md"), "--out", str(tmp_path / "out"), "--preset", "demo"]
-    assert main([*command, "--set", "subword_discount=1"]) == 2
-    expected = "scriptmodel-trainer: error: subword_discount needs sub-words; set subwords=true as well\n"
-    assert capsys.readouterr().err == expected
-
-
+@pytest.mark.usefixtures("all_fields")
 def test_training_reads_words_spelled(tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(40), "utf-8")
     command = ["train", "--data", tmp_path / "play.md", "--out", tmp_path / "model", "--preset", "demo"]

@@ -12,6 +12,7 @@ from running import run_trainer, train
 from samples import play
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
+from scriptmodel_trainer import presets
 from scriptmodel_trainer.training.hardware import load_tensorflow
 
 load_tensorflow(0)
@@ -27,6 +28,7 @@ from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as a
 from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
+from scriptmodel_trainer.training.base import load_base, preset_after  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
@@ -61,7 +63,9 @@ def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model_folder(plays: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "model"
-    assert train(plays, out, *SMALL, "document_starts=true") == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(presets, "KEYS", [*presets.KEYS, "document_starts"])
+        assert train(plays, out, *SMALL, "document_starts=true") == 0
     return out
 
 
@@ -237,11 +241,9 @@ def test_models_with_and_without_starts_are_compared_on_the_same_text(
     assert ours.metrics.validation is not None
     assert usual.metrics.validation.digest == ours.metrics.validation.digest
     assert usual.metrics.fingerprint != ours.metrics.fingerprint
-    refused = run_trainer(
-        ["train", "--data", plays, "--out", tmp_path / "x", "--from", model_folder, "--set", "document_starts=false"]
-    )
-    assert refused.returncode == 2
-    assert "use --set document_starts=true" in refused.stderr
-    warm = tmp_path / "warm"
-    assert train(plays, warm, "--from", str(tmp_path / "usual"), "--set", "document_starts=true") == 0
-    assert load_model(warm).vocabulary.words == (*usual.vocabulary.words, DOCUMENT)
+
+
+def test_a_model_that_starts_from_another_has_starts_of_documents_if_that_has_them(model_folder: Path) -> None:
+    base = load_base(model_folder)
+    name, preset = preset_after(base, "demo", {"hidden_units": "16"})
+    assert (name, preset.document_starts) == ("demo", True)

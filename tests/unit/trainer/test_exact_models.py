@@ -130,10 +130,6 @@ def test_a_prompt_of_unknown_words_is_written_as_it_is(exact_model: Path) -> Non
         (["judge", "MODEL", "--data", "CORPUS"], "was trained with layout exact"),
         (["judge", "OTHER", "--data", "CORPUS", "--layout", "exact"], "layout exact does not recognise"),
         (["train", "--from", "MODEL", "--data", "CORPUS", "--out", "OUT"], "use --layout exact"),
-        (
-            ["train", "--from", "MODEL", "--data", "CORPUS", "--out", "OUT", "--set", "subword_discount=2"],
-            "use --layout",
-        ),
         (["evaluate", "OTHER", "--data", "CORPUS", "--layout", "exact"], "not exact; use --layout auto"),
     ],
 )

@@ -16,7 +16,7 @@ from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import Device, EpochRecord, Metrics, SplitPerplexity
+from scriptmodel_trainer.records import Choice, Device, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
@@ -88,6 +88,19 @@ def test_the_recipe_names_a_layout_that_was_forced(model: Path) -> None:
     corpus = msgspec.structs.replace(trained.origin.corpus, layout="normalized")
     text = render_report(dataclasses.replace(trained, origin=dataclasses.replace(trained.origin, corpus=corpus)))
     assert "--preset demo --seed 3 --layout normalized --set" in text
+
+
+def test_the_recipe_of_a_model_whose_preset_was_chosen_lets_auto_choose_again(model: Path) -> None:
+    trained = load_model(model)
+    settings = {"hidden_units": 24, "softmax_cutoff": 2000, "cache_window": 500}
+    metrics = msgspec.structs.replace(trained.metrics, auto=Choice("demo", 9000, 10.0, settings, pace=2.5))
+    text = render_report(dataclasses.replace(trained, metrics=metrics))
+    recipe = re.search(r"--preset auto --seed 3 --minutes 4 --set ([^<]*)<", text)
+    assert recipe
+    changed = dict(word.split("=") for word in recipe[1].split())
+    assert "hidden_units" not in changed
+    assert "softmax_cutoff" not in changed
+    assert changed["cache_window"] == "0", "settings of one's own replace those that auto chose"
 
 
 def test_long_words_are_broken_and_bars_are_printed(model: Path) -> None:

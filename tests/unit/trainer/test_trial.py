@@ -138,7 +138,7 @@ def test_a_full_disk_costs_no_state_and_a_run_that_ends_leaves_none(
 
 
 def test_a_run_that_diverges_is_a_result(corpus: Path, tmp_path: Path) -> None:
-    run = Run(tmp_path, corpus, learning_rate="1e6", clip_norm="1e6", initial_range="10")
+    run = Run(tmp_path, corpus, learning_rate="1e6", clip_norm="1e6")
     run.work(SCRIPTMODEL_STATE_DIR=str(tmp_path / "trial"))
     assert run.failure() == ("failed", "diverged")
     assert {path.name for path in run.out.iterdir()} == {"trial.json"}
@@ -156,7 +156,7 @@ def test_a_state_in_the_folder_of_the_model_is_refused(tmp_path: Path) -> None:
     [
         ({"dropout": "2"}, [], "dropout=2 is out of range"),
         ({"epochs": "0"}, ["--epochs", "1"], "epochs=0 is out of range"),
-        ({"schedule": "one-cycle"}, ["schedule=step-decay", "full_rate_epochs=2"], "full_rate_epochs has no effect"),
+        ({"warm_up": "0.1"}, [], "warm_up is fixed by the preset"),
     ],
 )
 def test_settings_that_no_network_has_are_a_result_and_an_option_is_not(

@@ -154,7 +154,7 @@ def _add_train(commands: _Commands[_Parser]) -> None:
         help="train a model on scripts",
         usage="%(prog)s --data PATH [PATH ...] --out MODEL_DIR [options]",
         description="Train a model and store it in a directory with metrics and a report.",
-        epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.override_keys())}", 78),
+        epilog=_PRESETS + textwrap.fill(f"settings for --set: {', '.join(presets.KEYS)}", 78),
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=27),
     )
     _add_training(command, **_FOLDER, help="write the model to this directory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -52,10 +53,9 @@ def choose(tokens: int, minutes: float | None, pace: float = 1.0) -> Choice:
 
 
 def preset_of(choice: Choice) -> Preset:
-    """Return the preset that was chosen, with its settings."""
-    return with_overrides(
-        preset_named(choice.preset), {key: json.dumps(value) for key, value in choice.settings.items()}
-    )
+    """Return the preset that was chosen, with its settings and with starts of documents."""
+    settings = {key: json.dumps(value) for key, value in choice.settings.items()}
+    return dataclasses.replace(with_overrides(preset_named(choice.preset), settings), document_starts=True)
 
 
 def is_choice_for(choice: Choice | None, minutes: float) -> bool:

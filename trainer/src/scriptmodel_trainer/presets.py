@@ -19,9 +19,9 @@ from scriptmodel_trainer.errors import BadInputError
 LSTM_WEIGHTS = ("kernel", "recurrent", "bias")  # of each layer, as the model directory names them
 
 
-def _limited(default: float, low: float, high: float, **only: str) -> Any:
-    """Define a number with its limits; `only` names the setting, and its value, without which it has no effect."""
-    return dataclasses.field(default=default, metadata={"limits": (low, high), "only": only})
+def _limited(default: float, low: float, high: float) -> Any:
+    """Define a number with its limits."""
+    return dataclasses.field(default=default, metadata={"limits": (low, high)})
 
 
 def _one_of(*choices: str) -> Any:
@@ -31,7 +31,7 @@ def _one_of(*choices: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Hyperparameters of the network and its training; each field is also a `--set` key."""
+    """Hyperparameters of the network and its training; `--set` takes those in KEYS."""
 
     layers: int = _limited(2, 1, 8)
     hidden_units: int = _limited(200, 1, 8192)
@@ -39,9 +39,9 @@ class Preset:
     steps: int = _limited(20, 1, 1000)
     batch_size: int = _limited(20, 1, 4096)
     epochs: int = _limited(13, 1, 10_000)
-    full_rate_epochs: int = _limited(4, 0, 10_000, schedule="step-decay")
+    full_rate_epochs: int = _limited(4, 0, 10_000)
     learning_rate: float = _limited(1.0, 1e-8, 1e6)
-    learning_rate_decay: float = _limited(0.5, 1e-6, 1.0, schedule="step-decay")
+    learning_rate_decay: float = _limited(0.5, 1e-6, 1.0)
     dropout: float = _limited(0.0, 0.0, 0.95)  # of word vectors and of each layer's outputs
     word_dropout: float = _limited(0.0, 0.0, 0.95)  # of whole words of the vocabulary
     output_dropout: float = _limited(0.0, 0.0, 0.95)  # of what the softmax reads, after the projection
@@ -53,9 +53,9 @@ class Preset:
     tied_embeddings: bool = False
     variational_dropout: bool = False
     optimizer: str = _one_of("sgd", "adam")
-    adam_beta2: float = _limited(0.999, 0.5, 0.999999, optimizer="adam")
+    adam_beta2: float = _limited(0.999, 0.5, 0.999999)
     schedule: str = _one_of("step-decay", "one-cycle")
-    warm_up: float = _limited(0.2, 0.0, 0.9, schedule="one-cycle")  # share of the steps that raise the rate
+    warm_up: float = _limited(0.2, 0.0, 0.9)  # share of the steps that raise the rate
     precision: str = _one_of("float32", "bfloat16", "auto")  # of matrix products; weights and sums are float32
     recurrent_dropout: float = _limited(0.0, 0.0, 0.95)  # of the weights between the steps of a layer (DropConnect)
     patience: int = _limited(0, 0, 10_000)  # epochs without a better validation perplexity that end training; 0: never
@@ -178,6 +178,13 @@ PRESETS: dict[str, Preset] = {
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _FIELDS = {field.name: field for field in dataclasses.fields(Preset)}
 _KINDS: dict[str, type] = {name: type(field.default) for name, field in _FIELDS.items()}
+_FIXED = (
+    *("full_rate_epochs", "learning_rate_decay", "schedule", "warm_up", "adam_beta2", "initial_range"),
+    *("lstm_initial_range", "tied_embeddings", "softmax_cutoff", "variational_dropout", "recurrent_dropout"),
+    *("document_starts", "subword_discount"),
+)
+KEYS = [name for name in _FIELDS if name not in _FIXED]
+"""Fields that `--set` takes. The benchmarks of published figures (dev/bench/trainer/train.py) add the others."""
 
 
 def preset_named(name: str) -> Preset:
@@ -191,23 +198,24 @@ def preset_named(name: str) -> Preset:
     )
 
 
-def override_keys() -> list[str]:
-    """Return the names that `--set` knows."""
-    return [*_FIELDS]
+def require_key(key: str) -> None:
+    """Raise BadInputError for a name that `--set` does not take."""
+    if key in KEYS:
+        return
+    if key in _FIELDS:
+        hint = "leave it out, or choose another --preset"
+        raise BadInputError(f"{key} is fixed by the preset and cannot be set", hint, parameter=key)
+    near = difflib.get_close_matches(key, KEYS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise BadInputError(f"unknown setting {key!r}", f"{hint}settings are {', '.join(KEYS)}", parameter=key)
 
 
 def with_overrides(preset: Preset, settings: Mapping[str, str]) -> Preset:
     """Return a copy of `preset` with the given fields replaced; values are text as typed on the command line.
 
-    Raises BadInputError for an unknown key, a value of the wrong kind, one outside its limits, or one without effect.
+    Raises BadInputError for a value of the wrong kind, or one outside its limits.
     """
-    changed = dataclasses.replace(preset, **{key: _parse(key, text) for key, text in settings.items()})
-    for key in settings:
-        for other, needed in _FIELDS[key].metadata.get("only", {}).items():
-            if (value := getattr(changed, other)) != needed:
-                hint = f"leave it out, or set {other}={needed}"
-                raise BadInputError(f"{key} has no effect with {other}={value}", hint, parameter=key)
-    return changed
+    return dataclasses.replace(preset, **{key: _parse(key, text) for key, text in settings.items()})
 
 
 def preset_from(parameters: Mapping[str, object]) -> Preset:
@@ -228,11 +236,6 @@ def preset_from(parameters: Mapping[str, object]) -> Preset:
 
 def _parse(key: str, text: str) -> Any:
     """Return the value of a field that a text spells, a number in any form that JSON and Python write one."""
-    if key not in _FIELDS:
-        near = difflib.get_close_matches(key, override_keys(), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        known = f"{hint}settings are {', '.join(override_keys())}"
-        raise BadInputError(f"unknown setting {key!r}", known, parameter=key)
     kind = _KINDS[key]
     if kind is bool and text.lower() not in _FLAGS:
         raise BadInputError(f"{key}={text!r} is not true or false", parameter=key)

@@ -14,7 +14,6 @@ from pathlib import Path
 from scriptmodel_trainer import presets
 from scriptmodel_trainer.auto import choose, minutes_from, preset_of
 from scriptmodel_trainer.commands.requests import Request, request_from
-from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO, Preset
 from scriptmodel_trainer.records import Choice
@@ -89,7 +88,7 @@ class TrainOptions:
 
             pace = pace_here(words)
         choice = choose(tokens, self.minutes, pace)
-        preset = presets.with_overrides(preset_of(choice), {"document_starts": "true", **self.overrides})
+        preset = presets.with_overrides(preset_of(choice), self.overrides)
         return dataclasses.replace(self, preset_name=choice.preset, preset=preset, auto=choice)
 
 
@@ -108,9 +107,6 @@ def options_from(parsed: argparse.Namespace, environment: Mapping[str, str] = os
         name = parsed.preset or AUTO
         # Until the corpus is read, tuned stands for what auto will choose: overrides are checked at once.
         preset = presets.with_overrides(presets.preset_named("tuned" if name == AUTO else name), overrides)
-    if preset.subword_discount and not preset.subwords and parsed.layout != EXACT:
-        message, hint = "subword_discount needs sub-words", "set subwords=true as well"
-        raise BadInputError(message, hint, parameter="subword_discount")
     required = environment.get(_GPU_REQUIRED) == "1"
     return TrainOptions(
         **{same: getattr(parsed, same) for same in ("data", "out", "layout", "seed", "resume", "checkpoint_seconds")},
@@ -142,6 +138,7 @@ def _overrides(parsed: argparse.Namespace) -> dict[str, str]:
         key, separator, value = setting.partition("=")
         if not separator:
             raise BadInputError(f"--set {setting!r} is not key=value", parameter="set")
+        presets.require_key(key.strip())
         overrides[key.strip()] = value.strip()
     return overrides
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from scriptmodel_trainer.artifacts import TrainedModel
@@ -13,7 +14,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.judging.verdict import judge
-from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.presets import AUTO, KEYS, PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.search_section import search_section
@@ -139,20 +140,16 @@ def _script_line(line: str) -> tuple[str, str, str]:
 
 def _command(model: TrainedModel) -> str:
     """Return the command that trains such a model again."""
-    origin, preset = model.origin, model.origin.preset
-    command = (
-        f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {origin.preset_name} --seed {origin.seed}"
-    )
+    origin, preset, choice = model.origin, model.origin.preset, model.metrics.auto
+    name = AUTO if choice else origin.preset_name
+    command = f"scriptmodel-trainer train --data CORPUS --out MODEL_DIR --preset {name} --seed {origin.seed}"
+    command += f" --minutes {choice.minutes / choice.pace:.9g}" if choice and choice.minutes else ""
     layout, split = origin.corpus.layout, origin.corpus.split
     command += f" --layout {layout}" if layout != "auto" else ""
     command += f" --split {split}" if split != SCENES else ""
     command += " --from BASE_MODEL_DIR" if origin.base else ""
-    original = PRESETS.get(origin.preset_name, preset)
-    changed = [
-        f"{field}={getattr(preset, field)}"
-        for field in preset.__dataclass_fields__
-        if getattr(preset, field) != getattr(original, field)
-    ]
+    usual = asdict(PRESETS.get(origin.preset_name, preset)) | dict(choice.settings if choice else {})
+    changed = [f"{key}={getattr(preset, key)}" for key in KEYS if getattr(preset, key) != usual[key]]
     return command + (f" --set {' '.join(changed)}" if changed else "")
 
 

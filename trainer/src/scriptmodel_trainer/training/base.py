@@ -51,21 +51,23 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     its epochs. BadInputError if the sizes are not the base's, or it should lack what the base has.
     """
     origin = base.model.origin
-    preset = presets.with_overrides(presets.preset_named(name) if name else origin.preset, overrides)
+    start = presets.preset_named(name) if name else origin.preset
+    start = dataclasses.replace(start, document_starts=origin.preset.document_starts)
+    preset = presets.with_overrides(start, overrides)
     _require_sizes(base, name or origin.preset_name, preset)
     if "epochs" not in overrides and (name or origin.base is None):
-        preset = _shortened(preset, overrides)
+        preset = _shortened(preset)
     return name or origin.preset_name, preset
 
 
-def _shortened(preset: Preset, overrides: Mapping[str, str]) -> Preset:
-    """Run the schedule of the learning rate in a quarter of the epochs, at least one; keeps what is overridden."""
-    changes: dict[str, float] = {"epochs": max(1, preset.epochs // _FEWER)}
-    if preset.schedule == "step-decay":
-        changes["full_rate_epochs"] = preset.full_rate_epochs // _FEWER
-        changes["learning_rate_decay"] = max(1e-6, preset.learning_rate_decay**_FEWER)
-    kept = {key: value for key, value in changes.items() if key not in overrides}
-    return dataclasses.replace(preset, **kept)  # type: ignore[arg-type]  # each is of its field's kind
+def _shortened(preset: Preset) -> Preset:
+    """Run the schedule of the learning rate in a quarter of the epochs, at least one."""
+    return dataclasses.replace(
+        preset,
+        epochs=max(1, preset.epochs // _FEWER),
+        full_rate_epochs=preset.full_rate_epochs // _FEWER,
+        learning_rate_decay=max(1e-6, preset.learning_rate_decay**_FEWER),
+    )
 
 
 def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
@@ -81,14 +83,12 @@ def _require_sizes(base: BaseModel, name: str, preset: Preset) -> None:
                 parameter="from",
             )
     vocabulary = base.model.vocabulary
-    has = {"subwords": vocabulary.spells and not vocabulary.exact, "document_starts": vocabulary.document is not None}
-    for key, of_base in has.items():
-        if of_base and not getattr(preset, key):
-            raise BadInputError(
-                f"the base {base.folder} was trained with {key}=true, but preset {name} has {key}=false",
-                f"leave out --preset, or use --set {key}=true",
-                parameter="from",
-            )
+    if vocabulary.spells and not vocabulary.exact and not preset.subwords:
+        raise BadInputError(
+            f"the base {base.folder} was trained with subwords=true, but preset {name} has subwords=false",
+            "leave out --preset, or use --set subwords=true",
+            parameter="from",
+        )
 
 
 def vocabulary_after(base: Vocabulary, train: Ids, lexicon: Sequence[str], preset: Preset) -> Vocabulary:
