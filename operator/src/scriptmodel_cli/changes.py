@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scriptmodel_cli.charts import UNICODE, Glyphs
 from scriptmodel_cli.output import style
 from scriptmodel_operator.pachyderm.values import (
     BASE_INPUT,
@@ -121,10 +120,10 @@ def field_changes(before: PipelineSpec | None, after: PipelineSpec) -> tuple[Fie
     return tuple(pair for pair in pairs if pair.before != pair.after)
 
 
-def render(preview: Preview, glyphs: Glyphs = UNICODE) -> list[str]:
+def render(preview: Preview) -> list[str]:
     lines = [style(preview.title, bold=True)]
     for change in preview.changes:
-        lines += ["", *_change(change, glyphs)]
+        lines += ["", *_change(change)]
     if preview.problem:
         lines += ["", style(f"! it would be stalled: {preview.problem}", fg="red")]
     elif not preview.changes:
@@ -132,21 +131,21 @@ def render(preview: Preview, glyphs: Glyphs = UNICODE) -> list[str]:
     return [*lines, *(["", *(f"Note: {note}" for note in preview.notes)] if preview.notes else [])]
 
 
-def _change(change: Change, glyphs: Glyphs) -> Iterator[str]:
+def _change(change: Change) -> Iterator[str]:
     colour = _COLOURS[change.sign]
     yield style(f"{change.sign} {change.what}", fg=colour) + (f" ({change.why})" if change.why else "")
     if change.effect:
         yield f"    {change.effect}"
     width = max([_NAME_WIDTH, *(len(field.name) for field in change.fields)])
     for field in change.fields:
-        yield f"    {field.name:{width}}  {_field(field, new=change.sign == '+', glyphs=glyphs)}"
+        yield f"    {field.name:{width}}  {_field(field, new=change.sign == '+')}"
 
 
-def _field(field: FieldChange, *, new: bool, glyphs: Glyphs) -> str:
+def _field(field: FieldChange, *, new: bool) -> str:
     before, after = _shown(field.before) or "(none)", _shown(field.after) or "(none)"
     if new:
         return after
-    return f"{style(before, fg='red')} {glyphs.arrow} {style(after, fg='green')}"
+    return f"{style(before, fg='red')} → {style(after, fg='green')}"
 
 
 def _shown(value: str) -> str:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,9 @@ class Program(Command, click.Group):
             extra.setdefault("prog_name", "kubectl scriptmodel")
         if not extra.setdefault("standalone_mode", True):
             return super().main(*args, **extra)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a bar on a terminal that knows no Unicode
         try:
             status = super().main(*args, **{**extra, "standalone_mode": False})
         except click.exceptions.NoArgsIsHelpError as error:

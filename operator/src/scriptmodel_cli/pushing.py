@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import click
 
-from scriptmodel_cli.charts import bar, glyphs_for
+from scriptmodel_cli.charts import bar
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
@@ -89,8 +88,7 @@ def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
 
 def _uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
     """Yield the files to upload, and show the progress: a bar on a terminal, one line at the end elsewhere."""
-    live, glyphs = Live(err=True), glyphs_for(sys.stderr)
-    total, sent, drawn = sum(file.size for file in files), 0, 0.0
+    live, total, sent, drawn = Live(err=True), sum(file.size for file in files), 0, 0.0
 
     def counted(file: CorpusFile, number: int) -> Iterator[bytes]:
         nonlocal sent, drawn
@@ -102,7 +100,7 @@ def _uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
                 drawn = time.monotonic()
                 size, count = f"{megabytes(sent)} of {megabytes(total)}", f"file {number} of {len(files)}"
                 name = "" if done else file.path
-                screen = f"{bar(percent, _BAR_WIDTH, glyphs)} {percent:3}%  {size}  {count}  {name}"
+                screen = f"{bar(percent, _BAR_WIDTH)} {percent:3}%  {size}  {count}  {name}"
                 live.show([screen], f"{percent}% of {megabytes(total)}", datetime.now(UTC))
 
     for number, file in enumerate(files, start=1):

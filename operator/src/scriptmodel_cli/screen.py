@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from scriptmodel_cli.charts import UNICODE, Glyphs, bar, sparkline
+from scriptmodel_cli.charts import bar, sparkline
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
@@ -28,14 +28,14 @@ FIGURES = (
 """Fields of status.training.perplexity and their display names."""
 
 
-def screen_of(found: Object, now: datetime, epochs: Sequence[float] = (), glyphs: Glyphs = UNICODE) -> list[str]:
+def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> list[str]:
     """Return the lines of the screen; `epochs` has the validation perplexity of each epoch so far, if known."""
     status = found.get("status") or {}
     training = status.get("training") or {}
     lines = [*head(found, now)]
     facts = [
-        *_training(training, now, glyphs),
-        *_perplexity(training.get("perplexity") or {}, epochs, glyphs),
+        *_training(training, now),
+        *_perplexity(training.get("perplexity") or {}, epochs),
         *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
         *_lineage(status.get("lineage") or {}),
         *_promotion(status.get("promotion") or {}),
@@ -65,11 +65,11 @@ def preset_of(found: Object) -> str:
     return f"{preset} ({chosen})" if chosen else preset
 
 
-def _training(training: Object, now: datetime, glyphs: Glyphs) -> list[tuple[str, str]]:
+def _training(training: Object, now: datetime) -> list[tuple[str, str]]:
     if not training.get("epochProgress"):
         return []
     percent = int(training.get("progressPercent", 0))
-    parts = [f"{bar(percent, _BAR_WIDTH, glyphs)} {percent}%", f"epoch {training['epochProgress']}"]
+    parts = [f"{bar(percent, _BAR_WIDTH)} {percent}%", f"epoch {training['epochProgress']}"]
     if training.get("wordsPerSecond"):
         parts.append(f"{training['wordsPerSecond']:,} words/s")
     return [("training", "  ".join(parts)), *facts(training, now)]
@@ -108,12 +108,11 @@ def _elapsed(training: Object, now: datetime) -> str:
     return ", ".join(parts)
 
 
-def _perplexity(figures: Object, epochs: Sequence[float], glyphs: Glyphs) -> list[tuple[str, str]]:
+def _perplexity(figures: Object, epochs: Sequence[float]) -> list[tuple[str, str]]:
     shown = [f"{name} {figures[kind]}" for kind, name in FIGURES if figures.get(kind)]
     rows = _wrapped("perplexity", shown)
     if len(epochs) > 1:
-        curve = sparkline(epochs, _SPARK_WIDTH, glyphs)
-        rows.append(("by epoch", f"{curve}  {epochs[0]:.1f} {glyphs.arrow} {epochs[-1]:.1f}"))
+        rows.append(("by epoch", f"{sparkline(epochs, _SPARK_WIDTH)}  {epochs[0]:.1f} → {epochs[-1]:.1f}"))
     return rows
 
 

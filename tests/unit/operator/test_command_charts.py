@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from contextlib import nullcontext
 
 import click
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scriptmodel_cli.charts import ASCII, UNICODE, bar, glyphs_for, sparkline
+from scriptmodel_cli.charts import sparkline
 from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.live import Live
+from scriptmodel_cli.main import main
 from scriptmodel_cli.output import draw, style
 from scriptmodel_cli.session import Session
 from scriptmodel_cli.training import Training, training
@@ -60,11 +61,12 @@ def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
     assert sparkline([10.0] * 99 + [1000.0], 5) == "▁▁▁▁█"
 
 
-def test_charts_use_only_characters_that_the_stream_can_encode() -> None:
-    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="ascii")) is ASCII
-    assert glyphs_for(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")) is UNICODE
-    assert bar(50, 4, ASCII) == "##--"
-    assert sparkline([8, 4, 2, 1], 4, ASCII) == "#=-_"
+def test_a_character_that_the_terminal_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = as_object(training_world())
+    monkeypatch.setattr(Session, "get", lambda *_: found)
+    monkeypatch.setattr(Session, "finds_pachd", lambda _: False)
+    done = CliRunner(charset="latin-1").invoke(main, ["status", "thrones"])
+    assert f"{30 * '?'} 62%" in done.stdout
 
 
 def test_elsewhere_than_on_a_terminal_a_live_view_prints_a_line_for_each_change(

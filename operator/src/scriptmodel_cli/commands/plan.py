@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scriptmodel_cli.changes import merged, render
-from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import PREFIX, ObjectName, pass_session
 from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.options import names, now, output_option
@@ -93,7 +91,7 @@ def plan(
     except click.ClickException as error:
         raise PlanError(error.message) from error
     if output == "text":
-        say(render(found, glyphs_for(sys.stdout)))
+        say(render(found))
     else:
         say_value(found.as_dict(), output)
     context.exit(FAILED if found.problem else CHANGES if found.changes else 0)

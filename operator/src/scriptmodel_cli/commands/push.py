@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from scriptmodel_cli.connection import COMPLETION_SECONDS, pass_session, session_of
+from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.corpus import CorpusFile, find_corpus
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.likeness import LEAST_SHARE, share_of_script
@@ -23,24 +21,9 @@ from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 _NOTES_SHOWN = 10
 
 
-def _repos(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the repos of the project; none if Pachyderm does not answer at once."""
-    session, project = session_of(context), context.params.get("project") or "default"
-    found: list[str] = []
-
-    def read() -> None:
-        with suppress(click.ClickException), session.pachyderm("repos") as gateway:
-            found.extend(info.ref.name for info in gateway.list_repos([project]))
-
-    reading = threading.Thread(target=read, daemon=True)
-    reading.start()
-    reading.join(COMPLETION_SECONDS)
-    return [name for name in found if name.startswith(incomplete)]
-
-
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="PATH...")
-@click.option("--repo", required=True, shell_complete=_repos, help="Repo to upload to.")
+@click.option("--repo", required=True, help="Repo to upload to.")
 @click.option("--project", default="default", show_default=True, help="Pachyderm project of the repo.")
 @click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
 @click.option("--create", is_flag=True, help="Create project and repo if needed, and let the namespace read it.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import Any
 import click
 
 from scriptmodel_cli import text
-from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.options import check_ready, name_argument, now, output_option
@@ -41,13 +39,13 @@ def status(session: Session, name: str, output: str, watch: bool) -> None:
       scriptmodel status thrones -o json | jq .status.training
     """
     structured = output != "text"
-    live, glyphs = Live(err=structured), glyphs_for(sys.stderr if structured else sys.stdout)
+    live = Live(err=structured)
     found = session.get_with_retry(name, live.note) if watch else session.get(name)
     curve = Curve(session, live.note)
     if not watch and not structured:
-        say(screen_of(found, now(), curve.of(found), glyphs))
+        say(screen_of(found, now(), curve.of(found)))
     while watch:
-        live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+        live.show(screen_of(found, now(), curve.of(found)), text.line_of(found), now())
         if text.is_settled(found):
             break
         pause()

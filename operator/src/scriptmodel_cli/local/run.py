@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 import click
 
 from scriptmodel_cli import text
-from scriptmodel_cli.charts import glyphs_for
 from scriptmodel_cli.commands.status import Curve
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.documents import Documents
@@ -138,13 +136,13 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
 
 
 async def _watch(objects: Objects, session: Session, check: Callable[[], None]) -> None:
-    live, glyphs = Live(err=True), glyphs_for(sys.stderr)
+    live = Live(err=True)
     curve = Curve(session, live.note)
     while True:
         check()
         found = objects.raw
         if text.is_observed(found):
-            live.show(screen_of(found, now(), curve.of(found), glyphs), text.line_of(found), now())
+            live.show(screen_of(found, now(), curve.of(found)), text.line_of(found), now())
         if objects.is_reconciled and text.is_settled(found):
             return
         await asyncio.sleep(_REFRESH_SECONDS)
