@@ -99,7 +99,7 @@ def test_another_generation_writes_a_new_script_without_training(trained: Traine
     after = trained.cluster.ready(trained.name, FIRST_TRAINING)
     assert pachyderm.versions(after) == {"train": versions["train"], "generate": versions["generate"] + 1}
     assert after["status"]["lineage"]["model"] == before["status"]["lineage"]["model"]
-    assert after["status"]["script"]["sha256"] != before["status"]["script"]["sha256"]
+    assert after["status"]["script"]["excerpt"] != before["status"]["script"]["excerpt"]
     train = after["status"]["pipelines"][0]["name"]
     assert [job.job.id for job in pachyderm.jobs(train)] == [after["status"]["lineage"]["model"]["commit"]]
 

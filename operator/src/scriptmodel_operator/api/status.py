@@ -156,8 +156,6 @@ class ScriptStatus(ApiModel):
     """Size in bytes."""
     words: int | None = None
     """Length in words."""
-    sha256: str | None = None
-    """SHA-256 of the content."""
     excerpt: Annotated[str, Field(max_length=MAX_EXCERPT)] | None = None
     """Its first lines."""
     temperature: str | None = None

@@ -200,7 +200,6 @@ class Results:
             path=SCRIPT_PATH,
             size_bytes=size,
             words=sample.words,
-            sha256=hashlib.sha256(content).hexdigest() if size <= _MAX_SCRIPT else None,
             excerpt=excerpt(content),
             temperature=None if temperature is None else f"{temperature:g}",
             score=sample.score,
