@@ -49,8 +49,7 @@ def status_of(generation: int) -> dict[str, Any]:
         for kind in _CONDITIONS
     ]
     pipelines = [
-        {"name": f"bench-00000-01234567-{kind}", "version": 1, "state": "RUNNING", "digest": "d1:0123456789abcdef"}
-        for kind in ("train", "generate")
+        {"name": f"bench-00000-01234567-{kind}", "version": 1, "state": "RUNNING"} for kind in ("train", "generate")
     ]
     training = {"startTime": _TIME}
     return {"observedGeneration": generation, "conditions": conditions, "pipelines": pipelines, "training": training}

@@ -233,7 +233,7 @@ class SourceStatus(ApiModel):
     commit: str | None = None
     """Newest commit with the files of the URLs."""
     request: str | None = None
-    """Digest of the URLs of that commit."""
+    """Digest of the URLs of that commit: a restarted operator knows by it whether they are those of the spec."""
     errors: list[UrlError] | None = None
     """URLs that could not be fetched in the newest check; the corpus stays as it was."""
 
@@ -249,8 +249,6 @@ class PipelineStatus(ApiModel):
     """State in Pachyderm."""
     reason: str | None = None
     """Pachyderm's reason for the state."""
-    digest: str | None = None
-    """Digest of the part of the spec that concerns the pipeline."""
 
 
 class HistoryEntry(ApiModel):

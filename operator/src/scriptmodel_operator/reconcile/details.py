@@ -211,7 +211,6 @@ def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
             version=seen.info.version,
             state=seen.info.state.name,
             reason=cut(seen.info.reason, _MAX_REASON) or None,
-            digest=seen.mark.digest if seen.mark else None,
         )
         for seen in view.pipelines
     ]
