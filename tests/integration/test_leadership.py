@@ -6,22 +6,17 @@ import base64
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.integration.audit import WRITES, Request, requests_in
 from tests.integration.cluster import QUICK_IMAGE, Cluster, account_kubeconfig, condition
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
-from tests.lease import Lease
 
 CORPUS = {"corpus": {"repo": {"name": "plays"}}, "model": {"preset": "test"}}
 
@@ -93,21 +88,6 @@ def test_a_leader_that_ends_releases_the_lease_and_the_other_continues_immediate
             assert "Traceback" not in first.log.read_text() + second.log.read_text()
     # Either nobody had it yet, or the second one had it already: in no case was its end waited for.
     assert released.get("holderIdentity", "") == "" or int(released["leaseTransitions"]) == 1
-
-
-def test_an_upload_whose_lease_ends_meanwhile_is_not_committed(localpach: Localpach, pachyderm: Pachyderm) -> None:
-    repo = pachyderm.corpus({"/hamlet.txt": "before\n"})
-    head, lease = pachyderm.head(repo), Lease(100.0)
-
-    def pieces() -> Iterator[bytes]:
-        yield b"after"
-        lease.remaining = 0.0
-
-    gateway = PachydermGateway(PachdAddress(localpach.address), lease)
-    with pytest.raises(UnavailableError, match="does not lead"):
-        gateway.replace_files(BranchRef(RepoRef("default", repo), "master"), [("/hamlet.txt", pieces())], (), 60.0)
-    gateway.close()
-    assert pachyderm.head(repo) == head
 
 
 def test_a_paused_leader_is_replaced_and_writes_nothing_once_it_wakes(

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from dev.stack import ControlPlane, Localpach, Operator
-from tests.held import TRAINS, epoch_done
-from tests.integration.cluster import HELD_IMAGE, QUICK_IMAGE, Cluster, StatusWatch, condition, is_ready, up_to_date
+from tests.held import epoch_done
+from tests.integration.cluster import HELD_IMAGE, QUICK_IMAGE, Cluster, StatusWatch, condition, is_ready
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 
@@ -124,23 +124,6 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     )
     assert is_ready(again)
     assert again["status"]["script"] == before["status"]["script"]
-
-
-def test_another_preset_trains_again_in_place(trained: Trained, pachyderm: Pachyderm, hold: Path) -> None:
-    before = trained.cluster.ready(trained.name)
-    versions = pachyderm.versions(before)
-    created = {name: info.details.created_at.seconds for name, info in pachyderm.pipelines().items()}
-    trained.spec["model"] = {"preset": "small"}
-    hold.write_text(TRAINS)
-    trained.cluster.apply(trained.name, trained.spec)
-    during = trained.cluster.wait_for(trained.name, lambda found: up_to_date(found) and not is_ready(found), SECONDS)
-    assert during["status"]["script"] == before["status"]["script"], "the last good script stays meanwhile"
-    hold.unlink()
-    after = trained.cluster.ready(trained.name, FIRST_TRAINING)
-    assert pachyderm.versions(after) == {"train": versions["train"] + 1, "generate": versions["generate"]}
-    assert after["status"]["lineage"]["corpus"] == before["status"]["lineage"]["corpus"]
-    assert after["status"]["lineage"]["model"] != before["status"]["lineage"]["model"]
-    assert set(created) <= set(pachyderm.pipelines()), "nothing was torn down"
 
 
 def test_a_restarted_operator_with_another_default_image_does_not_change_an_unchanged_object(

@@ -13,7 +13,7 @@ import pytest
 from python_pachyderm.proto.v2.pps import pps_pb2
 
 from dev.stack import Localpach, Operator
-from tests.integration.cluster import QUICK_IMAGE, Cluster, condition, is_ready, manifest, up_to_date
+from tests.integration.cluster import QUICK_IMAGE, Cluster, is_ready, manifest
 from tests.integration.command import Command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
@@ -32,11 +32,6 @@ def trained(pachyderm: Pachyderm, found: dict[str, Any]) -> list[int]:
     """Return how many runs each train job that succeeded trained, oldest first."""
     train = found["status"]["pipelines"][0]["name"]
     return [job.data_processed for job in reversed(pachyderm.jobs(train)) if job.state == pps_pb2.JOB_SUCCESS]
-
-
-def in_second_round(found: dict[str, Any]) -> bool:
-    """Return whether a worker trains in round 2 of 2."""
-    return up_to_date(found) and "round 2 of 2:" in condition(found).get("message", "")
 
 
 def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
@@ -71,30 +66,6 @@ def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
         cluster.kubectl("delete", "sm", name, "--wait=false")
         cluster.gone(name)
     assert not [each for each in pachyderm.repos() if each.startswith(("halves-", "more-"))]
-
-
-def test_a_suspended_search_resumes_its_round_and_a_corpus_commit_starts_it_again(
-    cluster: Cluster, pachyderm: Pachyderm, operator: Operator
-) -> None:
-    corpus = pachyderm.corpus({"/hamlet.txt": play(), "/pace.txt": "slow in the second round"})
-    spec = searching(corpus, algorithm="halving", numTrials=4)
-    cluster.apply("paused", spec)
-    cluster.wait_for("paused", in_second_round, MORE_SECONDS)
-    cluster.apply("paused", {**spec, "suspend": True})
-    cluster.reason("paused", "Suspended")
-    cluster.apply("paused", spec)
-    found = cluster.wait_for("paused", in_second_round, MORE_SECONDS)
-    assert trained(pachyderm, found) == [4]
-    pachyderm.put(corpus, {"/lear.txt": play(3), "/pace.txt": "quick"})
-    again = cluster.ready("paused", MORE_SECONDS)
-    assert trained(pachyderm, again) == [4, 4, 2]
-    assert again["status"]["lineage"]["corpus"]["commit"] == pachyderm.head(corpus)
-    cluster.apply("paused", {key: value for key, value in spec.items() if key != "search"})
-    alone = cluster.wait_for(
-        "paused", lambda each: is_ready(each) and len(each["status"]["pipelines"]) == 2, MORE_SECONDS
-    )
-    assert "search" not in alone["status"]
-    assert not [each for each in pachyderm.repos() if each.startswith("paused-") and each.endswith("-trials")]
 
 
 @pytest.mark.slow

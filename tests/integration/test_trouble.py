@@ -136,12 +136,3 @@ def test_the_operator_reconnects_when_pachyderm_is_back(
         with pachd:
             cluster.reason("waiting", "CorpusNotFound", SECONDS)
         cluster.reason("waiting", "PachydermUnavailable", SECONDS)
-
-
-def test_any_text_in_reconcile_at_is_answered(cluster: Cluster, operator: Operator, pachyderm: Pachyderm) -> None:
-    stamp = '\U0001f3ad\x7f"}\n---\n\u2028\ufeff'
-    spec = {"corpus": {"repo": {"name": f"none-{cluster.namespace}"}}}
-    cluster.apply("requested", spec, {"scriptmodel.dev/reconcile-at": stamp})
-    found = cluster.wait_for("requested", lambda each: "lastHandledReconcileAt" in each.get("status", {}), SECONDS)
-    assert found["status"]["lastHandledReconcileAt"] == stamp
-    assert condition(found)["reason"] == "CorpusNotFound"
