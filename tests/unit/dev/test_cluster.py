@@ -13,7 +13,6 @@ import pytest
 from dev.cluster import __main__ as program_of_clusters
 from dev.cluster import leftovers, network, preflight
 from dev.processes import Program
-from dev.programs.debian import MissingProgramError
 from dev.programs.gobuild import BuildError
 
 
@@ -42,24 +41,9 @@ def test_why_a_machine_is_unfit_is_one_line_for_ci_and_no_failure(
     assert capsys.readouterr().out == "a node needs Linux and root: it makes cgroups, mounts and a network bridge\n"
 
 
-def test_a_check_that_cannot_be_made_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_archive(packages: object) -> None:
-        raise MissingProgramError("`apt-get install` failed")
-
-    monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr("dev.programs.debian.need", without_archive)
-    monkeypatch.setattr("sys.argv", ["dev.cluster", "--why-not"])
-    assert program_of_clusters.main() == 1
-
-
 def test_a_route_into_the_pod_network_is_reported(path: Path) -> None:
     routes(path, {"dst": "default", "dev": "eth0"}, {"dst": "10.231.7.0/24", "dev": "tun0"})
     assert network.taken_by() == "10.231.7.0/24 dev tun0"
-
-
-def test_other_routes_and_those_of_the_bridge_are_ignored(path: Path) -> None:
-    routes(path, {"dst": "10.0.0.0/24", "dev": "eth0"}, {"dst": "10.231.0.0/16", "dev": network.BRIDGE})
-    assert network.taken_by() == ""
 
 
 def test_after_a_failed_build_the_next_attempt_starts_from_scratch(
@@ -158,14 +142,4 @@ def test_a_signal_leaves_a_cluster_that_can_be_stopped(number: signal.Signals, m
     with pytest.raises(SystemExit) as ended:
         program_of_clusters.main()
     assert ended.value.code == 128 + number
-    assert program_of_clusters.is_alive(program_of_clusters._programs()["etcd"])
-
-
-@pytest.mark.usefixtures("startable")
-def test_ctrl_c_is_reported_with_the_command_that_ends_the_cluster(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(OneProgram, "then", signal.SIGINT)
-    assert program_of_clusters.main() == 130
-    assert capsys.readouterr().err == "\ncluster: interrupted; `make cluster-stop` ends what it started\n"
     assert program_of_clusters.is_alive(program_of_clusters._programs()["etcd"])

@@ -80,13 +80,6 @@ def test_a_failure_is_three_lines(
     assert "make demo" in remedy
 
 
-def test_a_bug_leaves_its_traceback_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    _, log, _ = run_with(monkeypatch, capsys, tmp_path, "watch", "bug")
-    assert "Traceback" in Path(log.removeprefix("demo: log: ")).read_text()
-
-
 def test_a_failed_command_is_reported_with_its_output(tmp_path: Path) -> None:
     started = Demo(tmp_path, ExitStack())
     script = "echo resolving; echo 'error: no route to host'; echo giving up; exit 3"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dev.programs import gobuild
 from dev.programs.gobuild import BuildError, GoProgram, build
 from tests.unit.dev.programs import programs_in
 
@@ -59,18 +58,3 @@ def test_a_failed_build_names_the_step_and_leaves_no_result(
     assert "no such thing" in capsys.readouterr().err
     (tmp_path / "broken").unlink()
     assert (build(hello) / "hello").exists()
-
-
-def test_an_old_go_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = programs_in(tmp_path / "path", "go")
-    (folder / "go").write_text("#!/bin/sh\necho go1.19.8\n")
-    monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(gobuild, "_go_from_pypi", lambda: "from PyPI")
-    assert gobuild.find_go("1.24.0") == "from PyPI"
-
-
-def test_a_new_enough_go_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = programs_in(tmp_path / "path", "go")
-    (folder / "go").write_text("#!/bin/sh\necho go1.24.0\n")
-    monkeypatch.setenv("PATH", str(folder))
-    assert gobuild.find_go("1.24.0") == str(folder / "go")

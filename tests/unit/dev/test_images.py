@@ -13,7 +13,7 @@ from pathlib import Path
 import _cffi_backend
 import pytest
 
-from dev.images import engine, slim, sources
+from dev.images import slim, sources
 from dev.images.archive import Package, read
 from dev.images.sbom import cyclonedx
 from dev.paths import ROOT
@@ -36,12 +36,6 @@ def versions(lock: str) -> dict[str, str]:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     return tmp_path / "bin"
-
-
-def test_a_docker_client_without_an_engine_is_passed_over(path: Path) -> None:
-    program(path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
-    program(path, "podman", "exit 0")
-    assert engine.find().name == "podman"
 
 
 def test_pips_index_and_certificates_reach_the_build_as_secrets(

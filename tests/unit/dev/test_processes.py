@@ -57,23 +57,6 @@ def test_a_program_that_ends_at_once_is_reported_with_its_last_lines(tmp_path: P
         program.wait_until(lambda: False)
 
 
-def test_a_program_that_never_gets_ready_is_reported(tmp_path: Path) -> None:
-    program = shell("sleep 100", tmp_path)
-    with program:
-        program.start()
-        with pytest.raises(StartError, match=r"not ready in 0 s; its log is .*/log"):
-            program.wait_until(lambda: False, within=0.2)
-    assert not program.running
-
-
-def test_a_program_is_followed_to_its_end(tmp_path: Path) -> None:
-    shown: list[str] = []
-    with shell("echo out; sleep 0.1; echo err >&2; exit 7", tmp_path) as program:
-        program.start()
-        assert program.follow(shown.append) == 7
-    assert shown == ["out", "err"]
-
-
 @pytest.fixture
 def three_ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[range]:
     """Let `free_port` choose among three ports, which nobody uses."""
