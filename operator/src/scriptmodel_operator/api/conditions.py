@@ -59,7 +59,6 @@ def timestamp(moment: datetime) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Return `text` truncated to `limit` characters, with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

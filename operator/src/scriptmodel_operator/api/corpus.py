@@ -101,7 +101,6 @@ class CorpusHttp(ApiModel):
 
     @property
     def seconds(self) -> float:
-        """The interval in seconds."""
         return parse_duration(self.interval).total_seconds()
 
 

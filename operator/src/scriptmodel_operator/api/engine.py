@@ -22,5 +22,4 @@ def engine_name(engine: str) -> str:
 
 
 def engine_with_id(engine: str) -> str:
-    """Return the name of an engine with the beginning of its id."""
     return f"{engine_name(engine)} {short_id(engine.rpartition('/')[2])}" if engine else "one without an id"

@@ -68,8 +68,6 @@ class Mark:
 
 
 class Ownership(Enum):
-    """How an observed object relates to a ScriptModel."""
-
     OURS = "ours"
     SUCCESSOR = "successor"
     """Same cluster and name, another uid: restored from a backup or applied again; adopted."""
@@ -86,7 +84,6 @@ class Ownership(Enum):
 
 
 def ownership(mark: Mark | None, owner: Owner) -> Ownership:
-    """Compare a mark with the owner that a ScriptModel is."""
     if mark is None:
         return Ownership.UNMARKED
     if mark.owner == owner:
@@ -124,5 +121,4 @@ def naming(namespace: str) -> str:
 
 
 def mark_of(annotations: Mapping[str, str]) -> Mark | None:
-    """Return the mark among a pipeline's annotations."""
     return parse_mark(annotations.get(ANNOTATION))

@@ -26,7 +26,6 @@ _HASH_DIGITS = 16
 
 
 def pachyderm_names(namespace: str, name: str, project: str) -> dict[str, str]:
-    """Return the names of the pipelines and repos of the ScriptModel `namespace/name` in `project`."""
     digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
     longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
     room = longest - len(_LONGEST_SUFFIX) - len(digest) - 1

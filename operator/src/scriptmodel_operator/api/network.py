@@ -25,7 +25,7 @@ Preset = Literal["auto", "demo", "test", "small", "medium", "large", "tuned"]
 
 
 class Overrides(ApiModel):
-    """Hyperparameters that differ from the preset, those that a search varies; each is optional."""
+    """Hyperparameters that replace those of the preset; a search varies the same ones."""
 
     layers: Annotated[int, Field(ge=1, le=8)] | None = None
     """LSTM layers."""
@@ -78,8 +78,8 @@ class Model(ApiModel):
     """auto chooses network and settings by corpus and minutes. To compare: test, small, medium and large as published;
     demo for a first try; tuned outperforms small at its size."""
     minutes: Annotated[int, Field(ge=1, le=100000)] | None = None
-    """Minutes of training on two cores that preset auto chooses for; no limit. Absent: 3 for each 100,000
-    tokens."""
+    """Training time on two cores, in minutes, that preset auto sizes the network for; not a limit. Absent: 3 for each
+    100,000 tokens."""
     overrides: Overrides = Field(default_factory=Overrides)
     """Hyperparameters that differ from the preset."""
     seed: Seed = 0
@@ -89,5 +89,4 @@ class Model(ApiModel):
 
     @property
     def follows(self) -> bool:
-        """Whether newer base models are copied, too."""
         return self.base is not None and self.base.follow

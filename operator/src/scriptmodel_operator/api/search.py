@@ -155,7 +155,6 @@ class Search(ApiModel):
 
     @property
     def trials(self) -> int:
-        """The number of trials."""
         choices = (each.categorical for each in self.parameters)
         combinations = math.prod(len(each.values) if each else math.inf for each in choices)
         return int(min(self.num_trials or _USUAL_TRIALS, combinations))

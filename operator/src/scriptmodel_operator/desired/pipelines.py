@@ -190,7 +190,6 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
 
 
 def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
-    """Return `spec` with the nodes, priority, pull secrets and tries of its pods, as Pachyderm takes them."""
     return replace(
         spec,
         node_selector=tuple(sorted(training.node_selector.items())),

@@ -55,10 +55,9 @@ def _variables(training: Training) -> Iterator[tuple[str, str]]:
 
 
 def _request(generation: Generation) -> dict[str, str]:
-    """Return the variable of the script that is requested, which the trainer checks before it trains.
+    """Return the variable with the requested script, which the trainer checks before it trains.
 
-    It is in no digest: a model stays whatever is requested of it. A training that failed is repeated for another
-    request. Nothing is to be checked of many words without an opening. It has no `$`: Kubernetes would replace
+    It is in no digest, so another request repeats only a failed training. It has no `$`: Kubernetes would replace
     `$(NAME)` by a variable before it, and the database's password is one in Pachyderm's pods.
     """
     cast = [] if generation.cast == ["any"] else generation.cast
@@ -70,7 +69,6 @@ def _request(generation: Generation) -> dict[str, str]:
 
 
 def requests_differ(*patches: str) -> bool:
-    """Return whether another script is requested by one patch than by another."""
     return len({variables_of(patch).get(_REQUEST) for patch in patches}) > 1
 
 

@@ -13,8 +13,6 @@ OWN_BRANCH = "master"
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The pipelines, the repos that the object owns, and the branches that training reads."""
-
     train: PipelineRef
     select: PipelineRef
     """Selects the best model of a search."""
@@ -34,7 +32,6 @@ class References:
 
     @property
     def own_branch(self) -> BranchRef:
-        """The branch of `own_corpus` that the operator writes."""
         return BranchRef(self.own_corpus, OWN_BRANCH)
 
     @property

@@ -79,8 +79,6 @@ class RunResult(Figures):
 
 
 class Standing(Figures):
-    """A trial in the leaderboard."""
-
     trial: int
     parameters: Values
     runs: Mapping[str, RunResult]
@@ -117,10 +115,9 @@ def rounds(search: Search) -> list[str]:
 
 
 def plan(search: Search, seed: int, results: Mapping[str, RunResult], of: str = "") -> Plan:
-    """Return what to train next. `seed` is spec.model.seed.
+    """Return what to train next. `seed` is spec.model.seed, and `results` has a folder for each run.
 
-    `results` are those of the newest job that trained what is specified on the newest corpus, by folder. `of`
-    identifies both; states that were learned on another are not continued.
+    They are of the newest job for the current spec and corpus, which `of` identifies; no state of another is continued.
     """
     found, shares = _trials(search, seed, results, of), rounds(search)
     failure = _failure(found)
@@ -151,7 +148,7 @@ def standings(search: Search, seed: int, results: Mapping[str, RunResult], of: s
 
 
 def _rank(found: Figures) -> tuple[float, ...]:
-    """The least of which is the best: by value, else by perplexity; what is not known is the worst."""
+    """Return the sort key, best first: the value, else the perplexity; unknown figures come last."""
     return tuple(math.inf if each is None else each for each in (found.value, found.perplexity))
 
 

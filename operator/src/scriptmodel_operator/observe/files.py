@@ -24,22 +24,17 @@ Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_W
 
 
 class EpochFigures(BaseModel):
-    """One epoch in metrics.json."""
-
     valid_perplexity: Figure = None
     words_per_second: Figure = None
 
 
 class SplitFigures(BaseModel):
-    """The final perplexity of each split."""
-
     train: Figure = None
     valid: Figure = None
     test: Figure = None
 
 
 def _device(value: object) -> DeviceStatus | None:
-    """Return the device; None for anything but an object."""
     if not isinstance(value, dict):
         return None
     kind, name = (short_text(value.get(key), _LONGEST_WORD) for key in ("kind", "name"))

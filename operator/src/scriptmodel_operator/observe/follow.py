@@ -98,7 +98,6 @@ class LogFollower:
         self.keep_only(lambda _job: False)
 
     def leave(self, jobs: Iterable[JobRef]) -> None:
-        """Stop following `jobs`."""
         with self._lock:
             gone = [self._active.pop(job) for job in jobs if job in self._active]
         for following in gone:

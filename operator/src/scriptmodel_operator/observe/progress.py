@@ -34,8 +34,6 @@ _OF_THE_JOB = ("device", "warning", "error")
 
 @dataclass(frozen=True, slots=True)
 class LogDigest:
-    """The content of a log so far."""
-
     lines: int = 0
     first: tuple[str, datetime | None] | None = None
     """Text and time of its first line: those of another pod's log differ."""

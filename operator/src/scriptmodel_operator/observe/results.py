@@ -40,8 +40,6 @@ Provenance = tuple[Place, ...]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that was written, as the status describes it."""
-
     status: ScriptStatus
     blank: bool
     """Whether it has no text."""

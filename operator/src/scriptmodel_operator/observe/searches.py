@@ -46,7 +46,6 @@ def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observ
 
 
 def mark_of_job(gateway: Gateway, train: PipelineView, job: JobInfo) -> Mark | None:
-    """Return the mark of the pipeline's version that a job is of."""
     if job.version == train.info.version:
         return train.mark
     versions = gateway.list_pipeline_versions(train.info.ref)

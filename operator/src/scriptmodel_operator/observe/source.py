@@ -108,7 +108,6 @@ class SnapshotSource:
 
     @property
     def waiting(self) -> int:
-        """Number of objects that wait."""
         return len(self._waiting)
 
     def forget(self, key: Key) -> None:

@@ -141,8 +141,6 @@ class BaseSource:
 
 @dataclass(frozen=True, slots=True)
 class BaseView:
-    """The model that training starts from."""
-
     origin: str
     """What the spec starts from (`desired/base.py`); empty for random weights."""
     owned: OwnedRepo | None = None
@@ -229,8 +227,6 @@ class SearchView:
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """All observations that decisions and the status are derived from."""
-
     refs: References
     project_exists: bool
     engine: str = ""
@@ -279,7 +275,6 @@ class ModelView:
 
     @property
     def own(self) -> tuple[PipelineView, ...]:
-        """The existing pipelines that are the object's own."""
         return tuple(seen for seen in self.pipelines if seen.ownership.ours)
 
     @property

@@ -11,8 +11,6 @@ from scriptmodel_operator.pachyderm.values import BranchRef, Copies, JobRef, Pip
 
 
 class ChangeKind(Enum):
-    """Why a pipeline is written."""
-
     CREATE = "create"
     RECOMPUTE = "recompute"
     RESHAPE = "reshape"
@@ -24,8 +22,6 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PipelineChange:
-    """A pipeline to write, and why."""
-
     kind: ChangeKind
     apply: PipelineApply
     why: str
@@ -43,8 +39,6 @@ class PipelineChange:
 
 @dataclass(frozen=True, slots=True)
 class ApplyPipelines:
-    """Creates or updates pipelines in one transaction."""
-
     changes: tuple[PipelineChange, ...]
 
     def describe(self) -> str:

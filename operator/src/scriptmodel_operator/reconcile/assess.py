@@ -126,7 +126,7 @@ def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
 
 
 def _with_unchecked(stages: Stages, unchecked: str) -> Stages:
-    """Return the stages with a corpus stage that reports why nobody knows whether the corpus is the newest."""
+    """Return the stages, with the error that keeps the source of the corpus from being checked."""
     if not unchecked or not stages.corpus.done:
         return stages
     return replace(stages, corpus=replace(stages.corpus, reason=Reason.CHECK_FAILED, message=unchecked))

@@ -1,6 +1,6 @@
 """Decides how the model that training starts from comes into the repo that the object owns. Pure.
 
-Once training has a copy, nothing that becomes of its source stops the object.
+Once training has a copy, the object no longer needs the source.
 """
 
 from __future__ import annotations

@@ -42,7 +42,6 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
 
 
 def missing_project(model: ScriptModel, view: ModelView) -> str:
-    """Return what to say if the project of the pipelines does not exist."""
     project = model.spec.pachyderm.project
     where = engine_name(view.engine)
     return (

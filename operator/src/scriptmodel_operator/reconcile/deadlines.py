@@ -53,7 +53,7 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
 
 
 def _reported(pipeline: PipelineView) -> str:
-    """Return what Pachyderm reports of the pipeline's pods, which is known no more once the job is stopped."""
+    """Return Pachyderm's report on the pipeline's pods, which is gone once the job is stopped."""
     crashing = pipeline.info.state is PipelineState.CRASHING and pipeline.info.reason
     return f"{REASON_FOLLOWS}{pipeline.info.reason}" if crashing else ""
 
@@ -91,10 +91,10 @@ def _runs_since(job: JobInfo | None) -> datetime | None:
 def _computes_since(
     pipeline: PipelineView | None, above: PipelineView | None, read: str | None = None
 ) -> datetime | None:
-    """Return since when the running job of a pipeline that reads another's output could compute; None without one.
+    """Return when the running job of a pipeline that reads another's output could start to compute; None without one.
 
-    A worker may take it while that output is still being made; that time does not count. `read` is the commit that the
-    newest job reads, by default that of its own id.
+    A worker may take it before that output is complete. `read` is the commit that the newest job reads, by default that
+    of its own id.
     """
     if pipeline is None or above is None or (job := pipeline.running) is None:
         return None
@@ -106,7 +106,7 @@ def _computes_since(
 
 
 def _training_waits_since(view: ModelView) -> datetime | None:
-    """Return since when the newest train job has lacked nothing but a worker; None if it has one or lacks more.
+    """Return when the newest train job started to wait for a worker alone; None if it does not.
 
     A job exists as soon as its corpus commit is started, and waits for a worker only once that commit is finished.
     """
@@ -122,7 +122,7 @@ def _training_waits_since(view: ModelView) -> datetime | None:
 def _waits_for_worker_since(
     pipeline: PipelineView | None, above: PipelineView | None, *, ready: bool = True
 ) -> datetime | None:
-    """Return since when the newest job of a pipeline that reads another's output has lacked nothing but a worker.
+    """Return when the newest job of a pipeline that reads another's output started to wait for a worker alone.
 
     That output exists once the job that makes it has ended; `ready` says whether it is also the one that is read.
     """

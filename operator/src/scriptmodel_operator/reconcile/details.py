@@ -87,7 +87,6 @@ def perplexity(view: ModelView, training: TrainingStatus, promoted: WrittenScrip
 
 
 def generation_status(view: ModelView, previous: GenerationStatus) -> GenerationStatus:
-    """Describe the newest generate job."""
     job = view.generate.newest if view.generate else None
     failed = failure(job, view.generation_log, previous.failure, generating=True) if job else None
     return GenerationStatus(failure=failed)
@@ -204,7 +203,6 @@ def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> Commit
 
 
 def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
-    """Describe the pipelines that exist."""
     return [
         PipelineStatus(
             name=seen.info.ref.name,

@@ -115,7 +115,6 @@ def _change(model: ScriptModel, desired: DesiredPipeline, observed: PipelineView
 def _requested(
     model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
 ) -> PipelineChange | None:
-    """Return the change that the spec or an annotation requests."""
     if mark.compute != desired.mark.compute:
         over = desired.spec.input_name == RUNS_INPUT and mark.image == desired.mark.image
         why = "the search is over" if over else "the spec changed"

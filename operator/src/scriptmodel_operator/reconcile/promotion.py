@@ -20,8 +20,6 @@ _SHORTEST = 8
 
 
 class Decision(StrEnum):
-    """What becomes of the script of a retrained model."""
-
     PROMOTED = "Promoted"
     BY_ANNOTATION = "PromotedByAnnotation"
     NOT_COMPARABLE = "NotComparable"
@@ -79,7 +77,6 @@ def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
 
 
 def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
-    """Return why the newest model is held back, and what promotes it."""
     name, kept = short_id(found.model or ""), short_id(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
     figures = f"{found.figure} after {found.previous_figure} nats per character"

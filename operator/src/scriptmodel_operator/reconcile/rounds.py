@@ -35,7 +35,7 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
 
 
 def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
-    """Yield what makes the repo as planned; nothing if it is."""
+    """Yield the commit that makes the repo match the plan, if it differs."""
     plan, present = search.plan, search.present
     changed = {name: given for name, given in plan.runs.items() if present.get(name) != given}
     superfluous = sorted(present.keys() - plan.runs.keys())

@@ -22,8 +22,6 @@ _LEAST_WORK = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search is."""
-
     status: SearchStatus
     standings: tuple[Standing, ...]
     """The trials, best first."""
@@ -32,7 +30,7 @@ class Progress:
 
 
 def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Progress | None:
-    """Return the progress, for which work is counted in whole trainings; None without a search."""
+    """Return the progress, with work counted in whole trainings; None without a search."""
     search, found = model.spec.search, view.search
     if search is None or found is None:
         return None
@@ -70,7 +68,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
 
 
 def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, RunResult]:
-    """Return the results, with what the log of the running job says of the runs that it trains."""
+    """Return the results, updated by what the running job has logged."""
     results = dict(found.results)
     for name, run in ((name, logs[name]) for name in found.plan.todo(found.results) if name in logs):
         given = found.plan.runs[name]

@@ -160,7 +160,6 @@ def _queued(queue: QueueView, job: JobInfo) -> str:
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
-    """Return the message about the open commit that training waits for."""
     finish = train.info.spec.input_branch.finish_command
     commit = short_id(commits.corpus or "")
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
@@ -228,7 +227,6 @@ def _deleted(lost: JobInfo, work: _Work) -> Problem:
 
 
 def _ended(job: JobInfo, known: JobFailure | None, work: _Work, claim: str = "") -> Problem:
-    """Return the stage of a job that ended without a result."""
     of_job = f"(job {short_id(job.ref.id)})"
     if job.reason.startswith(PENDING_TEXT):
         # The reason has what Pachyderm had reported.

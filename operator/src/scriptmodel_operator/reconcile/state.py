@@ -64,8 +64,6 @@ class KnownSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed:
-    """The fields that every state has."""
-
     stages: Stages
     source: KnownSource
     difference: Difference = NO_DIFFERENCE

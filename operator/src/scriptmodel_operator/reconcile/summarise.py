@@ -93,7 +93,6 @@ def _summary(
 def conditions_of_state(
     state: ModelState, previous: Mapping[str, Any], generation: int, now: datetime
 ) -> list[dict[str, Any]]:
-    """Return all six conditions as of `generation`."""
     stages = (state.stages.corpus, state.stages.trained, state.stages.generated)
     conditions = summary(state) | dict(zip(_STAGES, stages, strict=True))
     return render_conditions(conditions, previous, generation, now)

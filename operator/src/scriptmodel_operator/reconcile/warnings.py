@@ -15,7 +15,6 @@ _NO_GPU = (
 
 
 def warnings_of(view: ModelView) -> tuple[str, ...]:
-    """Return the warnings about the training in progress."""
     log = view.training_log or LogDigest()
     codes = dict(log.warnings)
     unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
@@ -28,7 +27,6 @@ def warnings_of_model(view: ModelView) -> tuple[str, ...]:
 
 
 def as_text(warnings: tuple[str, ...]) -> str:
-    """Return the warnings as the end of a message."""
     return "".join(f"; warning: {each}" for each in warnings)
 
 

@@ -88,7 +88,6 @@ def cannot_start(reason: str, claim: str) -> str:
 
 
 def things_to_check(claim: str) -> str:
-    """Return what to check where no reason is known."""
     if not claim:
         return "check node capacity, GPUs and the image"
     return (
