@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 from scriptmodel_cli import session
 from scriptmodel_cli.main import main
 from scriptmodel_operator.kube import login  # noqa: F401 - takes its time, which a wait has not
-from scriptmodel_operator.kube.errors import KubeError
 from tests.unit.operator.terminal import as_object, training_world
 from tests.unit.operator.world import World, trained_world
 from tests.web import Answer, Handler, WebServer
@@ -232,26 +230,6 @@ def test_a_cluster_without_the_crd_is_reported(server: WebServer, tmp_path: Path
         "Error: the API server does not know ScriptModels: check that this is the right cluster, or install the CRD "
         "with `kubectl apply -f manifests/crd.yaml`\n"
     )
-
-
-@pytest.mark.parametrize(
-    ("field", "words"),
-    [("presett", "spec.model.presett: unknown field (did you mean preset?)"), ("preset", "the server's own reason")],
-)
-def test_a_refused_file_is_explained_as_without_a_cluster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ready: dict[str, Any], field: str, words: str
-) -> None:
-    def refuse(*_args: object) -> None:
-        raise click.ClickException("the server's own reason") from KubeError("checking thrones", 422, "")
-
-    monkeypatch.setattr(session.Session, "find", lambda *_args: {**ready, "spec": {}})
-    monkeypatch.setattr(session.Session, "call", refuse)
-    file = tmp_path / "thrones.yaml"
-    spec = {"corpus": {"repo": {"name": "plays"}}, "model": {field: "demo"}}
-    file.write_text(json.dumps({**SCRIPTMODEL, "spec": spec}))
-    done = CliRunner().invoke(main, ["plan", "-n", "ml", "-f", str(file)])
-    assert done.exit_code == 2
-    assert words in done.stderr
 
 
 @pytest.mark.parametrize(("words", "code"), [(["logs"], 1), (["plan"], 2)])
