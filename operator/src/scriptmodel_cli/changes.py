@@ -149,7 +149,6 @@ def _field(field: FieldChange, *, new: bool) -> str:
 
 
 def _shown(value: str) -> str:
-    """Return the beginning of a long value, such as a scene to continue."""
     return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}... ({len(value)} characters)"
 
 

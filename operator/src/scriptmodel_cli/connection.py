@@ -80,7 +80,6 @@ def connection_options() -> tuple[click.Option, ...]:
 
 
 def session_of(context: click.Context) -> Session:
-    """Return the session of a command, with the values of the options that were parsed so far."""
     if _SESSION not in context.meta:
         context.meta[_SESSION] = Session()
     session: Session = context.meta[_SESSION]
@@ -90,8 +89,6 @@ def session_of(context: click.Context) -> Session:
 
 
 def pass_session(function: Callable[Concatenate[Session, P], R]) -> Callable[P, R]:
-    """Give a command the session as its first argument."""
-
     @wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         return function(session_of(click.get_current_context()), *args, **kwargs)

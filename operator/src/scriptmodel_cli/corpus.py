@@ -102,7 +102,6 @@ def _below(top: Path, note: Callable[[str], None]) -> Iterator[tuple[Path, str, 
 
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the other entries of a folder, both sorted by name."""
     try:
         entries = [(path, path.is_dir()) for path in sorted(folder.iterdir())]
     except OSError as error:
@@ -111,14 +110,12 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _skip_reason(folder: Path) -> str:
-    """Return why a nested folder is skipped; empty if it is not."""
     if folder.name.startswith("."):
         return "is hidden"
     return "is a link to a folder" if folder.is_symlink() else ""
 
 
 def _unfit(source: Path) -> str:
-    """Return why a file is not part of a corpus; empty if it is."""
     if source.name.startswith("."):
         return "is hidden"
     try:

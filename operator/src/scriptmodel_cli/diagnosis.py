@@ -99,13 +99,11 @@ def evidence(
 
 
 def events_path(found: Object) -> str:
-    """Return the address of the events of an object."""
     where, uid = found["metadata"]["namespace"], found["metadata"]["uid"]
     return f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
 
 
 def pods_path(names: Sequence[str]) -> str:
-    """Return the address of the worker pods of some pipelines."""
     return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
 
 
@@ -170,7 +168,6 @@ def _verdict(found: Object) -> Iterator[str]:
 
 
 def _meaning(ready: Object) -> str:
-    """Return what a reason means; empty for one of a newer operator."""
     return next((each.doc for each in Reason if each.value == ready.get("reason")), "")
 
 

@@ -24,7 +24,6 @@ _FIELDS = {"nats/char": "value", "time": "seconds", "gpu": "gpuSeconds"}
 
 
 def _flat(trial: Trial) -> dict[str, Any]:
-    """Return the fields as -o json names them, with the parameters in the middle."""
     start = ("trial", "state", "round", "epochs", "epochsTotal", "perplexity", "value")
     given = trial.get("parameters") or {}
     values = {f"parameters.{name}" if name in start else name: value for name, value in given.items()}
@@ -33,7 +32,6 @@ def _flat(trial: Trial) -> dict[str, Any]:
 
 
 def _cells(trial: Trial) -> dict[str, str]:
-    """Return a row of the table, by header."""
     known = {field: value for field, value in trial.items() if value not in _MISSING}
 
     def figure(field: str, form: Callable[[float], str]) -> str:
@@ -71,7 +69,6 @@ def ordered(trials: Sequence[Trial], column: str) -> list[Trial]:
 
 
 def _sortable(value: Any) -> tuple[bool, float, str]:
-    """Return a key that sorts numbers by size, before words."""
     try:
         return False, float(value), ""
     except ValueError:
@@ -87,7 +84,6 @@ def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
 
 
 def csv_of(trials: Sequence[Trial]) -> str:
-    """Return the trials as CSV."""
     rows, out = [*map(_flat, trials)], io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([*rows[:1], *(row.values() for row in rows)])
     return out.getvalue()

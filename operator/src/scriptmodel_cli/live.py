@@ -50,7 +50,6 @@ class Live:
         return shutil.get_terminal_size()
 
     def note(self, text: str) -> None:
-        """Print a line on stderr, which stays above what is drawn next."""
         note(text)
         self._drawn = 0
 

@@ -41,7 +41,6 @@ def training_job(gateway: Gateway, refs: References) -> JobInfo | None:
 
 
 def newest_jobs(gateway: Gateway, pipeline: PipelineRef, count: int) -> list[JobInfo]:
-    """Return at most `count` jobs whose commits still exist, newest first."""
     return list(islice(_with_commits(gateway, gateway.list_pipeline_jobs(pipeline, _JOBS)), count))
 
 

@@ -69,7 +69,6 @@ def main(context: click.Context) -> None:
 
 
 def kubectl_complete() -> None:
-    """Run kubectl_complete-scriptmodel, which kubectl calls to complete its plugin."""
     from scriptmodel_cli.commands.completion import for_kubectl  # noqa: PLC0415 - as for all commands
 
     say(for_kubectl(main, sys.argv[1:]))

@@ -31,13 +31,11 @@ def seconds(value: str | float) -> float:
 
 
 def names(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a ScriptModel."""
     group = f"/apis/{GROUP}/{VERSION}/namespaces"
     return completed(context, incomplete, lambda session: f"{group}/{session.where()}/{PLURAL}")
 
 
 def name_argument(function: F) -> F:
-    """Add the argument NAME of a ScriptModel, completed from the cluster."""
     return click.argument("name", type=ObjectName(), shell_complete=names)(function)
 
 
@@ -57,5 +55,4 @@ def check_ready(found: Mapping[str, Any]) -> None:
 
 
 def now() -> datetime:
-    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -50,7 +50,6 @@ def _write(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 
 def say(lines: Sequence[str]) -> None:
-    """Write lines to stdout."""
     _write(escaped("\n".join(lines)))
 
 
@@ -91,6 +90,5 @@ def say_structured(found: dict[str, Any] | list[dict[str, Any]], form: str) -> N
 
 
 def say_value(value: Any, form: str) -> None:
-    """Write a value as json or yaml."""
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if form == "yaml" else json.dumps(value, indent=2)
     emit(text.rstrip("\n") + "\n")

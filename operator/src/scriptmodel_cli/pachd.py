@@ -29,8 +29,6 @@ _SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
 
 
 class Cluster(Protocol):
-    """The part of a session that finding pachd needs."""
-
     @property
     def kubeconfig(self) -> Path | None: ...
 
@@ -92,7 +90,6 @@ class PachdAccess:
         return f"is pachd running at {source}?"
 
     def close(self) -> None:
-        """Close the port-forward and remove temporary files."""
         self._files.close()
         self._port_forward = None
 
@@ -152,7 +149,6 @@ def _token_of_localpach(address: str) -> Path | None:
 
 
 def _advice(error: click.ClickException, published: PublicConfig) -> str:
-    """Return kubectl's words, and what to do."""
     if "forbidden" in error.message.lower():
         return f"{error.message}; {_how_to_be_granted(published)}, or {_SET}"
     if "unauthorized" in error.message.lower():

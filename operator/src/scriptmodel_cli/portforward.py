@@ -53,7 +53,6 @@ class PortForward:
         return self.problem
 
     def close(self) -> None:
-        """End kubectl."""
         self._closed.set()
         self._process.kill()
         self._thread.join()

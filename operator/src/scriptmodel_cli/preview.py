@@ -105,7 +105,6 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
 
 
 def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
-    """Yield what changes in the trials of a search."""
     if view.search is None or isinstance(state, Suspended | Blocked):
         return
     again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
@@ -123,7 +122,6 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
 
 
 def _after_ingest(given: Situation, view: ModelView) -> list[Change]:
-    """Return the changes that follow once the corpus is in its repo."""
     branch = view.refs.corpus
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)

@@ -84,7 +84,6 @@ class Program(Command, click.Group):
         super().format_options(ctx, formatter)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete command names from the table, without importing the commands."""
         docs = {name: doc for section in self._sections.values() for name, (_place, doc) in section.items()}
         names = [CompletionItem(name, help=doc) for name, doc in docs.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

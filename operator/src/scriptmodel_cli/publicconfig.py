@@ -24,8 +24,6 @@ _OBJECT_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """A port of a Service."""
-
     namespace: str
     name: str
     port: int
@@ -33,8 +31,6 @@ class ServiceAddress:
 
 @dataclass(frozen=True, slots=True)
 class PublicConfig:
-    """The values that one release publishes."""
-
     name: str
     """Name of the ConfigMap."""
     release_namespace: str
@@ -97,5 +93,4 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
 
 
 def _object_name(value: str) -> str:
-    """Return a value that is a valid object name, else an empty string."""
     return value if _OBJECT_NAME.fullmatch(value) else ""

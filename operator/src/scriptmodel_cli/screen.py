@@ -48,7 +48,6 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> lis
 
 
 def head(found: Object, now: datetime) -> Iterator[str]:
-    """Yield name, preset, age, reason and message."""
     metadata, ready = found["metadata"], condition(found)
     name = style(f"{metadata['namespace']}/{metadata['name']}", bold=True)
     yield f"{name}   preset {preset_of(found)}, {age(metadata['creationTimestamp'], now)} old"
@@ -59,7 +58,6 @@ def head(found: Object, now: datetime) -> Iterator[str]:
 
 
 def preset_of(found: Object) -> str:
-    """Return the preset, and the one that `auto` chose."""
     preset = str(found["spec"]["model"]["preset"])
     chosen = ((found.get("status") or {}).get("training") or {}).get("preset")
     return f"{preset} ({chosen})" if chosen else preset
@@ -76,7 +74,6 @@ def _training(training: Object, now: datetime) -> list[tuple[str, str]]:
 
 
 def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
-    """Yield what is known of time, device, end and restarts of a training."""
     if elapsed := _elapsed(training, now):
         yield "time", elapsed
     device = training.get("device") or {}
@@ -89,7 +86,6 @@ def facts(training: Object, now: datetime) -> Iterator[tuple[str, str]]:
 
 
 def _restarts(training: Object) -> str:
-    """Return the number of restarts, where the newest one continued."""
     at = training.get("resumedAt")
     resumed = f", resumed at {float(at['share']):.0%} of epoch {at['epoch']}" if at else ""
     return f"{training['restarts']}{resumed}"
@@ -136,7 +132,6 @@ def _lineage(lineage: Object) -> list[tuple[str, str]]:
 
 
 def _promotion(found: Object) -> list[tuple[str, str]]:
-    """Return the row of the newest comparison of models."""
     if not found:
         return []
     model, previous = (short_id(str(found.get(key))) for key in ("model", "previous"))
@@ -146,7 +141,6 @@ def _promotion(found: Object) -> list[tuple[str, str]]:
 
 
 def _search(search: Object) -> list[str]:
-    """Return the progress of a search and its best trials."""
     if not search:
         return []
     top = search.get("top") or []

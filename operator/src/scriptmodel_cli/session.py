@@ -42,7 +42,6 @@ _NO_ANSWER = "is the cluster running, and is this its kubeconfig (--kubeconfig)?
 
 
 def pause() -> None:
-    """Wait before the next poll."""
     time.sleep(POLL_SECONDS)
 
 
@@ -96,7 +95,6 @@ class Session:
         return answer
 
     def where(self) -> str:
-        """Return the namespace: the option's, else the kubeconfig's, else `default`."""
         return self.namespace or self._connection.default_namespace or "default"
 
     def get(self, name: str, seconds: float | None = None) -> dict[str, Any]:
@@ -123,7 +121,6 @@ class Session:
             raise
 
     def check_served(self) -> None:
-        """Raise ClickException if the CRD is not installed in the cluster."""
         if not self.call(lambda client: client.serves_scriptmodels()):
             raise click.ClickException(NOT_SERVED)
 
@@ -146,7 +143,6 @@ class Session:
             pause()
 
     def find(self, name: str, namespace: str = "", seconds: float | None = None) -> dict[str, Any] | None:
-        """Return a ScriptModel, None if it does not exist."""
         try:
             return self.call(lambda client: client.get_scriptmodel(namespace or self.where(), name), seconds)
         except click.ClickException as error:
@@ -190,11 +186,9 @@ class Session:
             gateway.close()
 
     def finds_pachd(self) -> bool:
-        """Return whether the options or a release of the operator provide an address of pachd."""
         return self._pachd.is_known
 
     def forget_pachd(self) -> None:
-        """Find pachd again at the next use."""
         if found := self.__dict__.pop("_pachd", None):
             found.close()
 
@@ -221,7 +215,6 @@ class Session:
         return self.login()
 
     def login(self) -> kopf.ConnectionInfo:
-        """Return the credentials of the kubeconfig. Raises ClickException without any."""
         from scriptmodel_operator.kube.login import LoginFailedError, login  # noqa: PLC0415 - see above
 
         try:

@@ -21,7 +21,6 @@ _LEAST_LIKENESS = 0.75
 
 
 def condition(found: Object, kind: str = "Ready") -> Object:
-    """Return a condition of an object, empty if it has none yet."""
     return conditions_of(found.get("status")).get(kind, {})
 
 
@@ -39,7 +38,6 @@ def is_settled(found: Object) -> bool:
 
 
 def suspended(found: Object) -> bool:
-    """Return whether its pipelines are stopped because of spec.suspend."""
     return bool(condition(found).get("reason") == Reason.SUSPENDED.value)
 
 
@@ -49,7 +47,6 @@ def _is_handled(found: Object, annotation: str, field: str) -> bool:
 
 
 def state_of(found: Object) -> str:
-    """Return ready, stalled, paused or working."""
     if suspended(found):
         return "paused"
     if condition(found).get("status") == "True" and is_observed(found):
@@ -58,7 +55,6 @@ def state_of(found: Object) -> str:
 
 
 def coloured(found: Object, word: str) -> str:
-    """Colour a word green if the object is ready, red if it is stalled, else yellow."""
     return style(word, fg={"ready": "green", "stalled": "red"}.get(state_of(found), "yellow"))
 
 
@@ -109,7 +105,6 @@ def line_of(found: Object) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)` with the closest known name, empty if none is close."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LEAST_LIKENESS)
     return f" (did you mean {near[0]}?)" if near else ""
 

@@ -38,7 +38,6 @@ def training(gateway: Gateway, found: Object) -> Training:
 
 
 def generation(gateway: Gateway, found: Object) -> Training:
-    """Return the generate job that status reports."""
     return _read(gateway, reported_job(gateway, references(parsed(found)).generate))
 
 

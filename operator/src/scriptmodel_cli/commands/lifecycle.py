@@ -64,7 +64,6 @@ def resume(session: Session, name: str) -> None:
 
 
 def _set_suspend(session: Session, name: str, *, suspend: bool) -> None:
-    """Patch spec.suspend, or note that it has that value already."""
     next_step = f"`scriptmodel resume {name}` resumes it" if suspend else f"see `scriptmodel status {name} -w`"
     if bool(session.get(name)["spec"].get("suspend")) == suspend:
         note(f"{name} is {'already' if suspend else 'not'} suspended, nothing changed: {next_step}")

@@ -133,7 +133,6 @@ def _if_applied(session: Session, desired: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dry_run(session: Session, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Return the object that the API server would store."""
     what = f"checking {body['metadata']['name']}"
     return session.call(lambda client: client.request(method, path + _DRY, what, body))
 

@@ -72,7 +72,6 @@ def script(
 
 
 def _verdict(name: str, found: Mapping[str, Any]) -> str:
-    """Return the verdict on the script and its figures, as one line."""
     score = found.get("score") or {}
     if not score:
         raise click.ClickException(

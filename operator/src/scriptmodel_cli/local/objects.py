@@ -69,17 +69,14 @@ class Objects:
         return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 
     async def get_config_map(self, namespace: str, name: str) -> Object:
-        """Return a ConfigMap of the documents."""
         if name not in self._config_maps:
             raise KubeNotFoundError(f"reading ConfigMap {namespace}/{name}", 404, _NOT_HERE)
         return self._config_maps[name]
 
     async def list_pods(self, _namespace: str, _selector: str) -> list[Object]:
-        """Return nothing: without Kubernetes there are no pods."""
         return []
 
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any]) -> Object:
-        """Change the metadata of the object."""
         metadata, change = self.raw["metadata"], patch["metadata"]
         if change.get("resourceVersion", metadata["resourceVersion"]) != metadata["resourceVersion"]:
             raise KubeConflictError(f"changing {namespace}/{name}", 409, "the object has been modified")
@@ -87,7 +84,6 @@ class Objects:
         return self._keep({**self.raw, "metadata": {**metadata, **change, "annotations": annotations}})
 
     async def replace_status(self, _namespace: str, _name: str, _uid: str, status: Mapping[str, Any]) -> Object:
-        """Replace the status of the object."""
         return self._keep({**self.raw, "status": dict(status)})
 
     async def create_event(self, _namespace: str, _body: Mapping[str, Any]) -> None:

@@ -30,7 +30,6 @@ trainer_option = click.option(
 
 
 def find_trainer(named: Path | None) -> Path:
-    """Return the environment of the trainer, a folder with bin/scriptmodel-trainer."""
     on_path = shutil.which(TRAINER)
     likely = [Path(sys.prefix).parent / "trainer", Path(".venv/trainer")]
     likely += [Path(on_path).parent.parent] if on_path else []

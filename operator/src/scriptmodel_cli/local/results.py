@@ -22,7 +22,6 @@ def copy_results(gateway: Gateway, lineage: Mapping[str, Any], folder: Path) -> 
 
 
 def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> None:
-    """Make a folder equal to a commit; other files in it stay."""
     files = {Path(path).name: (path, stored) for path, stored in gateway.walk_files(repo, commit).items()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, (path, stored) in sorted(files.items(), key=lambda file: file[0] == "model.json"):  # it names the others

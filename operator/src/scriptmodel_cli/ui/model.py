@@ -18,20 +18,15 @@ from scriptmodel_operator.pachyderm.values import RepoRef
 
 @dataclass(frozen=True)
 class Place:
-    """A commit of a repo."""
-
     repo: RepoRef
     commit: str
 
     @property
     def path(self) -> str:
-        """The address of its page."""
         return "/commits/" + "/".join(quote(part, safe="") for part in (self.repo.project, self.repo.name, self.commit))
 
 
 class Model:
-    """A ScriptModel as the API server sends it."""
-
     def __init__(self, found: dict[str, Any]) -> None:
         self.found, self.spec = found, found["spec"]
         self.status, ready = found.get("status") or {}, condition(found)
@@ -79,7 +74,6 @@ class Model:
         return [(key, fields[key].description or "", min(1.0, float(score[key]))) for key in ASPECTS if key in score]
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        """Yield the figures of the training that are known."""
         figures, speed = self.training.get("perplexity") or {}, self.training.get("wordsPerSecond")
         yield from ((f"{name} perplexity", figures[key]) for key, name in FIGURES if figures.get(key))
         if speed:
@@ -88,7 +82,6 @@ class Model:
 
 
 def settings_of(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return the fields of a spec by their paths."""
     if isinstance(value, Mapping) and value:
         fields = (settings_of(child, f"{prefix}.{key}" if prefix else key) for key, child in value.items())
         return {path: text for each in fields for path, text in each.items()}

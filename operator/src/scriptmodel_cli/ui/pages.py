@@ -41,7 +41,6 @@ def reads_of(request: web.Request) -> Reads:
 
 
 async def _models(request: web.Request) -> dict[str, Model]:
-    """Return all ScriptModels by NAMESPACE/NAME."""
     return (await reads_of(request).objects()).value or {}
 
 
@@ -54,7 +53,6 @@ async def _found(request: web.Request) -> Model:
 
 
 async def all_models(request: web.Request) -> Values:
-    """Return a row for each ScriptModel."""
     models, reads = (await _models(request)).values(), reads_of(request)
     tones = [m.tone for m in models]
     return {
@@ -106,7 +104,6 @@ async def one_model(request: web.Request) -> Values:
 
 
 def _trained(m: Model, reads: Reads) -> Answer[Training]:
-    """Return the train job that status reports; one that has ended is read once."""
     version = started, ended = m.training.get("startTime"), m.training.get("completionTime")
     if not started:
         return Answer(Training())
@@ -114,7 +111,6 @@ def _trained(m: Model, reads: Reads) -> Answer[Training]:
 
 
 def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
-    """Return the trials of a search as a table, best first or sorted by a column; without Pachyderm the best ten."""
     if not m.spec.get("search"):
         return None
     status, settled = m.status.get("search") or {}, m.tone != "working"
@@ -136,7 +132,6 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
 
 
 def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
-    """Return the diagnosis of `scriptmodel why`, with its evidence as tables."""
     read: dict[str, Answer[Any]] = {"events": reads.listed(m, "events", events_path(m.found))}
     if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
         read["pods"] = reads.listed(m, "pods", pods_path(names))
@@ -158,7 +153,6 @@ async def one_script(request: web.Request) -> Values:
 
 
 async def _samples(reads: Reads, place: Place, chosen: str, excerpt: str | None) -> dict[str, Any]:
-    """Return the numbers of a commit's samples, those chosen, and why there is only the excerpt, if so."""
     read = await reads.answer(lambda gateway: read_samples(gateway, place, chosen))
     numbers, samples = read.value or ([], [])
     if read.error and excerpt and chosen in ("0", "1"):
@@ -189,7 +183,6 @@ async def two_models(request: web.Request) -> Values:
 
 
 def _rows(columns: list[dict[str, str]]) -> list[tuple[str, ...]]:
-    """Return the rows of a table that has the names of all values in its first column."""
     names = dict.fromkeys(name for column in columns for name in column)
     return [(name, *(column.get(name) or "–" for column in columns)) for name in names]
 
@@ -230,13 +223,11 @@ def _trained_with(gateway: Gateway, place: Place) -> dict[str, Any]:
 
 
 async def one_commit(request: web.Request) -> Values:
-    """Return the files of a commit."""
     place = place_of(request)
     listed = await reads_of(request).answer(lambda gateway: gateway.walk_files(place.repo, place.commit))
     return {"title": f"Commit {place.commit[:8]} of {place.repo}", "place": place, "listed": listed}
 
 
 def place_of(request: web.Request) -> Place:
-    """Return the commit of an address."""
     project, repo, commit = (request.match_info[part] for part in ("project", "repo", "commit"))
     return Place(RepoRef(project, repo), commit)

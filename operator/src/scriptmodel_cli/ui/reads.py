@@ -110,7 +110,6 @@ class Reads:
         return ""
 
     async def close(self, _app: web.Application) -> None:
-        """End the connections; reads that still wait fail."""
         self._stack.close()
         await self._client.close()
 
@@ -164,5 +163,4 @@ async def _read(answer: Answer[Any], read: Callable[[], Awaitable[Any]], every: 
 
 
 def words_of(error: BaseException) -> str:
-    """Return what a person reads of an error."""
     return getattr(error, "message", "") or str(error) or type(error).__name__

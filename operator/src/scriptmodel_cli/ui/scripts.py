@@ -29,7 +29,6 @@ class Sample:
 
 
 def parts_of(text: str) -> list[Part]:
-    """Return the parts of a script; a line of verse that follows a speech is one without a name."""
     return [_part(line) for line in text.split("\n") if line.strip()]
 
 
@@ -43,7 +42,6 @@ def _part(line: str) -> Part:
 
 
 def read_parts(gateway: Gateway, place: Place, path: str) -> list[Part]:
-    """Return the parts of a script in Pachyderm."""
     return parts_of(gateway.read_file(place.repo, place.commit, path, MAX_BYTES).decode(errors="replace"))
 
 

@@ -67,7 +67,6 @@ class Trainers:
             raise web.HTTPBadGateway(reason=_ENDED, text=text) from error
 
     async def close(self, _app: web.Application) -> None:
-        """End all children."""
         for place in [*self._children]:
             self._stop(place)
         await asyncio.gather(*self._ending)

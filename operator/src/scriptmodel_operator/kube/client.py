@@ -69,18 +69,15 @@ class KubeClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a later request opens new ones."""
         if self._session is not None:
             await self._session.http.close()
             self._session = None
 
     async def namespace_uid(self, name: str) -> str:
-        """Return the uid of a namespace."""
         found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
         return str(found["metadata"]["uid"])
 
     async def serves_scriptmodels(self) -> bool:
-        """Return whether the CRD is installed."""
         path = f"/apis/{GROUP}/{VERSION}"
         try:
             found = await self.request("GET", path, "asking for the ScriptModel API")
@@ -89,16 +86,13 @@ class KubeClient:
         return any(each.get("name") == PLURAL for each in found.get("resources", []))
 
     async def get_scriptmodel(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return a ScriptModel."""
         return await self.request("GET", _path(namespace, name), f"reading {namespace}/{name}")
 
     async def get_config_map(self, namespace: str, name: str) -> dict[str, Any]:
-        """Return a ConfigMap."""
         path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         return await self.request("GET", path, f"reading ConfigMap {namespace}/{name}")
 
     async def list_pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
-        """Return the pods of a namespace that a label selector matches."""
         path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(selector, safe='')}"
         found = await self.request("GET", path, f"listing pods in {namespace}")
         return list(found.get("items", []))
@@ -143,7 +137,6 @@ class KubeClient:
         return await self.request("PATCH", path, what, patch, "application/json-patch+json")
 
     async def create_event(self, namespace: str, body: Mapping[str, Any]) -> None:
-        """Create an event."""
         path = f"/api/v1/namespaces/{namespace}/events"
         await self.request("POST", path, f"writing an event in {namespace}", body)
 
@@ -236,7 +229,6 @@ def _expecting(name: str) -> aiohttp.ClientMiddlewareType:
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:
-    """Return the JSON object of an answer, None if it is none."""
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):

@@ -44,7 +44,6 @@ class TokenBucket:
         self._at = clock()
 
     def take(self) -> bool:
-        """Take a token, and return whether there was one."""
         now = self._clock()
         self._tokens = min(BURST, self._tokens + (now - self._at) / SECONDS_PER_EVENT)
         self._at = now
@@ -104,7 +103,6 @@ class EventRecorder:
         self._waiting.put_nowait(body)
 
     async def run(self) -> None:
-        """Send events until cancelled."""
         while True:
             body = await self._waiting.get()
             try:

@@ -47,14 +47,11 @@ class Stored:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """Return the object, parsed again each time."""
         found: Mapping[str, Any] = json.loads(self.packed)
         return found
 
 
 class News(Enum):
-    """The part of an object that a new version changed."""
-
     NONE = "none"
     """Nothing: it is known already, or older."""
     WRITTEN = "written"
@@ -77,7 +74,6 @@ class Store:
         return iter(list(self._objects))
 
     def projects(self) -> set[str]:
-        """Return the Pachyderm projects that the objects use."""
         return {stored.project for stored in self._objects.values()}
 
     def get(self, key: Key) -> Stored | None:
@@ -132,7 +128,6 @@ def _version(raw: Mapping[str, Any]) -> int:
 
 
 def _request(raw: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a user changes, and not what the operator itself writes."""
     metadata = raw["metadata"]
     annotations = {name: value for name, value in metadata["annotations"].items() if name != ENGINE}
     return metadata.get("generation"), annotations, metadata.get("deletionTimestamp")

@@ -25,7 +25,6 @@ class EchoFilter:
             del self._expected[next(iter(self._expected))]
 
     def forget(self) -> None:
-        """Drop no event."""
         self._expected.clear()
 
     async def filtered(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
