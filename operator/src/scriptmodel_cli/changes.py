@@ -80,10 +80,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
 
 
 def _command(words: tuple[str, ...]) -> dict[str, str]:
-    """Return the values of a command by option; those of `--set key=value` by option and key.
-
-    An option without a value is the last word.
-    """
+    """Return the values of a command by option, or by `--set KEY`; an option without a value is the last word."""
     found: dict[str, str] = {}
     plain, rest = [], iter(words)
     for word in rest:

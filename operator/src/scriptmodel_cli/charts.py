@@ -14,10 +14,7 @@ def bar(percent: int, width: int) -> str:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw one character per value, at most `width`; longer series are sampled evenly and keep the last value.
-
-    Heights are logarithmic, because perplexity falls by factors.
-    """
+    """Draw the values on a logarithmic scale; more than `width` are sampled evenly, up to the last one."""
     if len(values) > width:
         values = [values[(index + 1) * len(values) // width - 1] for index in range(width)]
     heights = [log(value) for value in values if value > 0]

@@ -51,11 +51,9 @@ class CorpusFile:
 
 
 def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[CorpusFile]:
-    """Return the text files among the paths and below folders, sorted by their path in Pachyderm.
+    """Return the text files, sorted by their path in Pachyderm, with a note for each that is skipped or renamed.
 
-    Within a folder, files that are hidden, empty or binary, and links to folders or out of it, are skipped with a note;
-    a path given directly must be a text file. Characters that Pachyderm refuses in paths are percent-encoded with a
-    note, because one refused path would abort the whole upload.
+    A path that is given directly must be a text file: only in folders are others skipped.
     """
     found: dict[str, CorpusFile] = {}
     for source, name, named in _files(paths, note):
@@ -131,7 +129,5 @@ def _unfit(source: Path) -> str:
 
 
 def in_pachyderm(path: str) -> str:
-    """Return the absolute path in Pachyderm, with characters that it does not allow or cannot read back, such
-    as `(`, `é` and `\\`, percent-encoded.
-    """
+    """Percent-encode what Pachyderm refuses or cannot read back, such as `(`, `é` and `\\`."""
     return "/" + quote(path, safe=_TAKEN_BY_PACHYDERM, errors="surrogateescape")

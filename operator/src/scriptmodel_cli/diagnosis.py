@@ -85,10 +85,7 @@ def evidence(
     pods: Sequence[Object] = (),
     widest: int = _WIDEST,
 ) -> list[tuple[Row, list[Row]]]:
-    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest` characters.
-
-    Pods and events are given as the API server sends them.
-    """
+    """Return headers and rows of stages, pipelines, jobs, pods and events; messages are cut to `widest`."""
     return [
         (("STAGE", "DONE", "WHY", "SINCE", "MESSAGE"), list(_stages(found, now, widest))),
         (("PIPELINE", "VERSION", "STATE", "REASON"), list(_pipelines(found, widest))),

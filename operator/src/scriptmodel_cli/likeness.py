@@ -1,7 +1,4 @@
-"""Estimates whether a text is a script, from the shapes of its lines. Pure.
-
-Only the trainer knows all layouts of scripts; this detects a configuration file or a README among them.
-"""
+"""Detects a configuration file or a README among scripts by the shapes of their lines. Pure."""
 
 from __future__ import annotations
 

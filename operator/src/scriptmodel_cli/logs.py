@@ -76,10 +76,9 @@ def kept_lines(gateway: Gateway, job: JobInfo, *, raw: bool) -> Iterator[str] | 
 
 
 def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
-    """Follow a log until the job ends. A broken stream is reopened, and the lines already yielded are skipped.
+    """Follow a log until the job ends; skip the lines already yielded when a broken stream is reopened.
 
-    Pachyderm itself never ends a following stream, and refuses one while the job has no worker. A new worker has a new
-    log, which is known by another first line.
+    Pachyderm never ends a following stream, and refuses one without a worker. Another first line is of a new worker.
     """
     yielded, first = 0, None
     while True:
@@ -167,9 +166,7 @@ DESCRIPTIONS = {
 
 
 def describe_line(text: str) -> str:
-    """Describe an event of the trainer in words, after the run of a search that it is of; return any other line
-    unchanged.
-    """
+    """Describe an event of the trainer, with the number of its trial; return any other line unchanged."""
     event = parse_event(text) or {}
     try:
         described = DESCRIPTIONS[str(event["event"])].format_map({**event, **dict(_phrases(event))})

@@ -1,7 +1,4 @@
-"""The entry points of the command `scriptmodel` and of its kubectl plugin.
-
-Each command is a module that is imported when it is called, so that help, completion and `list` start fast.
-"""
+"""The entry points of `scriptmodel` and its kubectl plugin; commands are imported when called, for a fast start."""
 
 from __future__ import annotations
 

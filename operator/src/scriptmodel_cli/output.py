@@ -1,8 +1,7 @@
 """Writes everything that the command prints.
 
-The text of a corpus, a log or a status is untrusted: a control character could move the cursor or rename the terminal's
-window. So control characters are escaped (`\\x1b`), except the colours of `style`, which carry a random key of this
-process.
+Texts of a corpus, a log or a status are untrusted, so control characters are escaped (`\\x1b`), except the colours of
+`style`, which carry a random key of this process.
 """
 
 from __future__ import annotations

@@ -58,8 +58,7 @@ class PachdAccess:
     def address(self, purpose: str) -> PachdAddress:
         """Return how to connect, after opening a port-forward if only that reaches pachd.
 
-        Raises ValueError for options that are not valid, OSError for a file that cannot be read, and ClickException if
-        there is no way to pachd.
+        Raises ValueError and OSError for invalid options, ClickException if there is no way to pachd.
         """
         from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
 

@@ -50,10 +50,9 @@ def preview(
     promoted: str = "",
     continued: str | Problem = "",
 ) -> Preview:
-    """Return the planned changes. `image` is the operator's default, empty if unknown; `promoted` the promoted model of
-    the object in spec.model.from; `continued` the text that the script continues.
+    """Return the planned changes. Raises PachydermError.
 
-    Raises PachydermError if a read fails.
+    `image` is the operator's default, empty if unknown; `promoted` the promoted model of the object in spec.model.from.
     """
     observer = Observer(gateway, cluster, promoted=lambda _key: promoted)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed

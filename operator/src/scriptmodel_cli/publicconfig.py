@@ -1,7 +1,4 @@
-"""The public configuration of an installed operator: the address of the pachd that it uses.
-
-Each release writes one ConfigMap, without secrets, to kube-public. Every authenticated user may read it.
-"""
+"""The address of pachd that each release of the operator publishes in a ConfigMap in kube-public."""
 
 from __future__ import annotations
 
@@ -78,10 +75,9 @@ def parse(config_map: Mapping[str, Any]) -> PublicConfig | None:
 
 
 def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | None:
-    """Return the release that serves a namespace; None if no release does.
+    """Return the release that serves a namespace, first one that lists it, then one that watches the whole cluster.
 
-    A release that watches only some namespaces, this one among them, overrides one that watches the whole cluster.
-    Raises ClickException if several releases serve the namespace and their addresses differ.
+    Raises ClickException if several of them have different addresses.
     """
     releases = sorted(published, key=lambda each: each.name)
     candidates = [each for each in releases if namespace in each.watched]

@@ -27,8 +27,7 @@ _BAR_WIDTH = 30
 def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create_for: str) -> tuple[PipelineRef, ...]:
     """Check that the repo accepts a push; return the pipelines that read the branch.
 
-    If `create_for` is a namespace, create the project and the repo where they do not exist, and let the ScriptModels of
-    that namespace read the repo.
+    With `create_for`, create what is missing, and let the ScriptModels of that namespace read the repo.
     """
     repo = branch.repo
     projects = gateway.list_projects()

@@ -1,7 +1,4 @@
-"""Connects the command to the cluster and to Pachyderm; errors are one line that says what to do.
-
-Heavy packages are imported when they are needed: kopf for the kubeconfig, gRPC for Pachyderm.
-"""
+"""Connects the command to the cluster and to Pachyderm; kopf and gRPC are imported when they are needed."""
 
 from __future__ import annotations
 
@@ -75,10 +72,7 @@ class Session:
     """Whether the API server has answered at all, even if it is busy."""
 
     def call(self, request: Callable[[KubeClient], Awaitable[T]], seconds: float | None = None) -> T:
-        """Send a request and return the answer of the API server.
-
-        Raises ServerUnavailableError without an answer (within `seconds`), ClickException if a retry would not help.
-        """
+        """Send a request. Raises ServerUnavailableError without an answer, ClickException if no retry would help."""
         client = self._client
         if self._runner is None:
             self._runner = asyncio.Runner()
@@ -125,10 +119,7 @@ class Session:
             raise click.ClickException(NOT_SERVED)
 
     def get_with_retry(self, name: str, note: Callable[[str], None], until: float | None = None) -> dict[str, Any]:
-        """Return a ScriptModel, retrying with a note while an API server that has answered before is unavailable.
-
-        Retries until `until` (monotonic seconds) if given, and then raises the first error.
-        """
+        """Return a ScriptModel; retry until `until`, with a note, while a server that has answered is unavailable."""
         first: ServerUnavailableError | None = None
         while True:
             remaining = None if until is None else until - time.monotonic()

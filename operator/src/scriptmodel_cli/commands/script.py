@@ -90,10 +90,7 @@ def _samples(
     suffix: str,
     advice: str,
 ) -> list[bytes]:
-    """Return the contents of one sample, or of all, in the format with this suffix.
-
-    Raises InputError, with `advice`, if the sample does not exist.
-    """
+    """Return one sample, or all. Raises InputError, with `advice`, if the sample does not exist."""
     excerpt = str(found.get("excerpt", "")).encode()
     if sample == 1 and suffix == TEXT and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]

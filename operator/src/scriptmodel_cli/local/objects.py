@@ -1,7 +1,4 @@
-"""Replaces the API server: serves one ScriptModel and its ConfigMaps.
-
-The ScriptModel is stored in a file that outlives the process; the others are only read.
-"""
+"""Replaces the API server: keeps one ScriptModel in a file, and serves the ConfigMaps of its manifest."""
 
 from __future__ import annotations
 
@@ -101,7 +98,7 @@ class Objects:
 def checked(spec: Mapping[str, Any]) -> Object:
     """Return a spec with its defaults. Raises InputError for an unknown field, a wrong type or a value out of range.
 
-    The rules in CEL, which compare fields, need an API server: only the one without which nothing can run is here, too.
+    Of the rules in CEL, which need an API server, only the one without which nothing can run is here, too.
     """
     try:
         found = ScriptModelSpec.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_name=False)

@@ -46,10 +46,7 @@ def find_trainer(named: Path | None) -> Path:
 
 @contextmanager
 def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Run localpach within the block, with its address and a function that raises ClickException if it has ended.
-
-    Its state remains in `root`.
-    """
+    """Run localpach within the block; yield its address and a function that raises ClickException if it has ended."""
     installed = Path(sys.executable).parent / "localpach"
     program = str(installed) if installed.exists() else shutil.which("localpach")
     if program is None:

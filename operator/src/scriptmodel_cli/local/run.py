@@ -48,9 +48,7 @@ _REFRESH_SECONDS = 0.2
 def to_script(
     folder: Path, documents: Documents, namespace: str, corpus: Sequence[CorpusFile], trainer: Path | None, suffix: str
 ) -> bytes:
-    """Return the newest script in the format with this suffix.
-
-    `folder` holds all state: the object, localpach's root, the logs, and the newest model and scripts.
+    """Return the newest script; all state is in `folder`.
 
     Raises ClickException if the object is stalled, InputError if `folder` is damaged, Exit on an interrupt.
     """
@@ -82,10 +80,7 @@ def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool)
 
 
 def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
-    """Upload the corpus, unless it is unchanged: a commit of equal files would start a job for nothing.
-
-    `known` is the file with the digest of the last upload.
-    """
+    """Upload the corpus unless it has the digest in the file `known`: equal files would start a job for nothing."""
     repo, own = raw["spec"]["corpus"].get("repo"), raw["spec"]["pachyderm"]["project"]
     with session.pachyderm("the corpus") as gateway:
         needed = {own, repo["project"]} if repo else {own}  # in a cluster an administrator creates them

@@ -74,10 +74,7 @@ class Reads:
         return self._ask((what, model.uid), read, _LISTED_SECONDS)
 
     def of(self, model: Model, what: str, read: Read[T], version: Hashable, every: float = 0.0) -> Answer[T]:
-        """Return what Pachyderm has of a model, which is read once for each version, or `every` seconds.
-
-        An older answer stays until the newer one has come, so that a page does not empty meanwhile.
-        """
+        """Return what Pachyderm has of a model, read for each version or `every` seconds; an older answer meanwhile."""
         return self._ask((what, model.uid), lambda: self.now(read), every, version)
 
     async def answer(self, read: Read[T]) -> Answer[T]:
@@ -97,10 +94,7 @@ class Reads:
             return await asyncio.to_thread(read, pachd.value)
 
     def other_pachd(self, model: Model) -> str:
-        """Return the address of the pachd that a model's operator uses if it is another one than that of `own`.
-
-        Empty if an option names the one that is read, or if the operators do not publish theirs.
-        """
+        """Return the pachd that a model's operator publishes, empty if it is the one that is read or an option's."""
         found = self.listed(model, "releases of the operator", RELEASES_PATH).value or ()
         with suppress(click.ClickException):  # two operators in one namespace, which the reads say
             releases = [*filter(None, map(parse, found))]

@@ -30,10 +30,7 @@ _LINKS = [("/", "All models"), ("/compare", "Compare")]
 
 
 def application(reads: Reads, who: str, trainer: Path | None, port: int, entrance: Entrance) -> web.Application:
-    """Return the application of one visitor, who is shown as `who`, at a port of this machine.
-
-    `trainer` is the environment to write with, None to look for one.
-    """
+    """Return the application of one visitor, shown as `who`; `trainer` is an environment, None to look for one."""
 
     async def layout(request: web.Request) -> Values:
         error = (await reads_of(request).objects()).error

@@ -73,10 +73,7 @@ class Trainers:
         self._folder.cleanup()
 
     def _address(self, place: Place) -> str:
-        """Start the pages of a model unless they run. Return their address, empty until they are ready.
-
-        Raises HTTPBadGateway if they cannot be started.
-        """
+        """Start the pages of a model; return their address, empty until they are ready. Raises HTTPBadGateway."""
         if place not in self._children:
             process = ExitStack()
             self._children[place] = process, asyncio.create_task(self._start(place, process))

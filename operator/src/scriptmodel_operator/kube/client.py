@@ -50,10 +50,7 @@ class _Session:
 
 
 class KubeClient:
-    """A pool of connections. Implements `KubeGateway`.
-
-    It reads an expired token again, once a request. No request lasts longer than `leadership` does.
-    """
+    """Implements `KubeGateway`: logs in again once for a request with HTTP 401; no request outlasts `leadership`."""
 
     def __init__(self, login: Callable[[], kopf.ConnectionInfo], leadership: Leadership) -> None:
         self._login = login
@@ -110,10 +107,7 @@ class KubeClient:
     async def patch_scriptmodel(
         self, namespace: str, name: str, patch: Mapping[str, Any], manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
-        """Apply a merge patch and return the object.
-
-        Raises KubeConflictError if the patch names a metadata.resourceVersion and the object has changed since.
-        """
+        """Apply a merge patch. Raises KubeConflictError if it names a resourceVersion that is not the newest."""
         query = f"?fieldManager={manager}"
         what = f"changing {namespace}/{name}"
         return await self.request("PATCH", _path(namespace, name) + query, what, patch, MERGE_PATCH)
@@ -124,10 +118,7 @@ class KubeClient:
         return await self.request("PATCH", _path(namespace, name) + query, f"trying {namespace}/{name}", body, _APPLY)
 
     async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace the status of the object with that uid, and return the object.
-
-        A server-side apply would leave the fields of other writers, and the server compares no uid of one.
-        """
+        """Replace the status of the object with that uid; a server-side apply would keep fields of other writers."""
         path = f"{_path(namespace, name)}/status?fieldManager={FIELD_MANAGER}"
         patch: list[dict[str, Any]] = [
             {"op": "test", "path": "/metadata/uid", "value": uid},

@@ -1,8 +1,7 @@
 """Encodes request bodies as JSON that a YAML parser reads as the same text. Pure.
 
-The API server parses the body of a server-side apply as YAML. YAML has no surrogate pairs in its escapes, refuses most
-control characters and U+FEFF where they are not escaped, and folds U+0085, U+2028 and U+2029 as line breaks. So
-characters beyond U+FFFF are written as they are, and those are escaped.
+The API server parses a server-side apply as YAML, which has no escaped surrogate pairs, refuses most control characters
+and U+FEFF, and folds U+0085, U+2028 and U+2029. So these are escaped, and characters beyond U+FFFF are not.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Records Kubernetes events, each under a name that follows from its cause, so that none is written twice.
-
-Their rate is limited: an operator that starts with thousands of objects reports most of them in their status alone.
-"""
+"""Records Kubernetes events at a limited rate, each under a name that follows from its cause: none is written twice."""
 
 from __future__ import annotations
 
@@ -54,11 +51,7 @@ class TokenBucket:
 
 
 class EventRecorder:
-    """Sends events within a budget, in order, while the reconciles that recorded them continue.
-
-    What is over the budget, finds the queue full, or is not accepted by the API server, is dropped and counted: the
-    status has the same content. An operator that is killed loses those that wait.
-    """
+    """Sends events in order and in the background; those over the rate or refused are dropped and counted."""
 
     def __init__(self, gateway: KubeGateway, omitted: Callable[[], None]) -> None:
         """`omitted` is called for each event that is dropped."""

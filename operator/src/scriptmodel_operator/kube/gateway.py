@@ -1,8 +1,4 @@
-"""The requests to the API server that the operator makes while it leads: all of them, and no more.
-
-The adapter over HTTP is `client.py`. `scriptmodel local` and the tests implement the same Protocol without a server.
-Every method raises a `KubeError`.
-"""
+"""All requests to the API server of a reconcile. Over HTTP it is `client.py`; each method raises a `KubeError`."""
 
 from __future__ import annotations
 
@@ -20,10 +16,7 @@ class KubeGateway(Protocol):
         """Return the pods of a namespace that a label selector matches. Raises KubeForbiddenError."""
 
     async def patch_scriptmodel(self, namespace: str, name: str, patch: Mapping[str, Any], /) -> dict[str, Any]:
-        """Apply a merge patch and return the object.
-
-        Raises KubeConflictError if the patch names a metadata.resourceVersion and the object has changed since.
-        """
+        """Apply a merge patch. Raises KubeConflictError if it names a resourceVersion that is not the newest."""
 
     async def replace_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any], /) -> dict[str, Any]:
         """Replace a status and return the object. An object of that name with another uid is not changed."""

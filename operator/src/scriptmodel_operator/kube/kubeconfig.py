@@ -1,7 +1,4 @@
-"""Reads the current context of kubeconfigs, and finds the proxy for its API server in the environment, as kubectl does.
-
-Kubeconfigs are merged: the first entry of a name wins.
-"""
+"""Reads the current context of merged kubeconfigs, and the proxy of the environment, as kubectl does."""
 
 from __future__ import annotations
 
@@ -60,10 +57,9 @@ class Context:
 
 
 def current_context(files: Sequence[Path]) -> Context:
-    """Read the current context.
+    """Read the current context; the first entry of a name wins.
 
-    Raises KeyError for a key that is missing, ValueError for an entry that does not exist, AttributeError or TypeError
-    for files that are not kubeconfigs.
+    Raises KeyError and ValueError for what is missing, AttributeError and TypeError for other files.
     """
     documents = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in files]
     names = (document.get("current-context") for document in documents)
@@ -89,10 +85,7 @@ def _entry(documents: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapp
 
 
 def proxy_of_environment(server: str) -> str | None:
-    """Return the proxy that HTTPS_PROXY or HTTP_PROXY names for a server, None if it is reached directly.
-
-    Hosts, domains and networks of NO_PROXY are reached directly, and so is loopback.
-    """
+    """Return the proxy for a server, None for loopback and for hosts, domains and networks of NO_PROXY."""
     url, proxies = URL(server), getproxies()
     address, host = proxies.get(url.scheme), url.host or ""
     if not address or host == "localhost" or _is_in(host, "127.0.0.0/8,::1"):

@@ -1,9 +1,8 @@
 """Elects one leader among replicas by a Lease of coordination.k8s.io/v1, as client-go does but stricter in one respect.
 
-A candidate takes a lease that was not renewed for `LEASE_SECONDS` on the candidate's own clock, so clocks of different
-machines are never compared. The leader acts only while its last renewal is younger than `LEASE_SECONDS -
-MARGIN_SECONDS`, and no call that it makes may last longer than that: when another replica takes the lease, no call of
-the former leader has been in progress for `MARGIN_SECONDS`.
+A candidate takes a lease that was not renewed for `LEASE_SECONDS` on its own clock; no two clocks are compared.
+The leader acts, and its calls last, only until `LEASE_SECONDS - MARGIN_SECONDS` after its last renewal: when another
+replica takes the lease, no call of the former leader has been in progress for `MARGIN_SECONDS`.
 """
 
 from __future__ import annotations

@@ -146,8 +146,7 @@ def _absolute(path: Any, files: list[Path]) -> Any:
 def _from_program(info: Connection, settings: kopf.OperatorSettings) -> Connection:
     """Return the connection with credentials from a program or a cloud provider.
 
-    The `kubernetes` package runs it, which is imported only then: it is large. It would take the account of the pod
-    before the kubeconfig, and only logs what fails, to the root logger.
+    The `kubernetes` package, which is imported only then, runs it. It prefers the pod's account, and only logs errors.
     """
     os.environ.pop("KUBERNETES_SERVICE_HOST", None)
     errors: list[str] = []

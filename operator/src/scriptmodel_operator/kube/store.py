@@ -80,10 +80,7 @@ class Store:
         return self._objects.get(key)
 
     def put(self, raw: Mapping[str, Any], *, current: bool = False) -> News:
-        """Store a version of an object, unless a newer one is known.
-
-        A version that was `current`, as in a list or an answer, also replaces one that a restored etcd does not have.
-        """
+        """Store a version unless a newer one is known; a `current` one, as of a list, may be of a restored etcd."""
         key = key_of(raw)
         known = self._objects.get(key)
         same = known is not None and known.uid == raw["metadata"]["uid"]

@@ -6,11 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
-from scriptmodel_operator.kube.kopf_patches.no_diffs import NoDiffs
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 
 Deliver = Callable[..., None]
 """Receives a version of an object; of one that arrives, also whether it was `listed`."""
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """Reads and stores no last handled version of an object."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        raise NotImplementedError("kopf writes nothing in this operator")
 
 
 def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.AiohttpSession]) -> kopf.OperatorRegistry:
@@ -32,11 +44,7 @@ def registry(arrived: Deliver, deleted: Deliver, login: Callable[[], kopf.Aiohtt
 
 
 def settings() -> kopf.OperatorSettings:
-    """Return settings under which kopf watches and authenticates, and writes no annotation, finalizer or event.
-
-    A kopf task ends as soon as it has delivered its object, and a list comes in pages: 5,000 objects at the start would
-    otherwise be in memory several times.
-    """
+    """Return settings under which kopf only watches, and lists in pages so that few objects are in memory twice."""
     found = kopf.OperatorSettings()
     found.persistence.diffbase_storage = NoDiffs()
     found.watching.chunk_size = 250

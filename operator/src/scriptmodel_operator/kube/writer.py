@@ -1,7 +1,4 @@
-"""Writes the finalizer with the engine, and the status of a ScriptModel, each only if it differs.
-
-Each function returns the object as it is then, or None if there was nothing to write.
-"""
+"""Writes finalizer, engine and status of a ScriptModel if they differ; returns the object, None if nothing differs."""
 
 from __future__ import annotations
 

@@ -1,16 +1,10 @@
-"""Changes of kopf's behaviour, each for one reason. Nothing else in the code depends on how kopf works inside.
+"""Changes of kopf's behaviour, and what kopf would need so that each could go.
 
-`slim_import` imports kopf without the `kubernetes` package, which kopf loads whole where it is installed: 48 MiB of
-memory and five times kopf's own start, for two types that this operator does not use.
-
-`session` gives kopf HTTP sessions whose response class reports when a watch receives something. kopf reconnects a
-silent watch, but ignores bookmarks, so a quiet cluster looks like a proxy that forwards nothing. The class
-also turns answers that would end kopf (a body that breaks off, a CRD that is not served for a while) into connection
-errors, which kopf retries.
-
-`echo_filter` drops the watch events that the operator's own writes cause. kopf would parse each and start a task for
-it: two in three events of a cluster with many ScriptModels are such.
-
-`no_diffs` replaces kopf's storage of the last handled version. This operator compares nothing there, and kopf would
-copy each object to do so.
+* `slim_import` hides the `kubernetes` package while kopf is imported (47 MiB). kopf would import its two types late.
+* `session` tells a quiet watch from a dead one, and makes broken answers errors that kopf retries. kopf would count
+  bookmarks, and retry a body that breaks off, an answer that is not HTTP, and a list with 403 or 404.
+* `echo_filter` drops events of the operator's own writes, two in three, each a task of kopf's. kopf would offer a
+  filter before it parses an event.
+* `watch.NoDiffs` keeps kopf from copying each object and from reading its annotation of another operator, which may be
+  invalid. kopf would do so only where a handler of changes exists.
 """

@@ -25,9 +25,8 @@ _MAX_REPORTED = 300
 def watch_session(info: kopf.ConnectionInfo, heartbeat: WatchHeartbeat, echoes: EchoFilter) -> kopf.AiohttpSession:
     """Open a session with the API server whose watches report to `heartbeat` and are filtered by `echoes`.
 
-    Other answers are read whole before a request returns: kopf repeats a request that fails, but ends where an answer
-    breaks off after its headers or is not HTTP, as behind a broken proxy. It would also end where ScriptModels are not
-    served for a while: when the CRD is deleted, the role is revoked, or a proxy answers instead of the API server.
+    kopf retries a request that fails, but ends if an answer breaks off or is not HTTP, or if the CRD or the role is
+    gone for a while. So other answers are read whole, and all of these become connection errors.
     """
 
     class Response(aiohttp.ClientResponse):

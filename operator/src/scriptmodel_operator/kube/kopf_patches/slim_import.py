@@ -1,8 +1,4 @@
-"""kopf, imported without the `kubernetes` package.
-
-kopf imports all of `kubernetes` where it is installed, for two types that owner references have there. Only kubeconfigs
-that name a program or a cloud's provider need it, and `login.py` then imports it late.
-"""
+"""kopf, imported without the `kubernetes` package, which only kubeconfigs that name a program need."""
 
 from __future__ import annotations
 
