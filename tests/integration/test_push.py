@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import pytest
 
-from dev.paths import OPERATOR_ENV
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.pushing import push
@@ -66,25 +65,6 @@ def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     assert f"spec.corpus.repo: {{name: {repo}," in done.stderr
     progress = [line for line in done.stderr.splitlines() if "% of " in line]
     assert [line.partition("  ")[2] for line in progress] == ["100% of 0.6 kB"], "one line where it is no terminal"
-
-
-def test_a_file_that_is_no_script_is_pushed_with_a_warning_and_the_repo_is_completed(
-    localpach: Localpach, pachyderm: Pachyderm, repo: str, tmp_path: Path
-) -> None:
-    (tmp_path / "README.md").write_text("# Plays\n\nThese are the plays of this folder.\nRun them with care.\n")
-    done = scriptmodel(localpach, "push", tmp_path, "--repo", repo, "--create")
-    assert done.returncode == 0, done.stderr
-    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
-    assert warning.startswith(f"warning: {tmp_path / 'README.md'} does not look like a script: 0% of its lines are")
-    assert len(commits(pachyderm, repo)) == 1
-    completed = subprocess.run(
-        [OPERATOR_ENV / "bin" / "kubectl_complete-scriptmodel", "push", "--repo", repo[:-2]],
-        env={**os.environ, "SCRIPTMODEL_PACHD": localpach.address},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert completed.stdout.splitlines() == [repo, ":4"]
 
 
 def test_a_name_that_pachyderm_does_not_take_is_encoded_as_in_a_corpus_by_url(

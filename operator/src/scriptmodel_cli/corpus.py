@@ -26,16 +26,6 @@ class CorpusFile:
     path: str
     size: int
 
-    def head(self) -> str:
-        """Return the text of the first 64 KiB. Raises InputError if the file cannot be read."""
-        try:
-            with self.source.open("rb") as file:
-                head = file.read(_HEAD_BYTES)
-        except OSError as error:
-            raise InputError(f"cannot read {self.source}: {error.strerror}") from error
-        wide = "utf-32" if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")) else "utf-16"
-        return head.decode(wide if head.startswith(_WIDE_TEXT) else "utf-8", errors="replace")
-
     def pieces(self) -> Iterator[bytes]:
         """Yield the content. Raises InputError if the file cannot be read or its size has changed."""
         remaining = self.size

@@ -9,7 +9,6 @@ import click
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.corpus import CorpusFile, find_corpus
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.likeness import LEAST_SHARE, share_of_script
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.pushing import ensure_repo, megabytes
@@ -47,7 +46,6 @@ def push(
     """
     target = _target(project, repo, branch)
     files = corpus_of(paths)
-    warn_unless_scripts(files)
     namespace = _reader(session) if create else ""
     with session.pachyderm("the repo to push to") as gateway:
         readers = ensure_repo(gateway, target, create_for=namespace)
@@ -79,15 +77,6 @@ def _target(project: str, repo: str, branch: str) -> BranchRef:
             allowed = "letters, digits, _ and -" + (" and /" if option == "branch" else "")
             raise InputError(f"--{option}: {name!r} is not a valid name: use {allowed}") from error
     return BranchRef(RepoRef(project, repo), branch)
-
-
-def warn_unless_scripts(files: list[CorpusFile]) -> None:
-    """Warn of files that do not look like scripts; they are pushed nonetheless: the trainer knows more layouts."""
-    odd = [(file, share) for file in files if (share := share_of_script(file.head())) < LEAST_SHARE]
-    for file, share in odd[:_NOTES_SHOWN]:
-        note(f"warning: {file.source} does not look like a script: {share:.0%} of its lines are speeches or headings")
-    if len(odd) > _NOTES_SHOWN:
-        note(f"warning: {len(odd) - _NOTES_SHOWN} more files do not look like scripts")
 
 
 def corpus_of(paths: tuple[Path, ...]) -> list[CorpusFile]:
