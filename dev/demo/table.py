@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-LEFT_OUT = ("MODEL COMMIT", "MESSAGE")
+LEFT_OUT = ("MODEL", "MESSAGE")
 """Columns of `kubectl get -o wide` that are too wide for a terminal."""
 
 

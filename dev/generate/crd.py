@@ -29,7 +29,7 @@ _COLUMNS: tuple[tuple[str, str, str, str, int], ...] = (
     ("Trials", "string", ".status.search.completed", "Trials of a search that have ended, of all trials.", 1),
     ("WPS", "integer", ".status.training.wordsPerSecond", "Words trained per second.", 1),
     ("ETA", "string", ".status.training.eta", "Estimated time until training is done.", 1),
-    ("Model Commit", "string", ".status.lineage.model.commit", "The model's commit.", 1),
+    ("Model", "string", ".status.lineage.model", "Commit of the model.", 1),
     ("Message", "string", f"{_READY}.message", "What happened, and what to do.", 1),
 )
 

@@ -133,7 +133,7 @@ def running(folder: Path) -> Iterator[Stage]:
         with Pachyderm(localpach.address, namespace="live") as pachyderm:
             corpus = {"repo": {"name": pachyderm.corpus({"/play.txt": play()})}}
             repo = pachyderm.corpus({"/new_script.txt": long_script(), "/new_script.fountain": "HAMLET"})
-            script = {"project": "default", "repo": repo, "branch": "master", "commit": pachyderm.head(repo)}
+            script = f"default/{repo}@{pachyderm.head(repo)}"
         model = {"preset": "test", "overrides": {"epochs": EPOCHS}}
         generation = {"words": 60, "samples": 2}
         status = {

@@ -128,10 +128,10 @@ class Life:
         await self.scripts.put("HAMLET: To be, and then to be no more.\n")
         requested = {"metadata": {"annotations": {RECONCILE_AT: "another corpus"}}}  # a check of URLs is not due yet
         await self.kube.request("PATCH", self._path, "requesting a check", requested, _MERGE)
-        before = first["status"]["lineage"]["corpus"]["commit"]
+        before = first["status"]["lineage"]["corpus"].partition("@")[2]
         await self._until(
             "another corpus",
-            lambda found: _ready(found, 3) and found["status"]["lineage"]["corpus"]["commit"] != before,
+            lambda found: _ready(found, 3) and found["status"]["lineage"]["corpus"].partition("@")[2] != before,
         )
         await self._pause(4)
 
@@ -140,10 +140,12 @@ class Life:
         await self._patch({"suspend": True})
         suspended = await self._until("suspended", lambda found: _reason(found, generation) == "Suspended")
         await self._patch({"suspend": False})
-        script = suspended["status"]["lineage"]["script"]["commit"]
+        script = suspended["status"]["lineage"]["script"].partition("@")[2]
         await self._until(
             "resumed",
-            lambda found: _ready(found, generation + 1) and found["status"]["lineage"]["script"]["commit"] != script,
+            lambda found: (
+                _ready(found, generation + 1) and found["status"]["lineage"]["script"].partition("@")[2] != script
+            ),
         )
 
     async def _die(self) -> None:

@@ -17,6 +17,12 @@ from scriptmodel_operator.api.marks import naming
 DEADLINE = 120
 
 
+def place(commit: str) -> tuple[str, str]:
+    """Repo and id of a commit of the default project as the status names it."""
+    repo, _, found = commit.removeprefix("default/").partition("@")
+    return repo, found
+
+
 class Pachyderm:
     """`client` for what is safe in python_pachyderm's own client, stubs with deadlines for the rest."""
 

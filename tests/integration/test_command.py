@@ -30,7 +30,7 @@ def with_status(cluster: Cluster, name: str) -> None:
     cluster.apply(name, {"corpus": {"repo": {"name": "plays"}}, "suspend": True})
     status = {
         "script": {"path": "/new_script.txt", "sizeBytes": 12, "excerpt": "[ JON ]: ..\n"},
-        "lineage": {"script": {"project": "default", "repo": "r", "commit": "c"}},
+        "lineage": {"script": "default/r@c"},
     }
     patch = json.dumps({"status": status})
     cluster.kubectl("patch", "sm", name, "--subresource=status", "--type=merge", "-p", patch)

@@ -16,7 +16,7 @@ import pytest
 from dev.stack import ControlPlane, Localpach, Operator
 from tests.held import epoch_done
 from tests.integration.cluster import HELD_IMAGE, QUICK_IMAGE, Cluster, StatusWatch, condition, is_ready
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 
 pytestmark = pytest.mark.timeout(900)  # each test may wait for a training, on whatever machine
@@ -55,11 +55,11 @@ def test_a_new_object_gets_a_script_and_its_lineage(trained: Trained, pachyderm:
     found = trained.cluster.get(trained.name)
     status = found["status"]
     lineage = status["lineage"]
-    text = pachyderm.read(lineage["script"]["repo"], lineage["script"]["commit"], status["script"]["path"])
+    text = pachyderm.read(*place(lineage["script"]), status["script"]["path"])
     assert text.startswith(status["script"]["excerpt"])
     assert len(text.encode()) == status["script"]["sizeBytes"]
     assert status["script"]["words"] == 60
-    assert lineage["corpus"]["commit"] == pachyderm.head(trained.corpus)
+    assert lineage["corpus"].partition("@")[2] == pachyderm.head(trained.corpus)
     assert status["training"]["epochProgress"] == "1/1"
     assert [each["version"] for each in status["pipelines"]] == [1, 1]
 
@@ -69,8 +69,8 @@ def test_kubectl_get_shows_the_status_in_columns(trained: Trained) -> None:
     assert header.split() == ["NAME", "READY", "STATUS", "PRESET", "EPOCH", "PERPLEXITY", "AGE"]
     assert row.split()[:5] == [trained.name, "True", "Generated", "test", "1/1"]
     header, row, *_rest = trained.cluster.kubectl("get", "sm", "-o", "wide").splitlines()
-    assert header.split()[7:] == ["TEST", "TRIALS", "WPS", "ETA", "MODEL", "COMMIT", "MESSAGE"]
-    assert trained.cluster.get(trained.name)["status"]["lineage"]["model"]["commit"] in row
+    assert header.split()[7:] == ["TEST", "TRIALS", "WPS", "ETA", "MODEL", "MESSAGE"]
+    assert trained.cluster.get(trained.name)["status"]["lineage"]["model"] in row
     assert trained.name in trained.cluster.kubectl("get", "all")
 
 
@@ -101,7 +101,7 @@ def test_another_generation_writes_a_new_script_without_training(trained: Traine
     assert after["status"]["lineage"]["model"] == before["status"]["lineage"]["model"]
     assert after["status"]["script"]["excerpt"] != before["status"]["script"]["excerpt"]
     train = after["status"]["pipelines"][0]["name"]
-    assert [job.job.id for job in pachyderm.jobs(train)] == [after["status"]["lineage"]["model"]["commit"]]
+    assert [job.job.id for job in pachyderm.jobs(train)] == [after["status"]["lineage"]["model"].partition("@")[2]]
 
 
 def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pachyderm) -> None:
@@ -111,12 +111,12 @@ def test_a_new_commit_in_the_corpus_trains_again(trained: Trained, pachyderm: Pa
     newest = pachyderm.head(trained.corpus)
 
     def has_newest(found: dict[str, Any]) -> bool:
-        return is_ready(found) and found["status"]["lineage"]["corpus"]["commit"] == newest
+        return is_ready(found) and found["status"]["lineage"]["corpus"].partition("@")[2] == newest
 
     after = trained.cluster.wait_for(trained.name, has_newest, FIRST_TRAINING)
     assert pachyderm.versions(after) == versions, "no pipeline was written for it"
     commits = [entry["modelCommit"] for entry in after["status"]["history"]]
-    assert commits == [newest, before["status"]["lineage"]["model"]["commit"]]
+    assert commits == [newest, before["status"]["lineage"]["model"].partition("@")[2]]
     # Somebody deletes it with all that came of it, of which nothing else notifies the operator.
     pachyderm.client.drop_commit(newest)
     again = trained.cluster.wait_for(
@@ -212,15 +212,15 @@ def test_a_config_map_is_trained_on_and_each_change_trains_again(
     (tmp_path / "hamlet.txt").write_text(play())
     cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path}")
     found = cluster.ready("small", FIRST_TRAINING)
-    corpus = found["status"]["lineage"]["corpus"]
-    assert pachyderm.read(corpus["repo"], corpus["commit"], "/hamlet.txt") == play()
+    repo, corpus = place(found["status"]["lineage"]["corpus"])
+    assert pachyderm.read(repo, corpus, "/hamlet.txt") == play()
     patch = json.dumps({"data": {"macbeth.txt": play(3, "The Heath")}})
     cluster.kubectl("patch", "configmap", "plays", "--type=merge", "-p", patch)
-    cluster.wait_for("small", lambda _found: pachyderm.head(corpus["repo"]) != corpus["commit"], SECONDS)
-    newest = pachyderm.head(corpus["repo"])
-    assert pachyderm.read(corpus["repo"], newest, "/macbeth.txt") == play(3, "The Heath")
-    assert pachyderm.read(corpus["repo"], newest, "/hamlet.txt") == play()
-    names = {corpus["repo"], *(each["name"] for each in found["status"]["pipelines"])}
+    cluster.wait_for("small", lambda _found: pachyderm.head(repo) != corpus, SECONDS)
+    newest = pachyderm.head(repo)
+    assert pachyderm.read(repo, newest, "/macbeth.txt") == play(3, "The Heath")
+    assert pachyderm.read(repo, newest, "/hamlet.txt") == play()
+    names = {repo, *(each["name"] for each in found["status"]["pipelines"])}
     cluster.kubectl("delete", "sm", "small", "--wait=false")
     cluster.gone("small")
     assert not names & pachyderm.repos()

@@ -15,7 +15,7 @@ from python_pachyderm.proto.v2.pps import pps_pb2
 from dev.stack import Localpach, Operator
 from tests.integration.cluster import QUICK_IMAGE, Cluster, is_ready, manifest
 from tests.integration.command import Command
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 
 pytestmark = pytest.mark.timeout(900)
@@ -44,7 +44,7 @@ def test_sixteen_trials_are_halved_on_two_workers_and_four_more_train_alone(
     assert trained(pachyderm, found) == [16, 8, 4, 2]
     assert search["trials"] == {"total": 16, "complete": 2, "paused": 14, "failed": 0, "running": 0, "waiting": 0}
     assert (search["round"], search["rounds"], search["top"][0]["trial"]) == (4, 4, "0001")
-    assert pachyderm.read(lineage["model"]["repo"], lineage["model"]["commit"], "/model.json") == "0001\n"
+    assert pachyderm.read(*place(lineage["model"]), "/model.json") == "0001\n"
     train = pachyderm.pipelines()[found["status"]["pipelines"][0]["name"]]
     assert (train.details.parallelism_spec.constant, train.details.datum_set_spec.number) == (2, 1)
     generate = found["status"]["pipelines"][2]["name"]
@@ -88,5 +88,4 @@ def test_real_trainings_are_compared_and_one_that_diverges_is_listed(
 
 
 def _model(found: dict[str, Any]) -> tuple[str, str]:
-    model = found["status"]["lineage"]["model"]
-    return model["repo"], model["commit"]
+    return place(found["status"]["lineage"]["model"])

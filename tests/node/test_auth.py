@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node.access import Administrator, Roles, administrator
 from tests.node.conftest import SCRIPTMODEL
@@ -78,7 +78,7 @@ def roles_of_pipelines(root: Administrator, pachyderm: Pachyderm) -> dict[str, R
 def expected(found: Object) -> dict[str, Roles]:
     """Return the roles that the pipelines of one object need: to read each input, and to write the output."""
     lineage = found["status"]["lineage"]
-    corpus, model, script = (str(lineage[part]["repo"]) for part in ("corpus", "model", "script"))
+    corpus, model, script = (place(lineage[part])[0] for part in ("corpus", "model", "script"))
     inputs = [corpus] + ([model.removesuffix("train") + "base"] if "base" in lineage else [])
     train, generate = (f"pipeline:default/{name}" for name in (model, script))
     reads: dict[str, Roles] = {repo: {train: {"repoReader"}} for repo in inputs}
@@ -96,7 +96,7 @@ def test_each_pipeline_may_read_its_inputs_and_write_its_output_and_nothing_else
     plays.apply(FIRST, spec_of())
     first = plays.ready(FIRST, TRAINING)
     script = first["status"]["lineage"]["script"]
-    text = pachyderm.read(script["repo"], script["commit"], first["status"]["script"]["path"])
+    text = pachyderm.read(*place(script), first["status"]["script"]["path"])
     assert text.startswith(first["status"]["script"]["excerpt"][:50])
     plays.apply(SECOND, spec_of(base=FIRST))
     second = plays.ready(SECOND, TRAINING)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cluster import is_ready
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node.conftest import SCRIPTMODEL
 from tests.node.release import NAME, Release
@@ -43,7 +43,7 @@ def spec_of(corpus: str, base: Object | None = None) -> Object:
 def read_base(pachyderm: Pachyderm, found: Object) -> Any:
     """What the trainer found in /pfs/base."""
     made = found["status"]["lineage"]["model"]
-    return json.loads(pachyderm.read(made["repo"], made["commit"], "/model.json"))["base"]
+    return json.loads(pachyderm.read(*place(made), "/model.json"))["base"]
 
 
 def test_models_are_copied_read_and_reported(corpus: str, plays: Namespace, pachyderm: Pachyderm) -> None:
@@ -51,21 +51,20 @@ def test_models_are_copied_read_and_reported(corpus: str, plays: Namespace, pach
     plays.apply(FIRST, warm)
     first = plays.ready(FIRST, TRAINING)["status"]["lineage"]["model"]
     plays.apply(OF_OBJECT, spec_of(corpus, {"scriptModel": FIRST}))
-    plays.apply(OF_REPO, spec_of(corpus, {"repo": {"name": first["repo"]}}))
-    expected = {"project": "default", "repo": first["repo"], "commit": first["commit"]}
+    plays.apply(OF_REPO, spec_of(corpus, {"repo": {"name": place(first)[0]}}))
     for name in (OF_OBJECT, OF_REPO):
         found = plays.ready(name, TRAINING)
-        assert found["status"]["lineage"]["base"] == expected
+        assert found["status"]["lineage"]["base"] == first
         assert read_base(pachyderm, found)["digest"]
     pachyderm.put(corpus, {"lear.txt": play(61, "The Heath")})
     grown = pachyderm.head(corpus)
 
     def learned(each: Object) -> bool:
         lineage = each["status"]["lineage"]
-        return is_ready(each) and lineage["corpus"]["commit"] == grown and "base" in lineage
+        return is_ready(each) and lineage["corpus"].partition("@")[2] == grown and "base" in lineage
 
     found = plays.wait_for(FIRST, learned, TRAINING)
-    assert found["status"]["lineage"]["base"] == expected
+    assert found["status"]["lineage"]["base"] == first
     assert read_base(pachyderm, found)["digest"]
     plays.kubectl("delete", "scriptmodels", "--all", "--timeout=180s")
     left = set(pachyderm.pipelines()) | pachyderm.repos()

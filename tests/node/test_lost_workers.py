@@ -25,7 +25,7 @@ from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.values import PipelineApply
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node import trainer_pods
 from tests.node.conftest import SCRIPTMODEL
@@ -181,7 +181,7 @@ def test_a_training_of_a_real_pachyderm_resumes_after_its_pod_was_killed_and_aft
     assert [restarts(each) for each in found] == [0, 2]
     assert "Resumed" in plays.kubectl("get", "events", f"--field-selector=involvedObject.name={DISTURBED}")
     models = [each["status"]["lineage"]["model"] for each in found]
-    read = [pachyderm.read_bytes(each["repo"], each["commit"], "/model.json") for each in models]
+    read = [pachyderm.read_bytes(*place(each), "/model.json") for each in models]
     weights = [json.loads(each)["files"]["weights"] for each in read]
     assert weights[0] == weights[1]
     plays.kubectl("delete", "scriptmodel", UNDISTURBED, DISTURBED, "--timeout=180s")

@@ -14,7 +14,7 @@ import pytest
 from dev.cluster.node import NAME as NODE
 from dev.paths import ROOT
 from tests.integration.cluster import condition, is_ready
-from tests.integration.pachyderm import Pachyderm
+from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node import trainer_pods
 from tests.node.conftest import GPU, PREVIOUS, SCRIPTMODEL
@@ -103,7 +103,7 @@ def test_a_sample_becomes_ready(plays: Namespace, pachyderm: Pachyderm) -> None:
     plays.kubectl("apply", f"--filename={SAMPLE}")
     found = plays.ready(SCRIPTMODEL, TRAINING)
     script = found["status"]["lineage"]["script"]
-    text = pachyderm.read(script["repo"], script["commit"], found["status"]["script"]["path"])
+    text = pachyderm.read(*place(script), found["status"]["script"]["path"])
     assert len(text.split()) > 100
     assert text.startswith(found["status"]["script"]["excerpt"][:100])
 
@@ -153,7 +153,7 @@ def test_an_upgrade_keeps_objects_and_status_and_retrains_nothing(
 def test_an_operator_keeps_running_while_the_node_is_drained(
     release: Release, cluster: Running, plays: Namespace, pachyderm: Pachyderm
 ) -> None:
-    trained = plays.get(SCRIPTMODEL)["status"]["lineage"]["model"]["commit"]
+    trained = plays.get(SCRIPTMODEL)["status"]["lineage"]["model"].partition("@")[2]
     drain = ["drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=20s"]
     selected = f"--pod-selector={PODS.partition('=')[2]}"
     said = cluster.kubectl(*drain, selected, check=False)
@@ -165,7 +165,7 @@ def test_an_operator_keeps_running_while_the_node_is_drained(
     cluster.until("the pipeline is updated", lambda: pachyderm.versions(plays.get(SCRIPTMODEL)) == updated)
     cluster.kubectl("uncordon", NODE)  # or a real Pachyderm would find no node for its worker
     found = plays.ready(SCRIPTMODEL, TRAINING)
-    assert found["status"]["lineage"]["model"]["commit"] == trained
+    assert found["status"]["lineage"]["model"].partition("@")[2] == trained
     cluster.until("both pods are back", lambda: all_ready(release))
 
 

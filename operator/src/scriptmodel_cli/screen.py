@@ -12,6 +12,7 @@ from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, 
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.pachyderm.values import commit_of
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40
@@ -125,9 +126,10 @@ def _wrapped(title: str, parts: Sequence[str]) -> list[tuple[str, str]]:
 
 def _lineage(lineage: Object) -> list[tuple[str, str]]:
     return [
-        (kind, f"{commit.get('project')}/{commit.get('repo')}@{short_id(str(commit.get('commit')))}")
+        (kind, f"{repo}@{short_id(commit)}")
         for kind in ("corpus", "model", "script")
-        if (commit := lineage.get(kind))
+        for repo, commit in [commit_of(lineage.get(kind, ""))]
+        if commit
     ]
 
 

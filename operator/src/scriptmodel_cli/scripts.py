@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import click
 
@@ -52,9 +50,8 @@ def samples_of(gateway: Gateway, repo: RepoRef, commit: str) -> dict[int, dict[s
     return dict(sorted(found.items()))
 
 
-def read_script(gateway: Gateway, where: Mapping[str, Any], path: str, suffix: str) -> bytes:
+def read_script(gateway: Gateway, repo: RepoRef, commit: str, path: str, suffix: str) -> bytes:
     """Return the script whose text is at `path` of a commit, in a format. Raises ClickException if it is not there."""
-    repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
     file = str(PurePosixPath(path).with_suffix(suffix))
     try:
         return gateway.read_file(repo, commit, file, _MAX_SCRIPT_BYTES)

@@ -11,8 +11,8 @@ from dev.demo.table import Display, Table
 
 def printed(status: str, epoch: str, age: str) -> str:
     width = max(len(status), len("STATUS")) + 3
-    header = f"NAME    {'STATUS'.ljust(width)}EPOCH   {'AGE'.ljust(6)}MODEL COMMIT   ETA"
-    return f"{header}\nplays   {status.ljust(width)}{epoch.ljust(8)}{age.ljust(6)}{'0123'.ljust(15)}7s"
+    header = f"NAME    {'STATUS'.ljust(width)}EPOCH   {'AGE'.ljust(6)}MODEL   ETA"
+    return f"{header}\nplays   {status.ljust(width)}{epoch.ljust(8)}{age.ljust(6)}{'0123'.ljust(8)}7s"
 
 
 def model(reason: str = "Training", percent: int = 0, **training: Any) -> dict[str, Any]:

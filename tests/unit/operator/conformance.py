@@ -54,6 +54,6 @@ def _check_ready(status: Mapping[str, Any], conditions: Mapping[str, Mapping[str
     for kind in ("CorpusReady", "Trained", "Generated"):
         assert conditions[kind]["status"] == "True", f"Ready without {kind}"
     assert status["script"]["sizeBytes"] > 0
-    assert status["lineage"]["script"]["commit"]
-    assert status["lineage"]["model"]["commit"]
-    assert status["lineage"]["corpus"]["commit"]
+    assert status["lineage"]["script"].partition("@")[2]
+    assert status["lineage"]["model"].partition("@")[2]
+    assert status["lineage"]["corpus"].partition("@")[2]

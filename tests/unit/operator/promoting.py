@@ -36,4 +36,4 @@ def gated_world(spec: dict[str, Any], figure: float = 1.5) -> World:
 def commits(world: World) -> tuple[str, str]:
     """The model and the script of the status."""
     lineage = world.model.status["lineage"]
-    return lineage["model"]["commit"], lineage["script"]["commit"]
+    return lineage["model"].partition("@")[2], lineage["script"].partition("@")[2]

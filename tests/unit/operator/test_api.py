@@ -49,7 +49,7 @@ def test_the_api_reference_is_made_from_the_definition() -> None:
     tables = reference.tables()
     assert "| `model.preset` | `auto` \\| `demo`" in tables["spec"]
     assert "| `training.tolerations[].key` | string |  | Key of the taint" in tables["spec"]
-    assert "| `lineage.model.commit` | Id of the commit. |" in tables["status"]
+    assert "| `lineage.model` | Commit of the model. |" in tables["status"]
 
 
 def test_every_reason_has_a_description_and_a_troubleshooting_section() -> None:

@@ -46,7 +46,7 @@ def test_the_log_of_a_search_is_that_of_its_best_model() -> None:
     job = training_job(world.pachyderm, references(world.model))
     assert job is not None
     assert job.ref.pipeline == select(world)
-    assert job.ref.id == world.model.status["lineage"]["model"]["commit"]
+    assert job.ref.id == world.model.status["lineage"]["model"].partition("@")[2]
 
 
 def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:

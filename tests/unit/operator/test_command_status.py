@@ -61,7 +61,7 @@ def test_a_status_shows_training_lineage_and_script() -> None:
     reported = plain(screen_of(as_object(world), CREATED))
     assert "100%  epoch 1/1  5,000 words/s" in reported
     assert "best 170.0, test 160.0, validation 170.0, training 150.0" in reported
-    assert world.model.status["lineage"]["corpus"]["commit"][:8] in reported
+    assert world.model.status["lineage"]["corpus"].partition("@")[2][:8] in reported
     assert "[ JON ]: You know nothing ." in reported
 
 

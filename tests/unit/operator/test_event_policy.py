@@ -22,7 +22,7 @@ def status(
     condition = {"type": "Ready", "status": str(ready), "reason": reason, "message": message}
     conditions = [{**condition, "observedGeneration": generation}]
     conditions += [{"type": "CorpusReady", "status": "True", "reason": corpus}] if corpus else []
-    return {"conditions": conditions, "lineage": {"script": {"commit": script}}}
+    return {"conditions": conditions, "lineage": {"script": script}}
 
 
 def events_of(*statuses: dict[str, Any], unheard: bool = False) -> list[str]:

@@ -49,23 +49,19 @@ def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_t
     finish(world)
     assert world.ready == ("True", "Generated")
     lineage = world.model.status["lineage"]
-    assert lineage["base"] == {"project": "default", "repo": "models", "commit": commit}
-    assert lineage["corpus"]["repo"] == "plays"
+    assert lineage["base"] == f"default/models@{commit}"
+    assert lineage["corpus"].startswith("default/plays@")
     assert world.written() == []
 
 
 def test_the_newest_model_of_another_object_is_the_base() -> None:
     first = base_world()
-    model = first.model.status["lineage"]["model"]["commit"]
+    model = first.model.status["lineage"]["model"].partition("@")[2]
     world = world_of(FROM_OBJECT, first.pachyderm)
     world.reconcile()
     assert read_base(world) == model
     finish(world)
-    assert world.model.status["lineage"]["base"] == {
-        "project": "default",
-        "repo": first.train.name,
-        "commit": model,
-    }
+    assert world.model.status["lineage"]["base"] == f"{first.train.output}@{model}"
 
 
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
@@ -78,10 +74,10 @@ def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any])
             first.pachyderm.put(first.corpus, {**PLAYS, "/more.txt": b"HAMLET: Words." * (number + 1)})
             first.reconcile()
             finish(first)
-            commit = first.model.status["lineage"]["model"]["commit"]
+            commit = first.model.status["lineage"]["model"].partition("@")[2]
         world.reconcile()
         finish(world)
-        assert world.model.status["lineage"]["base"]["commit"] == commit
+        assert world.model.status["lineage"]["base"].partition("@")[2] == commit
 
 
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
@@ -121,7 +117,7 @@ def test_a_newer_base_is_copied_only_where_the_object_follows_it() -> None:
     assert world.written() == [f"copy models to {own_base(world).name}", f"update {world.train.name}"]
     assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (second, True)
     finish(world)
-    assert world.model.status["lineage"]["base"]["commit"] == second
+    assert world.model.status["lineage"]["base"].partition("@")[2] == second
     world.want(FROM_REPO)
     world.pachyderm.put(MODELS, MODEL)
     world.written()
@@ -160,11 +156,11 @@ def test_a_base_that_was_deleted_and_created_again_is_followed() -> None:
     first.reconcile()
     finish(first)
     world.reconcile()
-    model = first.model.status["lineage"]["model"]["commit"]
+    model = first.model.status["lineage"]["model"].partition("@")[2]
     assert read_base(world) == model
     finish(world)
     assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"]["base"]["commit"] == model
+    assert world.model.status["lineage"]["base"].partition("@")[2] == model
     world.written()
     world.reconcile()
     assert world.written() == []
@@ -288,7 +284,7 @@ def test_without_a_base_again_training_starts_with_random_weights_and_the_copies
 
 def test_a_warm_start_changes_nothing_until_the_corpus_grows_and_then_starts_from_the_last_model() -> None:
     world = trained_world()
-    first = world.model.status["lineage"]["model"]["commit"]
+    first = world.model.status["lineage"]["model"].partition("@")[2]
     world.want(WARM)
     world.reconcile()
     assert (world.written(), world.ready) == ([], ("True", "Generated"))
@@ -303,8 +299,8 @@ def test_a_warm_start_changes_nothing_until_the_corpus_grows_and_then_starts_fro
     assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (first, True)
     finish(world)
     assert world.ready == ("True", "Generated")
-    second = world.model.status["lineage"]["model"]["commit"]
-    assert world.model.status["lineage"]["base"]["commit"] == first
+    second = world.model.status["lineage"]["model"].partition("@")[2]
+    assert world.model.status["lineage"]["base"].partition("@")[2] == first
     assert world.written() == []
     world.pachyderm.put(world.corpus, {**PLAYS, "/lear.txt": b"LEAR: Blow."})
     world.pachyderm.run(world.train)

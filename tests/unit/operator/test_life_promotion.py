@@ -47,13 +47,13 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
     status = world.model.status
     assert world.ready == ("True", "HeldBack")
     assert (commits(world), status["script"]) == (before, script)
-    held_back = status["lineage"]["heldBack"]
-    assert held_back["model"]["commit"] not in before
-    assert held_back["script"]["commit"] not in before
-    assert held_back["corpus"]["commit"] != status["lineage"]["corpus"]["commit"]
+    held_back = status["promotion"]["model"]
+    assert held_back not in before
+    repo, _, script = status["lineage"]["heldBack"].partition("@")
+    assert (repo, script in before) == (str(world.generate.output), False)
     assert status["promotion"] == {
         "decision": "HeldBack",
-        "model": held_back["model"]["commit"],
+        "model": held_back,
         "previous": before[0],
         "figure": "1.6000",
         "previousFigure": "1.5000",
@@ -61,8 +61,8 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
     }
     assert [entry.get("promotion") for entry in status["history"]] == ["HeldBack", None]
     message = world.condition("Ready")["message"]
-    assert f"model {held_back['model']['commit'][:8]} is held back, since it is worse than the last one" in message
-    assert f"--overwrite {PROMOTE}={held_back['model']['commit'][:8]}" in message
+    assert f"model {held_back[:8]} is held back, since it is worse than the last one" in message
+    assert f"--overwrite {PROMOTE}={held_back[:8]}" in message
 
 
 def test_a_status_with_a_model_that_is_held_back_does_not_change_by_itself() -> None:
@@ -157,12 +157,12 @@ def test_models_of_an_older_trainer_are_promoted() -> None:
 def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
     world = held_back_world()
     world.written()
-    held_back = world.model.status["lineage"]["heldBack"]
-    world.want(GATE, promote=held_back["model"]["commit"][:digits])
+    held_back, script = world.model.status["promotion"]["model"], world.model.status["lineage"]["heldBack"]
+    world.want(GATE, promote=held_back[:digits])
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert (decision(world), world.written()) == ("PromotedByAnnotation", [])
-    assert commits(world) == (held_back["model"]["commit"], held_back["script"]["commit"])
+    assert commits(world) == (held_back, script.partition("@")[2])
     assert world.model.status["history"][0]["promotion"] == "PromotedByAnnotation"
     status = world.model.status
     world.reconcile()
@@ -175,7 +175,7 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
 @pytest.mark.parametrize("name", ["", "0", "no-such-commit"])
 def test_an_annotation_that_names_no_model_promotes_nothing(name: str) -> None:
     world = held_back_world()
-    held_back = world.model.status["lineage"]["heldBack"]["model"]["commit"]
+    held_back = world.model.status["promotion"]["model"]
     world.want(GATE, promote=name or held_back[:7])
     world.reconcile()
     assert decision(world) == "HeldBack"
@@ -188,10 +188,10 @@ def test_the_annotation_is_read_from_the_object() -> None:
 
 def test_removing_the_gate_promotes_the_newest_script() -> None:
     world = held_back_world()
-    held_back = world.model.status["lineage"]["heldBack"]
+    held_back = world.model.status["promotion"]["model"]
     world.want({})
     world.reconcile()
-    assert (world.ready, commits(world)[0]) == (("True", "Generated"), held_back["model"]["commit"])
+    assert (world.ready, commits(world)[0]) == (("True", "Generated"), held_back)
     assert "promotion" not in world.model.status
 
 
@@ -222,15 +222,14 @@ def test_another_script_of_a_model_that_is_held_back_is_held_back_too() -> None:
     before = commits(world)
     measured(world, 1.6)
     retrained(world)
-    held_back = world.model.status["lineage"]["heldBack"]
+    held_back, script = world.model.status["promotion"]["model"], world.model.status["lineage"]["heldBack"]
     world.want({**GATE, "generation": {"seed": 2}})
     world.reconcile()
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert (decision(world), commits(world)) == ("HeldBack", before)
-    newest = world.model.status["lineage"]["heldBack"]
-    assert newest["model"] == held_back["model"]
-    assert newest["script"] != held_back["script"]
+    assert world.model.status["promotion"]["model"] == held_back
+    assert world.model.status["lineage"]["heldBack"] != script
 
 
 def test_a_training_that_only_repeats_the_model_is_no_new_model() -> None:
@@ -267,10 +266,10 @@ def test_while_the_next_model_trains_the_kept_script_stays() -> None:
 
 def test_an_object_restored_without_status_takes_the_newest_script() -> None:
     world = held_back_world()
-    held_back = world.model.status["lineage"]["heldBack"]
+    held_back = world.model.status["promotion"]["model"]
     world.model = replace(world.model, status={})
     world.reconcile()
-    assert commits(world)[0] == held_back["model"]["commit"]
+    assert commits(world)[0] == held_back
 
 
 def test_status_and_why_show_what_is_held_back_and_the_command_that_promotes_it() -> None:
@@ -350,18 +349,18 @@ def test_a_follower_starts_from_the_promoted_model_of_a_base_with_a_gate() -> No
     world = World(model=scriptmodel(start), pachyderm=base.pachyderm, promoted=lambda _key: base.model.promoted_model)
     retrained(world)
     first = commits(base)[0]
-    assert world.model.status["lineage"]["base"]["commit"] == first
+    assert world.model.status["lineage"]["base"].partition("@")[2] == first
     measured(base, 1.9)
     retrained(base)
     assert base.ready == ("True", "HeldBack")
     world.written()
     world.reconcile()
     assert world.written() == [], "the newest model is held back"
-    held_back = base.model.status["lineage"]["heldBack"]["model"]["commit"]
+    held_back = base.model.status["promotion"]["model"]
     base.want(GATE, promote=held_back)
     base.reconcile()
     retrained(world)
-    assert world.model.status["lineage"]["base"]["commit"] == held_back
+    assert world.model.status["lineage"]["base"].partition("@")[2] == held_back
 
 
 def test_a_warm_start_is_from_the_promoted_model() -> None:

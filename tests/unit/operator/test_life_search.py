@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState, commit_of
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search_worlds import (
     HALVING,
@@ -74,10 +74,10 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
     assert [each["trial"] for each in status["search"]["top"]] == ["0003", "0002", "0001"]
     assert status["search"]["top"][2]["reason"] == "diverged"
     assert (status["search"]["completed"], status["search"]["gpuSeconds"]) == ("3/3", 24)
-    model = status["lineage"]["model"]
-    assert (model["repo"], status["history"][0]["modelCommit"]) == (names.select.name, model["commit"])
-    assert world.pachyderm.files[names.select.output, model["commit"]]["/model.json"] == b"0003"
-    assert status["lineage"]["corpus"]["repo"] == "plays"
+    repo, commit = commit_of(status["lineage"]["model"])
+    assert (repo, status["history"][0]["modelCommit"]) == (names.select.output, commit)
+    assert world.pachyderm.files[repo, commit]["/model.json"] == b"0003"
+    assert status["lineage"]["corpus"].startswith("default/plays@")
     assert status["perplexity"] == "60.0"
     assert [each["name"] for each in status["pipelines"]] == [names.train.name, names.select.name, names.generate.name]
     assert world.written() == []
@@ -170,7 +170,7 @@ def test_a_corpus_commit_starts_the_search_again(during: int) -> None:
     assert search(world)[-2:] == [4, 2]
     assert world.ready == ("True", "Generated")
     corpus = world.pachyderm.heads[world.corpus]
-    assert world.model.status["lineage"]["corpus"]["commit"] == corpus
+    assert world.model.status["lineage"]["corpus"].partition("@")[2] == corpus
 
 
 def test_another_network_starts_the_search_again_and_its_runs_are_put_first() -> None:
@@ -205,7 +205,7 @@ def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
     assert world.model.status["lineage"]["script"] == script
     assert search(world) == [3]
     assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"]["model"]["repo"] == select(world).name
+    assert commit_of(world.model.status["lineage"]["model"])[0] == select(world).output
     best = world.model.status["lineage"]["model"]
     world.want()
     world.written()
@@ -218,7 +218,7 @@ def test_a_search_is_added_to_a_trained_model_and_removed_again() -> None:
     assert world.ready == ("True", "Generated")
     assert set(world.pachyderm.pipelines) == {world.train, world.generate}
     assert "search" not in world.model.status
-    assert world.model.status["lineage"]["model"]["repo"] == world.train.name
+    assert commit_of(world.model.status["lineage"]["model"])[0] == world.train.output
     world.reconcile()
     assert world.written()[-1] == f"delete {select(world).name}"
 
@@ -333,9 +333,7 @@ def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     world.reconcile()
     finish(world)
     world.reconcile()
-    assert world.model.status["lineage"]["base"] == {
-        key: value for key, value in first.model.status["lineage"]["model"].items() if key != "branch"
-    }
+    assert world.model.status["lineage"]["base"] == first.model.status["lineage"]["model"]
 
 
 def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:

@@ -33,10 +33,12 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A trained model with three samples and a report; the command reaches it."""
     world = trained_world()
     lineage = world.model.status["lineage"]
-    script = world.pachyderm.files[world.generate.output, lineage["script"]["commit"]]
+    script = world.pachyderm.files[world.generate.output, lineage["script"].partition("@")[2]]
     script.update({"/new_script.2.txt": b"[ TWO ]: 2\n", "/new_script.3.txt": b"[ THREE ]: 3\n"})
     script.update({"/new_script.fountain": b"ONE\n1\n", "/new_script.3.fountain": b"THREE\n3\n"})
-    world.pachyderm.files[world.train.output, lineage["model"]["commit"]]["/report.html"] = b"<html>report</html>"
+    world.pachyderm.files[world.train.output, lineage["model"].partition("@")[2]]["/report.html"] = (
+        b"<html>report</html>"
+    )
     world.pachyderm.close = lambda: None  # type: ignore[method-assign]
     monkeypatch.setattr(Session, "get", lambda *_args, **_more: as_object(world))
     monkeypatch.setattr("scriptmodel_operator.pachyderm.adapter.PachydermGateway", lambda *_args: world.pachyderm)

@@ -21,6 +21,7 @@ from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.scripts import colours_of
 from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.pachyderm.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
 from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world
@@ -89,7 +90,7 @@ def test_a_browser_is_led_in_by_a_private_file_that_is_gone_afterwards() -> None
 async def test_pages_run_no_foreign_code() -> None:
     world = trained_world()
     found = as_object(world)
-    script = world.model.status["lineage"]["script"]["commit"]
+    script = world.model.status["lineage"]["script"].partition("@")[2]
     world.pachyderm.files[world.generate.output, script]["/new_script.txt"] = f"[ {HOSTILE} ]: {HOSTILE}".encode()
     found["status"]["conditions"][0]["message"] = HOSTILE
     found["status"]["script"]["excerpt"] = f"[ X ]: {HOSTILE}"
@@ -107,7 +108,7 @@ async def test_pages_run_no_foreign_code() -> None:
 async def test_a_list_shows_state_progress_curve_and_the_last_lines_of_the_script() -> None:
     world = trained_world()
     metrics = {"epochs": [{"epoch": n, "train_perplexity": 9, "valid_perplexity": 8 - n} for n in (1, 2)]}
-    model = world.model.status["lineage"]["model"]["commit"]
+    model = world.model.status["lineage"]["model"].partition("@")[2]
     world.pachyderm.files[world.train.output, model]["/metrics.json"] = json.dumps(metrics).encode()
     training = as_object(training_world())
     training["metadata"] |= {"name": "again", "uid": "uid-2"}
@@ -144,9 +145,9 @@ async def test_a_model_shows_the_log_of_its_script_and_the_judge_beside_held_out
 
 async def test_lineage_leads_to_commits_and_their_files() -> None:
     world = trained_world()
-    model = world.model.status["lineage"]["model"]
-    commit = f"/commits/{model['project']}/{model['repo']}/{model['commit']}"
-    world.pachyderm.files[world.train.output, model["commit"]]["/report.html"] = b"<script>alert(1)</script>"
+    repo, model = commit_of(world.model.status["lineage"]["model"])
+    commit = f"/commits/{repo}/{model}"
+    world.pachyderm.files[repo, model]["/report.html"] = b"<script>alert(1)</script>"
     async with browsing(world) as browser:
         assert f'href="{browser.entrance.pages}{commit}"' in await browser.page(MODEL)
         assert 'download="report.html"' in await browser.page(commit, "/report.html</a>")
@@ -165,7 +166,7 @@ async def test_lineage_leads_to_commits_and_their_files() -> None:
 
 async def test_a_script_has_its_samples_formats_and_cast() -> None:
     world = trained_world()
-    script = world.model.status["lineage"]["script"]["commit"]
+    script = world.model.status["lineage"]["script"].partition("@")[2]
     files = world.pachyderm.files[world.generate.output, script]
     files |= {"/new_script.2.txt": b"[ ARYA ]: Not today .", "/new_script.2.fountain": b"ARYA"}
     async with browsing(world) as browser:
@@ -280,13 +281,13 @@ async def test_two_models_are_compared_by_settings_and_on_one_axis() -> None:
 
 async def test_two_models_of_one_history_are_compared_with_their_whole_scripts() -> None:
     world = trained_world()
-    old = world.model.status["lineage"]["model"]["commit"]
+    old = world.model.status["lineage"]["model"].partition("@")[2]
     world.pachyderm.put(world.corpus, {"/more.txt": b"more"})
     world.reconcile()
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()
-    new = world.model.status["lineage"]["model"]["commit"]
+    new = world.model.status["lineage"]["model"].partition("@")[2]
     for commit, dropout in ((old, 0.125), (new, 0.25)):
         epochs = [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 1 / dropout}]
         world.pachyderm.files[world.train.output, commit] |= {
@@ -313,7 +314,7 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
 async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column() -> None:
     world = search_world(RANDOM)
     search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
-    best = world.model.status["lineage"]["model"]["commit"]
+    best = world.model.status["lineage"]["model"].partition("@")[2]
     metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
     files = world.pachyderm.files[select(world).output, best]
     files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}

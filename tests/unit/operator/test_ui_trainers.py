@@ -112,7 +112,7 @@ def world_with_trainer(environment: Path, program: str) -> World:
     trainer.write_text(program)
     trainer.chmod(0o755)
     world = trained_world()
-    model = world.model.status["lineage"]["model"]["commit"]
+    model = world.model.status["lineage"]["model"].partition("@")[2]
     world.pachyderm.files[world.train.output, model] = {"/model.json": b"{}"}
     return world
 

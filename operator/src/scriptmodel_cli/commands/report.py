@@ -16,7 +16,7 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.pachyderm.errors import NotFoundError
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.pachyderm.values import commit_of
 
 _REPORT = "/report.html"
 _MAX_REPORT_BYTES = 64 << 20
@@ -46,13 +46,13 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
     if not where:
         raise click.ClickException(f"{name} has no model yet: see `scriptmodel why {name}`")
     with session.pachyderm(f"the report of {name}") as gateway:
-        repo = RepoRef(where["project"], where["repo"])
+        repo, commit = commit_of(where)
         try:
-            page = gateway.read_file(repo, where["commit"], _REPORT, _MAX_REPORT_BYTES)
+            page = gateway.read_file(repo, commit, _REPORT, _MAX_REPORT_BYTES)
         except NotFoundError as error:
             raise click.ClickException(
                 f"the model of {name} has no report: its image is not a scriptmodel trainer, or the commit is gone; "
-                f"`scriptmodel retrain {name}` trains a new one (model {short_id(where['commit'])})"
+                f"`scriptmodel retrain {name}` trains a new one (model {short_id(commit)})"
             ) from error
     if out is not None:
         write_new(out, page, force=force)

@@ -16,7 +16,7 @@ from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.scripts import ASPECTS, TEXT, format_option, read_script, samples_of, suffix_of
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.pachyderm.values import commit_of
 
 
 @click.command(cls=Command)
@@ -85,7 +85,7 @@ def _samples(
     session: Session,
     name: str,
     found: Mapping[str, Any],
-    where: Mapping[str, Any],
+    where: str,
     sample: int | None,
     suffix: str,
     advice: str,
@@ -94,13 +94,13 @@ def _samples(
     excerpt = str(found.get("excerpt", "")).encode()
     if sample == 1 and suffix == TEXT and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
-    repo, commit = RepoRef(where["project"], where["repo"]), where["commit"]
+    repo, commit = commit_of(where)
     with session.pachyderm(f"the script of {name}") as gateway:
         if sample == 1:
-            return [read_script(gateway, where, found["path"], suffix)]
+            return [read_script(gateway, repo, commit, found["path"], suffix)]
         paths = {number: forms[TEXT] for number, forms in samples_of(gateway, repo, commit).items() if TEXT in forms}
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, paths))
             raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; {advice}")
         numbers = list(paths) if sample is None else [sample]
-        return [read_script(gateway, where, paths[number], suffix) for number in numbers]
+        return [read_script(gateway, repo, commit, paths[number], suffix) for number in numbers]

@@ -5,20 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.pachyderm.values import RepoRef, commit_of
 
 _WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors|new_script.*")
 """Files whose names differ from commit to commit."""
 
 
-def copy_results(gateway: Gateway, lineage: Mapping[str, Any], folder: Path) -> None:
+def copy_results(gateway: Gateway, lineage: Mapping[str, str], folder: Path) -> None:
     """Make `folder/model` and `folder/script` equal to the commits; files of others in them stay."""
     for kind in ("model", "script"):
-        where = lineage[kind]
-        copy_commit(gateway, RepoRef(where["project"], where["repo"]), where["commit"], folder / kind)
+        copy_commit(gateway, *commit_of(lineage[kind]), folder / kind)
 
 
 def copy_commit(gateway: Gateway, repo: RepoRef, commit: str, folder: Path) -> None:

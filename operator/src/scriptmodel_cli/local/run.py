@@ -35,7 +35,7 @@ from scriptmodel_operator.controller.queue import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, commit_of
 
 IMAGE = "scriptmodel-trainer:local"
 CLUSTER = "local"
@@ -151,10 +151,10 @@ def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) 
         raise click.ClickException(f"the ScriptModel is stalled ({ready['reason']}): {ready['message']}")
     if ready["reason"] == Reason.HELD_BACK:
         note(f"{ready['message']} (here: the same annotation in the file)")
-    where, script = found["status"]["lineage"]["script"], found["status"]["script"]
+    lineage, script = found["status"]["lineage"], found["status"]["script"]
     with session.pachyderm("the script") as gateway:
-        copy_results(gateway, found["status"]["lineage"], folder)
-        return read_script(gateway, where, script["path"], suffix)
+        copy_results(gateway, lineage, folder)
+        return read_script(gateway, *commit_of(lineage["script"]), script["path"], suffix)
 
 
 def everything() -> Policy:

@@ -13,7 +13,7 @@ from scriptmodel_cli.screen import FIGURES, facts, preset_of
 from scriptmodel_cli.scripts import ASPECTS
 from scriptmodel_cli.text import condition, state_of
 from scriptmodel_operator.api.status import ScriptScore
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.pachyderm.values import RepoRef, commit_of
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,8 @@ class Model:
 
     def place(self, kind: str, commit: str = "") -> Place | None:
         """Return the commit of the corpus, model, script or base, or another one of its repo; None if it has none."""
-        found = (self.status.get("lineage") or {}).get(kind) or {}
-        project, repo, newest = (str(found.get(part) or "") for part in ("project", "repo", "commit"))
-        return Place(RepoRef(project, repo), commit or newest) if project and repo and newest else None
+        repo, newest = commit_of((self.status.get("lineage") or {}).get(kind, ""))
+        return Place(repo, commit or newest) if repo.name else None
 
     def lineage(self) -> Iterator[tuple[str, str, Place | None, str]]:
         """Yield title, text, commit and address of each step from the corpus to the script."""

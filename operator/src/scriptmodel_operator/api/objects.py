@@ -60,7 +60,7 @@ class ScriptModel:
     def promoted_model(self) -> str:
         """Commit of the promoted model; empty before the first one, and if spec.promotion holds back none."""
         model = self.previous.lineage.model
-        return (model.commit or "") if model and self.spec.promotion.min_improvement is not None else ""
+        return model.partition("@")[2] if model and self.spec.promotion.min_improvement is not None else ""
 
     def may_write(self, found: Ownership) -> bool:
         """Return whether the operator may write to an object in Pachyderm of that ownership, never if it is FOREIGN."""

@@ -164,37 +164,19 @@ class ScriptStatus(ApiModel):
     """The trainer's verdict on it; none if its image or its model is too old to judge."""
 
 
-class CommitRef(ApiModel):
-    """A commit in Pachyderm."""
+class Lineage(ApiModel):
+    """Commits that the script was made from, each as project/repo@commit."""
 
-    project: str | None = None
-    """Project of the repo."""
-    repo: str | None = None
-    """Name of the repo."""
-    branch: str | None = None
-    """Branch of the commit."""
-    commit: str | None = None
-    """Id of the commit."""
-
-
-class HeldBack(ApiModel):
-    """Commits of the newest script, whose model is held back by spec.promotion."""
-
-    corpus: CommitRef | None = None
+    corpus: str | None = None
     """Commit of the corpus."""
-    model: CommitRef | None = None
+    model: str | None = None
     """Commit of the model."""
-    script: CommitRef | None = None
+    script: str | None = None
     """Commit of the script."""
-
-
-class Lineage(HeldBack):
-    """Commits that the script was made from."""
-
-    base: CommitRef | None = None
-    """Commit of the model that training started from."""
-    held_back: HeldBack | None = None
-    """Commits of the newest script, if its model is held back by spec.promotion."""
+    base: str | None = None
+    """Commit of the model that training started from; without its repo if the spec no longer names it."""
+    held_back: str | None = None
+    """Commit of the newest script, if spec.promotion holds its model back (the one in promotion.model)."""
 
 
 class PromotionStatus(ApiModel):

@@ -33,8 +33,7 @@ class _Seen:
         self.training: Mapping[str, Any] = status.get("training") or {}
         self.pipelines = [each.get("state") for each in status.get("pipelines") or ()]
         lineage = status.get("lineage") or {}
-        script = (lineage.get("heldBack") or {}).get("script") or lineage.get("script") or {}
-        self.commit = str(script.get("commit", ""))
+        self.commit = str(lineage.get("heldBack") or lineage.get("script") or "")
         """Commit of the newest script, promoted or not."""
         self.ready, self.reason = self.of("Ready")
         self.stalled = self.of("Stalled")[0] == "True"

@@ -9,7 +9,7 @@ from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.observe.results import Place, Provenance, Results
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import ModelCommits, WrittenScript
-from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef
+from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef, commit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class Lineages:
 
     def kept_script(self, model: ScriptModel, newest: JobInfo | None, as_of: object) -> WrittenScript | None:
         """Return the script in the status; None if it is the newest one, has no text, or it or its model is gone."""
-        known, output = model.previous.lineage.script, self.refs.generate.output
-        commit = (known.commit if known and (known.project, known.repo) == (output.project, output.name) else "") or ""
-        if not commit or newest is None or commit == newest.ref.id:
+        output = self.refs.generate.output
+        repo, commit = commit_of(model.previous.lineage.script or "")
+        if repo != output or newest is None or commit == newest.ref.id:
             return None
         kept = self.script(commit) if self.results.has(output, commit, as_of) else None
         return kept if kept and kept.has_text else None

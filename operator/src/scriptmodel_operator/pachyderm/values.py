@@ -28,6 +28,12 @@ class RepoRef:
         return f"{self.project}/{self.name}"
 
 
+def commit_of(text: str) -> tuple[RepoRef, str]:
+    """Return repo and commit of `project/repo@commit`."""
+    repo, _, commit = text.rpartition("@")
+    return RepoRef(*repo.rpartition("/")[::2]), commit
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class BranchRef:
     repo: RepoRef

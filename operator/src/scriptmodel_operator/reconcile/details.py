@@ -10,9 +10,7 @@ from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search_status import SearchStatus, best_trial
 from scriptmodel_operator.api.status import (
-    CommitRef,
     GenerationStatus,
-    HeldBack,
     HistoryEntry,
     Lineage,
     Perplexity,
@@ -24,7 +22,7 @@ from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
-from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, RepoRef
+from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
@@ -161,45 +159,24 @@ def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> L
     source = promoted.model if promoted else view.good_model
     if source is None:
         return Lineage()
-    found = _lineage_of(model, view, source, promoted.commit if promoted else None)
-    if newest is None or not promotion.held_back:
-        return found
-    other = _lineage_of(model, view, newest.model, newest.commit)
-    held_back = HeldBack(corpus=other.corpus, model=other.model, script=other.script)
-    return found.model_copy(update={"held_back": held_back})
+    output = view.refs.generate.output
+    return Lineage(
+        corpus=f"{source.corpus_repo}@{source.corpus}" if source.corpus_repo else None,
+        model=f"{source.repo}@{source.model}",
+        script=f"{output}@{promoted.commit}" if promoted else None,
+        base=_base_commit(model, view, source),
+        held_back=f"{output}@{newest.commit}" if newest and promotion.held_back else None,
+    )
 
 
-def _lineage_of(model: ScriptModel, view: ModelView, source: ModelCommits, commit: str | None) -> Lineage:
-    script = _commit(view.refs.generate.output, commit) if commit else None
-    model_commit = _commit(source.repo, source.model)
-    corpus, base = _corpus_commit(model, view.refs.corpus, source), _base_commit(model, view, source)
-    return Lineage(corpus=corpus, model=model_commit, script=script, base=base)
-
-
-def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> CommitRef | None:
+def _base_commit(model: ScriptModel, view: ModelView, source: ModelCommits) -> str | None:
     """Return the commit that the base model is a copy of; its repo is known while the spec names it."""
     if not source.base:
         return None
-    commit, previous = copied_commit(source.base), model.previous.lineage.base
-    if previous is not None and previous.commit == commit:
+    commit, previous = copied_commit(source.base), model.previous.lineage.base or ""
+    if previous.endswith(commit):
         return previous
-    repo = view.base.repo if is_copy_of(source.base, view.base.origin) else None
-    return CommitRef(project=repo.project if repo else None, repo=repo.name if repo else None, commit=commit)
-
-
-def _corpus_commit(model: ScriptModel, branch: BranchRef, source: ModelCommits) -> CommitRef | None:
-    """Return the corpus commit as the previous status has it: the spec may name another repo or branch since."""
-    if source.corpus is None or source.corpus_repo is None:
-        return None
-    previous = model.previous.lineage.corpus
-    place = (source.corpus_repo.project, source.corpus_repo.name, source.corpus)
-    if previous is not None and (previous.project, previous.repo, previous.commit) == place:
-        return previous
-    return _commit(source.corpus_repo, source.corpus, branch.name if source.corpus_repo == branch.repo else None)
-
-
-def _commit(repo: RepoRef, commit: str, branch: str | None = "master") -> CommitRef:
-    return CommitRef(project=repo.project, repo=repo.name, branch=branch, commit=commit)
+    return f"{view.base.repo}@{commit}" if view.base.repo and is_copy_of(source.base, view.base.origin) else commit
 
 
 def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
