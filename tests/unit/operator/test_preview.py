@@ -185,7 +185,7 @@ def test_settings_of_the_operator_are_shown_as_unknown() -> None:
 
 def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:
     world = World(model=scriptmodel({"training": {"budget": {"duration": "1h"}}}))
-    world.pachyderm.metrics |= {"stopped_by": "budget", "budget": "seconds"}
+    world.pachyderm.metrics |= {"stopped_by": "budget"}
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     world.pachyderm.succeed(world.train)

@@ -85,7 +85,7 @@ class Model(ApiModel):
     seed: Seed = 0
     """Random seed; the same seed, corpus and image reproduce the model on the same machine."""
     base: Annotated[Base | None, Field(alias="from")] = None
-    """The model to start from; without this, training starts with random weights."""
+    """The model to start from. Absent: training starts with random weights."""
 
     @property
     def follows(self) -> bool:

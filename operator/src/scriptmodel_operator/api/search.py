@@ -134,7 +134,7 @@ class Parameter(ApiModel):
 
 
 class Search(ApiModel):
-    """Many trainings with other hyperparameters, the best of which writes the script."""
+    """Many trainings with different hyperparameters, the best of which writes the script."""
 
     model_config = ConfigDict(json_schema_extra=rules(_GRID, _ENOUGH, _BUSY))
 
@@ -142,7 +142,7 @@ class Search(ApiModel):
         list[Parameter],
         Field(min_length=1, max_length=MAX_PARAMETERS, json_schema_extra=rules(_EACH_ONCE)),
     ]
-    """What the trials differ in."""
+    """The hyperparameters that the trials differ in."""
     algorithm: Literal["random", "grid", "halving"] = "random"
     """random draws values, grid takes all combinations in order, halving draws and trains in rounds: after each round
     only the better half of the trials continues, for twice the epochs."""

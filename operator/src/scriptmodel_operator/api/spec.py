@@ -68,7 +68,7 @@ class ScriptModelSpec(ApiModel):
     training: Training = Field(default_factory=Training)
     """Where and how training runs."""
     search: Search | None = None
-    """Train many models with other hyperparameters; the best one writes. Absent: train one."""
+    """Train many models with different hyperparameters; the best one writes the script. Absent: train one."""
     generation: Generation = Field(default_factory=Generation)
     """The script to generate."""
     promotion: Promotion = Field(default_factory=Promotion)

@@ -58,7 +58,7 @@ class Gpu(ApiModel):
     ] = "nvidia.com/gpu"
     """Resource name of the GPUs on the nodes."""
     required: bool = False
-    """Fail instead of training on the CPU where TensorFlow sees no GPU."""
+    """Fail instead of training on the CPU if TensorFlow finds no GPU."""
 
 
 class ResourceList(ApiModel):
