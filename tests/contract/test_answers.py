@@ -12,8 +12,8 @@ import pytest
 
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.refusals import translate
 from tests.contract.answers.record import Answer, answers, recorded, versions
 from tests.unit.operator.refusing import Refusal
 

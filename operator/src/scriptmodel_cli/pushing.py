@@ -15,7 +15,7 @@ from scriptmodel_cli.live import Live
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.uploads import EVERYTHING, UPLOAD_SECONDS
+from scriptmodel_operator.pachyderm.calls import EVERYTHING, UPLOAD_SECONDS
 from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef, Upload
 
 _REDRAW_SECONDS = 0.1

@@ -6,6 +6,7 @@ import grpc
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -13,7 +14,6 @@ from scriptmodel_operator.pachyderm.errors import (
     PipelineLimitError,
     RefusedError,
 )
-from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.pachyderm.versions import Support
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.contract.answers.record import answers, versions

@@ -16,7 +16,7 @@ from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.kube.leader import MARGIN_SECONDS
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
-from scriptmodel_operator.pachyderm import adapter, ending
+from scriptmodel_operator.pachyderm import adapter, calls
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.errors import UnavailableError
@@ -37,7 +37,7 @@ ANSWERS = {"InspectFile": pfs.FileInfo(size_bytes=8).SerializeToString()}
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check calls in progress more often."""
-    monkeypatch.setattr(ending, "POLL_SECONDS", 0.005)
+    monkeypatch.setattr(calls, "POLL_SECONDS", 0.005)
 
 
 @dataclass
@@ -189,10 +189,10 @@ async def test_no_call_is_in_progress_for_ten_seconds_before_another_replica_can
             server.now += timeout or 0.0
             return self.is_set()
 
-    monkeypatch.setattr(ending, "threading", SimpleNamespace(Event=Passing))
-    monkeypatch.setattr(ending, "POLL_SECONDS", 0.7)
+    monkeypatch.setattr(calls, "threading", SimpleNamespace(Event=Passing))
+    monkeypatch.setattr(calls, "POLL_SECONDS", 0.7)
     await first.acquire(nothing, nothing)
-    ending.answer(Endless(), first)
+    calls.answer(Endless(), first)
     cancelled = server.now
     await second.acquire(nothing, nothing)
     assert server.now - cancelled >= MARGIN_SECONDS

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -17,7 +18,6 @@ from scriptmodel_operator.pachyderm.errors import (
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.pachyderm.refusals import translate
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.refusing import Refusal
 

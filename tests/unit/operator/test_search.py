@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.desired.sampling import trials
-from scriptmodel_operator.desired.search import Plan, RunResult, State, plan, rounds, standings
+from scriptmodel_operator.desired.search import Plan, RunResult, State, plan, rounds, standings, trials
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import SearchView

@@ -1,4 +1,4 @@
-"""Decides what each round of a search trains, and which trial wins. Pure: no state but the results.
+"""Decides what each round of a search trains, and which trial wins. Pure: the same spec has the same trials everywhere.
 
 A trial is one combination of values, a run is one training of it: one for each of spec.search.repeats. Each run has a
 folder in the repo of trials, whose content decides its training, so what is left unchanged is not trained again.
@@ -6,10 +6,13 @@ folder in the repo of trials, whose content decides its training, so what is lef
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import fmean
 from typing import Annotated, Any, Literal
 
@@ -17,9 +20,8 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.fields import MAX_SEED, ApiModel
-from scriptmodel_operator.api.search import Search
+from scriptmodel_operator.api.search import WHOLE, Parameter, Search
 from scriptmodel_operator.api.untrusted import Count, Figure, short_text
-from scriptmodel_operator.desired.sampling import Values, trials
 
 TRIAL_FILE = "trial.json"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -34,6 +36,11 @@ _REASONS = ("", "diverged", "out-of-memory", "bad-input", "killed", "error")
 _LONGEST_MESSAGE = 1000
 _JOINED: Mapping[str, Any] = {"round": max, "epochs": max, "epochs_total": max, "seconds": sum, "gpu_seconds": sum}
 """How the figures of its runs make those of a trial, besides the means of what it is compared by."""
+_MOST_DRAWS = 100
+"""Draws of a trial after which a combination may be there twice."""
+
+Values = Mapping[str, str]
+"""Values by the names that the spec has for them."""
 
 
 class RunInput(BaseModel, frozen=True):
@@ -203,3 +210,34 @@ def _failure(found: list[Standing]) -> str:
         return ""
     first = f"trial {failed[0].trial}: {failed[0].message or failed[0].reason}"
     return f"{len(failed)} of {len(found)} trials failed ({first})"
+
+
+def trials(search: Search) -> list[Values]:
+    """Return the values of each trial, the first of which has number 1. More trials leave those before as they are."""
+    if search.algorithm == "grid":
+        listed = [(each.name, each.categorical.values) for each in search.parameters if each.categorical]
+        choices = ([(name, value) for value in values] for name, values in listed)
+        return [dict(values) for values in itertools.islice(itertools.product(*choices), search.trials)]
+
+    def values_of(key: str) -> Values:
+        return {each.name: _drawn(each, key) for each in search.parameters}
+
+    drawn: list[Values] = []
+    for number in range(1, search.trials + 1):
+        draws = (values_of(f"{number}.{again}" if again else f"{number}") for again in range(_MOST_DRAWS))
+        drawn.append(next((values for values in draws if values not in drawn), values_of(f"{number}")))
+    return drawn
+
+
+def _drawn(parameter: Parameter, key: str) -> str:
+    """Return a value that looks random and is the same everywhere: one of few digits, or whole."""
+    seed = f"0/{parameter.name}/{key}".encode()
+    share = int.from_bytes(hashlib.sha256(seed).digest()[:6], "big") / 2**48  # of the way through the range
+    bounds, whole = parameter.uniform or parameter.log_uniform, parameter.name in WHOLE
+    if bounds is None:
+        values = parameter.categorical.values if parameter.categorical else [""]
+        return values[int(share * len(values))]
+    least, most = float(bounds.min), float(bounds.max) + whole  # each whole number has an interval of its own
+    found = least + share * (most - least) if parameter.uniform else least * (most / least) ** share
+    number = Decimal(int(found)) if whole else Decimal(f"{found:.4g}")
+    return format(min(max(number, Decimal(bounds.min)), Decimal(bounds.max)).normalize(), "f")

@@ -14,10 +14,9 @@ from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError
+from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError, advice
 from scriptmodel_operator.pachyderm.versions import Support
 
 SMALLEST: Mapping[str, Any] = {

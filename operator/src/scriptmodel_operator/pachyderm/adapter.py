@@ -18,9 +18,9 @@ from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection
-from scriptmodel_operator.pachyderm.ending import answer, stream
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -29,8 +29,6 @@ from scriptmodel_operator.pachyderm.errors import (
     UnavailableError,
 )
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
-from scriptmodel_operator.pachyderm.refusals import translate
-from scriptmodel_operator.pachyderm.uploads import fetch_requests, send, upload_requests
 from scriptmodel_operator.pachyderm.values import (
     BranchRef,
     CommitInfo,

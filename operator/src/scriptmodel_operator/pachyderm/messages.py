@@ -304,7 +304,6 @@ def open_transaction(info: Any) -> OpenTransaction:
 
 
 def _pipeline_request(request: Any) -> Any:
-    """Return the CreatePipelineRequest in a request of a transaction, None if it is of another kind."""
     if request.HasField("create_pipeline"):
         return request.create_pipeline
     later = _unknown(request, _CREATE_PIPELINE_V2)

@@ -100,8 +100,6 @@ class PipelineState(_State):
 
 
 class JobState(_State):
-    """States under Pachyderm's names, without the prefix."""
-
     UNKNOWN = 0
     CREATED = 1
     STARTING = 2
@@ -208,8 +206,6 @@ class PipelineInfo:
 
 @dataclass(frozen=True, slots=True)
 class OpenTransaction:
-    """A transaction that was neither finished nor deleted."""
-
     id: str
     pipelines: tuple[Mapping[str, str], ...] = ()
     """Annotations of the pipelines that it would create or update."""

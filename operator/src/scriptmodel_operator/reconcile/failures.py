@@ -6,7 +6,6 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.engine import engine_name, engine_with_id
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     OtherEngineError,
@@ -14,6 +13,8 @@ from scriptmodel_operator.pachyderm.errors import (
     PipelineLimitError,
     RefusedError,
     UnavailableError,
+    advice,
+    lacks_permission,
 )
 
 FAILURES_UNTIL_STALLED = 5
