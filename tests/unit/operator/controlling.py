@@ -128,7 +128,7 @@ async def settled(found: Controller) -> float | None:
     while True:
         news.clear()
         requeue_after = await found.reconcile(KEY)
-        if not found.snapshots.waiting and not news.is_set():
+        if not found.snapshots._waiting and not news.is_set():
             return requeue_after
         await news.wait()
 

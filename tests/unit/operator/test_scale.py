@@ -107,7 +107,7 @@ class Bench:
             for raw in list(self.kube.objects.values()):
                 arrived(process.store, queue, raw)
             async with asyncio.timeout(DEADLINE):
-                while snapshots.waiting or queue.active:
+                while snapshots._waiting or queue.active:
                     await asyncio.sleep(0.01)
 
 

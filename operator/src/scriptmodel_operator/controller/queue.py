@@ -45,7 +45,6 @@ class WorkQueue:
         self.started = asyncio.Event()
 
     def is_processing(self, key: Key) -> bool:
-        """Return whether the handler is being called for `key`."""
         return key in self._processing
 
     @property

@@ -85,7 +85,6 @@ class Downloads:
             entry.task = asyncio.create_task(self._attempt(entry, download), name=f"download-{uid}")
 
     def in_progress(self, uid: str) -> bool:
-        """Return whether an attempt is in progress."""
         entry = self._entries.get(uid)
         return entry is not None and entry.task is not None
 
@@ -97,7 +96,6 @@ class Downloads:
         return max(entry.next_at - time.monotonic(), 0.1)
 
     def forget(self, uid: str) -> None:
-        """Cancel an object's download."""
         entry = self._entries.pop(uid, None)
         if entry is not None:
             entry.cancelled.set()

@@ -83,7 +83,6 @@ async def _config_map(
 
 
 def digests_of(files: Files) -> dict[str, str]:
-    """Return the sha256 of each file by path."""
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 

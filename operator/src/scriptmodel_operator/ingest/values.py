@@ -43,7 +43,6 @@ class Attempt:
 
     failure: Failure | None = None
     failures: int = 0
-    """Failures in a row."""
     record: SourceStatus | None = None
     """The record of the newest successful attempt."""
     committed: float = 0.0

@@ -89,7 +89,6 @@ class LogFollower:
         return digest
 
     def keep_only(self, may_run: Callable[[JobRef], bool]) -> None:
-        """Stop following the jobs for which `may_run` is false."""
         with self._lock:
             gone = [job for job in self._active if not may_run(job)]
         self.leave(gone)

@@ -59,7 +59,6 @@ class Lineages:
         return found[1] if found and found[0] == self.refs.model.repo else None
 
     def script(self, commit: str) -> WrittenScript | None:
-        """Return a script with its model and the metrics of that model."""
         model, output = self._model_of(commit), self.refs.generate.output
         if model is None:
             return None

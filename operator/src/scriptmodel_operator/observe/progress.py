@@ -38,7 +38,6 @@ class LogDigest:
     first: tuple[str, datetime | None] | None = None
     """Text and time of its first line: those of another pod's log differ."""
     preset: str = ""
-    """The preset that is trained."""
     epoch: int = 0
     epochs: int = 0
     fraction: float = 0.0

@@ -42,7 +42,6 @@ Provenance = tuple[Place, ...]
 class Script:
     status: ScriptStatus
     blank: bool
-    """Whether it has no text."""
 
 
 class Results:
@@ -63,7 +62,6 @@ class Results:
         return self._cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
-        """Return the script of a commit; None if it has none."""
         return self._cached("script", repo, commit, lambda: self._read_script(repo, commit))
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:

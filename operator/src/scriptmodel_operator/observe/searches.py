@@ -1,4 +1,4 @@
-"""Observes a search: its runs, the results of the newest job that is of the present spec and corpus, and the plan."""
+"""Observes a search: its runs, the results of the newest job for the current spec and corpus, and the plan."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ class Snapshot:
 
     started: float
     engine: str
-    """The id of the Pachyderm that answered."""
     projects: frozenset[str]
     repos: Mapping[RepoRef, RepoInfo]
     pipelines: Mapping[PipelineRef, PipelineInfo]
@@ -37,7 +36,6 @@ class Snapshot:
         return self._readers.get(repo, {})
 
     def maker(self, repo: RepoRef) -> PipelineRef | None:
-        """Return the pipeline that writes `repo`, if any."""
         pipeline = PipelineRef(repo.project, repo.name)
         return pipeline if pipeline in self.pipelines else None
 

@@ -106,10 +106,6 @@ class SnapshotSource:
         if self._serving is None or self._serving.done():
             self._serving = self.create_task(self._serve(), name="polls")
 
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
     def forget(self, key: Key) -> None:
         """Remove an object that was requeued by something else, or is gone."""
         self._waiting.pop(key, None)

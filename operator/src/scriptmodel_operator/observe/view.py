@@ -71,7 +71,6 @@ class PipelineView:
 
     @property
     def claim(self) -> str:
-        """The claim for checkpoints that its pods mount; empty without one."""
         return self.mark.claim if self.mark else ""
 
     def computed(self, good: JobInfo) -> JobInfo:
@@ -167,9 +166,7 @@ class ModelCommits:
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
-    """The corpus commit, if it was read."""
     corpus_maker: PipelineRef | None = None
-    """The pipeline that wrote that commit, if any."""
     base: str = ""
     """The branch with the base model, if training started from one."""
     trials: str = ""
@@ -190,11 +187,9 @@ class WrittenScript:
     """None if the commit has no script: the image may be no trainer."""
     model: ModelCommits
     metrics: ModelMetrics | None = None
-    """The metrics of that model."""
 
     @property
     def has_text(self) -> bool:
-        """Whether the script has any text."""
         return self.script is not None and not self.script.blank
 
 
@@ -206,7 +201,7 @@ class SearchView:
     of: str
     """Identifies what is trained on what: the spec and the corpus commit that the newest train job reads."""
     results: Mapping[str, RunResult]
-    """The results of the newest job that is of that, by the folder of the run; none before the first."""
+    """The results of the newest job for it, by the folder of the run; none before the first."""
     digest: str = ""
     """Identifies those results."""
     source: str = ""
@@ -230,7 +225,6 @@ class ModelView:
     refs: References
     project_exists: bool
     engine: str = ""
-    """The Pachyderm or localpach that was observed (`api/engine.py`)."""
     train: PipelineView | None = None
     select: PipelineView | None = None
     """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
@@ -314,7 +308,6 @@ class ModelView:
 
     @property
     def reads_newest_model(self) -> bool:
-        """Return whether the newest generate job reads the model of the newest job that makes one."""
         newest = self.maker.newest if self.maker else None
         return newest is not None and self.model_read == newest.ref.id
 

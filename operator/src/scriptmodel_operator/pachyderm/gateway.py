@@ -132,9 +132,6 @@ class Gateway(Protocol):
     def delete_repo(self, repo: RepoRef) -> None:
         """Delete a repo. A missing one is not an error."""
 
-    def close(self) -> None:
-        """End the connection; calls in flight fail."""
-
 
 class Calls:
     """A pool of threads; further calls wait for a free one."""
