@@ -198,25 +198,9 @@ attack: env ## Test with generated hostile inputs (SECONDS=60 and CASES=100000 f
 attack-shapes: env ## Normalise large files of many shapes; fails if one costs ten times the CPU of a play (MEGABYTES=5, ONLY=a word)
 	$(TRAINER)/bin/python -m tests.attack.shapes --megabytes $(or $(MEGABYTES),5) $(if $(ONLY),--only '$(ONLY)')
 
-.PHONY: bench-localpach
-bench-localpach: env ## Measure the speed of localpach, and of the server at PACHD_ADDRESS if set
-	$(OPERATOR)/bin/python -m dev.bench.localpach
-
 .PHONY: bench-operator
 bench-operator: env ## Compare the operator with a plain loop and naive kopf (OBJECTS=1000, ROUNDS=1, NAIVE_LIMIT=120 s)
 	$(OPERATOR)/bin/python -m dev.bench.operator --objects $(or $(OBJECTS),1000) --rounds $(or $(ROUNDS),1) --naive-limit $(or $(NAIVE_LIMIT),120)
-
-.PHONY: bench-pages
-bench-pages: env ## Time the first paint of 500 objects beside 5, and watch memory under changes (OBJECTS=500, SECONDS=60)
-	$(OPERATOR)/bin/python -m dev.bench.pages --objects $(or $(OBJECTS),500) --seconds $(or $(SECONDS),60)
-
-.PHONY: bench-search
-bench-search: env ## Measure what a search costs besides its trainings (TRIALS=200, PARALLEL=8)
-	$(OPERATOR)/bin/python -m dev.bench.search --trials $(or $(TRIALS),200) --parallel $(or $(PARALLEL),8)
-
-.PHONY: bench-serve
-bench-serve: env ## Time `serve`: first words and words a second, for 1 and 16 clients (MODEL=folder)
-	$(TRAINER)/bin/python -m dev.bench.trainer.serving $(MODEL)
 
 .PHONY: bench-trainer
 bench-trainer: PYTORCH ?= yes
