@@ -34,10 +34,9 @@ from scriptmodel_operator.reconcile.actions import (
     ReplaceFiles,
 )
 from scriptmodel_operator.reconcile.assess import Situation, assess
-from scriptmodel_operator.reconcile.budget import BUDGET_RAISED
 from scriptmodel_operator.reconcile.deletion import plan_deletion
-from scriptmodel_operator.reconcile.restarts import state_is_kept
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Early, Ingesting, ModelState, Suspended
+from scriptmodel_operator.reconcile.training import BUDGET_RAISED, state_is_kept
 
 
 def preview(

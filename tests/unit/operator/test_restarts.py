@@ -21,7 +21,7 @@ from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
-from scriptmodel_operator.reconcile.restarts import restarts_in_log
+from scriptmodel_operator.reconcile.training import restarts_in_log
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
 from tests.unit.operator.world import PLAYS, World, scriptmodel

@@ -24,9 +24,14 @@ from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 from scriptmodel_operator.reconcile.promotion import PromotedScript
-from scriptmodel_operator.reconcile.restarts import if_worker_is_lost, restarts_in_log, restarts_in_metrics
 from scriptmodel_operator.reconcile.state import Elapsed
-from scriptmodel_operator.reconcile.warnings import warnings_of, warnings_of_model
+from scriptmodel_operator.reconcile.training import (
+    if_worker_is_lost,
+    restarts_in_log,
+    restarts_in_metrics,
+    warnings_of,
+    warnings_of_model,
+)
 from scriptmodel_operator.reconcile.wording import failure
 
 _MAX_REASON = 500

@@ -22,8 +22,7 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
 )
 from scriptmodel_operator.reconcile.actions import ChangeKind, PipelineChange
-from scriptmodel_operator.reconcile.budget import BUDGET_RAISED, is_continued
-from scriptmodel_operator.reconcile.restarts import state_is_kept
+from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued, state_is_kept
 
 
 @dataclass(frozen=True, slots=True)

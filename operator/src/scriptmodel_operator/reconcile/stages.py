@@ -12,10 +12,16 @@ from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
-from scriptmodel_operator.reconcile import restarts
-from scriptmodel_operator.reconcile.budget import ended_by_budget, ended_early
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
-from scriptmodel_operator.reconcile.warnings import as_text, warnings_of, warnings_of_model
+from scriptmodel_operator.reconcile.training import (
+    ended_by_budget,
+    ended_early,
+    if_worker_is_lost,
+    restart_as_text,
+    warnings_as_text,
+    warnings_of,
+    warnings_of_model,
+)
 from scriptmodel_operator.reconcile.wording import cannot_start, failure, in_terms_of_the_object, things_to_check
 
 _CAUSE_UNKNOWN = "its log is gone, because nobody read it while it ran"
@@ -111,7 +117,7 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
-    text += ended_early(view) + as_text(warnings_of_model(view))
+    text += ended_early(view) + warnings_as_text(warnings_of_model(view))
     return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
@@ -122,14 +128,14 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, sea
     if log and log.percent == 100:
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.stopped:
-        cost = restarts.if_worker_is_lost(train, view) or "nothing was trained yet"
+        cost = if_worker_is_lost(train, view) or "nothing was trained yet"
         text = f"the worker {log.error}, and another one starts: {cost}"
     elif log and log.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
-    text += restarts.as_text(log.resumed if log else None)
+    text += restart_as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
-    return text + as_text(warnings_of(view))
+    return text + warnings_as_text(warnings_of(view))
 
 
 def _repeated(log: LogDigest | None, message: str) -> Condition | None:

@@ -1,0 +1,123 @@
+"""Describes a training for its user: restarts, warnings, what a lost worker would cost, and an early end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus
+from scriptmodel_operator.desired.pod_patch import BUDGET, variables_of
+from scriptmodel_operator.observe.files import ModelMetrics
+from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
+from scriptmodel_operator.observe.view import ModelView, PipelineView
+from scriptmodel_operator.pachyderm.values import PipelineSpec
+
+BUDGET_RAISED = "the budget that ended training was raised"
+_NO_GPU = (
+    "TensorFlow sees no GPU although spec.training.gpu requests one, so training runs on the CPU: use a trainer image "
+    "with CUDA and a driver that fits it, or remove spec.training.gpu"
+)
+
+
+def restarts_in_log(log: LogDigest, previous: TrainingStatus) -> dict[str, Any]:
+    """Return the fields of the status about restarts; `previous` describes the same job, whose log may be gone.
+
+    The trainer counts those that resume. Others are the starts since the one in `previous`, but the first of a run.
+    """
+    last, times = previous.attempt_start_time, [time for _run, time in log.starts]
+    old = times.index(last) + 1 if last in times else 0
+    runs = [run for run, _time in log.starts]
+    lost = sum((run == "" and last is not None) or run in runs[:at] for at, run in enumerate(runs) if at >= old)
+    known = log.resumed or (previous.model_copy(update={"resumed_at": None}) if lost else previous)
+    return {
+        "restarts": max(known.restarts or 0, (previous.restarts or 0) + lost) or None,
+        "resumed_at": known.resumed_at,
+        "attempt_start_time": times[-1] if times else last,
+    }
+
+
+def restarts_in_metrics(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, Any]:
+    """Return the final figures. `known` may lack restarts whose log was not read; the trainer knows only those that
+    resumed.
+    """
+    if (metrics.restarts or 0) < (known.restarts or 1):
+        return {}
+    resumed_at = known.resumed_at if metrics.restarts == known.restarts else None
+    return {"restarts": metrics.restarts, "resumed_at": resumed_at}
+
+
+def restart_as_text(resumed: TrainingStatus | None) -> str:
+    """Return the newest restart as the end of a message."""
+    if resumed is None or resumed.resumed_at is None:
+        return ""
+    at = resumed.resumed_at
+    return f"; resumed at {float(at.share or 0):.0%} of epoch {at.epoch} (restart {resumed.restarts})"
+
+
+def state_is_kept(train: PipelineView, view: ModelView) -> bool:
+    """Return whether the running worker says that it keeps its state on a claim."""
+    log = view.training_log
+    return bool(train.claim and log and any(each.keeps_state for each in (log, *log.runs.values())))
+
+
+def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
+    """Return what is computed again if the worker is lost; None unless a training is in progress."""
+    log = view.training_log
+    if train.running is None or log is None or not (log.epochs or log.runs):
+        return None
+    claim = train.claim
+    if state_is_kept(train, view):
+        return f"at most one checkpoint interval is computed again: claim {claim} keeps the state"
+    what = "a run starts its round again" if view.search else "all epochs are computed again"
+    if claim:
+        return f"{what}: the trainer keeps no state on claim {claim}"
+    return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"
+
+
+def warnings_of(view: ModelView) -> tuple[str, ...]:
+    log = view.training_log or LogDigest()
+    codes = dict(log.warnings)
+    unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
+    return tuple(dict.fromkeys((*codes.values(), *unseen)))
+
+
+def warnings_of_model(view: ModelView) -> tuple[str, ...]:
+    """Return the warnings about the newest model, which need no log."""
+    return tuple(_no_gpu(view, view.metrics.device if view.metrics else None))
+
+
+def warnings_as_text(warnings: tuple[str, ...]) -> str:
+    return "".join(f"; warning: {each}" for each in warnings)
+
+
+def _no_gpu(view: ModelView, device: DeviceStatus | None) -> Iterator[str]:
+    if view.train and view.train.info.spec.limits.gpu_count and device and device.kind == "cpu":
+        yield _NO_GPU
+
+
+def ended_by_budget(view: ModelView) -> str:
+    """Return the end of a message about a model whose training its budget ended; else nothing."""
+    ended = view.metrics is not None and view.metrics.stopped_by == "budget"
+    return "; training was ended by spec.training.budget.duration" if ended else ""
+
+
+def ended_early(view: ModelView) -> str:
+    """Return the end of a message about a model whose training did not run all epochs; else nothing."""
+    early = view.metrics is not None and view.metrics.stopped_by == "early-stopping"
+    return "; training was ended by early stopping" if early else ended_by_budget(view)
+
+
+def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
+    """Return whether `spec` raises the budget that ended the training of the newest model, or has none any more.
+
+    The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
+    A job in progress ends first, under the budget that it started with. The runs of a search have ended for good.
+    """
+    train, metrics = view.train, view.metrics
+    if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
+        return False
+    newest = train.newest
+    if newest is None or view.good_model is None or newest.ref.id != view.good_model.trained or view.search:
+        return False
+    before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
+    return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))
