@@ -21,8 +21,8 @@ from scriptmodel_operator.api.status import MAX_EXCERPT, ConditionSchema, Script
 from scriptmodel_operator.api.text import without_surrogates
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.gateway import write_status
 from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.kube.writer import write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.integration.cluster import Cluster
 from tests.unit.operator.odd_text import ODD

@@ -13,8 +13,8 @@ from dev.stack import Operator
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError
+from scriptmodel_operator.kube.gateway import write_status
 from scriptmodel_operator.kube.login import login
-from scriptmodel_operator.kube.writer import write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.integration.cluster import Cluster
 

@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
 from scriptmodel_operator.api.conditions import conditions_of, one_line
-from scriptmodel_operator.api.engine import LOCALPACH, engine_name, engine_of
+from scriptmodel_operator.api.identity import LOCALPACH, engine_name, engine_of
 from scriptmodel_operator.api.reasons import Reason
 
 Row = tuple[str, ...]

@@ -18,9 +18,9 @@ from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
+from scriptmodel_operator.kube.gateway import remove_finalizer, write_status
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.kubeconfig import Connection
-from scriptmodel_operator.kube.writer import remove_finalizer, write_status
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.lease import Lease
 from tests.unit.operator.connecting import key_and_certificate

@@ -25,7 +25,7 @@ from scriptmodel_operator.api.identity import API_VERSION, FINALIZER, KIND
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
-from scriptmodel_operator.kube.writer import claim, write_status
+from scriptmodel_operator.kube.gateway import claim, write_status
 from tests.integration.specs import TAKEN
 
 REPO = {"repo": {"name": "plays"}}

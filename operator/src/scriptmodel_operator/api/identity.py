@@ -1,6 +1,11 @@
-"""Defines the group, version, kind and well-known keys of the API."""
+"""Defines the group, version, kind and well-known keys of the API, and reads the engine of an object."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scriptmodel_operator.api.text import short_id
 
 GROUP = "scriptmodel.dev"
 VERSION = "v1alpha1"
@@ -27,3 +32,19 @@ ENGINE = f"{GROUP}/engine"
 the object starts anew on the one that the operator is connected to."""
 ADOPT = f"{GROUP}/adopt"
 """With the value "true", pipelines of our names without a mark, or with one of another cluster, are adopted."""
+LOCALPACH, PACHYDERM = "localpach", "pachyderm"
+"""Kinds of the engine that an object's pipelines are made on, which the annotation has as KIND/ID."""
+
+
+def engine_of(raw: Mapping[str, Any]) -> str:
+    """Return the engine that is recorded on an object as the API server sends it; empty without a record."""
+    return str((raw["metadata"].get("annotations") or {}).get(ENGINE, ""))
+
+
+def engine_name(engine: str) -> str:
+    """Return the name of an engine for messages; Pachyderm while the engine is unknown."""
+    return LOCALPACH if engine.startswith(f"{LOCALPACH}/") else "Pachyderm"
+
+
+def engine_with_id(engine: str) -> str:
+    return f"{engine_name(engine)} {short_id(engine.rpartition('/')[2])}" if engine else "one without an id"

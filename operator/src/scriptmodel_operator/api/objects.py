@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scriptmodel_operator.api.engine import engine_of
-from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT, engine_of
 from scriptmodel_operator.api.marks import Owner, Ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
@@ -38,7 +37,7 @@ class ScriptModel:
     """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     engine: str = ""
-    """The Pachyderm or localpach that its pipelines are made on (`api/engine.py`); empty before it is recorded."""
+    """The Pachyderm or localpach that its pipelines are made on (`api/identity.py`); empty before it is recorded."""
     status: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -14,8 +14,7 @@ from functools import partial
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
-from scriptmodel_operator.api.engine import engine_of
-from scriptmodel_operator.api.identity import FINALIZER
+from scriptmodel_operator.api.identity import FINALIZER, engine_of
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_for_deletion, parse_object
 from scriptmodel_operator.api.reasons import Reason
@@ -31,9 +30,8 @@ from scriptmodel_operator.ingest.source import continued_text, corpus_source, ne
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.kube.gateway import KubeGateway
+from scriptmodel_operator.kube.gateway import KubeGateway, claim, remove_finalizer, write_status
 from scriptmodel_operator.kube.store import News, Store, Stored
-from scriptmodel_operator.kube.writer import claim, remove_finalizer, write_status
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import backoff
-from scriptmodel_operator.api.engine import engine_name
+from scriptmodel_operator.api.identity import engine_name
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus

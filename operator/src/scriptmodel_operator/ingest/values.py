@@ -60,4 +60,4 @@ class Download:
     requested: str = ""
     """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""
     engine: str = ""
-    """What fetches it (`api/engine.py`)."""
+    """What fetches it (`api/identity.py`)."""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from scriptmodel_operator.kube.client import MERGE_PATCH, KubeClient
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError, KubeUnavailableError
-from scriptmodel_operator.kube.writer import remove_finalizer
+from scriptmodel_operator.kube.gateway import remove_finalizer
 
 POLL_SECONDS = 1.0
 _TRIES = 5

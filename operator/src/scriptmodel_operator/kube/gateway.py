@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from scriptmodel_operator.api.identity import ENGINE, FINALIZER
+from scriptmodel_operator.api.objects import ScriptModel
+
 
 class KubeGateway(Protocol):
     """The API server, as a reconcile uses it."""
@@ -23,3 +26,39 @@ class KubeGateway(Protocol):
 
     async def create_event(self, namespace: str, body: Mapping[str, Any], /) -> None:
         """Create an event. Raises KubeConflictError if one of that name exists already."""
+
+
+async def claim(gateway: KubeGateway, raw: Mapping[str, Any], engine: str) -> dict[str, Any] | None:
+    """Add the operator's finalizer to this version of an object and record its engine; change nothing else."""
+    metadata = raw["metadata"]
+    known = (metadata.get("annotations") or {}).get(ENGINE)
+    annotations = {ENGINE: engine} if engine and not known else {}
+    return await _patched(gateway, metadata, [*_others(raw), FINALIZER], annotations)
+
+
+async def remove_finalizer(gateway: KubeGateway, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Remove the operator's finalizer, and no other, from this version of an object."""
+    return await _patched(gateway, raw["metadata"], _others(raw), {})
+
+
+def _others(raw: Mapping[str, Any]) -> list[str]:
+    return [each for each in raw["metadata"].get("finalizers") or () if each != FINALIZER]
+
+
+async def _patched(
+    gateway: KubeGateway, metadata: Mapping[str, Any], finalizers: list[str], annotations: Mapping[str, str]
+) -> dict[str, Any] | None:
+    change: dict[str, Any] = {"annotations": dict(annotations)} if annotations else {}
+    if set(finalizers) != set(metadata.get("finalizers") or ()):
+        change["finalizers"] = finalizers
+    if not change:
+        return None
+    patch = {"metadata": {"resourceVersion": metadata["resourceVersion"], **change}}
+    return await gateway.patch_scriptmodel(metadata["namespace"], metadata["name"], patch)
+
+
+async def write_status(gateway: KubeGateway, model: ScriptModel, status: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Write the status of this object, and of no newer one of the same name."""
+    if status == model.status:
+        return None
+    return await gateway.replace_status(model.namespace, model.name, model.uid, status)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf import empty_pb2
 
-from scriptmodel_operator.api.engine import LOCALPACH, PACHYDERM
+from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages

@@ -45,7 +45,7 @@ class Gateway(Protocol):
     """A Pachyderm server."""
 
     def engine(self) -> str:
-        """Return which Pachyderm or localpach this is (`api/engine.py`): its database keeps the id for life."""
+        """Return which Pachyderm or localpach this is (`api/identity.py`): its database keeps the id for life."""
 
     def server_time(self) -> datetime: ...
 

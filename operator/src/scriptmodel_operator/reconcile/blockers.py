@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
-from scriptmodel_operator.api.engine import engine_name
+from scriptmodel_operator.api.identity import engine_name
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason

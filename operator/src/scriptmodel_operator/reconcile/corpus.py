@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.engine import engine_name
+from scriptmodel_operator.api.identity import engine_name
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.engine import engine_name, engine_with_id
-from scriptmodel_operator.api.identity import ENGINE
+from scriptmodel_operator.api.identity import ENGINE, engine_name, engine_with_id
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
