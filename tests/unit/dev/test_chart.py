@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.generate import chart, pages
+from dev.generate import chart
 
 
 def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, str]]:
@@ -26,13 +26,3 @@ def test_a_comment_describes_the_value_below_it(tmp_path: Path, monkeypatch: pyt
 def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"image\.tag has no comment"):
         values_of("image:\n  tag: main # not above it\n", tmp_path, monkeypatch)
-
-
-def test_outdated_files_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(pages, "ROOT", tmp_path)
-    monkeypatch.setattr(chart, "manifests", lambda: {tmp_path / "rbac.yaml": "new\n"})
-    (tmp_path / "rbac.yaml").write_text("old\n")
-    assert chart.main(["--check"]) == 1
-    assert capsys.readouterr().err == "rbac.yaml is out of date: run `make manifests`\n"
