@@ -12,7 +12,6 @@ from scriptmodel_cli.output import style
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
-from scriptmodel_operator.api.search_status import best_trial
 
 Trial = Mapping[str, Any]
 """A trial with the fields of status.search.top, and those that only Pachyderm has."""
@@ -104,6 +103,8 @@ def progress_of(search: Mapping[str, Any]) -> str:
 
 def best_of(search: Mapping[str, Any]) -> str:
     """Return the best trial of status.search in words; empty before the first has a perplexity."""
+    from scriptmodel_operator.api.search_status import best_trial  # noqa: PLC0415 - pydantic takes time
+
     best = best_trial(search)
     if not best:
         return ""

@@ -1,4 +1,4 @@
-"""The modules that the operator's process loads."""
+"""The modules that the operator and the command load."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def test_the_kubernetes_package_is_not_loaded_until_a_login_needs_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "login_via_client"), done.stderr
+
+
+def test_status_starts_without_pydantic_and_grpc() -> None:
+    code = "import sys, scriptmodel_cli.commands.status\nassert not {'pydantic', 'grpc', 'kopf'} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
