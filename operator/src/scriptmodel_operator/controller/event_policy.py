@@ -25,7 +25,7 @@ _WARNINGS = (*_OUTAGES, Reason.WORKER_ERROR, Reason.HELD_BACK)
 
 
 class _Seen:
-    """What decides about events in a status on the wire."""
+    """The part of a status that decides about events."""
 
     def __init__(self, status: Mapping[str, Any]) -> None:
         self._conditions = conditions_of(status)
@@ -86,7 +86,6 @@ def _is_news(before: _Seen, now: _Seen, *, warning: bool) -> bool:
 
 
 def record_actions(events: EventRecorder, model: ScriptModel, actions: Sequence[Action]) -> None:
-    """Record the events of `actions`, which are about to be executed for `model`."""
     for action in actions:
         if isinstance(action, ApplyPipelines):
             updates = any(each.apply.update for each in action.changes)

@@ -49,15 +49,12 @@ class WorkQueue:
 
     @property
     def active(self) -> int:
-        """Number of keys that are processed or wait for a worker."""
         return len(self._waiting) + len(self._processing)
 
     def failures(self, key: Key) -> int:
-        """Return how often in a row the handler has failed for `key`."""
         return self._failures.get(key, 0)
 
     def add(self, key: Key) -> None:
-        """Call the handler for `key` as soon as a worker is free."""
         timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()
@@ -131,7 +128,7 @@ class WorkQueue:
 
 
 class RetryError(Exception):
-    """Raised by a handler that has reported its failure and is to be called again with back-off."""
+    """A handler has reported its failure and asks to be called again with back-off."""
 
 
 def arrived(store: Store, queue: WorkQueue, raw: Mapping[str, Any], *, listed: bool = False) -> None:

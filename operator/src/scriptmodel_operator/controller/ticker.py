@@ -45,7 +45,6 @@ class Ticker:
         self.started = asyncio.Event()
 
     async def run(self) -> None:
-        """Poll until cancelled."""
         self.started.set()
         while True:
             await asyncio.sleep(self._interval)

@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Entry:
-    """The state of one object's download, in memory only."""
-
     request: CorpusHttp
     requested: str = ""
     task: asyncio.Task[None] | None = None

@@ -33,7 +33,6 @@ class Fetch:
     gateway: Gateway
     branch: BranchRef
     seconds: float
-    """The longest time for one file."""
     cancelled: Event
     engine: str
     """Its name, for messages."""
@@ -78,9 +77,7 @@ class Fetch:
         return file_set
 
     def _cause(self, url: str, error: PachydermError) -> str:
-        """Return the text of an error without the URL, which is reported before it, and without any query: that of a
-        redirect's target may be a secret, too.
-        """
+        """Return the text of an error without the URL and without any query, which may be secret."""
         if error.code == _TIMED_OUT:
             return f"it was not complete after {self.seconds:g} s (--download-timeout)"
         text = error.detail

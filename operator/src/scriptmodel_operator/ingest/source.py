@@ -23,15 +23,14 @@ Read = Callable[[str, str], Awaitable[Mapping[str, Any]]]
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""
 Sourced = Files | Attempt | Problem | None
-"""The files of a ConfigMap, what is known of a download, what prevents either; None where the corpus is a repo."""
+"""The files of a ConfigMap, the attempt at a download, or the problem with either; None if the corpus is a repo."""
 
 LONGEST_TEXT = 64 * 1024
 """Bytes of a text: it becomes one word of a command, and Linux takes 128 KiB. The trainer has the same limit."""
 
 
 async def corpus_source(read: Read, downloads: Downloads, model: ScriptModel) -> Sourced:
-    """Return the corpus in a ConfigMap, at once, or the newest attempt at a download; None without
-    either. Raises KubeError."""
+    """Return the corpus in a ConfigMap, or the newest attempt at a download; None for a repo. Raises KubeError."""
     http = model.spec.corpus.http
     if http is None or model.spec.suspend:
         downloads.forget(model.uid)

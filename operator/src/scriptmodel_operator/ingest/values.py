@@ -37,9 +37,7 @@ Failure = SourceError | PachydermError
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The state of an object's download in this process. Failure and record may both be set: a failure stays until a
-    success.
-    """
+    """The state of an object's download in this process. A failure stays, beside an older record, until a success."""
 
     failure: Failure | None = None
     failures: int = 0

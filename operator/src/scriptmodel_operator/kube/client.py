@@ -95,7 +95,6 @@ class KubeClient:
         return list(found.get("items", []))
 
     async def list_scriptmodels(self, namespace: str | None) -> list[dict[str, Any]]:
-        """Return the ScriptModels of a namespace, or of all namespaces for None."""
         found = await self.request("GET", _list_path(namespace), "listing ScriptModels")
         return list(found.get("items", []))
 

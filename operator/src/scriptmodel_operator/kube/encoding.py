@@ -19,6 +19,6 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def encoded(body: Body) -> bytes:
-    """Return `body` as UTF-8. A lone surrogate, which is no character, becomes U+FFFD."""
+    """Return `body` as UTF-8. A lone surrogate becomes U+FFFD."""
     text = without_surrogates(_encode(body))
     return _UNSAFE_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()

@@ -39,7 +39,6 @@ class Stored:
     request: tuple[Any, ...]
     """The part that only a user changes: generation, annotations and deletionTimestamp."""
     project: str
-    """The Pachyderm project of its pipelines."""
     requested: float
     """When the request was last seen to change (monotonic seconds)."""
     received: float

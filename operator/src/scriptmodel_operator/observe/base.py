@@ -67,7 +67,7 @@ class Bases:
         return self._with_files(found, copies)
 
     def _with_files(self, view: BaseView, copies: tuple[str, ...]) -> BaseView:
-        """Return the view with the newest copy as current, or with the files of the commit that is to be copied."""
+        """Return the view with the newest copy as current, or with the files of the commit to copy."""
         source = view.source
         if source is None or source.repo is None or source.commit is None:
             return view
@@ -86,7 +86,7 @@ class Bases:
         view: BaseView,
         copies: tuple[str, ...],
     ) -> BaseView:
-        """Return the view with the source in another repo, which is read only where a copy is to be made."""
+        """Return the view with the source in another repo, which is read only if it has to be copied."""
         base = model.spec.model.base
         repo = base.repo if base else None
         train = _train_of(base.script_model or "", model, owner, snapshot) if base else None
@@ -128,10 +128,7 @@ class Bases:
         return head.finished_at if head and head.finished_at else datetime.max.replace(tzinfo=UTC)
 
     def _warm_source(self, model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
-        """Return the object's own model where a newer corpus commit is to be trained on; None if nothing is to be done.
-
-        That model must be of the network that the spec has now.
-        """
+        """Return the object's own model, if it has the network of the spec and the corpus has a newer commit."""
         train, reported, good = observed.train, observed.reported_commits, observed.good_model
         if train is None or reported is None or good is None:
             return None
@@ -142,7 +139,7 @@ class Bases:
         return BaseSource(refs.model.repo, train.computed(start).ref.id)
 
     def _is_of_network(self, model: ScriptModel, job: JobInfo, train: PipelineView, refs: References) -> bool:
-        """Return whether the pipeline, in the version of a job, computed what the spec requests, from whatever base."""
+        """Return whether the pipeline version of a job trained the network of the spec, from any base."""
         mark = train.mark
         if job.version != train.info.version:
             versions = self.gateway.list_pipeline_versions(train.info.ref)
@@ -170,10 +167,7 @@ def owned_repo(ref: RepoRef, owner: Owner, snapshot: Snapshot) -> OwnedRepo | No
 
 
 def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -> PipelineRef | None:
-    """Return the pipeline that makes the models of another ScriptModel of the namespace, in the same project.
-
-    None if that has no train pipeline.
-    """
+    """Return the pipeline that makes the models of another ScriptModel of the namespace, in this project, if any."""
     project = model.spec.pachyderm.project
     names = pachyderm_names(model.namespace, name, project)
     info = snapshot.pipelines.get(PipelineRef(project, names["train"]))

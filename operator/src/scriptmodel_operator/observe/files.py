@@ -1,6 +1,6 @@
 """Schemas of the JSON files that a trainer writes. Any image may take its place, so nothing in them is trusted.
 
-A figure that is no sensible number counts as missing; anything else that does not fit makes the whole file invalid.
+A figure that is not a sensible number counts as missing; any other mismatch makes the whole file invalid.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scriptmodel_operator.desired.search import Figures
 _LONGEST_WORD = 200
 _VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
 _LEAST = {"value": 1e-9, "perplexity": 1.0}
-"""What the figures of a run come to at least. Perplexity 1 takes a model that is certain of each word."""
+"""Lower bounds of the figures of a run. Only a model that is certain of each word has perplexity 1."""
 _SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
 
 Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
@@ -52,7 +52,6 @@ class ModelMetrics(BaseModel):
     """Mean negative log likelihood of the validation text, in nats per character."""
     precision: Word = ""
     chosen_preset: Annotated[Word, Field(validation_alias=AliasPath("auto", "preset"))] = ""
-    """The preset that `auto` chose."""
     stopped_by: Word = ""
     """What ended the training: `epochs`, `budget` or `early-stopping`."""
     restarts: Count = None
@@ -74,7 +73,6 @@ class ModelMetrics(BaseModel):
 
     @property
     def words_per_second(self) -> float | None:
-        """The speed of the last epoch that has one."""
         return next((epoch.words_per_second for epoch in reversed(self.epochs) if epoch.words_per_second), None)
 
 
@@ -99,7 +97,6 @@ class GenerationFile(BaseModel):
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
     temperature: Annotated[Figure, Field(validation_alias=AliasPath("sampling", "temperature"))] = None
-    """The temperature that the scripts were written at."""
 
 
 class TrialRecord(Figures):
@@ -110,7 +107,7 @@ class TrialRecord(Figures):
     @model_validator(mode="before")
     @classmethod
     def _without_impossible_figures(cls, data: Any) -> Any:
-        """Make a run failed whose figures no model reaches: it would win."""
+        """Fail a run with impossible figures, which would win."""
         known = data if isinstance(data, dict) else {}
         for name, least in _LEAST.items():
             value = known.get(name)

@@ -21,11 +21,11 @@ class Lineages:
     snapshot: Snapshot
 
     def read_by(self, job: JobInfo) -> ModelCommits:
-        """Return what a job that makes models reads."""
+        """Return the commits that a train or select job reads."""
         return self.of_model((job.ref.pipeline.output, job.ref.id))
 
     def reported(self, job: JobInfo | None) -> ModelCommits | None:
-        """Return what a job that makes models reads, with the commit of the corpus."""
+        """Return the commits that a train or select job reads, with the details of the corpus commit."""
         made = self.read_by(job) if job else None
         if made is None or made.corpus is None or made.corpus_repo is None:
             return made
@@ -33,7 +33,7 @@ class Lineages:
         return replace(made, corpus_info=info, corpus_maker=maker)
 
     def of_model(self, place: Place) -> ModelCommits:
-        """Return what a model was made from: a corpus, and the base model or the runs of a search if there are any."""
+        """Return the commits that a model was made from: corpus, and base model or runs of a search, if any."""
         refs, provenance = self.refs, self.results.provenance(*place)
         trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
         if trained is not None:  # it was selected from a search
@@ -54,7 +54,7 @@ class Lineages:
         )
 
     def model_read(self, writer: JobInfo | None) -> str | None:
-        """Return the commit that a generate job reads; None where that is no model of the present spec."""
+        """Return the model commit that a generate job reads; None unless it is of the current spec."""
         found = self._model_of(writer.ref.id) if writer else None
         return found[1] if found and found[0] == self.refs.model.repo else None
 
@@ -76,7 +76,6 @@ class Lineages:
         return kept if kept and kept.has_text else None
 
     def _model_of(self, commit: str) -> Place | None:
-        """Return the model that a commit of the generate pipeline was made from."""
         return _preferred(self.results.provenance(self.refs.generate.output, commit), self.refs.model.repo)
 
 

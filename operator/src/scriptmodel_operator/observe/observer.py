@@ -155,7 +155,6 @@ class Observer:
         return mark.generation if mark and mark.owner.uid == model.uid else 0
 
     def _others_pipeline(self, ref: PipelineRef, snapshot: Snapshot) -> PipelineView | None:
-        """Return the train pipeline of another ScriptModel, whose model is a base."""
         info = snapshot.pipelines.get(ref)
         mark = mark_of(info.spec.annotations) if info else None
         seen = self._owned_pipeline(ref, mark.owner, snapshot) if mark else None
@@ -164,7 +163,7 @@ class Observer:
     def _reported(
         self, model: ScriptModel, seen: PipelineView | None, snapshot: Snapshot, as_of: object
     ) -> PipelineView | None:
-        """Return a pipeline with its jobs; without any if it may be somebody else's, of which nothing is reported."""
+        """Return a pipeline with its jobs; without any if it may be somebody else's."""
         if seen is None or model.may_write(seen.ownership):
             return self._with_jobs(seen, snapshot, as_of)
         return replace(seen, jobs=())
@@ -272,7 +271,7 @@ class Observer:
 
 
 def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
-    """Return whether Pachyderm starts the pipeline for new data. It does not once an input repo was deleted.
+    """Return whether Pachyderm starts the pipeline for new data, which ends when an input repo is deleted.
 
     A pipeline is created or updated only while its input repos exist, so a younger repo is a new one.
     """
@@ -289,7 +288,6 @@ def _is_older(repo: RepoInfo | None, train: PipelineInfo, now: datetime) -> bool
 
 
 def _is_trained(maker: PipelineView | None) -> bool:
-    """Return whether the newest job of a pipeline that makes models succeeded."""
     return maker is not None and maker.newest is not None and maker.newest.state is JobState.SUCCESS
 
 

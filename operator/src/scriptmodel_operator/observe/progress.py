@@ -45,11 +45,9 @@ class LogDigest:
     train_perplexity: float | None = None
     valid_perplexity: float | None = None
     best_perplexity: float | None = None
-    """The lowest validation perplexity so far."""
     sample: str = ""
     """A line of script that the model wrote after the newest epoch."""
     warnings: tuple[tuple[str, str], ...] = ()
-    """The newest warning of each code."""
     device: DeviceStatus | None = None
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
@@ -62,7 +60,7 @@ class LogDigest:
     error: str = ""
     """The message of the trainer's `error` event, with its hint."""
     stopped: bool = False
-    """Whether that event says that a signal stopped the trainer, as where its pod is lost."""
+    """Whether `error` is a signal that stopped the trainer, as when its pod is lost."""
     tail: tuple[str, ...] = ()
     """Last lines that are not events, for a failure that has no `error` event."""
     verdict: str = ""
@@ -70,9 +68,8 @@ class LogDigest:
     worker_error: str = ""
     """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
     runs: Mapping[str, LogDigest] = field(default_factory=dict)
-    """What concerns one run of a search, by its folder in the repo of trials."""
+    """The digest of each run of a search, by its folder in the repo of trials."""
     ended: TrialRecord | None = None
-    """How a run of a search ended."""
 
     @property
     def share(self) -> float:
@@ -136,7 +133,7 @@ def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Show the progress of the state that the training continues from."""
+    """Return the progress of the checkpoint that the training continues from."""
     epoch, restarts = whole(event.get("epoch")), whole(event.get("restarts"))
     if not epoch or not restarts:
         return digest
@@ -172,7 +169,6 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Keep the newest warning of each code."""
     code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
     digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
     others = tuple(each for each in digest.warnings if each[0] != code)
@@ -180,7 +176,7 @@ def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _device(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    """Keep the device; a GPU ends the warning of an earlier attempt that there is none."""
+    """Keep the device; a GPU drops the warning of an earlier attempt that none was found."""
     kind, precision = (short_text(event.get(key), _LONGEST_WORD) for key in ("device", "precision"))
     name = short_text(event.get("name"), _LONGEST_SAMPLE)
     device = device_status(kind, name, event.get("memory_bytes"), precision)

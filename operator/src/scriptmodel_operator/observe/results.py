@@ -45,10 +45,7 @@ class Script:
 
 
 class Results:
-    """Reads and caches results. Thread-safe; blocking.
-
-    What has not been used for longest is dropped first, such as all of an object that is gone.
-    """
+    """Reads and caches results, and drops those least recently used first. Thread-safe; blocking."""
 
     def __init__(self, gateway: Gateway, objects: Callable[[], int]) -> None:
         """`objects` returns the number of objects, with which the cache grows and shrinks."""
@@ -58,19 +55,18 @@ class Results:
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
     def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
-        """Return the metrics of a model; None if it has no valid metrics.json."""
         return self._cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
         return self._cached("script", repo, commit, lambda: self._read_script(repo, commit))
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        """Return the sha256 of each file of a commit, by path."""
         return self._cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
 
     def runs(self, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
-        """Return the results of a search's runs that a train job read from `trials` and made `output` of, by folder,
-        and a digest of them (`select --of`). A run without a valid record has failed.
+        """Return the results of a train job by the folder of the run, and their digest (`select --of`).
+
+        The job read `trials` and wrote `output`. A run without a valid record has failed.
         """
 
         def read() -> tuple[Mapping[str, RunResult], str]:
@@ -83,7 +79,7 @@ class Results:
         return self._cached("runs", *output, read)
 
     def inputs(self, repo: RepoRef, commit: str) -> Mapping[str, RunInput]:
-        """Return what each run of a commit with the runs of a search trains, by folder; others' files are left out."""
+        """Return the runs of a search in a commit, by folder; files of others are skipped."""
 
         def read() -> Mapping[str, RunInput]:
             found = {}
@@ -174,7 +170,7 @@ class Results:
         return ""
 
     def _trial_files(self, repo: RepoRef, commit: str) -> Mapping[str, bytes]:
-        """Return the trial.json of each folder, in the order of their names."""
+        """Return the trial.json of each folder, sorted by folder."""
         found = self._gateway.read_files(repo, commit, f"/*/{TRIAL_FILE}", _MAX_TRIAL)
         return dict(sorted((path.split("/")[1], content) for path, content in found.items()))
 
@@ -212,7 +208,7 @@ def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
 
 
 def excerpt(content: bytes) -> str:
-    """Return the first whole lines that fit into 1 KiB, without what a terminal would obey."""
+    """Return the first whole lines that fit into 1 KiB, without control characters."""
     if len(content) <= MAX_EXCERPT:
         return without_controls(content.decode(errors="replace")[:MAX_EXCERPT])
     head = content[:MAX_EXCERPT]

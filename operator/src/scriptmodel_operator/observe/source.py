@@ -85,7 +85,6 @@ class SnapshotSource:
 
     @property
     def _newest(self) -> float:
-        """Start of the newest finished poll."""
         if self._error is not None:
             return self._error[0]
         return -math.inf if self._snapshot is None else self._snapshot.started

@@ -99,13 +99,12 @@ class CorpusView:
 
     branch: BranchRef
     missing: Reason | None = None
-    """Whether its project, its repo or the branch itself does not exist, as the reason that this is."""
+    """The reason if its project, its repo or the branch itself does not exist."""
     head: CommitInfo | None = None
     maker: PipelineRef | None = None
     """The pipeline that writes it, if any; most corpora are put by people."""
     untied: bool = False
-    """Whether the repo, or that of a search, was deleted since the train pipeline was created: Pachyderm no longer
-    starts that pipeline."""
+    """Whether an input repo of the train pipeline was deleted, so that Pachyderm no longer starts the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +125,16 @@ class OwnedRepo:
 
 @dataclass(frozen=True, slots=True)
 class BaseSource:
-    """Where a base model is copied from. Observed only where a copy is to be made."""
+    """Where a base model is copied from. Observed only if it has to be copied."""
 
     repo: RepoRef | None
     """None if a ScriptModel has no train pipeline, or the repo does not exist."""
     commit: str | None = None
-    """Its newest finished model; None if there is none yet."""
+    """Its newest finished model; None before the first one."""
     paths: tuple[str, ...] = ()
     """Files of that commit, if it is not copied yet."""
     circular: bool = False
-    """Whether its models start from those of this object, which follows it: both would train without end."""
+    """Whether it starts from models of this object, which follows it: both would train without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,6 @@ class BaseView:
     """The branch of the owned repo that training reads, or is to read next; empty before there is a copy."""
     source: BaseSource | None = None
     repo: RepoRef | None = None
-    """The repo of the source, if known."""
 
 
 NO_BASE = BaseView("")
@@ -161,7 +159,6 @@ class ModelCommits:
     repo: RepoRef
     """The repo of the model: the output of training, or of the selection from a search."""
     trained: str
-    """The commit of the train job that made it."""
     corpus: str | None = None
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
@@ -174,7 +171,6 @@ class ModelCommits:
 
     @property
     def corpus_open(self) -> bool:
-        """Return whether the corpus commit may still get files."""
         return self.corpus_info is not None and self.corpus_info.open
 
 
@@ -199,19 +195,18 @@ class SearchView:
 
     plan: Plan
     of: str
-    """Identifies what is trained on what: the spec and the corpus commit that the newest train job reads."""
+    """Identifies the spec and the corpus commit of the newest train job."""
     results: Mapping[str, RunResult]
-    """The results of the newest job for it, by the folder of the run; none before the first."""
+    """The results of the newest job for the current spec and corpus, by the folder of the run."""
     digest: str = ""
-    """Identifies those results."""
+    """Digest of those results."""
     source: str = ""
     """The commit of train's output that has them."""
     present: Mapping[str, RunInput] = field(default_factory=dict)
-    """What the runs in the newest commit of the repo train, by folder."""
+    """The runs in the newest commit of the repo, by folder."""
     newest: ModelCommits | None = None
-    """The commits of the newest train job."""
     in_progress: bool = False
-    """Whether that job is not over and trains the runs in the repo."""
+    """Whether that job is training the runs in the repo."""
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -230,7 +225,7 @@ class ModelView:
     """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
     generate: PipelineView | None = None
     retained: tuple[RepoRef, ...] = ()
-    """Output repos of our names without a pipeline: they block the names."""
+    """Output repos without a pipeline that block the names of the pipelines."""
     queue: QueueView | None = None
     """Observed only while the newest train job waits for a worker."""
     corpus: CorpusView | None = None
@@ -244,15 +239,13 @@ class ModelView:
     selection_log: LogDigest | None = None
     generation_log: LogDigest | None = None
     reported_commits: ModelCommits | None = None
-    """The commits of the train job that the status reports."""
     model_read: str | None = None
-    """The model commit that the newest generate job reads."""
     good_model: ModelCommits | None = None
     """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
     trained_for: int = 0
-    """The generation of the object that its training was set up for; 0 if that is not known, or is in the status."""
+    """metadata.generation that set up its training; 0 if it is unknown or in the status already."""
     newest_script: WrittenScript | None = None
     """The newest script, of any version of the pipeline; None before the first one."""
     kept_script: WrittenScript | None = None
@@ -260,10 +253,7 @@ class ModelView:
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:
-        """The pipelines that exist, each before those that read its output.
-
-        One that selects counts without a search, too, as long as it is the object's own.
-        """
+        """The existing pipelines, each before its readers; `select` also after its search was removed."""
         select = self.select if self.refs.searches or (self.select and self.select.ownership.ours) else None
         return tuple(seen for seen in (self.train, select, self.generate) if seen is not None)
 
@@ -278,7 +268,6 @@ class ModelView:
 
     @property
     def maker(self) -> PipelineView | None:
-        """The pipeline whose output is the model."""
         return self.select if self.refs.searches else self.train
 
     @property
@@ -295,9 +284,7 @@ class ModelView:
 
     @property
     def repeats(self) -> bool:
-        """Return whether the newest train job only repeats the newest model, as after a pipeline was stopped and
-        started.
-        """
+        """Whether the newest train job only repeats the newest model, as after a pipeline was restarted."""
         train, newest, good = self.train, self.reported_commits, self.good_model
         if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
             return False
@@ -313,7 +300,7 @@ class ModelView:
 
     @property
     def script_is_of_newest_model(self) -> bool:
-        """Return whether the newest script is of this version and was made from a model equal to the newest one."""
+        """Whether the current version of the pipeline wrote the newest script, from a model equal to the newest one."""
         maker, generate, newest = self.maker, self.generate, self.newest_script
         if maker is None or generate is None or maker.last_good is None or newest is None or newest.script is None:
             return False

@@ -50,7 +50,7 @@ from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 READ_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 DELETE_SECONDS = 300.0
-"""Of much data, a deletion takes minutes. Keepalive notices within half of one that pachd does not answer."""
+"""Deleting much data takes minutes. Keepalive notices within 30 s that pachd does not answer."""
 ALL_VERSIONS = -1
 _MOST_BYTES = 1 << 27
 """The most bytes of files to read in one call."""

@@ -23,7 +23,7 @@ class PachdAddress:
 
     Pachyderm's own tools write grpc://HOST:PORT, with TLS grpcs://HOST:PORT; without a file gRPC's roots are trusted.
     gRPC's own names are taken too: dns:///HOST:PORT and unix:PATH.
-    ValueError for what is none of these, and where the file has no certificates.
+    Raises ValueError for any other address, and for a file without certificates.
     """
 
     address: str

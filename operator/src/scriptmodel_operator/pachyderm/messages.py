@@ -313,7 +313,6 @@ def _pipeline_request(request: Any) -> Any:
 
 
 def _unknown(message: Any, number: int) -> bytes | None:
-    """Return a field that python-pachyderm does not know."""
     return next((field.data for field in message.UnknownFields() if field.field_number == number), None)
 
 

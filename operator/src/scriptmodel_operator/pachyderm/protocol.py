@@ -18,7 +18,6 @@ if found := find_spec(_PACKAGE):
 
 
 def _proto(name: str) -> tuple[Any, Any]:
-    """Return the messages and the stubs of a service."""
     path = f"{_PACKAGE}.proto.v2.{name}_pb2"
     return import_module(path), import_module(f"{path}_grpc")
 

@@ -117,7 +117,7 @@ class JobState(_State):
 
     @property
     def waiting(self) -> bool:
-        """True before a worker has taken the job; not in an unknown state, in which none may be missed."""
+        """Whether no worker has taken the job yet; False in an unknown state."""
         return self in (JobState.CREATED, JobState.STARTING)
 
 
@@ -170,11 +170,10 @@ class PipelineSpec:
     labels: tuple[tuple[str, str], ...] = ()
     """Labels of its pods, besides Pachyderm's own."""
     base_branch: BranchRef | None = None
-    """Another input, the model that training starts from."""
     trials_branch: BranchRef | None = None
     """Another input, one datum for each of its folders: the runs of a search."""
     other_inputs: int = 0
-    """How many inputs somebody else has crossed with these."""
+    """Number of inputs that somebody else has added."""
     datums_per_task: int = 0
     """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
     description: str = ""
@@ -228,7 +227,6 @@ class JobInfo:
 
     @property
     def good(self) -> bool:
-        """Whether it has a result."""
         return self.state is JobState.SUCCESS and self.data_total > 0
 
     @property
@@ -248,7 +246,7 @@ class RepoInfo:
     description: str = ""
     branches: tuple[str, ...] = ()
     size_bytes: int = 0
-    """Of the newest commit of master that is finished and has no error; it shows that somebody deleted a result."""
+    """Size of the newest good commit of master, by which a deleted result is noticed."""
     created: datetime | None = None
 
     def describe_command(self, addition: str) -> str:
@@ -275,7 +273,6 @@ class CommitInfo:
 
     @property
     def open(self) -> bool:
-        """Whether files may still be added to it."""
         return not self.finished and not self.finishing
 
 
