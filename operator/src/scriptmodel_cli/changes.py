@@ -110,7 +110,6 @@ def _toleration(item: PodToleration) -> str:
 
 
 def field_changes(before: PipelineSpec | None, after: PipelineSpec) -> tuple[FieldChange, ...]:
-    """Return every field of a new pipeline, or the fields of an existing one that differ."""
     old, new = spec_fields(before) if before else {}, spec_fields(after)
     names = [*new, *(name for name in old if name not in new)]
     pairs = (FieldChange(name, old.get(name, ""), new.get(name, "")) for name in names)

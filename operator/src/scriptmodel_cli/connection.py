@@ -24,8 +24,6 @@ R = TypeVar("R")
 
 
 class ObjectName(click.ParamType[str]):
-    """The name of an object or a namespace, which becomes part of a path of the API server."""
-
     name = "name"
     _form = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -66,7 +64,6 @@ def _option(*words: str, **settings: Any) -> click.Option:
 
 @cache
 def connection_options() -> tuple[click.Option, ...]:
-    """Return the connection options, made once: an option keeps no state between calls."""
     file, address = click.Path(path_type=Path, dir_okay=False), "Address of pachd [default: published by the operator]."
     space = {"type": ObjectName(), "metavar": "NS", "shell_complete": _namespaces}
     config, token, authorities = (f"{PREFIX}_{name}" for name in ("KUBECONFIG", "PACHD_TOKEN_FILE", "PACHD_CA_FILE"))

@@ -20,8 +20,6 @@ _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class CorpusFile:
-    """A file on disk and its path in the repo."""
-
     source: Path
     path: str
     size: int
@@ -65,7 +63,6 @@ def find_corpus(paths: Iterable[Path], note: Callable[[str], None]) -> list[Corp
 
 
 def _files(paths: Iterable[Path], note: Callable[[str], None]) -> Iterator[tuple[Path, str, bool]]:
-    """Yield files, their paths below the given folder, and whether the user named them directly."""
     for top in paths:
         if not top.is_dir():
             yield top, top.name, True

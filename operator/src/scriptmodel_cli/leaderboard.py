@@ -89,7 +89,6 @@ def csv_of(trials: Sequence[Trial]) -> str:
 
 
 def progress_of(search: Mapping[str, Any]) -> str:
-    """Return algorithm, round, trials by state, and time; `search` has the fields of status.search."""
     counts = search.get("trials") or {}
     states = ", ".join(f"{counts[state]} {state}" for state in _STATES if counts.get(state))
     if not states:
@@ -102,7 +101,6 @@ def progress_of(search: Mapping[str, Any]) -> str:
 
 
 def best_of(search: Mapping[str, Any]) -> str:
-    """Return the best trial of status.search in words; empty before the first has a perplexity."""
     from scriptmodel_operator.api.search_status import best_trial  # noqa: PLC0415 - pydantic takes time
 
     best = best_trial(search)

@@ -28,7 +28,6 @@ class Live:
         self._line = ""
 
     def show(self, screen: Sequence[str], line: str, moment: datetime) -> None:
-        """Redraw the screen on a terminal; print the line elsewhere if it has changed."""
         if not self.redraws:
             if line != self._line:
                 row = f"{moment.astimezone():%H:%M:%S}  {line}"

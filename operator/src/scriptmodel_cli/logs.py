@@ -104,7 +104,6 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
 
 @contextmanager
 def _cancelled_at_end(gateway: Gateway, job: JobRef, stream: LogStream) -> Iterator[None]:
-    """Cancel a stream once its job has ended, as long as the block reads it."""
     closed = threading.Event()
     watcher = threading.Thread(target=_cancel_at_end, args=(gateway, job, stream, closed), daemon=True)
     watcher.start()

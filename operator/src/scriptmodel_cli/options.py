@@ -46,7 +46,6 @@ def output_option(*forms: str, names: bool = True) -> Callable[[F], F]:
 
 
 def check_ready(found: Mapping[str, Any]) -> None:
-    """Raise SuspendedError or ClickException unless a settled ScriptModel is ready."""
     name, ready = found["metadata"]["name"], condition(found)
     if suspended(found):
         raise SuspendedError(f"{name} is suspended: `scriptmodel resume {name}` restarts it")

@@ -52,7 +52,6 @@ class PachdAccess:
 
     @property
     def is_known(self) -> bool:
-        """Return whether an option or a release provides an address."""
         return bool(self._given) or self._published is not None
 
     def address(self, purpose: str) -> PachdAddress:

@@ -80,7 +80,6 @@ def preview(
 
 
 def _later_changes(given: Situation, state: ModelState, view: ModelView, target: Desired) -> Iterator[Change]:
-    """Yield the changes that follow the actions of the plan, in each state."""
     match state:
         case Suspended() | Blocked():
             return
@@ -128,7 +127,6 @@ def _after_ingest(given: Situation, view: ModelView) -> list[Change]:
 
 
 def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[Change]:
-    """Yield the changes that follow once the base model is in the object's own repo."""
     source, train = view.base.source, target.train.mark
     if source is None or source.repo is None:
         return

@@ -142,7 +142,6 @@ class Session:
             raise
 
     def patch(self, name: str, patch: dict[str, Any]) -> dict[str, Any]:
-        """Patch a ScriptModel and return it. Raises ClickException if it does not exist."""
         self.get(name)  # for its error message
         return self.call(lambda client: client.patch_scriptmodel(self.where(), name, patch, COMMAND_MANAGER))
 

@@ -25,7 +25,6 @@ def condition(found: Object, kind: str = "Ready") -> Object:
 
 
 def is_observed(found: Object) -> bool:
-    """Return whether the status reports on the newest spec."""
     return bool((found.get("status") or {}).get("observedGeneration") == found["metadata"].get("generation"))
 
 

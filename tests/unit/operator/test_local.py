@@ -26,7 +26,7 @@ from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import claim, write_status
-from tests.integration.specs import TAKEN
+from tests.integration.specs import TAKEN, searching
 
 REPO = {"repo": {"name": "plays"}}
 
@@ -39,6 +39,10 @@ REPO = {"repo": {"name": "plays"}}
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, r'temperature: must be a string: quote it, "0\.8"'),
         ({"corpus": REPO, "generation": {"words": "700"}}, r"spec\.generation\.words: Input should be a valid integer"),
         ({"corpus": REPO, "generation": {"words": 0}}, r"spec\.generation\.words: .* greater than or equal to 1"),
+        (
+            searching({"name": "learningRate", "logUniform": {"min": "0", "max": "1"}}),
+            r"logUniform\.min: String should",
+        ),
         ({}, r"spec\.corpus: Field required"),
         ({"corpus": {}}, "name exactly one source of the corpus"),
         ({"corpus": {**REPO, "configMap": {"name": "plays"}}}, "name exactly one source of the corpus"),

@@ -90,7 +90,6 @@ def wait(session: Session, name: str, timeout: float) -> None:
 
 
 def _settled(session: Session, name: str, timeout: float) -> dict[str, Any]:
-    """Poll until the ScriptModel is settled. Raises ClickException after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     late = f"{name} is not ready after {timeout:g} s: "
     found: dict[str, Any] = {}

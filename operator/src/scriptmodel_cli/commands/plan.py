@@ -118,7 +118,6 @@ def _cluster(session: Session) -> str:
 
 
 def _if_applied(session: Session, desired: dict[str, Any]) -> dict[str, Any]:
-    """Return the object with its defaults from a dry run. Raises ClickException if it would be refused."""
     name, namespace = desired["metadata"]["name"], desired["metadata"].get("namespace") or session.where()
     path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}"
     live = session.find(name, namespace)

@@ -60,7 +60,6 @@ def push(
 
 
 def _reader(session: Session) -> str:
-    """Return the namespace whose ScriptModels are to read the repo. Raises ClickException if it is not known."""
     try:
         return session.where()
     except click.ClickException as error:
@@ -68,7 +67,6 @@ def _reader(session: Session) -> str:
 
 
 def _target(project: str, repo: str, branch: str) -> BranchRef:
-    """Return the branch to push to. Raises InputError for names that Pachyderm or a ScriptModel would refuse."""
     for option, name in (("repo", repo), ("branch", branch), ("project", project)):
         field = "name" if option == "repo" else option
         try:

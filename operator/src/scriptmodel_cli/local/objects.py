@@ -61,7 +61,6 @@ class Objects:
 
     @property
     def is_reconciled(self) -> bool:
-        """Return whether the operator has reconciled since `apply`."""
         requested: str = self.raw["metadata"]["annotations"][RECONCILE_AT]
         return bool((self.raw.get("status") or {}).get("lastHandledReconcileAt") == requested)
 

@@ -42,7 +42,6 @@ class Model:
 
     @property
     def epochs(self) -> int:
-        """Total number of epochs of the training; 0 while it is not known."""
         return int(self.training.get("epochProgress", "").partition("/")[2] or 0)
 
     def place(self, kind: str, commit: str = "") -> Place | None:
@@ -68,7 +67,6 @@ class Model:
                 yield title, str(text), place, href
 
     def judged(self) -> list[tuple[str, str, float]]:
-        """Return aspect, meaning and figure, at most 1, of the judge's verdict on the script."""
         score, fields = self.script.get("score") or {}, ScriptScore.model_fields
         return [(key, fields[key].description or "", min(1.0, float(score[key]))) for key in ASPECTS if key in score]
 

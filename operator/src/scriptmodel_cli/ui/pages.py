@@ -45,7 +45,6 @@ async def _models(request: web.Request) -> dict[str, Model]:
 
 
 async def _found(request: web.Request) -> Model:
-    """Return the model of an address. Raises HTTPNotFound without one."""
     key = "{namespace}/{name}".format(**request.match_info)
     if found := (await _models(request)).get(key):
         return found

@@ -59,7 +59,6 @@ class Reads:
         self._stack = ExitStack()
 
     async def objects(self) -> Answer[dict[str, Model]]:
-        """Return the ScriptModels by NAMESPACE/NAME, and why they are outdated, if so."""
         answer = self._ask(("objects", ""), self._list, _OBJECTS_SECONDS)
         if answer.task and answer.read < time.monotonic() - _PATIENCE_SECONDS:
             await asyncio.wait([answer.task], timeout=_PATIENCE_SECONDS)

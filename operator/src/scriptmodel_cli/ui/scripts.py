@@ -20,8 +20,6 @@ _HEADING = re.compile(r"(?:INT|EXT|EST|INT\.?/EXT|I/E)[. ]|(?:ACT|SCENE) [IVXLC\
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample of a script, with the address of each of its formats."""
-
     number: int
     parts: list[Part]
     forms: dict[str, str]

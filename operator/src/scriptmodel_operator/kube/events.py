@@ -113,7 +113,6 @@ class EventRecorder:
                 self._waiting.task_done()
 
     async def drain(self) -> None:
-        """Wait until the queue is empty, at most `DRAIN_SECONDS`."""
         try:
             await asyncio.wait_for(self._waiting.join(), DRAIN_SECONDS)
         except TimeoutError:

@@ -55,7 +55,6 @@ class Leader(Leadership):
     """The newest renewal of another holder, and when it was first observed."""
 
     def lease_remaining(self) -> float:
-        """Return the seconds for which this process may still act; 0 or less when it may not."""
         renewed = self._renewed
         return 0.0 if renewed is None else renewed + LEASE_SECONDS - MARGIN_SECONDS - self.clock()
 
@@ -83,7 +82,6 @@ class Leader(Leadership):
             await self.sleep(wait)
 
     async def keep(self) -> None:
-        """Renew the lease until it is lost. Raises LeadershipLostError then."""
         wait = RENEW_SECONDS
         while True:
             await self.sleep(min(wait, max(self.lease_remaining(), 0.0)))
@@ -156,7 +154,6 @@ class Leader(Leadership):
         self._lease = await self.client.request("POST", self._leases, "creating the lease", body)
 
     async def _renew(self) -> None:
-        """Renew the lease; after a write whose answer was lost, read it first."""
         sent, lease = self.clock(), self._lease or await self._read()
         if lease["spec"].get("holderIdentity") != self.identity:
             self._renewed = None

@@ -97,14 +97,12 @@ def _from(files: list[Path], settings: kopf.OperatorSettings) -> Connection:
 
 
 def _require_supported(context: Context, files: list[Path]) -> None:
-    """Raise LoginFailedError where the user is to act as another one."""
     for key in ("as", "as-uid", "as-groups", "as-user-extra"):
         if context.user.get(key):
             raise _unreadable(files, f"it sets {key} for its user {context.user_name}, which is not supported")
 
 
 def _with_proxy(found: Connection, files: list[Path]) -> Connection:
-    """Return the connection with the proxy of the kubeconfig, else of the environment. Raises LoginFailedError."""
     if found.proxy_url:
         if not _is_proxy(found.proxy_url):
             raise _unreadable(files, f"its proxy-url is {_NO_PROXY}")
