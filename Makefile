@@ -128,7 +128,7 @@ test-chart: env controlplane helm ## Test the chart and the manifests: values, e
 	$(OPERATOR)/$(PYTEST) $(FIRST) tests/chart
 
 .PHONY: test-slow
-test-slow: ## Run the slow tests: kills, state folders, judge, base models, crashes, outages, releases, documented commands
+test-slow: ## Run the slow tests: kills, state folders, judge, base models, outages, releases, documented commands
 	+@$(SUITES) test-slow-trainer test-slow-integration test-slow-chart
 
 .PHONY: test-slow-trainer
