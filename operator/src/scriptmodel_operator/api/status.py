@@ -165,7 +165,7 @@ class ScriptStatus(ApiModel):
 
 
 class Lineage(ApiModel):
-    """Commits that the script was made from, each as project/repo@commit."""
+    """Commits of a script."""
 
     corpus: str | None = None
     """Commit of the corpus."""
@@ -287,7 +287,7 @@ class ScriptModelStatus(ApiModel):
     script: ScriptStatus | None = None
     """The newest script that is promoted; any script is, unless spec.promotion holds its model back."""
     lineage: Lineage = Field(default_factory=Lineage)
-    """Commits that the script was made from."""
+    """Commits that the script was made from, each as project/repo@commit."""
     promotion: PromotionStatus | None = None
     """The newest comparison of a retrained model with the one before, if spec.promotion.minImprovement is set."""
     source: SourceStatus | None = None
