@@ -70,6 +70,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def list_of(found: Object, *, namespaces: bool, wide: bool = False) -> list[str]:
     """Lay out a table of the API server as kubectl does; `wide` adds the columns of a lower priority."""
+    # Columns of a lower priority come last.
     columns = [column["name"].upper() for column in found["columnDefinitions"] if wide or not column["priority"]]
     rows = [[*(("NAMESPACE",) if namespaces else ()), *columns]]
     for row in found["rows"]:
