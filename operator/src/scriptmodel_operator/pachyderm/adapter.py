@@ -20,7 +20,7 @@ from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.connection import Connection
+from scriptmodel_operator.pachyderm.connection import Connection, Stubs
 from scriptmodel_operator.pachyderm.errors import (
     AccessError,
     NotFoundError,
@@ -114,16 +114,8 @@ class PachydermGateway:
         self._logs.close()
 
     @property
-    def _pfs(self) -> Any:
-        return self._connection.stubs.pfs
-
-    @property
-    def _pps(self) -> Any:
-        return self._connection.stubs.pps
-
-    @property
-    def _transactions(self) -> Any:
-        return self._connection.stubs.transactions
+    def _stubs(self) -> Stubs:
+        return self._connection.stubs
 
     def _metadata(self, transaction_id: str = "") -> list[tuple[str, str]]:
         pairs = []
@@ -160,7 +152,7 @@ class PachydermGateway:
 
         Protobuf in Python decodes some thousand messages a second.
         """
-        call = self._connection.stubs.channel.unary_stream(method, type(request).SerializeToString, bytes)
+        call = self._stubs.channel.unary_stream(method, type(request).SerializeToString, bytes)
         known, found = self._lists.get(what, {}), dict[bytes, T]()
         for message in self._stream(what, call, request):
             key = blake2b(message, digest_size=16).digest()
@@ -196,7 +188,7 @@ class PachydermGateway:
         return version
 
     def _read_version(self, what: str) -> ServerVersion:
-        answer = self._call(what, self._connection.stubs.version.GetVersion, empty_pb2.Empty())
+        answer = self._call(what, self._stubs.version.GetVersion, empty_pb2.Empty())
         localpach = answer.git_commit if answer.platform == LOCALPACH else ""
         version = ServerVersion(answer.major, answer.minor, answer.micro, answer.additional, localpach)
         self._version = version
@@ -213,20 +205,20 @@ class PachydermGateway:
     def engine(self) -> str:
         what = "reading the id of the server"
         kind = LOCALPACH if self._read_version(what).localpach else PACHYDERM
-        found = self._call(what, self._connection.stubs.admin.InspectCluster, admin.InspectClusterRequest())
+        found = self._call(what, self._stubs.admin.InspectCluster, admin.InspectClusterRequest())
         return f"{kind}/{found.id}" if found.id else ""
 
     def server_time(self) -> datetime:
         """Return the start time of an empty transaction, which ends with the call: no call returns the time."""
         what = "reading the clock of pachd"
-        info = self._call(what, self._transactions.BatchTransaction, transaction.BatchTransactionRequest())
+        info = self._call(what, self._stubs.transactions.BatchTransaction, transaction.BatchTransactionRequest())
         started = messages.moment(info, "started")
         if started is None:
             raise UnavailableError(what, "the transaction has no time")
         return started
 
     def list_projects(self) -> Sequence[str]:
-        stream = self._stream("listing projects", self._pfs.ListProject, pfs.ListProjectRequest())
+        stream = self._stream("listing projects", self._stubs.pfs.ListProject, pfs.ListProjectRequest())
         return [info.project.name for info in stream]
 
     def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
@@ -244,7 +236,7 @@ class PachydermGateway:
             pipeline=messages.pipeline_message(pipeline), history=ALL_VERSIONS, details=True
         )
         with suppress(NotFoundError):
-            stream = self._stream(f"listing versions of pipeline {pipeline}", self._pps.ListPipeline, request)
+            stream = self._stream(f"listing versions of pipeline {pipeline}", self._stubs.pps.ListPipeline, request)
             return [messages.pipeline_info(info) for info in stream]
         return []
 
@@ -256,22 +248,24 @@ class PachydermGateway:
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
         request = pps.ListJobRequest(pipeline=messages.pipeline_message(pipeline), history=ALL_VERSIONS, number=limit)
         with suppress(NotFoundError):
-            stream = self._stream(f"listing jobs of pipeline {pipeline}", self._pps.ListJob, request)
+            stream = self._stream(f"listing jobs of pipeline {pipeline}", self._stubs.pps.ListJob, request)
             return [messages.job_info(info) for info in stream]
         return []
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
         request = pfs.InspectBranchRequest(branch=messages.branch_message(branch))
-        info = self._call(f"reading branch {branch}", self._pfs.InspectBranch, request)
+        info = self._call(f"reading branch {branch}", self._stubs.pfs.InspectBranch, request)
         return self.inspect_commit(branch.repo, info.head.id) if info.head.id else None
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
         request = pfs.InspectCommitRequest(commit=messages.commit_message(repo, commit))
-        return messages.commit_info(self._call(f"reading commit {repo}@{commit}", self._pfs.InspectCommit, request))
+        return messages.commit_info(
+            self._call(f"reading commit {repo}@{commit}", self._stubs.pfs.InspectCommit, request)
+        )
 
     def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
         request = pfs.InspectFileRequest(file=_file(repo, commit, path))
-        info = self._call(f"reading {repo}@{commit}:{path}", self._pfs.InspectFile, request)
+        info = self._call(f"reading {repo}@{commit}:{path}", self._stubs.pfs.InspectFile, request)
         return int(info.size_bytes)
 
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
@@ -280,7 +274,7 @@ class PachydermGateway:
         content = bytearray()
         if expected:
             request = pfs.GetFileRequest(file=_file(repo, commit, path))
-            for piece in self._stream(what, self._pfs.GetFile, request):
+            for piece in self._stream(what, self._stubs.pfs.GetFile, request):
                 content += piece.value
                 if len(content) >= expected:
                     break  # which cancels the call
@@ -292,7 +286,7 @@ class PachydermGateway:
         what, request = f"reading {repo}@{commit}:{glob}", pfs.GetFileRequest(file=_file(repo, commit, glob))
         content = io.BytesIO()
         try:
-            for piece in self._stream(what, self._pfs.GetFileTAR, request):
+            for piece in self._stream(what, self._stubs.pfs.GetFileTAR, request):
                 content.write(piece.value)
                 if content.tell() > _MOST_BYTES:  # whoever writes a repo decides how large its files are
                     raise RefusedError(what, f"the files have more than {_MOST_BYTES >> 20} MiB")
@@ -307,7 +301,7 @@ class PachydermGateway:
 
     def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
         request = pfs.WalkFileRequest(file=_file(repo, commit, "/"))
-        found = self._stream(f"listing files of {repo}@{commit}", self._pfs.WalkFile, request)
+        found = self._stream(f"listing files of {repo}@{commit}", self._stubs.pfs.WalkFile, request)
         files = (info for info in found if info.file_type == pfs.FILE)
         return {info.file.path: StoredFile(int(info.size_bytes), bytes(info.hash)) for info in files}
 
@@ -323,12 +317,12 @@ class PachydermGateway:
     def create_project(self, project: str) -> None:
         """Create a project. Not part of Gateway, since the operator creates none."""
         request = pfs.CreateProjectRequest(project=pfs.Project(name=project))
-        self._call(f"creating project {project}", self._pfs.CreateProject, request, WRITE_SECONDS)
+        self._call(f"creating project {project}", self._stubs.pfs.CreateProject, request, WRITE_SECONDS)
 
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
         request = pfs.CreateRepoRequest(repo=messages.repo_message(repo), description=description, update=update)
         self._call(
-            f"{'describing' if update else 'creating'} repo {repo}", self._pfs.CreateRepo, request, WRITE_SECONDS
+            f"{'describing' if update else 'creating'} repo {repo}", self._stubs.pfs.CreateRepo, request, WRITE_SECONDS
         )
 
     def replace_files(
@@ -341,37 +335,37 @@ class PachydermGateway:
     ) -> None:
         what = f"copying {copies.repo}@{copies.commit} to {branch}" if copies else f"putting files into {branch}"
         requests = upload_requests(branch, files, gone, copies)
-        with self._observed(self._pfs.ModifyFile), _translated(what):
+        with self._observed(self._stubs.pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
-            send(self._pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
+            send(self._stubs.pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
 
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
     ) -> str:
-        what, create = f"fetching {without_query(url)}", self._pfs.CreateFileSet
+        what, create = f"fetching {without_query(url)}", self._stubs.pfs.CreateFileSet
         with self._observed(create), _translated(what):
             self._deadline(what, seconds)
             made = send(create, fetch_requests(path, url), seconds, self._metadata(), self._leadership, cancelled)
         ids = [each for each in (file_set, made.file_set_id) if each]
         compose = pfs.ComposeFileSetRequest(file_set_ids=ids, ttl_seconds=FILE_SET_SECONDS)
-        return str(self._call(what, self._pfs.ComposeFileSet, compose).file_set_id)
+        return str(self._call(what, self._stubs.pfs.ComposeFileSet, compose).file_set_id)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         names = " and ".join(str(item.spec.ref) for item in pipelines)
         verb = "updating" if any(item.update for item in pipelines) else "creating"
         what = f"{verb} {names}"
-        create, create_request = self._pps.CreatePipeline, messages.create_request
+        create, create_request = self._stubs.pps.CreatePipeline, messages.create_request
         if self._server(what).merges_defaults:
-            create, create_request = self._connection.stubs.create_pipeline_v2, messages.create_v2_request
+            create, create_request = self._stubs.create_pipeline_v2, messages.create_v2_request
         opened = self._call(
-            what, self._transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
+            what, self._stubs.transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )
         self._filling.add(opened.id)
         try:
             for item in pipelines:
                 self._call(what, create, create_request(item), WRITE_SECONDS, tx=opened.id)
             finish = transaction.FinishTransactionRequest(transaction=opened)
-            self._call(what, self._transactions.FinishTransaction, finish, WRITE_SECONDS)
+            self._call(what, self._stubs.transactions.FinishTransaction, finish, WRITE_SECONDS)
         except PachydermError:
             # Finishing it would execute the requests before the refused one. The sweeper deletes what remains.
             with suppress(PachydermError):
@@ -383,35 +377,35 @@ class PachydermGateway:
     def list_transactions(self) -> Sequence[OpenTransaction]:
         self._server("listing transactions")
         request = transaction.ListTransactionRequest()
-        found = self._call("listing transactions", self._transactions.ListTransaction, request).transaction_info
+        found = self._call("listing transactions", self._stubs.transactions.ListTransaction, request).transaction_info
         return [messages.open_transaction(info) for info in found if info.transaction.id not in self._filling]
 
     def delete_transaction(self, transaction_id: str) -> None:
         request = transaction.DeleteTransactionRequest(transaction=transaction.Transaction(id=transaction_id))
         with suppress(NotFoundError):
-            self._call(f"dropping transaction {transaction_id}", self._transactions.DeleteTransaction, request)
+            self._call(f"dropping transaction {transaction_id}", self._stubs.transactions.DeleteTransaction, request)
 
     def start_pipeline(self, pipeline: PipelineRef) -> None:
         request = pps.StartPipelineRequest(pipeline=messages.pipeline_message(pipeline))
-        self._call(f"starting pipeline {pipeline}", self._pps.StartPipeline, request, WRITE_SECONDS)
+        self._call(f"starting pipeline {pipeline}", self._stubs.pps.StartPipeline, request, WRITE_SECONDS)
 
     def stop_pipeline(self, pipeline: PipelineRef) -> None:
         request = pps.StopPipelineRequest(pipeline=messages.pipeline_message(pipeline))
-        self._call(f"stopping pipeline {pipeline}", self._pps.StopPipeline, request, WRITE_SECONDS)
+        self._call(f"stopping pipeline {pipeline}", self._stubs.pps.StopPipeline, request, WRITE_SECONDS)
 
     def stop_job(self, job: JobRef, reason: str) -> None:
         request = pps.StopJobRequest(job=messages.job_message(job), reason=reason)
         with suppress(NotFoundError):
-            self._call(f"stopping job {job}", self._pps.StopJob, request, WRITE_SECONDS)
+            self._call(f"stopping job {job}", self._stubs.pps.StopJob, request, WRITE_SECONDS)
 
     def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
         request = pps.DeletePipelineRequest(pipeline=messages.pipeline_message(pipeline), keep_repo=keep_repo)
-        self._call(f"deleting pipeline {pipeline}", self._pps.DeletePipeline, request, DELETE_SECONDS)
+        self._call(f"deleting pipeline {pipeline}", self._stubs.pps.DeletePipeline, request, DELETE_SECONDS)
 
     def delete_repo(self, repo: RepoRef) -> None:
         request = pfs.DeleteRepoRequest(repo=messages.repo_message(repo))
         with suppress(NotFoundError):
-            self._call(f"deleting repo {repo}", self._pfs.DeleteRepo, request, DELETE_SECONDS)
+            self._call(f"deleting repo {repo}", self._stubs.pfs.DeleteRepo, request, DELETE_SECONDS)
 
 
 @contextmanager
