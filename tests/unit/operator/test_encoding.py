@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scriptmodel_operator.api.conditions import MAX_MESSAGE, Condition, ConditionType, render_conditions
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ScriptModelStatus, ScriptStatus, to_wire
-from scriptmodel_operator.kube.encoding import encoded
+from scriptmodel_operator.kube.client import encoded
 from tests.unit.operator.odd_text import HOSTILE, ODD, SHOWN
 
 

@@ -49,7 +49,6 @@ class Desired:
     train: DesiredPipeline
     generate: DesiredPipeline
     select: DesiredPipeline | None = None
-    """Selects the best model of a search; None without one."""
 
 
 def desired(

@@ -100,7 +100,6 @@ class Plan:
     runs: Mapping[str, RunInput]
     """What each run trains, by its folder."""
     finished: bool = False
-    """Whether nothing is left to train."""
     winner: str = ""
     """The folder of the best run of the best trial; empty before a trial is complete."""
     failure: str = ""

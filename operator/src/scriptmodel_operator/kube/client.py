@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP, PLURAL, VERSION
-from scriptmodel_operator.kube.encoding import Body, encoded
+from scriptmodel_operator.api.text import without_surrogates
 from scriptmodel_operator.kube.errors import (
     KubeConflictError,
     KubeError,
@@ -38,6 +39,9 @@ _BY_STATUS: dict[int, type[KubeError]] = {
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _APPLY = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
+Body = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+_UNSAFE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass
@@ -232,3 +236,9 @@ def _list_path(namespace: str | None) -> str:
 
 def _path(namespace: str, name: str) -> str:
     return f"/apis/{GROUP}/{VERSION}/namespaces/{quote(namespace, safe='')}/{PLURAL}/{quote(name, safe='')}"
+
+
+def encoded(body: Body) -> bytes:
+    """Return `body` as UTF-8. A lone surrogate becomes U+FFFD."""
+    text = without_surrogates(_encode(body))
+    return _UNSAFE_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()

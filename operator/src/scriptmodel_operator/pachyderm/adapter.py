@@ -64,8 +64,6 @@ VersionObserver = Callable[[ServerVersion], None]
 
 
 class GrpcLogStream:
-    """A GetLogs call in progress. Implements `LogStream`."""
-
     def __init__(self, call: Any, what: str) -> None:
         self._call = call
         self._what = what

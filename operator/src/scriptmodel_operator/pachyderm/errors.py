@@ -99,7 +99,6 @@ def _cause(detail: str) -> str:
 
 
 def _missing_role(detail: str) -> str:
-    """Name the least role that has the permissions, and the command that grants it."""
     found = _DENIED.search(detail)
     if found is None:
         return "the operator's token lacks a permission: grant its user the role"

@@ -87,8 +87,6 @@ class _State(Enum):
 
 
 class PipelineState(_State):
-    """States under Pachyderm's names, without the prefix."""
-
     UNKNOWN = 0
     STARTING = 1
     RUNNING = 2
