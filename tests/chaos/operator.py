@@ -286,7 +286,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and operators end, too
     print(f"seed {given.seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="operator-chaos-"))
-    options = ["--pipeline-limit=0", "--settle=0"]
+    options = ["--settle=0"]
     with (
         ControlPlane(root / "controlplane") as control_plane,
         Localpach(root / "localpach", {IMAGE: TRAINER}, options) as localpach,

@@ -123,7 +123,7 @@ def torture(folder: Path, kills: int, chance: random.Random) -> None:
     address = f"127.0.0.1:{port}"
     options = [
         *("--workers", "kubernetes", "--worker-namespace", Cluster.namespace, "--step-image", "localpach"),
-        *("--transfer", address, "--transfer-listen", address, "--pipeline-limit", "0", "--settle", "0"),
+        *("--transfer", address, "--transfer-listen", address, "--settle", "0"),
     ]
     with serving(cluster, folder) as config:
         variables = {"KUBECONFIG": str(config)}

@@ -116,7 +116,7 @@ def torture(root: Path, kills: int, seed: int, *, writers: int = 4, verbose: boo
     writer_list = [
         Writer(f"repo-{number}", random.Random(rng.random()), with_jobs=number == 0) for number in range(writers)
     ]
-    server = start(root, "--pipeline-limit", "0", "--settle", "0")
+    server = start(root, "--settle", "0")
     client = Client(server.address)
     for writer in writer_list:
         client.create_repo(writer.name)
@@ -142,7 +142,7 @@ def _once(server: Localpach, writer_list: list[Writer], rng: random.Random, *, v
     stopped.set()
     for thread in threads:
         thread.join()
-    again = start(server.root, "--pipeline-limit", "0", "--settle", "0")
+    again = start(server.root, "--settle", "0")
     client = Client(again.address)
     try:
         check_whole(client, writer_list)

@@ -1,8 +1,7 @@
-"""Replays every recording of the real server whose requirements one machine meets.
+"""Replays every recording of the real server.
 
-With PACHD_ADDRESS set the recordings are replayed against that server instead. PACHD_HAVE lists the requirements of
-recordings that it meets (`kubernetes`, `gpu`, `no-gpu`, `no-pipelines`), separated by spaces; PACHD_IMAGE is an image
-that its pipelines can use. A server of a later release than 2.7 may differ in the ways that `later.py` and `later.yaml`
+With PACHD_ADDRESS set the recordings are replayed against that server instead; PACHD_IMAGE is an image that its
+pipelines can use. A server of a later release than 2.7 may differ in the ways that `later.py` and `later.yaml`
 explain, and in no other.
 """
 
@@ -18,58 +17,17 @@ import pytest
 
 from tests.contract.later import reason
 from tests.contract.met import release_of
-from tests.contract.replay import Json, differences, load
+from tests.contract.replay import differences, load
 from tests.contract.serving import serving
 
 RECORDINGS = sorted(Path(__file__).with_name("recordings").glob("*.yaml"))
 REAL_SERVER = bool(os.environ.get("PACHD_ADDRESS"))
-# The requirements that the server meets.
-GIVEN = set(os.environ.get("PACHD_HAVE", "").split()) if REAL_SERVER else {"no-pipelines"}
 VARIABLES = {"image": os.environ["PACHD_IMAGE"]} if "PACHD_IMAGE" in os.environ else {}
 RECORDED = (2, 7)
 """The release of the recordings."""
 AT_ONCE = 8
-# These recordings list all objects of a server or fill it up to its limit.
-EXCLUSIVE = {"limit", "transactions"}
-# Recordings that require Kubernetes but can be replayed without it, since its reaction to a spec is predicted. Images
-# are never pulled here, so a pipeline whose image cannot be pulled is excluded.
-WITHOUT_KUBERNETES = {"pipeline-failures": "", "scheduling": "noimage"}
-# Steps about unsupported features: jq filters, jsonnet templates, and the messages of Go's JSON parser.
-UNSUPPORTED_STEPS = {
-    "job-lists": {"jobs by filter", "bad filter"},
-    "pps-absent": {
-        "bad secret",
-        "template",
-        "template without its argument",
-        "template that does not parse",
-        "template of two",
-    },
-}
-
-
-def playable(path: Path) -> bool:
-    """Return whether a server of this kind meets the requirements of a recording."""
-    if not REAL_SERVER and path.stem in WITHOUT_KUBERNETES:
-        return True
-    return set(load(path).get("requires", [])) <= GIVEN
-
-
-def without_pipeline(recording: Json, name: str) -> Json:
-    """Return a recording without the steps about a pipeline."""
-    steps = recording["steps"]
-    about = [number for number, step in enumerate(steps) if f"${{prefix}}{name}" in str(step)]
-    return recording | {"steps": steps[: about[0]] + steps[about[-1] + 1 :]}
-
-
-def without_steps(recording: Json, names: set[str]) -> Json:
-    """Return a recording without some of its steps."""
-    assert names <= {step.get("step") for step in recording["steps"]}
-    return recording | {"steps": [step for step in recording["steps"] if step.get("step") not in names]}
-
-
-def test_only_recordings_about_gpus_are_excluded() -> None:
-    excluded = {path.stem for path in RECORDINGS if not playable(path)}
-    assert REAL_SERVER or excluded == {"gpu-absent", "gpu-present"}
+LISTS_ALL = "transactions"
+"""A recording that lists all transactions of a server."""
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +42,11 @@ def replays(
         def serve(*options: str) -> str:
             return servers.enter_context(serving(tmp_path_factory.mktemp("pachd") / "root", *options)).address
 
-        shared = pachd_address or serve("--pipeline-limit", "0")
-        exclusive = {name: pachd_address or serve() for name in EXCLUSIVE & {path.stem for path in paths}}
+        shared = pachd_address or serve()
+        alone = pachd_address or serve()
         if not REAL_SERVER:  # which replays them one after the other, each while its test waits
             paths.sort(key=_pauses, reverse=True)
-        yield {path: pool.submit(_replay, path, exclusive.get(path.stem, shared)) for path in paths}
+        yield {path: pool.submit(_replay, path, alone if path.stem == LISTS_ALL else shared) for path in paths}
         pool.shutdown(cancel_futures=True)
 
 
@@ -99,10 +57,6 @@ def _pauses(path: Path) -> float:
 def _replay(path: Path, address: str) -> list[str]:
     """Return the differences that have no explanation."""
     recording = load(path)
-    if not REAL_SERVER and WITHOUT_KUBERNETES.get(path.stem):
-        recording = without_pipeline(recording, WITHOUT_KUBERNETES[path.stem])
-    if not REAL_SERVER:
-        recording = without_steps(recording, UNSUPPORTED_STEPS.get(path.stem, set()))
     # Each recording gets its own prefix of three characters, a length that scenarios rely on.
     above, below = divmod(RECORDINGS.index(path), 26)
     found = differences(address, recording, f"{chr(ord('a') + below)}{chr(ord('r') + above)}-", VARIABLES)
@@ -113,7 +67,7 @@ def _replay(path: Path, address: str) -> list[str]:
 
 
 @pytest.mark.timeout(900 if REAL_SERVER else 300)  # a pod and a worker start for each of its pipelines
-@pytest.mark.parametrize("path", [path for path in RECORDINGS if playable(path)], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
 def test_recording(path: Path, replays: dict[Path, Future[list[str]]]) -> None:
     if found := replays[path].result():
         pytest.fail("\n\n".join(found), pytrace=False)

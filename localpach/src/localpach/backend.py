@@ -8,28 +8,25 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
+from localpach.errors import PachError
 from localpach.messages import (
     branch_ref,
     commit_message,
     commit_ref,
     job_ref,
     pfs,
-    pipeline_ref,
     pps,
     repo_ref,
     transaction,
 )
-from localpach.pfs import branches, commits, commitsets, propagation, repos, triggers
+from localpach.pfs import branches, commits, commitsets, propagation, repos
 from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
-from localpach.pps import jobs, lifecycle, pipelines, secrets
+from localpach.pps import jobs, lifecycle
 from localpach.pps.execution import Workers
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
-from localpach.pps.states import JobState
-from localpach.pps.validation import Limits
 from localpach.required import check_within_transaction
 from localpach.store.contents import Contents
 from localpach.store.database import Database, Txn
@@ -40,28 +37,15 @@ TRANSACTION_HEADER = "pach-transaction"
 
 @dataclass
 class Backend:
-    """The components of a running server."""
-
     db: Database
     contents: Contents
     content: CommitContent
     reader: Reader
     logs: Logs
     master: Master
-    limits: Limits
     transactions: Transactions
     workers: Workers
     downloads: frozenset[str] | None
-
-    def check_new_pipeline(self, request: pps.CreatePipelineRequest) -> None:
-        """Raise PachError for a pipeline that exceeds the limits or uses a missing secret."""
-        self.workers.check(request)
-        with self.db.read() as txn:
-            try:
-                pipelines.inspect(txn, pipeline_ref(request.pipeline))
-            except NotFoundError:
-                self.limits.check(pipelines.count_names(txn), request)
-            secrets.check(txn, request.transform)
 
 
 class Calls:
@@ -69,10 +53,6 @@ class Calls:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-
-    def _reject_filter(self, request: Any) -> None:
-        if request.jqFilter:
-            raise UnimplementedError("localpach does not support jq filters: filter the response instead")
 
     def _perform(self, context: Any, **action: Message) -> transaction.TransactionResponse:
         """Run a request now, or append it to the transaction that the call's metadata names."""
@@ -104,12 +84,8 @@ def apply_request(content: CommitContent) -> Apply:
 
 def register_end_hooks(db: Database, content: CommitContent) -> None:
     """Register the functions that run at the end of each transaction, in order."""
-    content.on_finished += [jobs.output_finished, triggers.fire]
-    db.end_hooks += [
-        propagation.propagate,
-        lifecycle.create_jobs,
-        lambda txn: lifecycle.stop_jobs_of_removed_sets(txn, content),
-    ]
+    content.on_finished.append(jobs.output_finished)
+    db.end_hooks += [propagation.propagate, lifecycle.create_jobs]
 
 
 def _create_repo(txn: Txn, _: CommitContent, request: pfs.CreateRepoRequest) -> None:
@@ -132,40 +108,17 @@ def _finish_commit(txn: Txn, content: CommitContent, request: pfs.FinishCommitRe
     content.finish(txn, commit, description=request.description, error=request.error, force=request.force)
 
 
-def _squash(txn: Txn, content: CommitContent, request: pfs.SquashCommitSetRequest) -> None:
-    commitsets.squash(txn, content, request.commit_set.id)
-
-
 def _create_branch(txn: Txn, _: CommitContent, request: pfs.CreateBranchRequest) -> None:
-    ref = branch_ref(request.branch)
-    if request.HasField("trigger"):
-        triggers.validate(txn, ref, request.trigger)
     branches.create(
         txn,
-        ref,
+        branch_ref(request.branch),
         commit_ref(request.head) if request.HasField("head") else None,
         [branch_ref(each) for each in request.provenance],
-        request.trigger.SerializeToString() if request.HasField("trigger") else None,
     )
 
 
 def _delete_branch(txn: Txn, _: CommitContent, request: pfs.DeleteBranchRequest) -> None:
     branches.delete(txn, branch_ref(request.branch), force=request.force)
-
-
-def _update_job_state(txn: Txn, _: CommitContent, request: pps.UpdateJobStateRequest) -> None:
-    if request.state not in list(JobState):
-        raise InvalidArgumentError(f"{request.state} is not the state of a job")
-    job = jobs.get(txn, job_ref(request.job))
-    jobs.set_state(txn, job, JobState(request.state), request.reason)
-    counts = jobs.Counts(
-        request.data_processed,
-        request.data_skipped,
-        request.data_failed,
-        request.data_recovered,
-        request.data_total,
-    )
-    jobs.set_counts(txn, job, counts, request.stats)
 
 
 def _stop_job(txn: Txn, content: CommitContent, request: pps.StopJobRequest) -> None:
@@ -178,10 +131,8 @@ _ACTIONS: dict[str, Callable[[Txn, CommitContent, Any], Commit | None]] = {
     "delete_repo": _delete_repo,
     "start_commit": _start_commit,
     "finish_commit": _finish_commit,
-    "squash_commit_set": _squash,
     "create_branch": _create_branch,
     "delete_branch": _delete_branch,
-    "update_job_state": _update_job_state,
     "stop_job": _stop_job,
     "create_pipeline": lifecycle.create,
 }

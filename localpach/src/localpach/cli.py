@@ -80,13 +80,6 @@ def main() -> None:
     "Other images use the PATH of localpach.",
 )
 @click.option(
-    "--pipeline-limit",
-    type=click.IntRange(min=0),
-    default=16,
-    metavar="N",
-    help="Maximum number of pipelines, as on an unlicensed server; 0 for no limit.",
-)
-@click.option(
     "--isolation",
     type=click.Choice(["auto", "namespace", "replace"]),
     default="auto",
@@ -150,7 +143,6 @@ def serve(
     root: Path,
     listen: str,
     images: tuple[str, ...],
-    pipeline_limit: int,
     isolation: str,
     settle: float,
     fsync: bool,
@@ -168,7 +160,7 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Every option can be set by an environment variable, e.g. --pipeline-limit by LOCALPACH_PIPELINE_LIMIT. Separate
+    Every option can be set by an environment variable, e.g. --settle by LOCALPACH_SETTLE. Separate
     several images by spaces.
 
     \b
@@ -199,7 +191,6 @@ def serve(
         root=root.expanduser().resolve(),
         listen=listen,
         images=environments,
-        pipeline_limit=pipeline_limit,
         isolation=None if isolation == "auto" else Isolation(isolation),
         settle=settle,
         fsync=fsync,
@@ -262,7 +253,7 @@ def check(root: Path, *, collect: bool, accept_loss: bool, drop: bool) -> None:
 def backup(root: Path) -> None:
     """Write a backup of the store to standard output, as a tar archive. The server may be running.
 
-    The backup holds the values of secrets: protect it.
+    The backup holds all files and pipelines: protect it.
     """
     from localpach.store.backup import backup as write  # noqa: PLC0415  # --help stays fast
     from localpach.store.database import DamagedStoreError  # noqa: PLC0415  # likewise

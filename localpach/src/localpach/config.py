@@ -40,7 +40,6 @@ class Settings:
     root: Path
     listen: str = "127.0.0.1:30650"
     images: Mapping[str, Path] = field(default_factory=dict)
-    pipeline_limit: int = 16
     isolation: Isolation | None = None
     settle: float = 1.0
     fsync: bool = True

@@ -75,3 +75,7 @@ class DataLossError(PachError):
 
 class JobFinishedError(PachError):
     """An error because a job in a final state cannot change its state."""
+
+
+class InvalidGlobError(PachError):
+    """An error because a glob cannot be parsed."""

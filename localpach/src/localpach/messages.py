@@ -18,17 +18,14 @@ SECOND = 1_000_000_000
 
 
 def timestamp(nanos: int) -> Timestamp:
-    """Convert nanoseconds since the epoch to a Timestamp."""
     return Timestamp(seconds=nanos // SECOND, nanos=nanos % SECOND)
 
 
 def duration(nanos: int) -> Duration:
-    """Convert nanoseconds to a Duration."""
     return Duration(seconds=nanos // SECOND, nanos=nanos % SECOND)
 
 
 def nanoseconds(span: Duration) -> int:
-    """Convert a Duration to nanoseconds."""
     return int(span.seconds) * SECOND + int(span.nanos)
 
 
@@ -46,27 +43,22 @@ def copy_fields(source: Message, target: Message) -> None:
 
 
 def repo_message(ref: RepoRef) -> pfs.Repo:
-    """Convert a repo reference to a message."""
     return pfs.Repo(name=ref.name, type=ref.type, project=pfs.Project(name=ref.project))
 
 
 def branch_message(ref: BranchRef) -> pfs.Branch:
-    """Convert a branch reference to a message."""
     return pfs.Branch(repo=repo_message(ref.repo), name=ref.name)
 
 
 def commit_message(repo: RepoRef, uuid: str, branch: str) -> pfs.Commit:
-    """Build the message of a commit."""
     return pfs.Commit(repo=repo_message(repo), id=uuid, branch=branch_message(repo.branch(branch)))
 
 
 def pipeline_message(ref: PipelineRef) -> pps.Pipeline:
-    """Convert a pipeline reference to a message."""
     return pps.Pipeline(name=ref.name, project=pfs.Project(name=ref.project))
 
 
 def job_message(ref: JobRef) -> pps.Job:
-    """Convert a job reference to a message."""
     return pps.Job(pipeline=pipeline_message(ref.pipeline), id=ref.id)
 
 
@@ -76,7 +68,6 @@ def repo_ref(message: pfs.Repo) -> RepoRef:
 
 
 def branch_ref(message: pfs.Branch) -> BranchRef:
-    """Convert a message to a branch reference."""
     return BranchRef(repo_ref(message.repo), message.name)
 
 
@@ -92,5 +83,4 @@ def pipeline_ref(message: pps.Pipeline) -> PipelineRef:
 
 
 def job_ref(message: pps.Job) -> JobRef:
-    """Convert a message to a job reference."""
     return JobRef(pipeline_ref(message.pipeline), message.id)

@@ -16,13 +16,11 @@ if found := find_spec(_PACKAGE):
 
 
 def _proto(name: str) -> tuple[Any, Any]:
-    """Return the messages and the stubs of a service."""
     path = f"{_PACKAGE}.proto.v2.{name}_pb2"
     return import_module(path), import_module(f"{path}_grpc")
 
 
 admin, admin_grpc = _proto("admin.admin")
-enterprise, enterprise_grpc = _proto("enterprise.enterprise")
 pfs, pfs_grpc = _proto("pfs.pfs")
 pps, pps_grpc = _proto("pps.pps")
 transaction, transaction_grpc = _proto("transaction.transaction")

@@ -13,8 +13,6 @@ META = "meta"
 
 @dataclass(frozen=True, slots=True, order=True)
 class RepoRef:
-    """A reference to a repo: its project, name and type."""
-
     project: str
     name: str
     type: str = USER
@@ -25,7 +23,6 @@ class RepoRef:
 
     @property
     def columns(self) -> tuple[str, str, str]:
-        """Return the values of the columns project, name and type."""
         return self.project, self.name, self.type
 
     @property
@@ -34,18 +31,14 @@ class RepoRef:
         return f"{self.project}/{self.name}.{self.type}"
 
     def of_type(self, kind: str) -> RepoRef:
-        """Return the repo of the same name with another type."""
         return replace(self, type=kind)
 
     def branch(self, name: str) -> BranchRef:
-        """Return a reference to a branch of this repo."""
         return BranchRef(self, name)
 
 
 @dataclass(frozen=True, slots=True)
 class BranchRef:
-    """A reference to a branch of a repo."""
-
     repo: RepoRef
     name: str
 
@@ -72,8 +65,6 @@ class CommitRef:
 
 @dataclass(frozen=True, slots=True)
 class PipelineRef:
-    """A reference to a pipeline: its project and name."""
-
     name: str
     project: str = DEFAULT_PROJECT
 
@@ -82,7 +73,6 @@ class PipelineRef:
 
     @property
     def columns(self) -> tuple[str, str]:
-        """Return the values of the columns project and name."""
         return self.project, self.name
 
     def repo(self, kind: str = USER) -> RepoRef:

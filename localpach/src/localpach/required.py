@@ -1,16 +1,20 @@
-"""Required fields of requests. The errors have the real server's text and are raised before any other check."""
+"""Required and unsupported fields of requests, checked before anything else; the words are those of the real server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from localpach.errors import PachError
-from localpach.messages import pfs, transaction
+from localpach.errors import PachError, UnimplementedError
+from localpach.messages import pfs, pps, transaction
 
 
 def check_call(request: Any) -> None:
-    """Raise PachError if a required field of a request is missing. Streams are not checked here."""
+    """Raise PachError if a required field of a request is missing or an unsupported one is set, except in streams."""
+    unsupported = UNSUPPORTED.get(type(request), ())
+    for field, _ in request.ListFields() if unsupported else ():
+        if field.name in unsupported:
+            raise UnimplementedError(f"localpach does not support {field.name} of a {type(request).__name__}")
     check = _CALLS.get(type(request))
     if check is not None:
         check(request)
@@ -94,17 +98,27 @@ _CALLS: dict[type, Callable[[Any], None]] = {
     pfs.GetFileRequest: _file,
     pfs.DiffFileRequest: _files_to_compare,
     pfs.GlobFileRequest: _commit,
-    pfs.GetFileSetRequest: _commit,
-    pfs.AddFileSetRequest: _commit,
-    pfs.ClearCommitRequest: _commit,
     pfs.InspectCommitRequest: _commit,
     pfs.ListCommitRequest: _commits_if_given("to", "from"),
-    pfs.SubscribeCommitRequest: _commits_if_given("from"),
     pfs.StartCommitRequest: _commits_if_given("parent"),
-    pfs.FindCommitsRequest: _commits_if_given("start"),
     pfs.InspectCommitSetRequest: _commit_set,
-    pfs.SquashCommitSetRequest: _commit_set,
-    # The real server crashes on a DropCommitSet without a set.
-    pfs.DropCommitSetRequest: _commit_set,
     pfs.InspectBranchRequest: _branch,
 }
+
+_PAGES = ("number", "reverse", "paginationMarker")
+UNSUPPORTED: dict[type, tuple[str, ...]] = {
+    pfs.ListCommitRequest: ("reverse", "started_time"),
+    pfs.ListBranchRequest: ("reverse",),
+    pfs.CreateBranchRequest: ("trigger",),
+    pfs.ListFileRequest: _PAGES,
+    pfs.WalkFileRequest: _PAGES,
+    pfs.GlobFileRequest: ("path_range",),
+    pfs.GetFileRequest: ("URL", "path_range"),
+    pps.ListPipelineRequest: ("commit_set", "jqFilter"),
+    pps.DeletePipelineRequest: ("all",),
+    pps.ListJobRequest: ("input_commit", "jqFilter", "reverse", "paginationMarker"),
+    pps.ListJobSetRequest: ("jqFilter", "reverse", "paginationMarker"),
+    pps.ListDatumRequest: ("input", *_PAGES),
+    pps.GetLogsRequest: ("data_filters", "master", "use_loki_backend"),
+}
+"""Fields that localpach does not carry out, by the request."""

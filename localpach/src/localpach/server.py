@@ -17,7 +17,7 @@ import grpc
 from localpach.access import Token
 from localpach.api import cluster
 from localpach.api.interceptor import ErrorTranslation
-from localpach.api.services import UNSUPPORTED, PfsService, PpsService
+from localpach.api.services import PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.backend import Backend, apply_request, register_end_hooks
 from localpach.config import SOCKET, Settings
@@ -31,7 +31,6 @@ from localpach.pps.execution import WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.pps.runner import Machine, ProcessWorkers
-from localpach.pps.validation import MAX_PARALLELISM, Limits
 from localpach.protocol import pfs_grpc, pps_grpc, transaction_grpc
 from localpach.run.isolation import Isolation, detect
 from localpach.store.backup import install
@@ -61,8 +60,6 @@ class AddressError(Exception):
 
 
 class Server:
-    """A running server."""
-
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
@@ -101,7 +98,6 @@ class Server:
             reader=reader,
             logs=logs,
             master=self._master,
-            limits=Limits(settings.pipeline_limit, 0 if self._pods else MAX_PARALLELISM),
             transactions=transactions,
             workers=workers,
             downloads=settings.downloads,
@@ -111,7 +107,7 @@ class Server:
         self.token = Token(settings.token_file or settings.root / "token", forwarded=in_a_pod)
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
-            interceptors=[ErrorTranslation(UNSUPPORTED, self.token)],
+            interceptors=[ErrorTranslation(self.token)],
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -184,7 +180,7 @@ def lock_root(root: Path) -> IO[str]:
 
 
 def restrict_permissions(root: Path) -> None:
-    """Make the store's files readable by their owner only; like etcd's, they contain secrets in the clear.
+    """Make the store's files readable by their owner only.
 
     The mode of the root folder is unchanged, since it may be a folder that has other files too.
     """

@@ -21,18 +21,12 @@ class Transactions:
     apply: Apply
 
     def start(self) -> transaction.Transaction:
-        """Start a transaction."""
         with self.db.write() as txn:
             name = uuid.uuid4().hex
             info = transaction.TransactionInfo(started=timestamp(txn.now))
             info.transaction.id = name
             txn.db.execute("INSERT INTO transactions VALUES (?, ?, 0, ?)", (name, txn.now, info.SerializeToString()))
             return info.transaction
-
-    def inspect(self, name: str) -> transaction.TransactionInfo:
-        """Return a transaction with its requests. Raises NotFoundError."""
-        with self.db.read() as txn:
-            return _load(txn, name)
 
     def list_all(self) -> list[transaction.TransactionInfo]:
         """List the open transactions, newest first."""
@@ -41,20 +35,15 @@ class Transactions:
             return [_load(txn, row[0]) for row in found]
 
     def delete(self, name: str) -> None:
-        """Delete a transaction."""
         with self.db.write() as txn:
             _load(txn, name)
             txn.db.execute("DELETE FROM transactions WHERE id = ?", (name,))
 
-    def delete_all(self) -> None:
-        """Delete all transactions."""
-        with self.db.write() as txn:
-            txn.db.execute("DELETE FROM transactions")
-
     def append(self, name: str, request: transaction.TransactionRequest) -> transaction.TransactionResponse:
         """Dry-run a request after those of the transaction; append it if it succeeds."""
         while True:
-            info = self.inspect(name)
+            with self.db.read() as txn:
+                info = _load(txn, name)
             version = info.version
             info.requests.add().CopyFrom(request)
             with self.db.dry_run(name) as txn:
@@ -78,7 +67,6 @@ class Transactions:
             return info
 
     def batch(self, requests: list[transaction.TransactionRequest]) -> transaction.TransactionInfo:
-        """Run several requests as one transaction."""
         name = uuid.uuid4().hex
         with self.db.write(name) as txn:
             info = transaction.TransactionInfo(started=timestamp(txn.now), requests=requests)

@@ -21,7 +21,7 @@ settings.load_profile("unhurried")
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
     """Start one server; tests are separated by the unique names of `name`."""
-    with serving(tmp_path_factory.mktemp("server") / "root", "--pipeline-limit", "0", "--settle", "0") as running:
+    with serving(tmp_path_factory.mktemp("server") / "root", "--settle", "0") as running:
         yield running
 
 

@@ -195,16 +195,9 @@ class Cluster:
                 return
 
     def _command(self, name: str, container: Object, pfs: Path) -> tuple[int, str]:
-        secret = self.objects["secrets"][name]["data"]
         variables = {"PATH": "/usr/bin:/bin"}
         for each in container["env"]:
-            hidden = "valueFrom" in each
-            value = (
-                base64.b64decode(secret[each["valueFrom"]["secretKeyRef"]["key"]]).decode()
-                if hidden
-                else _expanded(each["value"], variables)
-            )
-            variables[each["name"]] = value.replace("/pfs", str(pfs))
+            variables[each["name"]] = _expanded(each["value"], variables).replace("/pfs", str(pfs))
         words = [_expanded(word, variables).replace("/pfs", str(pfs)) for word in container["command"]]
         process = subprocess.Popen(words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self._processes[name] = process

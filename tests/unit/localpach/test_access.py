@@ -46,7 +46,7 @@ def check(token_file: Path, peer: str, *tokens: str, forwarded: bool = False) ->
     """Check a call from a peer with a token or without."""
     metadata = [("authn-token", token) for token in tokens]
     context: Any = SimpleNamespace(peer=lambda: peer, invocation_metadata=lambda: metadata)
-    ErrorTranslation({}, Token(token_file, forwarded))._check_access(context)
+    ErrorTranslation(Token(token_file, forwarded))._check_access(context)
 
 
 @pytest.mark.parametrize("peer", ["ipv4:10.1.2.3:4000", "ipv6:[fd00::1]:4000", "ipv4:127.0.0.1:4000", "ipv6:[::1]:1"])

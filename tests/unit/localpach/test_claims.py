@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2
+from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from tests.contract.serving import serving
@@ -54,8 +54,10 @@ def isolated(served: tuple[Path, Client]) -> Iterator[tuple[Path, Client]]:
     """Return such a server, which has nothing but the test's own."""
     root, client = served
     yield root, client
-    client.pps.DeleteAll(empty_pb2.Empty())
-    client.pfs.DeleteAll(empty_pb2.Empty())
+    for info in client.pps.ListPipeline(pps.ListPipelineRequest()):
+        client.pps.DeletePipeline(pps.DeletePipelineRequest(pipeline=info.pipeline, force=True))
+    for info in client.pfs.ListRepo(pfs.ListRepoRequest()):
+        client.pfs.DeleteRepo(pfs.DeleteRepoRequest(repo=info.repo, force=True))
     for claim in (root / "claims").iterdir():
         shutil.rmtree(claim)
 

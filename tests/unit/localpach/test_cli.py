@@ -22,9 +22,9 @@ def test_help_names_every_option_and_variable() -> None:
         "--root",
         "--listen",
         "--image",
-        "--pipeline-limit",
+        "--settle",
         "--quiet",
-        "LOCALPACH_PIPELINE_LIMIT",
+        "LOCALPACH_SETTLE",
     ):
         assert option in text
     assert "does not replace a cluster" in " ".join(localpach("--help").stdout.split())
@@ -89,7 +89,7 @@ def test_checking_another_folder_fails_and_creates_nothing_in_it(tmp_path: Path)
 
 
 def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
-    variables = {"PIPELINE_LIMIT": "1", "SETTLE": "0", "ALLOW_DOWNLOAD": "example.com LocalHost"}
+    variables = {"SETTLE": "0", "ALLOW_DOWNLOAD": "example.com LocalHost"}
     with serving(tmp_path / "root", variables={f"LOCALPACH_{key}": each for key, each in variables.items()}) as server:
         client = Client(server.address)
         client.create_repo("corpus")
@@ -97,9 +97,6 @@ def test_options_can_be_set_by_environment_variables(tmp_path: Path) -> None:
             client.pfs.ModifyFile(upload("corpus", "http://127.0.0.1:1/"))
         with pytest.raises(Exception, match="Connection refused"):
             client.pfs.ModifyFile(upload("corpus", "http://localhost:1/"))
-        client.create_pipeline("one", ["true"], "corpus")
-        with pytest.raises(Exception, match="more than 1 total pipelines"):
-            client.create_pipeline("two", ["true"], "corpus")
 
 
 def test_jobs_run_with_a_root_folder_below_a_link() -> None:

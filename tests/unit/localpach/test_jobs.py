@@ -97,21 +97,6 @@ def test_a_failed_datum_keeps_the_output_of_the_others(client: Client, name: Nam
     assert client.paths(train, uuid) == ["/a.txt"]
 
 
-def test_exit_statuses_can_be_accepted(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    transform = pps.Transform(accept_return_code=[4])
-    uuid = client.create_pipeline(train, sh("exit 4"), corpus, transform=transform, datum_tries=1)
-    assert client.finished_job(train, uuid).state == pps.JOB_SUCCESS
-
-
-def test_an_error_command_recovers_a_datum(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    transform = pps.Transform(err_cmd=["true"])
-    uuid = client.create_pipeline(train, sh("exit 1"), corpus, transform=transform, datum_tries=1)
-    info = client.finished_job(train, uuid)
-    assert (info.state, info.data_recovered) == (pps.JOB_SUCCESS, 1)
-
-
 def test_a_command_that_does_not_exist_fails_its_job(client: Client, name: Name, corpus: str) -> None:
     train = name("train")
     uuid = client.create_pipeline(train, ["/no/such/command"], corpus, datum_tries=1)
@@ -190,25 +175,17 @@ def test_datums_run_in_parallel_as_requested(client: Client, name: Name, corpus:
     assert client.finished_job(train, uuid).data_processed == 2
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        ("cross", [("/1/a", "/1/x"), ("/1/a", "/2/y"), ("/2/b", "/1/x"), ("/2/b", "/2/y")]),
-        ("union", [("/1/a",), ("/1/x",), ("/2/b",), ("/2/y",)]),
-        ("join", [("/1/a", "/1/x"), ("/2/b", "/2/y")]),
-        ("group", [("/1/a", "/1/x"), ("/2/b", "/2/y")]),
-    ],
-)
-def test_inputs_combine(client: Client, name: Name, kind: str, expected: list[tuple[str, ...]]) -> None:
-    left, right = name("left"), name("right")
-    for repo, files in ((left, {"/1/a": b"a", "/2/b": b"b"}), (right, {"/1/x": b"x", "/2/y": b"y"})):
+def test_a_cross_pairs_each_file_with_each(client: Client, name: Name) -> None:
+    left, right, both = name("left"), name("right"), name("both")
+    for repo, files in ((left, {"/a": b"a", "/b": b"b"}), (right, {"/x": b"x", "/y": b"y"})):
         client.create_repo(repo)
         client.put(repo, files)
-    field = {"join": {"join_on": "$1"}, "group": {"group_by": "$1"}}.get(kind, {})
-    members = [pfs_input(left, "/(*)/*", **field), pfs_input(right, "/(*)/*", **field)]
-    request = pps.ListDatumRequest(input=pps.Input(**{kind: members}))
-    found = [tuple(info.file.path for info in datum.data) for datum in client.pps.ListDatum(request)]
-    assert sorted(found) == expected
+    crossed = pps.Input(cross=[pfs_input(left, "/*", name="left"), pfs_input(right, "/*", name="right")])
+    uuid = client.create_pipeline(both, ["true"], crossed)
+    client.finished_job(both, uuid)
+    listed = client.pps.ListDatum(pps.ListDatumRequest(job=job(both, uuid)))
+    found = sorted(tuple(info.file.path for info in datum.data) for datum in listed)
+    assert found == [("/a", "/x"), ("/a", "/y"), ("/b", "/x"), ("/b", "/y")]
 
 
 def test_two_datums_cannot_write_the_same_path(client: Client, name: Name, corpus: str) -> None:
@@ -225,15 +202,6 @@ def test_a_datum_that_exceeds_its_timeout_fails(client: Client, name: Name, corp
         train, sh("sleep 600"), corpus, datum_timeout=Duration(nanos=300_000_000), datum_tries=1
     )
     assert client.finished_job(train, uuid).state == pps.JOB_FAILURE
-
-
-def test_a_job_without_time_is_killed_before_its_datums_are_counted(client: Client, name: Name, corpus: str) -> None:
-    train = name("train")
-    uuid = client.create_pipeline(train, sh("true"), corpus, job_timeout=Duration(seconds=-5))
-    info = client.finished_job(train, uuid)
-    assert (info.state, info.reason, info.data_total) == (pps.JOB_KILLED, " jobtimed out", 0)
-    until(lambda: "the job was stopped or deleted" in client.lines(train, uuid, user=False))
-    assert "the job started" not in client.lines(train, uuid, user=False)
 
 
 def test_autoscaling_enters_standby_and_resumes(client: Client, name: Name, corpus: str) -> None:

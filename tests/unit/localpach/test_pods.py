@@ -60,7 +60,7 @@ def serving(root: Path, port: int) -> Iterator[Client]:
     """Serve a root folder with workers that are pods."""
     address = f"127.0.0.1:{port}"
     pods = PodSettings(Cluster.namespace, image="localpach", transfer=address, transfer_listen=address)
-    with Server(Settings(root, f"unix:{root}/socket", pipeline_limit=0, settle=0.0, pods=pods, fsync=False)) as server:
+    with Server(Settings(root, f"unix:{root}/socket", settle=0.0, pods=pods, fsync=False)) as server:
         client = Client(server.address)
         yield client
         client.channel.close()
@@ -238,18 +238,13 @@ def test_a_datum_that_takes_too_long_is_killed(client: Client, name: Name, corpu
     assert "try 1 of 1 failed: the datum timed out" in client.lines(train, uuid, user=False)
 
 
-@pytest.mark.parametrize(("field", "value"), [("stdin", ["true"]), ("err_cmd", ["true"]), ("accept_return_code", [3])])
-def test_what_would_need_a_wrapper_in_the_image_is_refused(
-    client: Client, name: Name, corpus: str, field: str, value: list[object]
+def test_a_standard_input_which_would_need_a_wrapper_in_the_image_is_refused(
+    client: Client, name: Name, corpus: str
 ) -> None:
-    request = pps.CreatePipelineRequest(pipeline=pps.Pipeline(name=name("train")))
-    request.transform.cmd.append("true")
-    getattr(request.transform, field).extend(value)
-    request.input.pfs.repo, request.input.pfs.glob = corpus, "/"
     with pytest.raises(grpc.RpcError) as caught:
-        client.pps.CreatePipeline(request)
+        client.create_pipeline(name("train"), ["true"], corpus, transform=pps.Transform(stdin=["true"]))
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert f"transform.{field} in pods" in caught.value.details()
+    assert "transform.stdin in pods" in caught.value.details()
 
 
 def test_links_out_of_pfs_fail_the_datum_and_links_within_are_resolved(client: Client, name: Name, corpus: str) -> None:

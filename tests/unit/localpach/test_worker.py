@@ -40,9 +40,7 @@ def test_a_pipeline_that_is_stopped_and_started_at_once_runs_again(
     proceed, refresh = threading.Event(), Master._refresh
     monkeypatch.setattr(Master, "_refresh", lambda master: refresh(master) if proceed.wait(60) else None)
     train = pps.Pipeline(name="train")
-    with Server(
-        Settings(tmp_path / "root", f"unix:{tmp_path}/socket", pipeline_limit=0, settle=0.0, fsync=False)
-    ) as server:
+    with Server(Settings(tmp_path / "root", f"unix:{tmp_path}/socket", settle=0.0, fsync=False)) as server:
         client = Client(server.address)
 
         def state() -> int:

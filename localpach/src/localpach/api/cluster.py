@@ -1,4 +1,4 @@
-"""The services that describe the server: version, admin, enterprise, health."""
+"""The services that describe the server: version, admin, health."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.empty_pb2 import Empty
 from localpach import __version__
 from localpach.errors import PachError
 from localpach.pfs import projects
-from localpach.protocol import admin, admin_grpc, enterprise, enterprise_grpc, version, version_grpc
+from localpach.protocol import admin, admin_grpc, version, version_grpc
 from localpach.store.database import Database
 
 VERSION = (2, 7, 8)
@@ -29,8 +29,6 @@ SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 
 
 class VersionService(version_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """The version service."""
-
     def GetVersion(self, request: Empty, context: grpc.ServicerContext) -> version.Version:
         """Return the version of Pachyderm that localpach behaves like, with localpach's own as the commit."""
         major, minor, micro = VERSION
@@ -74,27 +72,9 @@ class AdminService(admin_grpc.APIServicer):  # type: ignore[misc]  # generated c
         return warnings
 
 
-class EnterpriseService(enterprise_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
-    """The enterprise service of an unlicensed server."""
-
-    def GetState(
-        self, request: enterprise.GetStateRequest, context: grpc.ServicerContext
-    ) -> enterprise.GetStateResponse:
-        """Return the state of a server that never had a licence."""
-        return enterprise.GetStateResponse()
-
-    def GetActivationCode(
-        self, request: enterprise.GetActivationCodeRequest, context: grpc.ServicerContext
-    ) -> enterprise.GetActivationCodeResponse:
-        """Return no activation code."""
-        return enterprise.GetActivationCodeResponse()
-
-
 def add_to(server: grpc.Server, db: Database, cluster_id: str) -> None:
-    """Register these services."""
     version_grpc.add_APIServicer_to_server(VersionService(), server)
     admin_grpc.add_APIServicer_to_server(AdminService(db, cluster_id), server)
-    enterprise_grpc.add_APIServicer_to_server(EnterpriseService(), server)
     health = grpc.method_handlers_generic_handler(
         "grpc.health.v1.Health",
         {"Check": grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)},

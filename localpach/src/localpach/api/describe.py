@@ -22,7 +22,6 @@ from localpach.store.database import Txn
 
 
 def project_info(project: Project) -> pfs.ProjectInfo:
-    """Describe a project."""
     return pfs.ProjectInfo(
         project=pfs.Project(name=project.name),
         description=project.description,
@@ -31,7 +30,6 @@ def project_info(project: Project) -> pfs.ProjectInfo:
 
 
 def repo_info(txn: Txn, repo: Repo) -> pfs.RepoInfo:
-    """Describe a repo with its branches, without its size."""
     return pfs.RepoInfo(
         repo=repo_message(repo.ref),
         created=timestamp(repo.created),
@@ -52,22 +50,17 @@ def repo_size(txn: Txn, repo: Repo) -> int:
 
 
 def branch_info(txn: Txn, branch: Branch) -> pfs.BranchInfo:
-    """Describe a branch with its head, provenance and subvenance."""
     head = commits.get(txn, branch.head)
-    info = pfs.BranchInfo(
+    return pfs.BranchInfo(
         branch=branch_message(branch.ref),
         head=commit_message(head.repo, head.uuid, head.branch),
         provenance=[branch_message(each.ref) for each in branches.provenance(txn, branch)],
         subvenance=[branch_message(each.ref) for each in branches.subvenance(txn, branch)],
         direct_provenance=[branch_message(each.ref) for each in branches.direct_provenance(txn, branch)],
     )
-    if branch.trigger is not None:
-        info.trigger.ParseFromString(branch.trigger)
-    return info
 
 
 def commit_info(txn: Txn, commit: Commit) -> pfs.CommitInfo:
-    """Describe a commit with its parent, children and provenance."""
     info = pfs.CommitInfo(
         commit=commit_message(commit.repo, commit.uuid, commit.branch),
         origin=pfs.CommitOrigin(kind=commit.origin),
@@ -97,7 +90,6 @@ def commit_info(txn: Txn, commit: Commit) -> pfs.CommitInfo:
 
 
 def job_info(job: Job) -> pps.JobInfo:
-    """Describe a job without details."""
     info = pps.JobInfo(
         job=job_message(job.ref),
         pipeline_version=job.version,
@@ -106,7 +98,6 @@ def job_info(job: Job) -> pps.JobInfo:
         data_processed=job.counts.processed,
         data_skipped=job.counts.skipped,
         data_failed=job.counts.failed,
-        data_recovered=job.counts.recovered,
         data_total=job.counts.total,
         stats=pps.ProcessStats.FromString(job.stats),
         state=int(job.state),

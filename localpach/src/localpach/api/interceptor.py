@@ -17,12 +17,16 @@ from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 
+GENERATED = "APIServicer."
+"""The class that has the methods that no service of localpach implements."""
+_AUTH, _NO_AUTH = "/auth_v2.API/", "the auth service is not activated"
+"""Clients take these words for a server whose users need not log in."""
+
 
 class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """A gRPC interceptor that checks tokens, converts errors to statuses and logs each call."""
 
-    def __init__(self, unsupported: dict[str, str], token: Token) -> None:
-        self._unsupported = unsupported
+    def __init__(self, token: Token) -> None:
         self._token = token
 
     def intercept_service(
@@ -30,24 +34,23 @@ class ErrorTranslation(grpc.ServerInterceptor):  # type: ignore[type-arg]  # gen
         continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wrap the handler of a call."""
         method = details.method
-        service, _, name = method.strip("/").partition("/")
-        message = self._unsupported.get(method) or self._unsupported.get(service)
-        if message is not None:
-            return grpc.unary_unary_rpc_method_handler(_abort_unsupported(message))
         handler = continuation(details)
-        if handler is None:
-            return grpc.unary_unary_rpc_method_handler(
-                _abort_unsupported(f"localpach does not support {name or method}")
-            )
+        if handler is None or _inner(handler).__qualname__.startswith(GENERATED):
+            return grpc.unary_unary_rpc_method_handler(_abort_unsupported(method))
         return _wrapped(handler, method, self._check_access)
 
     def _check_access(self, context: grpc.ServicerContext) -> None:
         self._token.check(context.peer(), dict(context.invocation_metadata()))
 
 
-def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _inner(handler: grpc.RpcMethodHandler[Any, Any]) -> Any:
+    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+
+def _abort_unsupported(method: str) -> Callable[[Any, grpc.ServicerContext], Any]:
+    message = _NO_AUTH if method.startswith(_AUTH) else f"localpach does not support {method.rpartition('/')[2]}"
+
     def answer(_request: Any, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, message)
 
@@ -57,7 +60,7 @@ def _abort_unsupported(message: str) -> Callable[[Any, grpc.ServicerContext], An
 def _wrapped(
     handler: grpc.RpcMethodHandler[Any, Any], method: str, check_access: Callable[[grpc.ServicerContext], None]
 ) -> grpc.RpcMethodHandler[Any, Any]:
-    inner: Any = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    inner = _inner(handler)
     # A call that receives a stream yields its one response, too, so that it can act after it.
     streams = handler.request_streaming or handler.response_streaming
 

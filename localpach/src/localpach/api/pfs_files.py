@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 
 from localpach.backend import Calls
-from localpach.errors import InvalidArgumentError, NotFoundError, PachError, UnimplementedError
+from localpach.errors import InvalidArgumentError, NotFoundError, PachError
 from localpach.messages import BytesValue, Empty, commit_ref, pfs
 from localpach.names import is_commit_id
 from localpach.pfs import branches, commits, temporary
 from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import EMPTY, Changes, Snapshot
 from localpach.pfs.globs import compile_glob
-from localpach.pfs.listing import Entry, Page, Tree, differences
+from localpach.pfs.listing import Entry, Tree, differences
 from localpach.pfs.paths import clean
 from localpach.pfs.reading import OpenCommit
 from localpach.pfs.tar import tar_stream
@@ -29,8 +29,6 @@ FIRST_MESSAGE = "first message must be a commit"
 
 
 class FileCalls(Calls):
-    """The PFS calls about files."""
-
     def ModifyFile(self, requests: Iterator[pfs.ModifyFileRequest], context: grpc.ServicerContext) -> Iterator[Empty]:
         """Apply a stream of file changes to a commit, atomically.
 
@@ -82,7 +80,6 @@ class FileCalls(Calls):
             yield BytesValue(value=piece)
 
     def InspectFile(self, request: pfs.InspectFileRequest, context: grpc.ServicerContext) -> pfs.FileInfo:
-        """Describe a file or a directory."""
         opened = self._open(request.file, context)
         path = clean(request.file.path)
         found = None
@@ -95,16 +92,12 @@ class FileCalls(Calls):
 
     def ListFile(self, request: pfs.ListFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
         """List the entries directly in a directory."""
-        page = Page(request.number, request.reverse, request.paginationMarker.path)
-        page.validate()
         opened = self._open(request.file, context)
-        for entry in page.select(opened.tree.children(clean(request.file.path), request.file.datum)):
+        for entry in opened.tree.children(clean(request.file.path), request.file.datum):
             yield file_info(opened.commit, opened.ref, entry)
 
     def WalkFile(self, request: pfs.WalkFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
         """List a file, or a directory and everything below it."""
-        page = Page(request.number, request.reverse, request.paginationMarker.path)
-        page.validate()
         opened = self._open(request.file, context)
         path = clean(request.file.path)
         entries = opened.tree.walk(path, request.file.datum)
@@ -114,15 +107,13 @@ class FileCalls(Calls):
                 return
             uuid = opened.commit.uuid if opened.commit else opened.ref.id
             raise NotFoundError(f"commit/{uuid} does not contain item: ({path})")
-        for entry in page.select(itertools.chain([first], entries)):
+        for entry in itertools.chain([first], entries):
             yield file_info(opened.commit, opened.ref, entry)
 
     def GlobFile(self, request: pfs.GlobFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.FileInfo]:
-        """List the entries that match a pattern."""
         opened = self._backend.reader.open(commit_ref(request.commit), context)
         glob = compile_glob(clean(request.pattern))
-        bounds = request.path_range
-        for entry in opened.tree.glob(glob, lower=bounds.lower, upper=bounds.upper):
+        for entry in opened.tree.glob(glob):
             yield file_info(opened.commit, opened.ref, entry)
 
     def DiffFile(self, request: pfs.DiffFileRequest, context: grpc.ServicerContext) -> Iterator[pfs.DiffFileResponse]:
@@ -160,37 +151,6 @@ class FileCalls(Calls):
                 name = temporary.save(txn, changes)
         yield pfs.CreateFileSetResponse(file_set_id=name)
 
-    def GetFileSet(self, request: pfs.GetFileSetRequest, context: grpc.ServicerContext) -> pfs.CreateFileSetResponse:
-        """Store the files of a commit as a temporary file set."""
-        opened = self._backend.reader.open(commit_ref(request.commit), context)
-        if opened.commit is None:
-            return pfs.CreateFileSetResponse(file_set_id=opened.ref.id)
-        with self._backend.db.write() as txn:
-            whole = Changes()
-            for name, parts in self._backend.content.snapshot(txn, opened.commit).files.items():
-                path, _, datum = name.partition("\0")
-                whole.append(path, datum, parts)
-            return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole))
-
-    def AddFileSet(self, request: pfs.AddFileSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Add a temporary file set to an open commit."""
-        temporary.validate_id(request.file_set_id)
-        with self._backend.db.write() as txn:
-            commit = commits.resolve(txn, commit_ref(request.commit))
-            commits.require_open(commit)
-            try:
-                changes = temporary.load(txn, request.file_set_id)
-            except NotFoundError:
-                raise PachError("path does not exist") from None
-            self._backend.content.add(txn, commit, changes)
-        return Empty()
-
-    def RenewFileSet(self, request: pfs.RenewFileSetRequest, context: grpc.ServicerContext) -> Empty:
-        """Extend the lifetime of a temporary file set."""
-        with self._backend.db.write() as txn:
-            temporary.renew(txn, request.file_set_id, request.ttl_seconds)
-        return Empty()
-
     def ComposeFileSet(
         self, request: pfs.ComposeFileSetRequest, context: grpc.ServicerContext
     ) -> pfs.CreateFileSetResponse:
@@ -201,12 +161,6 @@ class FileCalls(Calls):
                 whole = whole.then(temporary.load(txn, name))
             ttl = request.ttl_seconds or temporary.DEFAULT_TTL
             return pfs.CreateFileSetResponse(file_set_id=temporary.save(txn, whole, ttl))
-
-    def ShardFileSet(self, request: pfs.ShardFileSetRequest, context: grpc.ServicerContext) -> pfs.ShardFileSetResponse:
-        """Return a single shard, since more have no advantage here."""
-        with self._backend.db.read() as txn:
-            temporary.load(txn, request.file_set_id)
-        return pfs.ShardFileSetResponse(shards=[pfs.PathRange()])
 
     def _receive(self, upload: Upload, requests: Iterator[Any], context: grpc.ServicerContext) -> None:
         for request in requests:
@@ -253,18 +207,9 @@ class FileCalls(Calls):
             backend.content.finish(txn, fresh)
 
     def _matched(self, request: pfs.GetFileRequest, context: grpc.ServicerContext) -> tuple[Tree, Iterator[Entry]]:
-        if request.URL:
-            raise UnimplementedError(
-                "localpach does not support GetFile with a URL: read the file and upload it yourself"
-            )
         opened = self._open(request.file, context)
         glob = compile_glob(clean(request.file.path))
-        bounds = request.path_range
-        entries = (
-            entry
-            for entry in opened.tree.matched_with_contents(glob, request.file.datum)
-            if entry.path >= bounds.lower and (not bounds.upper or entry.path < bounds.upper)
-        )
+        entries = opened.tree.matched_with_contents(glob, request.file.datum)
         first = next(entries, None)
         if first is None:
             raise _not_found(request.file)

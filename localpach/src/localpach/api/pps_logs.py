@@ -20,12 +20,8 @@ JOB_CLOCK_SKEW = 3600 * SECOND
 
 
 class LogCalls(Calls):
-    """The PPS calls about logs."""
-
     def GetLogs(self, request: pps.GetLogsRequest, context: grpc.ServicerContext) -> Iterator[pps.LogMessage]:
         """Stream the log lines of running workers."""
-        if request.use_loki_backend:
-            raise PachError("loki not configured, is it running in the same namespace as pachd?")
         pipeline, log_filter = self._log_filter(request)
         if pipeline is None:
             raise PachError('no pods belonging to the rc "pachd" were found')
@@ -45,7 +41,7 @@ class LogCalls(Calls):
     def _log_filter(self, request: Any) -> tuple[pipelines.Pipeline | None, LogFilter]:
         has_job, has_pipeline = request.HasField("job"), request.HasField("pipeline")
         if not has_job and not has_pipeline:
-            if request.data_filters or request.HasField("datum"):
+            if request.HasField("datum"):
                 raise PachError("must specify the Job or Pipeline that the datum is from to get logs for it")
             return None, LogFilter()
         if has_job and not request.job.pipeline.name:
@@ -73,8 +69,6 @@ class LogCalls(Calls):
             pipeline=given,
             job=job,
             datum=request.datum.id,
-            data_filters=tuple(request.data_filters),
-            master=request.master,
             tail=request.tail,
             since=start,
         )

@@ -11,43 +11,25 @@ from localpach.transactions import Transactions
 
 
 class TransactionService(transaction_grpc.APIServicer):  # type: ignore[misc]  # generated without types
-    """The transaction service."""
-
     def __init__(self, transactions: Transactions) -> None:
         self._transactions = transactions
 
     def BatchTransaction(
         self, request: tx.BatchTransactionRequest, context: grpc.ServicerContext
     ) -> tx.TransactionInfo:
-        """Run several requests as one transaction."""
         return self._transactions.batch(list(request.requests))
 
     def StartTransaction(self, request: tx.StartTransactionRequest, context: grpc.ServicerContext) -> tx.Transaction:
-        """Start a transaction."""
         return self._transactions.start()
 
-    def InspectTransaction(
-        self, request: tx.InspectTransactionRequest, context: grpc.ServicerContext
-    ) -> tx.TransactionInfo:
-        """Describe an open transaction."""
-        return self._transactions.inspect(request.transaction.id)
-
     def DeleteTransaction(self, request: tx.DeleteTransactionRequest, context: grpc.ServicerContext) -> Empty:
-        """Delete a transaction."""
         self._transactions.delete(request.transaction.id)
         return Empty()
 
     def ListTransaction(self, request: tx.ListTransactionRequest, context: grpc.ServicerContext) -> tx.TransactionInfos:
-        """List the open transactions."""
         return tx.TransactionInfos(transaction_info=self._transactions.list_all())
 
     def FinishTransaction(
         self, request: tx.FinishTransactionRequest, context: grpc.ServicerContext
     ) -> tx.TransactionInfo:
-        """Run a transaction."""
         return self._transactions.finish(request.transaction.id)
-
-    def DeleteAll(self, request: tx.DeleteAllRequest, context: grpc.ServicerContext) -> Empty:
-        """Delete all transactions."""
-        self._transactions.delete_all()
-        return Empty()

@@ -16,7 +16,7 @@ from localpach.pfs.commits import Commit, Origin
 from localpach.refs import BranchRef, CommitRef, RepoRef
 from localpach.store.database import Txn
 
-_COLUMNS = "b.id, r.project, r.name, r.type, b.name, b.head, b.trigger"
+_COLUMNS = "b.id, r.project, r.name, r.type, b.name, b.head"
 _FROM = f"SELECT {_COLUMNS} FROM branches b JOIN repos r ON r.id = b.repo"
 _IN_REPO = f"{_FROM} WHERE r.project = ? AND r.name = ? AND r.type = ?"
 _UP = "p.provenance FROM reached JOIN branch_provenance p ON p.branch"
@@ -28,22 +28,19 @@ INSERT INTO files SELECT DISTINCT ?, f.key, 1, NULL FROM older o JOIN files f ON
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch. ``id`` and ``head`` are row ids, ``trigger`` is a serialized message."""
+    """A branch. ``id`` and ``head`` are row ids."""
 
     id: int
     ref: BranchRef
     head: int
-    trigger: bytes | None
 
 
 def find(txn: Txn, ref: BranchRef) -> Branch | None:
-    """Return a branch, or None if it does not exist."""
     repo = ref.repo
     return txn.first(_from_row, f"{_IN_REPO} AND b.name = ?", *repo.columns, ref.name)
 
 
 def get(txn: Txn, ref: BranchRef) -> Branch:
-    """Return a branch. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f'branch "{ref.name}" not found in repo {ref.repo}')
@@ -97,16 +94,8 @@ def start_commit(txn: Txn, ref: BranchRef | None, parent: CommitRef | None, desc
     return commit
 
 
-def create(
-    txn: Txn,
-    ref: BranchRef,
-    head: CommitRef | None,
-    upstream: Sequence[BranchRef],
-    trigger: bytes | None = None,
-) -> Branch:
-    """Create a branch, or change its head, provenance and trigger."""
-    if upstream and trigger is not None:
-        raise PachError("a branch cannot have both provenance and a trigger")
+def create(txn: Txn, ref: BranchRef, head: CommitRef | None, upstream: Sequence[BranchRef]) -> Branch:
+    """Create a branch, or change its head and provenance."""
     for each in (*upstream, ref):
         validate_name(each.name)
     repos.get(txn, ref.repo)
@@ -125,8 +114,6 @@ def create(
         current = make_empty_commit(txn, ref, upstream, current)
         propagate = True
     branch = _insert(txn, ref, current) if branch is None else set_head(txn, branch, current)
-    if trigger is not None:
-        txn.db.execute("UPDATE branches SET trigger = ? WHERE id = ?", (trigger, branch.id))
     _set_provenance(txn, branch, upstream)
     if propagate:
         txn.moved_branches[branch.id] = None
@@ -169,7 +156,7 @@ def set_head(txn: Txn, branch: Branch, commit: Commit) -> Branch:
     """Set the head of a branch; return the changed branch."""
     txn.db.execute("UPDATE branches SET head = ? WHERE id = ?", (commit.id, branch.id))
     txn.changed_keys.add(("branches of", branch.ref.repo))
-    return Branch(branch.id, branch.ref, commit.id, branch.trigger)
+    return Branch(branch.id, branch.ref, commit.id)
 
 
 def load(txn: Txn, number: int) -> Branch | None:
@@ -247,5 +234,5 @@ def _load(txn: Txn, numbers: Iterable[int]) -> list[Branch]:
 
 
 def _from_row(row: tuple[Any, ...]) -> Branch:
-    number, project, name, kind, branch, head, trigger = row
-    return Branch(number, BranchRef(RepoRef(project, name, kind), branch), head, trigger)
+    number, project, name, kind, branch, head = row
+    return Branch(number, BranchRef(RepoRef(project, name, kind), branch), head)

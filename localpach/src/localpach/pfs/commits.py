@@ -52,14 +52,12 @@ class Commit:
 
 
 def get(txn: Txn, number: int) -> Commit:
-    """Return the commit of a row."""
     found = txn.row(f"{_FROM} WHERE c.id = ?", number)
     assert found is not None, "rows that are referred to exist"  # noqa: S101  # a bug, not a request's fault
     return _from_row(found)
 
 
 def find(txn: Txn, repo: RepoRef, uuid: str) -> Commit | None:
-    """Return the commit of a repo with exactly this id, or None."""
     return txn.first(_from_row, f"{_IN_REPO} AND c.uuid = ?", *repo.columns, uuid)
 
 
@@ -77,7 +75,6 @@ def with_id(txn: Txn, uuid: str) -> list[Commit]:
 
 
 def children(txn: Txn, commit: Commit) -> list[Commit]:
-    """Return the child commits of a commit, oldest first."""
     return txn.all(_from_row, f"{_FROM} WHERE c.parent = ? ORDER BY c.id", commit.id)
 
 
@@ -131,7 +128,6 @@ def resolve(txn: Txn, ref: CommitRef) -> Commit:
 
 
 def head(txn: Txn, branch: BranchRef) -> Commit:
-    """Return the head of a branch. Raises NotFoundError if the branch does not exist."""
     found = txn.row(
         f"SELECT {_COLUMNS} FROM branches b JOIN repos br ON br.id = b.repo JOIN commits c ON c.id = b.head"
         " JOIN repos r ON r.id = c.repo WHERE br.project = ? AND br.name = ? AND br.type = ? AND b.name = ?",

@@ -1,13 +1,13 @@
-"""Commit sets: all commits that one change has caused, and their removal."""
+"""Commit sets: all commits that one change has caused; and the removal of repos."""
 
 from __future__ import annotations
 
 from localpach.errors import NotFoundError, PachError
 from localpach.pfs import branches, commits, repos
-from localpach.pfs.commits import Commit, Origin
+from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.repos import Repo
-from localpach.refs import SPEC, RepoRef
+from localpach.refs import RepoRef
 from localpach.store.database import Txn
 
 OF_A_PIPELINE = "cannot delete a repo associated with a pipeline - delete the pipeline instead"
@@ -30,31 +30,6 @@ def members(txn: Txn, uuid: str, *, with_aliases: bool) -> list[Commit]:
     for commit in found:
         visit(commit)
     return list(result.values())
-
-
-def ids(txn: Txn) -> list[str]:
-    """Return the ids of all commit sets, newest first."""
-    found = txn.rows("SELECT uuid FROM commits GROUP BY uuid ORDER BY max(id) DESC")
-    return [row[0] for row in found]
-
-
-def drop(txn: Txn, content: CommitContent, uuid: str) -> None:
-    """Delete a commit set with its changes. Its commits must be the heads of their branches."""
-    for commit in _removable(txn, uuid):
-        if commits.children(txn, commit):
-            raise PachError(f"cannot drop a commit that has children: {commit}")
-    _remove(txn, content, uuid)
-
-
-def squash(txn: Txn, content: CommitContent, uuid: str) -> None:
-    """Delete a commit set and merge its changes into the child commits."""
-    for commit in _removable(txn, uuid):
-        if not commits.children(txn, commit):
-            raise PachError(
-                "cannot squash a commit that has no children as that would cause data loss, "
-                f"use the drop operation instead: {commit}"
-            )
-    _remove(txn, content, uuid)
 
 
 def delete_repo(txn: Txn, content: CommitContent, ref: RepoRef, *, force: bool) -> None:
@@ -89,67 +64,7 @@ def delete_repos(txn: Txn, content: CommitContent, targets: list[Repo], *, force
 
 
 def sorted_branches(txn: Txn, ref: RepoRef) -> list[branches.Branch]:
-    """Return the branches of a repo, sorted by name."""
     return sorted(branches.in_repo(txn, ref), key=lambda branch: branch.ref.key)
-
-
-def _removable(txn: Txn, uuid: str) -> list[Commit]:
-    dependents = _dependent_sets(txn, uuid)
-    if dependents:
-        names = " ".join(f'id:"{each}"' for each in dependents)
-        raise PachError(
-            f'commit set "id:\\"{uuid}\\"" cannot be dropped because it has subvenant commit sets: [{names}]'
-        )
-    found = members(txn, uuid, with_aliases=False)
-    for commit in found:
-        if commit.repo.type == SPEC and commit.origin == Origin.USER:
-            raise PachError(f"cannot squash commit {commit} because it updated a pipeline")
-    return found
-
-
-def _dependent_sets(txn: Txn, uuid: str) -> list[str]:
-    reached: set[str] = set()
-    frontier = {uuid}
-    while frontier:
-        marks = ", ".join("?" * len(frontier))
-        found = txn.rows(
-            "SELECT DISTINCT d.uuid FROM commits c JOIN commit_provenance p ON p.provenance = c.id"
-            f" JOIN commits d ON d.id = p.commit_id WHERE c.uuid IN ({marks})",
-            *frontier,
-        )
-        frontier = {row[0] for row in found} - reached - {uuid}
-        reached |= frontier
-    return sorted(reached)
-
-
-def _remove(txn: Txn, content: CommitContent, uuid: str) -> None:
-    for commit in members(txn, uuid, with_aliases=False):
-        _delete_commit(txn, content, commit)
-    txn.removed_sets.append(uuid)
-
-
-def _delete_commit(txn: Txn, content: CommitContent, commit: Commit) -> None:
-    for child in commits.children(txn, commit):
-        if child.finished is None:
-            hint = ", consider using WaitCommit" if child.finishing is not None else ""
-            raise PachError(f"cannot squash until child commit {child} is finished{hint}")
-    content.fold_into_children(txn, commit)
-    txn.db.execute("UPDATE commits SET parent = ? WHERE parent = ?", (commit.parent, commit.id))
-    content.delete(txn, commit)
-    txn.db.execute("DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id))
-    txn.db.execute("DELETE FROM commits WHERE id = ?", (commit.id,))
-    txn.changed_keys |= {("commit", commit.id), ("commits of", commit.repo)}
-    headless = [branch for branch in branches.in_repo(txn, commit.repo) if branch.head == commit.id]
-    if not headless:
-        return
-    if commit.parent is not None:
-        for branch in headless:
-            branches.set_head(txn, branch, commits.get(txn, commit.parent))
-        return
-    upstream = [each.ref for each in branches.direct_provenance(txn, headless[0])]
-    replacement = branches.make_empty_commit(txn, headless[0].ref, upstream, None)
-    for branch in headless:
-        branches.set_head(txn, branch, replacement)
 
 
 def require_set(txn: Txn, uuid: str) -> list[Commit]:

@@ -24,7 +24,6 @@ class CommitContent:
         self.on_finished: list[Callable[[Txn, Commit], None]] = []
 
     def snapshot(self, txn: Txn, commit: Commit) -> Snapshot:
-        """Return all files of a commit, open or finished."""
         if commit.finished is not None and not commit.error:
             return self._finished_snapshot(txn, commit)
         base = self._base(txn, commit)
@@ -47,7 +46,6 @@ class CommitContent:
         return (0 if base is None else base.size or 0) + self.changes(txn, commit).added_bytes()
 
     def add(self, txn: Txn, commit: Commit, changes: Changes) -> None:
-        """Append changes to those of an open commit."""
         commits.require_open(commit)
         for name, change in changes.files.items():
             before = txn.row("SELECT cut, parts FROM files WHERE commit_id = ? AND key = ?", commit.id, name)
@@ -62,7 +60,6 @@ class CommitContent:
         txn.changed_keys.add(("files", commit.id))
 
     def clear(self, txn: Txn, commit: Commit) -> None:
-        """Delete the changes of a commit."""
         txn.db.execute("DELETE FROM files WHERE commit_id = ?", (commit.id,))
 
     def finish(self, txn: Txn, commit: Commit, *, description: str = "", error: str = "", force: bool = False) -> None:
@@ -70,19 +67,7 @@ class CommitContent:
         closed = commits.mark_finishing(txn, commit, description=description, error=error, force=force)
         self._finalize(txn, closed)
 
-    def fold_into_children(self, txn: Txn, commit: Commit) -> None:
-        """Merge the changes of a commit that will be deleted into its children."""
-        own = self.changes(txn, commit)
-        for child in commits.children(txn, commit):
-            if not commit.error and own.files:
-                combined = own.then(self.changes(txn, child))
-                self.clear(txn, child)
-                self._write(txn, child.id, combined)
-            distance = child.files_since_total + commit.files_since_total
-            txn.db.execute("UPDATE commits SET files_since_total = ? WHERE id = ?", (distance, child.id))
-
     def delete(self, txn: Txn, commit: Commit) -> None:
-        """Delete the files of a deleted commit."""
         for table in ("files", "totals", "datums"):
             txn.db.execute(f"DELETE FROM {table} WHERE commit_id = ?", (commit.id,))
         txn.run_after_commit(lambda: self._cache.discard(commit.id))
@@ -173,10 +158,4 @@ class CommitContent:
         txn.db.executemany(
             "INSERT INTO totals VALUES (?, ?, ?)",
             ((commit.id, name, parts) for name, parts in snapshot.files.items()),
-        )
-
-    def _write(self, txn: Txn, commit: int, changes: Changes) -> None:
-        txn.db.executemany(
-            "INSERT INTO files VALUES (?, ?, ?, ?)",
-            ((commit, name, change.cut, change.parts) for name, change in changes.files.items()),
         )

@@ -31,7 +31,6 @@ class Changes:
         change.parts = (change.parts or b"") + parts
 
     def delete(self, path: str, datum: str) -> None:
-        """Delete a file."""
         self.files[key(path, datum)] = Change(cut=True)
 
     def delete_added_below(self, prefix: str) -> None:
@@ -46,7 +45,6 @@ class Changes:
                 del self.files[name]
 
     def then(self, later: Changes) -> Changes:
-        """Return these changes followed by later ones."""
         result = Changes({name: Change(c.cut, c.parts) for name, c in self.files.items()})
         for name, change in later.files.items():
             before = result.files.get(name)
@@ -74,13 +72,11 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        """Return the size of all files in bytes."""
         if self._size is None:
             self._size = sum(parts_of.size(parts) for parts in self.files.values())
         return self._size
 
     def apply(self, changes: Changes) -> Snapshot:
-        """Return the files after some changes."""
         if not changes.files:
             return self
         files = dict(self.files)
@@ -117,7 +113,6 @@ class Snapshot:
                 break
 
     def starting_with(self, prefix: str) -> Iterator[str]:
-        """Yield the keys with a prefix, sorted."""
         for index in range(bisect.bisect_left(self.keys, prefix), len(self.keys)):
             if not self.keys[index].startswith(prefix):
                 break
@@ -166,14 +161,12 @@ class SnapshotCache:
         self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
 
     def get(self, commit: int) -> Snapshot | None:
-        """Return the snapshot of a commit, or None if it is not cached."""
         found = self._snapshots.get(commit)
         if found is not None:
             self._snapshots.move_to_end(commit)
         return found
 
     def put(self, commit: int, snapshot: Snapshot) -> None:
-        """Cache a snapshot."""
         if commit in self._snapshots:
             return
         self._snapshots[commit] = snapshot
@@ -183,7 +176,6 @@ class SnapshotCache:
             self._held -= len(dropped) + 1
 
     def discard(self, commit: int) -> None:
-        """Remove the snapshot of a deleted commit."""
         dropped = self._snapshots.pop(commit, None)
         if dropped is not None:
             self._held -= len(dropped) + 1

@@ -23,8 +23,6 @@ def collect(db: Database, contents: Contents) -> tuple[int, int]:
 
 
 class GarbageCollector:
-    """A thread that collects garbage periodically."""
-
     def __init__(self, db: Database, contents: Contents) -> None:
         self._db = db
         self._contents = contents
@@ -32,7 +30,6 @@ class GarbageCollector:
         self._thread = threading.Thread(target=self._run, name="garbage", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:

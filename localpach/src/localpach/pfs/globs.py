@@ -1,18 +1,17 @@
-"""Glob patterns with the real server's syntax, compiled to regular expressions.
+"""Glob patterns: `*`, `**`, `?`, `[...]` and `{a,b}`.
 
-In addition to `*`, `**`, `?`, `[...]` and `{a,b}` there are the extended forms `@(a|b)`, `?(...)`, `*(...)`, `+(...)`
-and `!(...)`, whose matches are captured for `join_on` and `group_by`. Patterns for which a regular expression could
-take too long are matched by their parts instead; captures always come from the regular expression.
+They are matched as regular expressions. One with many stars could take exponential time, so its pieces are followed
+instead, from the set of all places of the path where one may start to the set of those where it may end.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from localpach.errors import PachError, UnimplementedError
+from localpach.errors import InvalidGlobError, UnimplementedError
 from localpach.pfs.paths import GLOB_CHARACTER
-from localpach.pfs.patterns import Part, captured, captured_unless, either, group, many, one, sequence
 
 _POSIX = {
     "alnum": "0-9A-Za-z",
@@ -30,10 +29,9 @@ _POSIX = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
-_ANY = "[^/]"
+_STARS = {"*": "[^/]*", "**": ".*"}
 _FAST_STARS = 3
-"""With more stars than these, or with a repeated group, a regular expression may take too long."""
-_MAX_NESTED = 32
+_MOST_ALTERNATIVES = 256
 
 
 class Glob:
@@ -43,151 +41,121 @@ class Glob:
         self.pattern = pattern
         found = GLOB_CHARACTER.search(pattern)
         self.literal_prefix = pattern[: found.start()] if found else pattern
-        translation = _Translation(pattern)
+        self._alternatives = _alternatives(pattern)
+        expressions = ("".join(_STARS.get(piece, piece) for piece in pieces) for pieces in self._alternatives)
         try:
-            self._part = translation.part()
-            self._regex = re.compile(self._part.regex, re.DOTALL)
+            self._regex = re.compile("|".join(expressions), re.DOTALL)
         except re.error as error:
-            raise PachError(f'invalid glob "{pattern}": {error.msg}') from None
-        self._is_slow = translation.repeats or translation.stars > _FAST_STARS
+            raise InvalidGlobError(f'invalid glob "{pattern}": {error.msg}') from None
+        self._is_slow = any(sum(piece in _STARS for piece in each) > _FAST_STARS for each in self._alternatives)
 
     def matches(self, path: str) -> bool:
         """Return whether the pattern matches a path; the path of a directory has a trailing slash."""
         if path == "/" and self.pattern == "/":
             return True
         name = path.rstrip("/")
-        return self._part.matches(name) if self._is_slow else self._regex.fullmatch(name) is not None
-
-    def replace(self, path: str, template: str) -> str:
-        """Return the template with `$1`, `$2` ... replaced by the captures of the pattern in the path."""
-        match = self._regex.fullmatch(path)
-        groups = (match[0], *match.groups()) if match else ()
-
-        def captured(reference: re.Match[str]) -> str:
-            if reference[0] == "$$":
-                return "$"
-            number = int(reference[1] or reference[2])
-            return (groups[number] or "") if number < len(groups) else ""
-
-        return re.sub(r"\$\$|\$(\d+)|\$\{(\d+)\}", captured, template)
+        if self._is_slow:
+            return any(_follow(pieces, name) for pieces in self._alternatives)
+        return self._regex.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=1024)
 def compile_glob(pattern: str) -> Glob:
-    """Compile a cleaned pattern. Raises PachError if it cannot be parsed or is not supported."""
+    """Compile a cleaned pattern. Raises InvalidGlobError or UnimplementedError."""
     return Glob(pattern)
 
 
-class _Translation:
-    """A single-pass translator from a pattern to its parts."""
-
-    def __init__(self, pattern: str) -> None:
-        self._pattern = pattern
-        self._position = 0
-        self._in_repetition = False
-        self._nested = 0
-        self.stars = 0
-        """Number of parts of any length so far."""
-        self.repeats = False
-        """Whether a group may be repeated."""
-
-    def part(self) -> Part:
-        """Return the whole pattern."""
-        return self._alternatives(closing="", separator="")
-
-    def _alternatives(self, closing: str, separator: str) -> Part:
-        found: list[list[Part]] = [[]]
-        while self._position < len(self._pattern):
-            char = self._pattern[self._position]
-            if closing and char == closing:
-                break
-            if separator and char == separator:
-                found.append([])
-                self._position += 1
+def _follow(pieces: Sequence[str], path: str) -> bool:
+    places = {0}
+    for piece in pieces:
+        ends: set[int] = set()
+        for place in places:
+            if piece not in _STARS:
+                if re.compile(piece, re.DOTALL).match(path, place):
+                    ends.add(place + 1)
                 continue
-            found[-1].append(self._item(char))
-        return either([sequence(parts) for parts in found])
+            end = place
+            while end not in ends:
+                ends.add(end)
+                if end < len(path) and (piece == "**" or path[end] != "/"):
+                    end += 1
+        places = ends
+    return len(path) in places
 
-    def _item(self, char: str) -> Part:
-        following = self._pattern[self._position + 1 : self._position + 2]
-        if char in "*?@+!^" and following == "(":
-            self._position += 2
-            return self._capture(char)
-        self._position += 1
+
+def _alternatives(pattern: str) -> list[list[str]]:
+    """Return what a pattern means for each choice of its groups, as stars and regular expressions of one character."""
+    outer: list[tuple[list[list[str]], list[list[str]]]] = []
+    """What is before each open group, and the alternatives of the group that are complete."""
+    current: list[list[str]] = [[]]
+
+    def close() -> list[list[str]]:
+        before, complete = outer.pop()
+        inside = complete + current
+        if len(before) * len(inside) > _MOST_ALTERNATIVES:
+            raise UnimplementedError(f"localpach does not support globs with over {_MOST_ALTERNATIVES} alternatives")
+        return [head + tail for head in before for tail in inside]
+
+    for piece in _pieces(pattern):
+        if piece == "{":
+            outer.append((current, []))
+            current = [[]]
+        elif piece == "," and outer:
+            outer[-1][1].extend(current)
+            current = [[]]
+        elif piece == "}" and outer:
+            current = close()
+        else:
+            current = [[*each, piece] for each in current]
+    while outer:  # the end of the pattern closes all groups
+        current = close()
+    return current
+
+
+def _pieces(pattern: str) -> Iterator[str]:
+    position = 0
+    while position < len(pattern):
+        char = pattern[position]
+        position += 1
         if char == "\\":
-            self._position += 1
-            return one(re.escape(following)) if following else sequence([])
-        special = {
-            "*": lambda: self._stars(following),
-            "?": lambda: one(_ANY),
-            "(": lambda: self._capture("@"),
-            "{": lambda: group(self._group("}", ",")),
-            "[": lambda: one(self._range()),
-        }.get(char)
-        return special() if special else one(re.escape(char))
+            if position < len(pattern):
+                yield f"[{re.escape(pattern[position])}]"
+            position += 1
+        elif char == "*":
+            deep = pattern.startswith("*", position)
+            position += deep
+            yield "**" if deep else "*"
+        elif char == "?":
+            yield "[^/]"
+        elif char == "[":
+            expression, position = _range(pattern, position)
+            yield expression
+        elif char == "(":  # as in @(a|b), !(a)
+            raise UnimplementedError(f'localpach does not support the glob "{pattern}": use *, ?, [...] and {{a,b}}')
+        else:
+            yield char if char in "{,}" else re.escape(char)
 
-    def _stars(self, following: str) -> Part:
-        self._require_no_repetition("*")
-        self.stars += 1
-        after = self._pattern[self._position + 1 : self._position + 2]
-        if following == "*" and after != "(":
-            self._position += 1
-            return many(".")
-        return many(_ANY)
 
-    def _group(self, closing: str, separator: str) -> Part:
-        self._nested += 1
-        if self._nested > _MAX_NESTED:
-            raise UnimplementedError(f"localpach does not support globs with more than {_MAX_NESTED} nested groups")
-        inner = self._alternatives(closing, separator)
-        self._nested -= 1
-        self._position += 1
-        return inner
-
-    def _capture(self, quantifier: str) -> Part:
-        inner = self._group_of(quantifier)
-        if quantifier in "!^":
-            self.stars += 1
-            return captured_unless(inner, many(_ANY))
-        self.repeats = self.repeats or quantifier in "*+"
-        return captured(inner, quantifier)
-
-    def _group_of(self, quantifier: str) -> Part:
-        if quantifier == "@":
-            return self._group(")", "|")
-        self._require_no_repetition(f"{quantifier}(...)")
-        self._in_repetition = quantifier in "*+"
-        inner = self._group(")", "|")
-        self._in_repetition = False
-        return inner
-
-    def _require_no_repetition(self, item: str) -> None:
-        """Raise UnimplementedError in a repeated group, where an item of any length takes exponential time to match."""
-        if self._in_repetition:
-            raise UnimplementedError(
-                f'localpach does not support the glob "{self._pattern}": {item} cannot be in *(...) or +(...)'
-            )
-
-    def _range(self) -> str:
-        content: list[str] = []
-        negated = seen_any = nested = False
-        while True:
-            if self._position >= len(self._pattern):
-                raise PachError("unexpected end of input")
-            char = self._pattern[self._position]
-            self._position += 1
-            if char == "\\" and self._position < len(self._pattern):
-                content.append(re.escape(self._pattern[self._position]))
-                self._position += 1
-            elif char == "]" and not nested:
-                break
-            elif not seen_any and char in "!^":
-                negated = True
-            else:
-                nested = char == "[" or (nested and char != "]")
-                content.append(char if char in "-:[]" or char.isalnum() else re.escape(char))
-            seen_any = True
-        text = "".join(content)
-        for name, members in _POSIX.items():
-            text = text.replace(f"[:{name}:]", members)
-        return f"[{'^' if negated else ''}{text}]"
+def _range(pattern: str, position: int) -> tuple[str, int]:
+    content: list[str] = []
+    negated = seen_any = nested = False
+    while True:
+        if position >= len(pattern):
+            raise InvalidGlobError("unexpected end of input")
+        char = pattern[position]
+        position += 1
+        if char == "\\" and position < len(pattern):
+            content.append(re.escape(pattern[position]))
+            position += 1
+        elif char == "]" and not nested:
+            break
+        elif not seen_any and char in "!^":
+            negated = True
+        else:
+            nested = char == "[" or (nested and char != "]")
+            content.append(char if char in "-:[]" or char.isalnum() else re.escape(char))
+        seen_any = True
+    text = "".join(content)
+    for name, members in _POSIX.items():
+        text = text.replace(f"[:{name}:]", members)
+    return f"[{'^' if negated else ''}{text}]", position

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from localpach.errors import DataLossError, PachError
+from localpach.errors import DataLossError
 from localpach.pfs.filesets import Snapshot
 from localpach.pfs.globs import Glob
 from localpach.pfs.paths import SEPARATOR, split_key
 from localpach.store import parts as parts_of
 from localpach.store.contents import Contents
-
-MAX_PAGE = 100_000
 
 
 @dataclass(slots=True)
@@ -29,7 +26,6 @@ class Entry:
 
     @property
     def is_dir(self) -> bool:
-        """Return whether the entry is a directory."""
         return self.path.endswith("/")
 
 
@@ -66,11 +62,8 @@ class Tree:
                 yield self._file(name)
         yield from self._inside(inside, datum)
 
-    def glob(self, pattern: Glob, datum: str = "", lower: str = "", upper: str = "") -> Iterator[Entry]:
-        """Yield the entries that match a pattern."""
-        for entry in self._candidates(pattern, datum):
-            if pattern.matches(entry.path) and entry.path >= lower and (not upper or entry.path < upper):
-                yield entry
+    def glob(self, pattern: Glob) -> Iterator[Entry]:
+        return (entry for entry in self._candidates(pattern, "") if pattern.matches(entry.path))
 
     def matched_with_contents(self, pattern: Glob, datum: str = "") -> Iterator[Entry]:
         """Yield the entries that match a pattern, and everything below matching directories."""
@@ -181,37 +174,3 @@ def differences(old: Iterator[Entry], new: Iterator[Entry]) -> Iterator[tuple[En
             if before.hash != after.hash:
                 yield before, after
             before, after = next(old, None), next(new, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of a listing: after or before a marker, at most ``number`` entries (0: all)."""
-
-    number: int = 0
-    reverse: bool = False
-    marker: str = ""
-
-    def validate(self) -> None:
-        """Raise PachError for a page that the real server rejects."""
-        if self.number <= 0 and self.reverse:
-            raise PachError("number must be > 0 when reverse is true")
-        if self.number > MAX_PAGE:
-            raise PachError(f"cannot return more than {MAX_PAGE} files at a time")
-
-    def select(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Yield the entries of this page."""
-        if self.reverse:
-            before = (e for e in entries if not self.marker or (e.path < self.marker and not self._is_marker(e)))
-            yield from reversed(deque(before, maxlen=self.number))
-            return
-        sent = 0
-        for entry in entries:
-            if self.number and sent == self.number:
-                return
-            if self.marker and (entry.path < self.marker or self._is_marker(entry)):
-                continue
-            sent += 1
-            yield entry
-
-    def _is_marker(self, entry: Entry) -> bool:
-        return entry.path.rstrip("/") == self.marker.rstrip("/")

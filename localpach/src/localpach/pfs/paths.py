@@ -36,6 +36,5 @@ def key(path: str, datum: str) -> str:
 
 
 def split_key(text: str) -> tuple[str, str]:
-    """Return the path and the datum of a key."""
     path, _, datum = text.partition(SEPARATOR)
     return path, datum

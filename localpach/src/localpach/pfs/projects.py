@@ -35,7 +35,6 @@ def create(txn: Txn, name: str | None, description: str, *, update: bool) -> Non
 
 
 def get(txn: Txn, name: str) -> Project:
-    """Return a project by name. Raises NotFoundError."""
     found = txn.row("SELECT name, description, created FROM projects WHERE name = ?", name)
     if found is None:
         raise NotFoundError(f'project "{name}" not found')
@@ -49,7 +48,6 @@ def list_all(txn: Txn) -> list[Project]:
 
 
 def delete(txn: Txn, name: str | None) -> None:
-    """Delete an empty project."""
     try:
         validate_project_name(name)
     except PachError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from localpach.errors import NotFoundError, PachError
@@ -58,18 +57,12 @@ class Reader:
 
     def wait_finished(self, commit: Commit, caller: Caller | None) -> Commit:
         """Wait until a commit is finished and return it. Raises PachError if it is deleted first."""
-        return self._wait(commit, caller, lambda now: now.finished is not None)
 
-    def wait_finishing(self, commit: Commit, caller: Caller | None) -> Commit:
-        """Wait until a commit is closed to changes and return it. Raises PachError if it is deleted first."""
-        return self._wait(commit, caller, lambda now: now.finishing is not None)
-
-    def _wait(self, commit: Commit, caller: Caller | None, reached: Callable[[Commit], bool]) -> Commit:
         def ready(txn: Txn) -> Commit | None:
             now = commits.find(txn, commit.repo, commit.uuid)
             if now is None:
                 raise PachError(f"commit {commit} was deleted")
-            return now if reached(now) else None
+            return now if now.finished is not None else None
 
         return wait_until(self._db, caller, ("commit", commit.id), ready)
 

@@ -19,8 +19,6 @@ _NAMED = f"{_FROM} WHERE project = ? AND name = ?"
 
 @dataclass(frozen=True, slots=True)
 class Repo:
-    """A repo. ``id`` is its row id."""
-
     id: int
     ref: RepoRef
     description: str
@@ -28,12 +26,10 @@ class Repo:
 
 
 def find(txn: Txn, ref: RepoRef) -> Repo | None:
-    """Return a repo, or None if it does not exist."""
     return txn.first(_from_row, f"{_NAMED} AND type = ?", *ref.columns)
 
 
 def get(txn: Txn, ref: RepoRef) -> Repo:
-    """Return a repo. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f"repo {ref} not found")

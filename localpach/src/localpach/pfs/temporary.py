@@ -1,4 +1,4 @@
-"""Temporary file sets: changes that CreateFileSet stores for a limited time, to be added to a commit."""
+"""Temporary file sets: changes that CreateFileSet stores for a limited time, from which ModifyFile copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from localpach.pfs.filesets import Change, Changes
 from localpach.store.database import Txn
 
 DEFAULT_TTL = 30 * 60
-MAX_TTL = 30 * 60
 LAST_INSTANT = 2**63 - 1  # nanoseconds; SQLite's largest integer
 ID_LENGTH = 32  # hex digits
 
@@ -29,33 +28,15 @@ def save(txn: Txn, changes: Changes, ttl: int = DEFAULT_TTL) -> str:
 
 def load(txn: Txn, name: str) -> Changes:
     """Return the changes of a file set. Raises NotFoundError if it does not exist or has expired."""
-    validate_id(name)
+    length = len(name.replace("-", ""))
+    if length != ID_LENGTH:
+        raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")
     if txn.row("SELECT 1 FROM filesets WHERE id = ?", name) is None:
         raise NotFoundError(f"fileset {name} not found")
     found = txn.rows("SELECT key, cut, parts FROM fileset_files WHERE fileset = ? ORDER BY key", name)
     return Changes({key: Change(bool(cut), parts) for key, cut, parts in found})
 
 
-def renew(txn: Txn, name: str, ttl: int) -> None:
-    """Set the remaining lifetime of a file set to ``ttl`` seconds."""
-    validate_id(name)
-    if ttl < 1:
-        raise PachError(f"ttl ({ttl * SECOND}) must be at least one second")
-    if ttl > MAX_TTL:
-        raise PachError(f"ttl ({ttl * SECOND}) exceeds max ttl ({MAX_TTL * SECOND})")
-    changed = txn.db.execute("UPDATE filesets SET expires = ? WHERE id = ?", (txn.now + ttl * SECOND, name))
-    if not changed.rowcount:
-        raise NotFoundError(f"fileset {name} not found")
-
-
 def expire(txn: Txn) -> None:
-    """Delete the file sets whose lifetime has ended."""
     txn.db.execute("DELETE FROM fileset_files WHERE fileset IN (SELECT id FROM filesets WHERE expires < ?)", (txn.now,))
     txn.db.execute("DELETE FROM filesets WHERE expires < ?", (txn.now,))
-
-
-def validate_id(name: str) -> None:
-    """Raise PachError if a text cannot be the id of a file set."""
-    length = len(name.replace("-", ""))
-    if length != ID_LENGTH:
-        raise PachError(f"parsing fileset.ID: too {'short' if length < ID_LENGTH else 'long'} to be ID len={length}")

@@ -28,7 +28,6 @@ class Upload:
         self._whole = hashlib.blake2b(digest_size=parts_of.DIGEST_SIZE)
 
     def add(self, path: str, datum: str, data: bytes) -> None:
-        """Append bytes to a file. Raises PachError if the path is invalid."""
         validate(path)
         target = (clean(path), datum or DEFAULT_DATUM)
         if target != (self._path, self._datum):

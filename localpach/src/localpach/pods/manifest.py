@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from localpach.config import PodSettings
@@ -46,19 +46,16 @@ class Work:
     details: pps.PipelineInfo.Details
     patch: PodChanges
     variables: Mapping[str, str]
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    """Variables with the values of secrets."""
 
 
 def secret_manifest(work: Work, token: str, job_uid: str) -> Object:
-    """Return the Secret with the token and the values of secrets. The Job owns it."""
-    values = {TOKEN.name: token, **{_secret_key(name): value for name, value in work.secrets.items()}}
+    """Return the Secret with the token. The Job owns it."""
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": work.name, "uid": job_uid}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": work.name, "labels": {ENGINE_LABEL: work.engine}, "ownerReferences": [owner]},
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
+        "data": {TOKEN.name: base64.b64encode(token.encode()).decode()},
     }
 
 
@@ -156,10 +153,7 @@ def _command(work: Work) -> Object:
         "name": COMMAND,
         "image": transform.image,
         "command": [_literal(word) for word in transform.cmd],
-        "env": [
-            *({"name": name, "value": _literal(value)} for name, value in work.variables.items()),
-            *({"name": name, "valueFrom": _from_secret(work, name)} for name in work.secrets),
-        ],
+        "env": [{"name": name, "value": _literal(value)} for name, value in work.variables.items()],
         "resources": _resources(work.details),
         "securityContext": _RESTRICTED,
         "volumeMounts": [{"name": "pfs", "mountPath": str(PFS)}, *work.patch.mounts],
@@ -173,14 +167,6 @@ def _command(work: Work) -> Object:
 def _literal(value: str) -> str:
     """Return what Kubernetes expands to a value: in values and commands it replaces `$(NAME)`, and `$$` by `$`."""
     return value.replace("$", "$$")
-
-
-def _secret_key(name: str) -> str:
-    return f"env.{name}"
-
-
-def _from_secret(work: Work, name: str) -> Object:
-    return {"secretKeyRef": {"name": work.name, "key": _secret_key(name)}}
 
 
 def _resources(details: pps.PipelineInfo.Details) -> Object:

@@ -166,8 +166,7 @@ class PodRunner:
             version=execution.version,
             details=execution.details,
             patch=patch,
-            variables={name: value for name, value in variables.items() if name not in execution.secrets},
-            secrets=execution.secrets,
+            variables=variables,
         )
 
     def _start(self, work: Work, token: str) -> None:

@@ -15,10 +15,7 @@ from localpach.pods.patch import pod_changes
 from localpach.pods.runner import Cluster, PodRunner
 from localpach.pods.transfer import Transfer
 from localpach.pods.watch import Watch
-from localpach.pps.admission import predict_creation
 from localpach.pps.execution import Cancellation, DatumRunner, Execution
-from localpach.pps.states import PipelineState
-from localpach.refs import PipelineRef
 from localpach.store.database import Database
 from localpach.store.disk import log_error
 
@@ -56,20 +53,11 @@ class PodWorkers:
 
     def check(self, request: pps.CreatePipelineRequest) -> None:
         """Raise UnimplementedError for what would need a wrapper in the user's image."""
-        transform = request.transform
-        for name in ("stdin", "err_cmd", "err_stdin", "accept_return_code"):
-            if getattr(transform, name):
-                raise UnimplementedError(
-                    f"localpach does not support transform.{name} in pods: run a shell as the command, "
-                    '["sh", "-c", "..."]'
-                )
+        if request.transform.stdin:
+            raise UnimplementedError(
+                'localpach does not support transform.stdin in pods: run a shell as the command, ["sh", "-c", "..."]'
+            )
         pod_changes(request.pod_patch)
-
-    def predict(
-        self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
-    ) -> tuple[PipelineState, str] | None:
-        """Return the state of a pipeline whose pods Kubernetes would refuse. Where they find room, it says itself."""
-        return predict_creation(ref, version, details)
 
     def note(self, details: pps.PipelineInfo.Details) -> str:
         """Return nothing: Kubernetes keeps to the resources of a pod."""

@@ -22,8 +22,6 @@ Opener = Callable[[CommitRef], tuple[Commit, Tree]]
 
 @dataclass(frozen=True, slots=True)
 class DatumInput:
-    """A file or directory of a datum."""
-
     name: str
     branch: str
     info: bytes
@@ -32,14 +30,10 @@ class DatumInput:
     hash: bytes
     commit: str
     empty_files: bool = False
-    join_on: str = ""
-    group_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """A set of files that are processed together."""
-
     inputs: tuple[DatumInput, ...]
 
     @property
@@ -75,14 +69,13 @@ class DatumRecord:
 
 
 def of_input(root: pps.Input | None, uuid: str, opener: Opener) -> list[Datum]:
-    """List the datums of an input at a commit set (or at its branch heads, if ``uuid`` is empty), sorted by id."""
+    """List the datums of an input at a commit set, sorted by id."""
     if root is None:
         return []
     return sorted((Datum(tuple(inputs)) for inputs in _combinations(root, uuid, opener)), key=lambda datum: datum.id)
 
 
 def save(txn: Txn, commit: Commit, record: DatumRecord) -> None:
-    """Store the result of a datum with the meta commit of its job."""
     packed = b"".join(struct.pack(">I", len(each)) + each for each in record.inputs)
     txn.db.execute(
         "INSERT OR REPLACE INTO datums VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -103,7 +96,6 @@ def of_commit(txn: Txn, commit: Commit) -> list[DatumRecord]:
 
 
 def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
-    """Build the message that describes a datum of a job."""
     info = pps.DatumInfo(state=int(record.state))
     info.datum.id = record.id
     info.datum.job.pipeline.name = job.pipeline.name
@@ -118,7 +110,6 @@ def message(record: DatumRecord, job: JobRef) -> pps.DatumInfo:
 
 
 def file_info(commit: Commit | None, ref: CommitRef, entry: Entry) -> pfs.FileInfo:
-    """Build the message that describes a file of a commit."""
     if commit is None:
         where = pfs.Commit(repo=pfs.Repo(name=ref.repo.name, type=ref.repo.type), id=ref.id)
     else:
@@ -137,25 +128,16 @@ def file_info(commit: Commit | None, ref: CommitRef, entry: Entry) -> pfs.FileIn
 def _combinations(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
     if node.HasField("pfs"):
         yield from ((each,) for each in _files(node.pfs, uuid, opener))
-    elif node.cross:
+    else:
         members = [list(_combinations(member, uuid, opener)) for member in node.cross]
         yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*members))
-    elif node.union:
-        for member in node.union:
-            yield from _combinations(member, uuid, opener)
-    elif node.join:
-        yield from _joined(node, uuid, opener)
-    elif node.group:
-        yield from _grouped(node, uuid, opener)
 
 
 def _files(source: pps.PFSInput, uuid: str, opener: Opener) -> Iterator[DatumInput]:
     repo = RepoRef(source.project, source.repo, source.repo_type)
-    ref = CommitRef(repo, uuid) if uuid else CommitRef(repo, branch=source.branch)
+    ref = CommitRef(repo, uuid)
     commit, tree = opener(ref)
-    glob = compile_glob(source.glob)
-    for entry in tree.glob(glob):
-        plain = entry.path if entry.path == "/" else entry.path.rstrip("/")
+    for entry in tree.glob(compile_glob(source.glob)):
         yield DatumInput(
             name=source.name,
             branch=source.branch,
@@ -165,36 +147,7 @@ def _files(source: pps.PFSInput, uuid: str, opener: Opener) -> Iterator[DatumInp
             hash=entry.hash,
             commit=commit.uuid,
             empty_files=source.empty_files,
-            join_on=glob.replace(plain, source.join_on) if source.join_on else "",
-            group_by=glob.replace(plain, source.group_by) if source.group_by else "",
         )
-
-
-def _joined(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
-    members = [_by_key(member, uuid, opener, "join_on") for member in node.join]
-    for key in sorted(set().union(*members)):
-        lists = [member.get(key) for member in members]
-        if any(found is None for found in lists):
-            outer = [member.HasField("pfs") and member.pfs.outer_join for member in node.join]
-            lists = [found for found, kept in zip(lists, outer, strict=True) if found is not None and kept]
-        choices = [found for found in lists if found is not None]
-        if choices:
-            yield from (tuple(itertools.chain(*choice)) for choice in itertools.product(*choices))
-
-
-def _grouped(node: pps.Input, uuid: str, opener: Opener) -> Iterator[Sequence[DatumInput]]:
-    members = [_by_key(member, uuid, opener, "group_by") for member in node.group]
-    for key in sorted(set().union(*members)):
-        found = itertools.chain.from_iterable(member.get(key, []) for member in members)
-        yield tuple(itertools.chain(*found))
-
-
-def _by_key(node: pps.Input, uuid: str, opener: Opener, field: str) -> dict[str, list[Sequence[DatumInput]]]:
-    found: dict[str, list[Sequence[DatumInput]]] = {}
-    for combination in _combinations(node, uuid, opener):
-        key = next((getattr(each, field) for each in combination if getattr(each, field)), "")
-        found.setdefault(key, []).append(combination)
-    return found
 
 
 def _unpack(packed: bytes) -> Iterator[bytes]:

@@ -17,8 +17,8 @@ from localpach.pfs.reading import Reader
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.jobs import Job
 from localpach.pps.logs import Writer
-from localpach.pps.states import DatumState, PipelineState
-from localpach.refs import JobRef, PipelineRef
+from localpach.pps.states import DatumState
+from localpach.refs import JobRef
 from localpach.store.contents import Contents, Session
 from localpach.store.database import Database
 
@@ -47,7 +47,6 @@ class Cancellation:
         self.is_set = False
 
     def set(self) -> None:
-        """Request cancellation."""
         with self._lock:
             self.is_set = True
             for event in self._events:
@@ -61,12 +60,10 @@ class Cancellation:
                 event.set()
 
     def unsubscribe(self, event: threading.Event) -> None:
-        """Unsubscribe an event."""
         with self._lock:
             self._events.discard(event)
 
     def check(self) -> None:
-        """Raise CancelledError if cancellation was requested."""
         if self.is_set:
             raise CancelledError
 
@@ -105,7 +102,6 @@ class Execution:
     job: Job
     version: int
     details: pps.PipelineInfo.Details
-    secrets: dict[str, str]
     tmp: Path
     cancelled: Cancellation
     begin: Callable[[], None]
@@ -113,7 +109,6 @@ class Execution:
 
     @property
     def tries(self) -> int:
-        """Return how often a datum is tried."""
         return self.details.datum_tries if self.details.datum_tries > 0 else DEFAULT_RETRIES + 1
 
 
@@ -132,11 +127,6 @@ class Workers(Protocol):
 
     def check(self, request: pps.CreatePipelineRequest) -> None:
         """Raise UnimplementedError for a pipeline that cannot run here."""
-
-    def predict(
-        self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
-    ) -> tuple[PipelineState, str] | None:
-        """Return the state and reason of a pipeline that will not run; None if it will."""
 
     def note(self, details: pps.PipelineInfo.Details) -> str:
         """Return what the log of a job says about its resources; empty if nothing."""
@@ -172,10 +162,6 @@ def datum_variables(job: JobRef, datum: Datum) -> dict[str, str]:
     for each in datum.inputs:
         found[each.name] = f"/pfs/{each.name}{each.path}".rstrip("/")
         found[f"{each.name}_COMMIT"] = each.commit
-        if each.join_on:
-            found[f"PACH_DATUM_{each.name}_JOIN_ON"] = each.join_on
-        if each.group_by:
-            found[f"PACH_DATUM_{each.name}_GROUP_BY"] = each.group_by
     found["PACH_DATUM_ID"] = datum.id
     found["PACH_JOB_ID"] = job.id
     found["PACH_OUTPUT_COMMIT_ID"] = job.id

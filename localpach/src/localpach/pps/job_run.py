@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from localpach.errors import DataLossError, JobFinishedError, NotFoundError, PachError
-from localpach.messages import SECOND, duration, nanoseconds, pps
+from localpach.messages import duration, nanoseconds, pps
 from localpach.pfs import commits
 from localpach.pfs.commits import Commit
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
-from localpach.pps import datums, inputs, jobs, secrets
+from localpach.pps import datums, inputs, jobs
 from localpach.pps.datums import Datum, DatumInput, DatumRecord
 from localpach.pps.execution import Cancellation, CancelledError, DatumRunner, Execution, Outcome, WorkerContext
 from localpach.pps.jobs import Counts, Job
@@ -26,8 +25,6 @@ from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
 from localpach.store.database import Txn
-
-TIMED_OUT = " jobtimed out"  # the real server's text, in which a word is missing
 
 
 class JobRun:
@@ -47,7 +44,7 @@ class JobRun:
         self._version = pipeline.version
         self._details = pipeline.message().details
         self._blocked = blocked
-        self._begun = threading.Event()
+        self._begun = False
         self._tmp = tmp
         self._log = log
         self._counts = Counts()
@@ -62,13 +59,12 @@ class JobRun:
             self._run_to_end()
         except (JobFinishedError, CancelledError):
             self._log.system("the job was stopped or deleted")
-            self._delete_without_output()
 
     def _run_to_end(self) -> None:
         try:
             self._start()
             self._await_inputs()
-            self._process_within_timeout()
+            self._process_and_end()
         except (NotFoundError, DataLossError) as error:
             with self._shared.db.write() as txn:
                 job = self._current_job(txn)  # CancelledError if it was deleted together with its input
@@ -76,15 +72,6 @@ class JobRun:
                 reason = f"unrunnable because an input {cause}: {error}"
                 jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
             self._log.system(reason)
-
-    def _delete_without_output(self) -> None:
-        """Delete the job if its output commit was deleted, as a worker of Pachyderm does unless it is scaled down."""
-        if self._details.autoscaling:
-            return
-        with self._shared.db.write() as txn:
-            job = jobs.find(txn, self._job.ref)
-            if job is not None and jobs.output_commit(txn, job) is None:
-                jobs.delete(txn, self._shared.content, job.ref)
 
     def _start(self) -> None:
         with self._shared.db.write() as txn:
@@ -122,13 +109,13 @@ class JobRun:
             self._begin()  # a pod begins when it has found a node
 
     def _begin(self) -> None:
-        """Report that the job runs, from which moment on its timeout counts."""
-        if not self._begun.is_set():
+        """Report that the job runs."""
+        if not self._begun:
             with self._shared.db.write() as txn:
                 job = self._current_job(txn)
                 if job.state == JobState.STARTING:
                     jobs.set_state(txn, job, JobState.RUNNING)
-            self._begun.set()
+            self._begun = True
 
     def _await_commit(self, ref: CommitRef) -> Commit:
         while True:
@@ -146,41 +133,12 @@ class JobRun:
                 self.cancelled.unsubscribe(changed)
             self.cancelled.check()
 
-    def _process_within_timeout(self) -> None:
+    def _process_and_end(self) -> None:
         started = time.monotonic()
-        limited = self._details.HasField("job_timeout")
-        if limited and self._begun.is_set() and self._seconds_left() <= 0:
-            self._time_out()
-            raise CancelledError
-        with ThreadPoolExecutor(max_workers=1) as clock:
-            finished = Cancellation()
-            if limited:
-                clock.submit(self._enforce_timeout, finished)
-            try:
-                self._process()
-                self._begin()
-                self.cancelled.wait(started + self._shared.settle - time.monotonic())
-                self._end()
-            finally:
-                finished.set()
-                self._begun.set()
-
-    def _enforce_timeout(self, finished: Cancellation) -> None:
-        self._begun.wait()
-        if not finished.is_set and not finished.wait(self._seconds_left()):
-            self._time_out()
-
-    def _seconds_left(self) -> float:
-        """Return the rest of the job's timeout, which counts from its start, also across a restart of the server."""
-        with self._shared.db.read() as txn:
-            job = self._current_job(txn)
-        spent = time.time_ns() - (job.started or job.created)
-        return (nanoseconds(self._details.job_timeout) - spent) / SECOND
-
-    def _time_out(self) -> None:
-        with self._shared.db.write() as txn:
-            if jobs.find(txn, self._job.ref) is not None:
-                jobs.stop(txn, self._shared.content, self._job.ref, TIMED_OUT)
+        self._process()
+        self._begin()
+        self.cancelled.wait(started + self._shared.settle - time.monotonic())
+        self._end()
 
     def _process(self) -> None:
         self._log.system("the job started")
@@ -244,13 +202,10 @@ class JobRun:
             for field in ("download_time", "process_time", "upload_time"):
                 getattr(self._stats, field).CopyFrom(duration(0))
             self._has_stats = True
-        with self._shared.db.read() as txn:
-            secret_variables = secrets.variables(txn, self._details.transform)
         execution = Execution(
             job=self._job,
             version=self._version,
             details=self._details,
-            secrets=secret_variables,
             tmp=self._tmp,
             cancelled=self.cancelled,
             begin=self._begin,
@@ -300,8 +255,6 @@ class JobRun:
         counts = self._counts
         if outcome.state == DatumState.SUCCESS:
             counts = replace(counts, processed=counts.processed + 1)
-        elif outcome.state == DatumState.RECOVERED:
-            counts = replace(counts, recovered=counts.recovered + 1)
         else:
             counts = replace(counts, failed=counts.failed + 1)
             self._failed.append(datum.id)

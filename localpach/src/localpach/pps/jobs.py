@@ -15,7 +15,7 @@ from localpach.refs import META, USER, JobRef, PipelineRef
 from localpach.store.database import Txn
 
 _COLUMNS = """id, project, pipeline, uuid, version, branch, state, reason, restart, processed, skipped, failed,
-recovered, total, stats, created, started, finished"""
+total, stats, created, started, finished"""
 _FROM = f"SELECT {_COLUMNS} FROM jobs"
 _OF_PIPELINE = f"{_FROM} WHERE project = ? AND pipeline = ?"
 _FINAL = ", ".join(map(str, FINAL_JOB_STATES))
@@ -23,12 +23,9 @@ _FINAL = ", ".join(map(str, FINAL_JOB_STATES))
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The numbers of a job's datums by result."""
-
     processed: int = 0
     skipped: int = 0
     failed: int = 0
-    recovered: int = 0
     total: int = 0
 
 
@@ -51,12 +48,10 @@ class Job:
 
 
 def find(txn: Txn, ref: JobRef) -> Job | None:
-    """Return a job, or None if it does not exist."""
     return txn.first(_from_row, f"{_OF_PIPELINE} AND uuid = ?", *ref.pipeline.columns, ref.id)
 
 
 def get(txn: Txn, ref: JobRef) -> Job:
-    """Return a job. Raises NotFoundError."""
     found = find(txn, ref)
     if found is None:
         raise NotFoundError(f"jobs {ref} not found")
@@ -71,7 +66,6 @@ def list_all(txn: Txn, pipeline: PipelineRef | None) -> list[Job]:
 
 
 def latest(txn: Txn, pipeline: PipelineRef) -> Job | None:
-    """Return the newest job of a pipeline, or None."""
     return txn.first(_from_row, f"{_OF_PIPELINE} ORDER BY id DESC LIMIT 1", *pipeline.columns)
 
 
@@ -80,13 +74,7 @@ def unfinished(txn: Txn, pipeline: PipelineRef) -> list[Job]:
     return txn.all(_from_row, f"{_OF_PIPELINE} AND state NOT IN ({_FINAL}) ORDER BY id", *pipeline.columns)
 
 
-def created_after(txn: Txn, pipeline: PipelineRef, row: int) -> list[Job]:
-    """Return the jobs of a pipeline with a higher row id, oldest first."""
-    return txn.all(_from_row, f"{_OF_PIPELINE} AND id > ? ORDER BY id", *pipeline.columns, row)
-
-
 def with_id(txn: Txn, uuid: str) -> list[Job]:
-    """Return the jobs of a commit set."""
     return txn.all(_from_row, f"{_FROM} WHERE uuid = ? ORDER BY id", uuid)
 
 
@@ -121,9 +109,8 @@ def set_state(txn: Txn, job: Job, state: JobState, reason: str = "") -> Job:
 
 
 def set_counts(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> None:
-    """Store the datum counts and statistics of a job."""
     txn.db.execute(
-        "UPDATE jobs SET processed = ?, skipped = ?, failed = ?, recovered = ?, total = ?, stats = ? WHERE id = ?",
+        "UPDATE jobs SET processed = ?, skipped = ?, failed = ?, total = ?, stats = ? WHERE id = ?",
         (*astuple(counts), stats.SerializeToString(), job.id),
     )
     _touch(txn, job.ref)
@@ -132,7 +119,7 @@ def set_counts(txn: Txn, job: Job, counts: Counts, stats: pps.ProcessStats) -> N
 def restart(txn: Txn, job: Job) -> None:
     """Increment the restart count of an interrupted job and reset its datum counts."""
     txn.db.execute(
-        "UPDATE jobs SET restart = restart + 1, processed = 0, skipped = 0, failed = 0, recovered = 0, total = 0,"
+        "UPDATE jobs SET restart = restart + 1, processed = 0, skipped = 0, failed = 0, total = 0,"
         " stats = x'' WHERE id = ?",
         (job.id,),
     )
@@ -150,7 +137,6 @@ def stop(txn: Txn, content: CommitContent, ref: JobRef | None, reason: str) -> N
 
 
 def stop_all(txn: Txn, content: CommitContent, pipeline: PipelineRef, reason: str) -> None:
-    """Kill the unfinished jobs of a pipeline."""
     for job in unfinished(txn, pipeline):
         stop(txn, content, job.ref, f"{reason} for user unknown_username")
 
@@ -201,7 +187,7 @@ def _touch(txn: Txn, ref: JobRef) -> None:
 
 def _from_row(row: tuple[Any, ...]) -> Job:
     number, project, pipeline, uuid, version, branch, state, reason, restarts = row[:9]
-    processed, skipped, failed, recovered, total, stats, created, started, finished = row[9:]
+    processed, skipped, failed, total, stats, created, started, finished = row[9:]
     return Job(
         number,
         JobRef(PipelineRef(pipeline, project), uuid),
@@ -210,7 +196,7 @@ def _from_row(row: tuple[Any, ...]) -> Job:
         JobState(state),
         reason,
         restarts,
-        Counts(processed, skipped, failed, recovered, total),
+        Counts(processed, skipped, failed, total),
         stats,
         created,
         started,

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from localpach.errors import AlreadyExistsError, NotFoundError, PachError
 from localpach.messages import commit_message, copy_fields, pipeline_ref, pps, timestamp
 from localpach.names import parse_ancestry
-from localpach.pfs import branches, commits, commitsets, repos, triggers
+from localpach.pfs import branches, commitsets, repos
 from localpach.pfs.content import CommitContent
 from localpach.pps import inputs, jobs, validation
 from localpach.pps.pipelines import Pipeline, expected_workers, find_latest, inspect, set_state
 from localpach.pps.states import PipelineState
-from localpach.refs import META, SPEC, USER, BranchRef, CommitRef, JobRef, PipelineRef, RepoRef
+from localpach.refs import META, SPEC, USER, BranchRef, JobRef, PipelineRef, RepoRef
 from localpach.store.database import Txn
 
 
@@ -52,7 +52,6 @@ def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest)
         branches.create(txn, output, None, provenance)
     except PachError as error:
         raise error.within("could not create/update output branch") from None
-    _create_triggers(txn, ref, root)
     if repos.find(txn, ref.repo(META)) is None:
         repos.create(txn, ref.repo(META), f"Meta repo for pipeline {ref.name}")
     branches.create(txn, ref.repo(META).branch(details.output_branch), None, provenance)
@@ -119,13 +118,6 @@ def create_jobs(txn: Txn) -> None:
         jobs.create(txn, JobRef(ref, commit.uuid), pipeline.version, commit.branch)
 
 
-def stop_jobs_of_removed_sets(txn: Txn, content: CommitContent) -> None:
-    """Kill the jobs of deleted commit sets, at the end of a transaction."""
-    for removed in txn.removed_sets:
-        for job in jobs.with_id(txn, removed):
-            jobs.stop(txn, content, job.ref, "output commit removed")
-
-
 def _existing(txn: Txn, ref: PipelineRef) -> Pipeline | None:
     try:
         return inspect(txn, ref)
@@ -158,25 +150,6 @@ def _create_repos(txn: Txn, ref: PipelineRef) -> None:
     except PachError as error:
         raise error.within(f"error creating output repo for {ref.name}") from None
     repos.create(txn, ref.repo(SPEC), f"Spec repo for pipeline {ref}.", update=True)
-
-
-def _create_triggers(txn: Txn, ref: PipelineRef, root: pps.Input | None) -> None:
-    for node in inputs.visit(root):
-        if node.HasField("pfs") and node.pfs.HasField("trigger"):
-            target = BranchRef(RepoRef(node.pfs.project or ref.project, node.pfs.repo), node.pfs.branch)
-            before = branches.find(txn, target)
-            head = None if before is None else commits.get(txn, before.head)
-            try:
-                triggers.validate(txn, target, node.pfs.trigger)
-                branches.create(
-                    txn,
-                    target,
-                    None if head is None else CommitRef(head.repo, head.uuid),
-                    (),
-                    node.pfs.trigger.SerializeToString(),
-                )
-            except PachError as error:
-                raise error.within("could not create/update trigger branch") from None
 
 
 def _provenance(ref: PipelineRef, root: pps.Input | None) -> list[BranchRef]:

@@ -6,7 +6,6 @@ counts both, and a stopped, updated or deleted pipeline has no log.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import logging
@@ -35,13 +34,10 @@ class LogFilter:
     pipeline: PipelineRef | None = None
     job: JobRef | None = None
     datum: str = ""
-    data_filters: tuple[str, ...] = ()
-    master: bool = False
     tail: int = 0
     since: int = 0
 
     def accepts(self, line: dict[str, Any]) -> bool:
-        """Return whether a line passes the filter."""
         owner = PipelineRef(line["pipeline"], line["project"])
         if self.pipeline is not None and owner != self.pipeline:
             return False
@@ -49,10 +45,7 @@ class LogFilter:
             return False
         if self.datum and line.get("datum", "") != self.datum:
             return False
-        if self.master or line["ts"] < self.since:
-            return False
-        data = line.get("data", [])
-        return all(any(name in (path, *_spellings(digest)) for path, digest in data) for name in self.data_filters)
+        return bool(line["ts"] >= self.since)
 
 
 @dataclass
@@ -225,10 +218,6 @@ def _message(line: dict[str, Any]) -> pps.LogMessage:
     return message
 
 
-def _spellings(digest: str) -> tuple[str, str]:
-    return digest, base64.b64encode(bytes.fromhex(digest)).decode()
-
-
 @dataclass(frozen=True, slots=True)
 class Writer:
     """A writer of the log lines of one job, or of one datum of it."""
@@ -241,7 +230,6 @@ class Writer:
     data: tuple[tuple[str, str], ...] = ()
 
     def system(self, text: str) -> None:
-        """Write a line of the worker."""
         self._write(text, user=False)
 
     def user(self, text: str, moment: int = 0) -> None:
@@ -253,7 +241,6 @@ class Writer:
         return self.logs.last_user_time(self.version, self.job.id, self.datum)
 
     def for_datum(self, datum: str, data: tuple[tuple[str, str], ...]) -> Writer:
-        """Return a writer for a datum of this job."""
         return Writer(self.logs, self.version, self.worker, self.job, datum, data)
 
     def _write(self, text: str, *, user: bool, moment: int = 0) -> None:

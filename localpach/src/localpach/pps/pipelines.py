@@ -34,7 +34,6 @@ class Pipeline:
     info: bytes
 
     def message(self) -> pps.PipelineInfo:
-        """Build the message that describes this version."""
         message = pps.PipelineInfo.FromString(self.info)
         message.state = int(self.state)
         message.reason = self.reason
@@ -70,12 +69,10 @@ def inspect(txn: Txn, ref: PipelineRef) -> Pipeline:
 
 
 def at_spec_commit(txn: Txn, ref: PipelineRef, spec_commit: str) -> Pipeline | None:
-    """Return the version of a spec commit, or None."""
     return txn.first(_from_row, f"{_NAMED} AND spec_commit = ?", *ref.columns, spec_commit)
 
 
 def get_version(txn: Txn, ref: PipelineRef, version: int) -> Pipeline:
-    """Return one version of a pipeline. Raises NotFoundError."""
     found = txn.first(_from_row, f"{_NAMED} AND version = ?", *ref.columns, version)
     if found is None:
         raise NotFoundError(f'pipeline "{ref}" version {version} not found')
@@ -102,24 +99,16 @@ def current(txn: Txn) -> list[Pipeline]:
     return list(list_all(txn, None, 0))
 
 
-def count_names(txn: Txn) -> int:
-    """Return the number of pipelines that counts towards the limit: distinct names over all projects."""
-    return int(txn.rows("SELECT count(DISTINCT name) FROM pipelines")[0][0])
-
-
 def set_state(txn: Txn, pipeline: Pipeline, state: PipelineState, reason: str = "") -> None:
-    """Set the state and reason of a pipeline version."""
     txn.db.execute("UPDATE pipelines SET state = ?, reason = ? WHERE id = ?", (state, reason, pipeline.id))
     txn.changed_keys.add(("pipeline", pipeline.ref))
 
 
 def set_parallelism(txn: Txn, pipeline: Pipeline, workers: int) -> None:
-    """Set the number of workers that a pipeline version requests."""
     txn.db.execute("UPDATE pipelines SET parallelism = ? WHERE id = ?", (workers, pipeline.id))
 
 
 def expected_workers(details: pps.PipelineInfo.Details) -> int:
-    """Return the number of workers in the spec of a pipeline."""
     return int(details.parallelism_spec.constant) or 1
 
 

@@ -15,7 +15,6 @@ from localpach.errors import PachError
 from localpach.messages import SECOND, duration, nanoseconds, pps
 from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
-from localpach.pps.admission import predict
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import (
     CancelledError,
@@ -29,8 +28,7 @@ from localpach.pps.execution import (
 )
 from localpach.pps.logs import Writer
 from localpach.pps.pod_patch import check_mounts, parse_pod_patch
-from localpach.pps.states import DatumState, PipelineState
-from localpach.refs import PipelineRef
+from localpach.pps.states import DatumState
 from localpach.run.environment import kept_in_tmp, variables_in
 from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
@@ -66,20 +64,12 @@ class ProcessWorkers:
         """Raise UnimplementedError for a patch that this machine cannot follow."""
         check_mounts(parse_pod_patch(request.pod_patch))
 
-    def predict(
-        self, ref: PipelineRef, version: int, details: pps.PipelineInfo.Details
-    ) -> tuple[PipelineState, str] | None:
-        """Return the state that Kubernetes would report of pods that do not run; None if they would run."""
-        return predict(ref, version, details)
-
     def note(self, details: pps.PipelineInfo.Details) -> str:
-        """Return what the log says about GPUs."""
         if details.resource_limits.HasField("gpu") or details.resource_requests.HasField("gpu"):
             return "GPU limits are ignored: the command can use all GPUs of this machine"
         return ""
 
     def runner(self, execution: Execution) -> ProcessRunner:
-        """Return the runner of a job's datums."""
         return ProcessRunner(self._machine, execution)
 
 
@@ -97,7 +87,7 @@ class ProcessRunner:
         """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
         stats = pps.ProcessStats()
         tries = self._execution.tries
-        state, reason = DatumState.FAILED, ""
+        reason = ""
         for attempt in range(1, tries + 1):
             stats = pps.ProcessStats()
             work = self._machine.folder / uuid.uuid4().hex
@@ -108,11 +98,9 @@ class ProcessRunner:
                 log.system(f"try {attempt} of {tries} failed: {reason}")
                 if isinstance(error, TransferError):
                     log.user(reason)  # the command cannot say it, and clients look for causes in its lines
-                if self._details.transform.err_cmd and self._recover(datum, work, log):
-                    state = DatumState.RECOVERED
             finally:
                 remove_tree(work)
-        return Outcome(state, reason, stats, Changes())
+        return Outcome(DatumState.FAILED, reason, stats, Changes())
 
     def _attempt(
         self,
@@ -131,10 +119,9 @@ class ProcessRunner:
         downloaded = time.monotonic_ns()
         stats.download_time.CopyFrom(duration(downloaded - start))
         log.system("beginning to run user code")
-        transform = self._details.transform
         timeout = nanoseconds(self._details.datum_timeout) if self._details.HasField("datum_timeout") else 0
         try:
-            self._execute(transform.cmd, transform.stdin, datum, work, log, timeout)
+            self._execute(datum, work, log, timeout)
         except FailedAttemptError as error:
             log.system(f"errored running user code after {_since(downloaded)}: {error}")
             raise
@@ -166,25 +153,14 @@ class ProcessRunner:
             path = Path(error.filename).relative_to(pfs.parent)
             raise TransferError(f"{error.strerror}, rename it in its repo: /{path}") from None
 
-    def _recover(self, datum: Datum, work: Path, log: Writer) -> bool:
-        transform = self._details.transform
-        try:
-            self._execute(transform.err_cmd, transform.err_stdin, datum, work, log, 0)
-        except FailedAttemptError as error:
-            log.system(f"the error command failed: {error}")
-            return False
-        return True
-
-    def _execute(self, words: list[str], stdin: list[str], datum: Datum, work: Path, log: Writer, timeout: int) -> None:
-        if not words:
-            raise FailedAttemptError("invalid pipeline transform, no command specified")
+    def _execute(self, datum: Datum, work: Path, log: Writer, timeout: int) -> None:
         scratch = work / "root"
         scratch.mkdir(exist_ok=True)
         transform = self._details.transform
         command = Command(
-            words=list(words),
+            words=list(transform.cmd),
             variables=self._variables(datum),
-            stdin="".join(f"{line}\n" for line in stdin).encode(),
+            stdin="".join(f"{line}\n" for line in transform.stdin).encode(),
             pfs=work / "pfs",
             scratch=scratch,
             tmp=self._execution.tmp,
@@ -196,7 +172,7 @@ class ProcessRunner:
         )
         with self._slot():
             status = self._run(command, log, timeout)
-        if status and status not in transform.accept_return_code:
+        if status:
             raise FailedAttemptError(format_status(status))
 
     def _run(self, command: Command, log: Writer, timeout: int) -> int:
@@ -241,7 +217,6 @@ class ProcessRunner:
         variables = variables_in(self._machine.images.get(transform.image))
         variables |= dict(transform.env)
         variables |= self._patch.variables
-        variables |= self._execution.secrets
         return variables | datum_variables(self._execution.job.ref, datum)
 
 

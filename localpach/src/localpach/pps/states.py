@@ -6,8 +6,6 @@ from enum import IntEnum
 
 
 class JobState(IntEnum):
-    """The state of a job."""
-
     CREATED = 1
     STARTING = 2
     RUNNING = 3
@@ -28,8 +26,6 @@ FINAL_JOB_STATES = tuple(int(state) for state in JobState if state.final)
 
 
 class PipelineState(IntEnum):
-    """The state of a pipeline."""
-
     UNKNOWN = 0
     STARTING = 1
     RUNNING = 2
@@ -41,11 +37,8 @@ class PipelineState(IntEnum):
 
 
 class DatumState(IntEnum):
-    """The state of a datum."""
-
     UNKNOWN = 0
     FAILED = 1
     SUCCESS = 2
     SKIPPED = 3
     STARTING = 4
-    RECOVERED = 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
@@ -13,39 +12,26 @@ from localpach.pps.pod_patch import parse_pod_patch
 
 MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
-MAX_PARALLELISM = 8
 DEFAULT_IMAGE = "ubuntu:20.04"
 DEFAULT_TRIES = 3
 UNTIL_SUCCESS = "until_success"
 EVERY_JOB = "every_job"
-_PRODUCT = "Pachyderm Community Edition"
-_CALL_TO_ACTION = (
-    "Use the command `pachctl license activate` to enter your key.\n\n"
-    "Pachyderm offers readily available activation keys for proofs-of-concept, startups, academic, "
-    "nonprofit, or open-source projects. Tell us about your project to get one.\n\n"
-    "Learn about Pachyderm Enterprise here:\n\nhttps://www.pachyderm.com/trial"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of an unlicensed server. 0 means no limit."""
-
-    pipelines: int = 16
-    parallelism: int = MAX_PARALLELISM
-
-    def check(self, existing: int, request: pps.CreatePipelineRequest) -> None:
-        """Raise PachError for a new pipeline beyond the limits; ``existing`` is the number of names in use."""
-        if self.pipelines and existing >= self.pipelines:
-            raise PachError(
-                f"{_PRODUCT} requires an activation key to create more than {self.pipelines} total pipelines "
-                f"(you have {existing}). {_CALL_TO_ACTION}"
-            )
-        if self.parallelism and request.parallelism_spec.constant > self.parallelism:
-            raise PachError(
-                f"{_PRODUCT} requires an activation key to create pipelines with parallelism more than "
-                f"{self.parallelism}. {_CALL_TO_ACTION}"
-            )
+UNSUPPORTED = {
+    "spout": "put the data into a repo instead",
+    "service": "run the service separately",
+    "egress": "read the output repo and upload it yourself",
+    "s3_out": "write to /pfs/out",
+    "determined": "remove it",
+    "spec_commit": "create the pipeline without it",
+    "job_timeout": "limit each datum by datum_timeout",
+}
+"""Fields of a pipeline that localpach does not carry out, with what to do instead."""
+UNSUPPORTED_IN_TRANSFORM = {
+    "datum_batching": "it starts the command once for each datum",
+    "secrets": "pass the values in env",
+    "err_cmd": "handle the error in the command",
+    "accept_return_code": "let the command end with 0",
+}
 
 
 def kubernetes_name(project: str, pipeline: str, version: int) -> str:
@@ -80,11 +66,10 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
 
 
 def complete(info: pps.PipelineInfo) -> None:
-    """Set the defaults of a new pipeline and validate the result."""
     details = info.details
     details.transform.image = details.transform.image or DEFAULT_IMAGE
     root = details.input if details.HasField("input") else None
-    inputs.set_defaults(info.pipeline.name, root)
+    inputs.set_defaults(root)
     details.output_branch = details.output_branch or "master"
     details.datum_tries = details.datum_tries or DEFAULT_TRIES
     details.reprocess_spec = details.reprocess_spec or UNTIL_SUCCESS
@@ -99,20 +84,10 @@ def complete(info: pps.PipelineInfo) -> None:
 
 
 def _reject_unsupported(request: pps.CreatePipelineRequest) -> None:
-    if request.HasField("spout"):
-        raise UnimplementedError("localpach does not support spouts: put the data into a repo instead")
-    if request.HasField("service"):
-        raise UnimplementedError("localpach does not support service pipelines: run the service separately")
-    if request.HasField("egress"):
-        raise UnimplementedError("localpach does not support egress: read the output repo and upload it yourself")
-    if request.s3_out:
-        raise UnimplementedError("localpach does not support S3 output (s3_out): write to /pfs/out")
-    if request.HasField("determined"):
-        raise UnimplementedError("localpach does not support Determined: remove determined")
-    if request.transform.datum_batching:
-        raise UnimplementedError("localpach does not support datum batching: it starts the command once for each datum")
-    if request.HasField("spec_commit"):
-        raise UnimplementedError("localpach does not support spec_commit: create the pipeline without it")
+    for message, names in ((request, UNSUPPORTED), (request.transform, UNSUPPORTED_IN_TRANSFORM)):
+        for field, _ in message.ListFields():
+            if field.name in names:
+                raise UnimplementedError(f"localpach does not support {field.name}: {names[field.name]}")
 
 
 def _validate_tolerations(request: pps.CreatePipelineRequest) -> None:

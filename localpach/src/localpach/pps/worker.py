@@ -31,8 +31,6 @@ RESTART_SECONDS = 5.0
 
 
 class Worker(threading.Thread):
-    """The worker of one pipeline version."""
-
     def __init__(self, shared: WorkerContext, logs: Logs, pipeline: Pipeline, folder: Path) -> None:
         super().__init__(name=f"pipeline {pipeline.ref} v{pipeline.version}", daemon=True)
         self.pipeline = pipeline
@@ -47,7 +45,6 @@ class Worker(threading.Thread):
         self._failures: dict[int, int] = {}
 
     def stop(self) -> None:
-        """Stop the worker and kill its running job."""
         self._stopping.set()
         current = self._current
         if current is not None:
@@ -75,9 +72,8 @@ class Worker(threading.Thread):
         if self._state() in (PipelineState.STARTING, PipelineState.PAUSED) and self._stopping.wait(STARTUP_SECONDS):
             return
         details = self.pipeline.message().details
-        failure = self._shared.workers.predict(self.pipeline.ref, self.pipeline.version, details)
-        if failure is not None:
-            self._set_state(*failure)
+        if not details.transform.cmd:
+            self._set_state(PipelineState.FAILURE, "nothing to run: no transform.cmd")
             return
         if details.autoscaling and not (self._shared.workers.outlive_server and self._next_job()):
             self._enter_standby()  # which deletes the log, that a job in progress still writes

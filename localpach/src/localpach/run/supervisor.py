@@ -34,14 +34,12 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def check(result: int, what: str) -> None:
-    """Raise OSError if a C function failed."""
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{what}: {os.strerror(code)}")
 
 
 def mount(source: str, target: str, flags: int) -> None:
-    """Bind or change a mount."""
     check(libc.mount(source.encode(), target.encode(), None, flags, None), f"mount {source} on {target}")
 
 
@@ -116,7 +114,6 @@ def mount_proc(job: Job) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """Write a file of `/proc`."""
     with open(path, "w") as file:
         file.write(text)
 
@@ -170,7 +167,6 @@ def exit_status(status: int) -> int:
 
 
 def print_error(text: str) -> None:
-    """Print an error to the log of the job."""
     os.write(2, f"{text}\n".encode())
 
 
@@ -191,7 +187,6 @@ def processes() -> dict[int, int]:
 
 
 def descendants(top: int) -> list[int]:
-    """Return all descendants of a process."""
     children: dict[int, list[int]] = {}
     for process, parent in processes().items():
         children.setdefault(parent, []).append(process)
@@ -247,7 +242,6 @@ def wait(child: int, limit: int) -> int:
 
 
 def main() -> NoReturn:
-    """Run the command of the spec."""
     with open(int(sys.argv[1])) as file:
         job = json.load(file)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

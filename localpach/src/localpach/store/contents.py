@@ -39,8 +39,6 @@ class Files(Protocol):
 
 
 class Contents:
-    """The content store in one folder."""
-
     def __init__(self, root: Path, *, fsync: bool = True) -> None:
         self._root = root
         self._objects = root / OBJECTS
@@ -142,7 +140,6 @@ class Contents:
                 self._released_during_collection.clear()
 
     def generation(self) -> int:
-        """Return the recorded generation of the metadata."""
         with self._lock:
             return int(self._db.execute("SELECT number FROM generation").fetchone()[0])
 
@@ -152,17 +149,14 @@ class Contents:
             self._db.execute("UPDATE generation SET number = ?", (generation,))
 
     def close(self) -> None:
-        """Checkpoint the write-ahead log and close the database."""
         with self._lock:
             close_sqlite(self._db)
 
     def lease(self, digest: bytes) -> None:
-        """Protect a part from collection."""
         with self._lock:
             self._leased[digest] += 1
 
     def store_small(self, pending: dict[bytes, bytes]) -> None:
-        """Write small parts in one transaction."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -264,8 +258,6 @@ def part_path(objects: Path, digest: bytes) -> Path:
 
 
 class Session:
-    """The parts that one call writes."""
-
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
         self._pending: dict[bytes, bytes] = {}

@@ -80,7 +80,6 @@ class Txn:
     now: int
     moved_branches: dict[int, None] = field(default_factory=dict)
     new_downstream: bool = False
-    removed_sets: list[str] = field(default_factory=list)
     changed_keys: set[Hashable] = field(default_factory=set)
     reading: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
@@ -93,12 +92,10 @@ class Txn:
             self.after_commit.append(action)
 
     def row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        """Return the first row of a query."""
         found: tuple[Any, ...] | None = self.db.execute(sql, values).fetchone()
         return found
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return all rows of a query."""
         return self.db.execute(sql, values).fetchall()
 
     def first(self, make: Callable[[tuple[Any, ...]], T], sql: str, *values: object) -> T | None:
@@ -146,7 +143,6 @@ class ChangeNotifier:
                     event.set()
 
     def close(self) -> None:
-        """Wake all threads permanently."""
         with self._lock:
             self.closed = True
             for events in self._events.values():
@@ -155,8 +151,6 @@ class ChangeNotifier:
 
 
 class Database:
-    """The metadata store."""
-
     def __init__(self, path: Path, *, fsync: bool = True) -> None:
         self.path = path
         self._connection = open_sqlite(path, schema.METADATA, fsync=fsync)
@@ -166,7 +160,6 @@ class Database:
         self.on_commit: Callable[[int], None] = lambda _generation: None
 
     def generation(self) -> int:
-        """Return the number of committed changes."""
         with self.read() as txn:
             return int(txn.rows("SELECT number FROM generation")[0][0])
 
@@ -220,7 +213,6 @@ class Database:
             action(txn)
 
     def close(self) -> None:
-        """Checkpoint the write-ahead log and close the database."""
         self.notifier.close()
         with self._lock:
             close_sqlite(self._connection)

@@ -26,7 +26,6 @@ EMPTY_DIGEST = digest(b"")
 
 
 def pack(part_digest: bytes, size: int) -> bytes:
-    """Return the packed record of one part."""
     return part_digest + _SIZE.pack(size)
 
 
@@ -55,7 +54,6 @@ class PartSet:
         self._db.execute("BEGIN")
 
     def add(self, contents: Iterable[bytes]) -> None:
-        """Add the parts of some contents."""
         records = (record for content in contents for record in unpack(content))
         self._db.executemany("INSERT OR IGNORE INTO parts VALUES (?, ?)", records)
 
@@ -66,5 +64,4 @@ class PartSet:
         yield from self._db.execute("SELECT digest, size FROM parts")
 
     def close(self) -> None:
-        """Delete the set."""
         self._db.close()

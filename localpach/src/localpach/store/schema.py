@@ -1,6 +1,6 @@
 """The database tables. `VERSION` changes with them; a store of another version is refused."""
 
-VERSION = 2
+VERSION = 3
 
 METADATA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -30,7 +30,6 @@ CREATE TABLE branches (
     repo INTEGER NOT NULL REFERENCES repos (id),
     name TEXT NOT NULL,
     head INTEGER NOT NULL,
-    trigger BLOB,
     UNIQUE (repo, name)
 ) STRICT;
 CREATE INDEX branches_head ON branches (head);
@@ -127,7 +126,6 @@ CREATE TABLE jobs (
     processed INTEGER NOT NULL DEFAULT 0,
     skipped INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0,
-    recovered INTEGER NOT NULL DEFAULT 0,
     total INTEGER NOT NULL DEFAULT 0,
     stats BLOB NOT NULL DEFAULT x'',
     created INTEGER NOT NULL,
@@ -149,13 +147,6 @@ CREATE TABLE datums (
     inputs BLOB NOT NULL,
     PRIMARY KEY (commit_id, datum)
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE secrets (
-    name TEXT PRIMARY KEY,
-    type TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    data TEXT NOT NULL
-) STRICT;
 
 CREATE TABLE transactions (
     id TEXT PRIMARY KEY,

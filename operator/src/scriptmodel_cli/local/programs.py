@@ -52,7 +52,7 @@ def localpach(root: Path, log: Path, images: Sequence[tuple[str, Path]]) -> Iter
     if program is None:
         raise click.ClickException("localpach is not installed: run `pip install ./localpach` in a checkout")
     mapped = [f"--image={image}={environment}" for image, environment in images]
-    command = [program, "serve", f"--root={root}", "--pipeline-limit=0", *mapped]
+    command = [program, "serve", f"--root={root}", *mapped]
     # A folder of its own, since the path of a socket is short.
     with (
         tempfile.TemporaryDirectory(prefix="scriptmodel-") as folder,
