@@ -13,8 +13,9 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 _PACKAGE = "python_pachyderm"
-if found := find_spec(_PACKAGE):
-    sys.modules.setdefault(_PACKAGE, module_from_spec(found))  # without running its __init__, which is the client
+_found = None if _PACKAGE in sys.modules else find_spec(_PACKAGE)
+if _found:
+    sys.modules[_PACKAGE] = module_from_spec(_found)  # without running its __init__, which is the client
 
 
 def _proto(name: str) -> tuple[Any, Any]:
@@ -27,3 +28,5 @@ pfs, pfs_grpc = _proto("pfs.pfs")
 pps, pps_grpc = _proto("pps.pps")
 transaction, transaction_grpc = _proto("transaction.transaction")
 version, version_grpc = _proto("version.versionpb.version")
+if _found:
+    del sys.modules[_PACKAGE]  # who imports the package later gets all of it
