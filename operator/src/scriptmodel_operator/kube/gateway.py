@@ -1,4 +1,7 @@
-"""All requests to the API server of a reconcile. Over HTTP it is `client.py`; each method raises a `KubeError`."""
+"""All requests to the API server of a reconcile. Over HTTP it is `client.py`; each method raises a `KubeError`.
+
+The functions write finalizer, engine and status. They return the object as it is then, None if it is so already.
+"""
 
 from __future__ import annotations
 
