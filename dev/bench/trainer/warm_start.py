@@ -68,7 +68,7 @@ def train(out: Path, corpus: Path, *words: str | Path) -> int:
     if not (out / "model.json").exists():
         state = out.with_name(f"{out.name}.state")
         words = ("--data", corpus, "--layout", "normalized", "--out", out, "--state", state, *words)
-        subprocess.run([*TRAIN, *words], check=True)
+        subprocess.run([*TRAIN, *words], check=True, stdout=subprocess.DEVNULL)
     metrics = json.loads((out / "metrics.json").read_text("utf-8"))
     return int(metrics["tokens"]["train"]) * len(metrics["epochs"])
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +17,7 @@ from samples import play
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
 from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.progress.listeners import JsonProgress
+from scriptmodel_trainer.progress.listeners import progress_for
 from scriptmodel_trainer.records import EpochRecord, Score
 
 MODEL_FILES = {"model.json", "metrics.json", "report.html"}
@@ -86,7 +85,7 @@ def test_progress_is_reported_while_the_test_split_is_scored(
 ) -> None:
     clock = iter([0.0, 30.0, 31.0, 60.0])
     monkeypatch.setattr(train_assess, "time", SimpleNamespace(monotonic=clock.__next__))
-    report = train_assess._while_testing(JsonProgress(sys.stdout), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
+    report = train_assess._while_testing(progress_for("json"), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
     report(5)
     report(6)  # so soon after the last one that it is left out
     report(10)
@@ -200,7 +199,7 @@ def test_the_example_in_help_parses(command: str, capsys: pytest.CaptureFixture[
 
 def test_an_infinite_perplexity_is_null(model: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "score_of", lambda *_: Score(math.inf, 1, 0, {}))
-    line = evaluate.evaluate(model, [corpus], "auto", True, JsonProgress(sys.stdout))
+    line = evaluate.evaluate(model, [corpus], "auto", True, progress_for("json"))
     assert json.loads(line, parse_constant=pytest.fail)["perplexity"] is None
 
 

@@ -150,7 +150,7 @@ def test_checkpoints_of_a_later_owner_are_newer_than_those_of_an_earlier_one(tmp
 
 @pytest.mark.parametrize("damage", ["torn", "changed", "empty"])
 def test_a_damaged_newest_checkpoint_is_deleted_with_a_warning(damage: str, tmp_path: Path) -> None:
-    run, progress = "this run", JsonProgress(output := io.StringIO())
+    run, progress = "this run", JsonProgress((output := io.StringIO()).write)
     with StateFolder.opened(tmp_path, run, Effort(), progress) as state:
         assert state is not None
         for epoch in (1, 2):
@@ -225,7 +225,7 @@ def test_of_two_runs_on_one_folder_the_second_waits_and_continues_what_the_first
         state = first.enter_context(StateFolder.opened(tmp_path, run, Effort(), TextProgress(io.StringIO())))
         assert state is not None
         assert state.save(Checkpoint(run, Position(3), 0, (), {}, "", "", Effort()))
-        with StateFolder.opened(tmp_path, run, Effort(), Waiting(output)) as second:
+        with StateFolder.opened(tmp_path, run, Effort(), Waiting(output.write)) as second:
             assert second is not None
             newest = second.newest(lambda *_: None)
             assert newest is not None

@@ -70,7 +70,7 @@ def test_an_error_at_any_read_has_the_cause_and_the_file(
 def test_no_checkpoint_of_a_state_folder_is_deleted(
     cause: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress = JsonProgress(output := io.StringIO())
+    progress = JsonProgress((output := io.StringIO()).write)
     with StateFolder.opened(tmp_path, "this run", Effort(), progress) as state:
         assert state is not None
         assert [state.save(checkpoint(epoch)) for epoch in (1, 2)] == [True, True]

@@ -196,7 +196,6 @@ def _add_select(commands: _Commands[_Parser]) -> None:
 
 
 def _add_training(command: _Parser, **out: Any) -> None:
-    """Add the corpus, `--out`, the settings and the limits of a training."""
     add = command.add_argument
     data = "script files or folders; *.train.txt, *.valid.txt and *.test.txt define the splits"
     add("--data", **_PATHS, action="extend", required=True, help=data)
@@ -283,7 +282,6 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
 
 
 def _add_request(command: _Parser, words: int, seed: int | None) -> None:
-    """Add what a person wants of a script, with these defaults."""
     add = command.add_argument
     add("--words", **_N, default=words, help=f"length limit in words, as counted by wc -w [default: {words}]")
     add(
@@ -409,7 +407,6 @@ def _add_ui(commands: _Commands[_Parser]) -> None:
 
 
 def _add_address(command: _Parser, port: int) -> None:
-    """Add where a server listens, and to whom."""
     add = command.add_argument
     add(
         "--host",

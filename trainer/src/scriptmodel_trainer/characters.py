@@ -91,7 +91,6 @@ def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabular
 
 
 def _spelling(tokens: Sequence[str], vocabulary: Vocabulary) -> float:
-    """Return nats of the letters of the words outside the vocabulary."""
     if vocabulary.spells:
         return 0.0
     speller = Speller(word for word in vocabulary.words if not word.startswith("<"))

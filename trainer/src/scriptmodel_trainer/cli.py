@@ -101,7 +101,6 @@ def _open_streams() -> None:
 
 
 def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
-    """Run a command that was given these words; returns its exit code."""
     log = _log_kind(words)
     # NumPy's products of one script are too small for threads: where processors are busy, threads that wait for each
     # other take many times as long. TensorFlow has threads of its own.
@@ -171,7 +170,6 @@ def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> 
 
 
 def _request(options: argparse.Namespace, progress: Progress) -> Any:
-    """Return the options of generate, checked."""
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 

@@ -127,7 +127,6 @@ def _read_in_rows(network: Network, state: State, tokens: Ids, at_most: int = _R
 
 
 def _are_same(now: State, before: State) -> bool:
-    """Return whether reading on from either state gives the same."""
     pairs = zip((*now.outputs, *now.cells), (*before.outputs, *before.cells), strict=True)
     return all(np.allclose(*pair, rtol=_SAME, atol=_SAME) for pair in pairs)
 

@@ -20,7 +20,6 @@ LSTM_WEIGHTS = ("kernel", "recurrent", "bias")  # of each layer, as the model di
 
 
 def _limited(default: float, low: float, high: float) -> Any:
-    """Define a number with its limits."""
     return dataclasses.field(default=default, metadata={"limits": (low, high)})
 
 
@@ -104,14 +103,12 @@ class Preset:
         return 0 < self.softmax_cutoff < vocabulary
 
     def cache_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the weights of the trained cache; none without one."""
         if not self.cache_window:
             return {}
         gate = (self.features,)
         return {"cache/gate": gate, "cache/bias": (), "cache/sharpness": (), "cache/age": (self.cache_window,)}
 
     def parameter_count(self, vocabulary: int) -> int:
-        """Return number of trainable weights for a vocabulary of that many words."""
         return sum(map(math.prod, self.shapes(vocabulary).values()))
 
 
@@ -223,13 +220,13 @@ def preset_from(parameters: Mapping[str, object]) -> Preset:
 
     Raises ValueError for a value of the wrong kind, or one outside its limits.
     """
-    known = {key: value for key, value in parameters.items() if key in _FIELDS}
     texts = {
         key: value if isinstance(value, str) and _KINDS[key] is str else json.dumps(value)
-        for key, value in known.items()
+        for key, value in parameters.items()
+        if key in _FIELDS
     }
     try:
-        return Preset(**{key: _parse(key, text) for key, text in texts.items()})
+        return with_overrides(Preset(), texts)
     except BadInputError as error:
         raise ValueError(error.message) from error
 

@@ -36,8 +36,6 @@ class EpochRecord(Struct, frozen=True):
 
 
 class ClassScore(Struct, frozen=True):
-    """Tokens of one class and their perplexity."""
-
     tokens: Count
     perplexity: float = math.inf
 

@@ -30,12 +30,10 @@ Pair = tuple[str, str]
 
 
 def is_word(token: str) -> bool:
-    """Return whether a token of the layout `exact` is a word."""
     return not token.startswith("<") and any(map(str.isalpha, token))
 
 
 def continues(piece: str) -> bool:
-    """Return whether a piece continues a word."""
     return len(piece) > len(CONTINUES) and piece.startswith(CONTINUES)
 
 
@@ -95,7 +93,6 @@ class _Neighbours:
         return None
 
     def join(self, pair: Pair, joined: str) -> None:
-        """Replace a pair by one piece wherever it occurs."""
         changed: set[Pair] = set()
         for number in self._places.pop(pair):
             pieces, count = self._words[number]

@@ -68,7 +68,6 @@ class Run(TrialRecord, frozen=True, kw_only=True):
 
     @property
     def settings(self) -> str:
-        """The settings of the run as one text."""
         return " ".join(f"{key}={value}" for key, value in self.parameters.items()) or "no settings of its own"
 
 

@@ -48,7 +48,6 @@ class Trigrams:
 
     @property
     def size(self) -> int:
-        """Number of n-grams, each of which has a number."""
         return len(self.words) + len(self.bigrams.words) + len(self.trigrams.words)
 
     def distribution(self, before: int | None, last: int) -> Floats:
@@ -78,7 +77,6 @@ class Trigrams:
         return network + self.share * (expected - network)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what a model directory stores."""
         tables = {"bigrams": self.bigrams, "trigrams": self.trigrams}
         parts = {f"{name}/{part}": getattr(table, part) for name, table in tables.items() for part in _PARTS}
         return {"words": self.words, "share": np.array(self.share, np.float32), **parts}
@@ -97,7 +95,6 @@ class _Ngrams:
     backoffs: Floats
 
     def place(self, row: int, word: int) -> int | None:
-        """Return the place of an n-gram, None if it is not there."""
         begin, end = self.rows[row], self.rows[row + 1]
         place = int(begin + np.searchsorted(self.words[begin:end], word))
         return place if place < end and self.words[place] == word else None

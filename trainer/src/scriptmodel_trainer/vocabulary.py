@@ -52,7 +52,6 @@ class Vocabulary:
 
     @property
     def unknown(self) -> int:
-        """The number of `<unk>`."""
         return self._ids[UNKNOWN]
 
     @property
@@ -71,7 +70,6 @@ class Vocabulary:
         return self._ids[exact.PARAGRAPH if self.exact else EOS]
 
     def id_of(self, word: str) -> int:
-        """Return the number of a word, of `<unk>` if it is not in the vocabulary."""
         return self._ids.get(word, self._ids[UNKNOWN])
 
     @property

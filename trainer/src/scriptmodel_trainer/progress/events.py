@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -16,10 +16,9 @@ from scriptmodel_trainer.errors import Reported
 class Event(Struct, frozen=True, kw_only=True):
     """Something that happened while a command ran; `time` is when, in seconds since 1970.
 
-    `kind` is its name in the JSON log; None for what only people are shown. All fields go into the JSON object.
+    A class's tag is its name in the JSON log; one without is shown to people only. All fields go into the JSON object.
     """
 
-    kind: ClassVar[str | None] = None
     time: float = field(default_factory=time.time)
 
     def lines(self) -> Iterator[str]:
@@ -27,19 +26,17 @@ class Event(Struct, frozen=True, kw_only=True):
         yield from ()
 
 
-class Warned(Event, frozen=True):
+class Warned(Event, frozen=True, tag="warning"):
     """A warning: `code` is stable, for programs; `message` is one line, cause first."""
 
-    kind: ClassVar[str | None] = "warning"
     code: str
     message: str
 
 
-class Started(Event, frozen=True):
+class Started(Event, frozen=True, tag="start"):
     """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues;
     `state` is true if a folder that outlives this process keeps the run's state."""
 
-    kind: ClassVar[str | None] = "start"
     preset: str
     parameters: int
     tokens: Mapping[str, int]
@@ -57,10 +54,9 @@ class Started(Event, frozen=True):
         )
 
 
-class DeviceUsed(Event, frozen=True):
+class DeviceUsed(Event, frozen=True, tag="device"):
     """What computes: `device` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
 
-    kind: ClassVar[str | None] = "device"
     device: str
     name: str
     memory_bytes: int | None
@@ -72,10 +68,9 @@ class DeviceUsed(Event, frozen=True):
         yield f"Device: {self.name} ({self.device}){memory}, {self.precision}"
 
 
-class Resumed(Event, frozen=True):
+class Resumed(Event, frozen=True, tag="resumed"):
     """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
 
-    kind: ClassVar[str | None] = "resumed"
     epoch: int
     share: float
     restarts: int
@@ -98,10 +93,9 @@ class EpochStarted(Event, frozen=True):
         yield f"Epoch: {self.epoch} Learning rate: {self.learning_rate:.3f}"
 
 
-class Progressed(Event, frozen=True):
+class Progressed(Event, frozen=True, tag="progress"):
     """Part of an epoch is done: its `fraction`, its running perplexity, and the seconds until the end of training."""
 
-    kind: ClassVar[str | None] = "progress"
     epoch: int
     epochs: int
     fraction: float
@@ -118,13 +112,12 @@ class Measured(Event, frozen=True):
     eta_seconds: float
 
 
-class EpochEnded(Event, frozen=True):
+class EpochEnded(Event, frozen=True, tag="epoch"):
     """A pass over the training text is done and validated; `best` if no earlier epoch validated better.
 
     `sample` is a line of script written by the weights of this epoch; empty if they cannot write one.
     """
 
-    kind: ClassVar[str | None] = "epoch"
     epoch: int
     train_perplexity: float
     valid_perplexity: float
@@ -138,10 +131,9 @@ class EpochEnded(Event, frozen=True):
             yield f"Epoch: {self.epoch} Sample: {self.sample}"
 
 
-class TrigramsMixed(Event, frozen=True):
+class TrigramsMixed(Event, frozen=True, tag="trigrams"):
     """Trigrams get this `share` of the prediction; validation perplexity of the mixture, and of the network alone."""
 
-    kind: ClassVar[str | None] = "trigrams"
     share: float
     valid_perplexity: float
     network_perplexity: float
@@ -151,10 +143,9 @@ class TrigramsMixed(Event, frozen=True):
         yield f"Valid Perplexity: {valid:.3f} with trigrams ({self.share:.0%}), {network:.3f} without"
 
 
-class TemperatureChosen(Event, frozen=True):
+class TemperatureChosen(Event, frozen=True, tag="temperature"):
     """The judge chose the temperature of the model's scripts; `scores` has the score of each that it tried."""
 
-    kind: ClassVar[str | None] = "temperature"
     temperature: float
     scores: Mapping[str, float]
 
@@ -163,10 +154,9 @@ class TemperatureChosen(Event, frozen=True):
         yield f"Temperature: {self.temperature:g} ({scores})"
 
 
-class Done(Event, frozen=True):
+class Done(Event, frozen=True, tag="done"):
     """Training is complete; `perplexity` is that of the test split."""
 
-    kind: ClassVar[str | None] = "done"
     perplexity: float
     seconds: float
 
@@ -175,8 +165,6 @@ class Done(Event, frozen=True):
 
 
 class ModelStored(Event, frozen=True):
-    """The model directory is complete."""
-
     folder: Path
     report: Path
 
@@ -186,10 +174,9 @@ class ModelStored(Event, frozen=True):
         yield f"Next: scriptmodel-trainer generate {shlex.quote(str(self.folder))} --words 300"
 
 
-class TrialEnded(Event, frozen=True):
+class TrialEnded(Event, frozen=True, tag="trial"):
     """A run of a search ended, or paused; `figures` are the fields of its `trial.json`."""
 
-    kind: ClassVar[str | None] = "trial"
     trial: str
     figures: Mapping[str, Any]
 
@@ -199,10 +186,9 @@ class TrialEnded(Event, frozen=True):
         yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)
 
 
-class FileWritten(Event, frozen=True):
+class FileWritten(Event, frozen=True, tag="written"):
     """A file is complete; `words` counts the words of a script and is None for any other file."""
 
-    kind: ClassVar[str | None] = "written"
     file: Path
     words: int | None
 
@@ -210,8 +196,5 @@ class FileWritten(Event, frozen=True):
         yield f"Wrote {self.file}" if self.words is None else f"Wrote {self.file} ({self.words:,} words)"
 
 
-class Failed(Event, frozen=True):
-    """The command ends with this error."""
-
-    kind: ClassVar[str | None] = "error"
+class Failed(Event, frozen=True, tag="error"):
     error: Reported

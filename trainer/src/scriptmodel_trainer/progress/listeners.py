@@ -6,8 +6,10 @@ import abc
 import math
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line, printable
@@ -21,19 +23,7 @@ _DIGITS = {
 _SECONDS = 5.0  # between two lines on a text that is scored
 
 
-class Output(Protocol):
-    """Destination of lines."""
-
-    def write(self, text: str, /) -> object:
-        """Write a text."""
-
-    def flush(self) -> None:
-        """Flush what was written."""
-
-
 class Progress(abc.ABC):
-    """Listener of a command."""
-
     def note(self, text: str) -> None:
         """Show something worth knowing that is neither event nor error."""
         _print_aside("note", text)
@@ -49,43 +39,37 @@ def progress_for(log: str, **more: str) -> Progress:
     JSON objects have the fields of `more`, too.
     """
     if log == "json":
-        return JsonProgress(sys.stdout, **more)
+        return JsonProgress(partial(print, end="", flush=True), **more)
     return BarProgress(sys.stdout) if sys.stdout.isatty() else TextProgress(sys.stdout)
 
 
 class JsonProgress(Progress):
     """Writes one JSON object a line; a number that is not finite becomes null."""
 
-    def __init__(self, out: Output, **more: str) -> None:
-        self._out = out
+    def __init__(self, write: Callable[[str], object], **more: str) -> None:
+        self._write = write
         self._more = more
 
     def report(self, event: Event) -> None:
-        if event.kind is None:
+        if (kind := event.__struct_config__.tag) is None:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
-        record = {"event": event.kind, "time": round(event.time, 3), **self._more, **fields}
-        self._out.write(json_text(record) + "\n")
-        self._out.flush()
+        record = {"event": kind, "time": round(event.time, 3), **self._more, **fields}
+        self._write(json_text(record) + "\n")
 
 
 def _fields(event: Event) -> dict[str, Any]:
     """Return the fields of an event's JSON object, its kind and time apart."""
     if isinstance(event, Failed):
         error = event.error
-        return {
-            "code": int(error.code),
-            "message": error.message,
-            "hint": error.hint,
-            "parameter": error.parameter or None,
-        }
+        parameter = error.parameter or None
+        return {"code": int(error.code), "message": error.message, "hint": error.hint, "parameter": parameter}
     if isinstance(event, TrialEnded):
         return {"trial": event.trial, **event.figures}
     return {name: getattr(event, name) for name in event.__struct_fields__ if name != "time"}
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return a field's value as strict JSON holds it, rounded to the digits that matter."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, float):

@@ -56,9 +56,6 @@ class BoundedLog:
         except OSError as error:
             self.error = error
 
-    def flush(self) -> None:
-        """Do nothing: each write is stored at once."""
-
     def _shorten(self, path: Path) -> None:
         """Leave out progress within epochs; of lines that still fill half of the limit, those after the first ones."""
         lines = [line for line in path.read_bytes().splitlines(keepends=True) if not line.startswith(_PROGRESS)]
@@ -76,10 +73,9 @@ class LoggedProgress(Progress):
 
     def __init__(self, shown: Progress, log: BoundedLog) -> None:
         self._shown = shown
-        self._kept = JsonProgress(log)
+        self._kept = JsonProgress(log.write)
 
     def note(self, text: str) -> None:
-        """Show a note; it is no event."""
         self._shown.note(text)
 
     def report(self, event: Event) -> None:
