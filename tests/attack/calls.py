@@ -29,7 +29,7 @@ from localpach.api.interceptor import GENERATED
 from localpach.api.services import PfsService, PpsService
 from localpach.api.transaction import TransactionService
 from localpach.pps import inputs, validation
-from localpach.required import UNSUPPORTED
+from localpach.unsupported import UNSUPPORTED
 from tests.attack.runner import FindingError, main
 from tests.contract.serving import Localpach, start
 from tests.unit.localpach.client import Client

@@ -27,7 +27,6 @@ from localpach.pps import jobs, lifecycle
 from localpach.pps.execution import Workers
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
-from localpach.required import check_within_transaction
 from localpach.store.contents import Contents
 from localpach.store.database import Database, Txn
 from localpach.transactions import Apply, Transactions
@@ -70,7 +69,6 @@ def apply_request(content: CommitContent) -> Apply:
     """Return the function that runs one request in a transaction."""
 
     def apply(txn: Txn, request: transaction.TransactionRequest, response: transaction.TransactionResponse) -> None:
-        check_within_transaction(request)
         for name, action in _ACTIONS.items():
             if request.HasField(name):
                 answer = action(txn, content, getattr(request, name))

@@ -20,32 +20,22 @@ class PachError(Exception):
 
 
 class NotFoundError(PachError):
-    """An error because an object does not exist."""
-
     code = grpc.StatusCode.NOT_FOUND
 
 
 class AlreadyExistsError(PachError):
-    """An error because an object of the same name exists."""
-
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
 class FailedPreconditionError(PachError):
-    """An error because an object is not in the required state."""
-
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class InvalidArgumentError(PachError):
-    """An error because the request is invalid in every state of the server."""
-
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
 class UnauthenticatedError(PachError):
-    """An error because a client has no token, or a wrong one."""
-
     code = grpc.StatusCode.UNAUTHENTICATED
 
 
@@ -56,20 +46,14 @@ class UnavailableError(PachError):
 
 
 class DiskFullError(PachError):
-    """An error because localpach's disk is full; a client can retry once it has room."""
-
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 class UnimplementedError(PachError):
-    """An error because localpach deliberately does not support a feature."""
-
     code = grpc.StatusCode.UNIMPLEMENTED
 
 
 class DataLossError(PachError):
-    """An error because content is missing from the store or damaged."""
-
     code = grpc.StatusCode.DATA_LOSS
 
 

@@ -115,7 +115,7 @@ class Server:
                 *BOUNDED_READING,
             ],
         )
-        cluster.add_to(self._grpc, self.db, cluster_id)
+        cluster.add_to(self._grpc, cluster_id)
         pfs_grpc.add_APIServicer_to_server(PfsService(backend), self._grpc)
         pps_grpc.add_APIServicer_to_server(PpsService(backend), self._grpc)
         transaction_grpc.add_APIServicer_to_server(TransactionService(transactions), self._grpc)

@@ -12,8 +12,8 @@ import grpc
 
 from localpach.access import Token
 from localpach.errors import PachError
-from localpach.required import check_call
 from localpach.store.disk import FULL, is_full, log_error
+from localpach.unsupported import check_call
 
 log = logging.getLogger(__name__)
 

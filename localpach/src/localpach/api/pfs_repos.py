@@ -8,7 +8,7 @@ import grpc
 
 from localpach.api.describe import branch_info, project_info, repo_info, repo_size
 from localpach.backend import Calls
-from localpach.errors import InvalidArgumentError, PachError
+from localpach.errors import PachError
 from localpach.messages import Empty, branch_ref, pfs, repo_ref
 from localpach.pfs import branches, projects, repos
 
@@ -43,8 +43,6 @@ class RepoCalls(Calls):
         return Empty()
 
     def InspectRepo(self, request: pfs.InspectRepoRequest, context: grpc.ServicerContext) -> pfs.RepoInfo:
-        if not request.HasField("repo"):
-            raise PachError("repo cannot be nil")
         with self._backend.db.read() as txn:
             repo = repos.get(txn, repo_ref(request.repo))
             info = repo_info(txn, repo)
@@ -62,8 +60,6 @@ class RepoCalls(Calls):
         yield from found
 
     def DeleteRepo(self, request: pfs.DeleteRepoRequest, context: grpc.ServicerContext) -> Empty:
-        if not request.HasField("repo"):
-            raise InvalidArgumentError("no repo specified")
         self._perform(context, delete_repo=request)
         return Empty()
 

@@ -16,10 +16,6 @@ from localpach.refs import META, JobRef
 
 class DatumCalls(Calls):
     def InspectDatum(self, request: pps.InspectDatumRequest, context: grpc.ServicerContext) -> pps.DatumInfo:
-        if not request.datum.id:
-            raise PachError("must specify a datum")
-        if not request.datum.HasField("job"):
-            raise PachError("must specify a job")
         ref = job_ref(request.datum.job)
         job, records = self._datums_of(ref)
         for record in records:

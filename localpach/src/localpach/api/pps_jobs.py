@@ -22,8 +22,6 @@ from localpach.waiting import wait_until
 
 class JobCalls(Calls):
     def InspectJob(self, request: pps.InspectJobRequest, context: grpc.ServicerContext) -> pps.JobInfo:
-        if not request.HasField("job"):
-            raise PachError("must specify a job")
         ref = job_ref(request.job)
         with self._backend.db.read() as txn:
             job = jobs.get(txn, ref)
@@ -75,8 +73,6 @@ class JobCalls(Calls):
 
     def DeleteJob(self, request: pps.DeleteJobRequest, context: grpc.ServicerContext) -> Empty:
         """Kill and delete a job."""
-        if not request.HasField("job"):
-            raise PachError("job cannot be nil")
         with self._backend.db.write() as txn:
             jobs.delete(txn, self._backend.content, job_ref(request.job))
         return Empty()

@@ -7,20 +7,16 @@ from collections.abc import Iterator
 import grpc
 
 from localpach.backend import Calls
-from localpach.errors import NotFoundError, PachError
+from localpach.errors import NotFoundError
 from localpach.messages import Empty, pipeline_ref, pps
 from localpach.names import DEFAULT_PROJECT
 from localpach.pps import jobs, lifecycle, pipelines
 from localpach.pps.pipelines import Pipeline
 from localpach.store.database import Txn
 
-NO_PIPELINE = "request.Pipeline cannot be nil"
-
 
 class PipelineCalls(Calls):
     def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
-        if not request.HasField("pipeline"):
-            raise PachError(NO_PIPELINE)
         request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
         self._backend.workers.check(request)
         self._perform(context, create_pipeline=request)
@@ -54,8 +50,6 @@ class PipelineCalls(Calls):
 
     def DeletePipeline(self, request: pps.DeletePipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a pipeline. It is stopped first and stays stopped if it cannot be deleted, as in the real server."""
-        if not request.HasField("pipeline"):
-            raise PachError(NO_PIPELINE)
         ref = pipeline_ref(request.pipeline)
         content = self._backend.content
         with self._backend.db.write() as txn:
@@ -65,16 +59,12 @@ class PipelineCalls(Calls):
         return Empty()
 
     def StartPipeline(self, request: pps.StartPipelineRequest, context: grpc.ServicerContext) -> Empty:
-        if not request.HasField("pipeline"):
-            raise PachError(NO_PIPELINE)
         with self._backend.db.write() as txn:
             lifecycle.start(txn, pipeline_ref(request.pipeline))
         return Empty()
 
     def StopPipeline(self, request: pps.StopPipelineRequest, context: grpc.ServicerContext) -> Empty:
         """Stop a pipeline and kill its jobs."""
-        if not request.HasField("pipeline"):
-            raise PachError(NO_PIPELINE)
         with self._backend.db.write() as txn:
             lifecycle.stop(txn, self._backend.content, pipeline_ref(request.pipeline))
         return Empty()

@@ -104,6 +104,8 @@ def create(txn: Txn, ref: BranchRef, head: CommitRef | None, upstream: Sequence[
     branch = find(txn, ref)
     if branch is None:
         _reject_commit_id(ref)
+    if target is not None and target.repo.name != ref.repo.name:
+        raise PachError("branch and head commit must belong to the same repo")
     for each in upstream:
         if each.repo == ref.repo:
             raise PachError(f"repo {ref.repo} cannot be in the provenance of its own branch")
