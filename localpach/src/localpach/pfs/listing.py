@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from localpach.errors import DataLossError
 from localpach.pfs.filesets import Snapshot
 from localpach.pfs.globs import Glob
-from localpach.pfs.paths import SEPARATOR, split_key
+from localpach.pfs.paths import split_key
 from localpach.store import parts as parts_of
 from localpach.store.contents import Contents
 
@@ -57,10 +57,10 @@ class Tree:
     def children(self, top: str, datum: str = "") -> Iterator[Entry]:
         """Yield the file ``top``, or the entries directly in the directory ``top``."""
         inside = "/" if top == "/" else top + "/"
-        if top != "/":
-            for name in self._keys(self._snapshot.starting_with(top + SEPARATOR), datum):
-                yield self._file(name)
-        yield from self._inside(inside, datum)
+        for entry in self.walk(top, datum):
+            below = entry.path[len(inside) :].rstrip("/")
+            if (entry.path == top and not entry.is_dir) or (below and "/" not in below):
+                yield entry
 
     def glob(self, pattern: Glob) -> Iterator[Entry]:
         return (entry for entry in self._candidates(pattern, "") if pattern.matches(entry.path))
@@ -95,29 +95,6 @@ class Tree:
         except DataLossError as error:
             raise error.within(f"cannot read {self._name}:{path}") from None
         return Entry(path, datum, parts_of.size(parts), digest, parts)
-
-    def _inside(self, inside: str, datum: str) -> Iterator[Entry]:
-        directory: str | None = None
-        gathered: list[str] = []
-        for name in self._keys(self._snapshot.starting_with(inside), datum):
-            path, _ = split_key(name)
-            cut = path.find("/", len(inside))
-            parent = path[: cut + 1] if cut >= 0 else None
-            if directory is not None and parent != directory:
-                yield from self._directory_only(gathered, directory)
-                directory, gathered = None, []
-            if parent is None:
-                yield self._file(name)
-            else:
-                directory = parent
-                gathered.append(name)
-        if directory is not None:
-            yield from self._directory_only(gathered, directory)
-
-    def _directory_only(self, names: list[str], directory: str) -> Iterator[Entry]:
-        for entry in self._entries(names, directory.rstrip("/")):
-            yield entry
-            return
 
     def _entries(self, names: Iterable[str], top: str) -> Iterator[Entry]:
         """Return all entries at and below ``top``, ordered by path, each directory before its contents."""
