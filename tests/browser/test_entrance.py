@@ -13,15 +13,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Page, async_playwright, expect
 
+from dev.programs.debian import need
 from scriptmodel_cli.commands import report
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import Gate
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: `python3 -m dev.programs.debian chromium` installs one"),
-]
+pytestmark = pytest.mark.slow
 PAGE = """<!doctype html><form method="post" action="file"><button>Send</button></form><p></p>
 <script src="page.js"></script>"""
 SCRIPT = """const source = new EventSource("events");
@@ -33,9 +30,10 @@ HOSTILE = """<h1>Report</h1><script>parent.document.title = "run"</script>
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
+    need({"chromium": "chromium"})
     async with async_playwright() as playwright:
         # As root, as in a container of CI, Chromium starts without its sandbox only.
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         yield await browser.new_page()
         await browser.close()
 
