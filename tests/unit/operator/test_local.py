@@ -34,14 +34,28 @@ REPO = {"repo": {"name": "plays"}}
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"corpus": REPO, "model": {"overides": {}}}, r"spec\.model\.overides: unknown field"),
+        (
+            {"corpus": REPO, "model": {"overides": {}}},
+            r"spec\.model\.overides: unknown field \(did you mean overrides\?\)",
+        ),
         ({"corpus": REPO, "deletion_policy": "Retain"}, r"spec\.deletion_policy: unknown field"),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, r'temperature: must be a string: quote it, "0\.8"'),
         ({"corpus": REPO, "generation": {"words": "700"}}, r"spec\.generation\.words: Input should be a valid integer"),
         ({"corpus": REPO, "generation": {"words": 0}}, r"spec\.generation\.words: .* greater than or equal to 1"),
         (
             searching({"name": "learningRate", "logUniform": {"min": "0", "max": "1"}}),
-            r"logUniform\.min: String should",
+            r'logUniform\.min: must be above 0, not "0"',
+        ),
+        ({"corpus": {"repo": {"name": "My Plays"}}}, r'corpus\.repo\.name: must be letters, digits, _ and -, not "My'),
+        ({"corpus": {"http": {"urls": ["ftp://x"]}}}, r"http\.urls\.0: must be the address of a file, such as"),
+        ({"corpus": REPO, "training": {"activeDeadline": "6 hours"}}, r'must be a duration such as .*, not "6 hours"'),
+        (
+            {"corpus": REPO, "training": {"resources": {"limits": {"memory": "4 GB"}}}},
+            r'must be an amount of memory .*, not "4 GB"',
+        ),
+        (
+            {"corpus": REPO, "training": {"nodeSelector": {"a": "c d"}}},
+            r"nodeSelector\.a: must be the value of a label",
         ),
         ({}, r"spec\.corpus: Field required"),
         ({"corpus": {}}, "name exactly one source of the corpus"),
