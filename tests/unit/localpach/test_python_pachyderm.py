@@ -133,7 +133,7 @@ def test_version_health_and_auth(library: python_pachyderm.Client) -> None:
         library.who_am_i()
 
 
-@pytest.mark.parametrize("call", ["pfs.Fsck", "pfs.DropCommitSet", "pps.RestartDatum", "enterprise.GetState"])
+@pytest.mark.parametrize("call", ["pfs.Fsck", "pfs.SquashCommitSet", "pps.RestartDatum", "enterprise.GetState"])
 def test_calls_that_are_not_answered_are_unimplemented_with_their_name(server: Localpach, call: str) -> None:
     service, _, name = call.partition(".")
     with server.channel() as channel, pytest.raises(grpc.RpcError) as caught:

@@ -13,6 +13,7 @@ from localpach.errors import PachError
 from localpach.messages import Empty, commit_ref, pfs, repo_ref
 from localpach.pfs import commits, commitsets, repos
 from localpach.pfs.commits import Commit
+from localpach.pps import jobs
 from localpach.store.database import Txn
 
 
@@ -54,6 +55,14 @@ class CommitCalls(Calls):
                     with self._backend.db.read() as txn:
                         info = commit_info(txn, finished)
                     yield info
+
+    def DropCommitSet(self, request: pfs.DropCommitSetRequest, context: grpc.ServicerContext) -> Empty:
+        content = self._backend.content
+        with self._backend.db.write() as txn:
+            commitsets.drop(txn, content, request.commit_set.id)
+            for job in jobs.with_id(txn, request.commit_set.id):
+                jobs.stop(txn, content, job.ref, "output commit removed")
+        return Empty()
 
     def _list_commits(self, txn: Txn, request: Any) -> Iterator[pfs.CommitInfo]:
         if not request.HasField("repo"):
