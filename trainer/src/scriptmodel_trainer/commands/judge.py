@@ -70,7 +70,6 @@ def judge(
 
 
 def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
-    """Return the tokens of a script."""
     (source,) = reading.find_sources([script], progress.note)
     if is_rendered(reading.sample_lines(source)):
         return rendered_tokens(reading.read_lines(source))

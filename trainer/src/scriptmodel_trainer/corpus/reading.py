@@ -87,7 +87,7 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
 
 
 def decoded(content: bytes, name: str, note: Callable[[str], None]) -> str:
-    """Return the text of a file's content, decoded as a file of the corpus; BadInputError if it is none."""
+    """Return the text of a file's content, decoded as a file of the corpus; BadInputError if it is no text."""
     source = _inspect(Path(name), name, content)
     if not isinstance(source, Source):
         raise BadInputError(f"{name} {source}", "give a text file")

@@ -19,7 +19,6 @@ def render(template: str, **values: Any) -> str:
 
 @functools.cache
 def templates() -> Environment:
-    """Return what renders the templates."""
     from jinja2 import StrictUndefined  # noqa: PLC0415  # only a report needs Jinja2
 
     from scriptmodel_trainer.web.rendering import environment  # noqa: PLC0415  # likewise

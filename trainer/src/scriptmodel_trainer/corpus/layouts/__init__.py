@@ -37,7 +37,6 @@ class Layout:
 
     @property
     def is_printed(self) -> bool:
-        """Return whether it is a layout of printed plays."""
         return self.name in STYLES
 
 

@@ -20,7 +20,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 class Reader:
-    """What the parser reports elements and text to. Collects events; this class gives none and checks the nesting."""
+    """Target of the parser: collects events. This class yields no events and checks the nesting."""
 
     def __init__(self, explain: Explain) -> None:
         self.events: list[Event] = []
@@ -60,7 +60,6 @@ def local_name(tag: str) -> str:
 
 
 def without_tags(text: str) -> str:
-    """Return the text between the tags."""
     return _TAG.sub(" ", text)
 
 

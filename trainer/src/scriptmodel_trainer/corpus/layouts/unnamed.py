@@ -28,12 +28,10 @@ class Place:
 
     @property
     def text(self) -> str:
-        """The text of the paragraph."""
         return self.paragraph.text
 
     @cached_property
     def cues(self) -> list[Cue]:
-        """Who speaks in the paragraph."""
         return self.body.recognizer.meet(self.paragraph)
 
     def exposition(self, _: Any = None, *, doubtful: bool = False) -> Iterator[Event]:
