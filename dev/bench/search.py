@@ -83,14 +83,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="keep the runs in this folder")
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=ALGORITHMS)
     parser.add_argument("--trials", type=int, default=16, metavar="N", help="number of trials [default: 16]")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the trials [default: 0]")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="runs at a time [default: 1]")
     args = parser.parse_args()
     figures = {}
     for algorithm in args.algorithms:
-        search = Search.model_validate(
-            {"parameters": PARAMETERS, "algorithm": algorithm, "numTrials": args.trials, "seed": args.seed}
-        )
+        search = Search.model_validate({"parameters": PARAMETERS, "algorithm": algorithm, "numTrials": args.trials})
         started = time.monotonic()
         results = Bench(search, args.corpus, args.out / algorithm).run(args.workers)
         best = min(each.perplexity for each in results.values() if each.state == "complete" and each.perplexity)

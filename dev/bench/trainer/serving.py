@@ -17,10 +17,7 @@ from pathlib import Path
 
 import aiohttp
 
-from dev.bench.trainer.writing import random_weights, vocabulary_of
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.presets import preset_named
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
+from dev.bench.trainer.writing import random_model
 
 _CLIENTS = (1, 16)
 _WORDS = 200
@@ -42,16 +39,6 @@ def main() -> None:
                 first, speed = min(each[0] for each in rounds), max(each[1] for each in rounds)
                 print(f"{clients:2} clients: first words after {first * 1e3:,.0f} ms, {speed:,.0f} words/s together")
             server.stdin.close()
-
-
-def random_model(folder: Path) -> Path:
-    """Store a model of random weights, of the size of `small`."""
-    folder.mkdir()
-    origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
-    metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), {"train": 1}, 1)
-    model = artifacts.TrainedModel(origin, vocabulary_of(10_000), random_weights(10_000, 200), metrics)
-    artifacts.save_model(folder, model, "")
-    return folder
 
 
 async def clients_at_once(url: str, clients: int) -> tuple[float, float]:

@@ -57,7 +57,7 @@ def bench_generation(rounds: int) -> None:
     threads = {**os.environ, "OPENBLAS_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
     subprocess.run([sys.executable, "-c", work], check=True, env=threads)
     with tempfile.TemporaryDirectory() as folder:
-        bench_cold_start(rounds, Path(folder), weights, roof / _STEPS)
+        bench_cold_start(rounds, Path(folder), roof / _STEPS)
 
 
 def bench_together(rounds: int) -> None:
@@ -92,13 +92,19 @@ def vocabulary_of(size: int) -> Vocabulary:
     return Vocabulary(words, frozenset(range(len(known), len(known) + 50)))
 
 
-def bench_cold_start(rounds: int, folder: Path, weights: dict[str, Floats], roof: float) -> None:
-    """Start a process that writes 1,000 words, and one that imports NumPy; `roof`: seconds of a token's products."""
+def random_model(folder: Path) -> Path:
+    """Store a model of random weights, of the size of `small`."""
+    folder.mkdir()
     origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
-    model = folder / "model"
-    model.mkdir()
-    metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), {"train": 1}, 1)
-    artifacts.save_model(model, artifacts.TrainedModel(origin, vocabulary_of(10_000), weights, metrics), "")
+    metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), {"train": 1}, best_epoch=1, seconds=0)
+    model = artifacts.TrainedModel(origin, vocabulary_of(10_000), random_weights(10_000, 200), metrics)
+    artifacts.save_model(folder, model, "")
+    return folder
+
+
+def bench_cold_start(rounds: int, folder: Path, roof: float) -> None:
+    """Start a process that writes 1,000 words, and one that imports NumPy; `roof`: seconds of a token's products."""
+    model = random_model(folder / "model")
     command = Path(sys.executable).with_name("scriptmodel-trainer")
     written, record = folder / "script.txt", folder / "generation.json"
     # Compiled modules are kept, as they are where the trainer is installed: some who work on it have that turned off.
