@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 
 import pytest
@@ -12,9 +11,6 @@ from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect, drafts
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
-
-WORDS = ("the", "tide", "is", "early", "cold", "nobody", "waits", "for", "it", "again")
-NAMES = ("Anna", "Ben", "Carl", "Dora", "Emil")
 
 
 def turns(names: list[str]) -> list[tuple[str, str]]:
@@ -77,38 +73,3 @@ def test_text_split_by_many_blank_lines_is_read_in_linear_time(
         return time.process_time() - begin
 
     assert seconds(1600) < 9 * seconds(400)
-
-
-def _lists() -> dict[str, list[str]]:
-    draw = random.Random(1)
-
-    def words(count: int = 7) -> str:
-        return draw.choice(WORDS).title() + ", " + " ".join(draw.choices(WORDS, k=count)) + draw.choice("....?")
-
-    def name() -> str:
-        return draw.choice(NAMES)
-
-    return {
-        "chat": [f"<{name()}> {words()}" for _ in range(200)],
-        "chat by the clock": [f"{10 + i // 60}:{i % 60:02} {name()}: {words()}" for i in range(200)],
-        "bibliography": [line for i in range(200) for line in (f"{NAMES[i // 40]}; {words()}", "")],
-        "numbered bibliography": [
-            line for i in range(99) for line in (f"{i}. {name()} {words(0)[:-2]}{i % 50}. {words()}", "")
-        ],
-        "names": [f"{i}. {name()} {name()}son" for i in range(200)],
-        "song": [line for part in ("Verse", "Chorus") * 40 for line in (f"[{part}]", words(4), words(4), "")],
-        "answers": [f"{i}. {draw.choice(('True', 'False'))}" for i in range(200)],
-        "table": [f"| {name()} | {draw.choice(WORDS)}? | {name()} |" for _ in range(200)],
-        "columns": [f"{name()}; {draw.choice(WORDS)}?; {name()}" for _ in range(200)],
-        "log": [f"[{draw.choice(('Pier', 'Boat', 'Gull'))}] {' '.join(draw.choices(WORDS, k=6))}," for _ in range(200)],
-        "verse": [line for _ in range(50) for line in (words(4), words(5), words(4), "")],
-        "scripture": [f"{chapter}:{verse} {words(9)}" for chapter in range(20) for verse in range(20)],
-        "novel": [
-            line for _ in range(99) for line in (f'"{draw.choice(("Yes", "No"))}," said {name()}.', words(50), "")
-        ],
-    }
-
-
-@pytest.mark.parametrize("kind", _lists())
-def test_lists_and_prose_are_no_plays(kind: str) -> None:
-    assert detect(_lists()[kind])[0].name == "plain"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fdx, fountain, markdown, markup, stage, tei, verbatim
+from scriptmodel_trainer.corpus.layouts import fdx, fountain, frames, markdown, markup, stage, tei, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
@@ -20,6 +20,7 @@ AUTO = "auto"
 EXACT = "exact"
 _SURE = 0.5
 _UNSURE = 0.12  # a script's layout that explains less of a file is not accepted
+_DOUBTFUL = 0.3  # if no layout explains more, the file may set names in a frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,24 @@ def layout_named(name: str) -> Layout | None:
 
 
 def detect(sample: Sequence[str], requested: Layout | None = None) -> tuple[Layout, float]:
-    """The layout that fits best and its score from 0 to 1, `plain` if none is recognised; or the `requested` one, 1."""
-    if requested is not None:
+    """The layout that fits best and its score from 0 to 1, `plain` when none is recognised; or the `requested` one, 1.
+
+    A layout of printed plays that explains little is read in a frame of the file's own, if its names have one.
+    """
+    if requested is None and (name := reading.xml_layout(sample)):
+        return LAYOUTS[name], 1.0
+    if requested is not None and not requested.is_printed:
         return requested, 1.0
-    name = reading.xml_layout(sample)
-    return (LAYOUTS[name], 1.0) if name else _best(sample)
+    layout, score = _best(sample) if requested is None else (requested, requested.score(sample))
+    if score < _DOUBTFUL:
+        sample = list(short_lines(sample))
+        for frame in frames.infer(sample):
+            framed, better = _best([frame.bare(line)[0] for line in sample])
+            if better > max(score, _UNSURE):
+                chosen = requested or framed
+                layout, score = replace(chosen, parse=frame.around(chosen.parse)), better
+                break
+    return layout, score if requested is None else 1.0
 
 
 def _best(sample: Sequence[str]) -> tuple[Layout, float]:

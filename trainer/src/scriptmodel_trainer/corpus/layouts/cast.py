@@ -10,11 +10,13 @@ from scriptmodel_trainer.corpus.layouts.cues import Kind
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_required
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
-STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
 GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _OFTEN = 4
 _MANY = 20  # paragraphs
 _MOSTLY = 0.8
+_MOST_QUOTED = 40  # speeches in a preface
+_QUOTED = 0.25  # of its paragraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Cast:
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
     attached: bool  # names alone on their lines stand right above the words
+    words_below: bool  # names in capitals stand alone, always or mostly right above the words
     italic: bool  # names are in italics
+    prefaces: frozenset[str]  # headings of those that quote a play before it begins
 
 
 def cast_of(sample: Sequence[str], style: Style) -> Cast:
@@ -75,7 +79,9 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
         colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
         attached=found.attached,
+        words_below=(True, Kind.ALONE) in main and (found.attached or not found.detached),
         italic=found.italic.total() > 0.5 * totals.total(),
+        prefaces=_quoting(found, names),
     )
 
 
@@ -105,6 +111,16 @@ def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...
         (caps, frozenset({kind for case, kind in forms if case is caps} | besides))
         for caps in sorted({caps for caps, _ in forms})
     )
+
+
+def _quoting(found: Survey, names: Set[str]) -> frozenset[str]:
+    """The headings of prefaces in which some paragraphs look like speeches, but not as many as in a play."""
+    quoting = set()
+    for preface in found.prefaces:
+        said = sum(any(cue.name in names for cue in cues[:1]) for cues in found.cues[preface.begin : preface.end])
+        if 0 < said <= min(_MOST_QUOTED, _QUOTED * (preface.end - preface.begin)):
+            quoting.add(preface.heading)
+    return frozenset(quoting)
 
 
 def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> bool:

@@ -119,6 +119,13 @@ def _is_stranger(edge: Edge) -> bool | None:
     return edge.fallen and (strange or _title_page(edge.ahead, edge.recognizer))
 
 
+def _is_page_edge(edge: Edge) -> bool | None:
+    """Pages, illustrations and the rules of the play end none; the heading of notes does, where nobody speaks."""
+    if edge.paragraph.is_rule or not edge.paragraph.is_furniture:
+        return None
+    return edge.paragraph.is_front_heading and not any(map(edge.recognizer.begins_with_cue, edge.ahead))
+
+
 def _is_printed_title(edge: Edge) -> bool | None:
     """After the curtain a title may be followed by who performed or printed the play, and no cast list."""
     if not (edge.fallen and edge.paragraph.text.isupper() and _may_be_title(edge.paragraph)):
@@ -142,6 +149,7 @@ def _is_played_on(edge: Edge) -> bool | None:
 ENDINGS: Mapping[str, Callable[[Edge], bool | None]] = {
     "back-matter": _is_back_matter,
     "stranger": _is_stranger,
+    "page-edge": _is_page_edge,
     "title-page": _is_title_page,
     "printed-title": _is_printed_title,
     "closing-words": lambda edge: edge.paragraph.is_closing or None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from scriptmodel_trainer.corpus.layouts.names import (
     CAPS_NAME,
     EFFECTS,
+    LOWER,
     TITLE_NAME,
     could_be_name,
     is_common,
@@ -29,6 +30,7 @@ class Kind(enum.Enum):
     ALONE = "alone"  # the line's end
     ABOVE = "above"  # the line's end without a full stop, right above the words
     LOST = "lost"  # a full stop or a colon, in the middle of a line
+    PHRASE = "phrase"  # a direction without brackets, then a colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,12 @@ _LOST = re.compile(
     r"(?P<name>(?:Mrs?\. |Dr\. |MRS?\. |DR\. )?[^\W\d_a-z][^\W\d_]+)"
     r"(?:(?P<direction>\s\(_?[a-z][^()]{0,300}\))[.:]|[.:])(?=\s+[\"“(\[A-Z])"
 )
+_PHRASED = re.compile(
+    rf"^[ \t]*(?P<name>{CAPS_NAME}|{TITLE_NAME}), (?P<phrase>[a-z][^:.!?“”\"()\[\]]{{2,240}}):(?=\s)", re.MULTILINE
+)
+_PHRASED_ABOVE = re.compile(
+    rf"[ \t]*(?P<name>{CAPS_NAME}), (?P<phrase>[{LOWER}][^\n.:!?“”\"()\[\]]{{2,160}})[.:][ \t]*\n(?=\s*\S)"
+)
 _MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
 SCENE = 8  # lines; a scene may be a single paragraph
 _TURNS = 4  # names that recur in such a scene
@@ -98,6 +106,22 @@ def lost_cues(text: str, marks: str) -> Iterator[Cue]:
         name, direction = match["name"], (match["direction"] or "").strip()
         if direction or text[match.start() : match.start() + 1] == " ":
             yield Cue(name, Kind.LOST, name.isupper(), direction, match.start(), match.end())
+
+
+def phrased_cues(text: str) -> Iterator[Cue]:
+    """`Anna, turning round: words`: accepted for known names only, where colons are between name and words."""
+    for match in _PHRASED.finditer(text):
+        name, phrase = match["name"], " ".join(match["phrase"].split())
+        yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
+
+
+def phrased_cue_above(text: str) -> Cue | None:
+    """Return the cue `ANNA, turning round.` above the words: accepted for known names only, where names stand alone."""
+    match = _PHRASED_ABOVE.match(text)
+    if match is None or not match["name"].isupper():
+        return None
+    phrase = " ".join(match["phrase"].split())
+    return Cue(match["name"], Kind.PHRASE, True, f"({phrase})", 0, match.end())
 
 
 def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:

@@ -65,6 +65,9 @@ _BACK = re.compile(
     r"(?:A )?SELECTION)",
     re.IGNORECASE,
 )
+_PREFACE = re.compile(
+    r"\W*(?:(?:THE )?(?:AUTHOR|EDITOR|TRANSLATOR)['’]S )?(?:PREFACE|FOREWORD|INTRODUCTION|NOTES?)\b", re.IGNORECASE
+)
 _FURNITURE = re.compile(
     r"\W*(?:\[?(?:pg|page|p)\.? ?\d+\]?|\d{1,4}|(?-i:[ivxlc]{1,6}|[IVXLC]{1,6})|[*=_~.\-–—•#+ ]+|\[_?illustration.*\]|"
     r"\(?continued\b\W*\d{0,3}\)?|\(?more\)?)\W*",
@@ -186,6 +189,20 @@ def is_front_heading(text: str) -> bool:
     """Return True for the heading of a cast list, a preface, contents, notes: what follows is not part of a script."""
     first = text.partition("\n")[0]
     return len(text) < 3000 and len(first) < 70 and _FRONT.fullmatch(plain(first)) is not None
+
+
+def is_preface(text: str) -> bool:
+    """Return True for the heading of a preface, foreword or introduction."""
+    return _PREFACE.match(text) is not None and is_front_heading(text)
+
+
+def announces_play(text: str) -> bool:
+    """Return True for the heading of a cast list, of an act or a scene."""
+    if is_heading(text):
+        return heading_kind(text) != "END"
+    return (
+        text.strip("_= \n").isupper() and is_front_heading(text) and not is_back_matter(text) and not is_preface(text)
+    )
 
 
 def is_back_matter(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from scriptmodel_trainer.corpus.layouts.closing import AHEAD, is_played
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, is_scene
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
-from scriptmodel_trainer.corpus.layouts.front import is_repeated, lists_names
+from scriptmodel_trainer.corpus.layouts.front import TITLE, heads_scene, is_repeated, lists_names
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 
 _NEAR = 12  # paragraphs ahead in which others must speak
@@ -71,6 +71,17 @@ def only_lists(paragraph: Evidence, front: Sequence[Evidence], ahead: Sequence[E
         return said <= len(following) // _SPEAKING
     headed = any(other.is_front_heading for other in front) and not _prologue(front)
     return headed and not said and len(following) <= len(ahead)
+
+
+def untitled(front: Sequence[Evidence], listed: bool) -> bool:
+    """Return True if nothing among these could be the heading of a play; in a catalogue (`listed`) no title does."""
+    return not any(
+        paragraph.is_front_heading
+        or heads_scene(paragraph)
+        or (not listed and len(paragraph.text) < TITLE and paragraph.text.isupper() and not paragraph.is_closing)
+        for paragraph in front
+        if not paragraph.is_back_matter
+    )
 
 
 def _is_cast_heading(paragraph: Evidence) -> bool:

@@ -18,6 +18,8 @@ from scriptmodel_trainer.corpus.layouts.cues import (
     candidates,
     is_scene,
     lost_cues,
+    phrased_cue_above,
+    phrased_cues,
 )
 from scriptmodel_trainer.corpus.layouts.directions import is_quoted, reads_like_direction
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
@@ -122,14 +124,23 @@ class Recognizer:
             if cue is not None and self._opens_paragraph(cue, text):
                 columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
                 return None if columns else cue
-        return None
+        phrased = self._phrased(text)
+        return next((cue for cue in phrased if cue.start == 0 and cue.name in self.speakers), None)
 
     def _candidates(self, paragraph: Evidence) -> list[Cue]:
         text = paragraph.text
         found = [cue for caps, kinds in self.cast.kinds for cue in candidates(text, caps, kinds)]
         if marks := "." * self.cast.full_stops + ":" * self.cast.colons:
             found += lost_cues(text, marks)
+        found += self._phrased(text)
         return found if len(found) < 2 else sorted(found, key=_start)
+
+    def _phrased(self, text: str) -> Iterator[Cue]:
+        """Yield the cues that have a direction without brackets beside the name."""
+        if self.cast.colons:
+            yield from phrased_cues(text)
+        if self.cast.words_below and (cue := phrased_cue_above(text)) is not None:
+            yield cue
 
     def _accepted(self, cue: Cue, text: str) -> bool:
         if cue.start == 0:

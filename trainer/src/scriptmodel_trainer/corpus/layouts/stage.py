@@ -15,8 +15,8 @@ from scriptmodel_trainer.corpus.layouts.decisions import read
 from scriptmodel_trainer.corpus.layouts.directions import closes_at
 from scriptmodel_trainer.corpus.layouts.evidence import Evidence
 from scriptmodel_trainer.corpus.layouts.front import TITLE, first_of_play
-from scriptmodel_trainer.corpus.layouts.marks import is_closing
-from scriptmodel_trainer.corpus.layouts.opening import begins, begins_without_names, only_lists
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_closing
+from scriptmodel_trainer.corpus.layouts.opening import begins, begins_without_names, only_lists, untitled
 from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph, paragraphs, plain
 from scriptmodel_trainer.corpus.layouts.recognizer import Recognizer
 from scriptmodel_trainer.corpus.layouts.rules import Decision, Explain, silent
@@ -58,6 +58,8 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
     before: Evidence | None = None
     outside = "before-the-play"  # why paragraphs are no part of one
     played = False  # a play, to its end
+    quoting = False  # a preface quotes the play that is yet to be announced
+    closed = listed = False  # with words that say so, or a catalogue: what follows is no play unless it has a title
     while True:
         ahead.extend(itertools.islice(source, AHEAD - len(ahead)))
         if not ahead:
@@ -66,10 +68,13 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
         if body is not None and (over := ends(paragraph, ahead, recognizer, before)):
             outside = f"ended-by-{over}"
             yield from body.end()
-            body, played = None, True
+            listed = paragraph.is_back_matter
+            body, played, closed = None, True, listed or paragraph.is_closing
         elif (
             body is None
+            and not quoting
             and begins(paragraph, front, ahead, recognizer)
+            and not (closed and untitled(front, listed))
             and not only_lists(paragraph, front, ahead, played)
         ):
             recognizer.meet(paragraph)
@@ -88,6 +93,7 @@ def _events(style: Style, lines: Iterable[str], sample: Sequence[str], explain: 
             continue
         explain(Decision(paragraph.line, "cut", outside))
         front.append(paragraph)
+        quoting = paragraph.text in recognizer.cast.prefaces or (quoting and not announces_play(paragraph.text))
         if len(front) > _BACK:
             yield _cut(front.popleft())
     if body is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, is_scene
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates
 from scriptmodel_trainer.corpus.layouts.letters import Letters
-from scriptmodel_trainer.corpus.layouts.marks import is_furniture, is_heading
+from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
 Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
@@ -34,12 +34,22 @@ STYLES: Mapping[str, Style] = {
 
 
 @dataclass(slots=True)
+class Preface:
+    """A text before a play: its heading, and its first and last paragraph among those with `cues`."""
+
+    heading: str
+    begin: int
+    end: int = 0  # 0 if no play follows
+
+
+@dataclass(slots=True)
 class Survey:
     """Counts over a sample: names by form, at the beginning of paragraphs and of lines inside them."""
 
     first: dict[Form, Counter[str]] = field(default_factory=dict)
     inside: dict[Form, Counter[str]] = field(default_factory=dict)
     cues: list[list[Cue]] = field(default_factory=list)  # of each paragraph
+    prefaces: list[Preface] = field(default_factory=list)
     lower: Counter[str] = field(default_factory=Counter)  # words that do not begin with a capital
     italic: Counter[str] = field(default_factory=Counter)  # names in italics with a full stop before words
     detached: dict[Form, Counter[str]] = field(default_factory=dict)  # names alone in their paragraph
@@ -71,6 +81,13 @@ class Survey:
             first = line.lstrip(" _")[:1]
             self.square += first == "["
             self.round += first == "("
+
+    def find_preface(self, text: str) -> None:
+        """Note where a preface begins, and where the play that follows it is announced."""
+        if self.prefaces and not self.prefaces[-1].end and announces_play(text):
+            self.prefaces[-1].end = len(self.cues)
+        elif is_preface(text):
+            self.prefaces.append(Preface(text, len(self.cues)))
 
     def forget(self, names: Set[str]) -> None:
         """Remove words that are not names."""
@@ -128,6 +145,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
     for paragraph in paragraphs(_without_licence(sample)):
         text = paragraph.text
         result.count_directions(text)
+        result.find_preface(text)
         result.lower.update(_LOWER.findall(text))
         heading = is_heading(text)
         cues = _cues(text) if not heading or text.count("\n") >= SCENE else []
