@@ -169,6 +169,7 @@ def _script(script: Object) -> list[str]:
         return []
     words = f", {script['words']} words" if script.get("words") else ""
     chosen = f", written at temperature {script['temperature']}" if script.get("temperature") else ""
+    judged = f", judged {verdict}" if (verdict := (script.get("score") or {}).get("verdict")) else ""
     excerpt = str(script.get("excerpt", "")).splitlines()[:_EXCERPT_LINES]
-    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}{chosen}. It begins:"
+    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}{chosen}{judged}. It begins:"
     return ["", head, *(f"  {line}" for line in excerpt)]
