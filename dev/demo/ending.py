@@ -25,12 +25,13 @@ Everything that the demo started has ended. Three things to try next, in this fo
 KEPT = """
 Everything keeps running; `make demo-stop` stops it. To see it in the browser, open
     {page}
+which lets one browser in; the last line of {pages} has the address for the next one.
 Or in a terminal. First, in this folder:
     export KUBECONFIG={kubeconfig} SCRIPTMODEL_PACHD={pachd}
     export PATH={binaries}:{commands}:$PATH
 Three things to try next:
   1. Another script from the same model, without training:
-    kubectl patch scriptmodel {name} --type=merge -p '{{"spec": {{"generation": {{"temperature": "0.5"}}}}}}'
+    kubectl patch scriptmodel {name} --type=merge -p '{{"spec": {{"generation": {{"temperature": "1.1"}}}}}}'
     scriptmodel wait {name} && scriptmodel script {name}
   2. Another model of the same plays, and its training:
     sed 's/^  name: .*/  name: again/' {sample} | kubectl apply -f -
@@ -54,6 +55,8 @@ class Left:
     metrics: str
     page: str
     """Address of `scriptmodel ui`."""
+    pages: Path
+    """Log of `scriptmodel ui`."""
 
 
 def ending(name: str, sample: Path, report: Path, left: Left | None) -> str:

@@ -150,6 +150,7 @@ class Demo:
             log=self.operator.log,
             metrics=f"http://{self.health}/metrics",
             page=self._page(),
+            pages=self.pages.log,
         )
 
     def _model(self) -> dict[str, Any]:

@@ -332,6 +332,7 @@ def _kept(world: World, control_plane: ControlPlane, localpach: Localpach) -> st
         log=world.folder / "operator.log",
         metrics="",
         page="",
+        pages=world.folder / "ui.log",
     )
     return ending("shakespeare", Path(SAMPLE), Path("report.html"), left)
 
@@ -346,6 +347,6 @@ def test_where_the_demo_leaves_nothing_running_it_prints_commands_of_readme() ->
 
 def test_every_rule_is_of_a_command_that_is_shown() -> None:
     used = {command.rule.pattern for page in (README, *PAGES) for command in documented(page)}
-    text = ending("shakespeare", README, README, Left(README, "", README, README, README, "", ""))
+    text = ending("shakespeare", README, README, Left(README, "", README, README, README, "", "", README))
     used |= {command.rule.pattern for command in documented(DEMO, text)}
     assert [rule.pattern for rule in [*FROM_NOTHING, *RULES] if rule.pattern not in used] == []
