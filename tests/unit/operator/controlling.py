@@ -99,7 +99,10 @@ def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def controller(raw: dict[str, Any], **settings: Any) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+async def controller(
+    raw: dict[str, Any], wrap: Callable[[Any], Any] = lambda fake: fake, **settings: Any
+) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+    """Yield a controller and its fakes, which it calls through `wrap`."""
     kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
     config = OperatorConfig(
         pachd=PachdAddress("nowhere:1"),
@@ -109,7 +112,7 @@ async def controller(raw: dict[str, Any], **settings: Any) -> AsyncIterator[tupl
     )
     created = Process.create()
     process = replace(created, queue=RecordingQueue(created.metrics))
-    found = compose(config, kube, pachyderm, calls, "cluster-1", process)
+    found = compose(config, wrap(kube), wrap(pachyderm), calls, "cluster-1", process)
     found.store.put(raw)
     sending = asyncio.create_task(found.events.run())
     try:
