@@ -159,7 +159,7 @@ def test_a_suspended_file_ends_with_a_status_of_its_own(tmp_path: Path, corpus: 
 
 def test_invalid_input_is_one_line_before_anything_starts(tmp_path: Path, corpus: Path) -> None:
     for spec, args, words in (
-        ({"model": {"preset": "huge"}}, [], "spec.model.preset: Input should be 'auto', 'demo'"),
+        ({"model": {"preset": "huge"}}, [], "spec.model.preset: must be 'auto', 'demo'"),
         ({"corpus": {"configMap": {"name": "x"}}}, [], "the file has no ConfigMap 'x'"),
         ({"corpus": {"configMap": {"name": "x"}}}, ["--corpus", corpus], "--corpus needs spec.corpus.repo"),
         ({}, ["--trainer", tmp_path], "has no bin/scriptmodel-trainer"),

@@ -40,8 +40,8 @@ REPO = {"repo": {"name": "plays"}}
         ),
         ({"corpus": REPO, "deletion_policy": "Retain"}, r"spec\.deletion_policy: unknown field"),
         ({"corpus": REPO, "generation": {"temperature": 0.8}}, r'temperature: must be a string: quote it, "0\.8"'),
-        ({"corpus": REPO, "generation": {"words": "700"}}, r"spec\.generation\.words: Input should be a valid integer"),
-        ({"corpus": REPO, "generation": {"words": 0}}, r"spec\.generation\.words: .* greater than or equal to 1"),
+        ({"corpus": REPO, "generation": {"words": "700"}}, r"spec\.generation\.words: must be a valid integer"),
+        ({"corpus": REPO, "generation": {"words": 0}}, r"spec\.generation\.words: must be greater than or equal to 1"),
         (
             searching({"name": "learningRate", "logUniform": {"min": "0", "max": "1"}}),
             r'logUniform\.min: must be above 0, not "0"',

@@ -120,7 +120,7 @@ def _cause(error: ErrorDetails) -> str:
         rules, pattern = _schema(path)["x-kubernetes-validations"], error["ctx"]["pattern"]
         rule = next((rule for rule in rules if pattern in rule["rule"]), rules[-1])
         return f"{rule['message']}, not {given}"
-    return error["msg"]
+    return error["msg"].replace("Input should be", "must be")
 
 
 def _schema(path: Sequence[int | str]) -> Object:
