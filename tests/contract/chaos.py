@@ -55,8 +55,8 @@ class Writer:
                     return
                 self._write(client)
             stopped.wait()
-        except (grpc.RpcError, ValueError):  # ValueError: the channel was closed under a call
-            return
+        except (grpc.RpcError, ConnectionError, ValueError):
+            return  # so gRPC, python-pachyderm and a channel that was closed under a call report the kill
         finally:
             client.channel.close()
 
