@@ -99,7 +99,7 @@ def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged()
 def test_every_event_of_the_trainer_has_a_description() -> None:
     """The command does not import the trainer, so its source says which events a log has."""
     source = Path("trainer/src/scriptmodel_trainer/progress/events.py").read_text()
-    kinds = set(re.findall(r'^    kind: .* = "(\w+)"$', source, re.MULTILINE))
+    kinds = set(re.findall(r'^class .*\btag="(\w+)"', source, re.MULTILINE))
     assert len(kinds) > 10
     assert kinds <= DESCRIPTIONS.keys()
 
