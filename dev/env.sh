@@ -13,6 +13,9 @@ die() { echo "env: $*" >&2; exit 1; }
 command -v "$python" >/dev/null || die "no $python on PATH; install Python 3.11, 3.12 or 3.13, or set PYTHON"
 "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || die "$("$python" --version) is not supported; set PYTHON to Python 3.11, 3.12 or 3.13"
 
+mkdir -p .venv
+exec {lock}>.venv/lock && flock "$lock" # targets of make that run side by side make each environment once
+
 export UV_LINK_MODE=${UV_LINK_MODE:-hardlink} UV_NO_PROGRESS=1
 
 digest() { { cat "$@" dev/env.sh; echo "$root"; } | sha256sum | cut -d' ' -f1; }
