@@ -46,7 +46,7 @@ def test_every_object_is_taken(control_plane: ControlPlane, name: str) -> None:
 
 
 def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane: ControlPlane) -> None:
-    """With a GPU, a claim, a runtime class, a secret and all the rest that a pipeline can ask for."""
+    """With a GPU, a claim, a runtime class and all the rest that a pipeline can ask for."""
     details = pps.PipelineInfo.Details(
         tolerations=[pps.Toleration(key="gpu", operator=pps.EXISTS, effect=pps.NO_SCHEDULE)]
     )
@@ -70,9 +70,9 @@ def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane
         )
     )
     job = JobRef(PipelineRef("train", "default"), "0" * 32)
-    work = Work("train-1", "engine", job, 1, details, patch, {"PLAIN": "$(X)"}, {"TOKEN": "hidden"})
+    work = Work("train-1", "engine", job, 1, details, patch, {"PLAIN": "$(X)"})
     steps = PodSettings(WORKERS, "operator:1", "localpach:30651", "0.0.0.0:30651", "20Gi")
-    made = [job_manifest(work, steps), secret_manifest(work, "token", "uid")]
+    made = [job_manifest(work, steps), secret_manifest(work, "hidden", "uid")]
     spec = {**made[0]["spec"]["template"]["spec"], "runtimeClassName": None}  # the server has none of that name
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": spec}
     for each in (*made, pod):
