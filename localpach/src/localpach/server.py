@@ -72,7 +72,7 @@ class Server:
         work = settings.root / "work"
         claims = settings.root / "claims"
         claims.mkdir(exist_ok=True)
-        logs = Logs(settings.root / "logs")
+        logs = self._logs = Logs(settings.root / "logs")
         restrict_permissions(settings.root)
         cluster_id = self._load_cluster_id()
         self._pods: PodWorkers | None = None
@@ -145,6 +145,7 @@ class Server:
         if self._pods is not None:
             self._pods.stop()
         self._garbage.stop()
+        self._logs.close()
         stopped.wait()
         self.db.close()
         self.contents.close()

@@ -100,6 +100,13 @@ class Logs:
                 log.changed.notify_all()
         path.unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Close all logs, when the server stops; lines that come later are those of its successor."""
+        for log in self._open.values():
+            with log.changed:
+                log.closed = True
+                log.changed.notify_all()
+
     def keep_only(self, versions: Iterable[int]) -> None:
         """Delete the logs of all other versions, when the server starts."""
         names = {f"{version}.jsonl" for version in versions}
