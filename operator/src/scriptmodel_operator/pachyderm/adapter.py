@@ -101,7 +101,7 @@ class PachydermGateway:
         """None until it is read, and again once pachd did not answer: it may be upgraded meanwhile."""
         self._connection = Connection(target)
         self._logs = Connection(target)
-        """Of its own: a proxy may limit the streams in one connection, and hundreds of logs may be followed."""
+        """The connection for logs: hundreds may be followed, and a proxy may limit the streams in one connection."""
         self._filling: set[str] = set()
         """Ids of the transactions that calls of this gateway are filling."""
         self._lists: dict[str, dict[bytes, Any]] = {}

@@ -103,7 +103,7 @@ def naming(source: Source) -> Iterator[None]:
         yield
     except (TrainerError, MemoryError, OSError):
         raise
-    except Exception as error:
+    except Exception as error:  # a defect of a reader, whatever it is, must name the file
         *_, (frame, line) = traceback.walk_tb(error.__traceback__)
         where = f"{Path(frame.f_code.co_filename).name}:{line}"
         problem = f"{source.name} cannot be read: {type(error).__name__}: {error} ({where})"
