@@ -25,11 +25,9 @@ from scriptmodel_operator.api.names import PIPELINES, pachyderm_names
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import arrived, deleted
-from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.gateway import Calls, Gateway
+from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
     PipelineInfo,
@@ -38,6 +36,8 @@ from scriptmodel_operator.pachyderm.values import (
     RepoInfo,
     RepoRef,
 )
+from scriptmodel_operator.kube.errors import KubeConflictError, KubeError, KubeNotFoundError
+from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.attack.runner import FindingError, main
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm

@@ -34,12 +34,8 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.engine.values import (
     BranchRef,
     JobInfo,
     JobState,
@@ -49,6 +45,10 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
     ResourceAmounts,
 )
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.observe.progress import LogDigest, read_line
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 CLAIM = "checkpoints"
 CHECKPOINT_SECONDS = 1.0
@@ -190,7 +190,7 @@ class Training:
     def log(self) -> LogDigest:
         """Return the digest of the newest job's log; an empty one while there is none."""
         digest, job = LogDigest(), self.job
-        with suppress(PachydermError):
+        with suppress(EngineError):
             for line in self.world.gateway.read_log(job.ref, follow=False, seconds=10.0) if job else ():
                 digest = read_line(digest, line)
         return digest

@@ -55,7 +55,7 @@ BUSY_SECONDS = 2.0
 """The duration of a call without a fault above which the operator may fail for lack of time alone."""
 ATTEMPTS = 3
 """At a case that fails on so busy a machine; the last one counts."""
-TROUBLE = {"PachydermUnavailable", "Retrying", "Refused", "DownloadFailed", "CheckFailed"}
+TROUBLE = {"EngineUnavailable", "Retrying", "Refused", "DownloadFailed", "CheckFailed"}
 """Events that a fault may add; after each, earlier events may be recorded again."""
 
 

@@ -140,7 +140,7 @@ def test_pachyderm_that_does_not_answer_fires_an_alert(code: str) -> None:
         f'scriptmodel_pachyderm_calls_total{{method="ListJob",code="{code}"}} 0+30x120',
     )
     assert firing(9, *series) == {}
-    alert = firing(30, *series)["ScriptModelPachydermUnavailable"]
+    alert = firing(30, *series)["ScriptModelEngineUnavailable"]
     assert alert["annotations"]["summary"] == "75% of the operator's calls to Pachyderm fail."
 
 

@@ -7,10 +7,10 @@ from contextlib import closing
 from functools import cache
 
 from localpach.api.cluster import VERSION
+from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
 
 
 @cache
@@ -29,5 +29,5 @@ def server_met() -> str:
     try:
         with closing(PachydermGateway(PachdAddress(address), UNLIMITED)) as gateway:
             return f"Pachyderm: {gateway.server_version().verdict} (at {address})"
-    except PachydermError as error:
+    except EngineError as error:
         return f"Pachyderm: {error}"

@@ -18,6 +18,7 @@ import pytest
 
 from dev.bench.operator.wire import field
 from scriptmodel_operator.desired.digest import fingerprint
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -25,7 +26,6 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.messages import create_v2_request
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineInfo, PipelineRef, RepoRef
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
 
 ADDRESS = os.environ.get("PACHD_ADDRESS", "")

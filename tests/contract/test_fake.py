@@ -11,12 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import (
     BranchRef,
     Copies,
     JobInfo,
@@ -27,6 +24,9 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineState,
     RepoRef,
 )
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.contract.serving import serving
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
@@ -61,7 +61,7 @@ class Results:
     def note(self, step: str, call: Callable[[], object]) -> None:
         try:
             value = self.plain(call())
-        except PachydermError as error:
+        except EngineError as error:
             value = (type(error).__name__, error.code)
         self.found.append((step, value))
 

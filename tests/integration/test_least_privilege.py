@@ -54,7 +54,7 @@ def lived(
         cluster.apply("modest", {"corpus": {"configMap": {"name": "plays"}}, "model": {"preset": "test"}})
         cluster.ready("modest", 120)
         pachd.kill()
-        cluster.reason("modest", "PachydermUnavailable")
+        cluster.reason("modest", "EngineUnavailable")
         reported.append(cluster.kubectl("get", "sm", "-o", "yaml", "--show-managed-fields"))
         with pachd:
             cluster.ready("modest")

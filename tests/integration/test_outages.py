@@ -136,7 +136,7 @@ def test_a_restarted_pachyderm_is_found_again_and_nothing_is_made_twice_nor_on_a
         own_cluster.apply("lasting", {**NOWHERE, "corpus": {"repo": {"name": corpus}}})
         own_cluster.wait_for("lasting", lambda found: bool(found.get("status", {}).get("pipelines")), 60)
         pachd.kill()
-        own_cluster.reason("lasting", "PachydermUnavailable")
+        own_cluster.reason("lasting", "EngineUnavailable")
         with pachd:
             found = own_cluster.ready("lasting", 200)
             assert condition(found, "Stalled")["status"] == "False"
@@ -169,7 +169,7 @@ def test_a_deleted_crd_is_reported_and_awaited(own_cluster: Cluster, tmp_path: P
         assert "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml" in operator.log.read_text()
         prepare(plane)
         own_cluster.apply("after", NOWHERE)
-        own_cluster.reason("after", "PachydermUnavailable", 90)
+        own_cluster.reason("after", "EngineUnavailable", 90)
         assert says_yes(probe, "readyz")
         assert "Traceback" not in operator.log.read_text()
         own_cluster.kubectl("patch", "sm", "after", "--type=merge", "-p", '{"spec": {"deletionPolicy": "Orphan"}}')

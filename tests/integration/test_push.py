@@ -16,10 +16,10 @@ import pytest
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.pushing import push
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.integration import command
 from tests.integration.pachyderm import Pachyderm
 from tests.integration.relay import Relay

@@ -57,5 +57,5 @@ async def test_one_slow_object_delays_no_other(
                 name = f"quick-{number}"
                 await asyncio.to_thread(cluster.apply, name, {"corpus": {"repo": {"name": quick}}})
                 await asyncio.to_thread(cluster.reason, name, "CorpusEmpty", 60)
-            found = await asyncio.to_thread(cluster.reason, "slow", "PachydermUnavailable", 60)
+            found = await asyncio.to_thread(cluster.reason, "slow", "EngineUnavailable", 60)
             assert "Deadline Exceeded" in str(found["status"]["conditions"])

@@ -110,7 +110,7 @@ def test_an_unavailable_pachyderm_is_reported_and_deletion_waits_unless_orphaned
     options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
     with Operator(tmp_path, operator_kubeconfig, nowhere, options=options) as alone:
         cluster.apply("patient", {"corpus": {"repo": {"name": "plays"}}})
-        found = cluster.reason("patient", "PachydermUnavailable", SECONDS)
+        found = cluster.reason("patient", "EngineUnavailable", SECONDS)
         assert "--pachd" in condition(found)["message"]
         assert condition(found, "Stalled")["status"] == "False"
         # Nothing was made for it yet, so nothing would wait: it gets the finalizer of one that has pipelines.
@@ -132,7 +132,7 @@ def test_the_operator_reconnects_when_pachyderm_is_back(
     options = ["--poll-interval=0.5", f"--namespace={cluster.namespace}"]
     with Operator(tmp_path / "operator", operator_kubeconfig, pachd.address, options=options):
         cluster.apply("waiting", {"corpus": {"repo": {"name": "plays"}}})
-        cluster.reason("waiting", "PachydermUnavailable", SECONDS)
+        cluster.reason("waiting", "EngineUnavailable", SECONDS)
         with pachd:
             cluster.reason("waiting", "CorpusNotFound", SECONDS)
-        cluster.reason("waiting", "PachydermUnavailable", SECONDS)
+        cluster.reason("waiting", "EngineUnavailable", SECONDS)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from dev.stack import Localpach
+from scriptmodel_operator.engine.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.lease import Lease
 from tests.web import WebServer, silence
 

@@ -23,8 +23,8 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.values import PipelineApply
 from scriptmodel_operator.pachyderm.messages import create_request
-from scriptmodel_operator.pachyderm.values import PipelineApply
 from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node import trainer_pods

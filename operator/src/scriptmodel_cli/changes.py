@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scriptmodel_cli.output import style
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BASE_INPUT,
     EACH_ENTRY,
     TRIALS_INPUT,

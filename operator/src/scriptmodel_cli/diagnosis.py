@@ -52,14 +52,14 @@ NEXT: Mapping[str, str] = {
     Reason.WORKER_UNAVAILABLE: _RETRAIN,
     Reason.DEADLINE_EXCEEDED: _RETRAIN,
     Reason.WORKER_ERROR: "check the storage of Pachyderm (space, credentials): kubectl logs -A -l app=pachd",
-    Reason.PACHYDERM_UNAVAILABLE: "check that pachd is running: kubectl get pods -A -l app=pachd",
+    Reason.ENGINE_UNAVAILABLE: "check that pachd is running: kubectl get pods -A -l app=pachd",
     Reason.SUSPENDED: "scriptmodel resume {name} -n {namespace}",
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
 """The next step by reason; for any other reason the message itself says what to do."""
 _OF_LOCALPACH: Mapping[str, str] = {
     Reason.WORKER_ERROR: "check localpach's volume: kubectl logs -A -l app.kubernetes.io/component=localpach",
-    Reason.PACHYDERM_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
+    Reason.ENGINE_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
 }
 """The same where the object's engine is localpach."""
 JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")

@@ -14,9 +14,9 @@ from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.untrusted import parse_event
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, UnavailableError
-from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, UnavailableError
+from scriptmodel_operator.engine.gateway import Gateway, LogStream
+from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef, running_job
 
 _STREAM_SECONDS = 3600.0
 _LAST_WORDS_SECONDS = 2.0
@@ -52,7 +52,7 @@ def _with_commits(gateway: Gateway, jobs: Iterable[JobInfo]) -> Iterator[JobInfo
 
 
 def lines_of(gateway: Gateway, job: JobRef, *, follow: bool, raw: bool) -> Iterator[str]:
-    """Yield what the job printed; with `follow` until it ends. Raises PachydermError if there is no log."""
+    """Yield what the job printed; with `follow` until it ends. Raises EngineError if there is no log."""
     lines = _followed(gateway, job) if follow else gateway.read_log(job, follow=False, seconds=_STREAM_SECONDS)
     for line in lines:
         if not line.verdict:
@@ -94,7 +94,7 @@ def _followed(gateway: Gateway, job: JobRef) -> Iterator[LogLine]:
                         yield line
         except UnavailableError:
             pass
-        except PachydermError:
+        except EngineError:
             if ended and not yielded:
                 raise
         if ended:
@@ -121,7 +121,7 @@ def _cancel_at_end(gateway: Gateway, job: JobRef, stream: LogStream, closed: thr
             if closed.wait(POLL_SECONDS):
                 return
         closed.wait(_LAST_WORDS_SECONDS)
-    except PachydermError:
+    except EngineError:
         pass  # the reader of the stream gets the same error
     stream.cancel()
 

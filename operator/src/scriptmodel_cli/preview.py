@@ -16,14 +16,14 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.api.urls import host_of, without_query
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, Copies, PipelineRef
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -49,7 +49,7 @@ def preview(
     promoted: str = "",
     continued: str | Problem = "",
 ) -> Preview:
-    """Return the planned changes. Raises PachydermError.
+    """Return the planned changes. Raises EngineError.
 
     `image` is the operator's default, empty if unknown; `promoted` the promoted model of the object in spec.model.from.
     """

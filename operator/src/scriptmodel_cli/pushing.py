@@ -14,9 +14,9 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.marks import naming, parse_mark
+from scriptmodel_operator.engine.values import BranchRef, CommitInfo, PipelineRef, Upload
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.calls import EVERYTHING, UPLOAD_SECONDS
-from scriptmodel_operator.pachyderm.values import BranchRef, CommitInfo, PipelineRef, Upload
 
 _REDRAW_SECONDS = 0.1
 _FINISH_SECONDS = 600.0

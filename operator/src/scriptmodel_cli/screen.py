@@ -12,7 +12,7 @@ from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, 
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.values import commit_of
+from scriptmodel_operator.engine.values import commit_of
 
 _BAR_WIDTH = 30
 _SPARK_WIDTH = 40

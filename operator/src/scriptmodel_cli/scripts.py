@@ -9,9 +9,9 @@ import click
 
 from scriptmodel_cli.errors import InputError
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.errors import NotFoundError
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import RepoRef
+from scriptmodel_operator.engine.errors import NotFoundError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import RepoRef
 
 TEXT = ".txt"
 ASPECTS = ("originality", "variety", "order", "vocabulary", "form")

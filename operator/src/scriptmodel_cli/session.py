@@ -18,9 +18,9 @@ from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.identity import COMMAND_MANAGER
+from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
 
 if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
@@ -170,7 +170,7 @@ class Session:
             yield gateway
         except UnavailableError as error:
             raise click.ClickException(f"{error}: {self._pachd.hint()}") from error
-        except PachydermError as error:
+        except EngineError as error:
             raise click.ClickException(str(error)) from error
         finally:
             gateway.close()

@@ -13,9 +13,9 @@ from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.untrusted import parse_event
 from scriptmodel_operator.desired.commands import METRICS_PATH
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState, RepoRef
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import JobInfo, JobState, RepoRef
 
 _READ_SECONDS = 5.0
 _MAX_BYTES = 8 << 20
@@ -46,7 +46,7 @@ def _read(gateway: Gateway, job: JobInfo | None) -> Training:
         return Training()
     lines = list(kept_lines(gateway, job, raw=True) or ())
     if not lines:
-        with suppress(PachydermError):  # no worker yet, or its pods are gone
+        with suppress(EngineError):  # no worker yet, or its pods are gone
             for line in gateway.read_log(job.ref, follow=False, seconds=_READ_SECONDS):
                 lines += [line.text] if not line.verdict else []
     done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()

@@ -9,10 +9,10 @@ from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import to_wire
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.pachyderm.gateway import Gateway
 from scriptmodel_operator.reconcile.searching import search_progress
 
 
@@ -25,7 +25,7 @@ class TrialReader:
         self._observer: Observer | None = None
 
     def read(self, model: ScriptModel) -> dict[str, Any]:
-        """Return status.search with all trials and figures, empty without a pipeline. Raises PachydermError."""
+        """Return status.search with all trials and figures, empty without a pipeline. Raises EngineError."""
         snapshot = take_snapshot(self._gateway, {model.spec.pachyderm.project})
         train = snapshot.pipelines.get(references(model).train)
         mark = mark_of(train.spec.annotations) if train else None

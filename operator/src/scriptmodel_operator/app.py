@@ -19,6 +19,8 @@ from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
+from scriptmodel_operator.engine.clock import EngineClock
+from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube import watch
@@ -38,8 +40,6 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 CALL_THREADS = 12
@@ -242,7 +242,7 @@ def compose(
 ) -> Controller:
     """Create the controller, and its parts each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
-    clock = PachydClock(gateway.server_time, metrics.clock_skew.set)
+    clock = EngineClock(gateway.server_time, metrics.clock_skew.set)
 
     def promoted(key: Key) -> str:
         stored = store.get(key)

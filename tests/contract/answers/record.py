@@ -22,13 +22,9 @@ import grpc
 import yaml
 from python_pachyderm.proto.v2.auth import auth_pb2, auth_pb2_grpc
 
-from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import LogStream
-from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import LogStream
+from scriptmodel_operator.engine.values import (
     BranchRef,
     JobRef,
     PipelineApply,
@@ -36,6 +32,10 @@ from scriptmodel_operator.pachyderm.values import (
     PipelineSpec,
     RepoRef,
 )
+from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.adapter import PachydermGateway
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc
 
 FOLDER = Path(__file__).parent
 BASE = "2.7.8"
@@ -110,7 +110,7 @@ def _log(gateway: PachydermGateway, job: JobRef) -> LogStream:
 def _answer(call: Call) -> Answer:
     try:
         call()
-    except PachydermError as error:
+    except EngineError as error:
         return {"code": error.code, "message": error.detail}
     return {"code": "OK"}
 
@@ -152,7 +152,7 @@ def _recorded_access(address: str) -> dict[str, Answer]:
         expired, revoked = robot(1), robot()
         auth.RevokeAuthToken(auth_pb2.RevokeAuthTokenRequest(token=revoked), metadata=as_root)
         time.sleep(3)
-        with _gateway(address, root) as gateway, suppress(PachydermError):
+        with _gateway(address, root) as gateway, suppress(EngineError):
             gateway.create_project("rec-project")
         with _gateway(address, root) as gateway, _world(gateway):
             tokens = {"no token": "", "an expired token": expired, "a revoked token": revoked}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 

@@ -15,11 +15,11 @@ from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.gateway import Calls
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm

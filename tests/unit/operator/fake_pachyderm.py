@@ -1,4 +1,4 @@
-"""Implements `scriptmodel_operator.pachyderm.gateway.Gateway` on the state of a Pachyderm in memory."""
+"""Implements `scriptmodel_operator.engine.gateway.Gateway` on the state of a Pachyderm in memory."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
+    EngineError,
     NotFoundError,
-    PachydermError,
     PipelineLimitError,
     RefusedError,
 )
-from scriptmodel_operator.pachyderm.gateway import LogStream
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.gateway import LogStream
+from scriptmodel_operator.engine.values import (
     FILE_SETS,
     BranchRef,
     CommitInfo,
@@ -148,7 +148,7 @@ class FakePachyderm(PachydermState):
         self._checked("create_repo")
         self.calls.append(f"{'update' if update else 'create'} repo {repo.name}")
         if repo in self.repos and not update:
-            raise PachydermError("creating", f"repo {repo} already exists", "ALREADY_EXISTS")
+            raise EngineError("creating", f"repo {repo} already exists", "ALREADY_EXISTS")
         self.repos[repo] = replace(self.repos.get(repo, RepoInfo(repo, created=self.now)), description=description)
 
     def replace_files(
@@ -176,7 +176,7 @@ class FakePachyderm(PachydermState):
         self.fetched.append(url)
         answer = self.web[url]
         answer = answer(cancelled) if callable(answer) else answer
-        if isinstance(answer, PachydermError):
+        if isinstance(answer, EngineError):
             raise answer
         made = self._new_id()
         self.files[FILE_SETS, made] = {**self.files.get((FILE_SETS, file_set), {}), path: answer}

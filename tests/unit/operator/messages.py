@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from scriptmodel_operator.engine.values import PipelineApply, PipelineInfo
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineInfo
 
 
 def observed(applied: PipelineApply) -> PipelineInfo:

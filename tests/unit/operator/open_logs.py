@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import LogLine
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import LogLine
 
 SECONDS = 60
 

@@ -15,15 +15,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scriptmodel_operator.api.marks import naming
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
+    EngineError,
     NotFoundError,
-    PachydermError,
     RefusedError,
 )
-from scriptmodel_operator.pachyderm.gateway import LogStream
-from scriptmodel_operator.pachyderm.messages import create_request
-from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.gateway import LogStream
+from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     JobInfo,
@@ -37,6 +35,8 @@ from scriptmodel_operator.pachyderm.values import (
     RepoInfo,
     RepoRef,
 )
+from scriptmodel_operator.pachyderm.messages import create_request
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 METRICS = {
@@ -45,7 +45,7 @@ METRICS = {
     "perplexity": {"train": 150.0, "valid": 170.0, "test": 160.0},
     "seconds": 12.5,
 }
-Body = bytes | PachydermError
+Body = bytes | EngineError
 """What a web server answers: a file, or what Pachyderm makes of anything else."""
 SCRIPT = b"[ JON ]: You know nothing .\n"
 
@@ -70,7 +70,7 @@ class PachydermState:
     """How the process of a job ended, in the worker's words."""
     transactions: dict[str, OpenTransaction] = field(default_factory=dict)
     now: datetime = EPOCH
-    fault: Callable[[str], PachydermError | None] = lambda _call: None
+    fault: Callable[[str], EngineError | None] = lambda _call: None
     log_source: Callable[[JobRef, bool], LogStream] | None = None
     reprocessed: dict[PipelineRef, bool] = field(default_factory=dict)
     """Whether the newest version of a pipeline computes everything again."""
@@ -195,7 +195,7 @@ class PachydermState:
     def _check(self, applied: PipelineApply, together: set[PipelineRef]) -> None:
         ref, source = applied.spec.ref, applied.spec.input_branch.repo
         if not applied.update and ref in self.pipelines:
-            raise PachydermError("creating", f"pipeline {ref} already exists", "ALREADY_EXISTS")
+            raise EngineError("creating", f"pipeline {ref} already exists", "ALREADY_EXISTS")
         if ref not in self.pipelines and ref.output in self.repos:
             raise RefusedError("creating", "a repo with the same name already exists", "UNKNOWN")
         if source not in self.repos and source not in {each.output for each in together}:

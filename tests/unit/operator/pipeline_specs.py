@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineRef,
     PipelineSpec,

@@ -9,7 +9,7 @@ from typing import Any
 
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 

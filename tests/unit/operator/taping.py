@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.values import Copies, PipelineApply
 from scriptmodel_operator.kube.errors import KubeError
-from scriptmodel_operator.pachyderm.errors import PachydermError
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.pachyderm.values import Copies, PipelineApply
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH
 
@@ -72,7 +72,7 @@ class Tape:
             self._break(name, after=False)
             yield
             self._break(name, after=True)
-        except (PachydermError, KubeError) as error:
+        except (EngineError, KubeError) as error:
             ended = f" -> {type(error).__name__}"
             raise
         finally:

@@ -13,11 +13,19 @@ import pytest
 from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
 from python_pachyderm.proto.v2.version.versionpb import version_pb2, version_pb2_grpc
 
+from scriptmodel_operator.engine.errors import RefusedError, UnavailableError
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    JobRef,
+    PipelineApply,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import RefusedError, UnavailableError
 from scriptmodel_operator.pachyderm.protocol import (
     pfs,
     pfs_grpc,
@@ -25,14 +33,6 @@ from scriptmodel_operator.pachyderm.protocol import (
     pps_grpc,
     transaction,
     transaction_grpc,
-)
-from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
-    JobRef,
-    PipelineApply,
-    PipelineRef,
-    PipelineSpec,
-    RepoRef,
 )
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 

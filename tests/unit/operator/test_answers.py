@@ -6,28 +6,28 @@ import grpc
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.calls import translate
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     NotFoundError,
-    PachydermError,
     PipelineLimitError,
     RefusedError,
 )
+from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.pachyderm.versions import Support
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.contract.answers.record import answers, versions
 from tests.unit.operator.refusing import Refusal
 from tests.unit.operator.versioned_pachd import version_of
 
-MEANING: dict[str, type[PachydermError]] = {
+MEANING: dict[str, type[EngineError]] = {
     "a branch that does not exist": NotFoundError,
     "a branch of a repo that does not exist": NotFoundError,
     "a commit that does not exist": NotFoundError,
     "a file that does not exist": NotFoundError,
-    "a repo that exists": PachydermError,
+    "a repo that exists": EngineError,
     "a repo in a project that does not exist": NotFoundError,
-    "a pipeline that exists": PachydermError,
+    "a pipeline that exists": EngineError,
     "a pipeline of the name of a repo": RefusedError,
     "a pipeline whose input does not exist": NotFoundError,
     "a pipeline that reads itself": RefusedError,
@@ -60,7 +60,7 @@ ROLES = {
 }
 
 
-def error(version: str, name: str) -> PachydermError:
+def error(version: str, name: str) -> EngineError:
     answer = answers(version)[name]
     return translate(Refusal(grpc.StatusCode[answer["code"]], answer["message"]), "the call")
 

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import PipelineState
+from scriptmodel_operator.engine.values import PipelineState
 from tests.unit.operator.world import IMAGE, PLAYS, World, scriptmodel, trained_world
 
 OWN = {"training": {"checkpoints": {"claimName": "team-a"}}}

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from scriptmodel_operator.engine import clock as module
+from scriptmodel_operator.engine.clock import INTERVAL_SECONDS, EngineClock
+from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
-from scriptmodel_operator.pachyderm import clock as module
-from scriptmodel_operator.pachyderm.clock import INTERVAL_SECONDS, PachydClock
-from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
@@ -43,10 +43,10 @@ class Machines:
     def wall(self) -> datetime:
         return self.pachyderm.now + timedelta(seconds=self.ahead)
 
-    def clock(self, measured: Callable[[float], None] = lambda _skew: None) -> PachydClock:
+    def clock(self, measured: Callable[[float], None] = lambda _skew: None) -> EngineClock:
         """The clock of a new process, whose monotonic clock starts at any value."""
         start = self.passed * 7
-        return PachydClock(self.pachyderm.server_time, measured, lambda: self.passed + start, self.wall)
+        return EngineClock(self.pachyderm.server_time, measured, lambda: self.passed + start, self.wall)
 
     def operator(self, before: World | None = None) -> World:
         clock = self.clock()

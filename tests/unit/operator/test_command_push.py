@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from scriptmodel_cli.main import main
 from scriptmodel_cli.pushing import ensure_repo
 from scriptmodel_operator.api.marks import Mark, Owner, naming
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scriptmodel_operator.engine.errors import AccessError, UnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import AccessError, UnavailableError
 from tests.unit.operator.connecting import key_and_certificate, pachd
 
 

@@ -18,8 +18,8 @@ from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
+from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.errors import UnavailableError
 from tests.unit.operator.connecting import key_and_certificate, kubeconfig, pachd
 from tests.unit.operator.fake_kubectl import FakeKubectl
 from tests.web import Handler, WebServer

@@ -14,8 +14,8 @@ from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.queue import RetryError, deleted
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.pachyderm.errors import NotFoundError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.engine.errors import NotFoundError, UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, RepoRef
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
@@ -38,7 +38,7 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         with pytest.raises(RetryError):
             await found.reconcile(KEY)
         await found.events.drain()
-        assert (kube.writes, kube.events) == (["finalizers", "status"], ["Creating", "PachydermUnavailable"])
+        assert (kube.writes, kube.events) == (["finalizers", "status"], ["Creating", "EngineUnavailable"])
         pachyderm.fault = lambda _call: None
         assert await settled(found) == pytest.approx(1800, abs=60), "pendingDeadline: a change requeues it earlier"
         await found.events.drain()

@@ -8,7 +8,7 @@ import pytest
 
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.controller.queue import RetryError
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
+from scriptmodel_operator.engine.errors import EngineError, UnavailableError
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
@@ -29,7 +29,7 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         assert kube.writes == ["finalizers", "status"], "the record and the finalizer are one write"
         made = dict(pachyderm.pipelines)
         pachyderm.fault = lambda call: UnavailableError(call, "gone")
-        with pytest.raises(PachydermError):
+        with pytest.raises(EngineError):
             await found.snapshots.latest(time.monotonic())
         with pytest.raises(RetryError):
             await found.reconcile(KEY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.pachyderm.values import PipelineState
+from scriptmodel_operator.engine.values import PipelineState
 from tests.unit.operator.controlling import (
     PLAYS_BRANCH,
     controller,

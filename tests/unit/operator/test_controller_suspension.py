@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.controller.queue import RetryError
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import PipelineRef
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,

@@ -17,9 +17,9 @@ from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, RepoRef, ResourceAmounts
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, RepoRef, ResourceAmounts
 from tests.unit.operator.messages import observed
 from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel

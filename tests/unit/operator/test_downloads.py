@@ -19,17 +19,17 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.api.text import without_controls
-from scriptmodel_operator.ingest import downloads as module
-from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     NotFoundError,
-    PachydermError,
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoInfo, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
+from scriptmodel_operator.ingest import downloads as module
+from scriptmodel_operator.ingest.downloads import Downloads
+from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.odd_text import HOSTILE, SHOWN
 
@@ -224,7 +224,7 @@ async def test_a_commit_that_pachyderm_could_not_finish_is_replaced() -> None:
         ),
     ],
 )
-async def test_a_file_that_cannot_be_fetched_leaves_the_corpus_and_is_named(answer: PachydermError, words: str) -> None:
+async def test_a_file_that_cannot_be_fetched_leaves_the_corpus_and_is_named(answer: EngineError, words: str) -> None:
     async with world() as made:
         first = await made.attempt()
         made.pachyderm.web |= {HAMLET: answer, LEAR: b"LEAR: Howl, howl, howl!\n"}
@@ -251,7 +251,7 @@ async def test_the_errors_of_all_urls_are_reported() -> None:
 
 
 @pytest.mark.parametrize("error", [UnavailableError("x", "gone", "UNAVAILABLE"), AccessError("x", "no token")])
-async def test_an_error_of_pachyderm_itself_ends_the_attempt(error: PachydermError) -> None:
+async def test_an_error_of_pachyderm_itself_ends_the_attempt(error: EngineError) -> None:
     async with world() as made:
         made.pachyderm.web[HAMLET] = error
         assert (await made.attempt()).failure is error
@@ -313,7 +313,7 @@ async def test_other_urls_are_fetched_immediately_and_do_not_report_the_previous
 async def test_a_download_that_hangs_ends_with_its_object_and_with_the_operator(end: Callable[[World], None]) -> None:
     ended, hanging = threading.Event(), threading.Event()
 
-    def hangs(cancelled: Callable[[], bool]) -> PachydermError:
+    def hangs(cancelled: Callable[[], bool]) -> EngineError:
         hanging.set()
         while not cancelled():
             time.sleep(0.01)

@@ -14,14 +14,14 @@ import grpc
 import pytest
 from google.protobuf import wrappers_pb2
 
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import JobRef, PipelineRef, RepoRef
 from scriptmodel_operator.kube.leader import MARGIN_SECONDS
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.pachyderm import adapter, calls
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef, RepoRef
 from tests.lease import Lease
 from tests.unit.operator.test_leader import Server, nothing
 

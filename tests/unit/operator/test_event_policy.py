@@ -9,8 +9,8 @@ import pytest
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
+from scriptmodel_operator.engine.values import JobRef, PipelineRef
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -50,21 +50,21 @@ def test_each_script_has_an_event_even_if_its_job_was_not_observed() -> None:
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_after_an_outage_no_earlier_event_is_repeated(*, ready: bool) -> None:
-    there, away = status("Generated" if ready else "Training", ready=ready), status("PachydermUnavailable")
+    there, away = status("Generated" if ready else "Training", ready=ready), status("EngineUnavailable")
     first = str(there["conditions"][0]["reason"])
     back = {**there, "conditions": [{**there["conditions"][0], "message": "later"}]}
-    assert events_of(there, away, back, away) == [first, "PachydermUnavailable", "PachydermUnavailable"]
+    assert events_of(there, away, back, away) == [first, "EngineUnavailable", "EngineUnavailable"]
 
 
 def test_a_suspension_that_an_outage_delayed_is_an_event() -> None:
     """The call that stops a pipeline met the outage, so the object was not suspended before it."""
     running, stopped = ({"pipelines": [{"name": "train", "state": state}]} for state in ("STANDBY", "PAUSED"))
     there, suspended = status("Generated", ready=True), {**status("Suspended"), **stopped}
-    away = status("PachydermUnavailable")
+    away = status("EngineUnavailable")
     delayed = events_of(there, {**away, **running}, suspended)
-    assert delayed == ["Generated", "PachydermUnavailable", "Suspended"]
+    assert delayed == ["Generated", "EngineUnavailable", "Suspended"]
     repeated = events_of(suspended, {**away, **stopped}, suspended)
-    assert repeated == ["Suspended", "PachydermUnavailable"]
+    assert repeated == ["Suspended", "EngineUnavailable"]
 
 
 def test_after_a_resume_only_a_new_script_is_an_event() -> None:
@@ -75,12 +75,12 @@ def test_after_a_resume_only_a_new_script_is_an_event() -> None:
 
 
 def test_events_of_an_outage_are_recorded_after_it() -> None:
-    there, away = status("Training"), status("PachydermUnavailable")
+    there, away = status("Training"), status("EngineUnavailable")
     done = status("Generated", ready=True, script="two")
-    assert events_of(there, away, done) == ["Training", "PachydermUnavailable", "Generated"]
+    assert events_of(there, away, done) == ["Training", "EngineUnavailable", "Generated"]
     failed = status("TrainingFailed")
     failed["conditions"].append({"type": "Stalled", "status": "True"})
-    assert events_of(there, away, failed) == ["Training", "PachydermUnavailable", "TrainingFailed"]
+    assert events_of(there, away, failed) == ["Training", "EngineUnavailable", "TrainingFailed"]
 
 
 def test_each_warning_about_a_training_is_an_event_of_its_own_once() -> None:
@@ -98,7 +98,7 @@ def test_an_event_whose_status_was_not_written_is_the_same_event_the_next_time()
 
 
 def test_an_error_that_persists_after_a_spec_change_is_recorded_again_and_a_success_is_not() -> None:
-    for reason, times in (("PachydermUnavailable", 2), ("Training", 1)):
+    for reason, times in (("EngineUnavailable", 2), ("Training", 1)):
         assert events_of(status(reason), status(reason, generation=2)) == [reason] * times
 
 

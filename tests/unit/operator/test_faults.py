@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
-from scriptmodel_operator.pachyderm.values import JobState, PipelineApply
+from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.engine.values import JobState, PipelineApply
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.status import status_of_problem
 from tests.unit.operator.conformance import check_status
@@ -69,7 +69,7 @@ def persist(world: World, step: Callable[[], object]) -> None:
     for _ in range(ATTEMPTS):
         try:
             step()
-        except PachydermError as error:
+        except EngineError as error:
             status = status_of_problem(world.model, problem_of(error), world.pachyderm.now)
             check_status(status, world.model.generation)
         else:

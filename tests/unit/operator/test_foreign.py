@@ -6,10 +6,10 @@ import pytest
 
 from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.desired.pod_patch import variables_of
+from scriptmodel_operator.engine.values import JobState, PipelineInfo, PipelineState
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
-from scriptmodel_operator.pachyderm.values import JobState, PipelineInfo, PipelineState
 from tests.unit.operator.pipeline_specs import PLAIN
 
 OWNER = '"owner":{"cluster":"c","namespace":"ml","name":"thrones","uid":"1"}'

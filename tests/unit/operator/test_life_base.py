@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.values import JobState, RepoInfo, RepoRef
+from scriptmodel_operator.engine.values import JobState, RepoInfo, RepoRef
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, base_world, finish, following, world_of
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.engine.errors import RefusedError
+from scriptmodel_operator.engine.values import JobState, RepoInfo
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.pachyderm.errors import RefusedError
-from scriptmodel_operator.pachyderm.values import JobState, RepoInfo
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, world_of
 from tests.unit.operator.promoting import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world

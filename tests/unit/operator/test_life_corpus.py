@@ -9,14 +9,14 @@ import pytest
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.ingest.source import from_config_map
-from scriptmodel_operator.ingest.values import SourceError
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
     PipelineRef,
     RepoRef,
 )
+from scriptmodel_operator.ingest.source import from_config_map
+from scriptmodel_operator.ingest.values import SourceError
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}

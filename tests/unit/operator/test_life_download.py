@@ -6,9 +6,9 @@ from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.values import Attempt, SourceError
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 URL = "https://example.com/plays.tar.gz"
@@ -134,7 +134,7 @@ def test_a_server_that_was_never_reached_is_stalled_and_its_urls_are_listed() ->
     assert state.source.download is not None, "it is tried again"
     world.source = Attempt(UnavailableError("putting files", "gone"), 1)
     world.reconcile()
-    assert world.ready == ("False", "PachydermUnavailable")
+    assert world.ready == ("False", "EngineUnavailable")
     assert "source" not in world.model.status
 
 

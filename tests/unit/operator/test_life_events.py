@@ -10,7 +10,7 @@ import pytest
 
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError
-from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.engine.errors import UnavailableError
 from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -41,7 +41,7 @@ async def test_each_stop_by_somebody_else_is_recorded_once() -> None:
                 await settled(found)
             pachyderm.fault = lambda _call: None
             await settled(found)
-            assert [each for each in await events(found, kube) if each != "PachydermUnavailable"] == ["Updating"]
+            assert [each for each in await events(found, kube) if each != "EngineUnavailable"] == ["Updating"]
 
 
 @pytest.mark.parametrize("changed", [{}, {"model": {"preset": "small"}}], ids=["as it was", "changed"])
@@ -62,7 +62,7 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(changed
             await settled(found)
         assert not any(info[-1].stopped for info in pachyderm.pipelines.values())
         reported = ["Updating"] if changed else []
-        assert await events(found, kube) == [*reported, "PachydermUnavailable", "WaitingForWorker"]
+        assert await events(found, kube) == [*reported, "EngineUnavailable", "WaitingForWorker"]
         pachyderm.stop_pipeline(next(iter(pachyderm.pipelines)))
         await found.snapshots.latest(time.monotonic())
         await settled(found)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     PipelineApply,
     PipelineRef,
     ResourceAmounts,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState, commit_of
+from scriptmodel_operator.engine.errors import PipelineLimitError
+from scriptmodel_operator.engine.values import JobInfo, JobState, commit_of
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.search_worlds import (
     HALVING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from scriptmodel_operator.pachyderm.values import LogLine
+from scriptmodel_operator.engine.values import LogLine
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
 from tests.unit.operator.world import PLAYS, World

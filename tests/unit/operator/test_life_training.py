@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.observe import snapshot
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     JobState,
 )
+from scriptmodel_operator.observe import snapshot
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world

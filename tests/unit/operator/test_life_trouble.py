@@ -8,9 +8,9 @@ from unittest import mock
 
 import pytest
 
+from scriptmodel_operator.engine.errors import PipelineLimitError
+from scriptmodel_operator.engine.values import BranchRef, PipelineRef, PipelineState
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.pachyderm.errors import PipelineLimitError
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, PipelineState
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 

@@ -8,8 +8,8 @@ import pytest
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import QueueView
-from scriptmodel_operator.pachyderm.values import BranchRef, JobState, PipelineState, RepoRef
 from scriptmodel_operator.reconcile.state import Blocked
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 

@@ -12,6 +12,8 @@ from dev.paths import ROOT
 from dev.processes import free_port
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.values import JobInfo
 from scriptmodel_operator.health import Health, ListenError, serving
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
@@ -21,8 +23,6 @@ from scriptmodel_operator.kube.store import News, Store
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.gateway import Calls
-from scriptmodel_operator.pachyderm.values import JobInfo
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 RAW = {

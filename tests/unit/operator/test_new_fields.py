@@ -17,9 +17,9 @@ from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import OPERATORS_OWN, Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json, submitted_spec
-from scriptmodel_operator.pachyderm.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object
 from tests.unit.operator.messages import observed
 from tests.unit.operator.world import IMAGE, scriptmodel

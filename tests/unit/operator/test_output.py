@@ -17,7 +17,7 @@ from scriptmodel_cli import output, text
 from scriptmodel_cli.logs import lines_of
 from scriptmodel_cli.main import main
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.pachyderm.values import LogLine
+from scriptmodel_operator.engine.values import LogLine
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.terminal import as_object
 from tests.unit.operator.world import trained_world

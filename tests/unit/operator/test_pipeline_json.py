@@ -11,17 +11,17 @@ import pytest
 from google.protobuf import json_format, wrappers_pb2
 
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.messages import create_v2_request
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.pachyderm.protocol import pps
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     PipelineApply,
     PipelineInfo,
     PipelineSpec,
     PodToleration,
     ResourceAmounts,
 )
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.messages import create_v2_request
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
+from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
 

@@ -9,7 +9,7 @@ import pytest
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Budget, Gpu, Training
 from scriptmodel_operator.desired.pod_patch import pod_patch, variables_of
-from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.engine.values import PipelineRef
 
 TRAIN = PipelineRef("default", "train")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scriptmodel_cli.changes import Change, FieldChange, Preview, merged, render
 from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.source import Files
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 

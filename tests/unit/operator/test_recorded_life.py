@@ -24,8 +24,8 @@ from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from scriptmodel_operator.kube.errors import KubeUnavailableError
-from scriptmodel_operator.pachyderm.errors import PachydermError, RefusedError, UnavailableError
 from tests.unit.operator import search_worlds
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object
@@ -95,7 +95,7 @@ class Life:
         raise AssertionError(f"does not settle: {title}")
 
     async def poll(self) -> None:
-        with suppress(PachydermError):  # the next reconcile reports it
+        with suppress(EngineError):  # the next reconcile reports it
             await self.found.snapshots.latest(time.monotonic())
 
     async def end_jobs(self, title: str, outcomes: search_worlds.Outcomes | None = None) -> None:

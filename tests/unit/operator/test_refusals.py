@@ -9,15 +9,15 @@ import grpc
 import pytest
 
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.calls import translate
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     NotFoundError,
-    PachydermError,
     PipelineLimitError,
     RefusedError,
     UnavailableError,
 )
+from scriptmodel_operator.pachyderm.calls import translate
 from scriptmodel_operator.reconcile.failures import problem_of
 from tests.unit.operator.refusing import Refusal
 
@@ -53,7 +53,7 @@ LIMIT = "Pachyderm Community Edition requires an activation key to create more t
         (grpc.StatusCode.INVALID_ARGUMENT, "bad name", RefusedError, Reason.REFUSED, True),
         (grpc.StatusCode.UNIMPLEMENTED, "the auth service is not activated", RefusedError, Reason.REFUSED, True),
         (grpc.StatusCode.NOT_FOUND, "repo p/x not found", NotFoundError, Reason.RETRYING, False),
-        (grpc.StatusCode.ALREADY_EXISTS, 'pipeline "x" already exists', PachydermError, Reason.RETRYING, False),
+        (grpc.StatusCode.ALREADY_EXISTS, 'pipeline "x" already exists', EngineError, Reason.RETRYING, False),
         (grpc.StatusCode.UNAUTHENTICATED, "no token", AccessError, Reason.REFUSED, True),
         (grpc.StatusCode.PERMISSION_DENIED, "not yours", AccessError, Reason.NOT_ALLOWED, True),
         (grpc.StatusCode.UNAUTHENTICATED, NO_USER, AccessError, Reason.REFUSED, True),
@@ -62,15 +62,15 @@ LIMIT = "Pachyderm Community Edition requires an activation key to create more t
         (grpc.StatusCode.UNAUTHENTICATED, UNKNOWN_USER, AccessError, Reason.REFUSED, True),
         (grpc.StatusCode.PERMISSION_DENIED, DENIED, AccessError, Reason.NOT_ALLOWED, True),
         (UNKNOWN, f"error running request 1 of 2: {DENIED}", AccessError, Reason.NOT_ALLOWED, True),
-        (grpc.StatusCode.UNAVAILABLE, "connection refused", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
-        (grpc.StatusCode.CANCELLED, "channel closed", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
-        (grpc.StatusCode.INTERNAL, "RST_STREAM", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", UnavailableError, Reason.PACHYDERM_UNAVAILABLE, False),
+        (grpc.StatusCode.UNAVAILABLE, "connection refused", UnavailableError, Reason.ENGINE_UNAVAILABLE, False),
+        (grpc.StatusCode.CANCELLED, "channel closed", UnavailableError, Reason.ENGINE_UNAVAILABLE, False),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "too many", UnavailableError, Reason.ENGINE_UNAVAILABLE, False),
+        (grpc.StatusCode.INTERNAL, "RST_STREAM", UnavailableError, Reason.ENGINE_UNAVAILABLE, False),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "deadline", UnavailableError, Reason.ENGINE_UNAVAILABLE, False),
     ],
 )
 def test_a_refusal_is_reported_with_the_servers_message(
-    code: grpc.StatusCode, text: str, error: type[PachydermError], reason: Reason, *, stalled: bool
+    code: grpc.StatusCode, text: str, error: type[EngineError], reason: Reason, *, stalled: bool
 ) -> None:
     found = translate(Refusal(code, text), "creating p/x")
     assert type(found) is error

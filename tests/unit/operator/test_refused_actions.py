@@ -6,7 +6,7 @@ import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.queue import RetryError
-from scriptmodel_operator.pachyderm.errors import RefusedError
+from scriptmodel_operator.engine.errors import RefusedError
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
@@ -38,7 +38,7 @@ async def test_a_poll_that_fails_inside_pachyderm_is_not_a_refusal_of_the_spec()
         with pytest.raises(RetryError):
             await settled(found)
         conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}
-        assert (reason(kube), conditions["Stalled"]["status"]) == ("PachydermUnavailable", "False")
+        assert (reason(kube), conditions["Stalled"]["status"]) == ("EngineUnavailable", "False")
         assert "failed to connect to the database" in conditions["Ready"]["message"]
 
 

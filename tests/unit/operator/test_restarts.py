@@ -16,11 +16,11 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
+from scriptmodel_operator.engine.values import JobRef, JobState, LogLine, PipelineRef
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.pachyderm.values import JobRef, JobState, LogLine, PipelineRef
 from scriptmodel_operator.reconcile.training import restarts_in_log
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.pachyderm_state import EPOCH

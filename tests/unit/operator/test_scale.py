@@ -13,13 +13,13 @@ from typing import Any
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import arrived
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.values import BranchRef, JobRef, PipelineRef, RepoRef
 from scriptmodel_operator.kube.events import BURST
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Calls
-from scriptmodel_operator.pachyderm.values import BranchRef, JobRef, PipelineRef, RepoRef
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
@@ -72,7 +72,7 @@ class Bench:
         bench.pachyderm.fault = bench._count
         return bench
 
-    def _count(self, call: str) -> PachydermError | None:
+    def _count(self, call: str) -> EngineError | None:
         self.calls[call] += 1
         return None
 

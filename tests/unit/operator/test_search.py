@@ -11,10 +11,10 @@ import pytest
 
 from scriptmodel_operator.api.search import Search
 from scriptmodel_operator.desired.search import Plan, RunResult, State, plan, rounds, standings, trials
+from scriptmodel_operator.engine.values import LogLine, RepoRef
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.observe.view import SearchView
-from scriptmodel_operator.pachyderm.values import LogLine, RepoRef
 from scriptmodel_operator.reconcile.searching import with_logs
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.observe import snapshot as snapshot_module
 from scriptmodel_operator.observe import source as source_module
 from scriptmodel_operator.observe.source import SnapshotSource
-from scriptmodel_operator.pachyderm.errors import PachydermError, UnavailableError
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 SECONDS = 30
@@ -51,11 +51,11 @@ async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSourc
         source.close()
 
 
-def counting(pachyderm: FakePachyderm, answers: Iterator[PachydermError | None]) -> list[str]:
+def counting(pachyderm: FakePachyderm, answers: Iterator[EngineError | None]) -> list[str]:
     """The polls that were started; each gets the next of `answers`."""
     polls: list[str] = []
 
-    def fault(call: str) -> PachydermError | None:
+    def fault(call: str) -> EngineError | None:
         if call != "list_projects":
             return None
         polls.append(call)

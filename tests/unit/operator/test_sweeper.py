@@ -12,10 +12,10 @@ import pytest
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.controller import sweeper as module
 from scriptmodel_operator.controller.sweeper import sweep
-from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.gateway import Calls
-from scriptmodel_operator.pachyderm.values import OpenTransaction
+from scriptmodel_operator.engine.clock import EngineClock
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.values import OpenTransaction
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 
@@ -37,7 +37,7 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
 
     monkeypatch.setattr(pachyderm, "list_transactions", list_transactions)
     task = asyncio.create_task(
-        sweep(pachyderm, calls, lambda _: True, PachydClock(pachyderm.server_time, lambda _skew: None))
+        sweep(pachyderm, calls, lambda _: True, EngineClock(pachyderm.server_time, lambda _skew: None))
     )
     async with asyncio.timeout(30):
         await answered.wait()
@@ -67,7 +67,7 @@ async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_lo
         OpenTransaction("empty"),
     ]
     pachyderm, calls = FakePachyderm(transactions={each.id: each for each in found}), Calls(1)
-    clock = PachydClock(pachyderm.server_time, lambda _: None)
+    clock = EngineClock(pachyderm.server_time, lambda _: None)
     task = asyncio.create_task(sweep(pachyderm, calls, owner.__eq__, clock))
     async with asyncio.timeout(30):
         while not caplog.messages:

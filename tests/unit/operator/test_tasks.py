@@ -21,13 +21,13 @@ from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
+from scriptmodel_operator.engine.values import OpenTransaction
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.observe import source
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.values import OpenTransaction
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 

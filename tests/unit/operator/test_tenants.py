@@ -14,7 +14,7 @@ import yaml
 from scriptmodel_operator.api.marks import Mark, Owner, marked, naming, parse_mark
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy, refusal
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC

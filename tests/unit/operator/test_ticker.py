@@ -15,13 +15,13 @@ from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import JobRef, JobState
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.source import SnapshotSource
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import JobRef, JobState
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.open_logs import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world

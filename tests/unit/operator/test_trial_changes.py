@@ -12,7 +12,7 @@ from scriptmodel_cli.live import Live
 from scriptmodel_cli.trial_changes import trial_changes
 from scriptmodel_cli.trials import TrialReader
 from scriptmodel_operator.desired.search import Plan, RunInput, plan
-from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.engine.errors import UnavailableError
 from tests.unit.operator.search_worlds import RANDOM, search_world
 from tests.unit.operator.search_worlds import search as search_to_its_end
 from tests.unit.operator.terminal import as_object, plain

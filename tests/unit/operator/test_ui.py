@@ -20,8 +20,8 @@ from scriptmodel_cli.web.charts import Chart, Series, spark
 from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.scripts import colours_of
 from scriptmodel_operator.api.identity import PLURAL, VERSION
-from scriptmodel_operator.pachyderm.errors import UnavailableError
-from scriptmodel_operator.pachyderm.values import commit_of
+from scriptmodel_operator.engine.errors import UnavailableError
+from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
 from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world

@@ -14,6 +14,8 @@ from google.protobuf import wrappers_pb2
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
 from scriptmodel_operator.controller.sweeper import _owners
+from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.installation.check import check_pachyderm
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
@@ -22,9 +24,7 @@ from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import PachydermError, RefusedError, UnavailableError
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 
@@ -183,5 +183,5 @@ def test_check_shows_the_version_and_whether_it_is_certified(version: str, line:
 
 
 def test_an_error_of_the_version_names_the_call_that_needed_it() -> None:
-    with connected(Pachd(away=True)) as gateway, pytest.raises(PachydermError, match=r"^creating default/train: "):
+    with connected(Pachd(away=True)) as gateway, pytest.raises(EngineError, match=r"^creating default/train: "):
         gateway.apply_pipelines([PipelineApply(SPEC)])

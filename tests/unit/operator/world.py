@@ -14,12 +14,12 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
+from scriptmodel_operator.engine.clock import EngineClock
+from scriptmodel_operator.engine.values import BranchRef, PipelineRef
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView, QueueView
-from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef
 from scriptmodel_operator.reconcile.actions import StopJob
 from scriptmodel_operator.reconcile.assess import Situation, assess
 from scriptmodel_operator.reconcile.deletion import plan_deletion
@@ -60,7 +60,7 @@ class World:
     cluster: str = CLUSTER
     source: Sourced = None
     continued: str | Problem = ""
-    clock: PachydClock | None = None
+    clock: EngineClock | None = None
     promoted: Callable[[Key], str] = lambda _key: ""
     """Returns the promoted model of another object that has a gate."""
     queue: QueueView | None = None

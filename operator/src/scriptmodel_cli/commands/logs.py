@@ -12,8 +12,8 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.pachyderm.errors import RefusedError
-from scriptmodel_operator.pachyderm.values import JobInfo
+from scriptmodel_operator.engine.errors import RefusedError
+from scriptmodel_operator.engine.values import JobInfo
 
 _NO_PODS = "no pods belonging"
 

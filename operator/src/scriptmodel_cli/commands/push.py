@@ -15,7 +15,7 @@ from scriptmodel_cli.pushing import ensure_repo, megabytes
 from scriptmodel_cli.pushing import push as push_files
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.corpus import CorpusRepo
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 
 _NOTES_SHOWN = 10
 

@@ -15,8 +15,8 @@ from scriptmodel_cli.output import emit, note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.errors import NotFoundError
-from scriptmodel_operator.pachyderm.values import commit_of
+from scriptmodel_operator.engine.errors import NotFoundError
+from scriptmodel_operator.engine.values import commit_of
 
 _REPORT = "/report.html"
 _MAX_REPORT_BYTES = 64 << 20

@@ -16,7 +16,7 @@ from scriptmodel_cli.output import emit
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.scripts import ASPECTS, TEXT, format_option, read_script, samples_of, suffix_of
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.pachyderm.values import commit_of
+from scriptmodel_operator.engine.values import commit_of
 
 
 @click.command(cls=Command)

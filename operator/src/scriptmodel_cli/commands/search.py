@@ -16,7 +16,7 @@ from scriptmodel_cli.screen import head
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_cli.text import Object, is_settled, table
 from scriptmodel_cli.trials import TrialReader
-from scriptmodel_operator.pachyderm.errors import UnavailableError
+from scriptmodel_operator.engine.errors import UnavailableError
 
 _READ_SECONDS = 2.0
 _SORT = "Sort by a column or a parameter; -COLUMN for descending order [default: best first]."

@@ -17,8 +17,8 @@ from scriptmodel_cli.session import Session
 from scriptmodel_cli.text import Object, age
 from scriptmodel_operator.api.conditions import one_line, timestamp
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, PipelineRef
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import JobInfo, PipelineRef
 
 _JOBS = 3
 _WIDEST_REASON = 110

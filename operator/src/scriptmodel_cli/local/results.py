@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import RepoRef, commit_of
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import RepoRef, commit_of
 
 _WRITTEN = re.compile(r"[a-z]+-[0-9a-f]{16}\.safetensors|new_script.*")
 """Files whose names differ from commit to commit."""

@@ -33,9 +33,9 @@ from scriptmodel_operator.app import Process, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
+from scriptmodel_operator.engine.values import BranchRef, RepoRef, commit_of
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef, commit_of
 
 IMAGE = "scriptmodel-trainer:local"
 CLUSTER = "local"

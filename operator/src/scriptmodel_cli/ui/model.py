@@ -13,7 +13,7 @@ from scriptmodel_cli.screen import FIGURES, facts, preset_of
 from scriptmodel_cli.scripts import ASPECTS
 from scriptmodel_cli.text import condition, state_of
 from scriptmodel_operator.api.status import ScriptScore
-from scriptmodel_operator.pachyderm.values import RepoRef, commit_of
+from scriptmodel_operator.engine.values import RepoRef, commit_of
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from aiohttp import web
 from scriptmodel_cli.publicconfig import RELEASES_PATH, choose, parse
 from scriptmodel_cli.session import NOT_SERVED, Session
 from scriptmodel_cli.ui.model import Model
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
-from scriptmodel_operator.pachyderm.gateway import Gateway
 
 T = TypeVar("T")
 Read = Callable[[Gateway], T]

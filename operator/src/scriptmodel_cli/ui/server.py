@@ -20,7 +20,7 @@ from scriptmodel_cli.web.entrance import Entrance
 from scriptmodel_cli.web.gate import SANDBOX, Gate
 from scriptmodel_cli.web.rendering import STATIC, environment
 from scriptmodel_cli.web.site import Site, Values
-from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.engine.errors import EngineError
 
 _COMMIT = "/commits/{project:[A-Za-z0-9_-]+}/{repo:[A-Za-z0-9_-]+}/{commit:[A-Za-z0-9_-]+}"
 """The path of a commit's page. Its parts become a path on this machine, so only characters of valid names match."""
@@ -76,7 +76,7 @@ async def _file(request: web.Request) -> web.Response:
     place, path, reads = place_of(request), request.query.get("path", ""), reads_of(request)
     try:
         content = await reads.now(lambda gateway: gateway.read_file(place.repo, place.commit, path, _MAX_DOWNLOAD + 1))
-    except (PachydermError, click.ClickException) as error:
+    except (EngineError, click.ClickException) as error:
         raise web.HTTPNotFound(text=words_of(error)) from error
     if len(content) > _MAX_DOWNLOAD:
         raise web.HTTPRequestEntityTooLarge(_MAX_DOWNLOAD, text="Use pachctl get file for so large a file.")

@@ -113,8 +113,8 @@ class Reason(StrEnum):
     NO_DATA = "NoData", "The job ended without reading any data, or somebody deleted its result."
 
     # Temporary or requested states.
-    PACHYDERM_UNAVAILABLE = (
-        "PachydermUnavailable",
+    ENGINE_UNAVAILABLE = (
+        "EngineUnavailable",
         "Pachyderm does not answer, or fails internally; the operator keeps retrying.",
     )
     RETRYING = "Retrying", "A call failed and is being retried; the message has the error."

@@ -25,6 +25,9 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import read_refusal, refusal
+from scriptmodel_operator.engine.clock import EngineClock
+from scriptmodel_operator.engine.errors import EngineError, OtherEngineError
+from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.source import continued_text, corpus_source, next_check
 from scriptmodel_operator.ingest.values import Attempt
@@ -37,9 +40,6 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.errors import OtherEngineError, PachydermError
-from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 from scriptmodel_operator.reconcile.actions import Action, StopJob
 from scriptmodel_operator.reconcile.assess import Situation, assess, corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import plan_deletion
@@ -77,7 +77,7 @@ class Controller:
     downloads: Downloads
     pods: WorkerPods
     metrics: Metrics
-    clock: PachydClock
+    clock: EngineClock
     _acted: dict[Key, float] = field(default_factory=dict, init=False)
     """When actions were last executed for an object (monotonic seconds)."""
     _rounds: dict[Key, int] = field(default_factory=dict, init=False)
@@ -127,7 +127,7 @@ class Controller:
             return await self._delete(model, raw, requested) if FINALIZER in model.finalizers else ON_CHANGE
         try:
             return await self._settle(model, requested)
-        except PachydermError as error:
+        except EngineError as error:
             await self._report_problem(model, self._problem(model, error, observing=True))
             raise RetryError(str(error)) from error
 
@@ -145,7 +145,7 @@ class Controller:
                 model = replace(model, status=status)
             try:
                 await self._act(model, actions)
-            except PachydermError as error:
+            except EngineError as error:
                 problem = self._problem(model, error)
                 await self._report_problem(model, problem, corpus_after_failure(problem, state))
                 raise RetryError(str(error)) from error
@@ -183,7 +183,7 @@ class Controller:
         if model.spec.suspend:
             given = replace(given, view=await self._owned(model, requested))
         elif given.refused:
-            with suppress(PachydermError):  # the refusal is reported without it, too
+            with suppress(EngineError):  # the refusal is reported without it, too
                 given = replace(given, view=await self._owned(model, requested))
         state = assess(given)
         return (given, state) if not isinstance(state, Unread) else await self._observe_all(given, requested)
@@ -254,7 +254,7 @@ class Controller:
         if model.spec.deletion_policy != "Orphan":  # which needs no Pachyderm
             try:
                 blocked = await self._remove(model, requested)
-            except PachydermError as error:
+            except EngineError as error:
                 await self._report_problem(model, self._problem(model, error))
                 raise RetryError(str(error)) from error
             if blocked is not None:
@@ -312,7 +312,7 @@ class Controller:
         if recorded not in ("", found):
             raise OtherEngineError(recorded, found)
 
-    def _problem(self, model: ScriptModel, error: PachydermError, *, observing: bool = False) -> Problem:
+    def _problem(self, model: ScriptModel, error: EngineError, *, observing: bool = False) -> Problem:
         failures = self.queue.failures(model.key) + 1
         engine = model.engine or self._engine[1]  # the record may be newer than this copy of the object
         return problem_of(error, engine, deleting=model.deleting, observing=observing, failures=failures)

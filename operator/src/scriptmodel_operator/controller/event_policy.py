@@ -19,7 +19,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopJob
 
 _STAGES = ("CorpusReady", "Trained", "Generated")
-_OUTAGES = (Reason.PACHYDERM_UNAVAILABLE, Reason.RETRYING)
+_OUTAGES = (Reason.ENGINE_UNAVAILABLE, Reason.RETRYING)
 _WARNINGS = (*_OUTAGES, Reason.WORKER_ERROR, Reason.HELD_BACK)
 """Reasons of Ready that are warnings although nothing is stalled."""
 

@@ -12,10 +12,10 @@ import logging
 from collections.abc import Callable
 
 from scriptmodel_operator.api.marks import Owner, mark_of
-from scriptmodel_operator.pachyderm.clock import PachydClock
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
-from scriptmodel_operator.pachyderm.values import OpenTransaction
+from scriptmodel_operator.engine.clock import EngineClock
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Calls, Gateway
+from scriptmodel_operator.engine.values import OpenTransaction
 
 INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 15.0
@@ -23,13 +23,13 @@ RETRY_SECONDS = 15.0
 log = logging.getLogger(__name__)
 
 
-async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool], clock: PachydClock) -> None:
+async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool], clock: EngineClock) -> None:
     """Sweep as soon as Pachyderm answers, then once in an interval, until cancelled."""
     unreachable = False
     while True:
         try:
             await calls.run(_sweep, gateway, is_ours, clock)
-        except PachydermError as error:
+        except EngineError as error:
             # Warn once: afterwards the status of each object reports it. Without an object, nothing else does.
             level = logging.DEBUG if unreachable else logging.WARNING
             log.log(level, "the server of the pipelines does not answer, retrying: %s", error)
@@ -42,7 +42,7 @@ async def sweep(gateway: Gateway, calls: Calls, is_ours: Callable[[Owner], bool]
             await asyncio.sleep(INTERVAL_SECONDS)
 
 
-def _sweep(gateway: Gateway, is_ours: Callable[[Owner], bool], clock: PachydClock) -> None:
+def _sweep(gateway: Gateway, is_ours: Callable[[Owner], bool], clock: EngineClock) -> None:
     clock.measure_if_due()
     for found in gateway.list_transactions():
         if owners := _owners(found, is_ours):

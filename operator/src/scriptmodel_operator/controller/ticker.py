@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from scriptmodel_operator.api.names import PIPELINES, Key, pachyderm_names
 from scriptmodel_operator.controller.queue import WorkQueue
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.values import PipelineRef, RepoRef
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.values import PipelineRef, RepoRef
 
 _BATCH = 100
 """Number of objects compared before other tasks of the event loop run."""
@@ -57,7 +57,7 @@ class Ticker:
     async def _tick(self) -> None:
         try:
             snapshot = await self._snapshots.latest(time.monotonic() - self._interval / 2)
-        except PachydermError as error:
+        except EngineError as error:
             if self._reachable:
                 log.warning("the server of the pipelines does not answer: %s", error)
                 self._requeue_all()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from scriptmodel_operator.engine.values import JobRef, PipelineRef
 from scriptmodel_operator.kube.errors import KubeError
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.pachyderm.values import JobRef, PipelineRef
 
 log = logging.getLogger(__name__)
 

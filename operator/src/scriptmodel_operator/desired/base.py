@@ -10,7 +10,7 @@ import hashlib
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import digest, specified
-from scriptmodel_operator.pachyderm.values import BranchRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
 
 _HASH_DIGITS = 8
 

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_snake
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.pachyderm.values import BASE_INPUT, TRIALS_INPUT
+from scriptmodel_operator.engine.values import BASE_INPUT, TRIALS_INPUT
 
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"

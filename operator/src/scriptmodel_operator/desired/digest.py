@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from scriptmodel_operator.api.marks import plain
-from scriptmodel_operator.pachyderm.values import PipelineSpec
+from scriptmodel_operator.engine.values import PipelineSpec
 
 _DIGITS = 32
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=plain).encode

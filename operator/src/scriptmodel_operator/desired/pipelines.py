@@ -13,7 +13,7 @@ from scriptmodel_operator.desired import commands
 from scriptmodel_operator.desired.digest import digest, fingerprint, specified
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
     BranchRef,
     PipelineSpec,

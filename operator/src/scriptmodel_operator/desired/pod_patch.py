@@ -13,7 +13,7 @@ from typing import Any
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.training import Training
-from scriptmodel_operator.pachyderm.values import PipelineRef
+from scriptmodel_operator.engine.values import PipelineRef
 
 _ENV = "/containers/0/env/-"
 _VOLUME = "scriptmodel-state"

@@ -17,8 +17,8 @@ from pydantic.dataclasses import dataclass
 from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
+from scriptmodel_operator.engine.values import RepoInfo, RepoRef
 from scriptmodel_operator.options import DOCUMENTED, Option
-from scriptmodel_operator.pachyderm.values import RepoInfo, RepoRef
 
 ANYTHING = "*"
 DEFAULT_PROJECT = "default"

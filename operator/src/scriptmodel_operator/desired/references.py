@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scriptmodel_operator.api.names import pachyderm_names
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.pachyderm.values import BranchRef, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, PipelineRef, RepoRef
 
 OWN_BRANCH = "master"
 

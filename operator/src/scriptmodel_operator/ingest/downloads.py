@@ -23,10 +23,10 @@ from scriptmodel_operator.api.identity import engine_name
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.ingest.fetch import Fetch
 from scriptmodel_operator.ingest.values import Attempt, CancelledDownloadError, Download, Failure, SourceError
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway
 
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -111,7 +111,7 @@ class Downloads:
             head, new = await run
         except CancelledDownloadError:
             return
-        except (SourceError, PachydermError) as error:
+        except (SourceError, EngineError) as error:
             self._failed(entry, download, error)
         except Exception as error:  # a bug must not leave the object without a message
             log.exception("%s/%s: its download ended unexpectedly", *download.key, extra={"object": download.key})

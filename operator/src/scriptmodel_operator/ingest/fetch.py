@@ -14,10 +14,10 @@ from threading import Event
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.urls import file_name, without_query
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, StoredFile
 from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
-from scriptmodel_operator.pachyderm.errors import NotFoundError, PachydermError, RefusedError
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import FILE_SETS, BranchRef, CommitInfo, Copies, StoredFile
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
@@ -28,7 +28,7 @@ _QUERY = re.compile(r'\?\S*?(?="?:?(?:\s|$))')
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One attempt to fetch the files of a corpus into a branch. Every method may raise PachydermError."""
+    """One attempt to fetch the files of a corpus into a branch. Every method may raise EngineError."""
 
     gateway: Gateway
     branch: BranchRef
@@ -67,7 +67,7 @@ class Fetch:
             try:
                 path = f"/{file_name(url)}"
                 file_set = self.gateway.fetch_file(path, url, file_set, self.seconds, self.cancelled.is_set)
-            except PachydermError as error:
+            except EngineError as error:
                 self._check()
                 if error.code != _TIMED_OUT and not isinstance(error, RefusedError | NotFoundError):
                     raise
@@ -76,7 +76,7 @@ class Fetch:
             raise _failed(self.engine, errors)
         return file_set
 
-    def _cause(self, url: str, error: PachydermError) -> str:
+    def _cause(self, url: str, error: EngineError) -> str:
         """Return the text of an error without the URL and without any query, which may be secret."""
         if error.code == _TIMED_OUT:
             return f"it was not complete after {self.seconds:g} s (--download-timeout)"

@@ -9,8 +9,8 @@ from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.values import BranchRef
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.values import BranchRef
 
 
 class SourceError(Exception):
@@ -32,7 +32,7 @@ class CancelledDownloadError(Exception):
     """The object no longer needs this download."""
 
 
-Failure = SourceError | PachydermError
+Failure = SourceError | EngineError
 
 
 @dataclass(frozen=True, slots=True)

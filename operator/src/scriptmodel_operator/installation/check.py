@@ -11,12 +11,13 @@ from urllib.parse import quote
 import yaml
 
 from scriptmodel_operator.api.identity import API_VERSION, KIND
+from scriptmodel_operator.engine.errors import AccessError, EngineError
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.leadership import UNLIMITED
+from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.errors import AccessError, PachydermError, advice
 from scriptmodel_operator.pachyderm.versions import Support
 
 SMALLEST: Mapping[str, Any] = {
@@ -104,7 +105,7 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
         yield Finding(True, f"it lets the operator list projects: {projects}")
     except AccessError as error:
         yield Finding(False, f"{advice(error)} ({error})")
-    except PachydermError as error:
+    except EngineError as error:
         hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
         yield Finding(False, f"{error}: {hint}")
     finally:

@@ -24,6 +24,8 @@ from scriptmodel_operator.desired.base import (
 from scriptmodel_operator.desired.commands import RUNS_INPUT
 from scriptmodel_operator.desired.pipelines import train_compute
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import BranchRef, JobInfo, PipelineRef, RepoRef
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import (
     NO_BASE,
@@ -34,8 +36,6 @@ from scriptmodel_operator.observe.view import (
     OwnedRepo,
     PipelineView,
 )
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import BranchRef, JobInfo, PipelineRef, RepoRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Bases:
     """Returns the promoted model of another object, empty if that is its newest."""
 
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
-        """Return the base model of an object observed without it. Raises PachydermError where a read fails."""
+        """Return the base model of an object observed without it. Raises EngineError where a read fails."""
         refs, train = observed.refs, observed.train
         origin, owned = base_origin(model), observed.base.owned
         if not origin:

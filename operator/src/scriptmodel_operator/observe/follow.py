@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Gateway, LogStream
+from scriptmodel_operator.engine.values import JobRef
 from scriptmodel_operator.observe.progress import LogDigest, read_line
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Gateway, LogStream
-from scriptmodel_operator.pachyderm.values import JobRef
 
 MAX_FOLLOWED = 512
 """Each takes a thread and 70 KiB."""
@@ -109,7 +109,7 @@ class LogFollower:
         try:
             for line in self._gateway.read_log(job, follow=False, seconds=_READ_SECONDS):
                 digest = read_line(digest, line)
-        except PachydermError:
+        except EngineError:
             pass  # the log is gone or cut: what was followed before is kept
         return self._publish(job, digest)
 
@@ -144,7 +144,7 @@ class LogFollower:
                     self._publish(job, digest)
                     if following.stop.is_set():
                         return
-            except PachydermError:
+            except EngineError:
                 pass  # no pods yet, or the stream was cut: retry
             following.stop.wait(wait)
             wait = min(_LONGEST_RECONNECT_SECONDS, 2 * wait) if self.followed(job) == known else _RECONNECT_SECONDS

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.engine.values import JobInfo, RepoRef, commit_of
 from scriptmodel_operator.observe.results import Place, Provenance, Results
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.view import ModelCommits, WrittenScript
-from scriptmodel_operator.pachyderm.values import JobInfo, RepoRef, commit_of
 
 
 @dataclass(frozen=True, slots=True)
 class Lineages:
-    """The lineages of one object. Blocking; raises PachydermError where a read fails."""
+    """The lineages of one object. Blocking; raises EngineError where a read fails."""
 
     results: Results
     refs: References

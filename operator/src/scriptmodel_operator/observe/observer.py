@@ -13,6 +13,17 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import RUNS_INPUT
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
+from scriptmodel_operator.engine.errors import NotFoundError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    CommitInfo,
+    JobInfo,
+    JobState,
+    PipelineInfo,
+    PipelineRef,
+    RepoInfo,
+)
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.lineage import Lineages
@@ -28,17 +39,6 @@ from scriptmodel_operator.observe.view import (
     OwnedRepo,
     PipelineView,
     QueueView,
-)
-from scriptmodel_operator.pachyderm.errors import NotFoundError
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import (
-    BranchRef,
-    CommitInfo,
-    JobInfo,
-    JobState,
-    PipelineInfo,
-    PipelineRef,
-    RepoInfo,
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
@@ -72,7 +72,7 @@ class Observer:
     def owned(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
         """Return what the object owns, which is all that deletion and suspension need: it reads no commit and no file.
 
-        Raises PachydermError where a read fails.
+        Raises EngineError where a read fails.
         """
         owner, refs = model.owner(self._cluster), references(model)
         return ModelView(
@@ -96,7 +96,7 @@ class Observer:
         return PipelineView(info, mark, ownership(mark, owner), snapshot.jobs.get(ref, ()))
 
     def view(self, model: ScriptModel, snapshot: Snapshot) -> ModelView:
-        """Return what Pachyderm has for `model`. Raises PachydermError where a read fails."""
+        """Return what Pachyderm has for `model`. Raises EngineError where a read fails."""
         found = self.owned(model, snapshot)
         refs = found.refs
         names = (refs.train, refs.select, refs.generate)

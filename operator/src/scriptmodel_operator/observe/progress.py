@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
 from scriptmodel_operator.api.untrusted import device_status, number, parse_event, readable, short_text, whole
+from scriptmodel_operator.engine.values import LogLine
 from scriptmodel_operator.observe.files import TrialRecord
-from scriptmodel_operator.pachyderm.values import LogLine
 
 TAIL_LINES = 12
 _LONGEST_LINE = 400

@@ -9,16 +9,16 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.digest import digest
 from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.desired.search import RunResult, plan
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import JobInfo
 from scriptmodel_operator.observe.lineage import Lineages
 from scriptmodel_operator.observe.view import ModelView, PipelineView, SearchView
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo
 
 
 def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observed: ModelView) -> SearchView | None:
     """Return the search of an object that was observed without it; None if it has none.
 
-    Blocking; raises PachydermError where a read fails.
+    Blocking; raises EngineError where a read fails.
     """
     search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
     if search is None:

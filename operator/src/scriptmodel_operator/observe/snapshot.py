@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_operator.api.marks import Owner, mark_of, naming, parse_mark
-from scriptmodel_operator.pachyderm.gateway import Gateway
-from scriptmodel_operator.pachyderm.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
 JOBS_PER_PROJECT = 500
 JOBS_FOR_EACH_PIPELINE = 2
@@ -81,7 +81,7 @@ class Snapshot:
 
 
 def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Snapshot:
-    """Read all lists; jobs of `projects` only. Blocking; raises PachydermError.
+    """Read all lists; jobs of `projects` only. Blocking; raises EngineError.
 
     `beat` is called before each list of jobs."""
     started = time.monotonic()

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.observe.snapshot import Snapshot, take_snapshot
-from scriptmodel_operator.pachyderm.errors import PachydermError
-from scriptmodel_operator.pachyderm.gateway import Calls, Gateway
 
 _LEAST_DELAY, _DELAY = 1.0, 5.0
 """Wait five times the duration of the last poll before polling again; once its duration if all objects that could
@@ -56,12 +56,12 @@ class SnapshotSource:
         self._lock = asyncio.Lock()
         self._callers = 0
         self._snapshot: Snapshot | None = None
-        self._error: tuple[float, PachydermError] | None = None
+        self._error: tuple[float, EngineError] | None = None
         self._ended = 0.0
         self._duration = 0.0
 
     async def latest(self, after: float) -> Snapshot:
-        """Return a snapshot. Raises the PachydermError of the newest poll, if that was started after `after`.
+        """Return a snapshot. Raises the EngineError of the newest poll, if that was started after `after`.
 
         A caller for which the latest snapshot is new enough does not wait for a poll that is in progress.
         """
@@ -117,7 +117,7 @@ class SnapshotSource:
 
     async def _serve(self) -> None:
         while self._waiting:
-            with suppress(PachydermError):
+            with suppress(EngineError):
                 await self._newer(max(self._waiting.values()))
 
     async def _poll(self) -> Snapshot:
@@ -126,7 +126,7 @@ class SnapshotSource:
         try:
             found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self._beat)
             self._snapshot, self._error, started = found, None, found.started
-        except PachydermError as error:
+        except EngineError as error:
             self._error = (started, error)
             raise
         finally:

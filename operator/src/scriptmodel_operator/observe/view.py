@@ -11,10 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
-from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.results import Script
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     JobInfo,
@@ -24,6 +21,9 @@ from scriptmodel_operator.pachyderm.values import (
     RepoRef,
     running_job,
 )
+from scriptmodel_operator.observe.files import ModelMetrics
+from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.results import Script
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,20 +16,14 @@ from google.protobuf import empty_pb2
 
 from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
 from scriptmodel_operator.api.urls import without_query
-from scriptmodel_operator.leadership import Leadership
-from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
-from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.connection import Connection, Stubs
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     NotFoundError,
-    PachydermError,
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     Copies,
@@ -45,6 +39,12 @@ from scriptmodel_operator.pachyderm.values import (
     StoredFile,
     Upload,
 )
+from scriptmodel_operator.leadership import Leadership
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
+from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.connection import Connection, Stubs
+from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 READ_SECONDS = 10.0
@@ -169,7 +169,7 @@ class PachydermGateway:
         started, code = time.monotonic(), "OK"
         try:
             yield
-        except PachydermError as error:
+        except EngineError as error:
             code = error.code or "UNKNOWN"
             if isinstance(error, UnavailableError):
                 self._version = None
@@ -364,9 +364,9 @@ class PachydermGateway:
                 self._call(what, create, create_request(item), WRITE_SECONDS, tx=opened.id)
             finish = transaction.FinishTransactionRequest(transaction=opened)
             self._call(what, self._stubs.transactions.FinishTransaction, finish, WRITE_SECONDS)
-        except PachydermError:
+        except EngineError:
             # Finishing it would execute the requests before the refused one. The sweeper deletes what remains.
-            with suppress(PachydermError):
+            with suppress(EngineError):
                 self.delete_transaction(opened.id)
             raise
         finally:

@@ -17,26 +17,26 @@ from typing import Any
 import grpc
 from google.protobuf import wrappers_pb2
 
-from scriptmodel_operator.leadership import Leadership
-from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     NotFoundError,
-    PachydermError,
     PipelineLimitError,
     RefusedError,
     UnavailableError,
-    is_about_access,
 )
+from scriptmodel_operator.engine.values import BranchRef, Copies, Upload
+from scriptmodel_operator.leadership import Leadership
+from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.access import is_about_access
 from scriptmodel_operator.pachyderm.protocol import pfs
-from scriptmodel_operator.pachyderm.values import BranchRef, Copies, Upload
 
 POLL_SECONDS = 0.5
 """Time between two checks of a call, which is cancelled so long before the lease ends."""
 UPLOAD_SECONDS = 6 * 3600.0
 EVERYTHING = "/"
 """The path whose DeleteFile removes all files, because it ends with a slash."""
-_BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
+_BY_CODE: dict[grpc.StatusCode, type[EngineError]] = {
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.CANCELLED: UnavailableError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: UnavailableError,
@@ -44,7 +44,7 @@ _BY_CODE: dict[grpc.StatusCode, type[PachydermError]] = {
     grpc.StatusCode.INTERNAL: UnavailableError,  # from the transport: a proxy, or a stream that was reset
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
-    grpc.StatusCode.ALREADY_EXISTS: PachydermError,  # created meanwhile: the next snapshot shows it
+    grpc.StatusCode.ALREADY_EXISTS: EngineError,  # created meanwhile: the next snapshot shows it
     grpc.StatusCode.UNAUTHENTICATED: AccessError,
     grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
@@ -53,7 +53,7 @@ _WHOLE_SPEC = re.compile(r"invalid effective spec \{.*\}: ", re.DOTALL)
 """What 2.8 and later put before the cause of a refusal."""
 
 
-def translate(error: grpc.RpcError, what: str) -> PachydermError:
+def translate(error: grpc.RpcError, what: str) -> EngineError:
     # Errors of a call are calls too, which the type stubs do not say.
     code = getattr(error, "code", lambda: grpc.StatusCode.UNKNOWN)()
     detail = _WHOLE_SPEC.sub("", str(getattr(error, "details", lambda: str(error))() or code.name))

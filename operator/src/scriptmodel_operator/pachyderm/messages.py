@@ -10,9 +10,7 @@ from typing import Any
 
 from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
 
-from scriptmodel_operator.pachyderm.pipeline_json import request_json
-from scriptmodel_operator.pachyderm.protocol import pfs, pps
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BASE_INPUT,
     EACH_ENTRY,
     TRIALS_INPUT,
@@ -35,6 +33,8 @@ from scriptmodel_operator.pachyderm.values import (
     ResourceAmounts,
     as_float32,
 )
+from scriptmodel_operator.pachyderm.pipeline_json import request_json
+from scriptmodel_operator.pachyderm.protocol import pfs, pps
 
 USER_REPO = "user"
 REPROCESS_SPEC = "until_success"

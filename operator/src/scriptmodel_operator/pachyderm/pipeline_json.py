@@ -15,7 +15,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from scriptmodel_operator.pachyderm.values import PipelineInfo, PipelineSpec
+from scriptmodel_operator.engine.values import PipelineInfo, PipelineSpec
 
 _NOT_OF_THE_PIPELINE = frozenset({"detailsJson", "dryRun", "update", "reprocess", "specCommit", "salt"})
 """Fields about the request, which the server ignores or fills in. The first is no longer known to 2.8."""

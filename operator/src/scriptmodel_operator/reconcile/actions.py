@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.pachyderm.values import BranchRef, Copies, JobRef, PipelineApply, PipelineRef, RepoRef
+from scriptmodel_operator.engine.values import BranchRef, Copies, JobRef, PipelineApply, PipelineRef, RepoRef
 
 
 class ChangeKind(Enum):

@@ -11,8 +11,8 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
+from scriptmodel_operator.engine.values import BranchRef, Copies
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
-from scriptmodel_operator.pachyderm.values import BranchRef, Copies
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 

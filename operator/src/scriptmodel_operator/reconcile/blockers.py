@@ -8,8 +8,8 @@ from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.engine.values import RepoRef
 from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo
-from scriptmodel_operator.pachyderm.values import RepoRef
 from scriptmodel_operator.reconcile.actions import CreateRepo
 
 _MISSING = {

@@ -19,10 +19,10 @@ from scriptmodel_operator.api.status import (
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
+from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.training import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scriptmodel_operator.pachyderm.gateway import Gateway
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.reconcile.actions import (
     Action,
     ApplyPipelines,
@@ -21,7 +21,7 @@ PUT_SECONDS = 30.0
 
 
 def execute(gateway: Gateway, actions: Sequence[Action]) -> None:
-    """Raise PachydermError at the first action that fails; the next snapshot shows what was done before it."""
+    """Raise EngineError at the first action that fails; the next snapshot shows what was done before it."""
     for action in actions:
         match action:
             case ApplyPipelines(changes):

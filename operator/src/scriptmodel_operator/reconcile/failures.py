@@ -5,23 +5,22 @@ from __future__ import annotations
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import ENGINE, engine_name, engine_with_id
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.pachyderm.errors import (
+from scriptmodel_operator.engine.errors import (
     AccessError,
+    EngineError,
     OtherEngineError,
-    PachydermError,
     PipelineLimitError,
     RefusedError,
     UnavailableError,
-    advice,
-    lacks_permission,
 )
+from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""
 
 
 def problem_of(
-    error: PachydermError, engine: str = "", *, deleting: bool = False, observing: bool = False, failures: int = 1
+    error: EngineError, engine: str = "", *, deleting: bool = False, observing: bool = False, failures: int = 1
 ) -> Problem:
     """Return what happened and what to do. Stalled if retrying will not help, or has not helped `failures` times.
 
@@ -32,7 +31,7 @@ def problem_of(
     match error:
         case UnavailableError():
             return Problem(
-                Reason.PACHYDERM_UNAVAILABLE,
+                Reason.ENGINE_UNAVAILABLE,
                 f"{name} does not answer ({error}): check that {_process(name)} runs and that the operator's --pachd "
                 f"is its address; the operator keeps trying{hint}",
                 stalled=False,
@@ -63,7 +62,7 @@ def _limit(error: PipelineLimitError, name: str) -> str:
     return f"{name} {what} ({error.detail}): delete pipelines that nobody needs, {licence}"
 
 
-def _retrying(error: PachydermError, name: str, failures: int) -> Problem:
+def _retrying(error: EngineError, name: str, failures: int) -> Problem:
     if failures < FAILURES_UNTIL_STALLED:
         return Problem(Reason.RETRYING, f"{error}; the operator tries again", stalled=False)
     logs = f"see the logs of the operator and of {_process(name)}"
@@ -84,5 +83,5 @@ def _refused(error: RefusedError, name: str, hint: str, *, observing: bool) -> P
             f"{name} answers but fails ({error}): see its log, and whether its database and its storage are there; "
             f"the operator keeps trying{hint}"
         )
-        return Problem(Reason.PACHYDERM_UNAVAILABLE, text, stalled=False)
+        return Problem(Reason.ENGINE_UNAVAILABLE, text, stalled=False)
     return Problem(Reason.REFUSED, f"{name} refused {error.what}: {error.detail}; correct what it names{hint}")

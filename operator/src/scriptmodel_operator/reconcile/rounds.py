@@ -12,8 +12,8 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
+from scriptmodel_operator.engine.values import Copies
 from scriptmodel_operator.observe.view import ModelView, SearchView
-from scriptmodel_operator.pachyderm.values import Copies
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.promotion import promotion

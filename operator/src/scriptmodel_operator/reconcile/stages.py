@@ -9,9 +9,9 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
+from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.training import (
     ended_by_budget,

@@ -9,8 +9,8 @@ from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Overrides
 from scriptmodel_operator.api.status import MAX_CAUSE, JobFailure
+from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.pachyderm.values import JobInfo, JobState
 
 _LONGEST_REASON = 300
 _OUT_OF_MEMORY = (

@@ -1,4 +1,4 @@
-"""The errors of a call to Pachyderm, by what the caller can do about them, and advice about the operator's token. Pure.
+"""Advice about the token for Pachyderm, from the text of an error. Pure.
 
 The texts are Pachyderm's own, the same from 2.7 to 2.12. They count before gRPC's code: it is INTERNAL for an expired
 token, as for a broken connection.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 
-from scriptmodel_operator.api.conditions import one_line
+from scriptmodel_operator.engine.errors import AccessError
 
-_LONGEST_DETAIL = 1900
-"""Leaves room for the rest of the message of a condition. The server may repeat what others sent, a web server too."""
 _NONE_GIVEN = "the server requires a token and the operator has none"
 _CAUSES = {
     "no authentication token": _NONE_GIVEN,
@@ -34,46 +32,6 @@ _REPO_WRITER = frozenset(
     {"REPO_WRITE", "REPO_CREATE_BRANCH", "REPO_DELETE_BRANCH", "REPO_DELETE_COMMIT", "REPO_ADD_PIPELINE_WRITER"}
 )
 _REPO_OWNER = frozenset({"REPO_DELETE", "REPO_MODIFY_BINDINGS"})
-
-
-class PachydermError(Exception):
-    """A call failed. `what` names the call and its object, `detail` is the message of the server on one line."""
-
-    def __init__(self, what: str, detail: str, code: str = "") -> None:
-        detail = one_line(detail, _LONGEST_DETAIL)
-        super().__init__(f"{what}: {detail}")
-        self.what = what
-        self.detail = detail
-        self.code = code
-
-
-class UnavailableError(PachydermError):
-    """Pachyderm did not answer: unreachable, overloaded, late, or a broken stream. A write may have taken effect."""
-
-
-class NotFoundError(PachydermError):
-    """The object does not exist."""
-
-
-class AccessError(PachydermError):
-    """The operator's token is missing, wrong, or lacks the permission."""
-
-
-class PipelineLimitError(PachydermError):
-    """The pipeline limit of a community server is reached."""
-
-
-class OtherEngineError(PachydermError):
-    """The object's pipelines were made on another Pachyderm than the one that answers."""
-
-    def __init__(self, recorded: str, found: str) -> None:
-        super().__init__("reading the id of the server", f"it is {found}, not {recorded}")
-        self.recorded = recorded
-        self.found = found
-
-
-class RefusedError(PachydermError):
-    """The server rejected the call; repeating it will not help."""
 
 
 def is_about_access(detail: str) -> bool:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from scriptmodel_operator.pachyderm.errors import PachydermError
+from scriptmodel_operator.engine.errors import EngineError
 
 INTERVAL_SECONDS = 600.0
 RETRY_SECONDS = 60.0
@@ -26,8 +26,8 @@ _REMEMBERED = 65536
 log = logging.getLogger(__name__)
 
 
-class PachydClock:
-    """Thread-safe. `server_time` reads the time of pachd, blocks, and may raise PachydermError.
+class EngineClock:
+    """Thread-safe. `server_time` reads the time of pachd, blocks, and may raise EngineError.
 
     `measured` receives the seconds by which pachd's clock is ahead of the operator's, each time it is measured.
     """
@@ -96,7 +96,7 @@ class PachydClock:
         before, started = self._monotonic(), self._wall()
         try:
             server = self._server_time()
-        except PachydermError as error:
+        except EngineError as error:
             log.debug("cannot read pachd's clock: %s", error)
             self._due = self._monotonic() + RETRY_SECONDS
             return

@@ -1,7 +1,7 @@
 """The calls to Pachyderm that the operator makes: all of them, and no more.
 
 The calls block, so they run in a bounded executor (`Calls`); each has a deadline of its own. Every method
-raises a `PachydermError`. The adapter over python-pachyderm is `adapter.py`; tests use a fake.
+raises a `EngineError`. The adapter over python-pachyderm is `adapter.py`; tests use a fake.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
-from scriptmodel_operator.pachyderm.values import (
+from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     Copies,

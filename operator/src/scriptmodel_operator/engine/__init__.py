@@ -1,0 +1,1 @@
+"""What the operator asks of the engine that computes and keeps results: a port, its values and its errors."""

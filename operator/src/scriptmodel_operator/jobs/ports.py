@@ -1,0 +1,55 @@
+"""What the engine needs of a bucket and of the API server. Blocking, for many threads; each raises an EngineError."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+MERGE_PATCH = "application/merge-patch+json"
+
+
+class Bucket(Protocol):
+    """The objects below the path of `storage.url`. Keys are relative to it."""
+
+    def get(self, key: str, limit: int) -> bytes:
+        """Return an object. Raises NotFoundError, or RefusedError for one of more than `limit` bytes."""
+
+    def get_range(self, key: str, start: int, length: int) -> bytes: ...
+
+    def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
+        """Store an object, whole or not at all; an object of that key is replaced."""
+
+    def sizes(self, prefix: str) -> Mapping[str, int]:
+        """Return the size of each object whose key begins with `prefix`, by key."""
+
+    def copy(self, source: str, target: str) -> None: ...
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Delete objects. A missing one is not an error."""
+
+    def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
+        """Return a presigned URL for each key, `public` for people outside of the cluster. No request is sent."""
+
+
+class Cluster(Protocol):
+    """The API server."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """Return the JSON of the answer. Raises NotFoundError, ConflictError, AccessError, UnavailableError."""
+
+    def lines(self, path: str, what: str, seconds: float) -> Lines:
+        """Return the lines of an answer as they come, as of a log that is followed."""
+
+
+class Lines(Protocol):
+    def __iter__(self) -> Iterator[str]: ...
+
+    def cancel(self) -> None:
+        """End the iteration, from any thread."""
