@@ -85,11 +85,13 @@ def stream(call: Any, what: str, silence: float, leadership: Leadership) -> Iter
 
     Raises grpc.RpcError, and UnavailableError for a silent one.
     """
-    until, closed = time.monotonic() + silence, threading.Event()
+    until, closed, silent = time.monotonic() + silence, threading.Event(), threading.Event()
 
     def watch() -> None:
         while not closed.wait(POLL_SECONDS):
-            if time.monotonic() > until or leadership.lease_remaining() <= POLL_SECONDS:
+            if time.monotonic() > until:
+                silent.set()
+            if silent.is_set() or leadership.lease_remaining() <= POLL_SECONDS:
                 call.cancel()
 
     threading.Thread(target=watch, name="stream", daemon=True).start()
@@ -99,7 +101,7 @@ def stream(call: Any, what: str, silence: float, leadership: Leadership) -> Iter
             yield message
             until = time.monotonic() + silence
     except grpc.RpcError as error:
-        if time.monotonic() > until:
+        if silent.is_set():  # a message may have come just then
             raise UnavailableError(what, f"nothing came for {silence:g} s", "DEADLINE_EXCEEDED") from error
         raise
     finally:
