@@ -154,7 +154,7 @@ class Session:
             return []
 
     @contextmanager
-    def pachyderm(self, purpose: str) -> Iterator[PachydermGateway]:
+    def engine(self, purpose: str) -> Iterator[PachydermGateway]:
         """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
 
@@ -175,10 +175,10 @@ class Session:
         finally:
             gateway.close()
 
-    def finds_pachd(self) -> bool:
+    def finds_engine(self) -> bool:
         return self._pachd.is_known
 
-    def forget_pachd(self) -> None:
+    def forget_engine(self) -> None:
         if found := self.__dict__.pop("_pachd", None):
             found.close()
 

@@ -36,7 +36,7 @@ class Pachd(Session):
     fake: FakePachyderm
 
     @contextmanager
-    def pachyderm(self, _purpose: str) -> Iterator[Any]:
+    def engine(self, _purpose: str) -> Iterator[Any]:
         yield self.fake
 
 

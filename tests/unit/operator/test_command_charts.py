@@ -27,8 +27,8 @@ from tests.unit.operator.world import World
 def perplexities(world: World) -> list[float]:
     """Return those that `status` shows."""
     session = Session()
-    session.pachyderm = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]  # a stub
-    return Curve(session, print)._from_pachyderm(as_object(world))
+    session.engine = lambda _purpose: nullcontext(world.pachyderm)  # type: ignore[method-assign,assignment]  # a stub
+    return Curve(session, print)._from_engine(as_object(world))
 
 
 def test_the_curve_is_read_from_the_log_of_the_running_job_and_then_from_its_model() -> None:
@@ -64,7 +64,7 @@ def test_a_sparkline_of_many_values_ends_with_the_newest() -> None:
 def test_a_character_that_the_terminal_lacks_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     found = as_object(training_world())
     monkeypatch.setattr(Session, "get", lambda *_: found)
-    monkeypatch.setattr(Session, "finds_pachd", lambda _: False)
+    monkeypatch.setattr(Session, "finds_engine", lambda _: False)
     done = CliRunner(charset="latin-1").invoke(main, ["status", "thrones"])
     assert f"{30 * '?'} 62%" in done.stdout
 

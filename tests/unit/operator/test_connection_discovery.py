@@ -32,7 +32,7 @@ SET = "set --pachd or SCRIPTMODEL_PACHD to its HOST:PORT"
 @click.command("version", cls=Command)
 @pass_session
 def version(session: Session) -> None:
-    with session.pachyderm("its version") as gateway:
+    with session.engine("its version") as gateway:
         click.echo(gateway.server_version())
 
 
@@ -268,7 +268,7 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
     @click.command("versions", cls=Command)
     @pass_session
     def versions(session: Session) -> None:
-        with session.pachyderm("its version") as gateway:
+        with session.engine("its version") as gateway:
             click.echo(gateway.server_version())
             kubectl.leads_to(second)
             kubectl.end()

@@ -35,7 +35,7 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
       scriptmodel logs thrones --raw | jq 'select(.event == "epoch")'
     """
     model = parsed(session.get(name))
-    with session.pachyderm(f"the log of {name}") as gateway:
+    with session.engine(f"the log of {name}") as gateway:
         refs = references(model)
         pipeline = refs.generate if generate else refs.train
         job = reported_job(gateway, pipeline)

@@ -104,7 +104,7 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     source, continued = _sources(session, model, documents)
     base = model.spec.model.base
     promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
-    with session.pachyderm("the current state for the plan") as gateway:
+    with session.engine("the current state for the plan") as gateway:
         return preview(gateway, model, cluster, image, source, now(), promoted, continued)
 
 

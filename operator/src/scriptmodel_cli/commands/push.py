@@ -47,7 +47,7 @@ def push(
     target = _target(project, repo, branch)
     files = corpus_of(paths)
     namespace = _reader(session) if create else ""
-    with session.pachyderm("the repo to push to") as gateway:
+    with session.engine("the repo to push to") as gateway:
         readers = ensure_repo(gateway, target, create_for=namespace)
         commit = push_files(gateway, target, files, replace=replace)
     size = megabytes(sum(file.size for file in files))

@@ -45,7 +45,7 @@ def report(session: Session, name: str, browse: bool, out: Path | None, force: b
     where = ((session.get(name).get("status") or {}).get("lineage") or {}).get("model")
     if not where:
         raise click.ClickException(f"{name} has no model yet: see `scriptmodel why {name}`")
-    with session.pachyderm(f"the report of {name}") as gateway:
+    with session.engine(f"the report of {name}") as gateway:
         repo, commit = commit_of(where)
         try:
             page = gateway.read_file(repo, commit, _REPORT, _MAX_REPORT_BYTES)

@@ -95,7 +95,7 @@ def _samples(
     if sample == 1 and suffix == TEXT and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
     repo, commit = commit_of(where)
-    with session.pachyderm(f"the script of {name}") as gateway:
+    with session.engine(f"the script of {name}") as gateway:
         if sample == 1:
             return [read_script(gateway, repo, commit, found["path"], suffix)]
         paths = {number: forms[TEXT] for number, forms in samples_of(gateway, repo, commit).items() if TEXT in forms}

@@ -46,7 +46,7 @@ def search(session: Session, name: str, watch: bool, output: str, sort: str) -> 
     found = session.get_with_retry(name, live.note) if watch else session.get(name)
     if not found["spec"].get("search"):
         raise click.ClickException(f"{name} has no spec.search: see `scriptmodel status {name}`")
-    with session.pachyderm(f"the trials of {name}") as gateway:
+    with session.engine(f"the trials of {name}") as gateway:
         reader = TrialReader(gateway, follow=watch)
         read: Object = {}
         while True:

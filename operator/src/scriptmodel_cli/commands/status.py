@@ -73,16 +73,16 @@ class Curve:
         progress = training.get("epochProgress")
         stage = (training.get("startTime"), progress, training.get("completionTime"))
         due = training.get("completionTime") or time.monotonic() >= self._next
-        if progress and stage != self._of and due and self._asks and self.session.finds_pachd():
-            self._values, self._of = self._from_pachyderm(found), stage
+        if progress and stage != self._of and due and self._asks and self.session.finds_engine():
+            self._values, self._of = self._from_engine(found), stage
             self._next = time.monotonic() + _CURVE_SECONDS
         return self._values
 
-    def _from_pachyderm(self, found: dict[str, Any]) -> list[float]:
+    def _from_engine(self, found: dict[str, Any]) -> list[float]:
         from scriptmodel_cli.training import training  # noqa: PLC0415 - without pachd it starts faster
 
         try:
-            with self.session.pachyderm("the perplexity by epoch") as gateway:
+            with self.session.engine("the perplexity by epoch") as gateway:
                 epochs = training(gateway, found).curve.epochs
         except click.ClickException as error:
             self._asks = False  # the rest of the status needs no Pachyderm

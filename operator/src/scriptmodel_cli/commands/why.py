@@ -50,10 +50,10 @@ def why(session: Session, name: str, output: str) -> None:
 
 
 def _jobs(session: Session, found: Object, names: list[str]) -> list[tuple[str, ...]]:
-    if not names or not session.finds_pachd():
+    if not names or not session.finds_engine():
         return []
     try:
-        with session.pachyderm("the list of jobs") as gateway:
+        with session.engine("the list of jobs") as gateway:
             return jobs_of(gateway, found, names)
     except click.ClickException as error:
         note(f"jobs: {error.message}")

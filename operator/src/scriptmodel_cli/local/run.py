@@ -82,7 +82,7 @@ def _check_documents(documents: Documents, spec: dict[str, Any], *, given: bool)
 def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFile], known: Path) -> None:
     """Upload the corpus unless it has the digest in the file `known`: equal files would start a job for nothing."""
     repo, own = raw["spec"]["corpus"].get("repo"), raw["spec"]["pachyderm"]["project"]
-    with session.pachyderm("the corpus") as gateway:
+    with session.engine("the corpus") as gateway:
         needed = {own, repo["project"]} if repo else {own}  # in a cluster an administrator creates them
         for project in sorted(needed - set(gateway.list_projects())):
             gateway.create_project(project)
@@ -152,7 +152,7 @@ def _result(found: dict[str, Any], session: Session, suffix: str, folder: Path) 
     if ready["reason"] == Reason.HELD_BACK:
         note(f"{ready['message']} (here: the same annotation in the file)")
     lineage, script = found["status"]["lineage"], found["status"]["script"]
-    with session.pachyderm("the script") as gateway:
+    with session.engine("the script") as gateway:
         copy_results(gateway, lineage, folder)
         return read_script(gateway, *commit_of(lineage["script"]), script["path"], suffix)
 

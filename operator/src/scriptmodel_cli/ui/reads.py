@@ -135,10 +135,10 @@ class Reads:
 
     async def _connect(self) -> Gateway:
         try:
-            found = self._session.pachyderm("curves, logs and scripts")
+            found = self._session.engine("curves, logs and scripts")
             return await asyncio.to_thread(self._stack.enter_context, found)
         except click.ClickException:
-            self._session.forget_pachd()
+            self._session.forget_engine()
             raise
 
 
