@@ -44,6 +44,11 @@ helm: ## Build helm and Prometheus' rule engine unless cached; print the path of
 	@dev/env.sh tools
 	@$(PYTHON) -m dev.programs.helm
 
+.PHONY: s3
+s3: ## Build the S3 server of the tests and of the chart unless cached; print its path
+	@dev/env.sh tools
+	@$(PYTHON) -m dev.programs.s3
+
 .PHONY: demo
 demo: ## Train on plays and print a new script, on this machine (KEEP=1 keeps everything running, QUICK=1 trains on 4 plays of 38)
 	@$(PYTHON) -m dev.demo $(if $(KEEP),--keep) $(if $(QUICK),--quick)
@@ -120,7 +125,7 @@ test-operator: env ## Run the unit tests of operator, localpach and dev, and the
 	$(OPERATOR)/$(PYTEST) $(FIRST) tests/unit/operator tests/unit/localpach tests/unit/dev tests/contract
 
 .PHONY: test-integration
-test-integration: env controlplane ## Test the operator with a real API server and localpach, and test the demo
+test-integration: env controlplane s3 ## Test the operator with a real API server and localpach, and test the demo
 	$(OPERATOR)/$(PYTEST) $(FIRST) $(RERUN) tests/integration tests/e2e
 
 .PHONY: test-chart
@@ -136,7 +141,7 @@ test-slow-trainer: env ## Run the slow tests of the trainer
 	$(TRAINER)/$(PYTEST) -m slow tests/unit/trainer
 
 .PHONY: test-slow-integration
-test-slow-integration: env controlplane ## Run the slow tests of operator, localpach and pages with a real API server
+test-slow-integration: env controlplane s3 ## Run the slow tests of operator, localpach and pages with a real API server
 	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration tests/browser
 
 .PHONY: test-browser

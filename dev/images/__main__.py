@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from dev.images import s3
 from dev.images.archive import Content, read
 from dev.images.base import debian_base
 from dev.images.engine import Engine, EngineError, find
@@ -22,22 +23,27 @@ from dev.images.sources import secrets
 from dev.paths import ROOT
 from dev.programs.debian import MissingProgramError
 
+PARTS = ("operator", "trainer", "s3")
 DEBOOTSTRAP = "debootstrap"
 OCI = "org.opencontainers.image"
 
 
 def build(engine: Engine, wanted: Image, base: str) -> Content:
     """Build one image and write its archive and its bill of materials."""
-    arguments = {}
+    arguments, context = dict[str, str](), ROOT
     # As options, because buildah 1.28 takes a LABEL with an argument from its cache for any value of the argument.
     labels = {f"{OCI}.version": wanted.version, f"{OCI}.revision": _revision()}
-    if base:
+    if base and wanted.part != "s3":
         arguments["BASE"] = base
     if wanted.variant:
         arguments["VARIANT"] = wanted.variant
     with tempfile.TemporaryDirectory(prefix="scriptmodel-build-") as folder:
         dockerfile = ROOT / f"Dockerfile.{wanted.part}"
-        engine.build(wanted.tag, dockerfile, arguments=arguments, labels=labels, secrets=secrets(Path(folder)))
+        given = secrets(Path(folder))
+        if wanted.part == "s3":
+            context = Path(folder, "context")
+            s3.write(context)
+        engine.build(wanted.tag, dockerfile, context=context, arguments=arguments, labels=labels, secrets=given)
     engine.save(wanted.tag, wanted.archive)
     content = read(wanted.archive)
     bill = cyclonedx(f"scriptmodel-{wanted.part}", wanted.version, content)
@@ -54,21 +60,23 @@ def _revision() -> str:
 
 def report(wanted: Image, content: Content, seconds: float) -> str:
     """Return a summary of an image for the user."""
-    kinds = {kind: sum(p.kind == kind for p in content.packages) for kind in ("pypi", "deb")}
+    names = {"pypi": "Python packages", "deb": "of Debian", "golang": "Go modules"}
+    counts = {name: sum(p.kind == kind for p in content.packages) for kind, name in names.items()}
+    packages = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     layers = " + ".join(f"{size / 1e6:.0f}" for size in content.layers if size >= 1e5)
     archive = wanted.archive.relative_to(ROOT)
     name = wanted.tag.removeprefix("docker.io/library/")
     return (
         f"{name}  {content.size / 1e6:.0f} MB unpacked ({layers}), {seconds:.0f} s\n"
         f"  image  {archive}\n"
-        f"  SBOM   {archive.with_suffix('.cdx.json')}  {kinds['pypi']} Python packages, {kinds['deb']} of Debian"
+        f"  SBOM   {archive.with_suffix('.cdx.json')}  {packages}"
     )
 
 
 def main() -> int:
     """Build what the command line names."""
     parser = argparse.ArgumentParser(prog="python3 -m dev.images", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], "operator", "trainer"], default=[], metavar="operator|trainer")
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[], metavar="|".join(PARTS))
     parser.add_argument("--variant", choices=["cpu", "gpu"], default="cpu", help="of the trainer (cpu)")
     parser.add_argument("--version", default="", help="tag and label; default: the distribution's version")
     parser.add_argument(
@@ -82,7 +90,7 @@ def main() -> int:
         engine = find()
         print(f"images: {engine.name}", file=sys.stderr, flush=True)
         base = debian_base(engine) if args.base == DEBOOTSTRAP else args.base
-        for part in args.parts or ["operator", "trainer"]:
+        for part in args.parts or PARTS:
             started = time.monotonic()
             wanted = image(part, args.variant if part == "trainer" else "", args.version)
             content = build(engine, wanted, base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +12,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 DPKG = "var/lib/dpkg/status"
+GO_PROGRAM = "versitygw"
+"""The one program of ours that is built from Go modules. The linker writes their names and versions into it."""
+GO_MODULE = re.compile(r"^(?:mod|dep)\t(\S+)\t(v\S+)\th1:", re.MULTILINE)
+GO_VERSION = re.compile(r"\xff Go buildinf:.{19}go([0-9.]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One installed package; `kind` is `pypi` or `deb`."""
+    """One installed package; `kind` is `pypi`, `deb` or `golang`."""
 
     kind: str
     name: str
@@ -79,7 +84,9 @@ def _apply(layer: tarfile.TarFile, wanted: dict[str, str]) -> int:
             for known in [k for k in wanted if k == gone or k.startswith(gone + "/")]:
                 del wanted[known]
         size += member.size
-        if member.isfile() and (path == DPKG or path.endswith(".dist-info/METADATA")):
+        if member.isfile() and path == GO_PROGRAM:
+            wanted[path] = _file(layer, member.name).read().decode("latin-1")
+        elif member.isfile() and (path == DPKG or path.endswith(".dist-info/METADATA")):
             wanted[path] = _file(layer, member.name).read().decode("utf-8", "replace")
     return size
 
@@ -87,6 +94,10 @@ def _apply(layer: tarfile.TarFile, wanted: dict[str, str]) -> int:
 def _packages(records: dict[str, str]) -> Iterator[Package]:
     parser = HeaderParser()
     for path, text in records.items():
+        if path == GO_PROGRAM:
+            versions = [("stdlib", version) for version in GO_VERSION.findall(text)]
+            yield from (Package("golang", name, version) for name, version in versions + GO_MODULE.findall(text))
+            continue
         if path != DPKG:
             found = parser.parsestr(text)
             licence = found.get("License-Expression") or ""

@@ -33,5 +33,6 @@ class Image:
 
 def image(part: str, variant: str = "", version: str = "") -> Image:
     """Return the image of a part of the repository, by default at the version of its distribution."""
-    project = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
+    distribution = "operator" if part == "s3" else part  # one tag is given to all images of a release
+    project = tomllib.loads((ROOT / distribution / "pyproject.toml").read_text())["project"]
     return Image(part, version or project["version"], variant)

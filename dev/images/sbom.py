@@ -10,7 +10,7 @@ from dev.images.archive import Content, Package
 
 
 def cyclonedx(name: str, version: str, content: Content) -> dict[str, Any]:
-    """Return the document: one component for each package that the image holds, Python's and Debian's."""
+    """Return the document: one component for each package that the image holds."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
@@ -41,4 +41,6 @@ def _purl(package: Package) -> str:
     version = quote(package.version, safe="+~:.-")
     if package.kind == "pypi":
         return f"pkg:pypi/{re.sub(r'[-_.]+', '-', package.name).lower()}@{version}"
+    if package.kind == "golang":
+        return f"pkg:golang/{quote(package.name, safe='/+.-')}@{version}"
     return f"pkg:deb/debian/{quote(package.name, safe='+.-')}@{version}?arch={package.architecture}"

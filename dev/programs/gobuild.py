@@ -118,7 +118,7 @@ def _follow(
 
     `progress` is a format with a place for the number of lines.
     """
-    env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+    env = _environment()
     done, shown, messages = 0, 0.0, list[str]()
     with subprocess.Popen(command, cwd=program.module, env=env, stdout=output, stderr=subprocess.PIPE, text=True) as go:
         for line in go.stderr or ():
@@ -135,6 +135,23 @@ def _follow(
         sys.stderr.writelines(messages[-40:])
         last = f": {messages[-1].strip()}" if messages else ""
         raise BuildError(f"`{' '.join(command[:2])}` failed with status {go.returncode} in {program.module}{last}")
+
+
+def linked_modules(program: GoProgram) -> dict[str, Path]:
+    """Return the folder with the sources of each module that is linked into the program, Go's own among them."""
+    go = find_go(program.go_version)
+    lines = "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}"
+    command = [go, "list", "-deps", "-f", lines, program.package]
+    listed = subprocess.run(
+        command, cwd=program.module, env=_environment(), stdout=subprocess.PIPE, text=True, check=True
+    )
+    root = subprocess.run([go, "env", "GOROOT"], env=_environment(), stdout=subprocess.PIPE, text=True, check=True)
+    folders = dict(line.split("\t") for line in listed.stdout.splitlines() if line)
+    return {module: Path(folder) for module, folder in sorted(folders.items())} | {"go": Path(root.stdout.strip())}
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
 
 
 def find_go(oldest: str) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from dev.paths import TRAINER_ENV
 from dev.stack import TRAINER_IMAGE, ControlPlane, Localpach, Operator
+from dev.stack.s3 import S3Server
 from tests.held import held_trainer
 from tests.integration.audit import OPERATOR_ACCOUNT, requests_in
 from tests.integration.cluster import (
@@ -64,6 +65,13 @@ def localpach(tmp_path_factory: pytest.TempPathFactory, trainers: Path) -> Itera
         QUICK_IMAGE: held_trainer(trainers / "quick", QUICK_TRAINER, hold),
     }
     with Localpach(tmp_path_factory.mktemp("localpach"), images) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A bucket for all tests; each uses a path of its own."""
+    with S3Server(tmp_path_factory.mktemp("s3")) as running:
         yield running
 
 

@@ -139,6 +139,25 @@ def test_the_sbom_lists_the_packages_of_the_image(tmp_path: Path) -> None:
     assert bill["components"][1]["licenses"] == [{"expression": "MIT"}]
 
 
+def test_the_sbom_of_a_go_program_lists_the_modules_that_are_linked_into_it(tmp_path: Path) -> None:
+    lines = ("path\tx/cmd", "mod\tgithub.com/x/y\tv1.8.0\th1:a=", "dep\tgolang.org/x/net\tv0.58.0\th1:b=", "build\t-x")
+    modules = "\n".join(("", *lines, ""))
+    program = "\x7fELF\xff\xff Go buildinf:\x08\x02" + "\0" * 16 + "\x08go1.26.8\xff" + modules
+    with tarfile.open(tmp_path / "image.tar", "w") as archive:
+        add(archive, "manifest.json", json.dumps([{"Config": "c.json", "Layers": ["a.tar"]}]).encode())
+        add(archive, "c.json", b'{"config": {}}')
+        files = io.BytesIO()
+        with tarfile.open(fileobj=files, mode="w") as layered:
+            add(layered, "versitygw", program.encode("latin-1"))
+        add(archive, "a.tar", files.getvalue())
+    bill = cyclonedx("s3", "1", read(tmp_path / "image.tar"))
+    assert [component["purl"] for component in bill["components"]] == [
+        "pkg:golang/github.com/x/y@v1.8.0",
+        "pkg:golang/golang.org/x/net@v0.58.0",
+        "pkg:golang/stdlib@1.26.8",
+    ]
+
+
 @pytest.mark.parametrize(
     ("runtime", "tested"),
     [

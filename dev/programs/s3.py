@@ -1,0 +1,29 @@
+"""The S3 server of a chart without a bucket, and of the tests: versitygw.
+
+`python -m dev.programs.s3` builds it once and prints its path.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dev.paths import ROOT
+from dev.programs.gobuild import GoProgram, build, print_found
+
+VERSITYGW = GoProgram(
+    name="versitygw",
+    module=ROOT / "dev" / "programs" / "s3",
+    requires="github.com/versity/versitygw",
+    package="github.com/versity/versitygw/cmd/versitygw",
+    takes="two or three minutes",
+)
+
+
+def versitygw() -> Path:
+    """Return the program, statically linked."""
+    return build(VERSITYGW, (f"-X main.Version={VERSITYGW.version}",)) / VERSITYGW.name
+
+
+if __name__ == "__main__":
+    sys.exit(print_found("versitygw", versitygw))
