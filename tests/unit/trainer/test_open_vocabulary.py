@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forged import rewrite_json
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from model_files import described
 from random_models import weights_of
@@ -227,14 +227,24 @@ def test_what_could_be_half_a_character_or_a_marker_is_not_written() -> None:
     assert {kind_of_piece(piece) for piece in ("##a", "##_", "##'s", "##.")} == {Kind.CONTINUATION}
 
 
+LONG_NAMES = ("THE OLD AND VERY VENERABLE LORD OF ALL", "ANNA")
+
+
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 10**6), st.integers(4, 70), st.sampled_from(["", "'twas the zeppelin", "(zyx", "é 'Z"]))
+@example(seed=150744, more=6, prompt="", cast=None)  # a spelled name of so many words that no speech followed
+@example(seed=383, more=8, prompt="", cast=LONG_NAMES)  # a name of the cast that is longer than those of the model
+@given(
+    st.integers(0, 10**6),
+    st.integers(4, 70),
+    st.sampled_from(["", "'twas the zeppelin", "(zyx", "é 'Z"]),
+    st.sampled_from([None, LONG_NAMES]),
+)
 def test_any_weights_write_whole_scripts_of_at_most_so_many_words(
-    vocabulary: Vocabulary, seed: int, more: int, prompt: str
+    vocabulary: Vocabulary, seed: int, more: int, prompt: str, cast: tuple[str, ...] | None
 ) -> None:
     words = more + (11 if prompt else 0)
     writer = Writer(Network(weights_of(vocabulary, seed)), vocabulary)
-    script = writer.write(words, Sampling(3.0, repetition_penalty=1.0), (seed,), Opening("", prompt)).tokens
+    script = writer.write(words, Sampling(3.0, repetition_penalty=1.0), (seed,), Opening("", prompt, cast=cast)).tokens
     text = writer.text(script)
     assert count_pieces(text) <= words
     assert "<" not in text

@@ -25,7 +25,8 @@ class Page:
     """The script so far, with the grammar's state and the network's logits after it.
 
     `names` are those that may come next in the place of a name; empty without a cast. `strangers` are words that name
-    people of other plays, `proper` those that may follow a title, unless it is in capitals; empty if any may.
+    people of other plays, `proper` those that may follow a title, unless it is in capitals; empty if any may. A name
+    has at most `longest_name` words after its first.
     """
 
     def __init__(self, vocabulary: Vocabulary, grammar: Grammar, budget: int, names: Names, lines: Lines) -> None:
@@ -48,6 +49,7 @@ class Page:
         self._cast = names
         self.strangers: list[int] = []
         self.proper: list[int] = []
+        self.longest_name = 0
         self._lines = lines
         self._budget = budget
         self._vocabulary = vocabulary

@@ -157,7 +157,7 @@ class Writer(BaseWriter):
         self._members[Kind.WORD] = np.array(spoken, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._starts = Openings(vocabulary, self._casting, has_names=self._grammar.has_names)
-        self._longest_name = max((name.count("_") for name in vocabulary.names), default=0)  # further words of it
+        self._joins = np.array([piece.count("_") for piece in vocabulary.words])  # further words that a name gets
         self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
         self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
@@ -189,6 +189,8 @@ class Writer(BaseWriter):
         lines = self._lines if cast.verse else replace(self._lines, widths=())
         page = Page(self._vocabulary, self._grammar, words, self._names_of(cast), lines)
         page.strangers = self._numbers(cast.strangers.difference(start.text, start.scene, start.prompt))
+        names = map(cast.voice, cast.names) if page.names else self._vocabulary.names
+        page.longest_name = max((name.count("_") for name in names), default=0)
         titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
         proper = () if self._vocabulary.spells else cast.proper
         page.proper = self._numbers(word for word in proper if word.casefold() not in titles and not word.isupper())
@@ -197,7 +199,7 @@ class Writer(BaseWriter):
         random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if Kind.OPEN_EXPOSITION not in self._grammar.kinds:
-            least += self._longest_name
+            least += page.longest_name
         if words < least:
             raise BadInputError(f"--words {words} is too few", f"the shortest script has {least}", parameter="words")
         page.logits = yield self._vocabulary.first
@@ -254,7 +256,7 @@ class Writer(BaseWriter):
         allowed = self._grammar.allowed(page.position)
         if page.pieces >= _LONGEST_WORD:
             allowed -= {Kind.CONTINUATION}
-        if page.left <= 16:
+        if page.left <= 16 + page.longest_name:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
         longest = (page.bracketed and self._lines.aside) or _LONGEST_ASIDE
         if page.aside >= longest and page.script[-1] not in self._lines.unended and not allowed.isdisjoint(_CLOSERS):
@@ -268,7 +270,7 @@ class Writer(BaseWriter):
     def _affordable(self, page: Page, kind: Kind) -> bool:
         after = self._grammar.advance(page.position, kind)
         pieces, steps = self._grammar.to_end(after)
-        need = cost(page.position, kind) + pieces + (self._longest_name if kind is Kind.OPEN_NAME else 0)
+        need = cost(page.position, kind) + pieces + (page.longest_name if kind is Kind.OPEN_NAME else 0)
         if page.left > need:
             return True
         # With nothing to spare, only the rest of a word or a step on a shortest way to the end.
@@ -283,6 +285,8 @@ class Writer(BaseWriter):
             allowed = self._mask(self._contracted(page, self._allowed(page)))
             logits = page.logits + allowed
             self._spell(page, logits)
+            if page.position.place in (Place.NAME, Place.NAMED):
+                logits[self._joins > page.left - self._grammar.to_end(page.position)[0]] = -np.inf
             if page.bracketed and page.position.last in (Last.WORD, Last.CLITIC) and page.speaker is not None:
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
                 parts = own - self._shared if len(own) > 1 else own
