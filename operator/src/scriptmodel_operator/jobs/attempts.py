@@ -1,0 +1,262 @@
+"""Attempts at runs: one Job and one Secret each."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from scriptmodel_operator.engine.errors import (
+    AccessError,
+    ConflictError,
+    EngineError,
+    NotFoundError,
+    RefusedError,
+)
+from scriptmodel_operator.engine.gateway import LogStream
+from scriptmodel_operator.jobs import job_logs, pods
+from scriptmodel_operator.jobs.document import CHECKPOINTS, LOG, MANIFEST, attempt_prefix, job_document, prefix, repo_of
+from scriptmodel_operator.jobs.job_manifest import (
+    ATTEMPT,
+    MANAGED_BY,
+    MANAGER,
+    PIPELINE,
+    RUN,
+    job_manifest,
+    job_name,
+    secret_manifest,
+)
+from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
+from scriptmodel_operator.jobs.ports import MERGE_PATCH, Bucket, Cluster
+from scriptmodel_operator.jobs.runs import Attempt, AttemptState, JobSettings, Run
+
+KEPT_SECONDS = 24 * 3600
+"""How long Kubernetes keeps a Job whose end is recorded."""
+_REFUSAL_SECONDS = 10.0
+"""How long a Job waits for a pod before its events are read, and how long one reading serves all Jobs of a namespace:
+the API server reads every event of the namespace for it."""
+_MOST_EARLIER = 8
+_JOB_NAME = "batch.kubernetes.io/job-name"
+_OURS = f"{MANAGED_BY}={MANAGER},{PIPELINE},{RUN},{ATTEMPT}"
+_REFUSED_PODS = urlencode({"fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"})
+_HASH, _NUMBER = re.compile(r"[0-9a-f]{56}"), re.compile(r"[1-9][0-9]{0,8}")
+
+log = logging.getLogger(__name__)
+
+
+class Attempts:
+    """Starts, observes and ends attempts. Each call may be repeated, also after a kill in the middle of one."""
+
+    def __init__(self, cluster: Cluster, bucket: Bucket, settings: JobSettings) -> None:
+        self._cluster = cluster
+        self._bucket = bucket
+        self._settings = settings
+        self._signed: dict[tuple[str, str], float] = {}
+        """When the URLs in a Secret were signed, on the monotonic clock; unknown of those of another process."""
+        self._refusals: dict[str, tuple[float, Mapping[str, str]]] = {}
+
+    def listed(self, namespace: str) -> Sequence[Attempt]:
+        """Return the attempts of a namespace that have a Job. One whose Job somebody deleted is missing: it is lost."""
+        query = urlencode({"labelSelector": _OURS})
+        what = f"in namespace {namespace}"
+        jobs = self._cluster.request("GET", f"{_jobs(namespace)}?{query}", f"listing Jobs {what}")["items"]
+        found = self._cluster.request("GET", f"{_core(namespace, 'pods')}?{query}", f"listing pods {what}")["items"]
+        newest = {_job_of(pod): pod for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"])}
+        now = datetime.now(UTC)
+        return [
+            pods.attempt_of(job, pod, now, self._refusal(job, pod, now))
+            for job in jobs
+            if _valid(job)
+            for pod in [newest.get(job["metadata"]["name"])]
+        ]
+
+    def start(self, run: Run, number: int, owner: Mapping[str, Any]) -> None:
+        """Create the Secret and the Job of an attempt; `owner` is the ownerReference of both.
+
+        Existing ones are not an error. Raises RefusedError if Kubernetes does not take them, or the URLs do not fit.
+        """
+        self._write_secret(run, number, [owner])
+        job = job_manifest(run, number, self._settings, owner)
+        with suppress(ConflictError):  # an operator that was killed has created it
+            self._cluster.request("POST", _jobs(run.namespace), f"creating Job {job_name(run, number)}", job)
+
+    def take(self, run: Run, number: int) -> Manifest:
+        """Return the manifest of a succeeded attempt. Raises RefusedError if it is not valid, or packs are missing."""
+        own, what = prefix(run, number), f"reading the result of {job_name(run, number)}"
+        try:
+            manifest = parse(self._bucket.get(own + MANIFEST, MAX_MANIFEST_BYTES), prefix=own)
+        except NotFoundError:
+            raise RefusedError(
+                what, f"it stored none: is {run.spec.image} an image of scriptmodel's trainer?"
+            ) from None
+        sizes = self._bucket.sizes(own)
+        for pack in manifest.packs:
+            if sizes.get(pack.key) != pack.size:
+                raise RefusedError(what, f"{pack.key} has {sizes.get(pack.key)} bytes, its manifest says {pack.size}")
+        read = tuple(sorted((str(repo_of(run, each)), each.manifest.id) for each in run.inputs))
+        return replace(manifest, made_from=read)
+
+    def end(self, namespace: str, name: str) -> None:
+        """Clean up an attempt whose end is recorded: store its log unless the trainer did, delete its Secret, and have
+        Kubernetes delete its Job after a day, or now if its pod never ended. A missing Job is not an error."""
+        job = self._job(namespace, name)
+        pod = self._pod(namespace, f"{_JOB_NAME}={name}") if job else None
+        if job is None or not pods.has_ended(job, pod):
+            self.stop(namespace, name)
+            return
+        if pod and _valid(job):
+            self._keep_log(job, pod)
+        self._forget_secret(namespace, name)
+        ttl = {"spec": {"ttlSecondsAfterFinished": KEPT_SECONDS}}
+        self._cluster.request("PATCH", f"{_jobs(namespace)}/{name}", f"ending Job {name}", ttl, MERGE_PATCH)
+
+    def stop(self, namespace: str, name: str) -> None:
+        """Delete Job, pod and Secret of an attempt. Missing ones are not an error."""
+        self._delete(_jobs(namespace), name, "Job")
+        self._forget_secret(namespace, name)
+
+    def renew(self, run: Run, number: int) -> None:
+        """Sign the URLs of an attempt again once half of their life is over, or if it is not known.
+
+        A missing Job is not an error.
+        """
+        name = job_name(run, number)
+        signed = self._signed.get((run.namespace, name))
+        if signed is not None and time.monotonic() - signed < self._settings.url_seconds / 2:
+            return
+        job = self._job(run.namespace, name)
+        if job is not None:
+            self._write_secret(run, number, job["metadata"].get("ownerReferences") or [])
+
+    def log(self, namespace: str, run_hash: str, number: int, *, follow: bool, seconds: float) -> LogStream:
+        """Return the log of an attempt for at most `seconds`: of its pod while that exists, else from the bucket.
+
+        Raises NotFoundError if there is neither.
+        """
+        pod = self._pod(namespace, f"{RUN}={run_hash},{ATTEMPT}={number}")
+        if pod is None:
+            return self._stored_log(namespace, run_hash, number)
+        try:
+            return job_logs.PodLog(self._cluster, pod, follow=follow, seconds=seconds)
+        except EngineError as error:  # a pod may outlive its node, which has the log
+            try:
+                return self._stored_log(namespace, run_hash, number)
+            except NotFoundError:
+                raise error from None
+
+    def _write_secret(self, run: Run, number: int, owners: Sequence[Mapping[str, Any]]) -> None:
+        name, path = job_name(run, number), _core(run.namespace, "secrets")
+        signed = time.monotonic()
+        document = job_document(run, number, self._earlier(run, number), self._sign, self._expiry())
+        secret = secret_manifest(run, number, document, self._settings.labels, owners)
+        try:
+            self._cluster.request("POST", path, f"creating Secret {name}", secret)
+        except ConflictError:
+            data = {"data": secret["data"]}
+            self._cluster.request("PATCH", f"{path}/{name}", f"updating Secret {name}", data, MERGE_PATCH)
+        self._signed[run.namespace, name] = signed
+
+    def _expiry(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._settings.url_seconds)
+
+    def _sign(self, method: str, keys: Sequence[str]) -> list[str]:
+        return self._bucket.sign(method, keys, self._settings.url_seconds)
+
+    def _earlier(self, run: Run, number: int) -> list[int]:
+        """Return the earlier attempts that may have a checkpoint, newest first. The one before may still store it."""
+        if number == 1:
+            return []
+        found = {number - 1}
+        for key in self._bucket.sizes(prefix(run, 0).removesuffix("0/")):
+            *_folders, attempt, name = key.split("/")
+            if name in CHECKPOINTS and attempt.isdecimal() and int(attempt) < number:
+                found.add(int(attempt))
+        return sorted(found, reverse=True)[:_MOST_EARLIER]
+
+    def _job(self, namespace: str, name: str) -> dict[str, Any] | None:
+        try:
+            return self._cluster.request("GET", f"{_jobs(namespace)}/{name}", f"reading Job {name}")
+        except NotFoundError:
+            return None
+
+    def _pod(self, namespace: str, selector: str) -> dict[str, Any] | None:
+        """Return the newest pod with these labels."""
+        path = f"{_core(namespace, 'pods')}?{urlencode({'labelSelector': selector})}"
+        found = self._cluster.request("GET", path, f"listing pods in namespace {namespace}")["items"]
+        return max(found, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
+
+    def _refusal(self, job: dict[str, Any], pod: dict[str, Any] | None, now: datetime) -> str:
+        """Return why the API server takes no pod of a Job, such as a quota; empty if it takes one."""
+        metadata = job["metadata"]
+        age = now - datetime.fromisoformat(metadata["creationTimestamp"])
+        if not pods.waits_for_a_pod(job, pod) or age.total_seconds() < _REFUSAL_SECONDS:
+            return ""
+        namespace = metadata["namespace"]
+        read, refusals = self._refusals.get(namespace, (-_REFUSAL_SECONDS, {}))
+        if time.monotonic() - read >= _REFUSAL_SECONDS:
+            refusals = self._read_refusals(namespace)
+            self._refusals[namespace] = (time.monotonic(), refusals)
+        return refusals.get(metadata["uid"], "")
+
+    def _read_refusals(self, namespace: str) -> Mapping[str, str]:
+        """Return the newest message for each Job. Events may not be readable; the state of a Job does not need them."""
+        path = f"{_core(namespace, 'events')}?{_REFUSED_PODS}"
+        try:
+            events = self._cluster.request("GET", path, f"listing events in namespace {namespace}")["items"]
+        except AccessError as error:
+            log.warning("cannot explain why Jobs have no pods: %s", error)
+            return {}
+        ordered = sorted(events, key=lambda each: each.get("lastTimestamp") or each.get("eventTime") or "")
+        return {each["involvedObject"]["uid"]: str(each["message"]) for each in ordered}
+
+    def _keep_log(self, job: dict[str, Any], pod: dict[str, Any]) -> None:
+        """Store the newest lines of a pod that failed, if they are more than what the trainer stored."""
+        labels, name = job["metadata"]["labels"], job["metadata"]["name"]
+        ended = pods.ending(pod)
+        if ended is None or ended.state is AttemptState.SUCCEEDED:
+            return
+        try:
+            found = job_logs.tail(self._cluster, pod)
+        except EngineError as error:  # the log is on a node that may never answer again
+            log.warning("the end of the log of Job %s is lost: %s", name, error)
+            return
+        key = attempt_prefix(job["metadata"]["namespace"], labels[RUN], int(labels[ATTEMPT])) + LOG
+        if len(found) > self._bucket.sizes(key).get(key, 0):
+            self._bucket.put(key, found)
+
+    def _stored_log(self, namespace: str, run_hash: str, number: int) -> job_logs.StoredLog:
+        key = attempt_prefix(namespace, run_hash, number) + LOG
+        return job_logs.StoredLog(self._bucket.get(key, job_logs.MAX_STORED_BYTES))
+
+    def _forget_secret(self, namespace: str, name: str) -> None:
+        self._signed.pop((namespace, name), None)
+        self._delete(_core(namespace, "secrets"), name, "Secret")
+
+    def _delete(self, path: str, name: str, kind: str) -> None:
+        with suppress(NotFoundError):
+            background = {"propagationPolicy": "Background"}
+            self._cluster.request("DELETE", f"{path}/{name}", f"deleting {kind} {name}", background)
+
+
+def _jobs(namespace: str) -> str:
+    return f"/apis/batch/v1/namespaces/{namespace}/jobs"
+
+
+def _core(namespace: str, kind: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/{kind}"
+
+
+def _job_of(pod: Mapping[str, Any]) -> str:
+    return str(pod["metadata"]["labels"].get(_JOB_NAME))
+
+
+def _valid(job: Mapping[str, Any]) -> bool:
+    """Return whether the labels that name a run are as the operator wrote them: others may write Jobs, too."""
+    labels = job["metadata"]["labels"]
+    return bool(_HASH.fullmatch(labels[RUN]) and _NUMBER.fullmatch(labels[ATTEMPT]))

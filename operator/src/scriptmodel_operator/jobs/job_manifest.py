@@ -1,0 +1,170 @@
+"""The Job and the Secret of an attempt. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scriptmodel_operator.api.marks import ANNOTATION, parse_mark
+from scriptmodel_operator.engine.values import PipelineSpec, PodToleration, ResourceAmounts
+from scriptmodel_operator.jobs.document import KEY
+from scriptmodel_operator.jobs.runs import JobSettings, Run
+
+Object = dict[str, Any]
+CONTAINER = "trainer"
+GRACE_SECONDS = 60
+"""Time from SIGTERM to SIGKILL, in which the trainer stores a checkpoint."""
+MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "scriptmodel-operator"
+NAME, STAGE, PIPELINE = "scriptmodel.dev/name", "scriptmodel.dev/stage", "scriptmodel.dev/pipeline"
+RUN, ATTEMPT = "scriptmodel.dev/run", "scriptmodel.dev/attempt"
+QUEUE = "kueue.x-k8s.io/queue-name"
+_LONGEST_LABEL = 63
+_LONGEST_PIPELINE = 40
+_USER = 65532
+_FOLDERS = {"pfs": "/pfs", "state": "/state", "tmp": "/tmp"}  # noqa: S108  a mount of the container
+_STATE = "SCRIPTMODEL_STATE_DIR"
+_ENV, _RUNTIME_CLASS = "/containers/0/env/-", "/runtimeClassName"
+
+
+def job_name(run: Run, number: int) -> str:
+    """Return the name of the Job and its Secret. The end of a pipeline's name tells it from all others."""
+    pipeline = run.spec.ref.name.lower().replace("_", "-")[-_LONGEST_PIPELINE:].strip("-")
+    return f"{pipeline}-{run.hash[:10]}-{number}"
+
+
+def secret_manifest(
+    run: Run, number: int, document: str, labels: Mapping[str, str], owners: Sequence[Mapping[str, Any]]
+) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _metadata(run, number, labels, owners),
+        "data": {KEY: base64.b64encode(document.encode()).decode()},
+    }
+
+
+def job_manifest(run: Run, number: int, settings: JobSettings, owner: Mapping[str, Any]) -> Object:
+    """Return the Job. Its failure says what ended it, an exit code or a disruption, even when its pod is gone."""
+    metadata = _metadata(run, number, settings.labels, [owner])
+    queued = QUEUE in metadata["labels"]
+    pod_labels = {name: value for name, value in metadata["labels"].items() if name != QUEUE}
+    exits = {"containerName": CONTAINER, "operator": "NotIn", "values": [0]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {
+            "suspend": queued,
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "podFailurePolicy": {
+                "rules": [
+                    {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                    {"action": "FailJob", "onExitCodes": exits},
+                ]
+            },
+            "template": {"metadata": {"labels": pod_labels}, "spec": _pod(run.spec, metadata["name"], settings)},
+        },
+    }
+
+
+def _metadata(run: Run, number: int, labels: Mapping[str, str], owners: Sequence[Mapping[str, Any]]) -> Object:
+    mark = parse_mark(run.spec.annotations.get(ANNOTATION))
+    own = {
+        MANAGED_BY: MANAGER,
+        NAME: _label(mark.owner.name if mark else ""),
+        STAGE: run.spec.ref.name.rpartition("-")[2],
+        PIPELINE: _label(run.spec.ref.name),
+        RUN: run.hash,
+        ATTEMPT: str(number),
+    }
+    return {
+        "name": job_name(run, number),
+        "namespace": run.namespace,
+        "labels": {**labels, **dict(run.spec.labels), **own},
+        "ownerReferences": list(owners),
+    }
+
+
+def _label(value: str) -> str:
+    return value[:_LONGEST_LABEL].rstrip("-_.")
+
+
+def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
+    changes = _changes(spec.pod_patch)
+    pod: Object = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumes": [
+            {"name": "job", "secret": {"secretName": secret, "defaultMode": 0o440}},
+            *({"name": name, "emptyDir": {}} for name in _FOLDERS),
+        ],
+        "containers": [_container(spec, changes.pop(_ENV), settings)],
+        "nodeSelector": dict(spec.node_selector),
+        "tolerations": [_toleration(each) for each in spec.tolerations],
+        "imagePullSecrets": [{"name": name} for name in spec.image_pull_secrets],
+    }
+    if spec.priority_class:
+        pod["priorityClassName"] = spec.priority_class
+    return pod | changes
+
+
+def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings: JobSettings) -> Object:
+    requests, limits = _amounts(spec.requests), _amounts(spec.limits)
+    defaults = {name: amount for name, amount in _amounts(settings.requests).items() if name not in limits}
+    gpu = {spec.limits.gpu_type: str(spec.limits.gpu_count)} if spec.limits.gpu_count else {}
+    return {
+        "name": CONTAINER,
+        "image": spec.image,
+        "command": ["scriptmodel-trainer", "job", f"/scriptmodel/{KEY}"],
+        "env": [{"name": _STATE, "value": _FOLDERS["state"]}, *variables],
+        "resources": {"requests": defaults | requests | gpu, "limits": limits | gpu},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "job", "mountPath": "/scriptmodel", "readOnly": True},
+            *({"name": name, "mountPath": path} for name, path in _FOLDERS.items()),
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _changes(patch: str) -> Object:
+    """Return what a patch of `desired/pod_patch.py` adds to the pod, with its variables under their path.
+
+    A claim for checkpoints is left out: here they are in the bucket.
+    """
+    found: Object = {_ENV: []}
+    for each in json.loads(patch or "[]"):
+        path, value = each["path"], each["value"]
+        if path == _RUNTIME_CLASS:
+            found[path[1:]] = value
+        elif path == _ENV and value["name"] != _STATE:
+            literal = value["value"].replace("$", "$$")  # Kubernetes replaces `$(NAME)`, and `$$` by `$`
+            found[_ENV].append({"name": value["name"], "value": literal})
+    return found
+
+
+def _amounts(amounts: ResourceAmounts) -> dict[str, str]:
+    found = {"cpu": f"{amounts.cpu:g}" if amounts.cpu else "", "memory": amounts.memory}
+    return {name: amount for name, amount in found.items() if amount}
+
+
+def _toleration(given: PodToleration) -> Object:
+    found: Object = {"operator": given.operator, "key": given.key, "value": given.value, "effect": given.effect}
+    found = {name: value for name, value in found.items() if value}
+    return found if given.seconds is None else {**found, "tolerationSeconds": given.seconds}

@@ -1,0 +1,88 @@
+"""Runs and attempts at them, as values. Pure.
+
+A run is what one execution of a pipeline's command computes; an attempt is one Job that tries to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from scriptmodel_operator.engine.values import PipelineSpec, ResourceAmounts
+from scriptmodel_operator.jobs.manifest import Manifest, below
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """What all Jobs share. `requests` are used where the spec of a pipeline has neither a request nor a limit."""
+
+    url_seconds: float = 24 * 3600.0
+    requests: ResourceAmounts = field(default_factory=ResourceAmounts)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a run reads: a version, whole or one folder of it."""
+
+    name: str
+    manifest: Manifest
+    folder: str = "/"
+
+    @property
+    def part(self) -> Manifest:
+        """The files that are read."""
+        return self.manifest if self.folder == "/" else below(self.manifest, self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    namespace: str
+    spec: PipelineSpec
+    version: int
+    hash: str
+    inputs: tuple[Input, ...]
+
+
+class AttemptState(Enum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """Uses up a try."""
+    REFUSED = "refused"
+    """The input is bad: another try would fail the same."""
+    LOST = "lost"
+    """Ended for a reason outside of it; uses up no try."""
+
+    @property
+    def ended(self) -> bool:
+        return self not in (AttemptState.WAITING, AttemptState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt as its Job and its pod say; `reason` is why it waits or how it failed, on one line."""
+
+    name: str
+    pipeline: str
+    hash: str
+    number: int
+    state: AttemptState
+    started: datetime | None = None
+    finished: datetime | None = None
+    reason: str = ""
+
+
+def run_hash(spec: PipelineSpec, inputs: Sequence[Input], retrain_at: str) -> str:
+    """Return what identifies a run: 56 hexadecimal digits, so that it fits a label.
+
+    It is made of what decides the result: command, image, contents of the inputs and `retrain_at`.
+    """
+    read = [[each.name, each.folder, each.part.content] for each in inputs]
+    what = {"command": spec.command, "image": spec.image, "inputs": sorted(read), "retrain_at": retrain_at}
+    return hashlib.sha224(json.dumps(what, sort_keys=True).encode()).hexdigest()
