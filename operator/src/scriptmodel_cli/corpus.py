@@ -1,4 +1,4 @@
-"""Finds the text files of a corpus and maps them to paths in Pachyderm."""
+"""Finds the files of a corpus, texts and documents, and maps them to paths in Pachyderm."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ _HEAD_BYTES = 64 * 1024
 _PIECE_BYTES = 1024 * 1024
 _TAKEN_BY_PACHYDERM = " \"#$%&',/:;<=>`|"
 """Punctuation that paths may have, besides `-._~`."""
+_ZIP = b"PK\x03\x04"
+_READ_BY_THE_TRAINER = (".docx", ".odt", ".zip")
 _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16 and UTF-32, which are text although they contain zero bytes."""
 
@@ -112,6 +114,8 @@ def _unfit(source: Path) -> str:
         raise InputError(f"cannot read {source}: {error.strerror}") from error
     if not head:
         return "is empty"
+    if head.startswith(_ZIP) and source.suffix.lower() in _READ_BY_THE_TRAINER:
+        return ""
     return "is binary, not text" if b"\0" in head and not head.startswith(_WIDE_TEXT) else ""
 
 

@@ -7,7 +7,7 @@ import io
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,17 @@ def files_of(path: Path, allowance: Allowance) -> list[tuple[str, bytes]]:
         raise _error(path, name, str(error)) from error
     except Exception as error:  # damaged bytes make zipfile and tarfile raise whatever there is
         raise _error(path, name, f"is damaged: {error or type(error).__name__}") from error
+
+
+def parts_of(name: str, content: bytes, wanted: Container[str], allowance: Allowance) -> dict[str, bytes]:
+    """Return the wanted members of a zip file, those of a document. Raises BadInputError, which names it."""
+    try:
+        return {each.name: _read(each, allowance) for each in _zip(content, allowance) if each.name in wanted}
+    except (_RefusedError, MemoryError) as error:
+        raise BadInputError(f"{name} {error}", "save it again, or as plain text (UTF-8)") from error
+    except Exception as error:  # damaged bytes make zipfile raise whatever there is
+        problem = f"{name} is damaged: {error or type(error).__name__}"
+        raise BadInputError(problem, "save it again, or as plain text (UTF-8)") from error
 
 
 def _error(path: Path, name: str, problem: str) -> BadInputError:

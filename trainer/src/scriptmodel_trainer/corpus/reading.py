@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from scriptmodel_trainer.corpus import archives, folders
+from scriptmodel_trainer.corpus import archives, documents, folders
 from scriptmodel_trainer.errors import BadInputError, ReaderError, TrainerError
 from scriptmodel_trainer.storage import open_regular
 
@@ -31,7 +31,10 @@ _NOT_SCRIPTS = ".py .pyi .js .ts .css .html .htm .json .jsonl .yaml .yml .toml .
 _ASCII = bytes(range(128))
 _BEYOND_ASCII = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")  # UTF-8
 _GUESSED = "cp1252"
-_RTF = b"{\\rtf"
+_FORMATS = {b"{\\rtf": "RTF", b"%PDF-": "PDF"}
+_ZIP = b"PK\x03\x04"
+_MOST_DOCUMENT = 1 << 26  # bytes of a document, and of its unpacked text
+_MOST_PARTS = 10_000
 _CONVERT = "if letters look wrong, convert it: iconv -f ENCODING -t utf-8"
 _XML_ROOT = re.compile(r"<(?:\w{1,20}:)?(FinalDraft|TEI)\b")
 _XML_LAYOUTS = {"FinalDraft": "fdx", "TEI": "tei"}
@@ -88,6 +91,7 @@ def find_sources(paths: Iterable[Path], note: Callable[[str], None]) -> list[Sou
 
 def decoded(content: bytes, name: str, note: Callable[[str], None]) -> str:
     """Return the text of a file's content, decoded as a file of the corpus; BadInputError if it is no text."""
+    content = _document(name, content, archives.Allowance()) or content
     source = _inspect(Path(name), name, content)
     if not isinstance(source, Source):
         raise BadInputError(f"{name} {source}", "give a text file")
@@ -184,7 +188,7 @@ def xml_layout(lines: Iterable[str]) -> str:
 def _contents(
     files: Iterable[tuple[Path, str]], note: Callable[[str], None]
 ) -> Iterator[tuple[Path, str, bytes | None]]:
-    """Yield each file once, with its name; the files of an archive with their contents, None for any other."""
+    """Yield each file once, with its name; the files of an archive and the text of a document, None for any other."""
     seen: set[Path] = set()
     allowance = archives.Allowance()
     for path, name in files:
@@ -193,13 +197,33 @@ def _contents(
             continue
         seen.add(real)
         if not archives.folder_name(path.name):
-            yield path, name, None
+            yield path, name, _document(name, _bytes_of(path), allowance) if documents.is_document(name) else None
             continue
         for member, content in archives.files_of(path, allowance):
             if archives.folder_name(member):
                 note(f"left out {name}{member}: an archive within an archive")
             else:
-                yield path, name + member, content
+                yield path, name + member, _document(name + member, content, allowance) or content
+
+
+def _document(name: str, content: bytes, allowance: archives.Allowance) -> bytes | None:
+    """Return the text of a document in UTF-8; None if it is none, whatever its name."""
+    if not (documents.is_document(name) and content.startswith(_ZIP)):
+        return None
+    text = documents.text_of(name, content, archives.Allowance(_MOST_PARTS, min(_MOST_DOCUMENT, allowance.size)))
+    allowance.size -= len(text)
+    return text.encode()
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            content = file.read(_MOST_DOCUMENT + 1)
+    except OSError as error:
+        raise BadInputError(f"cannot read {path}: {error.strerror}") from error
+    if len(content) > _MOST_DOCUMENT:
+        raise BadInputError(f"{path} has more than {_MOST_DOCUMENT:,} bytes", "save it as plain text (UTF-8)")
+    return content
 
 
 def _open(path: Path, content: bytes | None) -> BinaryIO:
@@ -254,8 +278,9 @@ def _unmarked(block: bytes) -> str:
 
 def _no_text(block: bytes) -> str:
     """Return what a block is if it is no text; "" for text."""
-    if block.startswith(_RTF):
-        return "RTF"
+    for beginning, name in _FORMATS.items():
+        if block.startswith(beginning):
+            return name
     head = block[:65_536]
     binary = b"\0" in block or len(head) - len(head.translate(None, _CONTROL)) > len(head) // 50
     return "binary" if binary else ""
