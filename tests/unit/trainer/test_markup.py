@@ -143,6 +143,18 @@ def test_tei_gives_the_stream_of_the_same_print(joined: bool, tmp_path: Path) ->
     assert [event.continued for event in found if event.kind is EventKind.SPEECH] == [False] * 4
 
 
+def test_how_somebody_speaks_is_no_part_of_the_name_in_tei() -> None:
+    told = '<sp who="#anna"><speaker>ANNA, étonnée.</speaker><p>You?</p></sp>'
+    for speech, speaker, text in (
+        (told, "ANNA", "(étonnée) You?"),
+        (told.replace("étonnée", "Queen"), "ANNA, Queen", "You?"),
+        (told.replace(' who="#anna"', ""), "ANNA, étonnée", "You?"),
+    ):
+        lines = [f"<TEI><text><body><div>{speech}</div></body></text></TEI>"]
+        (found,) = layouts.LAYOUTS["tei"].parse(lines, lines)
+        assert (found.speaker, found.text) == (speaker, text)
+
+
 def test_a_prologue_in_the_front_is_read_and_words_after_a_direction_continue(tmp_path: Path) -> None:
     text = TEI.replace("<front>", '<front><div type="prologue"><sp><speaker>GULL</speaker><l>Hear me.</l></sp></div>')
     text = text.replace("<stage>He sits down.</stage>", "<stage>He sits down.</stage><p>And cold.</p>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import markup
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, without_brackets
@@ -17,6 +19,7 @@ _SPOKEN = frozenset(("prologue", "epilogue"))  # are read in the front and back,
 _APART = frozenset(("speaker", "stage", "head"))
 _PARTS = frozenset(("l", "p", "ab", "lg", "seg", "cell", "item", "div", "sp"))
 _BREAKS = _PARTS | {"lb", "pb", "cb"}
+_BESIDE = re.compile(r"(?P<name>[^,]+),\s+(?P<how>(?=[^\W\d_])[^A-ZÀ-Ý].*)")  # `MARIE, amazed.`, where `who` names her
 _LINE = "\x1e"  # the edge of a line of verse; no character of XML
 
 
@@ -85,6 +88,8 @@ class _Reader(markup.Reader):
         within = {name for name, _ in self._elements}
         if tag == "speaker":
             name, bracket, beside = text.partition("(")
+            if self._speaker and (said := _BESIDE.fullmatch(name)) and said["name"].isupper():
+                name, bracket, beside = said["name"], "(", f"{said['how'].rstrip(' .:;')}) {bracket}{beside}"
             self._speaker = name.strip(" .,:;") or self._speaker
             self.data(bracket + beside)
         elif self._apart or (tag == "stage" and self._is_inline(within)):
