@@ -142,22 +142,26 @@ def _project(model: ScriptModel, policy: Policy) -> str | None:
     )
 
 
-def read_refusal(model: ScriptModel, policy: Policy, foreign: Callable[[RepoRef], RepoInfo | None]) -> str | None:
-    """Return why the object may not read its corpus or its base model, or None.
+Foreign = Callable[[RepoRef], RepoInfo | None]
+"""Returns a repo that exists and is not for a namespace by who made it or by its description."""
 
-    `foreign` returns a repo that exists and is not for the object's namespace by who made it or by its description.
-    """
-    namespace, base = model.namespace, model.spec.model.base
-    for repo in (model.spec.corpus.repo, base.repo if base else None):
-        ref = RepoRef(repo.project, repo.name) if repo else None
-        if ref is None or policy.lists(namespace, ref) or (found := foreign(ref)) is None:
-            continue
-        return (
-            f"namespace {namespace!r} may not read repo {ref}, whose description does not name it: run "
-            f"`{found.describe_command(naming(namespace))}`, push a corpus to it with `--create -n "
-            f"{namespace}`, or have the operator run with --allow-repo {namespace}={ref}"
-        )
-    return None
+
+def read_refusal(model: ScriptModel, policy: Policy, foreign: Foreign) -> str | None:
+    """Return why the object may not read its corpus or its base model, or None."""
+    base = model.spec.model.base
+    repos = [RepoRef(each.project, each.name) for each in (model.spec.corpus.repo, base.repo if base else None) if each]
+    return next(filter(None, (repo_refusal(model.namespace, repo, policy, foreign) for repo in repos)), None)
+
+
+def repo_refusal(namespace: str, repo: RepoRef, policy: Policy, foreign: Foreign) -> str | None:
+    """Return why a namespace may not read a repo, or None; `foreign` is of that namespace."""
+    if policy.lists(namespace, repo) or (found := foreign(repo)) is None:
+        return None
+    return (
+        f"namespace {namespace!r} may not read repo {repo}, whose description does not name it: run "
+        f"`{found.describe_command(naming(namespace))}`, push a corpus to it with `--create -n "
+        f"{namespace}`, or have the operator run with --allow-repo {namespace}={repo}"
+    )
 
 
 def _downloads(model: ScriptModel, policy: Policy) -> str | None:

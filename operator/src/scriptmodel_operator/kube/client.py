@@ -61,6 +61,8 @@ class KubeClient:
         self._leadership = leadership
         self._connection = login()
         self._session: _Session | None = None
+        self._streams: aiohttp.ClientSession | None = None
+        """The connections of logs: hundreds may be followed, which must not keep requests waiting."""
         self._turn = asyncio.Semaphore(CONNECTIONS)
 
     async def __aenter__(self) -> Self:
@@ -73,6 +75,9 @@ class KubeClient:
         if self._session is not None:
             await self._session.http.close()
             self._session = None
+        if self._streams is not None:
+            await self._streams.close()
+            self._streams = None
 
     async def namespace_uid(self, name: str) -> str:
         found = await self.request("GET", f"/api/v1/namespaces/{name}", f"reading namespace {name}")
@@ -153,14 +158,32 @@ class KubeClient:
             if status == 401:
                 async with self._opened() as session:
                     status, content = await self._send(session, method, path, what, body, content_type, accept)
+        if status >= 300:
+            raise _refused(what, status, content)
         answer = _parsed(content)
-        if status < 300:
-            if answer is None:
-                raise KubeError(what, status, "the answer is no JSON object: is this the address of an API server?")
-            return answer
-        kind = _BY_STATUS.get(status, KubeUnavailableError if status >= 500 else KubeError)
-        message = content[:200].decode(errors="replace") if answer is None else answer.get("message", "no message")
-        raise kind(what, status, str(message))
+        if answer is None:
+            raise KubeError(what, status, "the answer is no JSON object: is this the address of an API server?")
+        return answer
+
+    async def stream(self, path: str, what: str, seconds: float) -> aiohttp.ClientResponse:
+        """Return an answer that comes for at most `seconds`, as of a log that is followed. Raises KubeError."""
+        for attempt in range(2):
+            if self._streams is None:
+                self._streams = open_session(self._connection, limit=0)
+            timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=REQUEST_SECONDS)
+            try:
+                url = self._connection.server.rstrip("/") + path
+                response = await self._streams.get(url, headers={"Accept": "*/*"}, timeout=timeout)
+                if response.status < 300:
+                    return response
+                content = await response.read()
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                raise KubeUnavailableError(what, 0, str(error) or type(error).__name__) from error
+            if response.status != 401 or attempt:
+                break
+            self._connection, old, self._streams = self._login(), self._streams, None
+            await old.close()
+        raise _refused(what, response.status, content)
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[_Session]:
@@ -220,6 +243,13 @@ def _expecting(name: str) -> aiohttp.ClientMiddlewareType:
         return await handler(request)
 
     return send
+
+
+def _refused(what: str, status: int, content: bytes) -> KubeError:
+    answer = _parsed(content)
+    kind = _BY_STATUS.get(status, KubeUnavailableError if status >= 500 else KubeError)
+    message = content[:200].decode(errors="replace") if answer is None else answer.get("message", "no message")
+    return kind(what, status, str(message))
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:

@@ -1,0 +1,117 @@
+"""The API server for many threads: requests over a `KubeClient`, whose event loop is in another thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import aiohttp
+
+from scriptmodel_operator.engine.errors import (
+    AccessError,
+    ConflictError,
+    EngineError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+)
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.errors import KubeError, KubeUnavailableError
+
+T = TypeVar("T")
+
+_ERRORS: Mapping[int, type[EngineError]] = {
+    401: AccessError,
+    403: AccessError,
+    404: NotFoundError,
+    409: ConflictError,
+}
+_FIRST_SECONDS = 2.0
+"""An API server sends an error at once, but the header of a log only with its first line."""
+_LONGEST_LINE = 1 << 20
+
+
+class KubeCluster:
+    """Implements `jobs.ports.Cluster`."""
+
+    def __init__(self, client: KubeClient, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        return self._run(self._client.request(method, path, what, body, content_type), what)
+
+    def lines(self, path: str, what: str, seconds: float) -> KubeLines:
+        return KubeLines(self._client.stream(path, what, seconds), self._loop, what)
+
+    def _run(self, call: Coroutine[Any, Any, T], what: str) -> T:
+        try:
+            return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+        except KubeError as error:
+            raise translated(error, what) from error
+        except CancelledError as error:
+            raise UnavailableError(what, "the program is ending") from error
+
+
+class KubeLines:
+    """The lines of an answer as they come; a line that is too long comes in pieces."""
+
+    def __init__(
+        self, call: Coroutine[Any, Any, aiohttp.ClientResponse], loop: asyncio.AbstractEventLoop, what: str
+    ) -> None:
+        self._loop, self._what, self._cancelled = loop, what, False
+        self._response = asyncio.run_coroutine_threadsafe(call, loop)
+        with suppress(TimeoutError):
+            self._opened(_FIRST_SECONDS)
+
+    def __iter__(self) -> Iterator[str]:
+        rest = b""
+        while piece := self._read():
+            *lines, rest = (rest + piece).split(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            yield from (line.decode(errors="replace") for line in lines)
+        if rest:
+            yield rest.decode(errors="replace")
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._response.done() and not self._response.cancelled() and not self._response.exception():
+            self._loop.call_soon_threadsafe(self._response.result().close)
+        self._response.cancel()
+
+    def _opened(self, seconds: float | None = None) -> aiohttp.ClientResponse:
+        try:
+            return self._response.result(seconds)
+        except KubeError as error:
+            raise translated(error, self._what) from error
+
+    def _read(self) -> bytes:
+        """Return the next bytes; none at the end, after `cancel`, and once the time is over."""
+        try:
+            content = self._opened().content
+            return asyncio.run_coroutine_threadsafe(content.readany(), self._loop).result()
+        except (TimeoutError, CancelledError):
+            return b""
+        except (aiohttp.ClientError, EngineError) as error:
+            if self._cancelled:
+                return b""
+            if isinstance(error, EngineError):
+                raise
+            raise UnavailableError(self._what, str(error) or type(error).__name__) from error
+
+
+def translated(error: KubeError, what: str) -> EngineError:
+    unavailable = isinstance(error, KubeUnavailableError) or not error.status
+    kind = UnavailableError if unavailable else _ERRORS.get(error.status, RefusedError)
+    return kind(what, error.message, str(error.status or ""))

@@ -1,0 +1,116 @@
+"""The API server for the threads of the engine: errors by what can be done about them, and logs as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from aiohttp import web
+
+from scriptmodel_operator.engine.errors import AccessError, ConflictError, EngineError, NotFoundError, UnavailableError
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.cluster import KubeCluster
+from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.leadership import UNLIMITED
+
+LOG = "/api/v1/namespaces/ml/pods/train/log"
+
+
+class Server:
+    """Answers with `status`; a log has the lines of `pieces`, and stays open while `holds`."""
+
+    def __init__(self) -> None:
+        self.status, self.pieces, self.valid = 200, [b"one\ntw", b"o\n\xff"], "new"
+        self.holds = False
+        self.sent, self.released = threading.Event(), asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers["Authorization"] != f"Bearer {self.valid}":
+            return web.json_response({"message": "Unauthorized"}, status=401)
+        if self.status != 200 or not request.path.endswith("/log"):
+            return web.json_response({"message": "words of the server"}, status=self.status)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for piece in self.pieces:
+            await response.write(piece)
+        if self.holds:
+            self.sent.set()
+            await self.released.wait()
+        return response
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    with closing(asyncio.new_event_loop()) as loop:
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        yield loop
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def cluster(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[KubeCluster]:
+    """A client whose first token has expired."""
+    tokens = iter(["old"])
+
+    async def start() -> tuple[web.AppRunner, KubeClient]:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", server.answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return runner, KubeClient(
+            lambda: kopf.ConnectionInfo(server=address, token=next(tokens, server.valid)), UNLIMITED
+        )
+
+    async def stop() -> None:
+        server.released.set()
+        await client.close()
+        await runner.cleanup()
+
+    runner, client = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    yield KubeCluster(client, loop)
+    asyncio.run_coroutine_threadsafe(stop(), loop).result()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, AccessError), (404, NotFoundError), (409, ConflictError), (503, UnavailableError)]
+)
+def test_an_error_is_that_of_the_engine(
+    cluster: KubeCluster, server: Server, status: int, kind: type[EngineError]
+) -> None:
+    server.status = status
+    with pytest.raises(kind, match=r"^reading it: words of the server$"):
+        cluster.request("GET", "/api/v1/namespaces/ml/configmaps/plays", "reading it")
+    with pytest.raises(kind, match=r"^following it: words of the server$"):
+        cluster.lines(LOG, "following it", 60)
+
+
+def test_the_lines_of_a_log_are_whole_however_they_come(cluster: KubeCluster) -> None:
+    assert [*cluster.lines(LOG, "following it", 60)] == ["one", "two", "�"]
+
+
+def test_another_thread_ends_a_log_that_is_followed(cluster: KubeCluster, server: Server) -> None:
+    server.holds, server.pieces = True, [b"one\n"]
+    lines = cluster.lines(LOG, "following it", 60)
+    found = iter(lines)
+    assert next(found) == "one"
+    server.sent.wait()
+    threading.Thread(target=lines.cancel).start()
+    assert [*found] == []
+
+
+def test_a_log_ends_once_its_time_is_over(cluster: KubeCluster, server: Server) -> None:
+    server.holds = True
+    assert [*cluster.lines(LOG, "following it", 0.1)] == ["one", "two", "�"]
