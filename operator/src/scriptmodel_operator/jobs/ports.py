@@ -14,15 +14,20 @@ class Bucket(Protocol):
     def get(self, key: str, limit: int) -> bytes:
         """Return an object. Raises NotFoundError, or RefusedError for one of more than `limit` bytes."""
 
-    def get_range(self, key: str, start: int, length: int) -> bytes: ...
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """Return a part of an object. Raises NotFoundError, or RefusedError for an object that ends before."""
 
     def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
-        """Store an object, whole or not at all; an object of that key is replaced."""
+        """Store an object, whole or not at all; an object of that key is replaced. An error of `data` ends it."""
+
+    def create(self, key: str, data: bytes, limit: int) -> bytes:
+        """Store an object unless there is one of that key; return the one that is there then."""
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
-        """Return the size of each object whose key begins with `prefix`, by key."""
+        """Return the size of each object below `prefix`, by key."""
 
-    def copy(self, source: str, target: str) -> None: ...
+    def copy(self, source: str, target: str) -> None:
+        """Have the store copy an object. Raises NotFoundError."""
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects. A missing one is not an error."""
