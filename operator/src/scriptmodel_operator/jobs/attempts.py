@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +20,15 @@ from scriptmodel_operator.engine.errors import (
 )
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.jobs import job_logs, pods
-from scriptmodel_operator.jobs.document import CHECKPOINTS, LOG, MANIFEST, attempt_prefix, job_document, prefix, repo_of
+from scriptmodel_operator.jobs.document import (
+    CHECKPOINTS,
+    LOG,
+    MANIFEST,
+    attempt_prefix,
+    job_document,
+    manifest_key,
+    prefix,
+)
 from scriptmodel_operator.jobs.job_manifest import (
     ATTEMPT,
     MANAGED_BY,
@@ -81,13 +88,19 @@ class Attempts:
 
         Existing ones are not an error. Raises RefusedError if Kubernetes does not take them, or the URLs do not fit.
         """
+        for each in run.inputs:
+            if each.of_folder:
+                self._bucket.put(manifest_key(run, each), each.part.encode())
         self._write_secret(run, number, [owner])
         job = job_manifest(run, number, self._settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
             self._cluster.request("POST", _jobs(run.namespace), f"creating Job {job_name(run, number)}", job)
 
     def take(self, run: Run, number: int) -> Manifest:
-        """Return the manifest of a succeeded attempt. Raises RefusedError if it is not valid, or packs are missing."""
+        """Return the manifest of a succeeded attempt, without what it was made from.
+
+        Raises RefusedError if there is none, it is not valid, or its packs are not there.
+        """
         own, what = prefix(run, number), f"reading the result of {job_name(run, number)}"
         try:
             manifest = parse(self._bucket.get(own + MANIFEST, MAX_MANIFEST_BYTES), prefix=own)
@@ -99,8 +112,7 @@ class Attempts:
         for pack in manifest.packs:
             if sizes.get(pack.key) != pack.size:
                 raise RefusedError(what, f"{pack.key} has {sizes.get(pack.key)} bytes, its manifest says {pack.size}")
-        read = tuple(sorted((str(repo_of(run, each)), each.manifest.id) for each in run.inputs))
-        return replace(manifest, made_from=read)
+        return manifest
 
     def end(self, namespace: str, name: str) -> None:
         """Clean up an attempt whose end is recorded: store its log unless the trainer did, delete its Secret, and have

@@ -31,7 +31,7 @@ def job_document(run: Run, number: int, earlier: Sequence[int], sign: Sign, expi
     """
     what = f"starting a job of pipeline {run.spec.ref}"
     checkpoints = [[f"{prefix(run, each)}{name}" for name in CHECKPOINTS] for each in (number, *earlier)]
-    reads = [key for each in run.inputs for key in (manifest_key(run, each), *_packs(each).values())]
+    reads = [key for each in run.inputs for key in (manifest_key(run, each), *(pack.key for pack in each.part.packs))]
     reads += [key for pair in checkpoints for key in pair]
     own = prefix(run, number)
     packs = [f"{own}pack-{index:04}" for index in range(OUTPUT_PACKS)]
@@ -65,11 +65,12 @@ def attempt_prefix(namespace: str, run_hash: str, number: int) -> str:
 
 
 def manifest_key(run: Run, read: Input) -> str:
-    return f"v1/{repo_of(run, read).project}/manifests/{read.manifest.id}.json"
+    """Return where the manifest of what is read lies: with the repo, or that of one folder with the run."""
+    namespace = run.namespace if read.of_folder else _repo(run, read).project
+    return f"v1/{namespace}/manifests/{read.part.id}.json"
 
 
-def repo_of(run: Run, read: Input) -> RepoRef:
-    """Return the repo of an input, by its name in the spec."""
+def _repo(run: Run, read: Input) -> RepoRef:
     branches = {BASE_INPUT: run.spec.base_branch, TRIALS_INPUT: run.spec.trials_branch}
     branch = branches.get(read.name) if read.name != run.spec.input_name else run.spec.input_branch
     if branch is None:
@@ -77,19 +78,11 @@ def repo_of(run: Run, read: Input) -> RepoRef:
     return branch.repo
 
 
-def _packs(read: Input) -> dict[int, str]:
-    """Return the keys of the packs that are read, by their numbers in the manifest."""
-    keys = [pack.key for pack in read.manifest.packs]
-    needed = {pack.key for pack in read.part.packs}
-    return {number: key for number, key in enumerate(keys) if key in needed}
-
-
 def _input(read: Input, urls: Iterator[str]) -> dict[str, Any]:
-    manifest = {"url": next(urls), "sha256": read.manifest.id, "size": len(read.manifest.encode())}
-    packs = _packs(read)
-    signed = [next(urls) if number in packs else "" for number in range(len(read.manifest.packs))]
-    return {"name": read.name, "folder": read.folder, "packs": signed, "manifest": manifest}
+    part = read.part
+    manifest = {"url": next(urls), "sha256": part.id, "size": len(part.encode())}
+    return {"name": read.name, "folder": read.folder, "packs": _next(urls, part.packs), "manifest": manifest}
 
 
-def _next(urls: Iterator[str], keys: Sequence[str]) -> list[str]:
+def _next(urls: Iterator[str], keys: Sequence[object]) -> list[str]:
     return [next(urls) for _ in keys]

@@ -34,9 +34,13 @@ class Input:
     folder: str = "/"
 
     @property
+    def of_folder(self) -> bool:
+        return self.folder != "/"
+
+    @property
     def part(self) -> Manifest:
-        """The files that are read."""
-        return self.manifest if self.folder == "/" else below(self.manifest, self.folder)
+        """The manifest of what is read, which has no more packs than that needs."""
+        return below(self.manifest, self.folder) if self.of_folder else self.manifest
 
 
 @dataclass(frozen=True, slots=True)

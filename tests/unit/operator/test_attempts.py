@@ -1,0 +1,361 @@
+"""Attempts: what is created, read and deleted in the API server and the bucket, also by an operator that is killed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
+from scriptmodel_operator.jobs import job_logs
+from scriptmodel_operator.jobs.attempts import Attempts
+from scriptmodel_operator.jobs.document import prefix
+from scriptmodel_operator.jobs.runs import AttemptState, Input, JobSettings
+from tests.unit.operator.fake_bucket import FakeBucket
+from tests.unit.operator.fake_cluster import FakeCluster
+from tests.unit.operator.job_objects import (
+    HASH,
+    NAME,
+    OWNER,
+    PLAYS,
+    REFUSED_POD,
+    RUN,
+    Object,
+    condition,
+    running,
+    terminated,
+)
+from tests.unit.operator.pipeline_specs import PLAIN
+
+LOG_KEY = f"v1/drama/runs/{HASH}/1/log.jsonl"
+SECOND = NAME[:-1] + "2"
+
+
+@dataclass
+class World:
+    """An API server, a bucket, and a Job controller that does what the test says."""
+
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    bucket: FakeBucket = field(default_factory=FakeBucket)
+
+    def __post_init__(self) -> None:
+        self.attempts = self.restarted()
+
+    def restarted(self, seconds: float = 3600.0) -> Attempts:
+        return Attempts(self.cluster, self.bucket, JobSettings(url_seconds=seconds))
+
+    def start(self, number: int = 1) -> None:
+        self.attempts.start(RUN, number, OWNER)
+        name = f"{NAME[:-1]}{number}"
+        self.cluster.set("jobs", "drama", name, metadata={"creationTimestamp": "2026-01-01T11:00:00Z"})
+
+    def pod(self, made: Object) -> None:
+        self.cluster.set("pods", "drama", **{"name": made["metadata"]["name"], **made})
+
+    def fail(self, *conditions: Object) -> None:
+        self.cluster.set("jobs", "drama", NAME, status={"conditions": list(conditions)})
+
+    def document(self, name: str = NAME) -> dict[str, Any]:
+        secret = self.cluster.objects["secrets", "drama", name]
+        return dict(json.loads(base64.b64decode(secret["data"]["job.json"])))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def lines(stream: Any) -> list[LogLine]:
+    return list(stream)
+
+
+def test_a_started_attempt_is_listed(world: World) -> None:
+    world.start()
+    (found,) = world.attempts.listed("drama")
+    assert (found.name, found.pipeline, found.hash, found.number) == (NAME, "thrones-train", HASH, 1)
+    assert found.state is AttemptState.WAITING
+
+
+def test_the_secret_is_there_before_the_pod_needs_it(world: World) -> None:
+    world.start()
+    assert [call for call in world.cluster.calls if call.startswith("POST")] == [
+        f"POST secrets {NAME}",
+        f"POST jobs {NAME}",
+    ]
+
+
+@pytest.mark.parametrize("call", [f"POST secrets {NAME}", f"POST jobs {NAME}"])
+@pytest.mark.parametrize("after", [False, True])
+def test_an_attempt_whose_operator_was_killed_is_started_once(world: World, call: str, after: bool) -> None:
+    world.cluster.fault = lambda made, late: UnavailableError("x", "killed") if (made, late) == (call, after) else None
+    with pytest.raises(UnavailableError):
+        world.start()
+    world.cluster.fault = lambda _made, _late: None
+    world.start()
+    assert len(world.attempts.listed("drama")) == 1
+    assert world.document()["command"] == list(PLAIN.command)
+
+
+def test_a_job_has_the_state_of_its_newest_pod(world: World) -> None:
+    world.start()
+    old, new = terminated(143, deleted="2026-01-01T11:00:00Z"), running()
+    new["metadata"] |= {"name": "new", "creationTimestamp": "2026-01-01T11:10:00Z"}
+    world.pod(old)
+    world.pod(new)
+    assert world.attempts.listed("drama")[0].state is AttemptState.RUNNING
+
+
+def test_a_job_with_labels_of_somebody_else_is_no_attempt(world: World) -> None:
+    world.start()
+    labels = world.cluster.objects["jobs", "drama", NAME]["metadata"]["labels"]
+    for label, value in (("scriptmodel.dev/run", "../../other"), ("scriptmodel.dev/attempt", "x")):
+        world.cluster.set("jobs", "drama", NAME, metadata={"labels": {**labels, label: value}})
+        assert world.attempts.listed("drama") == []
+
+
+def test_the_events_of_jobs_without_pods_are_read_once_for_all(world: World) -> None:
+    world.start()
+    world.start(2)
+    uid = world.cluster.objects["jobs", "drama", NAME]["metadata"]["uid"]
+    for number, message in enumerate(("old", REFUSED_POD)):
+        world.cluster.set(
+            "events",
+            "drama",
+            f"e{number}",
+            involvedObject={"uid": uid},
+            message=message,
+            lastTimestamp=f"2026-01-01T11:0{number}:00Z",
+        )
+    first, second = world.attempts.listed("drama")
+    world.attempts.listed("drama")
+    assert first.reason.endswith(REFUSED_POD)
+    assert second.reason == ""
+    assert world.cluster.calls.count("GET events") == 1
+
+
+def test_no_events_are_read_for_a_job_with_a_pod(world: World) -> None:
+    world.start()
+    world.pod(running())
+    world.attempts.listed("drama")
+    assert "GET events" not in world.cluster.calls
+
+
+def test_events_that_may_not_be_read_hide_no_attempt(world: World) -> None:
+    world.start()
+    world.cluster.fault = lambda call, _late: AccessError("x", "forbidden") if call == "GET events" else None
+    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.WAITING]
+
+
+def test_an_attempt_reads_the_checkpoints_that_there_are_and_may_still_come(world: World) -> None:
+    world.bucket.objects |= {
+        f"v1/drama/runs/{HASH}/{key}": b"x" for key in ("1/checkpoint-b", "2/log.jsonl", "1/pack-0000")
+    }
+    world.attempts.start(RUN, 4, OWNER)
+    read = world.document(f"{NAME[:-1]}4")["checkpoints"]["read"]
+    assert [pair[0].split("/")[-2] for pair in read] == ["4", "3", "1"]
+
+
+def test_a_first_attempt_lists_nothing_in_the_bucket(world: World) -> None:
+    world.start()
+    assert not [call for call in world.bucket.calls if call.startswith("list")]
+
+
+def test_the_manifest_of_a_folder_is_stored_before_it_is_read(world: World) -> None:
+    trial = Input("trial", PLAYS, "/acts")
+    spec = replace(PLAIN, trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
+    world.attempts.start(replace(RUN, spec=spec, inputs=(trial,)), 1, OWNER)
+    assert world.bucket.objects[f"v1/drama/manifests/{trial.part.id}.json"] == trial.part.encode()
+
+
+def test_urls_are_signed_again_once_half_of_their_life_is_over(world: World) -> None:
+    world.attempts = world.restarted(seconds=3600)
+    world.start()
+    before = world.document()["expires"]
+    signed = len(world.bucket.calls)
+    world.attempts.renew(RUN, 1)
+    assert len(world.bucket.calls) == signed
+    world.attempts = world.restarted(seconds=7200)  # another operator, which knows nothing of them
+    world.attempts.renew(RUN, 1)
+    assert world.document()["expires"] > before
+
+
+def test_short_urls_are_signed_at_each_call(world: World) -> None:
+    world.attempts = world.restarted(seconds=0)
+    world.start()
+    signed = len(world.bucket.calls)
+    world.attempts.renew(RUN, 1)
+    assert len(world.bucket.calls) > signed
+
+
+def test_a_secret_that_somebody_deleted_comes_back_with_its_owner(world: World) -> None:
+    world.start()
+    world.cluster.objects.pop(("secrets", "drama", NAME))
+    world.restarted().renew(RUN, 1)
+    assert world.cluster.objects["secrets", "drama", NAME]["metadata"]["ownerReferences"] == [OWNER]
+
+
+def test_the_urls_of_an_attempt_whose_job_is_gone_are_not_renewed(world: World) -> None:
+    world.attempts.renew(RUN, 1)
+    assert world.cluster.objects == {}
+
+
+def own_manifest(size: int = 3, path: str = "/model.json") -> bytes:
+    packs = [{"name": "pack-0000", "size": size, "sha256": "a" * 64}]
+    files = [{"path": path, "size": 3, "sha256": "b" * 64, "pack": 0, "offset": 0}]
+    return json.dumps({"schema": 1, "packs": packs, "files": files}).encode()
+
+
+def test_a_result_is_taken_with_the_keys_of_its_packs(world: World) -> None:
+    own = prefix(RUN, 1)
+    world.bucket.objects |= {f"{own}manifest.json": own_manifest(), f"{own}pack-0000": b"abc"}
+    (pack,) = world.attempts.take(RUN, 1).packs
+    assert pack.key == f"v1/drama/runs/{HASH}/1/pack-0000"
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({}, "it stored none: is trainer:1 an image of scriptmodel's trainer"),
+        ({"manifest.json": own_manifest()}, "pack-0000 has None bytes, its manifest says 3"),
+        ({"manifest.json": own_manifest(4), "pack-0000": b"abc"}, "pack-0000 has 3 bytes, its manifest says 4"),
+        ({"manifest.json": own_manifest(path="/../x"), "pack-0000": b"abc"}, "invalid"),
+    ],
+)
+def test_a_result_that_is_not_whole_is_refused(world: World, stored: dict[str, bytes], message: str) -> None:
+    world.bucket.objects |= {prefix(RUN, 1) + name: data for name, data in stored.items()}
+    with pytest.raises(RefusedError, match=message):
+        world.attempts.take(RUN, 1)
+
+
+FAILED = condition("Failed", "PodFailurePolicy", "Container trainer failed with exit code 1")
+
+
+def ended(world: World, made: Object | None) -> None:
+    world.start()
+    world.fail(FAILED)
+    if made:
+        world.pod(made)
+        world.cluster.logs[made["metadata"]["name"]] = ["one", "two"]
+
+
+def test_an_attempt_that_ended_leaves_its_log_and_a_job_for_a_day(world: World) -> None:
+    ended(world, terminated(1))
+    world.attempts.end("drama", NAME)
+    assert world.bucket.objects[LOG_KEY] == b"one\ntwo\n"
+    assert world.cluster.of("secrets") == []
+    (job,) = world.cluster.of("jobs")
+    assert job["spec"]["ttlSecondsAfterFinished"] == 24 * 3600
+
+
+@pytest.mark.parametrize("call", [f"GET jobs {NAME}", f"DELETE secrets {NAME}", f"PATCH jobs {NAME}"])
+@pytest.mark.parametrize("after", [False, True])
+def test_an_end_that_was_interrupted_is_repeated(world: World, call: str, after: bool) -> None:
+    ended(world, terminated(1))
+    world.cluster.fault = lambda made, late: UnavailableError("x", "killed") if (made, late) == (call, after) else None
+    with pytest.raises(UnavailableError):
+        world.attempts.end("drama", NAME)
+    world.cluster.fault = lambda _made, _late: None
+    world.attempts.end("drama", NAME)
+    assert world.bucket.objects[LOG_KEY] == b"one\ntwo\n"
+    assert world.cluster.of("secrets") == []
+    assert world.cluster.of("jobs")[0]["spec"]["ttlSecondsAfterFinished"]
+
+
+@pytest.mark.parametrize(("stored", "kept"), [(b"1234567", b"one\ntwo\n"), (b"123456789", b"123456789")])
+def test_the_longer_log_is_kept(world: World, stored: bytes, kept: bytes) -> None:
+    ended(world, terminated(137))
+    world.bucket.objects[LOG_KEY] = stored
+    world.attempts.end("drama", NAME)
+    assert world.bucket.objects[LOG_KEY] == kept
+
+
+def test_the_log_of_a_success_is_the_trainers_own(world: World) -> None:
+    ended(world, terminated(0))
+    world.attempts.end("drama", NAME)
+    assert LOG_KEY not in world.bucket.objects
+    assert f"GET log {NAME}-x7x2k" not in world.cluster.calls
+
+
+def test_a_log_on_a_node_that_is_gone_does_not_keep_an_attempt_from_ending(world: World) -> None:
+    ended(world, terminated(1))
+    world.cluster.fault = lambda call, _late: UnavailableError("x", "no route") if call.startswith("GET log") else None
+    world.attempts.end("drama", NAME)
+    assert world.cluster.of("secrets") == []
+
+
+def test_a_job_whose_pod_never_ends_is_deleted(world: World) -> None:
+    world.start()
+    world.pod(running(deleted="2026-01-01T11:00:00Z"))
+    world.attempts.end("drama", NAME)
+    assert (world.cluster.of("jobs"), world.cluster.of("secrets")) == ([], [])
+
+
+def test_the_secret_of_a_job_that_somebody_deleted_goes(world: World) -> None:
+    world.start()
+    world.cluster.objects.pop(("jobs", "drama", NAME))
+    world.attempts.end("drama", NAME)
+    assert world.cluster.of("secrets") == []
+
+
+def test_a_stopped_attempt_leaves_neither_job_nor_secret(world: World) -> None:
+    world.start()
+    world.attempts.stop("drama", NAME)
+    world.attempts.stop("drama", NAME)
+    assert (world.cluster.of("jobs"), world.cluster.of("secrets")) == ([], [])
+
+
+def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) -> None:
+    ended(world, terminated(137, reason="OOMKilled"))
+    world.cluster.logs[f"{NAME}-x7x2k"] = ['2026-01-01T11:00:05.123456789Z {"event": "start"}', "no time"]
+    first, second, last = lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))
+    assert (first.text, str(first.time)) == ('{"event": "start"}', "2026-01-01 11:00:05.123456+00:00")
+    assert (second.text, second.time) == ("no time", None)
+    assert last.verdict
+    assert last.text.startswith("memory ran out")
+
+
+@pytest.mark.parametrize("made", [running(), terminated(0)])
+def test_a_log_without_a_failure_has_no_verdict(world: World, made: Object) -> None:
+    ended(world, made)
+    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=False, seconds=5))] == [
+        "one",
+        "two",
+    ]
+
+
+def test_the_log_of_a_pod_that_is_gone_is_read_from_the_bucket(world: World) -> None:
+    world.bucket.objects[LOG_KEY] = b"one\n\xff\n"
+    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["one", "�"]
+
+
+def test_the_log_of_a_pod_whose_node_is_gone_is_read_from_the_bucket(world: World) -> None:
+    ended(world, running())
+    world.bucket.objects[LOG_KEY] = b"stored\n"
+    world.cluster.fault = lambda call, _late: UnavailableError("x", "no route") if call.startswith("GET log") else None
+    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["stored"]
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error"),
+    [(lambda _world: None, NotFoundError), (lambda world: world.pod(running()), NotFoundError)],
+)
+def test_a_log_that_is_nowhere_is_not_found(
+    world: World, prepare: Callable[[World], None], error: type[EngineError]
+) -> None:
+    prepare(world)
+    with pytest.raises(error):
+        world.attempts.log("drama", HASH, 1, follow=True, seconds=5)
+
+
+def test_of_a_long_log_the_newest_lines_are_stored(world: World) -> None:
+    ended(world, terminated(1))
+    world.cluster.logs[f"{NAME}-x7x2k"] = [f"{number:07}" for number in range(200_000)]
+    world.attempts.end("drama", NAME)
+    stored = world.bucket.objects[LOG_KEY]
+    assert len(stored) == job_logs.TAIL_BYTES
+    assert stored.endswith(b"0199999\n")

@@ -1,0 +1,148 @@
+"""The Job and the Secret of an attempt: what of a pipeline reaches its pod."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.marks import Mark, Owner
+from scriptmodel_operator.api.training import Training
+from scriptmodel_operator.desired.pod_patch import pod_patch
+from scriptmodel_operator.engine.values import PipelineRef, PipelineSpec, ResourceAmounts
+from scriptmodel_operator.jobs.job_manifest import job_manifest, job_name, secret_manifest
+from scriptmodel_operator.jobs.runs import JobSettings
+from tests.unit.operator.job_objects import HASH, NAME, OWNER, RUN
+from tests.unit.operator.pipeline_specs import FULL, PLAIN
+
+DEFAULTS = JobSettings(requests=ResourceAmounts(cpu=0.5, memory="1Gi"))
+
+
+def made(spec: PipelineSpec = PLAIN, settings: JobSettings = DEFAULTS) -> dict[str, Any]:
+    return job_manifest(replace(RUN, spec=spec), 1, settings, OWNER)
+
+
+def pod(spec: PipelineSpec = PLAIN, settings: JobSettings = DEFAULTS) -> dict[str, Any]:
+    return dict(made(spec, settings)["spec"]["template"]["spec"])
+
+
+def container(spec: PipelineSpec = PLAIN) -> dict[str, Any]:
+    (found,) = pod(spec)["containers"]
+    return dict(found)
+
+
+def test_a_job_makes_one_pod_once() -> None:
+    spec = made()["spec"]
+    assert (spec["backoffLimit"], spec["suspend"], spec["podReplacementPolicy"]) == (0, False, "Failed")
+    assert pod()["restartPolicy"] == "Never"
+
+
+def test_a_pod_has_one_container_and_no_credentials() -> None:
+    found = pod()
+    assert found["automountServiceAccountToken"] is False
+    assert container()["command"] == ["scriptmodel-trainer", "job", "/scriptmodel/job.json"]
+    assert [each["secret"]["secretName"] for each in found["volumes"] if "secret" in each] == [NAME]
+
+
+def test_job_secret_and_pod_say_what_they_are_of() -> None:
+    mark = Mark(Owner("cluster", "drama", "game.of.thrones", "uid"))
+    spec = replace(PLAIN, annotations=mark.annotations())
+    job, secret = made(spec), secret_manifest(replace(RUN, spec=spec), 1, "{}", {}, [OWNER])
+    expected = {
+        "app.kubernetes.io/managed-by": "scriptmodel-operator",
+        "scriptmodel.dev/name": "game.of.thrones",
+        "scriptmodel.dev/stage": "train",
+        "scriptmodel.dev/pipeline": "thrones-train",
+        "scriptmodel.dev/run": HASH,
+        "scriptmodel.dev/attempt": "1",
+    }
+    assert job["metadata"]["labels"] == secret["metadata"]["labels"] == expected
+    assert job["spec"]["template"]["metadata"]["labels"] == expected
+    assert job["metadata"]["ownerReferences"] == secret["metadata"]["ownerReferences"] == [OWNER]
+
+
+def test_labels_of_the_chart_reach_job_and_pod_but_replace_none_of_ours() -> None:
+    job = made(settings=JobSettings(labels={"team": "drama", "scriptmodel.dev/run": "mine"}))
+    for each in (job, job["spec"]["template"]):
+        assert each["metadata"]["labels"]["team"] == "drama"
+        assert each["metadata"]["labels"]["scriptmodel.dev/run"] == HASH
+
+
+def test_a_job_with_a_queue_is_left_to_it() -> None:
+    """The label is on the Job alone: a queue would take a pod that has it for a workload of its own."""
+    job = made(FULL)
+    assert job["spec"]["suspend"] is True
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "gpus"
+    assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+
+
+def test_what_a_pipeline_asks_of_a_pod_reaches_it() -> None:
+    found = pod(FULL)
+    assert found["nodeSelector"] == {"disk": "ssd", "zone": "a"}
+    assert found["tolerations"] == [
+        {"key": "gpu", "operator": "Exists"},
+        {"key": "k", "operator": "Equal", "value": "v", "effect": "NoExecute", "tolerationSeconds": 30},
+    ]
+    assert (found["priorityClassName"], found["runtimeClassName"]) == ("high", "nvidia")
+    assert found["imagePullSecrets"] == [{"name": "registry"}]
+    assert container(FULL)["resources"] == {
+        "requests": {"cpu": "0.1", "memory": "1Gi", "nvidia.com/gpu": "1"},
+        "limits": {"cpu": "1.5", "memory": "2Gi", "nvidia.com/gpu": "1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("requests", "limits", "expected"),
+    [
+        (ResourceAmounts(), ResourceAmounts(), {"cpu": "0.5", "memory": "1Gi"}),
+        (ResourceAmounts(cpu=2), ResourceAmounts(), {"cpu": "2", "memory": "1Gi"}),
+        (ResourceAmounts(), ResourceAmounts(memory="512Mi"), {"cpu": "0.5"}),  # Kubernetes requests the limit
+    ],
+)
+def test_a_default_request_is_used_where_the_spec_has_nothing(
+    requests: ResourceAmounts, limits: ResourceAmounts, expected: dict[str, str]
+) -> None:
+    assert container(replace(PLAIN, requests=requests, limits=limits))["resources"]["requests"] == expected
+
+
+def test_the_patch_of_the_pod_is_applied_without_a_claim_for_checkpoints() -> None:
+    training = Training.model_validate({"runtimeClassName": "nvidia", "budget": {"duration": "1h"}})
+    generation = Generation.model_validate({"prompt": "$(HOME)"})
+    spec = replace(PLAIN, pod_patch=pod_patch(training, generation, "claim", PLAIN.ref))
+    found, variables = pod(spec), {each["name"]: each["value"] for each in container(spec)["env"]}
+    assert found["runtimeClassName"] == "nvidia"
+    assert variables["SCRIPTMODEL_STATE_DIR"] == "/state"
+    assert variables["SCRIPTMODEL_BUDGET_SECONDS"] == "3600"
+    assert not [each for each in found["volumes"] if "persistentVolumeClaim" in each]
+    assert found["securityContext"]["runAsNonRoot"] is True
+
+
+def test_kubernetes_expands_nothing_in_a_value() -> None:
+    value = json.dumps([{"op": "add", "path": "/containers/0/env/-", "value": {"name": "A", "value": "$(B)"}}])
+    assert {"name": "A", "value": "$$(B)"} in container(replace(PLAIN, pod_patch=value))["env"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name"),
+    [
+        ("thrones-train", NAME),
+        (
+            "the_long_winter-of-our-discontent-0123456789abcdef-generate",
+            f"discontent-0123456789abcdef-generate-{HASH[:10]}-1",
+        ),
+    ],
+)
+def test_the_name_of_a_job_ends_with_pipeline_run_and_attempt(pipeline: str, name: str) -> None:
+    found = job_name(replace(RUN, spec=replace(PLAIN, ref=PipelineRef("drama", pipeline))), 1)
+    assert found.endswith(name)
+    assert len(found) <= 53
+
+
+def test_the_document_is_in_the_secret() -> None:
+    secret = secret_manifest(RUN, 1, '{"schema": 1}', {}, [OWNER])
+    assert base64.b64decode(secret["data"]["job.json"]) == b'{"schema": 1}'
+    assert secret["metadata"]["name"] == NAME
