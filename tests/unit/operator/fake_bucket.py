@@ -38,7 +38,7 @@ class FakeBucket:
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
         self._call(f"list {prefix}")
-        return {key: len(data) for key, data in self.objects.items() if key.startswith(prefix)}
+        return {key: len(data) for key, data in self.objects.items() if key.startswith(prefix.rstrip("/") + "/")}
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.get(source, 1 << 40))

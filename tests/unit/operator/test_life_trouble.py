@@ -230,6 +230,17 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
     )
 
 
+def test_a_verdict_that_names_the_cause_comes_before_the_last_lines() -> None:
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    cause = "memory ran out at the limit of 4Gi: raise training.resources.limits.memory"
+    world.pachyderm.fail(world.train, ["a warning"], verdict=cause)
+    world.reconcile()
+    expected = f"training failed: {cause}; its log before that: a warning (job "
+    assert world.condition("Ready")["message"].startswith(expected)
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason", "words"),
     [

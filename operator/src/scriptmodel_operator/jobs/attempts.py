@@ -238,9 +238,9 @@ class Attempts:
         except EngineError as error:  # the log is on a node that may never answer again
             log.warning("the end of the log of Job %s is lost: %s", name, error)
             return
-        key = attempt_prefix(job["metadata"]["namespace"], labels[RUN], int(labels[ATTEMPT])) + LOG
-        if len(found) > self._bucket.sizes(key).get(key, 0):
-            self._bucket.put(key, found)
+        own = attempt_prefix(job["metadata"]["namespace"], labels[RUN], int(labels[ATTEMPT]))
+        if len(found) > self._bucket.sizes(own).get(own + LOG, 0):
+            self._bucket.put(own + LOG, found)
 
     def _stored_log(self, namespace: str, run_hash: str, number: int) -> job_logs.StoredLog:
         key = attempt_prefix(namespace, run_hash, number) + LOG

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.values import LogLine
 from scriptmodel_operator.jobs.job_manifest import CONTAINER
 from scriptmodel_operator.jobs.pods import ending
@@ -32,9 +34,10 @@ class PodLog:
     def __iter__(self) -> Iterator[LogLine]:
         for line in self._lines:
             yield _timed(line)
-        ended = ending(self._cluster.request("GET", self._path, f"reading pod {self._path.rpartition('/')[2]}"))
-        if ended and ended.words:
-            yield LogLine(ended.words, verdict=True)
+        with suppress(NotFoundError):
+            ended = ending(self._cluster.request("GET", self._path, f"reading pod {self._path.rpartition('/')[2]}"))
+            if ended and ended.words:
+                yield LogLine(ended.words, verdict=True)
 
     def cancel(self) -> None:
         self._lines.cancel()

@@ -13,6 +13,8 @@ from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.observe.progress import LogDigest
 
 _LONGEST_REASON = 300
+_BARE = ("exit status ", "signal: ")
+"""Verdicts that name no cause. Any other one is the cause itself, such as a limit that was exceeded."""
 _OUT_OF_MEMORY = (
     "the process was killed (`signal: killed`), most likely because memory ran out: raise "
     "training.resources.limits.memory, or use a node with more"
@@ -57,6 +59,8 @@ def _cause(log: LogDigest | None, *, generating: bool) -> str:
         return in_terms_of_the_object(log.error, generating=generating)
     if log.verdict == "signal: killed":
         return _OUT_OF_MEMORY + _last_lines(log.tail)
+    if log.verdict and not log.verdict.startswith(_BARE):
+        return log.verdict + _last_lines(log.tail)
     if not log.tail:
         return f"the process ended with `{log.verdict}` and printed nothing" if log.verdict else ""
     ended = f" (the process ended with `{log.verdict}`)" if log.verdict else ""
