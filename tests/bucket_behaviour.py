@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -21,6 +23,21 @@ class BucketBehaviour:
     def test_an_object_is_written_in_pieces(self, bucket: Bucket, pieces: list[bytes]) -> None:
         bucket.put("v1/ml/pieces", iter(pieces))
         assert bucket.get("v1/ml/pieces", 1 << 30) == b"".join(pieces)
+
+    def test_pieces_are_read_from_the_bucket_while_they_are_written(self, bucket: Bucket) -> None:
+        """More at a time than the processor has cores."""
+        content = bytes(range(256)) * (40 << 10)
+        bucket.put("v1/ml/source", content)
+
+        def copy(number: int) -> None:
+            pieces = (bucket.get_range("v1/ml/source", at, 1 << 20) for at in range(0, len(content), 1 << 20))
+            bucket.put(f"v1/ml/target/{number}", pieces)
+
+        numbers = range(2 * (os.cpu_count() or 1) + 2)
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            list(pool.map(copy, numbers))
+        for number in numbers:
+            assert bucket.get(f"v1/ml/target/{number}", len(content)) == content
 
     def test_an_error_while_it_is_written_leaves_nothing(self, bucket: Bucket) -> None:
         def pieces() -> Iterator[bytes]:

@@ -28,11 +28,11 @@ RETRAIN_AT = f"{GROUP}/retrain-at"
 PROMOTE = f"{GROUP}/promote"
 """Commit of a model that is held back by spec.promotion, or its first characters: its script is promoted anyway."""
 ENGINE = f"{GROUP}/engine"
-"""The Pachyderm or localpach that the object's pipelines are made on; the operator sets it. Once it is removed,
+"""The Pachyderm, localpach or bucket that the object's pipelines are made on; the operator sets it. Once it is removed,
 the object starts anew on the one that the operator is connected to."""
 ADOPT = f"{GROUP}/adopt"
 """With the value "true", pipelines of our names without a mark, or with one of another cluster, are adopted."""
-LOCALPACH, PACHYDERM = "localpach", "pachyderm"
+LOCALPACH, PACHYDERM, JOBS = "localpach", "pachyderm", "jobs"
 """Kinds of the engine that an object's pipelines are made on, which the annotation has as KIND/ID."""
 
 
@@ -43,7 +43,7 @@ def engine_of(raw: Mapping[str, Any]) -> str:
 
 def engine_name(engine: str) -> str:
     """Return the name of an engine for messages; Pachyderm while the engine is unknown."""
-    return LOCALPACH if engine.startswith(f"{LOCALPACH}/") else "Pachyderm"
+    return {LOCALPACH: LOCALPACH, JOBS: "the bucket"}.get(engine.partition("/")[0], "Pachyderm")
 
 
 def engine_with_id(engine: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, cast
@@ -97,7 +98,7 @@ class ObstoreBucket:
             return found
 
     def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
-        content = data if isinstance(data, bytes) else iter(data)
+        content = data if isinstance(data, bytes) else _elsewhere(data)
         with self._translated("writing", key):
             obstore.put(self._writes, key, content, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
@@ -135,6 +136,14 @@ class ObstoreBucket:
             yield what
         except (BaseError, FileNotFoundError, NotImplementedError) as error:
             raise _engine_error(error, what) from None
+
+
+def _elsewhere(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield pieces that another thread produces: the one that sends them cannot wait for a read of the bucket."""
+    found = iter(pieces)
+    with ThreadPoolExecutor(1) as thread:
+        while (piece := thread.submit(next, found, None).result()) is not None:
+            yield piece
 
 
 def _engine_error(error: Exception, what: str) -> EngineError:
