@@ -30,6 +30,8 @@ _PERSONS = {
     "workers": "whose API server or pachd is slow",
     "cluster_id": "whose clusters share a pachd",
     "worker_namespace": "who has queues of Kueue",
+    **dict.fromkeys(("run_cpu", "run_memory"), "whose ScriptModels set no resources"),
+    "run_labels": "who charges costs by label",
     "download_timeout": "whose web server is slow",
     "leader_elect": "who runs replicas",
     "lease_namespace": "who runs replicas outside the cluster",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.chart.rendering import OWN_PACHD, Object, merged, nested
+from tests.chart.rendering import BUCKET, OWN_BUCKET, OWN_PACHD, Object, merged, nested
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
@@ -50,6 +50,22 @@ CHANGES: dict[str, Any] = {
     "localpach.tokenSecret": ("theirs", OWN_PACHD),
     "localpach.clusterIP": ("10.96.0.50", OWN_PACHD),
     "localpach.resources": ({"requests": {"memory": "2Gi"}}, OWN_PACHD),
+    "storage.url": ("s3://scripts/team-a", OWN_PACHD),
+    "storage.endpoint": ("http://minio.storage.svc:9000", BUCKET),
+    "storage.publicUrl": ("https://s3.example.com", BUCKET),
+    "storage.region": ("eu-central-1", BUCKET),
+    "storage.secret.name": ("theirs", OWN_BUCKET),
+    "storage.server.enabled": (True, OWN_PACHD),
+    "storage.server.size": ("1Ti", OWN_BUCKET),
+    "storage.server.className": ("fast", OWN_BUCKET),
+    "storage.server.clusterIP": ("10.96.0.51", OWN_BUCKET),
+    "storage.server.image.registry": ("registry.example.com", OWN_BUCKET),
+    "storage.server.image.repository": ("mirror/s3", OWN_BUCKET),
+    "storage.server.image.tag": ("1.2.3", OWN_BUCKET),
+    "storage.server.image.digest": (DIGEST, OWN_BUCKET),
+    "storage.server.resources": ({"requests": {"memory": "2Gi"}}, OWN_BUCKET),
+    "runs.resources.requests": ({"cpu": 2, "memory": ""}, BUCKET),
+    "runs.labels": ({"cost": "drama"}, BUCKET),
     "publicConfig.create": False,
     "publicConfig.address": "grpcs://pachd.team-a.svc:30650",
     "publicConfig.certificates": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
@@ -115,6 +131,7 @@ CHANGES: dict[str, Any] = {
     "networkPolicy.metricsFrom": ([{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}], POLICY),
     "networkPolicy.apiServerPorts": ([16443], POLICY),
     "networkPolicy.pachdPorts": ([1651], POLICY),
+    "networkPolicy.storagePorts": ([9000], merged(POLICY, BUCKET)),
     "networkPolicy.corpusPorts": ([8080], POLICY | OWN_PACHD),
     "networkPolicy.egress": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], POLICY),
     "serviceMonitor.enabled": True,
@@ -149,12 +166,15 @@ _SWITCHES_OFF = {
     "podDisruptionBudget.enabled",
     "trainer.checkpoints.cleanup.enabled",
 }
-for _path in sorted(set(CHANGES) - _SWITCHES_OFF):
+_ANOTHER_ENGINE = {path for path in CHANGES if "storage" in change(path)[1]}
+for _path in sorted(set(CHANGES) - _SWITCHES_OFF - _ANOTHER_ENGINE):
     ALL_AT_ONCE = merged(ALL_AT_ONCE, change(_path)[1])
 
 COMBINATIONS: dict[str, Object] = {
     "a pachd": {},
     "no pachd": {**OWN_PACHD, **POLICY},
+    "a bucket": BUCKET,
+    "the chart's S3 server": merged(OWN_BUCKET, POLICY),
     "everything": ALL_AT_ONCE,
     "one replica without a lease": {"replicas": 1, "leaderElection": {"enabled": False}},
     "some namespaces": {"watchNamespaces": ["team-a", "team-b"], "uninstall": {"policy": "orphan"}},

@@ -25,7 +25,11 @@ PACHD: Object = {"pachd": {"address": "pachd.default.svc:30650"}}
 """What the tests set besides their own values, so that each object is there once."""
 OWN_PACHD: Object = {"pachd": {"address": ""}}
 """The default: the release runs localpach."""
-_TOKEN = re.compile(r'(?m)^  token: "\w+=*"$')
+BUCKET: Object = {"pachd": {"address": ""}, "storage": {"url": "s3://scripts/team-a"}}
+"""Jobs, and a bucket that somebody has."""
+OWN_BUCKET: Object = {"pachd": {"address": ""}, "storage": {"server": {"enabled": True}}}
+"""Jobs, and the chart's S3 server."""
+_SECRETS = re.compile(r'(?m)^  (token|AWS_\w+): "\w+=*"$')
 
 
 @functools.cache
@@ -61,7 +65,7 @@ def rendered(values: Values | None = None, release: str = RELEASE) -> str:
 def _rendered(values: str, release: str) -> str:
     done = run_helm("template", release, str(CHART), f"--namespace={NAMESPACE}", values=json.loads(values))
     assert done.returncode == 0, done.stderr
-    return _TOKEN.sub("  token: dG9rZW4=", str(done.stdout))  # each rendering makes another
+    return _SECRETS.sub(r"  \1: dG9rZW4=", str(done.stdout))  # each rendering makes others
 
 
 def objects(values: Values | None = None, release: str = RELEASE) -> list[Object]:
@@ -79,7 +83,12 @@ def kinds(values: Values | None = None) -> set[str]:
 
 
 def operator_container(values: Values | None = None) -> Object:
-    (container,) = only("Deployment", objects(values))["spec"]["template"]["spec"]["containers"]
+    deployments = [each for each in objects(values) if each["kind"] == "Deployment"]
+    ((container,),) = (
+        each["spec"]["template"]["spec"]["containers"]
+        for each in deployments
+        if each["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"] == "operator"
+    )
     return dict(container)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from dev.generate.chart import CHART, main, values
 from tests.chart.matrix import CHANGES, change
-from tests.chart.rendering import merged, nested, refusal, rendered, run_helm
+from tests.chart.rendering import BUCKET, OWN_BUCKET, merged, nested, refusal, rendered, run_helm
 
 DOCUMENTED = {path: default for path, default, _text in values()}
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -66,7 +66,7 @@ def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
     open_ones = mappings - set(closed_mappings(SCHEMA))
     free = {"podSecurityContext.seccompProfile", "securityContext.capabilities", "dashboard.labels"}
     assert open_ones <= OPEN | free | {
-        f"{of}resources.{name}" for of in ("", "localpach.") for name in ("requests", "limits")
+        f"{of}resources.{name}" for of in ("", "localpach.", "storage.server.") for name in ("requests", "limits")
     }
 
 
@@ -81,6 +81,11 @@ def test_values_of_a_wrong_form_are_refused_with_their_path(address: str) -> Non
         "downloadTimeout": 1201,
         "log.level": "trace",
         "uninstall.policy": "force",
+        "storage.url": "https://bucket.s3.amazonaws.com",
+        "storage.endpoint": "minio:9000",
+        "storage.publicUrl": "s3.example.com",
+        "storage.server.size": "much",
+        "runs.resources.requests.cpu": "half",
         "uninstall.timeoutSeconds": 1_000_000,
         "trainer.checkpoints.claimName": "My_Claim",
         "trainer.checkpoints.cleanup.olderThan": "soon",
@@ -122,6 +127,9 @@ def test_a_key_without_a_value_means_none_or_is_refused_by_its_name() -> None:
         ({"leaderElection": {"enabled": False}}, "replicas is above 1 without leaderElection.enabled"),
         ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "needs service.enabled"),
         ({"pachd": {"secret": {"name": "pachd-access", "tokenKey": "token"}}}, "needs the address of pachd"),
+        ({"storage": BUCKET["storage"], "pachd": {"address": "pachd:30650"}}, "a release has one engine"),
+        (merged(BUCKET, OWN_BUCKET), "name a bucket, or run the S3 server of the chart"),
+        ({**BUCKET, "trainer": {"checkpoints": {"claimName": "c"}}}, "checkpoints are in the bucket"),
     ],
 )
 def test_values_that_cannot_work_together_are_refused(given: dict[str, Any], words: str) -> None:

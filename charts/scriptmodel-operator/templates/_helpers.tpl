@@ -54,10 +54,81 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* "true" if no pachd is named, so that the release runs localpach in its place. */}}
-{{- define "scriptmodel-operator.ownPachd" -}}
+{{/* "true" if a pachd is named. */}}
+{{- define "scriptmodel-operator.namesPachd" -}}
 {{- $secret := .Values.pachd.secret }}
-{{- if not (or .Values.pachd.address (and $secret.name $secret.addressKey)) }}true{{ end }}
+{{- if or .Values.pachd.address (and $secret.name $secret.addressKey) }}true{{ end }}
+{{- end }}
+
+{{/* "true" if Jobs and a bucket are the engine. */}}
+{{- define "scriptmodel-operator.jobs" -}}
+{{- if or .Values.storage.url .Values.storage.server.enabled }}
+{{- if or .Values.pachd.secret.name (include "scriptmodel-operator.namesPachd" .) }}
+{{- fail "pachd.address and storage exclude each other: a release has one engine. Unset pachd.address and pachd.secret, or storage.url and storage.server.enabled" }}
+{{- else if and .Values.storage.url .Values.storage.server.enabled }}
+{{- fail "storage.url and storage.server.enabled exclude each other: name a bucket, or run the S3 server of the chart" }}
+{{- end }}true
+{{- end }}
+{{- end }}
+
+{{/* "true" if neither a pachd nor a bucket is named, so that the release runs localpach. */}}
+{{- define "scriptmodel-operator.ownPachd" -}}
+{{- if not (or (include "scriptmodel-operator.namesPachd" .) (include "scriptmodel-operator.jobs" .)) }}true{{ end }}
+{{- end }}
+
+{{- define "scriptmodel-operator.s3Name" -}}
+{{- include "scriptmodel-operator.serviceName" . | trunc 41 | trimSuffix "-" }}-s3
+{{- end }}
+
+{{/* NAME.NAMESPACE.svc:PORT of the chart's S3 server. */}}
+{{- define "scriptmodel-operator.s3Service" -}}
+{{- include "scriptmodel-operator.s3Name" . }}.{{ .Release.Namespace }}.svc:7070
+{{- end }}
+
+{{/* HOST:PORT by which the operator and runs reach it. */}}
+{{- define "scriptmodel-operator.s3Address" -}}
+{{- with .Values.storage.server.clusterIP }}{{ . }}:7070{{ else }}{{ include "scriptmodel-operator.s3Service" . }}{{ end }}
+{{- end }}
+
+{{/* The Secret with the keys of the bucket: the one that is named, or the one of the chart's S3 server. */}}
+{{- define "scriptmodel-operator.storageSecret" -}}
+{{- default (ternary (include "scriptmodel-operator.s3Name" .) "" .Values.storage.server.enabled) .Values.storage.secret.name }}
+{{- end }}
+
+{{/* Options of what connects to the bucket; empty on another engine. */}}
+{{- define "scriptmodel-operator.storageArgs" -}}
+{{- if include "scriptmodel-operator.jobs" . }}
+{{- $storage := .Values.storage -}}
+- {{ printf "--storage=%s" (default "s3://scriptmodel" $storage.url) | quote }}
+{{- with ternary (printf "http://%s" (include "scriptmodel-operator.s3Address" .)) $storage.endpoint $storage.server.enabled }}
+- {{ printf "--storage-endpoint=%s" . | quote }}
+{{- end }}
+{{- with $storage.publicUrl }}
+- {{ printf "--storage-public-url=%s" . | quote }}
+{{- end }}
+- {{ printf "--storage-region=%s" $storage.region | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Credentials of the bucket, for the operator alone: pods of runs get presigned URLs. */}}
+{{- define "scriptmodel-operator.storageEnv" -}}
+{{- with include "scriptmodel-operator.storageSecret" . -}}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef: {name: {{ . | quote }}, key: AWS_ACCESS_KEY_ID}
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef: {name: {{ . | quote }}, key: AWS_SECRET_ACCESS_KEY}
+- name: AWS_SESSION_TOKEN
+  valueFrom:
+    secretKeyRef: {name: {{ . | quote }}, key: AWS_SESSION_TOKEN, optional: true}
+{{- end }}
+{{- end }}
+
+{{/* Environment of what connects to the engine. */}}
+{{- define "scriptmodel-operator.engineEnv" -}}
+{{- $name := ternary "storageEnv" "pachdEnv" (eq (include "scriptmodel-operator.jobs" .) "true") }}
+{{- include (printf "scriptmodel-operator.%s" $name) . }}
 {{- end }}
 
 {{- define "scriptmodel-operator.pachdName" -}}
@@ -87,7 +158,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* pachd.secret, or the Secret with localpach's token. */}}
 {{- define "scriptmodel-operator.pachdSecret" -}}
-{{- if include "scriptmodel-operator.ownPachd" . }}
+{{- if include "scriptmodel-operator.jobs" . }}
+{{- dict | toYaml }}
+{{- else if include "scriptmodel-operator.ownPachd" . }}
 {{- dict "name" (include "scriptmodel-operator.tokenSecret" .) "tokenKey" "token" "addressKey" "" "caKey" "" | toYaml }}
 {{- else }}
 {{- .Values.pachd.secret | toYaml }}
@@ -201,7 +274,8 @@ priorityClassName: {{ . | quote }}
 {{/* The address of pachd for users: grpcs:// if the operator trusts certificates of a Secret; empty if only a Secret has it. */}}
 {{- define "scriptmodel-operator.publicAddress" -}}
 {{- $secret := .Values.pachd.secret }}
-{{- if .Values.publicConfig.address }}
+{{- if include "scriptmodel-operator.jobs" . }}
+{{- else if .Values.publicConfig.address }}
 {{- .Values.publicConfig.address }}
 {{- else if not (and $secret.name $secret.addressKey) }}
 {{- $address := include "scriptmodel-operator.pachdAddress" . }}
@@ -220,6 +294,15 @@ priorityClassName: {{ . | quote }}
 {{- index $labels 1 }}
 {{- else if and $host (eq (len $labels) 1) (ne $host "localhost") }}
 {{- .Release.Namespace }}
+{{- end }}
+{{- end }}
+
+{{/* The namespace of the pods to which people forward ports: of the chart's S3 server, or of pachd. */}}
+{{- define "scriptmodel-operator.portForwardNamespace" -}}
+{{- if .Values.storage.server.enabled }}
+{{- .Release.Namespace }}
+{{- else }}
+{{- include "scriptmodel-operator.pachdNamespace" . }}
 {{- end }}
 {{- end }}
 

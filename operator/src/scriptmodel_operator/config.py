@@ -37,6 +37,12 @@ class OperatorConfig:
     """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
     worker_namespace: Annotated[str, Option("--worker-namespace", "NS")] = ""
     """Namespace of Pachyderm's pods, to list those that wait in a queue. [default: infer it from the job]"""
+    run_cpu: Annotated[str, Option("--run-cpu", "QUANTITY")] = ""
+    """CPU that the Job of a run requests where its ScriptModel sets none, such as 500m. [default: none]"""
+    run_memory: Annotated[str, Option("--run-memory", "QUANTITY")] = ""
+    """Memory that the Job of a run requests where its ScriptModel sets none, such as 1Gi. [default: none]"""
+    run_labels: Annotated[tuple[str, ...], Option("--run-label", "NAME=VALUE")] = ()
+    """Label of the Jobs and pods of runs; may be repeated."""
     download_timeout: Annotated[
         float, Option("--download-timeout", "SECONDS", FloatRange(min=0, min_open=True, max=1200))
     ] = 600.0

@@ -1,0 +1,187 @@
+"""The engine of Jobs and a bucket, in the rendered objects: what it has, and what only it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from dev.generate.chart import NAMESPACE
+from tests.chart.rendering import BUCKET, OWN_BUCKET, Object, Values, kinds, merged, objects, only, operator_container
+from tests.chart.test_meaning import pod_labels, selects
+
+S3 = "scriptmodel-operator-s3"
+RUN = {"app.kubernetes.io/managed-by": "scriptmodel-operator"}
+"""What the labels of a run's pod have."""
+
+
+def arguments(values: Values) -> dict[str, str]:
+    pairs = (each.partition("=") for each in operator_container(values)["args"])
+    return {name: value for name, _, value in pairs if name.startswith(("--storage", "--run-"))}
+
+
+def variables(container: Object) -> dict[str, str]:
+    """Return the key of a Secret that each variable comes from."""
+    found = {each["name"]: each.get("valueFrom", {}).get("secretKeyRef") for each in container["env"]}
+    return {name: f"{source['name']}/{source['key']}" for name, source in found.items() if source}
+
+
+def rights(values: Values) -> dict[str, set[str]]:
+    """Return the verbs that the operator has cluster-wide, by resource."""
+    rules = only("ClusterRole", objects(values), "scriptmodel-operator")["rules"]
+    found: dict[str, set[str]] = {}
+    for rule in rules:
+        for resource in rule["resources"]:
+            found.setdefault(resource, set()).update(rule["verbs"])
+    return found
+
+
+def test_a_release_with_a_pachyderm_has_nothing_of_it() -> None:
+    assert "PersistentVolumeClaim" not in kinds()
+    assert not arguments({})
+    assert not {"jobs", "secrets", "pods", "pods/log"} & set(rights({}))
+    assert "engine" not in only("ConfigMap", objects(), "scriptmodel-operator")["data"]
+
+
+@pytest.mark.parametrize("values", [BUCKET, OWN_BUCKET])
+def test_a_release_with_a_bucket_has_nothing_of_another_engine(values: Values) -> None:
+    assert "StatefulSet" not in kinds(values)
+    assert not [each for each in operator_container(values)["env"] if "PACHD" in each["name"]]
+    assert "pachd" not in only("ConfigMap", objects(values), "scriptmodel-operator")["data"]
+
+
+def test_a_bucket_of_somebody_needs_no_server_and_no_secret() -> None:
+    assert not {"PersistentVolumeClaim", "Secret"} & kinds(BUCKET)
+    assert arguments(BUCKET) == {
+        "--storage": "s3://scripts/team-a",
+        "--storage-region": "us-east-1",
+        "--run-cpu": "500m",
+        "--run-memory": "1Gi",
+    }
+    assert not variables(operator_container(BUCKET)), "the credentials are those of the service account"
+
+
+def test_the_operator_alone_has_the_credentials_of_a_secret() -> None:
+    found = objects(merged(BUCKET, {"storage": {"secret": {"name": "bucket"}}}))
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    (container,) = only("Deployment", found)["spec"]["template"]["spec"]["containers"]
+    (check,) = only("Pod", found)["spec"]["containers"]
+    assert variables(container) == variables(check) == {name: f"bucket/{name}" for name in names}
+    assert not [each for each in found if "bucket/" in str(each) and each["kind"] not in ("Deployment", "Pod")]
+
+
+def test_the_chart_s_server_and_the_operator_have_the_same_keys_and_bucket() -> None:
+    found = objects(OWN_BUCKET)
+    (server,) = only("Deployment", found, S3)["spec"]["template"]["spec"]["containers"]
+    ours = variables(operator_container(OWN_BUCKET))
+    theirs = variables(server)
+    assert theirs["ROOT_ACCESS_KEY_ID"] == ours["AWS_ACCESS_KEY_ID"] == f"{S3}/AWS_ACCESS_KEY_ID"
+    assert theirs["ROOT_SECRET_ACCESS_KEY"] == ours["AWS_SECRET_ACCESS_KEY"] == f"{S3}/AWS_SECRET_ACCESS_KEY"
+    assert set(only("Secret", found, S3)["data"]) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    (mount,) = server["volumeMounts"]
+    assert arguments(OWN_BUCKET)["--storage"] == f"s3://{mount['mountPath'].removeprefix('/buckets/')}"
+    assert arguments(OWN_BUCKET)["--storage-endpoint"] == f"http://{S3}.{NAMESPACE}.svc:7070"
+
+
+def test_the_keys_of_the_server_are_those_of_a_named_secret() -> None:
+    values = merged(OWN_BUCKET, {"storage": {"secret": {"name": "theirs"}}})
+    (server,) = only("Deployment", objects(values), S3)["spec"]["template"]["spec"]["containers"]
+    assert variables(server)["ROOT_ACCESS_KEY_ID"] == "theirs/AWS_ACCESS_KEY_ID"
+    assert "Secret" not in kinds(values)
+
+
+def test_the_volume_and_its_keys_outlive_the_release() -> None:
+    for kind in ("PersistentVolumeClaim", "Secret"):
+        kept = only(kind, objects(OWN_BUCKET), S3)["metadata"]["annotations"]
+        assert kept["helm.sh/resource-policy"] == "keep"
+
+
+def test_two_pods_of_the_server_never_share_the_volume() -> None:
+    server = only("Deployment", objects(OWN_BUCKET), S3)["spec"]
+    assert (server["replicas"], server["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_the_operator_never_lists_secrets_and_watches_only_scriptmodels() -> None:
+    found = rights(BUCKET)
+    assert found["secrets"] == {"create", "patch", "delete"}
+    assert {resource for resource, verbs in found.items() if "watch" in verbs} == {"scriptmodels"}
+
+
+def test_the_rights_of_the_operator_end_with_the_namespaces_that_it_watches() -> None:
+    found = objects(merged(BUCKET, {"watchNamespaces": ["team-a"]}))
+    role = only("Role", found, "scriptmodel-operator")
+    assert role["metadata"]["namespace"] == "team-a"
+    assert role["rules"] == only("ClusterRole", objects(BUCKET), "scriptmodel-operator")["rules"]
+    wide = {each["metadata"]["name"] for each in found if each["kind"] == "ClusterRoleBinding"}
+    assert wide <= {"scriptmodel-operator-cluster-id", "scriptmodel-operator-pre-delete"}
+
+
+def test_people_get_their_rights_from_a_binding_in_a_namespace() -> None:
+    found = objects(BUCKET)
+    name = "scriptmodel-operator-people"
+    (secrets,) = (rule for rule in only("ClusterRole", found, name)["rules"] if "secrets" in rule["resources"])
+    assert secrets["verbs"] == ["get"]
+    assert not [each for each in found if each["kind"].endswith("Binding") and each["roleRef"]["name"] == name]
+    assert name not in {each["metadata"]["name"] for each in objects()}
+
+
+@pytest.mark.parametrize(
+    ("values", "published"),
+    [
+        (BUCKET, {}),
+        (OWN_BUCKET, {"service": f"{S3}.{NAMESPACE}.svc:7070"}),
+        (merged(BUCKET, {"storage": {"publicUrl": "https://s3.example.com"}}), {"publicUrl": "https://s3.example.com"}),
+    ],
+)
+def test_people_find_the_engine_and_how_to_reach_it(values: Values, published: dict[str, str]) -> None:
+    data = only("ConfigMap", objects(values), "scriptmodel-operator")["data"]
+    others = {"releaseNamespace": NAMESPACE, "watchNamespaces": ""}
+    assert data == {"engine": "jobs", **others, **published}
+
+
+def test_a_port_forward_to_the_server_is_granted_where_the_server_is() -> None:
+    values = merged(OWN_BUCKET, {"rbac": {"portForward": {"create": True}}})
+    assert only("Role", objects(values), "scriptmodel-operator-pachd")["metadata"]["namespace"] == NAMESPACE
+
+
+@pytest.mark.parametrize("watched", [[], ["team-a"]])
+def test_the_server_is_open_to_the_operator_and_to_the_pods_of_runs_alone(watched: list[str]) -> None:
+    found = objects(merged(OWN_BUCKET, {"networkPolicy": {"enabled": True}, "watchNamespaces": watched}))
+    (container,) = only("Deployment", found, S3)["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "s3", "containerPort": 7070}]
+    policy = only("NetworkPolicy", found, S3)["spec"]
+    assert selects(policy["podSelector"], pod_labels("Deployment", [only("Deployment", found, S3)]))
+    ours, runs = (rule["from"] for rule in policy["ingress"])
+    operator = only("Deployment", found, "scriptmodel-operator")
+    for admitted in (pod_labels("Deployment", [operator]), only("Pod", found)["metadata"]["labels"]):
+        assert any(selects(peer["podSelector"], admitted) for peer in ours)
+    wanted = {"matchLabels": {"kubernetes.io/metadata.name": watched[0]}} if watched else {}
+    assert runs == [{"namespaceSelector": wanted, "podSelector": {"matchLabels": RUN}}]
+    egress = only("NetworkPolicy", found, "scriptmodel-operator")["spec"]["egress"]
+    assert {"port": 7070} in [port for rule in egress for port in rule["ports"]]
+    assert "egress" not in policy
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"commonLabels": {"team": "drama"}}, ("metadata", "labels")),
+        ({"podLabels": {"zone": "a"}}, ("metadata", "labels")),
+        ({"podAnnotations": {"example.com/inject": "no"}}, ("metadata", "annotations")),
+        ({"priorityClassName": "high"}, ("spec", "priorityClassName")),
+        ({"nodeSelector": {"disk": "ssd"}}, ("spec", "nodeSelector")),
+        ({"tolerations": [{"key": "infra", "operator": "Exists"}]}, ("spec", "tolerations")),
+        ({"affinity": {"nodeAffinity": {"x": 1}}}, ("spec", "affinity")),
+        ({"imagePullSecrets": [{"name": "registry"}]}, ("spec", "imagePullSecrets")),
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_a_value_for_all_pods_reaches_the_server(values: Values, where: tuple[str, str]) -> None:
+    ((_name, given),) = values.items()
+    template = only("Deployment", objects(merged(OWN_BUCKET, values)), S3)["spec"]["template"]
+    found = template[where[0]][where[1]]
+    assert given.items() <= found.items() if isinstance(given, dict) else given == found
+
+
+def test_labels_of_runs_reach_the_operator() -> None:
+    values = merged(BUCKET, {"runs": {"labels": {"cost": "drama"}, "resources": {"requests": {"cpu": 2}}}})
+    assert "--run-label=cost=drama" in operator_container(values)["args"]
+    assert arguments(values)["--run-cpu"] == "2"
