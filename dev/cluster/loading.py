@@ -19,7 +19,7 @@ class NoImageError(Exception):
 
 def ours() -> dict[str, Path]:
     """Return the archives of the project's images, and of what holds a pod together, by tag."""
-    built = [image("operator"), image("trainer")]
+    built = [image("operator"), image("trainer"), image("s3")]
     missing = [each.archive.name for each in built if not each.archive.exists()]
     if missing:
         raise NoImageError(f"build/images lacks {', '.join(missing)}: run `make images` first")

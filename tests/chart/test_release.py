@@ -19,7 +19,7 @@ from dev.stack import ControlPlane, Localpach, Operator
 from localpach import __version__
 from tests.chart.conftest import account_kubeconfig
 from tests.chart.node import Node, until
-from tests.chart.rendering import PACHD, Object, Values, command, environment, merged, run_helm
+from tests.chart.rendering import OWN_BUCKET, PACHD, Object, Values, command, environment, merged, run_helm
 from tests.integration.relay import Relay
 
 pytestmark = pytest.mark.slow
@@ -260,6 +260,28 @@ def operator_pod(control_plane: ControlPlane) -> str:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
     control_plane.kubectl("create", "-n", NAMESPACE, "-f", "-", stdin=json.dumps(pod))
     return f"{OPERATOR}-1"
+
+
+def test_the_s3_server_has_the_same_keys_after_an_upgrade_and_a_new_installation(release: Release) -> None:
+    name = f"{OPERATOR}-s3"
+
+    def keys() -> dict[str, str]:
+        text = release.control_plane.kubectl("get", "secret", name, "-n", NAMESPACE, "-o", "json").stdout
+        return dict(json.loads(text)["data"])
+
+    release.upgrade(OWN_BUCKET)
+    first = keys()
+    release.upgrade({**OWN_BUCKET, "image": {"tag": "0.2.0"}})
+    assert keys() == first
+    uninstall = ("uninstall", RELEASE, f"--namespace={NAMESPACE}", "--no-hooks")
+    done = run_helm(*uninstall, kubeconfig=release.control_plane.kubeconfig)
+    assert done.returncode == 0, done.stderr
+    volume = release.control_plane.kubectl("get", "pvc", name, "-n", NAMESPACE, "-o", "name")
+    assert volume.stdout
+    release.upgrade(OWN_BUCKET)
+    assert keys() == first
+    run_helm(*uninstall, kubeconfig=release.control_plane.kubeconfig)
+    release.control_plane.kubectl("delete", "pvc,secret", name, "-n", NAMESPACE, "--wait=false")
 
 
 def test_an_upgrade_keeps_models_and_the_crd_is_upgraded_with_it(release: Release) -> None:
