@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, table
 from scriptmodel_operator.api.conditions import conditions_of, one_line
-from scriptmodel_operator.api.identity import LOCALPACH, engine_name, engine_of
+from scriptmodel_operator.api.identity import GROUP, JOBS, LOCALPACH, engine_of
 from scriptmodel_operator.api.reasons import Reason
 
 Row = tuple[str, ...]
@@ -57,11 +57,20 @@ NEXT: Mapping[str, str] = {
     Reason.DELETING: "kubectl get sm {name} -n {namespace} -w",
 }
 """The next step by reason; for any other reason the message itself says what to do."""
-_OF_LOCALPACH: Mapping[str, str] = {
-    Reason.WORKER_ERROR: "check localpach's volume: kubectl logs -A -l app.kubernetes.io/component=localpach",
-    Reason.ENGINE_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
+_PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={train}"
+_OF_ENGINE: Mapping[str, Mapping[str, str]] = {
+    LOCALPACH: {
+        Reason.WORKER_ERROR: "check localpach's volume: kubectl logs -A -l app.kubernetes.io/component=localpach",
+        Reason.ENGINE_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
+    },
+    JOBS: {
+        Reason.WAITING_FOR_WORKER: _PODS_OF_JOBS,
+        Reason.WAITING_FOR_QUOTA: _PODS_OF_JOBS,
+        Reason.WORKER_ERROR: "check the bucket (space, credentials): kubectl logs -A -l app.kubernetes.io/component=s3",
+        Reason.ENGINE_UNAVAILABLE: "check the bucket: kubectl get pods -A -l app.kubernetes.io/component=s3",
+    },
 }
-"""The same where the object's engine is localpach."""
+"""The same where the object's engine is another one than Pachyderm."""
 JOB_HEADERS = ("JOB", "OF", "VERSION", "STATE", "CREATED", "REASON")
 
 
@@ -100,8 +109,12 @@ def events_path(found: Object) -> str:
     return f"/apis/events.k8s.io/v1/namespaces/{where}/events?fieldSelector=regarding.uid={uid}"
 
 
-def pods_path(names: Sequence[str]) -> str:
-    return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName%20in%20%28{'%2C'.join(names)}%29"
+def pods_path(found: Object, names: Sequence[str]) -> str:
+    """Return where the pods of an object's pipelines are listed: with Jobs in its namespace, where a person has rights."""
+    these = f"%20in%20%28{'%2C'.join(names)}%29"
+    if engine_of(found).startswith(f"{JOBS}/"):
+        return f"/api/v1/namespaces/{found['metadata']['namespace']}/pods?labelSelector={GROUP}%2Fpipeline{these}"
+    return f"/api/v1/pods?labelSelector=suite%3Dpachyderm%2CpipelineName{these}"
 
 
 def as_value(
@@ -177,7 +190,7 @@ def next_step(found: Object, reason: str) -> str:
     """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    text = (_OF_LOCALPACH if engine_name(engine_of(found)) == LOCALPACH else {}).get(reason) or NEXT.get(reason, "")
+    text = _OF_ENGINE.get(engine_of(found).partition("/")[0], {}).get(reason) or NEXT.get(reason, "")
     if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
         text = _REGENERATE
     if "{repo}" in text and not repo:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from scriptmodel_cli import text
-from scriptmodel_cli.diagnosis import as_value, next_step, why
+from scriptmodel_cli.diagnosis import as_value, next_step, pods_path, why
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.api.reasons import Reason
@@ -60,13 +60,26 @@ def test_why_shows_the_message_of_an_unknown_reason_of_a_newer_operator() -> Non
     assert lines[1] == "OutOfTune means: unknown; this scriptmodel command is older than the operator, upgrade it"
 
 
+def made_on(engine: str) -> dict[str, Any]:
+    found = as_object(trained_world())
+    found["metadata"]["annotations"] = {ENGINE: engine}
+    return found
+
+
+def test_the_pods_of_jobs_are_listed_in_the_namespace_of_the_object() -> None:
+    assert pods_path(made_on("pachyderm/1"), ["a-train"]).startswith("/api/v1/pods?labelSelector=suite%3Dpachyderm")
+    assert pods_path(made_on("jobs/1"), ["a-train", "a-generate"]) == (
+        "/api/v1/namespaces/ml/pods?labelSelector=scriptmodel.dev%2Fpipeline%20in%20%28a-train%2Ca-generate%29"
+    )
+    assert "-n ml -l scriptmodel.dev/pipeline=" in next_step(made_on("jobs/1"), Reason.WAITING_FOR_WORKER)
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     step = next_step(as_object(trained_world()), reason)
     assert "{" not in step
-    of_localpach = as_object(trained_world())
-    of_localpach["metadata"]["annotations"] = {ENGINE: "localpach/1"}
-    assert "pachd" not in next_step(of_localpach, reason)
+    for engine in ("localpach/1", "jobs/1"):
+        assert "pachd" not in next_step(made_on(engine), reason)
     assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
 
 

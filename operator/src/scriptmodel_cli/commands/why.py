@@ -42,7 +42,7 @@ def why(session: Session, name: str, output: str) -> None:
     names = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
     events = session.items("events", events_path(found))
     jobs = _jobs(session, found, names)
-    pods = session.items("worker pods", pods_path(names)) if names else []
+    pods = session.items("worker pods", pods_path(found, names)) if names else []
     if output == "text":
         say(diagnosis(found, now(), events=events, jobs=jobs, pods=pods))
     else:

@@ -133,7 +133,7 @@ def _search(m: Model, reads: Reads, sort: str) -> dict[str, Any] | None:
 def _evidence(m: Model, reads: Reads) -> dict[str, Any]:
     read: dict[str, Answer[Any]] = {"events": reads.listed(m, "events", events_path(m.found))}
     if names := [str(each["name"]) for each in m.status.get("pipelines") or []]:
-        read["pods"] = reads.listed(m, "pods", pods_path(names))
+        read["pods"] = reads.listed(m, "pods", pods_path(m.found, names))
         read["jobs"] = reads.of(m, "jobs", lambda pachd: jobs_of(pachd, m.found, names), None, _SLOW_SECONDS)
     tables = evidence(m.found, now(), **{name: each.value or () for name, each in read.items()}, widest=1000)
     return as_value(m.found) | {"tables": [(heads, [[*map(unstyle, row)] for row in rows]) for heads, rows in tables]}
