@@ -110,7 +110,7 @@ def events_path(found: Object) -> str:
 
 
 def pods_path(found: Object, names: Sequence[str]) -> str:
-    """Return where the pods of an object's pipelines are listed: with Jobs in its namespace, where a person has rights."""
+    """Return where the pods of an object's pipelines are listed; those of Jobs are in its own namespace."""
     these = f"%20in%20%28{'%2C'.join(names)}%29"
     if engine_of(found).startswith(f"{JOBS}/"):
         return f"/api/v1/namespaces/{found['metadata']['namespace']}/pods?labelSelector={GROUP}%2Fpipeline{these}"
