@@ -18,9 +18,14 @@ from scriptmodel_operator.options import PREFIX
 
 _TENANTS = "who runs it for people that are not allowed everything"
 _PERSONS = {
-    "pachd": "everyone: it is the server",
+    "pachd": "who has a Pachyderm: it is the server",
     "pachd_token_file": "whose pachd has authentication",
     "pachd_ca_file": "whose pachd has TLS",
+    "storage": "who has none: it is the bucket",
+    "storage_endpoint": "whose bucket is not of AWS",
+    "storage_public_url": "whose people reach the bucket by another address than pods",
+    "storage_region": "whose bucket is in another region",
+    "url_lifetime": "whose URLs must not last for a week",
     "kubeconfig": "who runs it outside the cluster",
     "trainer_image": "everyone: it is the image",
     "checkpoint_claim": "whose workers are lost",

@@ -10,8 +10,10 @@ from uuid import uuid4
 import pytest
 
 from dev.stack.s3 import S3Server
+from scriptmodel_operator.installation.check import check_bucket
 from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
+from scriptmodel_operator.jobs.store import engine_id
 from tests.bucket_behaviour import BucketBehaviour
 
 
@@ -53,3 +55,13 @@ def test_a_presigned_url_serves_for_nothing_else(bucket: ObstoreBucket, method: 
     (read,) = bucket.sign("GET", ["v1/ml/runs/1/1/pack-0000"], 60)
     assert answer(method, read.replace(changed, to), b"x" if method == "PUT" else None)[0] == 403
     assert sorted(bucket.sizes("v1/ml/runs/1/1").values()) == [6, 6]
+
+
+def test_a_bucket_that_may_be_written_passes_the_check(s3: S3Server, bucket: ObstoreBucket) -> None:
+    config = StorageConfig(storage=f"{s3.url}/{uuid4().hex}", storage_endpoint=s3.endpoint)
+    found = [finding.line for finding in check_bucket(config)]
+    assert found == [
+        f"ok      {config.storage} answers; it holds {engine_id(open_bucket(config))}",
+        "ok      it lets the operator write, list and delete objects",
+    ]
+    assert list(open_bucket(config).sizes("v1")) == ["v1/engine.json"]

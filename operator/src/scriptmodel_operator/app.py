@@ -145,7 +145,8 @@ async def _work(
 
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
     async with working(group, config, client, cluster, process, leadership):
-        log.info("watching %s; pachd at %s", ", ".join(config.namespaces) or "all namespaces", config.pachd.address)
+        engine = config.storage.storage if config.storage else f"pachd at {config.pachd and config.pachd.address}"
+        log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", engine)
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
@@ -185,6 +186,8 @@ async def working(
     leadership: Leadership,
 ) -> AsyncIterator[None]:
     """Run everything but the watch in `group`: the operator reconciles each object that the queue receives."""
+    if config.pachd is None:
+        raise NotImplementedError("an operator without a pachd")
     gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, version_reporter(process.metrics))
     calls = Calls(CALL_THREADS)
     controller = compose(config, kube, gateway, calls, cluster, process)

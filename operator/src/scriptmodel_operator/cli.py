@@ -13,7 +13,8 @@ import click
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.installation.commands import before_uninstall, check, clean_checkpoints
-from scriptmodel_operator.options import PREFIX, kubeconfig_option, options_of, pachd_options
+from scriptmodel_operator.jobs.storage import StorageConfig
+from scriptmodel_operator.options import PREFIX, engine_options, kubeconfig_option, options_of
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 
@@ -24,7 +25,7 @@ def main() -> None:
 
 
 @main.command()
-@pachd_options
+@engine_options
 @kubeconfig_option
 @options_of(OperatorConfig)
 @options_of(Policy)
@@ -42,11 +43,13 @@ def main() -> None:
     default="info",
     show_default=True,
 )
-def run(pachd: PachdAddress, log_format: str, log_level: str, **options: Any) -> None:
+def run(
+    pachd: PachdAddress | None, storage: StorageConfig | None, log_format: str, log_level: str, **options: Any
+) -> None:
     """Run the operator until SIGTERM or SIGINT."""
     policy = Policy(**{each.name: options[each.name] for each in fields(Policy)})
     settings = {each.name: options[each.name] for each in fields(OperatorConfig) if each.name in options}
-    _run(OperatorConfig(pachd=pachd, policy=policy, **settings), log_format, log_level)
+    _run(OperatorConfig(pachd=pachd, storage=storage, policy=policy, **settings), log_format, log_level)
 
 
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:

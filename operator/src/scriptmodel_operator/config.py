@@ -10,6 +10,7 @@ from click import FloatRange, IntRange
 from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.jobs.storage import StorageConfig
 from scriptmodel_operator.options import DOCUMENTED, Option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
@@ -18,12 +19,15 @@ _PERIOD = FloatRange(min=0.1)
 
 @dataclass(frozen=True, slots=True, config=DOCUMENTED)
 class OperatorConfig:
-    pachd: PachdAddress
+    """The engine is a pachd, or Jobs and a bucket."""
+
+    pachd: PachdAddress | None
     trainer_image: Annotated[str, Option("--trainer-image", "IMAGE")]
     """Trainer image for ScriptModels without spec.training.image."""
     checkpoint_claim: Annotated[str, Option("--checkpoint-claim", "NAME")] = ""
     """Keep checkpoints of trainings on this PersistentVolumeClaim in Pachyderm's namespace. [default: none, so a lost
     worker starts over]"""
+    storage: StorageConfig | None = None
     kubeconfig: Path | None = None
     namespaces: Annotated[tuple[str, ...], Option("--namespace", "NS")] = ()
     """Watch this namespace only; may be repeated. [default: all]"""

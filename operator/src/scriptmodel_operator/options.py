@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,9 @@ PREFIX = "SCRIPTMODEL"
 """Prefix of the environment variables of all options."""
 
 _PACHD = (
-    click.option("--pachd", envvar=f"{PREFIX}_PACHD", required=True, metavar="HOST:PORT", help="Address of pachd."),
+    click.option(
+        "--pachd", envvar=f"{PREFIX}_PACHD", metavar="HOST:PORT", help="Address of pachd. [required without --storage]"
+    ),
     click.option(
         "--pachd-token-file",
         envvar=f"{PREFIX}_PACHD_TOKEN_FILE",
@@ -38,24 +40,6 @@ kubeconfig_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Kubeconfig file. [default: the pod's service account, else KUBECONFIG]",
 )
-
-
-def pachd_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of pachd, of which a command gets a PachdAddress."""
-
-    @wraps(function)
-    def command(pachd: str, pachd_token_file: Path | None, pachd_ca_file: Path | None, **others: Any) -> None:
-        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
-
-        try:
-            target = PachdAddress(pachd, pachd_token_file, pachd_ca_file)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        function(pachd=target, **others)
-
-    for option in reversed(_PACHD):
-        command = option(command)
-    return command
 
 
 DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
@@ -95,6 +79,29 @@ def options_of(kind: Any) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+def engine_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of pachd and of a bucket, of which a command gets a PachdAddress or a StorageConfig."""
+    from scriptmodel_operator.jobs.storage import StorageConfig  # noqa: PLC0415 - its options are declared with Option
+
+    @wraps(function)
+    def command(pachd: str | None, pachd_token_file: Path | None, pachd_ca_file: Path | None, **others: Any) -> None:
+        from scriptmodel_operator.pachyderm.channel import PachdAddress  # noqa: PLC0415 - gRPC takes time
+
+        storage = StorageConfig(**{each.name: others.pop(each.name) for each in fields(StorageConfig)})
+        if (pachd is not None) == bool(storage.storage):
+            raise click.UsageError("give exactly one of --pachd HOST:PORT and --storage s3://BUCKET/PATH")
+        try:
+            target = None if pachd is None else PachdAddress(pachd, pachd_token_file, pachd_ca_file)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        function(pachd=target, storage=None if target else storage, **others)
+
+    command = options_of(StorageConfig)(command)
+    for option in reversed(_PACHD):
+        command = option(command)
+    return command
 
 
 def _by_namespace(_context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> Any:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import yaml
 
 from scriptmodel_operator.api.identity import API_VERSION, KIND
 from scriptmodel_operator.engine.errors import AccessError, EngineError
+from scriptmodel_operator.jobs.bucket import open_bucket
+from scriptmodel_operator.jobs.storage import StorageConfig
+from scriptmodel_operator.jobs.store import engine_id
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.leadership import UNLIMITED
@@ -110,3 +114,19 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
         yield Finding(False, f"{error}: {hint}")
     finally:
         gateway.close()
+
+
+def check_bucket(config: StorageConfig) -> Iterator[Finding]:
+    """Check that the bucket answers, and that objects can be read, written, listed and deleted in it."""
+    key = f"v1/check/{uuid4()}"
+    try:
+        bucket = open_bucket(config)
+        engine = engine_id(bucket)
+        yield Finding(True, f"{config.storage} answers; it holds {engine}")
+        bucket.put(key, b"")
+        found = bucket.sizes("v1/check")
+        bucket.delete(list(found))
+        yield Finding(key in found, "it lets the operator write, list and delete objects")
+    except EngineError as error:
+        hint = "check --storage, --storage-endpoint, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the network policies"
+        yield Finding(False, f"{error}: {hint}")

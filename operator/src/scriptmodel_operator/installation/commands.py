@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from scriptmodel_operator.api.durations import parse_duration
-from scriptmodel_operator.options import kubeconfig_option, pachd_options
+from scriptmodel_operator.options import engine_options, kubeconfig_option
 
 # Each command imports the client of the cluster itself, so that `--help` stays fast.
 if TYPE_CHECKING:
+    from scriptmodel_operator.jobs.storage import StorageConfig
     from scriptmodel_operator.kube.client import KubeClient
     from scriptmodel_operator.pachyderm.channel import PachdAddress
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 @click.command()
-@pachd_options
+@engine_options
 @click.option("-n", "--namespace", default="default", show_default=True, metavar="NS", help="Namespace of the dry run.")
 @click.option(
     "--sample",
@@ -37,10 +38,15 @@ T = TypeVar("T")
 )
 @kubeconfig_option
 def check(
-    pachd: PachdAddress, namespace: str, sample: Path | None, checkpoint_claim: str, kubeconfig: Path | None
+    pachd: PachdAddress | None,
+    storage: StorageConfig | None,
+    namespace: str,
+    sample: Path | None,
+    checkpoint_claim: str,
+    kubeconfig: Path | None,
 ) -> None:
-    """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd.
-    Exit with status 1 if one is missing."""
+    """Check the operator's requirements: the CRD, an API server that accepts a ScriptModel in a dry run, and pachd or
+    the bucket. Exit with status 1 if one is missing."""
     from scriptmodel_operator.installation import check as checking  # noqa: PLC0415 - see above
 
     place, claim = _place(checkpoint_claim, "--checkpoint-claim")
@@ -51,7 +57,8 @@ def check(
     findings = _request(kubeconfig, lambda client: checking.check_cluster(client, namespace, model))
     if claim:
         findings.append(_request(kubeconfig, lambda client: checking.check_claim(client, place, claim)))
-    findings += checking.check_pachyderm(pachd)
+    findings += checking.check_pachyderm(pachd) if pachd else ()
+    findings += checking.check_bucket(storage) if storage else ()
     for finding in findings:
         click.echo(finding.line)
     if not all(finding.good for finding in findings):

@@ -15,7 +15,7 @@ from scriptmodel_operator.options import DOCUMENTED, Option
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*")
 _SERVER = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
-_DAYS = 7 * 24 * 3600.0
+_DAYS = 7 * 24 * 3600
 """The longest life of a presigned URL."""
 
 
@@ -67,5 +67,5 @@ class StorageConfig:
     """The same server, as people outside of the cluster reach it. [default: the endpoint]"""
     storage_region: Annotated[str, Option("--storage-region", "NAME")] = "us-east-1"
     """Region of the bucket."""
-    url_lifetime: Annotated[float, Option("--url-lifetime", "SECONDS", click.FloatRange(60, _DAYS))] = _DAYS
+    url_lifetime: Annotated[int, Option("--url-lifetime", "SECONDS", click.IntRange(60, _DAYS))] = _DAYS
     """Life of the presigned URLs that pods get; they are renewed after half of it."""

@@ -45,8 +45,8 @@ def problem_of(
             return Problem(
                 Reason.OTHER_ENGINE,
                 f"its pipelines were made on {engine_with_id(error.recorded)}, but the operator is connected to "
-                f"{engine_with_id(error.found)}, where nothing is created or deleted: correct the operator's --pachd, "
-                f"or to start anew here, remove the annotation {ENGINE} of this object{hint}",
+                f"{engine_with_id(error.found)}, where nothing is created or deleted: correct the operator's --pachd "
+                f"or --storage, or to start anew here, remove the annotation {ENGINE} of this object{hint}",
             )
         case RefusedError():
             return _refused(error, name, hint, observing=observing)

@@ -1,0 +1,91 @@
+"""The options of a bucket: which are accepted, and that an operator has exactly one engine."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from scriptmodel_operator.cli import main
+from scriptmodel_operator.installation.check import check_bucket
+from scriptmodel_operator.jobs.storage import StorageConfig
+
+BUCKET = "--storage=s3://plays/team"
+
+
+def refusal(*options: str) -> str:
+    """Return the last line of an operator that does not start with these options."""
+    done = CliRunner().invoke(main, ["check", "--kubeconfig=/nowhere", *options])
+    assert done.exit_code in (1, 2)
+    return done.output.splitlines()[-1]
+
+
+def accepted(*options: str) -> bool:
+    return refusal(*options) == "Error: kubeconfig /nowhere does not exist"
+
+
+@pytest.mark.parametrize("options", [(), ("--pachd=pachd:30650", BUCKET)])
+def test_exactly_one_engine_is_required(options: tuple[str, ...]) -> None:
+    assert refusal(*options) == "Error: give exactly one of --pachd HOST:PORT and --storage s3://BUCKET/PATH"
+    assert accepted("--pachd=pachd:30650")
+    assert accepted(BUCKET)
+
+
+def test_an_environment_variable_names_the_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCRIPTMODEL_STORAGE", "s3://plays")
+    assert accepted()
+
+
+@pytest.mark.parametrize("url", ["s3://plays", "s3://plays/", "s3://my.plays-2/a/b_c.d"])
+def test_a_bucket_and_a_path(url: str) -> None:
+    assert accepted(f"--storage={url}")
+
+
+@pytest.mark.parametrize(
+    "url", ["plays", "https://plays", "s3://", "s3://P", "s3://plays//a", "s3://plays/../a", "s3://a@b"]
+)
+def test_no_bucket(url: str) -> None:
+    assert refusal(f"--storage={url}").endswith(f"{url.rstrip('/')!r} is not s3://BUCKET or s3://BUCKET/PATH")
+
+
+@pytest.mark.parametrize("option", ["--storage-endpoint", "--storage-public-url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://s3.example.com",
+        "https://s3.example.com:9000/",
+        "http://localhost:7070",
+        "http://127.0.0.1:7070",
+        "http://[::1]:7070",
+        "http://10.0.0.7",
+        "http://s3",
+        "http://s3.scriptmodel.svc:7070",
+        "http://s3.scriptmodel.svc.cluster.local",
+    ],
+)
+def test_a_server_by_https_or_near(option: str, url: str) -> None:
+    assert accepted(BUCKET, f"{option}={url}")
+
+
+@pytest.mark.parametrize("host", ["s3.example.com", "8.8.8.8", "s3.svc.example.com", "svc.cluster.local.example.com"])
+def test_a_server_that_is_far_without_https(host: str) -> None:
+    assert "sends data as plain text outside of the cluster: use https" in refusal(
+        BUCKET, f"--storage-endpoint=http://{host}"
+    )
+
+
+@pytest.mark.parametrize("url", ["s3", "ftp://s3", "https://s3/path", "https://user@s3", "https://s3?x", "https://"])
+def test_no_server(url: str) -> None:
+    assert refusal(BUCKET, f"--storage-endpoint={url}").endswith("is not https://HOST[:PORT]")
+
+
+@pytest.mark.parametrize(("seconds", "good"), [("59", False), ("60", True), ("604800", True), ("604801", False)])
+def test_presigned_urls_last_for_a_minute_to_a_week(seconds: str, good: bool) -> None:
+    assert accepted(BUCKET, f"--url-lifetime={seconds}") == good
+
+
+def test_a_bucket_that_is_away_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    (found,) = check_bucket(StorageConfig(storage="s3://plays", storage_endpoint="http://127.0.0.1:1"))
+    assert found.line.startswith("FAILED  reading v1/engine.json in s3://plays: ")
+    assert "check --storage" in found.line
