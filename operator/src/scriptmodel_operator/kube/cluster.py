@@ -114,4 +114,4 @@ class KubeLines:
 def translated(error: KubeError, what: str) -> EngineError:
     unavailable = isinstance(error, KubeUnavailableError) or not error.status
     kind = UnavailableError if unavailable else _ERRORS.get(error.status, RefusedError)
-    return kind(what, error.message, str(error.status or ""))
+    return kind(what, error.detail, str(error.status or ""))

@@ -11,7 +11,7 @@ class KubeError(Exception):
     def __init__(self, what: str, status: int, message: str) -> None:
         super().__init__(f"{what}: {message}" + (f" (HTTP {status})" if status else ""))
         self.status = status
-        self.message = message
+        self.detail = message
 
 
 class KubeUnavailableError(KubeError):
