@@ -130,6 +130,13 @@ FLAGS: dict[str, dict[str, str]] = {
         "--seed": "who repeats a figure, or wants its spread",
         "--json": _SCRIPTED,
     },
+    "voice": {
+        "DRAFT": "everyone: it is what is looked at",
+        "--with": "everyone: they are what it is compared with",
+        "--layout": _LAYOUT,
+        "--all": "who revises a scene speech by speech",
+        "--json": _SCRIPTED,
+    },
     "compare": {
         "MODEL_DIR": "everyone: they are what is compared",
         "--data": "everyone: it is what the models are measured on",

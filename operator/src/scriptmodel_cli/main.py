@@ -12,6 +12,7 @@ from scriptmodel_cli.output import say
 from scriptmodel_cli.program import Program
 
 COMMANDS = "scriptmodel_cli.commands"
+LOCAL = "scriptmodel_cli.local"
 SECTIONS = {
     "Inspect": {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
@@ -33,7 +34,11 @@ SECTIONS = {
         "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the pipelines of a suspended ScriptModel."),
     },
     "Without a cluster": {
-        "write": ("scriptmodel_cli.local.write:write", "Train on a folder of plays and write a script."),
+        "write": (f"{LOCAL}.write:write", "Train on a folder of plays and write a script."),
+        "voice": (f"{LOCAL}.write:voice", "Say whose speech each speech of a draft sounds like."),
+        "compare": (f"{LOCAL}.write:compare", "Compare two models on the same text."),
+        "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
+        "export": (f"{LOCAL}.write:export", "Export a model for other programs."),
         "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel manifest."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),
         "completion": (f"{COMMANDS}.completion:completion", "Print the completion script for bash, zsh or fish."),

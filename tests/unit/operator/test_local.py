@@ -167,12 +167,13 @@ def test_a_state_folder_in_use_is_refused_with_the_option_of_the_command(tmp_pat
         pass
 
 
-def test_write_runs_the_trainers_command_with_the_same_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["write", "voice", "compare", "judge", "export"])
+def test_a_writers_command_runs_the_trainers_with_the_same_words(name: str, tmp_path: Path) -> None:
     program = tmp_path / "bin" / "scriptmodel-trainer"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "$SCRIPTMODEL_PROGRAM|$*"\nexit 3\n')
     program.chmod(0o755)
-    words = ["write", "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
+    words = [name, "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
     environment = {**os.environ, "SCRIPTMODEL_TRAINER": str(tmp_path)}
     command = [sys.executable, "-m", "scriptmodel_cli.main", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

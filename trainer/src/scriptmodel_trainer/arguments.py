@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_generate(commands)
     _add_judge(commands)
+    _add_voice(commands)
     _add_compare(commands)
     _add_report(commands)
     _add_export(commands)
@@ -332,6 +333,22 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
     add("--words", **_N, default=500, help="length limit of each in words [default: 500]")
     add("--seed", **_N, default=0, help="random seed of the scripts [default: 0]")
     add("--json", action="store_true", dest="as_json", help="print one JSON object")
+
+
+def _add_voice(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "voice",
+        help="say whose speech each speech of a draft sounds like, and what is unusual in it",
+        description="Compare a draft with plays: which of their characters and authors each speech sounds like, what "
+        "is unusual in it, and what the draft uses far more often than they do. Needs no model.",
+        epilog="example: scriptmodel-trainer voice draft.txt --with plays/",
+    )
+    add = command.add_argument
+    add("draft", type=option_values.pfs_path, metavar="DRAFT", help="the scenes to look at, in any layout")
+    add("--with", required=True, dest="plays", **_PATHS, help="plays, or folders of them; a folder's name is an author")
+    add("--layout", **_LAYOUT)
+    add("--all", action="store_true", dest="every", help="show every speech, not only those that are striking")
+    add("--json", action="store_true", dest="as_json", help="print all figures as JSON")
 
 
 def _add_compare(commands: _Commands[_Parser]) -> None:

@@ -1,4 +1,4 @@
-"""The command `write`: runs the trainer's command of that name."""
+"""The commands of a writer, each of which runs the trainer's command of that name."""
 
 from __future__ import annotations
 
@@ -11,15 +11,28 @@ from scriptmodel_cli.connection import PREFIX
 from scriptmodel_cli.local.programs import TRAINER, find_trainer
 
 
-@click.command(
-    add_help_option=False,
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.argument("words", nargs=-1, type=click.UNPROCESSED)
-def write(words: tuple[str, ...]) -> None:
-    """Write a script in the manner of a folder of plays: see `scriptmodel write --help`."""
-    named = os.environ.get(f"{PREFIX}_TRAINER")
-    program = find_trainer(Path(named) if named else None) / "bin" / TRAINER
-    environment = {**os.environ, f"{PREFIX}_PROGRAM": "scriptmodel"}  # how the next command is spelled
-    # The trainer replaces this process: terminal, signals and exit code are its own.
-    os.execve(program, [str(program), "write", *words], environment)  # noqa: S606 - the person's own words, no shell
+def _of_trainer(name: str, summary: str) -> click.Command:
+    """Return a command whose words, help and exit code are the trainer's."""
+
+    @click.command(
+        name,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        help=f"{summary}: see `scriptmodel {name} --help`.",
+    )
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def command(words: tuple[str, ...]) -> None:
+        named = os.environ.get(f"{PREFIX}_TRAINER")
+        program = find_trainer(Path(named) if named else None) / "bin" / TRAINER
+        environment = {**os.environ, f"{PREFIX}_PROGRAM": "scriptmodel"}  # how the next command is spelled
+        # The trainer replaces this process: terminal, signals and exit code are its own.
+        os.execve(program, [str(program), name, *words], environment)  # noqa: S606 - the person's own words, no shell
+
+    return command
+
+
+write = _of_trainer("write", "Write a script in the manner of a folder of plays")
+voice = _of_trainer("voice", "Say whose speech each speech of a draft sounds like")
+compare = _of_trainer("compare", "Compare two models on the same text")
+judge = _of_trainer("judge", "Judge a script beside plays")
+export = _of_trainer("export", "Export a model")

@@ -1,0 +1,145 @@
+"""Whose speech a speech sounds like, what is unusual in a draft, and its tics."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from running import run_trainer
+
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.voices.habits import Habits
+from scriptmodel_trainer.voices.letters import ORDER, Alphabet, LetterModel
+from scriptmodel_trainer.voices.speeches import Masked, Speech, read_speeches
+from scriptmodel_trainer.voices.voices import Voices, likeness
+
+PLAIN = "we must go to the bank and count the money before the clerk comes back from dinner"
+GRAND = "O radiant queen of heaven thy silver arrows pierce my wounded heart with sorrow evermore"
+
+
+def said(words: str, seed: int, speeches: int = 60, length: int = 10) -> list[str]:
+    drawn = random.Random(seed)
+    return [" ".join(drawn.choices(words.split(), k=length)) + "." for _ in range(speeches)]
+
+
+def speeches(speaker: str, texts: Sequence[str], author: str = "") -> list[Speech]:
+    return [Speech(speaker, text, line, "A PLAY", author) for line, text in enumerate(texts, start=1)]
+
+
+CLERK, QUEEN = speeches("CLERK", said(PLAIN, 1), "Plain"), speeches("QUEEN", said(GRAND, 2, 240), "Grand")
+CORPUS = [*CLERK, *QUEEN]
+
+
+def test_probabilities_of_the_letters_that_may_follow_add_up_to_one() -> None:
+    alphabet = Alphabet(["the other mother"])
+    model = LetterModel([alphabet.encode("the other mother"), alphabet.encode("then")])
+    for before in ("moth", "xyzt", "    "):
+        codes = [np.append(alphabet.encode(before)[-ORDER:-1], letter) for letter in range(256)]
+        assert sum(float(model.probabilities(each)[0]) for each in codes) == pytest.approx(1)
+
+
+def test_a_speech_sounds_like_who_speaks_so_whoever_says_more() -> None:
+    voices = Voices(CORPUS, Masked([]))
+    heard = voices.hear([*said(PLAIN, 3, 5), *said(GRAND, 4, 5)])
+    found = [likeness(voices.characters, row) for row in heard.characters]
+    assert [each and each.voice for each in found] == ["CLERK (A PLAY)"] * 5 + ["QUEEN (A PLAY)"] * 5
+    assert {each and each.how for each in found} == {"clearly"}
+    written = [likeness(voices.authors, row) for row in heard.authors]
+    assert [each and each.voice for each in written] == ["Plain"] * 5 + ["Grand"] * 5
+
+
+def test_what_nobody_in_the_plays_could_say_is_very_unusual() -> None:
+    *own, other = Voices(CORPUS, Masked([])).hear([*said(GRAND, 5, 20), "zxqj vvkw jjqz xxwv kqzj"]).usual
+    assert other == "very unusual"
+    assert own.count("usual") >= 15
+
+
+def test_names_of_speakers_tell_no_voice() -> None:
+    masked = Masked(["VIVIE WARREN"])
+    assert masked("Ask Vivie's mother, Miss Warren, in the warren.") == "Ask ~'s mother, Miss ~, in the warren."
+
+
+def test_words_and_turns_that_the_plays_never_have_are_found() -> None:
+    corpus = speeches("ANNA", ["I am here.", "You are there.", "I am glad, are you?"] * 20)
+    habits = Habits(corpus, Masked(["ANNA"]))
+    (draft,) = speeches("ANNA", ["I are glad, Anna. Telephone me."])
+    assert habits.new_words(draft) == ["Telephone", "me"]
+    assert habits.new_turns(draft) == ["i are"]
+
+
+def test_a_tic_has_its_count_and_its_places_once() -> None:
+    habits = Habits(CORPUS, Masked(["CLERK"]))
+    draft = speeches("CLERK", [f"Quite frankly, Clerk, {text}" for text in said(PLAIN, 6, 6)])
+    (tic, *_) = habits.tics(draft)
+    assert (tic.words, tic.count, tic.speaker, tic.lines) == ("frankly", 6, "CLERK", (1, 2, 3, 4, 5, 6))
+    assert sum("frankly" in each.words for each in habits.tics(draft)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "author"),
+    [
+        ("Shaw/play.txt", "", "Shaw"),
+        ("play.txt", "A Comedy\nby Oscar Wilde\n", "Oscar Wilde"),
+        ("play.txt", "Author: HENRIK IBSEN\n", "Henrik Ibsen"),
+        ("play.txt", "", ""),
+    ],
+)
+def test_the_author_is_the_folder_or_whom_the_first_lines_name(
+    name: str, head: str, author: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(head + "\nANNA: Good morning.\n\nBEN: It is late.\n" * 4)
+    found = read_speeches(reading.find_sources([tmp_path], print), None, print)
+    assert {each.author for each in found} == {author}
+
+
+def play(path: Path, texts: dict[str, Sequence[str]]) -> Path:
+    lines = [
+        f"{name}: {text}" for pair in zip(*texts.values(), strict=True) for name, text in zip(texts, pair, strict=True)
+    ]
+    path.write_text("\n\n".join(lines) + "\n")
+    return path
+
+
+def test_a_draft_is_compared_with_plays(tmp_path: Path) -> None:
+    plays = play(tmp_path / "play.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
+    draft = play(tmp_path / "draft.txt", {"JOHN": said(GRAND, 9, 8), "MARY": said(PLAIN, 10, 8)})
+    shown = run_trainer(["voice", draft, "--with", plays]).stdout
+    assert "JOHN (8 speeches, 80 words): clearly QUEEN (play)" in shown
+    assert "MARY (8 speeches, 80 words): clearly CLERK (play)" in shown
+    report = json.loads(run_trainer(["voice", draft, "--with", plays, "--json"]).stdout.splitlines()[-1])
+    assert len(report["speeches"]) == 16
+    assert report["speeches"][0]["character"]["voice"] == "QUEEN (play)"
+    assert report["speeches"][0]["line"] == 1
+
+
+def test_a_draft_of_a_few_speeches_is_read_by_its_cues(tmp_path: Path) -> None:
+    plays = play(tmp_path / "play.txt", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)})
+    (tmp_path / "draft.txt").write_text("A bank.\n\nJOHN. We must go.\n\nMARY. (rising) No.\nNever.\n")
+    shown = run_trainer(["voice", tmp_path / "draft.txt", "--with", plays, "--json"]).stdout
+    found = json.loads(shown.splitlines()[-1])["speeches"]
+    assert [(each["speaker"], each["line"], each["text"]) for each in found] == [
+        ("JOHN", 3, "We must go."),
+        ("MARY", 5, "No. Never."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("draft", "plays", "problem"),
+    [
+        ("Only prose, and no speech.\n", {"CLERK": said(PLAIN, 7), "QUEEN": said(GRAND, 8)}, "has no speeches"),
+        ("ANNA: Yes.\n\nBEN: No.\n\nANNA: Oh.\n", {"CLERK": ["Yes."] * 5, "QUEEN": ["No."] * 5}, "says 500 words"),
+    ],
+)
+def test_too_little_is_an_error_that_says_what_to_do(
+    draft: str, plays: dict[str, Sequence[str]], problem: str, tmp_path: Path
+) -> None:
+    (tmp_path / "draft.txt").write_text(draft)
+    corpus = play(tmp_path / "play.txt", plays)
+    assert (ended := run_trainer(["voice", tmp_path / "draft.txt", "--with", corpus])).returncode == 2
+    assert problem in ended.stdout + ended.stderr
