@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,6 +43,7 @@ from scriptmodel_operator.jobs.job_manifest import (
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Bucket, Cluster
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, JobSettings, Run
+from scriptmodel_operator.jobs.store import Versions
 
 KEPT_SECONDS = 24 * 3600
 """How long Kubernetes keeps a Job whose end is recorded."""
@@ -108,10 +110,7 @@ class Attempts:
             raise RefusedError(
                 what, f"it stored none: is {run.spec.image} an image of scriptmodel's trainer?"
             ) from None
-        sizes = self._bucket.sizes(own)
-        for pack in manifest.packs:
-            if sizes.get(pack.key) != pack.size:
-                raise RefusedError(what, f"{pack.key} has {sizes.get(pack.key)} bytes, its manifest says {pack.size}")
+        Versions(self._bucket).check_sizes(manifest)
         return manifest
 
     def end(self, namespace: str, name: str) -> None:
@@ -165,7 +164,10 @@ class Attempts:
     def _write_secret(self, run: Run, number: int, owners: Sequence[Mapping[str, Any]]) -> None:
         name, path = job_name(run, number), _core(run.namespace, "secrets")
         signed = time.monotonic()
-        document = job_document(run, number, self._earlier(run, number), self._sign, self._expiry())
+        seconds = self._settings.url_seconds
+        expires = datetime.now(UTC) + timedelta(seconds=seconds)
+        sign = partial(self._bucket.sign, seconds=seconds)
+        document = job_document(run, number, self._earlier(run, number), sign, expires)
         secret = secret_manifest(run, number, document, self._settings.labels, owners)
         try:
             self._cluster.request("POST", path, f"creating Secret {name}", secret)
@@ -173,12 +175,6 @@ class Attempts:
             data = {"data": secret["data"]}
             self._cluster.request("PATCH", f"{path}/{name}", f"updating Secret {name}", data, MERGE_PATCH)
         self._signed[run.namespace, name] = signed
-
-    def _expiry(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._settings.url_seconds)
-
-    def _sign(self, method: str, keys: Sequence[str]) -> list[str]:
-        return self._bucket.sign(method, keys, self._settings.url_seconds)
 
     def _earlier(self, run: Run, number: int) -> list[int]:
         """Return the earlier attempts that may have a checkpoint, newest first. The one before may still store it."""

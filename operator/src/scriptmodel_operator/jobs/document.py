@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.engine.errors import RefusedError
-from scriptmodel_operator.engine.values import BASE_INPUT, TRIALS_INPUT, RepoRef
+from scriptmodel_operator.engine.values import BASE_INPUT, TRIALS_INPUT
 from scriptmodel_operator.jobs.runs import Input, Run
 
 KEY = "job.json"
@@ -25,33 +26,34 @@ Sign = Callable[[str, Sequence[str]], Sequence[str]]
 
 
 def job_document(run: Run, number: int, earlier: Sequence[int], sign: Sign, expires: datetime) -> str:
-    """Return the document of an attempt. `earlier` are the attempts whose checkpoints it may read, newest first.
+    """Return the document of an attempt. `earlier` are the attempts whose checkpoints it reads, newest first, if there
+    is room. Its own are before them: a queue may stop its pod and start another one.
 
-    Its own are the first: a queue may stop its pod and start another one. Raises RefusedError for what does not fit.
+    Raises RefusedError for what does not fit into a Secret.
     """
     what = f"starting a job of pipeline {run.spec.ref}"
-    checkpoints = [[f"{prefix(run, each)}{name}" for name in CHECKPOINTS] for each in (number, *earlier)]
-    reads = [key for each in run.inputs for key in (manifest_key(run, each), *(pack.key for pack in each.part.packs))]
-    reads += [key for pair in checkpoints for key in pair]
     own = prefix(run, number)
     packs = [f"{own}pack-{index:04}" for index in range(OUTPUT_PACKS)]
-    writes = [*packs, own + MANIFEST, own + LOG, *checkpoints[0]]
-    count = len(reads) + len(writes)
-    if count > MAX_URLS:
-        raise RefusedError(what, f"its inputs have too many packs: it needs {count} URLs, and may have {MAX_URLS}")
+    writes = [*packs, own + MANIFEST, own + LOG, *_checkpoints(own)]
+    reads = [key for each in run.inputs for key in (manifest_key(run, each), *(pack.key for pack in each.part.packs))]
+    reads += _checkpoints(own)
+    room = MAX_URLS - len(reads) - len(writes)
+    if room < 0:
+        raise RefusedError(what, f"its inputs have {-room} packs too many for {MAX_URLS} URLs: use a smaller corpus")
+    reads += [key for each in earlier[: room // 2] for key in _checkpoints(prefix(run, each))]
     read, written = iter(sign("GET", reads)), iter(sign("PUT", writes))
     document = json.dumps(
         {
             "schema": 1,
             "command": run.spec.command,
             "inputs": [_input(each, read) for each in run.inputs],
-            "output": {"packs": _next(written, packs), "manifest": next(written), "log": next(written)},
-            "checkpoints": {"read": [_next(read, each) for each in checkpoints], "write": list(written)},
+            "output": {"packs": [*islice(written, OUTPUT_PACKS)], "manifest": next(written), "log": next(written)},
+            "checkpoints": {"read": [*zip(read, read, strict=True)], "write": [*written]},
             "expires": timestamp(expires),
         }
     )
     if len(document) > MAX_BYTES:
-        raise RefusedError(what, f"its {count} URLs have {len(document)} bytes, but a Secret holds {MAX_BYTES}")
+        raise RefusedError(what, f"its URLs have {len(document)} bytes, but a Secret holds {MAX_BYTES}")
     return document
 
 
@@ -66,23 +68,16 @@ def attempt_prefix(namespace: str, run_hash: str, number: int) -> str:
 
 def manifest_key(run: Run, read: Input) -> str:
     """Return where the manifest of what is read lies: with the repo, or that of one folder with the run."""
-    namespace = run.namespace if read.of_folder else _repo(run, read).project
-    return f"v1/{namespace}/manifests/{read.part.id}.json"
-
-
-def _repo(run: Run, read: Input) -> RepoRef:
     branches = {BASE_INPUT: run.spec.base_branch, TRIALS_INPUT: run.spec.trials_branch}
-    branch = branches.get(read.name) if read.name != run.spec.input_name else run.spec.input_branch
-    if branch is None:
-        raise ValueError(f"pipeline {run.spec.ref} has no input {read.name}")
-    return branch.repo
+    branch = branches.get(read.name) or run.spec.input_branch
+    return f"v1/{run.namespace if read.of_folder else branch.repo.project}/manifests/{read.part.id}.json"
+
+
+def _checkpoints(own: str) -> list[str]:
+    return [own + name for name in CHECKPOINTS]
 
 
 def _input(read: Input, urls: Iterator[str]) -> dict[str, Any]:
     part = read.part
     manifest = {"url": next(urls), "sha256": part.id, "size": len(part.encode())}
-    return {"name": read.name, "folder": read.folder, "packs": _next(urls, part.packs), "manifest": manifest}
-
-
-def _next(urls: Iterator[str], keys: Sequence[object]) -> list[str]:
-    return [next(urls) for _ in keys]
+    return {"name": read.name, "folder": read.folder, "packs": [*islice(urls, len(part.packs))], "manifest": manifest}

@@ -20,7 +20,7 @@ from scriptmodel_operator.jobs.manifest import Manifest, below
 class JobSettings:
     """What all Jobs share. `requests` are used where the spec of a pipeline has neither a request nor a limit."""
 
-    url_seconds: float = 24 * 3600.0
+    url_seconds: float = 7 * 24 * 3600.0
     requests: ResourceAmounts = field(default_factory=ResourceAmounts)
     labels: Mapping[str, str] = field(default_factory=dict)
 
