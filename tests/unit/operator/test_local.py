@@ -167,17 +167,46 @@ def test_a_state_folder_in_use_is_refused_with_the_option_of_the_command(tmp_pat
         pass
 
 
-@pytest.mark.parametrize("name", ["write", "voice", "compare", "judge", "export"])
-def test_a_writers_command_runs_the_trainers_with_the_same_words(name: str, tmp_path: Path) -> None:
-    program = tmp_path / "bin" / "scriptmodel-trainer"
+def trainer_of(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with a trainer that prints its words and ends with 3."""
+    program = folder / "bin" / "scriptmodel-trainer"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "$SCRIPTMODEL_PROGRAM|$*"\nexit 3\n')
     program.chmod(0o755)
-    words = [name, "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
-    environment = {**os.environ, "SCRIPTMODEL_TRAINER": str(tmp_path)}
+    environment = {**os.environ, "SCRIPTMODEL_TRAINER": str(folder)}
     command = [sys.executable, "-m", "scriptmodel_cli.main", *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=folder)
+
+
+@pytest.mark.parametrize("name", ["write", "voice", "compare", "judge", "export"])
+def test_a_writers_command_runs_the_trainers_with_the_same_words(name: str, tmp_path: Path) -> None:
+    words = [name, "plays/", "--cast", "ANNA,OLD BEN", "--continue", "-", "-h"]
+    done = trainer_of(tmp_path, *words)
     assert (done.returncode, done.stdout) == (3, f"scriptmodel|{' '.join(words)}\n"), done.stderr
+
+
+def test_ui_of_a_folder_is_the_writers_page_of_the_model_in_it(tmp_path: Path) -> None:
+    (tmp_path / "plays-written" / "model").mkdir(parents=True)
+    (tmp_path / "plays-written" / "model" / "model.json").touch()
+    done = trainer_of(tmp_path, "ui", "plays-written", "--no-browser")
+    assert (done.returncode, done.stdout) == (3, "scriptmodel|ui plays-written/model --port 0 --no-browser\n"), (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["plays"], "plays has no model: `scriptmodel write plays` trains one in plays-written"),
+        ([], "For a model on this computer: scriptmodel ui plays-written"),
+    ],
+)
+def test_ui_without_a_model_or_a_cluster_says_what_to_type(words: list[str], text: str, tmp_path: Path) -> None:
+    for name in ("plays", "plays-written"):
+        (tmp_path / name).mkdir()
+    missing = str(tmp_path / "none")
+    done = trainer_of(tmp_path, "--kubeconfig", missing, "ui", *words)
+    assert text in done.stderr
 
 
 def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:

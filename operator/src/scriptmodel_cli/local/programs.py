@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE
+from typing import NoReturn
 
 import click
 
@@ -42,6 +44,13 @@ def find_trainer(named: Path | None) -> Path:
         f"{TRAINER} was not found: run `make env` in a checkout; elsewhere run "
         "`python -m venv T && T/bin/pip install ./trainer` and add --trainer T"
     )
+
+
+def become_trainer(command: str, words: Sequence[str], named: Path | None) -> NoReturn:
+    """Replace this process by a command of the trainer: terminal, signals and exit code are its own."""
+    program = find_trainer(named) / "bin" / TRAINER
+    environment = {**os.environ, f"{PREFIX}_PROGRAM": "scriptmodel"}  # how the next command is spelled
+    os.execve(program, [str(program), command, *words], environment)  # noqa: S606 - the person's own words, no shell
 
 
 @contextmanager

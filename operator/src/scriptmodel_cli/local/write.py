@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from scriptmodel_cli.connection import PREFIX
-from scriptmodel_cli.local.programs import TRAINER, find_trainer
+from scriptmodel_cli.local.programs import become_trainer
 
 
 def _of_trainer(name: str, summary: str) -> click.Command:
@@ -23,10 +23,7 @@ def _of_trainer(name: str, summary: str) -> click.Command:
     @click.argument("words", nargs=-1, type=click.UNPROCESSED)
     def command(words: tuple[str, ...]) -> None:
         named = os.environ.get(f"{PREFIX}_TRAINER")
-        program = find_trainer(Path(named) if named else None) / "bin" / TRAINER
-        environment = {**os.environ, f"{PREFIX}_PROGRAM": "scriptmodel"}  # how the next command is spelled
-        # The trainer replaces this process: terminal, signals and exit code are its own.
-        os.execve(program, [str(program), name, *words], environment)  # noqa: S606 - the person's own words, no shell
+        become_trainer(name, words, Path(named) if named else None)
 
     return command
 

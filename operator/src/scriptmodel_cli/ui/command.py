@@ -12,20 +12,26 @@ import click
 
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.programs import trainer_option
+from scriptmodel_cli.local.programs import become_trainer, trainer_option
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.leadership import UNLIMITED
 
+_MODEL_FILE = "model.json"
+
 
 @click.command(cls=Command)
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path), metavar="[FOLDER]...")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of 127.0.0.1 [default: a free one].")
 @click.option("--no-browser", is_flag=True, help="Print the address without opening a browser.")
 @trainer_option
 @pass_session
-def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> None:
+def ui(session: Session, folders: tuple[Path, ...], port: int, no_browser: bool, trainer: Path | None) -> None:
     """Show ScriptModels in the browser: curves, logs, lineage, scripts, and a box to write with a model.
+
+    With a FOLDER that `scriptmodel write` made, or that of a model, it opens the writer's page of that model instead,
+    and needs no cluster.
 
     The pages are served on this machine only, with the rights of your kubeconfig, until Ctrl-C. They change nothing in
     the cluster, and need nothing installed there. All namespaces that you may list are shown, or that of -n. Only
@@ -34,10 +40,21 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     \b
     Examples:
       scriptmodel ui
+      scriptmodel ui plays-written           # write with a model on this computer
       scriptmodel ui -n ml --no-browser      # prints the address only
       ssh -t -L 8080:127.0.0.1:8080 HOST scriptmodel ui --port 8080 --no-browser
     """
-    own = session.where()  # its errors come before the address
+    if folders:
+        words = [*map(str, map(_model, folders)), "--port", str(port), *(["--no-browser"] if no_browser else [])]
+        become_trainer("ui", words, trainer)
+    try:
+        own = session.where()  # its errors come before the address
+    except click.ClickException as error:
+        here = next(map(str, sorted(Path.cwd().glob("*-written"))), "plays-written")
+        raise click.ClickException(
+            f"this shows the models of a cluster, and no cluster is known ({error.message}). "
+            f"For a model on this computer: scriptmodel ui {Path(here).name}"
+        ) from error
     from aiohttp import web  # noqa: PLC0415 - help and completion start faster without
 
     from scriptmodel_cli.ui.reads import Reads  # noqa: PLC0415 - likewise
@@ -65,3 +82,13 @@ def ui(session: Session, port: int, no_browser: bool, trainer: Path | None) -> N
     app.on_startup.append(announce)
     with closing(entrance):
         web.run_app(app, sock=listener, access_log=None, print=None, shutdown_timeout=0.5, handler_cancellation=True)
+
+
+def _model(folder: Path) -> Path:
+    """Return the folder of a model: the given one, or the one that `write` makes in it."""
+    found = next((each for each in (folder, folder / "model") if (each / _MODEL_FILE).is_file()), None)
+    if found is None:
+        made = f"`scriptmodel write {folder}` trains one in {folder.name}-written"
+        what = f"has no model: {made}" if folder.is_dir() else "does not exist"
+        raise InputError(f"{folder} {what}")
+    return found
