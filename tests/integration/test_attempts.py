@@ -161,8 +161,8 @@ def test_an_attempt_runs_in_a_pod_that_is_restricted_and_its_result_is_taken(wor
 
 def test_a_job_says_how_it_failed_when_its_pod_is_gone(world: World) -> None:
     world.start()
-    world.fail("PodFailurePolicy", "Container trainer for pod x/y failed with exit code 137 matching FailJob rule")
-    assert (world.attempt.state, "exit code 137" in world.attempt.reason) == (AttemptState.FAILED, True)
+    world.fail("PodFailurePolicy", "Container trainer for pod x/y failed with exit code 1 matching FailJob rule")
+    assert (world.attempt.state, "exit code 1" in world.attempt.reason) == (AttemptState.FAILED, True)
 
 
 def test_the_pod_of_a_node_that_died_is_lost_and_its_job_is_deleted(

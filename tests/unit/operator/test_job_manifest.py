@@ -80,6 +80,13 @@ def test_a_job_with_a_queue_is_left_to_it() -> None:
     assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
 
 
+def test_a_job_that_a_queue_suspends_does_not_fail_for_the_signal_that_ends_its_pod() -> None:
+    """The Job controller applies the rules to each pod that failed, also to one that it has deleted itself."""
+    disrupted, exited = made(FULL)["spec"]["podFailurePolicy"]["rules"]
+    assert exited["onExitCodes"] == {"containerName": "trainer", "operator": "NotIn", "values": [0, 130, 137, 143]}
+    assert [each["type"] for each in disrupted["onPodConditions"]] == ["DisruptionTarget"]
+
+
 def test_what_a_pipeline_asks_of_a_pod_reaches_it() -> None:
     found = pod(FULL)
     assert found["nodeSelector"] == {"disk": "ssd", "zone": "a"}

@@ -107,7 +107,7 @@ ENDS = [
     (job(), terminated(143, DRAINED), LOST, "its pod was disrupted: Eviction API: evicting"),
     (DISRUPTED_JOB, None, LOST, "its pod is gone: Pod drama/x has condition DisruptionTarget"),
     (failed("BackoffLimitExceeded", "Job has reached the specified backoff limit"), None, LOST, "its pod is gone"),
-    (exited(137), None, FAILED, "the trainer ended with exit code 137, and its pod is gone with the cause"),
+    (exited(1), None, FAILED, "the trainer ended with exit code 1, and its pod is gone with the cause"),
     (exited(2), None, REFUSED, "the trainer ended with exit code 2"),
     (job(), terminated(143, deleted=BEFORE_GRACE), LOST, "somebody deleted its pod"),
     (job(), terminated(1, deleted=BEFORE_GRACE, message="bad"), FAILED, "bad (exit code 1)"),

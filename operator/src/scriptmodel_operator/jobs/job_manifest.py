@@ -19,6 +19,9 @@ GRACE_SECONDS = 60
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "scriptmodel-operator"
 NAME, STAGE, PIPELINE = "scriptmodel.dev/name", "scriptmodel.dev/stage", "scriptmodel.dev/pipeline"
 RUN, ATTEMPT = "scriptmodel.dev/run", "scriptmodel.dev/attempt"
+KILLED = 137
+SIGNALLED = (130, KILLED, 143)
+"""Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended."""
 QUEUE = "kueue.x-k8s.io/queue-name"
 _LONGEST_LABEL = 63
 _LONGEST_PIPELINE = 40
@@ -46,11 +49,14 @@ def secret_manifest(
 
 
 def job_manifest(run: Run, number: int, settings: JobSettings, owner: Mapping[str, Any]) -> Object:
-    """Return the Job. Its failure says what ended it, an exit code or a disruption, even when its pod is gone."""
+    """Return the Job. Its failure says what ended it, an exit code or a disruption, even when its pod is gone.
+
+    Not so a signal: the pods of a Job that a queue suspends end by one, which must not fail the Job.
+    """
     metadata = _metadata(run, number, settings.labels, [owner])
     queued = QUEUE in metadata["labels"]
     pod_labels = {name: value for name, value in metadata["labels"].items() if name != QUEUE}
-    exits = {"containerName": CONTAINER, "operator": "NotIn", "values": [0]}
+    exits = {"containerName": CONTAINER, "operator": "NotIn", "values": [0, *SIGNALLED]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -12,16 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from scriptmodel_operator.api.conditions import conditions_of, one_line
-from scriptmodel_operator.jobs.job_manifest import ATTEMPT, CONTAINER, PIPELINE, QUEUE, RUN, STAGE
+from scriptmodel_operator.jobs.job_manifest import ATTEMPT, CONTAINER, KILLED, PIPELINE, QUEUE, RUN, SIGNALLED, STAGE
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState
 
 Object = Mapping[str, Any]
 BEYOND_GRACE = timedelta(seconds=60)
 """How long a pod may be in deletion after its grace. A kubelet that runs kills it at once; clocks differ less."""
 _REFUSED = 2
-_KILLED = 137
-_SIGNALLED = (130, _KILLED, 143)
-"""Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended."""
 _LOST = AttemptState.LOST
 _NEVER_RAN = ("StartError", "ContainerCannotRun")
 _STARTING = ("ContainerCreating", "PodInitializing")
@@ -77,7 +74,7 @@ def _outer_causes(pod: Object, process: Object, status: Object) -> Iterator[Endi
         yield Ending(_LOST, f"node {_node(pod)} lost its pod: {why}")
     if process.get("reason") == "OOMKilled":
         yield _failure(_out_of_memory(pod))
-    if process.get("exitCode") in _SIGNALLED and pod["metadata"].get("deletionTimestamp"):
+    if process.get("exitCode") in SIGNALLED and pod["metadata"].get("deletionTimestamp"):
         yield Ending(_LOST, "somebody deleted its pod")
     if process.get("reason") in _NEVER_RAN:
         yield _failure(f"{process.get('message')}: is {_image(pod)} an image of scriptmodel's trainer?")
@@ -139,12 +136,12 @@ def _exited(process: Object) -> Ending:
     said = [line for line in str(process.get("message") or "").splitlines() if line.strip() and line[0] != "{"]
     if said:
         reason = f"{said[-1].strip()} (exit code {code})"
-    elif code == _KILLED:
+    elif code == KILLED:
         reason = f"the process was killed (exit code {code}), most likely because memory ran out on its node"
     else:
         reason = f"the trainer ended with exit code {code} and gave no cause: see its log"
     state = AttemptState.REFUSED if code == _REFUSED else AttemptState.FAILED
-    return Ending(state, reason, "signal: killed" if code == _KILLED else f"exit status {code}")
+    return Ending(state, reason, "signal: killed" if code == KILLED else f"exit status {code}")
 
 
 def _out_of_memory(pod: Object) -> str:
