@@ -168,11 +168,11 @@ def _blocked(pod: Object) -> str:
 
 
 def _suspended(job: Object) -> str:
-    queue = job["metadata"]["labels"].get(QUEUE)
-    if queue:
+    metadata = job["metadata"]
+    if queue := metadata["labels"].get(QUEUE):
         return f"waits in queue {queue}"
-    name = job["metadata"]["name"]
-    return f'somebody suspended its Job: kubectl patch job {name} -p \'{{"spec":{{"suspend":false}}}}\''
+    patch = f'kubectl patch job {metadata["name"]} -n {metadata["namespace"]} -p \'{{"spec":{{"suspend":false}}}}\''
+    return f"somebody suspended its Job: {patch}"
 
 
 def _completed(job: Object) -> Object:
