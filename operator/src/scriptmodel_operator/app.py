@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import promoted_model
@@ -21,10 +22,12 @@ from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.gateway import Calls, Gateway
+from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube import watch
 from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.kube.cluster import KubeCluster
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway
@@ -63,9 +66,10 @@ class Process:
     """Set by SIGTERM and SIGINT."""
 
     @classmethod
-    def create(cls) -> Process:
+    def create(cls, *, namespaced: bool = False) -> Process:
+        """With `namespaced` the project of an object is its namespace."""
         echoes = EchoFilter()
-        store = Store(echoes)
+        store = Store(echoes, namespaced=namespaced)
         metrics = Metrics(store)
         watches = WatchHeartbeat()
         return cls(echoes, store, metrics, WorkQueue(metrics), watches, Health(metrics, watches))
@@ -81,7 +85,7 @@ async def run(config: OperatorConfig) -> None:
     All tasks are in one group, so an error of any ends the others. Raises an ExceptionGroup then, of LoginFailedError
     or KubeError if the cluster cannot be used at all, of LeadershipLostError if another replica takes over.
     """
-    process = Process.create()
+    process = Process.create(namespaced=config.policy.namespaced)
     process.stop_on_signals()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(process.health, config.health_listen))
@@ -144,9 +148,9 @@ async def _work(
         return watch_session(login(config.kubeconfig), process.watches, process.echoes)
 
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
-    async with working(group, config, client, cluster, process, leadership):
-        engine = config.storage.storage if config.storage else f"pachd at {config.pachd and config.pachd.address}"
-        log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", engine)
+    gateway, where = open_engine(config, client, process, leadership)
+    async with working(group, config, client, gateway, cluster, process):
+        log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", where)
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=watch.registry(partial(arrived, store, queue), partial(deleted, store, queue), connect),
@@ -181,14 +185,14 @@ async def working(
     group: asyncio.TaskGroup,
     config: OperatorConfig,
     kube: KubeGateway,
+    gateway: Gateway,
     cluster: str,
     process: Process,
-    leadership: Leadership,
 ) -> AsyncIterator[None]:
-    """Run everything but the watch in `group`: the operator reconciles each object that the queue receives."""
-    if config.pachd is None:
-        raise NotImplementedError("an operator without a pachd")
-    gateway = PachydermGateway(config.pachd, leadership, process.metrics.called, version_reporter(process.metrics))
+    """Run everything but the watch in `group`: the operator reconciles each object that the queue receives.
+
+    The gateway is closed at the end.
+    """
     calls = Calls(CALL_THREADS)
     controller = compose(config, kube, gateway, calls, cluster, process)
     controller.snapshots.create_task = group.create_task
@@ -220,6 +224,30 @@ async def working(
         gateway.close()
         controller.snapshots.close()
         calls.close()
+
+
+def open_engine(
+    config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
+) -> tuple[Gateway, str]:
+    """Return the engine of a configuration, and where it is, for the log."""
+    if config.storage is None:
+        return open_pachyderm(config, process, leadership)
+    # Its libraries take memory that an operator of a pachd need not have.
+    from scriptmodel_operator.jobs.opening import open_jobs  # noqa: PLC0415 - see above
+
+    cluster = KubeCluster(client, asyncio.get_running_loop())
+    requests = ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory)
+    labels = dict(each.split("=", 1) for each in config.run_labels)
+    gateway = open_jobs(config.storage, cluster, config.namespaces, requests, labels, cluster.close)
+    return gateway, f"Jobs and the bucket {config.storage.storage}"
+
+
+def open_pachyderm(config: OperatorConfig, process: Process, leadership: Leadership) -> tuple[Gateway, str]:
+    if config.pachd is None:
+        raise ValueError("neither a pachd nor a bucket")
+    metrics = process.metrics
+    gateway = PachydermGateway(config.pachd, leadership, metrics.called, version_reporter(metrics))
+    return gateway, f"pachd at {config.pachd.address}"
 
 
 def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:

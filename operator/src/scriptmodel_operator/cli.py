@@ -47,7 +47,8 @@ def run(
     pachd: PachdAddress | None, storage: StorageConfig | None, log_format: str, log_level: str, **options: Any
 ) -> None:
     """Run the operator until SIGTERM or SIGINT."""
-    policy = Policy(**{each.name: options[each.name] for each in fields(Policy)})
+    limits = {each.name: options[each.name] for each in fields(Policy) if each.name in options}
+    policy = Policy(**limits, namespaced=storage is not None)
     settings = {each.name: options[each.name] for each in fields(OperatorConfig) if each.name in options}
     _run(OperatorConfig(pachd=pachd, storage=storage, policy=policy, **settings), log_format, log_level)
 

@@ -15,9 +15,10 @@ from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
-from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.kube.errors import KubeConflictError, KubeForbiddenError, KubeUnavailableError
+from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.conformance import check_status
@@ -103,20 +104,30 @@ async def controller(
     raw: dict[str, Any], wrap: Callable[[Any], Any] = lambda fake: fake, **settings: Any
 ) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
     """Yield a controller and its fakes, which it calls through `wrap`."""
-    kube, pachyderm, calls = FakeKube(raw), FakePachyderm(now=datetime.now(UTC)), Calls(2)
+    kube, pachyderm = FakeKube(raw), FakePachyderm(now=datetime.now(UTC))
+    async with controller_over(wrap(kube), wrap(pachyderm), raw, **settings) as found:
+        yield found, kube, pachyderm
+
+
+@asynccontextmanager
+async def controller_over(
+    kube: KubeGateway, gateway: Gateway, raw: dict[str, Any], **settings: Any
+) -> AsyncIterator[Controller]:
+    """Yield a controller over an engine, which has the object."""
+    calls = Calls(2)
     config = OperatorConfig(
         pachd=PachdAddress("nowhere:1"),
         trainer_image="trainer:1",
         poll_interval=5,
         **settings,
     )
-    created = Process.create()
+    created = Process.create(namespaced=config.policy.namespaced)
     process = replace(created, queue=RecordingQueue(created.metrics))
-    found = compose(config, wrap(kube), wrap(pachyderm), calls, "cluster-1", process)
+    found = compose(config, kube, gateway, calls, "cluster-1", process)
     found.store.put(raw)
     sending = asyncio.create_task(found.events.run())
     try:
-        yield found, kube, pachyderm
+        yield found
     finally:
         sending.cancel()
         found.observer.logs.close()

@@ -10,11 +10,12 @@ from scriptmodel_operator.engine.errors import EngineError, NotFoundError, Refus
 
 @dataclass
 class FakeBucket:
-    """Implements `Bucket`; `fault` receives each call before it has an effect."""
+    """Implements `Bucket`; `fault` receives each call before it has an effect, `lost` each write after it had one."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     fault: Callable[[str], EngineError | None] = lambda _call: None
+    lost: Callable[[str], EngineError | None] = lambda _call: None
 
     def get(self, key: str, limit: int) -> bytes:
         self._call(f"get {key}")
@@ -31,6 +32,7 @@ class FakeBucket:
         content = data if isinstance(data, bytes) else b"".join(data)
         self._call(f"put {key}")
         self.objects[key] = content
+        self._ended(f"put {key}")
 
     def create(self, key: str, data: bytes, limit: int) -> bytes:
         self._call(f"create {key}")
@@ -38,7 +40,7 @@ class FakeBucket:
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
         self._call(f"list {prefix}")
-        return {key: len(data) for key, data in self.objects.items() if key.startswith(prefix.rstrip("/") + "/")}
+        return {key: len(data) for key, data in list(self.objects.items()) if key.startswith(prefix.rstrip("/") + "/")}
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.get(source, 1 << 40))
@@ -47,6 +49,7 @@ class FakeBucket:
         for key in keys:
             self._call(f"delete {key}")
             self.objects.pop(key, None)
+            self._ended(f"delete {key}")
 
     def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
         self._call(f"sign {method} {len(keys)}")
@@ -55,6 +58,12 @@ class FakeBucket:
 
     def _call(self, call: str) -> None:
         self.calls.append(call)
-        error = self.fault(call)
-        if error is not None:
-            raise error
+        _raise(self.fault(call))
+
+    def _ended(self, call: str) -> None:
+        _raise(self.lost(call))
+
+
+def _raise(error: EngineError | None) -> None:
+    if error is not None:
+        raise error

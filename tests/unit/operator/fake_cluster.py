@@ -42,6 +42,7 @@ class FakeCluster:
     logs: dict[str, list[str]] = field(default_factory=dict)
     """The lines of the log of each pod, by its name."""
     fault: Callable[[str, bool], EngineError | None] = lambda _call, _after: None
+    now: str = "2026-01-01T00:00:00Z"
     _version: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -117,7 +118,7 @@ class FakeCluster:
         version = body.get("metadata", {}).get("resourceVersion")
         if version not in (None, known["metadata"]["resourceVersion"]):
             raise ConflictError(what, "the object has been modified", "409")
-        kept = {"uid": known["metadata"]["uid"]}
+        kept = {key: known["metadata"][key] for key in ("uid", "creationTimestamp")}
         changed = _merged(known, body) if method == "PATCH" else dict(body)
         return self._write(place, {**changed, "metadata": {**changed["metadata"], **kept}})
 
@@ -128,7 +129,8 @@ class FakeCluster:
 
     def _write(self, place: Place, content: Mapping[str, Any]) -> dict[str, Any]:
         self._version += 1
-        metadata = {"uid": f"uid-{self._version}", **content["metadata"], "resourceVersion": str(self._version)}
+        made = {"uid": f"uid-{self._version}", "creationTimestamp": self.now}
+        metadata = {**made, **content["metadata"], "resourceVersion": str(self._version)}
         self.objects[place] = copy.deepcopy({**content, "metadata": metadata})
         return self.objects[place]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.errors import (
     EngineError,
     NotFoundError,
@@ -34,6 +35,7 @@ from scriptmodel_operator.engine.values import (
     StoredFile,
     Upload,
 )
+from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion
 from tests.unit.operator.pachyderm_state import PachydermState
 
@@ -136,6 +138,12 @@ class FakePachyderm(PachydermState):
         return list(self.transactions.values())
 
     # --- writes
+
+    def settle(self, _projects: Iterable[str]) -> FakePachyderm:
+        return self
+
+    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
+        sweep(self, is_ours)
 
     def delete_transaction(self, transaction_id: str) -> None:
         self.transactions.pop(transaction_id, None)

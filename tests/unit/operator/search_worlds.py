@@ -60,7 +60,7 @@ def train(world: World, outcomes: Outcomes | None = None) -> JobInfo:
         if name in skipped:
             files |= {path: text for path, text in old.items() if path.startswith(f"/{name}/")}
         else:
-            files |= _trained(name, given, (outcomes or {}).get(name, float(name[:4])))
+            files |= trained_trial(name, given, (outcomes or {}).get(name, float(name[:4])))
     pachyderm.write(ref, files, total=len(inputs), skipped=len(skipped))
     return pachyderm.jobs[job.ref]
 
@@ -133,7 +133,7 @@ def _base(world: World, job: JobInfo) -> JobInfo | None:
     return None if again else found
 
 
-def _trained(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[str, bytes]:
+def trained_trial(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[str, bytes]:
     given = json.loads(inputs[f"/{name}/trial.json"])
     record: dict[str, Any] = {**given, "schema": 1, "epochs": 3, "seconds": 10.0, "gpu_seconds": 8.0}
     folder: dict[str, bytes] = {}

@@ -210,7 +210,7 @@ def test_ui_without_a_model_or_a_cluster_says_what_to_type(words: list[str], tex
 
 
 def test_the_users_own_object_may_have_everything_that_a_policy_can_refuse() -> None:
-    found, limits = everything(), {"trainer_image", "checkpoint_claim"}
+    found, limits = everything(), {"trainer_image", "checkpoint_claim", "namespaced"}
     for name in {field.name for field in fields(Policy)} - limits:
         allowed = getattr(found, name)
         assert allowed == ({"*": ("*",)} if isinstance(allowed, dict) else ("*",)), name

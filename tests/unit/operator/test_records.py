@@ -27,7 +27,7 @@ from tests.unit.operator.pipeline_specs import FULL, PLAIN
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 PLAYS = RepoRecord(RepoRef("ml", "plays"), NOW, 'of "people"')
-PIPELINE = PipelineRecord(PLAIN, 1, NOW)
+PIPELINE = PipelineRecord(PLAIN, 1, NOW, NOW)
 VERSION = Version("f" * 64, "f" * 64, NOW, 12, "c" * 64, (("ml/plays", "1"),))
 
 
@@ -45,7 +45,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
     done = job(
         2, state=JobState.SUCCESS, started=NOW, finished=NOW, runs=(run(1, state=RunState.DONE),), output=VERSION
     )
-    pipeline = PipelineRecord(FULL, 7, NOW, stopped=True, jobs=(done, job(1)), older={1: PLAIN})
+    pipeline = PipelineRecord(FULL, 7, NOW, NOW, stopped=True, jobs=(done, job(1)), older={1: PLAIN})
     repo = PLAYS.put("master", VERSION).put("other", VERSION)
     records.put(Stored(pipeline), pipeline)
     records.put(Stored(repo), repo)

@@ -54,7 +54,7 @@ async def test_an_unavailable_pachyderm_and_its_return_are_each_logged_once(
 async def test_only_transactions_with_our_pipelines_alone_are_deleted_and_the_log_names_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.INFO, logger=module.__name__)
+    caplog.set_level(logging.INFO)
     owner = Owner("cluster-1", "ml", "thrones", "1")
     ours, theirs = Mark(owner).annotations(), Mark(replace(owner, namespace="films")).annotations()
     found = [

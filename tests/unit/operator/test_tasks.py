@@ -60,10 +60,12 @@ def pachyderm(monkeypatch: pytest.MonkeyPatch) -> FakePachyderm:
 
 
 async def work(config: OperatorConfig = CONFIG, until: Callable[[], Awaitable[None]] = lasts) -> None:
+    process = Process.create()
+    gateway, _where = app.open_pachyderm(config, process, UNLIMITED)
     async with (
         asyncio.timeout(DEADLINE),
         asyncio.TaskGroup() as group,
-        working(group, config, UnexpectedKube(), "cluster-1", Process.create(), UNLIMITED),
+        working(group, config, UnexpectedKube(), gateway, "cluster-1", process),
     ):
         await until()
 

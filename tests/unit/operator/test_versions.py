@@ -13,7 +13,6 @@ from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
-from scriptmodel_operator.controller.sweeper import _owners
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.installation.check import check_pachyderm
@@ -25,6 +24,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pps, transaction
+from scriptmodel_operator.pachyderm.transactions import _owners
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 from tests.unit.operator.versioned_pachd import Pachd, serving, version_of
 

@@ -29,7 +29,7 @@ from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.scripts import read_script
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.app import Process, working
+from scriptmodel_operator.app import Process, open_pachyderm, working
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import arrived
 from scriptmodel_operator.desired.policy import ANYTHING, Policy
@@ -118,8 +118,9 @@ async def _reconcile(objects: Objects, session: Session, check: Callable[[], Non
         policy=everything(),
     )
     process = Process.create()
+    gateway, _where = open_pachyderm(config, process, UNLIMITED)
     try:
-        async with asyncio.TaskGroup() as group, working(group, config, objects, CLUSTER, process, UNLIMITED):
+        async with asyncio.TaskGroup() as group, working(group, config, objects, gateway, CLUSTER, process):
             arrived(process.store, process.queue, objects.raw)
             await asyncio.wait([watching])  # its own error is none of the group's
     finally:

@@ -46,5 +46,21 @@ def engine_name(engine: str) -> str:
     return {LOCALPACH: LOCALPACH, JOBS: "the bucket"}.get(engine.partition("/")[0], "Pachyderm")
 
 
+def engine_check(engine: str) -> str:
+    """Return what to check if an engine does not answer."""
+    jobs = "check the bucket and the API server, and that the operator's --storage and its credentials are right"
+    process = LOCALPACH if engine.startswith(f"{LOCALPACH}/") else "pachd"
+    pachd = f"check that {process} runs and that the operator's --pachd is its address"
+    return jobs if engine.startswith(f"{JOBS}/") else pachd
+
+
+def engine_logs(engine: str) -> str:
+    """Return whose logs may explain an error of an engine."""
+    kind = engine.partition("/")[0]
+    return {LOCALPACH: "of the operator and of localpach", JOBS: "of the operator"}.get(
+        kind, "of the operator and of pachd"
+    )
+
+
 def engine_with_id(engine: str) -> str:
     return f"{engine_name(engine)} {short_id(engine.rpartition('/')[2])}" if engine else "one without an id"

@@ -12,6 +12,7 @@ import hashlib
 Key = tuple[str, str]
 """Namespace and name of an object."""
 
+DEFAULT_PROJECT = "default"
 MAX_PIPELINE_NAME = 51
 MAX_DERIVED_NAME = 63
 MAX_PROJECT_NAME = 20
@@ -27,9 +28,9 @@ _HASH_DIGITS = 16
 
 def pachyderm_names(namespace: str, name: str, project: str) -> dict[str, str]:
     digest = hashlib.sha256(f"{namespace}/{name}".encode()).hexdigest()[:_HASH_DIGITS]
-    longest = min(MAX_PIPELINE_NAME, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
+    longest = MAX_PIPELINE_NAME
+    if len(project) <= MAX_PROJECT_NAME:  # a longer one is a namespace, where no name is derived from it
+        longest = min(longest, MAX_DERIVED_NAME - _VERSION_ROOM - len(project) - 1)
     room = longest - len(_LONGEST_SUFFIX) - len(digest) - 1
-    if room < 1:
-        raise ValueError(f"project name {project!r} is too long: at most {MAX_PROJECT_NAME} characters")
     readable = name.replace(".", "-")[:room].rstrip("-")
     return {part: f"{readable}-{digest}-{part}" for part in (*PIPELINES, *_REPOS)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT, engine_of
 from scriptmodel_operator.api.marks import Owner, Ownership
-from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.api.status import ScriptModelStatus
 
@@ -97,6 +97,22 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         engine=engine_of(raw),
         status=raw.get("status") or {},
     )
+
+
+def in_namespace(model: ScriptModel) -> ScriptModel:
+    """Return an object as an engine reads it whose projects are namespaces: `default` is the object's own."""
+    spec, own = model.spec, {"project": model.namespace}
+    corpus, base = spec.corpus, spec.model.base
+    if corpus.repo and corpus.repo.project == DEFAULT_PROJECT:
+        corpus = corpus.model_copy(update={"repo": corpus.repo.model_copy(update=own)})
+    if base and base.repo and base.repo.project == DEFAULT_PROJECT:
+        base = base.model_copy(update={"repo": base.repo.model_copy(update=own)})
+    parts = {
+        "pachyderm": spec.pachyderm.model_copy(update=own),
+        "corpus": corpus,
+        "model": spec.model.model_copy(update={"base": base}),
+    }
+    return replace(model, spec=spec.model_copy(update=parts))
 
 
 def parse_for_deletion(raw: Mapping[str, Any]) -> tuple[ScriptModel, str]:

@@ -16,7 +16,13 @@ from typing import Any
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
 from scriptmodel_operator.api.identity import FINALIZER, engine_of
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_for_deletion, parse_object
+from scriptmodel_operator.api.objects import (
+    InvalidSpecError,
+    ScriptModel,
+    in_namespace,
+    parse_for_deletion,
+    parse_object,
+)
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
@@ -123,6 +129,7 @@ class Controller:
                 orphan = ", or set deletionPolicy: Orphan to leave its pipelines" if model.deleting else ""
                 await self._report_problem(model, Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older{orphan}"))
                 return ON_CHANGE
+        model = in_namespace(model) if self.config.policy.namespaced else model
         if model.deleting:
             return await self._delete(model, raw, requested) if FINALIZER in model.finalizers else ON_CHANGE
         try:

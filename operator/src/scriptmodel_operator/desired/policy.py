@@ -15,14 +15,13 @@ from typing import Annotated
 from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.api.marks import naming
+from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.engine.values import RepoInfo, RepoRef
 from scriptmodel_operator.options import DOCUMENTED, Option
 
 ANYTHING = "*"
-DEFAULT_PROJECT = "default"
-"""The project that every namespace may use."""
 _TAG_OR_DIGEST = re.compile(r"(:[^/:@]+)?(@[^@]+)?$")
 _Names = tuple[str, ...]
 _ByNamespace = Mapping[str, tuple[str, ...]]
@@ -40,6 +39,8 @@ class Policy:
     trainer_image: str = ""
     checkpoint_claim: str = ""
     """The operator's default claim for checkpoints, which every object may name."""
+    namespaced: bool = False
+    """Whether projects are namespaces, of which each object uses its own."""
     images: Annotated[_Names, Option("--allow-image", "PREFIX")] = ()
     """Allow this image in training.image, and all below it (whole parts of the path), besides tags of the trainer
     image; * for any."""
@@ -64,7 +65,8 @@ class Policy:
     """Allow URLs of this host in corpus.http.urls; * for any. [default: none]"""
 
     def projects_of(self, namespace: str) -> tuple[str, ...]:
-        return (DEFAULT_PROJECT, *_of(self.projects, namespace))
+        """Return the projects of a namespace; each may use the default one."""
+        return (namespace,) if self.namespaced else (DEFAULT_PROJECT, *_of(self.projects, namespace))
 
     def lists(self, namespace: str, repo: RepoRef) -> bool:
         patterns = (

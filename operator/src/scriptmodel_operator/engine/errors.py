@@ -20,7 +20,7 @@ class EngineError(Exception):
 
 
 class UnavailableError(EngineError):
-    """Pachyderm did not answer: unreachable, overloaded, late, or a broken stream. A write may have taken effect."""
+    """The engine did not answer: unreachable, overloaded, late, or a broken stream. A write may have taken effect."""
 
 
 class NotFoundError(EngineError):
@@ -32,7 +32,23 @@ class ConflictError(EngineError):
 
 
 class AccessError(EngineError):
-    """The operator's token is missing, wrong, or lacks the permission."""
+    """The operator's credentials are missing or wrong, or if it is `denied`, they lack the permission.
+
+    `advice` says what to do.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        detail: str,
+        code: str = "",
+        advice: str = "grant the permission to the operator's account",
+        *,
+        denied: bool = False,
+    ) -> None:
+        super().__init__(what, detail, code)
+        self.advice = advice
+        self.denied = denied
 
 
 class PipelineLimitError(EngineError):
@@ -40,7 +56,7 @@ class PipelineLimitError(EngineError):
 
 
 class OtherEngineError(EngineError):
-    """The object's pipelines were made on another Pachyderm than the one that answers."""
+    """The object's pipelines were made on another engine than the one that answers."""
 
     def __init__(self, recorded: str, found: str) -> None:
         super().__init__("reading the id of the server", f"it is {found}, not {recorded}")

@@ -1,7 +1,7 @@
-"""The calls to Pachyderm that the operator makes: all of them, and no more.
+"""The calls to an engine that the operator makes: all of them, and no more.
 
-The calls block, so they run in a bounded executor (`Calls`); each has a deadline of its own. Every method
-raises a `EngineError`. The adapter over python-pachyderm is `adapter.py`; tests use a fake.
+The calls block, so they run in a bounded executor (`Calls`); each has a deadline of its own. Every method may raise an
+`EngineError`. Adapters are `pachyderm/adapter.py` and `jobs/gateway.py`; tests use a fake.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
@@ -19,7 +20,6 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobRef,
     LogLine,
-    OpenTransaction,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
@@ -41,13 +41,11 @@ class LogStream(Protocol):
     def cancel(self) -> None: ...
 
 
-class Gateway(Protocol):
-    """A Pachyderm server."""
+class Lists(Protocol):
+    """What an engine has, as a snapshot reads it."""
 
     def engine(self) -> str:
-        """Return which Pachyderm or localpach this is (`api/identity.py`): its database keeps the id for life."""
-
-    def server_time(self) -> datetime: ...
+        """Return which engine this is (`api/identity.py`): its database or its bucket keeps the id for life."""
 
     def list_projects(self) -> Sequence[str]: ...
 
@@ -56,11 +54,24 @@ class Gateway(Protocol):
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
         """Return the current versions of the pipelines in the projects."""
 
-    def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
-        """Return all versions of a pipeline, newest first; nothing if it does not exist."""
-
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
         """Return the newest jobs of a project, of all its pipelines and their versions, newest first."""
+
+
+class Gateway(Lists, Protocol):
+    """An engine: it computes what pipelines say, and keeps the versions of what they read and write."""
+
+    def settle(self, projects: Iterable[str]) -> Lists:
+        """Carry on what the engine does not do by itself, and return what it has then. Objects are in `projects`."""
+
+    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
+        """Delete what calls of an operator that was killed left behind, if it belongs to objects of this release."""
+
+    def server_time(self) -> datetime:
+        """Return the time of the clock that all times of this engine are of."""
+
+    def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
+        """Return all versions of a pipeline, newest first; nothing if it does not exist."""
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
         """Return the newest jobs of a pipeline, of all its versions, newest first; nothing if it does not exist."""
@@ -88,12 +99,6 @@ class Gateway(Protocol):
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         """Return the lines that the job's process printed, for at most `seconds`; with `follow`, also future ones."""
 
-    def list_transactions(self) -> Sequence[OpenTransaction]:
-        """Return the open transactions, without those that calls of this gateway are filling."""
-
-    def delete_transaction(self, transaction_id: str) -> None:
-        """Delete a transaction without executing its requests. A missing one is not an error."""
-
     def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
         """Create a repo that does not exist, or with `update` set the description of an existing one."""
 
@@ -112,13 +117,13 @@ class Gateway(Protocol):
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
     ) -> str:
-        """Have Pachyderm fetch a file from a web server; return a file set with it and the files of `file_set`.
+        """Have the engine fetch a file from a web server; return a file set with it and the files of `file_set`.
 
-        Pachyderm keeps a file set for half an hour. A call that is cancelled raises UnavailableError.
+        The engine keeps a file set for half an hour. A call that is cancelled raises UnavailableError.
         """
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
-        """Create or update all of them, or none, in one transaction."""
+        """Create or update all of them, or none where the engine has transactions. A repetition completes the rest."""
 
     def start_pipeline(self, pipeline: PipelineRef) -> None: ...
 
@@ -132,12 +137,15 @@ class Gateway(Protocol):
     def delete_repo(self, repo: RepoRef) -> None:
         """Delete a repo. A missing one is not an error."""
 
+    def close(self) -> None:
+        """End the calls in progress."""
+
 
 class Calls:
     """A pool of threads; further calls wait for a free one."""
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="pachyderm")
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="engine")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

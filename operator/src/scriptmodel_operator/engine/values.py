@@ -246,6 +246,8 @@ class RepoInfo:
     size_bytes: int = 0
     """Size of the newest good commit of master, by which a deleted result is noticed."""
     created: datetime | None = None
+    namespace: str = ""
+    """The namespace that it is in, whose objects may read it; empty in Pachyderm, which has none."""
 
     def describe_command(self, addition: str) -> str:
         """Return what a person types to add to its description; the text that it has is not repeated here."""

@@ -19,7 +19,6 @@ from scriptmodel_operator.jobs.store import engine_id
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.kube.errors import NOT_INSTALLED, KubeError, KubeForbiddenError, KubeNotFoundError
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.pachyderm.access import advice
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.versions import Support
@@ -108,7 +107,7 @@ def check_pachyderm(target: PachdAddress) -> Iterator[Finding]:
         projects = ", ".join(sorted(gateway.list_projects()))
         yield Finding(True, f"it lets the operator list projects: {projects}")
     except AccessError as error:
-        yield Finding(False, f"{advice(error)} ({error})")
+        yield Finding(False, f"{error.advice} ({error})")
     except EngineError as error:
         hint = "check --pachd, --pachd-token-file, --pachd-ca-file and the network policies in between"
         yield Finding(False, f"{error}: {hint}")

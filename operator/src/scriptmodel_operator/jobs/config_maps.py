@@ -57,6 +57,10 @@ class Listing:
     repos: dict[RepoRef, Stored[RepoRecord]] = field(default_factory=dict)
     pipelines: dict[PipelineRef, Stored[PipelineRecord]] = field(default_factory=dict)
 
+    @property
+    def all(self) -> list[Stored[RepoRecord] | Stored[PipelineRecord]]:
+        return [*self.repos.values(), *self.pipelines.values()]
+
 
 def config_map_of(kind: type[Any], ref: RepoRef | PipelineRef) -> str:
     """Return the name of a record's ConfigMap. A name that is no DNS name is told from others by its hash."""

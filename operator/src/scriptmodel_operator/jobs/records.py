@@ -78,6 +78,8 @@ class RunRecord:
     """A result counts only if a later attempt made it."""
     tries: int = 0
     """Number of failed attempts."""
+    reason: str = ""
+    """Why the last of them failed."""
     manifest: str = ""
     reused: bool = False
     """Whether an earlier job computed it."""
@@ -119,6 +121,7 @@ class PipelineRecord:
     spec: PipelineSpec
     version: int
     created: datetime
+    updated: datetime
     """When this version was made."""
     stopped: bool = False
     again: bool = False

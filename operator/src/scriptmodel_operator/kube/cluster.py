@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -40,6 +40,14 @@ class KubeCluster:
     def __init__(self, client: KubeClient, loop: asyncio.AbstractEventLoop) -> None:
         self._client = client
         self._loop = loop
+        self._calls: set[Future[Any]] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End the calls in progress, and refuse others: whoever waits for them may wait in the event loop."""
+        self._closed = True
+        for call in tuple(self._calls):
+            call.cancel()
 
     def request(
         self,
@@ -55,12 +63,18 @@ class KubeCluster:
         return KubeLines(self._client.stream(path, what, seconds), self._loop, what)
 
     def _run(self, call: Coroutine[Any, Any, T], what: str) -> T:
+        started = asyncio.run_coroutine_threadsafe(call, self._loop)
+        self._calls.add(started)
+        if self._closed:
+            started.cancel()
         try:
-            return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+            return started.result()
         except KubeError as error:
             raise translated(error, what) from error
         except CancelledError as error:
             raise UnavailableError(what, "the program is ending") from error
+        finally:
+            self._calls.discard(started)
 
 
 class KubeLines:
@@ -114,4 +128,6 @@ class KubeLines:
 def translated(error: KubeError, what: str) -> EngineError:
     unavailable = isinstance(error, KubeUnavailableError) or not error.status
     kind = UnavailableError if unavailable else _ERRORS.get(error.status, RefusedError)
+    if kind is AccessError:
+        return AccessError(what, error.detail, str(error.status), denied=error.status == 403)
     return kind(what, error.detail, str(error.status or ""))

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from scriptmodel_operator.api.identity import ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.api.names import Key
+from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
 _pack = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -62,9 +62,11 @@ class News(Enum):
 class Store:
     """Keeps the newest version of each object and ignores older ones that the watch brings late."""
 
-    def __init__(self, echoes: EchoFilter) -> None:
+    def __init__(self, echoes: EchoFilter, *, namespaced: bool = False) -> None:
+        """With `namespaced` the project of an object is its namespace."""
         self._objects: dict[Key, Stored] = {}
         self._echoes = echoes
+        self._namespaced = namespaced
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -89,10 +91,23 @@ class Store:
             self._echoes.forget()  # their versions are given to other events
         trimmed = _trimmed(raw)
         if known is not None and same and _request(trimmed) == known.request:
-            self._objects[key] = _stored(trimmed, known.requested)
+            self._objects[key] = self._stored(trimmed, known.requested)
             return News.WRITTEN
-        self._objects[key] = _stored(trimmed, time.monotonic())
+        self._objects[key] = self._stored(trimmed, time.monotonic())
         return News.REQUESTED
+
+    def _stored(self, trimmed: Mapping[str, Any], requested: float) -> Stored:
+        given = ((trimmed["spec"] or {}).get("pachyderm") or {}).get("project", DEFAULT_PROJECT)
+        project = str(trimmed["metadata"]["namespace"] if self._namespaced else given)
+        return Stored(
+            packed=_pack(trimmed).encode(),
+            uid=trimmed["metadata"]["uid"],
+            version=_version(trimmed),
+            request=_request(trimmed),
+            project=sys.intern(project),
+            requested=requested,
+            received=time.monotonic(),
+        )
 
     def refresh(self, raw: Mapping[str, Any]) -> News:
         """Store the answer to the operator's own write, unless the object has been deleted or replaced meanwhile."""
@@ -127,19 +142,6 @@ def _request(raw: Mapping[str, Any]) -> tuple[Any, ...]:
     metadata = raw["metadata"]
     annotations = {name: value for name, value in metadata["annotations"].items() if name != ENGINE}
     return metadata.get("generation"), annotations, metadata.get("deletionTimestamp")
-
-
-def _stored(trimmed: Mapping[str, Any], requested: float) -> Stored:
-    project = str(((trimmed["spec"] or {}).get("pachyderm") or {}).get("project", "default"))
-    return Stored(
-        packed=_pack(trimmed).encode(),
-        uid=trimmed["metadata"]["uid"],
-        version=_version(trimmed),
-        request=_request(trimmed),
-        project=sys.intern(project),
-        requested=requested,
-        received=time.monotonic(),
-    )
 
 
 def _trimmed(raw: Mapping[str, Any]) -> dict[str, Any]:

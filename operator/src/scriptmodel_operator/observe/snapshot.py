@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from scriptmodel_operator.api.marks import Owner, mark_of, naming, parse_mark
-from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.gateway import Lists
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineInfo, PipelineRef, RepoInfo, RepoRef
 
 JOBS_PER_PROJECT = 500
@@ -40,9 +40,9 @@ class Snapshot:
         return pipeline if pipeline in self.pipelines else None
 
     def foreign(self, repo: RepoRef, owner: Owner) -> RepoInfo | None:
-        """Return a repo that exists, but was not made by objects of the owner's namespace and does not name it."""
+        """Return a repo that exists, but is not in the owner's namespace, was not made by it, and does not name it."""
         found, maker = self.repos.get(repo), self.pipelines.get(PipelineRef(repo.project, repo.name))
-        if found is None or naming(owner.namespace) in found.description:
+        if found is None or found.namespace == owner.namespace or naming(owner.namespace) in found.description:
             return None
         mark = mark_of(maker.spec.annotations) if maker else parse_mark(found.description)
         made = mark is not None and (mark.owner.cluster, mark.owner.namespace) == (owner.cluster, owner.namespace)
@@ -80,22 +80,22 @@ class Snapshot:
         return found
 
 
-def take_snapshot(gateway: Gateway, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Snapshot:
+def take_snapshot(lists: Lists, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Snapshot:
     """Read all lists; jobs of `projects` only. Blocking; raises EngineError.
 
     `beat` is called before each list of jobs."""
     started = time.monotonic()
-    engine = gateway.engine()
-    known = sorted(gateway.list_projects())
-    repos = {info.ref: info for info in gateway.list_repos(known)}
-    pipelines = {info.ref: info for info in gateway.list_pipelines(known)}
+    engine = lists.engine()
+    known = sorted(lists.list_projects())
+    repos = {info.ref: info for info in lists.list_repos(known)}
+    pipelines = {info.ref: info for info in lists.list_pipelines(known)}
     jobs: dict[PipelineRef, list[JobInfo]] = defaultdict(list)
     complete = set()
     sizes = Counter(ref.project for ref in pipelines)
     for project in sorted(set(projects).intersection(known)):
         limit = JOBS_PER_PROJECT + JOBS_FOR_EACH_PIPELINE * sizes[project]
         beat()
-        listed = gateway.list_jobs(project, limit)
+        listed = lists.list_jobs(project, limit)
         if len(listed) < limit:
             complete.add(project)
         for job in listed:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.engine.errors import EngineError
@@ -124,7 +125,7 @@ class SnapshotSource:
         await self._delay()
         started = time.monotonic()
         try:
-            found = await self._thread.run(take_snapshot, self._gateway, tuple(self._projects()), self._beat)
+            found = await self._thread.run(self._settled, tuple(self._projects()))
             self._snapshot, self._error, started = found, None, found.started
         except EngineError as error:
             self._error = (started, error)
@@ -136,6 +137,11 @@ class SnapshotSource:
                 del self._waiting[key]
                 self._requeue(key)
         return found
+
+    def _settled(self, projects: Iterable[str]) -> Snapshot:
+        started = time.monotonic()
+        found = take_snapshot(self._gateway.settle(projects), projects, self._beat)
+        return replace(found, started=started)
 
     @property
     def _longest_delay(self) -> float:

@@ -38,16 +38,15 @@ def is_about_access(detail: str) -> bool:
     return bool(_cause(detail)) or _NOT_AUTHORIZED in detail
 
 
-def lacks_permission(error: AccessError) -> bool:
-    """Return whether the token is valid, and its user lacks a permission."""
-    return not _cause(error.detail) and (error.code == "PERMISSION_DENIED" or _NOT_AUTHORIZED in error.detail)
+def access_error(what: str, detail: str, code: str = "") -> AccessError:
+    """Return the error with advice; it is `denied` if the token is valid, and its user lacks a permission."""
+    denied = not _cause(detail) and (code == "PERMISSION_DENIED" or _NOT_AUTHORIZED in detail)
+    return AccessError(what, detail, code, _missing_role(detail) if denied else _advice(detail), denied=denied)
 
 
-def advice(error: AccessError) -> str:
-    if lacks_permission(error):
-        return _missing_role(error.detail)
-    cause = _cause(error.detail)
-    if "localpach needs" in error.detail:  # it names the file
+def _advice(detail: str) -> str:
+    cause = _cause(detail)
+    if "localpach needs" in detail:  # it names the file
         return cause
     return f"{cause}: {_RENEWAL}" if cause else f"the operator's token cannot be used: correct it, or {_RENEWAL}"
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 from google.protobuf import empty_pb2
 
 from scriptmodel_operator.api.identity import LOCALPACH, PACHYDERM
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.engine.errors import (
-    AccessError,
     EngineError,
     NotFoundError,
     RefusedError,
@@ -41,10 +41,12 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
+from scriptmodel_operator.pachyderm.access import access_error
 from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.connection import Connection, Stubs
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
+from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
 READ_SECONDS = 10.0
@@ -129,9 +131,9 @@ class PachydermGateway:
             token = self._target.token()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not text"
-            raise AccessError("reading the token", f"{self._target.token_file}: {why}") from None
+            raise access_error("reading the token", f"{self._target.token_file}: {why}") from None
         if not (token.isascii() and token.isprintable()):
-            raise AccessError("reading the token", f"{self._target.token_file}: more than one line, or not ASCII")
+            raise access_error("reading the token", f"{self._target.token_file}: more than one line, or not ASCII")
         return token
 
     def _call(self, what: str, method: Any, request: Any, seconds: float = READ_SECONDS, tx: str = "") -> Any:
@@ -382,6 +384,13 @@ class PachydermGateway:
         request = transaction.DeleteTransactionRequest(transaction=transaction.Transaction(id=transaction_id))
         with suppress(NotFoundError):
             self._call(f"dropping transaction {transaction_id}", self._stubs.transactions.DeleteTransaction, request)
+
+    def settle(self, _projects: Iterable[str]) -> Self:
+        """Do nothing: Pachyderm carries on by itself."""
+        return self
+
+    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
+        sweep(self, is_ours)
 
     def start_pipeline(self, pipeline: PipelineRef) -> None:
         request = pps.StartPipelineRequest(pipeline=messages.pipeline_message(pipeline))

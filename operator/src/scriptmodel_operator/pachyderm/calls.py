@@ -18,7 +18,6 @@ import grpc
 from google.protobuf import wrappers_pb2
 
 from scriptmodel_operator.engine.errors import (
-    AccessError,
     EngineError,
     NotFoundError,
     PipelineLimitError,
@@ -28,7 +27,7 @@ from scriptmodel_operator.engine.errors import (
 from scriptmodel_operator.engine.values import BranchRef, Copies, Upload
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.access import is_about_access
+from scriptmodel_operator.pachyderm.access import access_error, is_about_access
 from scriptmodel_operator.pachyderm.protocol import pfs
 
 POLL_SECONDS = 0.5
@@ -45,9 +44,8 @@ _BY_CODE: dict[grpc.StatusCode, type[EngineError]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: UnavailableError,
     grpc.StatusCode.NOT_FOUND: NotFoundError,
     grpc.StatusCode.ALREADY_EXISTS: EngineError,  # created meanwhile: the next snapshot shows it
-    grpc.StatusCode.UNAUTHENTICATED: AccessError,
-    grpc.StatusCode.PERMISSION_DENIED: AccessError,
 }
+_ACCESS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 _LIMIT_TEXT = "requires an activation key"
 _WHOLE_SPEC = re.compile(r"invalid effective spec \{.*\}: ", re.DOTALL)
 """What 2.8 and later put before the cause of a refusal."""
@@ -60,8 +58,8 @@ def translate(error: grpc.RpcError, what: str) -> EngineError:
     if _LIMIT_TEXT in detail:
         first_line = detail.strip().partition("\n")[0]  # without those about licences for sale
         return PipelineLimitError(what, first_line, code.name)
-    if is_about_access(detail):
-        return AccessError(what, detail, code.name)
+    if is_about_access(detail) or code in _ACCESS:
+        return access_error(what, detail, code.name)
     return _BY_CODE.get(code, RefusedError)(what, detail, code.name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.identity import ENGINE, engine_name, engine_with_id
+from scriptmodel_operator.api.identity import ENGINE, engine_check, engine_logs, engine_name, engine_with_id
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.engine.errors import (
     AccessError,
@@ -13,7 +13,6 @@ from scriptmodel_operator.engine.errors import (
     RefusedError,
     UnavailableError,
 )
-from scriptmodel_operator.pachyderm.access import advice, lacks_permission
 
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""
@@ -32,13 +31,12 @@ def problem_of(
         case UnavailableError():
             return Problem(
                 Reason.ENGINE_UNAVAILABLE,
-                f"{name} does not answer ({error}): check that {_process(name)} runs and that the operator's --pachd "
-                f"is its address; the operator keeps trying{hint}",
+                f"{name} does not answer ({error}): {engine_check(engine)}; the operator keeps trying{hint}",
                 stalled=False,
             )
         case AccessError():
-            reason = Reason.NOT_ALLOWED if lacks_permission(error) else Reason.REFUSED
-            return Problem(reason, f"{advice(error)} ({error}){hint}")
+            reason = Reason.NOT_ALLOWED if error.denied else Reason.REFUSED
+            return Problem(reason, f"{error.advice} ({error}){hint}")
         case PipelineLimitError():
             return Problem(Reason.PIPELINE_LIMIT, _limit(error, name))
         case OtherEngineError():
@@ -50,7 +48,7 @@ def problem_of(
             )
         case RefusedError():
             return _refused(error, name, hint, observing=observing)
-    return _retrying(error, name, failures)
+    return _retrying(error, engine, failures)
 
 
 def _limit(error: PipelineLimitError, name: str) -> str:
@@ -62,15 +60,10 @@ def _limit(error: PipelineLimitError, name: str) -> str:
     return f"{name} {what} ({error.detail}): delete pipelines that nobody needs, {licence}"
 
 
-def _retrying(error: EngineError, name: str, failures: int) -> Problem:
+def _retrying(error: EngineError, engine: str, failures: int) -> Problem:
     if failures < FAILURES_UNTIL_STALLED:
         return Problem(Reason.RETRYING, f"{error}; the operator tries again", stalled=False)
-    logs = f"see the logs of the operator and of {_process(name)}"
-    return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: {logs}")
-
-
-def _process(name: str) -> str:
-    return "pachd" if name == "Pachyderm" else name
+    return Problem(Reason.RETRYING, f"{error}, {failures} times in a row: see the logs {engine_logs(engine)}")
 
 
 def _refused(error: RefusedError, name: str, hint: str, *, observing: bool) -> Problem:

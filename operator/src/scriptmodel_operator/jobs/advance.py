@@ -1,0 +1,326 @@
+"""Carries on what was applied: jobs for new versions of the inputs, attempts at their runs, results and retries.
+
+Each step is derived from the records, the bucket and the Jobs that exist, and is recorded before what follows from it
+is done. So it may be killed between any two calls, and of two operators one is refused by the resourceVersion.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.values import (
+    BASE_INPUT,
+    TRIALS_INPUT,
+    BranchRef,
+    JobState,
+    PipelineRef,
+    PipelineSpec,
+)
+from scriptmodel_operator.jobs.attempts import Attempts
+from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
+from scriptmodel_operator.jobs.document import attempt_prefix
+from scriptmodel_operator.jobs.manifest import Manifest, combined
+from scriptmodel_operator.jobs.ports import Bucket
+from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, RunState, Version
+from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, Run, run_hash
+from scriptmodel_operator.jobs.store import Versions
+
+UPDATED = "the pipeline was updated"
+STOPPED = "the pipeline was stopped"
+SUPERSEDED = "a newer version of an input replaced the one that it was to read"
+_MOST_RESULT = 4096
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Round:
+    """What is known of the namespaces during one call of `settle`."""
+
+    listing: Listing
+    attempts: dict[str, Sequence[Attempt]] = field(default_factory=dict)
+    """The attempts of a namespace, once they were listed."""
+    first: dict[tuple[str, str], PipelineRef] = field(default_factory=dict)
+    """The pipeline that computes a run, by namespace and hash: others with an equal run wait for its result."""
+
+    def newest(self, branch: BranchRef) -> Version | None:
+        """Return the newest good version of a branch."""
+        pipeline = self.listing.pipelines.get(PipelineRef(branch.repo.project, branch.repo.name))
+        if pipeline is not None:
+            return next((job.output for job in pipeline.record.jobs if job.good), None)
+        repo = self.listing.repos.get(branch.repo)
+        return next(iter(repo.record.branches.get(branch.name, ())), None) if repo else None
+
+
+class Advance:
+    """Carries on all pipelines. For one thread; blocking."""
+
+    def __init__(self, records: Records, bucket: Bucket, versions: Versions, attempts: Attempts) -> None:
+        self._records = records
+        self._bucket = bucket
+        self._versions = versions
+        self._attempts = attempts
+        self.blocked: Mapping[PipelineRef, str] = {}
+        """Why a pipeline makes no progress, as of the newest call of `settle`."""
+
+    def settle(self, listing: Listing) -> None:
+        """Carry on each pipeline by one step, and put what is recorded then into the listing.
+
+        An error of one pipeline keeps no other from its step.
+        """
+        now, blocked = Round(listing), dict[PipelineRef, str]()
+        for ref, stored in sorted(listing.pipelines.items()):
+            for run in (run for job in stored.record.unfinished[:1] for run in job.runs):
+                now.first.setdefault((ref.project, run.hash), ref)
+        for ref in sorted(listing.pipelines, reverse=True):  # `train` before `select` and `generate`, which read it
+            try:
+                listing.pipelines[ref], waits = self._step(listing.pipelines[ref], now)
+            except ConflictError:
+                continue  # somebody else has changed it: the next poll shows how
+            except EngineError as error:
+                waits = str(error)
+                if self.blocked.get(ref) != waits:
+                    log.warning("pipeline %s: %s", ref, error)
+            if waits:
+                blocked[ref] = waits
+        self.blocked = blocked
+
+    def _step(self, stored: Stored[PipelineRecord], now: Round) -> tuple[Stored[PipelineRecord], str]:
+        """Return the record after one step, and why its job waits, if that is known."""
+        stored = self._records.put(stored, self._with_job(stored.record, now))
+        if not stored.record.has_work:
+            return stored, ""
+        if stored.record.ref.project not in now.attempts:
+            now.attempts[stored.record.ref.project] = self._attempts.listed(stored.record.ref.project)
+        stored = self._clean(stored, now)
+        job = next(iter(stored.record.unfinished), None)
+        return self._carry_on(stored, job, now) if job else (stored, "")
+
+    # --- jobs
+
+    def _with_job(self, record: PipelineRecord, now: Round) -> PipelineRecord:
+        """Return the record with a job for the newest versions of its inputs, if they have none yet."""
+        if record.stopped:
+            return record
+        at = datetime.now(UTC)
+        for job in record.unfinished:
+            if job.version != record.version:
+                record = record.with_job(job.end(JobState.KILLED, UPDATED, at))
+        inputs = tuple(self._inputs(record.spec, now))
+        versions = [now.newest(branch) for _name, branch in branches_of(record.spec)]
+        newest = next(iter(record.jobs), None)
+        known = newest and (newest.version, newest.inputs) == (record.version, inputs) and newest.reason != STOPPED
+        if known or not all(versions):
+            return record
+        for job in record.unfinished:
+            if job.state is JobState.CREATED and not any(run.attempt for run in job.runs):
+                record = record.with_job(job.end(JobState.KILLED, SUPERSEDED, at))
+        job = JobRecord(uuid.uuid4().hex, record.version, at, inputs)
+        if not all(version and version.size for version in versions):
+            return record.with_job(replace(job.end(JobState.SUCCESS, "", at), started=at))
+        runs = tuple(self._runs(record, job))
+        return record.with_job(replace(job, runs=runs, total=len(runs)))
+
+    def _inputs(self, spec: PipelineSpec, now: Round) -> Iterator[InputRecord]:
+        for name, branch in branches_of(spec):
+            if version := now.newest(branch):
+                yield InputRecord(name, branch.repo, version.id, version.manifest)
+
+    def _runs(self, record: PipelineRecord, job: JobRecord) -> Iterator[RunRecord]:
+        """Yield the runs of a job: one, or one for each folder of the trials."""
+        trials = next((each for each in job.inputs if each.name == TRIALS_INPUT), None)
+        folders = ["/"]
+        if trials is not None:
+            paths = (file.path.split("/") for file in self._versions.load(trials.repo.project, trials.manifest).files)
+            folders = sorted({f"/{parts[1]}" for parts in paths if len(parts) > 2})
+        mark = mark_of(record.spec.annotations)
+        again = record.again and all(each.version != record.version for each in record.jobs)
+        for folder in folders:
+            found = run_hash(record.spec, self._read(job, folder), mark.retrain_at if mark else "")
+            result = self._result(record.ref.project, found) if again else None
+            yield RunRecord(folder, found, after=result[0] if result else 0)
+
+    def _read(self, job: JobRecord, folder: str) -> tuple[Input, ...]:
+        return tuple(
+            Input(
+                each.name,
+                self._versions.load(each.repo.project, each.manifest),
+                folder if each.name == TRIALS_INPUT else "/",
+            )
+            for each in job.inputs
+        )
+
+    # --- attempts
+
+    def _clean(self, stored: Stored[PipelineRecord], now: Round) -> Stored[PipelineRecord]:
+        """Stop the attempts of jobs that have ended."""
+        record, ended = stored.record, list[Attempt]()
+        for job in (job for job in record.jobs if job.state.final and any(run.state.active for run in job.runs)):
+            found = {run.folder: self._found(record, run, now) for run in job.runs if run.state.active}
+            ended += filter(None, found.values())
+            runs = (replace(run, state=RunState.STOPPED) if run.folder in found else run for run in job.runs)
+            record = record.with_job(replace(job, runs=tuple(runs)))
+        for attempt in ended:
+            self._attempts.stop(record.ref.project, attempt.name)
+        return self._records.put(stored, record)
+
+    def _carry_on(
+        self, stored: Stored[PipelineRecord], job: JobRecord, now: Round
+    ) -> tuple[Stored[PipelineRecord], str]:
+        """Record what became of the attempts of a job, then start more or end the job."""
+        record, found = stored.record, dict[str, Attempt]()
+        for run in job.runs:
+            attempt = self._found(record, run, now) if run.state.active else None
+            if attempt is not None:
+                found[run.folder] = attempt
+        runs = [self._observed(record, job, run, found.get(run.folder)) for run in job.runs]
+        failed = next((run for run in runs if run.state is RunState.FAILED), None)
+        if failed is None:
+            runs = self._with_starts(record, runs, now)
+        changed = self._job_of(record, job, runs, found)
+        stored = self._records.put(stored, record.with_job(changed))
+        for attempt in found.values():
+            if attempt.state.ended:
+                self._attempts.end(record.ref.project, attempt.name)
+        waits = ""
+        for run in changed.runs if not changed.state.final else ():
+            known = found.get(run.folder)
+            if run.state is RunState.STARTING:
+                self._attempts.start(self._run(record, changed, run), run.attempt, stored.owner)
+            elif run.state is RunState.RUNNING:
+                self._attempts.renew(self._run(record, changed, run), run.attempt)
+                waits = waits or (known.reason if known and known.state is AttemptState.WAITING else "")
+        return stored, waits
+
+    def _found(self, record: PipelineRecord, run: RunRecord, now: Round) -> Attempt | None:
+        """Return the newest attempt at a run, if its Job exists."""
+        key = (record.ref.name, run.hash, run.attempt)
+        listed = now.attempts[record.ref.project]
+        return next((each for each in listed if (each.pipeline, each.hash, each.number) == key), None)
+
+    def _observed(self, record: PipelineRecord, job: JobRecord, run: RunRecord, attempt: Attempt | None) -> RunRecord:
+        """Return a run after what became of its attempt, whose result is in the bucket then."""
+        if not run.state.active:
+            return run
+        if attempt is None:  # it was not created yet, or somebody deleted its Job
+            return run if run.state is RunState.STARTING else replace(run, state=RunState.PENDING)
+        if attempt.state in (AttemptState.WAITING, AttemptState.RUNNING):
+            return replace(run, state=RunState.RUNNING)
+        if attempt.state is AttemptState.LOST:
+            return replace(run, state=RunState.PENDING)
+        if attempt.state is AttemptState.SUCCEEDED:
+            try:
+                manifest = self._attempts.take(self._run(record, job, run), run.attempt)
+            except RefusedError as error:
+                attempt = replace(attempt, state=AttemptState.FAILED, reason=str(error))
+            else:
+                return replace(
+                    run, state=RunState.DONE, manifest=self._keep(record.ref.project, run, manifest, attempt)
+                )
+        tries = run.tries + 1
+        over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datum_tries
+        return replace(run, state=RunState.FAILED if over else RunState.PENDING, tries=tries, reason=attempt.reason)
+
+    def _with_starts(self, record: PipelineRecord, runs: list[RunRecord], now: Round) -> list[RunRecord]:
+        """Return the runs with the attempts that are to be started, and with results that others computed."""
+        namespace, active = record.ref.project, sum(run.state.active for run in runs)
+        found = []
+        for run in runs:
+            if run.state is not RunState.PENDING or active >= max(1, record.spec.parallelism):
+                found.append(run)
+            elif (result := self._result(namespace, run.hash)) and result[0] > run.after:
+                reused = not run.attempt
+                found.append(replace(run, state=RunState.DONE, attempt=result[0], manifest=result[1], reused=reused))
+            elif now.first.setdefault((namespace, run.hash), record.ref) != record.ref:
+                found.append(run)  # another pipeline computes it
+            else:
+                active += 1
+                found.append(replace(run, state=RunState.STARTING, attempt=self._next(namespace, run, now)))
+        return found
+
+    def _next(self, namespace: str, run: RunRecord, now: Round) -> int:
+        """Return the number of the next attempt: nothing of it is in the bucket, in Kubernetes, or in a record."""
+        prefix = attempt_prefix(namespace, run.hash, 0).removesuffix("0/")
+        stored = (key.removeprefix(prefix).partition("/")[0] for key in self._bucket.sizes(prefix))
+        listed = (each.number for each in now.attempts[namespace] if each.hash == run.hash)
+        pipelines = (each.record for ref, each in now.listing.pipelines.items() if ref.project == namespace)
+        runs = (each for record in pipelines for job in record.jobs for each in job.runs)
+        recorded = (each.attempt for each in runs if each.hash == run.hash)
+        return 1 + max(run.attempt, run.after, *listed, *recorded, *(int(each) for each in stored if each.isdecimal()))
+
+    def _run(self, record: PipelineRecord, job: JobRecord, run: RunRecord) -> Run:
+        inputs = self._read(job, run.folder)
+        return Run(record.ref.project, record.spec, record.version, run.hash, inputs)
+
+    def _job_of(
+        self, record: PipelineRecord, job: JobRecord, runs: list[RunRecord], found: Mapping[str, Attempt]
+    ) -> JobRecord:
+        """Return the job with these runs, and its state."""
+        at = datetime.now(UTC)
+        runs_now = any(each.state is AttemptState.RUNNING or each.started for each in found.values())
+        # Not the time of the kubelet, whose clock may be another one.
+        job = replace(job, runs=tuple(runs), started=job.started or (at if runs_now else None))
+        failed = next((run for run in runs if run.state is RunState.FAILED), None)
+        if failed is not None:
+            trial = "" if failed.folder == "/" else f"trial {failed.folder[1:]}: "
+            return job.end(JobState.FAILURE, f"{trial}{failed.reason}", at)
+        if all(run.state is RunState.DONE for run in runs):
+            return self._succeeded(record, job, at)
+        if job.started:
+            return replace(job, state=JobState.RUNNING)
+        return replace(job, state=JobState.STARTING) if any(run.state.active for run in runs) else job
+
+    # --- results
+
+    def _succeeded(self, record: PipelineRecord, job: JobRecord, at: datetime) -> JobRecord:
+        namespace = record.ref.project
+        made_from = tuple((str(each.repo), each.version) for each in job.inputs)
+        try:
+            whole = combined(self._versions.load(namespace, run.manifest) for run in job.runs)
+        except RefusedError as error:
+            return job.end(JobState.FAILURE, str(error), at)
+        whole = self._versions.compacted(namespace, replace(whole, made_from=made_from))
+        self._versions.store(namespace, whole)
+        output = Version(job.id, whole.id, at, whole.size, whole.content, made_from)
+        job = replace(job, output=output, skipped=sum(run.reused for run in job.runs), started=job.started or at)
+        return job.end(JobState.SUCCESS, "", at)
+
+    def _keep(self, namespace: str, run: RunRecord, manifest: Manifest, attempt: Attempt) -> str:
+        """Store the result of a run, and return its manifest's id."""
+        self._versions.store(namespace, manifest)
+        times = {"started": attempt.started, "finished": attempt.finished}
+        result = {
+            "attempt": run.attempt,
+            "manifest": manifest.id,
+            **{name: time.isoformat() if time else None for name, time in times.items()},
+        }
+        self._bucket.put(result_key(namespace, run.hash), json.dumps(result).encode())
+        return manifest.id
+
+    def _result(self, namespace: str, found: str) -> tuple[int, str] | None:
+        """Return the attempt that computed a run, and its manifest; None without a result."""
+        key = result_key(namespace, found)
+        try:
+            result = json.loads(self._bucket.get(key, _MOST_RESULT))
+            return int(result["attempt"]), str(result["manifest"])
+        except NotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RefusedError(f"reading {key}", f"it is not valid ({error}): delete it") from error
+
+
+def branches_of(spec: PipelineSpec) -> list[tuple[str, BranchRef]]:
+    """Return the inputs of a pipeline: their names and branches."""
+    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIALS_INPUT, spec.trials_branch))
+    return [(name, branch) for name, branch in pairs if branch is not None]
+
+
+def result_key(namespace: str, found: str) -> str:
+    return f"v1/{namespace}/runs/{found}/result.json"

@@ -1,0 +1,316 @@
+"""The Gateway over records in ConfigMaps, attempts that are Jobs, and a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from scriptmodel_operator.api.marks import Owner, mark_of
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.gateway import LogStream
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    CommitInfo,
+    Copies,
+    JobInfo,
+    JobRef,
+    JobState,
+    PipelineApply,
+    PipelineInfo,
+    PipelineRef,
+    PipelineSpec,
+    RepoInfo,
+    RepoRef,
+    StoredFile,
+    Upload,
+)
+from scriptmodel_operator.jobs.advance import STOPPED, Advance, branches_of
+from scriptmodel_operator.jobs.attempts import Attempts
+from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
+from scriptmodel_operator.jobs.garbage import Garbage
+from scriptmodel_operator.jobs.lists import (
+    MASTER,
+    JobsLists,
+    commit_of_job,
+    commit_of_version,
+    pipeline_info,
+    repo_info,
+)
+from scriptmodel_operator.jobs.manifest import Manifest, replaced
+from scriptmodel_operator.jobs.ports import Bucket
+from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version
+from scriptmodel_operator.jobs.run_logs import RunLogs
+from scriptmodel_operator.jobs.store import Versions, engine_id
+
+
+class JobsGateway:
+    """Implements `Gateway`. A project is a namespace. For many threads, but one for `settle`."""
+
+    def __init__(
+        self,
+        records: Records,
+        bucket: Bucket,
+        versions: Versions,
+        attempts: Attempts,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`close` ends the calls to the API server."""
+        self.close = close
+        self._records = records
+        self._bucket = bucket
+        self._versions = versions
+        self._attempts = attempts
+        self._advance = Advance(records, bucket, versions, attempts)
+        self._garbage = Garbage(records, bucket, versions)
+        self._projects: frozenset[str] = frozenset()
+
+    def settle(self, projects: Iterable[str]) -> JobsLists:
+        self._projects = frozenset(projects)
+        listing = self._records.listed()
+        self._advance.settle(listing)
+        return self._lists(listing)
+
+    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
+        """Do nothing: no call leaves anything behind that the next one does not complete."""
+
+    # --- reads
+
+    def engine(self) -> str:
+        return engine_id(self._bucket)
+
+    def server_time(self) -> datetime:
+        """Return the time of this process, which is that of all records."""
+        return datetime.now(UTC)
+
+    def _lists(self, listing: Listing) -> JobsLists:
+        return JobsLists(listing, self._projects, self._advance.blocked, self.engine)
+
+    def list_projects(self) -> Sequence[str]:
+        return self._lists(self._records.listed()).list_projects()
+
+    def list_repos(self, projects: Sequence[str]) -> Sequence[RepoInfo]:
+        return self._lists(self._records.listed()).list_repos(projects)
+
+    def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
+        return self._lists(self._records.listed()).list_pipelines(projects)
+
+    def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
+        return self._lists(self._records.listed()).list_jobs(project, limit)
+
+    def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
+        found = self._records.pipeline(pipeline)
+        if found is None:
+            return []
+        record = found.record
+        older = (pipeline_info(replace(record, version=each, spec=record.older[each])) for each in sorted(record.older))
+        return [pipeline_info(record), *reversed(list(older))]
+
+    def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
+        return [job for job in self.list_jobs(pipeline.project, 1 << 30) if job.ref.pipeline == pipeline][:limit]
+
+    def branch_head(self, branch: BranchRef) -> CommitInfo | None:
+        repo = branch.repo
+        if found := self._pipeline_of(repo):
+            if branch.name != MASTER:
+                raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
+            return next((commit_of_job(found.record, job) for job in found.record.jobs), None)
+        versions = self._repo(repo, f"reading branch {branch}").record.branches.get(branch.name)
+        if not versions:
+            raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
+        return commit_of_version(repo, branch.name, versions[0])
+
+    def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
+        what = f"reading commit {repo}@{commit}"
+        if found := self._pipeline_of(repo):
+            job = found.record.job(JobRef(found.record.ref, commit))
+            if job is not None:
+                return commit_of_job(found.record, job)
+            raise NotFoundError(what, "not found", "NOT_FOUND")
+        for name, versions in self._repo(repo, what).record.branches.items():
+            for version in versions:
+                if version.id == commit:
+                    return commit_of_version(repo, name, version)
+        raise NotFoundError(what, "not found", "NOT_FOUND")
+
+    def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
+        return self._versions.read_file(self._manifest(repo, commit), path, limit)
+
+    def read_files(self, repo: RepoRef, commit: str, glob: str, limit: int) -> Mapping[str, bytes]:
+        return self._versions.read_files(self._manifest(repo, commit), glob, limit)
+
+    def file_size(self, repo: RepoRef, commit: str, path: str) -> int:
+        return self._manifest(repo, commit).file(path).size
+
+    def walk_files(self, repo: RepoRef, commit: str) -> Mapping[str, StoredFile]:
+        files = self._manifest(repo, commit).files
+        return {each.path: StoredFile(each.size, bytes.fromhex(each.sha256)) for each in files}
+
+    def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
+        found = self._records.pipeline(job.pipeline)
+        known = found.record.job(job) if found else None
+        runs = [(run.hash, run.attempt) for run in known.runs if run.attempt and not run.reused] if known else []
+        what = f"reading the log of job {job}"
+        return RunLogs(self._attempts, job.pipeline.project, runs, what, follow=follow, seconds=seconds)
+
+    def _pipeline_of(self, repo: RepoRef) -> Stored[PipelineRecord] | None:
+        return self._records.pipeline(PipelineRef(repo.project, repo.name))
+
+    def _repo(self, repo: RepoRef, what: str) -> Stored[RepoRecord]:
+        found = self._records.repo(repo)
+        if found is None:
+            raise NotFoundError(what, f"repo {repo} not found", "NOT_FOUND")
+        return found
+
+    def _manifest(self, repo: RepoRef, commit: str) -> Manifest:
+        """Return the manifest of a version; one without files if nothing was written, as by a job that failed."""
+        what = f"reading {repo}@{commit}"
+        if found := self._pipeline_of(repo):
+            job = found.record.job(JobRef(found.record.ref, commit))
+            if job is None:
+                raise NotFoundError(what, "not found", "NOT_FOUND")
+            return self._versions.load(repo.project, job.output.manifest) if job.output else Manifest()
+        branches = self._repo(repo, what).record.branches.values()
+        known = next((each for versions in branches for each in versions if each.id == commit), None)
+        if known is None:
+            raise NotFoundError(what, "not found", "NOT_FOUND")
+        return self._versions.load(repo.project, known.manifest)
+
+    # --- writes
+
+    def create_repo(self, repo: RepoRef, description: str, *, update: bool = False) -> None:
+        known = self._records.repo(repo)
+        if known is None and self._pipeline_of(repo) is None:
+            record = RepoRecord(repo, datetime.now(UTC), description)
+            self._records.put(Stored(record), record)
+        elif known is None or not update:
+            raise EngineError(f"creating repo {repo}", "it already exists", "ALREADY_EXISTS")
+        else:
+            self._records.change(known, f"describing {repo}", lambda record: replace(record, description=description))
+
+    def replace_files(
+        self,
+        branch: BranchRef,
+        files: Iterable[Upload],
+        gone: Sequence[str],
+        seconds: float,  # noqa: ARG002 - of the port; the bucket has deadlines of its own
+        copies: Copies | None = None,
+    ) -> None:
+        """Put the files unless the newest version has the same."""
+        repo, what = branch.repo, f"putting files into {branch}"
+        known = self._repo(repo, what)
+        new = self._versions.put_files(repo.project, files)
+        if copies is not None:
+            source = self._manifest(copies.repo, copies.commit)
+            new = replaced(self._versions.copy_to(repo.project, source, copies.paths), new)
+
+        def put(record: RepoRecord) -> RepoRecord:
+            head = next(iter(record.branches.get(branch.name, ())), None)
+            before = self._versions.load(repo.project, head.manifest) if head else Manifest()
+            made_from = ((str(copies.repo), copies.commit),) if copies else ()
+            whole = replace(replaced(before, new, gone), made_from=made_from)
+            if head is not None and head.content == whole.content:
+                return record
+            whole = self._versions.compacted(repo.project, whole)
+            self._versions.store(repo.project, whole)
+            version = Version(whole.id, whole.id, datetime.now(UTC), whole.size, whole.content, made_from)
+            return record.put(branch.name, version)
+
+        self._records.change(known, what, put)
+
+    def fetch_file(self, path: str, *_given: object) -> str:
+        raise RefusedError(
+            f"fetching {path}", "corpus.http is not available on this engine yet: push the files instead"
+        )
+
+    def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
+        """Create or update them, each before those that read its output. All are checked before the first is written.
+
+        There is no transaction over several ConfigMaps. An operator that is killed in between finds the others as they
+        were, and applies them then: a pipeline that is as desired already is not written again.
+        """
+        known = [self._checked(each, [other.spec.ref.output for other in pipelines]) for each in pipelines]
+        for applied, found in zip(pipelines, known, strict=True):
+            if found is None:
+                at = datetime.now(UTC)
+                record = PipelineRecord(applied.spec, 1, at, at)
+                self._records.put(Stored(record), record)
+            elif found.record.spec != applied.spec:
+                self._records.put(found, _updated(found.record, applied))
+
+    def _checked(self, applied: PipelineApply, together: Sequence[RepoRef]) -> Stored[PipelineRecord] | None:
+        ref, found = applied.spec.ref, self._records.pipeline(applied.spec.ref)
+        what = f"{'updating' if applied.update else 'creating'} pipeline {ref}"
+        if found is not None and not applied.update and found.record.spec != applied.spec:
+            raise EngineError(what, "it already exists", "ALREADY_EXISTS")
+        if found is None and self._records.repo(ref.output) is not None:
+            raise RefusedError(what, "a repo with the same name already exists", "ALREADY_EXISTS")
+        for _name, branch in branches_of(applied.spec):
+            if branch.repo not in together and not (self._pipeline_of(branch.repo) or self._records.repo(branch.repo)):
+                raise NotFoundError(what, f"repo {branch.repo} not found", "NOT_FOUND")
+        return found
+
+    def start_pipeline(self, pipeline: PipelineRef) -> None:
+        self._change(pipeline, "starting", lambda record: replace(record, stopped=False))
+
+    def stop_pipeline(self, pipeline: PipelineRef) -> None:
+        """Stop a pipeline, and kill its jobs. The next poll deletes their attempts; checkpoints stay."""
+        self._change(pipeline, "stopping", lambda record: replace(_killed(record, STOPPED), stopped=True))
+
+    def stop_job(self, job: JobRef, reason: str) -> None:
+        if self._records.pipeline(job.pipeline) is not None:
+            self._change(job.pipeline, f"stopping job {job.id} of", lambda record: _killed(record, reason, job.id))
+
+    def _change(
+        self, pipeline: PipelineRef, doing: str, update: Callable[[PipelineRecord], PipelineRecord]
+    ) -> Stored[PipelineRecord]:
+        return self._records.change(self._records.pipeline(pipeline), f"{doing} pipeline {pipeline}", update)
+
+    def delete_pipeline(self, pipeline: PipelineRef, *, keep_repo: bool) -> None:
+        """Delete a pipeline, and with its record the Jobs and Secrets of its attempts, which it owns."""
+        found = self._records.pipeline(pipeline)
+        if found is None:
+            return
+        self._check_readers(pipeline.output, f"deleting pipeline {pipeline}")
+        if not keep_repo:
+            self._garbage.free(found)
+        elif self._records.repo(pipeline.output) is None:
+            record = RepoRecord(pipeline.output, found.record.created, repo_info(found.record).description)
+            for job in reversed(found.record.jobs):
+                record = record.put(MASTER, job.output) if job.output else record
+            self._records.put(Stored(record), record)
+        self._records.delete(PipelineRecord, pipeline)
+
+    def delete_repo(self, repo: RepoRef) -> None:
+        """Delete a repo, and the bytes that no other record refers to."""
+        found = self._records.repo(repo)
+        if found is not None:
+            self._check_readers(repo, f"deleting repo {repo}")
+            self._garbage.free(found)
+            self._records.delete(RepoRecord, repo)
+
+    def _check_readers(self, repo: RepoRef, what: str) -> None:
+        for ref, stored in sorted(self._records.listed().pipelines.items()):
+            if any(branch.repo == repo for _name, branch in branches_of(stored.record.spec)):
+                raise RefusedError(what, f"pipeline {ref} reads it", "FAILED_PRECONDITION")
+
+
+def _updated(record: PipelineRecord, applied: PipelineApply) -> PipelineRecord:
+    """Return the next version. What has the same hash as before is computed again only if that is requested."""
+    before, spec = record.spec, applied.spec
+    older = {**record.older, record.version: replace(before, command=(), pod_patch="")}
+    again = applied.reprocess and _computed(before) == _computed(spec)
+    return replace(record, spec=spec, version=record.version + 1, updated=datetime.now(UTC), again=again, older=older)
+
+
+def _computed(spec: PipelineSpec) -> object:
+    mark = mark_of(spec.annotations)
+    return spec.image, spec.command, branches_of(spec), mark.retrain_at if mark else ""
+
+
+def _killed(record: PipelineRecord, reason: str, job_id: str = "") -> PipelineRecord:
+    """Return the record after its jobs, or the one with this id, were killed."""
+    for job in record.unfinished:
+        if job_id in ("", job.id):
+            record = record.with_job(job.end(JobState.KILLED, reason, datetime.now(UTC)))
+    return record

@@ -1,0 +1,162 @@
+"""The engine of Jobs in memory: an API server, a bucket, and a Job controller with trainers that write results.
+
+A trainer reads the document in its Secret and knows nothing else, as in a pod.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scriptmodel_operator.desired.commands import SELECT
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
+from scriptmodel_operator.jobs.attempts import Attempts
+from scriptmodel_operator.jobs.config_maps import Records
+from scriptmodel_operator.jobs.gateway import JobsGateway
+from scriptmodel_operator.jobs.job_manifest import ATTEMPT, PIPELINE
+from scriptmodel_operator.jobs.runs import JobSettings
+from scriptmodel_operator.jobs.store import Versions
+from tests.unit.operator.fake_bucket import FakeBucket
+from tests.unit.operator.fake_cluster import FakeCluster
+from tests.unit.operator.pachyderm_state import METRICS, SCRIPT
+from tests.unit.operator.search_worlds import trained_trial
+
+NOW = "2026-01-01T00:00:00Z"
+
+
+@dataclass
+class JobWorld:
+    """What outlives an operator, and what runs in the cluster besides it."""
+
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    bucket: FakeBucket = field(default_factory=FakeBucket)
+    ran: list[str] = field(default_factory=list)
+    """Stage and number of each attempt that was run, in order."""
+    metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
+
+    def gateway(self) -> JobsGateway:
+        """Return the gateway of a new operator."""
+        return JobsGateway(
+            Records(self.cluster),
+            self.bucket,
+            Versions(self.bucket),
+            Attempts(self.cluster, self.bucket, JobSettings()),
+        )
+
+    def put(self, branch: BranchRef, files: Mapping[str, bytes]) -> None:
+        """Somebody puts a corpus or a model, in place of what was there."""
+        gateway = self.gateway()
+        if branch.repo not in {repo.ref for repo in gateway.list_repos([branch.repo.project])}:
+            gateway.create_repo(branch.repo, "")
+        gateway.replace_files(branch, [(path, [content]) for path, content in files.items()], ["/"], 30)
+
+    @property
+    def unfinished(self) -> list[dict[str, Any]]:
+        """The Jobs without an end."""
+        return [job for job in self.cluster.of("jobs") if not job.get("status", {}).get("conditions")]
+
+    def news(self) -> list[str]:
+        """Return what was run since the last call of this method."""
+        ran, self.ran = self.ran, []
+        return ran
+
+    def start(self) -> None:
+        """A pod of each unfinished Job runs."""
+        for job in self.unfinished:
+            self._pod(job, {"state": {"running": {"startedAt": NOW}}}, "Running")
+
+    def run(self, outcomes: Mapping[str, float | str] | None = None) -> int:
+        """Run all unfinished Jobs to a good end; return how many there were."""
+        jobs = self.unfinished
+        for job in jobs:
+            self.ran.append(
+                f"{job['metadata']['labels'][PIPELINE].rpartition('-')[2]} {job['metadata']['labels'][ATTEMPT]}"
+            )
+            self._store(self._document(job), self._outputs(self._document(job), outcomes or {}))
+            self.end(job, 0)
+        return len(jobs)
+
+    def end(self, job: Mapping[str, Any], code: int, message: str = "", **terminated: Any) -> None:
+        """The process of a Job ends with an exit code and a termination message."""
+        ended = {"exitCode": code, "message": message, "startedAt": NOW, "finishedAt": NOW, **terminated}
+        self._pod(job, {"state": {"terminated": ended}}, "Failed" if code else "Succeeded")
+        condition = {"type": "Failed" if code else "Complete", "status": "True", "lastTransitionTime": NOW}
+        metadata = job["metadata"]
+        self.cluster.set("jobs", metadata["namespace"], metadata["name"], status={"conditions": [condition]})
+
+    def _pod(self, job: Mapping[str, Any], container: Mapping[str, Any], phase: str) -> None:
+        name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
+        template = job["spec"]["template"]
+        self.cluster.set(
+            "pods",
+            namespace,
+            f"{name}-0",
+            metadata={
+                "labels": {**template["metadata"]["labels"], "batch.kubernetes.io/job-name": name},
+                "ownerReferences": [{"uid": job["metadata"]["uid"]}],
+            },
+            spec={**template["spec"], "nodeName": "node-1"},
+            status={"phase": phase, "containerStatuses": [{"name": "trainer", **container}]},
+        )
+
+    def _document(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        secret = self.cluster.objects["secrets", job["metadata"]["namespace"], job["metadata"]["name"]]
+        found: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["job.json"]))
+        return found
+
+    def _outputs(self, document: Mapping[str, Any], outcomes: Mapping[str, float | str]) -> dict[str, bytes]:
+        """Return what the trainer writes."""
+        inputs = {each["name"]: self._read(each) for each in document["inputs"]}
+        command = document["command"]
+        if "generate" in command:
+            generation = {"schema": 1, "samples": [{"file": "new_script.txt", "words": 5}]}
+            return {"/new_script.txt": SCRIPT, "/generation.json": json.dumps(generation).encode()}
+        if "trial" in command:
+            name = next(iter(inputs["trial"])).split("/")[1]
+            return trained_trial(name, inputs["trial"], outcomes.get(name, float(name[:4])))
+        if command[:2] == list(SELECT[:2]):
+            return _selected(inputs["trials"], command)
+        words = b"".join(inputs["corpus"].values()) + b"".join(inputs.get("base", {}).values())
+        return {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": words}
+
+    def _read(self, source: Mapping[str, Any]) -> dict[str, bytes]:
+        manifest = json.loads(self.bucket.objects[_key(source["manifest"]["url"])])
+        found = {}
+        for file in manifest["files"]:
+            if file["path"].startswith(source["folder"]):
+                pack = self.bucket.objects[_key(source["packs"][file["pack"]])]
+                found[file["path"]] = pack[file["offset"] : file["offset"] + file["size"]]
+        return found
+
+    def _store(self, document: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        data, entries = b"", []
+        for path, content in sorted(files.items()):
+            entry = {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            entries.append({**entry, "pack": 0, "offset": len(data)})
+            data += content
+        pack = {"name": "pack-0000", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        manifest = {"schema": 1, "packs": [pack] if files else [], "files": entries}
+        output = document["output"]
+        self.bucket.objects[_key(output["packs"][0])] = data
+        self.bucket.objects[_key(output["log"])] = b""
+        self.bucket.objects[_key(output["manifest"])] = json.dumps(manifest).encode()
+
+
+def _selected(files: Mapping[str, bytes], command: list[str]) -> dict[str, bytes]:
+    words = command[len(SELECT) :]
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    texts = b"".join(files[path] for path in sorted(files) if path.endswith("/trial.json"))
+    if options.get("--of") != hashlib.sha256(texts).hexdigest():
+        return {}
+    return {f"/{name}": files[f"/{options['--best']}/{name}"] for name in ("model.json", "metrics.json")}
+
+
+def _key(url: str) -> str:
+    return url.removeprefix("https://s3.example/").partition("?")[0]
+
+
+PLAYS_BRANCH = BranchRef(RepoRef("ml", "plays"), "master")

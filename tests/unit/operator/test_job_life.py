@@ -1,0 +1,214 @@
+"""Lives of ScriptModels on the engine of Jobs, through the controller that drives Pachyderm, too."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from scriptmodel_operator.api.identity import ENGINE, RETRAIN_AT
+from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.controller.queue import RetryError
+from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.engine.values import BranchRef, RepoRef
+from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
+from tests.unit.operator.controlling import FakeKube, controller_over, message, raw_object, reason, settled
+from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
+from tests.unit.operator.search_worlds import HALVING, RANDOM
+from tests.unit.operator.world import PLAYS, SPEC
+
+NAMESPACED = Policy(namespaced=True)
+
+
+@dataclass
+class Life:
+    """An object in a namespace, which several controllers may reconcile in turn."""
+
+    world: JobWorld = field(default_factory=JobWorld)
+    kube: FakeKube = field(default_factory=lambda: FakeKube(raw_object(SPEC)))
+
+    @asynccontextmanager
+    async def operator(self, policy: Policy = NAMESPACED) -> AsyncIterator[Controller]:
+        async with controller_over(self.kube, self.world.gateway(), self.kube.raw, policy=policy) as found:
+            yield found
+
+    def edit(self, spec: Mapping[str, Any] | None = None, **metadata: Any) -> None:
+        known = self.kube.raw["metadata"]
+        new = {**SPEC, **spec} if spec is not None else self.kube.raw["spec"]
+        generation = known["generation"] + (new != self.kube.raw["spec"] or "deletionTimestamp" in metadata)
+        self.kube.raw = {**self.kube.raw, "spec": new, "metadata": {**known, **metadata, "generation": generation}}
+        self.kube._changed()
+
+    async def reconcile(self, found: Controller) -> None:
+        found.store.put(self.kube.raw)
+        with suppress(EngineError):
+            await found.snapshots.latest(time.monotonic())
+        with suppress(RetryError):
+            await settled(found)
+
+    async def until_ready(self, found: Controller, outcomes: Mapping[str, float | str] | None = None) -> None:
+        """Reconcile and run Jobs until nothing is left."""
+        for _ in range(30):
+            await self.reconcile(found)
+            if not self.world.run(outcomes) and reason(self.kube) == "Generated":
+                return
+        raise AssertionError(f"does not settle: {message(self.kube)}")
+
+
+async def test_an_object_is_created_trained_changed_suspended_and_deleted() -> None:
+    life = Life()
+    world = life.world
+    async with life.operator() as found:
+        await life.reconcile(found)
+        assert reason(life.kube) == "CorpusNotFound"
+        world.put(PLAYS_BRANCH, PLAYS)
+        await life.until_ready(found)
+        assert world.news() == ["train 1", "generate 1"]
+        assert life.kube.raw["metadata"]["annotations"][ENGINE].startswith("jobs/")
+
+        life.edit({"generation": {"temperature": "0.5"}})
+        await life.until_ready(found)
+        assert world.news() == ["generate 1"]
+
+        world.put(PLAYS_BRANCH, {**PLAYS, "/macbeth.txt": b"MACBETH: Tomorrow.\n"})
+        await life.until_ready(found)
+        assert world.news() == ["train 1", "generate 1"]
+
+        world.put(PLAYS_BRANCH, PLAYS)  # as at first: everything was computed before
+        await life.until_ready(found)
+        assert world.news() == []
+
+        life.edit({"generation": {"temperature": "0.5"}}, annotations={**annotations(life), RETRAIN_AT: "now"})
+        await life.until_ready(found)
+        assert world.news() == ["train 1"]  # the new model is equal, and so is its script
+
+        life.edit({"model": {"preset": "small"}})
+        await life.reconcile(found)
+        world.start()
+        await life.reconcile(found)
+        assert reason(life.kube) == "Training"
+        life.edit({"model": {"preset": "small"}, "suspend": True})
+        await life.reconcile(found)
+        await life.reconcile(found)
+        assert reason(life.kube) == "Suspended"
+        assert not world.unfinished
+        life.edit({"model": {"preset": "small"}})
+        await life.until_ready(found)
+        assert world.news() == ["train 2"]
+
+        life.edit(deletionTimestamp="now")
+        await life.reconcile(found)
+        assert life.kube.raw["metadata"]["finalizers"] == []
+    assert [each["metadata"]["name"] for each in world.cluster.of("configmaps")] == ["scriptmodel-repo-plays"]
+    assert not world.cluster.of("jobs")
+    assert not [key for key in world.bucket.objects if "/runs/" in key]
+    assert world.gateway().branch_head(PLAYS_BRANCH)
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Orphan"])
+async def test_results_that_are_kept_are_not_computed_again(policy: str) -> None:
+    life = Life()
+    world = life.world
+    world.put(PLAYS_BRANCH, PLAYS)
+    async with life.operator() as found:
+        life.edit({"deletionPolicy": policy})
+        await life.until_ready(found)
+        life.edit(deletionTimestamp="now")
+        await life.reconcile(found)
+        for repo in world.gateway().list_repos(["ml"]) if policy == "Retain" else ():
+            if repo.ref != PLAYS_BRANCH.repo:
+                assert world.gateway().branch_head(BranchRef(repo.ref, "master"))
+                world.cluster.request(
+                    "DELETE", f"/api/v1/namespaces/ml/configmaps/scriptmodel-repo-{repo.ref.name}", ""
+                )
+    again = Life(world, FakeKube(raw_object({**SPEC, "deletionPolicy": policy}, uid="2")))
+    world.news()
+    async with again.operator() as found:
+        await again.until_ready(found)
+    assert world.news() == []
+
+
+@pytest.mark.parametrize(("spec", "trained"), [(RANDOM, [3]), (HALVING, [4, 2])])
+async def test_a_search_trains_each_trial_of_a_round_once(spec: dict[str, Any], trained: list[int]) -> None:
+    life = Life(kube=FakeKube(raw_object({**SPEC, **spec})))
+    life.world.put(PLAYS_BRANCH, PLAYS)
+    async with life.operator() as found:
+        await life.until_ready(found)
+    ran = [each.partition(" ")[0] for each in life.world.ran]
+    assert ran.count("train") == sum(trained)
+    assert ran[-2:] == ["select", "generate"]
+
+
+async def test_training_starts_from_a_copy_of_a_base_model_and_follows_newer_ones() -> None:
+    life = Life(kube=FakeKube(raw_object({**SPEC, **following(FROM_REPO)})))
+    models = BranchRef(replace(MODELS.repo, project="ml"), MODELS.name)
+    life.world.put(PLAYS_BRANCH, PLAYS)
+    life.world.put(models, MODEL)
+    async with life.operator() as found:
+        await life.until_ready(found)
+        assert life.world.news() == ["train 1", "generate 1"]
+        life.world.put(models, {**MODEL, "/weights-0123456789abcdef.safetensors": b"other"})
+        await life.until_ready(found)
+        assert life.world.news() == ["train 1", "generate 1"]
+        life.edit({})
+        await life.until_ready(found)
+        assert life.world.news() == ["train 1", "generate 1"]
+
+
+async def test_a_corpus_in_a_config_map_is_put_up_once() -> None:
+    life = Life(kube=FakeKube(raw_object({**SPEC, "corpus": {"configMap": {"name": "plays"}}})))
+    async with life.operator() as found:
+        await life.until_ready(found)
+        await life.until_ready(found)
+    (corpus,) = [each for each in life.world.gateway().list_repos(["ml"]) if each.ref.name.endswith("-corpus")]
+    assert corpus.size_bytes == 27
+    assert life.world.ran == ["train 1", "generate 1"]
+
+
+async def test_a_corpus_of_another_namespace_is_read_if_policy_lists_it() -> None:
+    life = Life(kube=FakeKube(raw_object({**SPEC, "corpus": {"repo": {"name": "plays", "project": "library"}}})))
+    life.world.put(BranchRef(RepoRef("library", "plays"), "master"), PLAYS)
+    async with life.operator() as found:
+        await life.reconcile(found)
+        assert reason(life.kube) == "NotAllowed"
+        assert "--allow-repo ml=library/plays" in message(life.kube)
+    async with life.operator(policy=Policy(namespaced=True, repos={"ml": ("library/plays",)})) as found:
+        await life.until_ready(found)
+    assert not [key for key in life.world.bucket.objects if key.startswith("v1/library/runs")]
+
+
+async def test_a_namespace_may_have_a_long_name() -> None:
+    namespace = "n" * 63
+    life = Life(kube=FakeKube(raw_object(SPEC, namespace=namespace)))
+    life.world.put(BranchRef(RepoRef(namespace, "plays"), "master"), PLAYS)
+    async with life.operator() as found:
+        found.queue.added.clear()
+        for _ in range(6):
+            await found.snapshots.latest(time.monotonic())
+            await found.reconcile((namespace, "thrones"))
+            life.world.run()
+    assert life.world.ran[:2] == ["train 1", "generate 1"]
+
+
+async def test_a_failed_training_says_why_and_another_spec_tries_again() -> None:
+    life = Life()
+    life.world.put(PLAYS_BRANCH, PLAYS)
+    async with life.operator() as found:
+        for _ in range(10):
+            await life.reconcile(found)
+            for job in life.world.unfinished:
+                life.world.end(job, 1, "disk is full")
+        assert reason(life.kube) == "TrainingFailed"
+        assert "disk is full" in message(life.kube)
+        life.edit({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
+        await life.until_ready(found)
+    assert life.world.ran == ["train 4", "generate 1"]
+
+
+def annotations(life: Life) -> dict[str, str]:
+    return dict(life.kube.raw["metadata"]["annotations"])
