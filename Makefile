@@ -70,6 +70,14 @@ plays: env ## Write 38 plays by Shakespeare into plays/ (PLAYS=another folder)
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))
 
+.PHONY: release
+release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0, as all parts have it)
+	@$(OPERATOR)/bin/python -m dev.release build --version $(or $(VERSION),none)
+
+.PHONY: release-verify
+release-verify: env ## Check that each file in dist/ is what was released; needs no network
+	@$(OPERATOR)/bin/python -m dev.release verify
+
 .PHONY: cluster
 cluster: ## Start a one-node Kubernetes on this machine and load the images (root, Linux)
 	@dev/env.sh tools

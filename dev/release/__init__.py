@@ -1,0 +1,1 @@
+"""What a release consists of, made from a clean checkout so that everybody gets the same bytes."""

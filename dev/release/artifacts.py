@@ -1,0 +1,116 @@
+"""Wheels, chart, manifests and the kubectl plugin of a release: the same bytes for the same commit."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from dev.paths import OPERATOR_ENV, ROOT
+from dev.release.source import CHART, DISTRIBUTIONS, HOME, Source
+
+MANIFESTS = ROOT / "manifests"
+_PLUGIN = """\
+#!/bin/sh
+# kubectl scriptmodel: runs the command scriptmodel, which is a Python program of its own.
+command -v scriptmodel >/dev/null || {
+  echo "kubectl scriptmodel needs the command scriptmodel: pipx install scriptmodel-operator" >&2
+  exit 1
+}
+exec scriptmodel "$@"
+"""
+
+
+def write_all(target: Path, made: Source) -> None:
+    """Write everything but images below a folder."""
+    write_distributions(target / "python", made)
+    write_chart(target / "chart", made)
+    write_manifests(target / "manifests", made)
+    write_plugin(target / "plugin", made)
+
+
+def write_distributions(target: Path, made: Source) -> None:
+    """Write an sdist and a wheel of each distribution."""
+    target.mkdir(parents=True)
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(made.epoch)}
+    for part in DISTRIBUTIONS:
+        command = [str(OPERATOR_ENV / "bin" / "hatchling"), "build", "-d", str(target)]
+        subprocess.run(command, cwd=ROOT / part, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def write_chart(target: Path, made: Source) -> None:
+    """Write the chart as `helm package` does, which itself notes the time at which it runs."""
+    files = {f"{CHART.name}/{path.relative_to(CHART)}": path.read_bytes() for path in _files(CHART)}
+    _write(target / f"{CHART.name}-{made.version}.tgz", archive(files, made.epoch))
+
+
+def write_manifests(target: Path, made: Source) -> None:
+    """Write what `kubectl apply -k manifests/` applies as one file, the CRD by itself, and the samples."""
+    resources = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())["resources"]
+    texts = [(MANIFESTS / name).read_text().removeprefix("---\n").rstrip() for name in resources]
+    _write(target / "install.yaml", ("---\n" + "\n---\n".join(texts) + "\n").encode())
+    _write(target / "crd.yaml", (MANIFESTS / "crd.yaml").read_bytes())
+    samples = {f"samples/{path.name}": path.read_bytes() for path in _files(MANIFESTS / "samples")}
+    _write(target / "samples.tar.gz", archive(samples, made.epoch))
+
+
+def write_plugin(target: Path, made: Source) -> None:
+    """Write the archive of the kubectl plugin, and krew's manifest of it."""
+    files = {"kubectl-scriptmodel": _PLUGIN.encode(), "LICENSE": (ROOT / "LICENSE").read_bytes()}
+    content, name = (
+        archive(files, made.epoch, executable="kubectl-scriptmodel"),
+        f"kubectl-scriptmodel_{made.version}.tar.gz",
+    )
+    _write(target / name, content)
+    platform = {
+        "selector": {"matchExpressions": [{"key": "os", "operator": "In", "values": ["darwin", "linux"]}]},
+        "uri": f"{HOME}/releases/download/v{made.version}/{name}",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bin": "kubectl-scriptmodel",
+    }
+    manifest = {
+        "apiVersion": "krew.googlecontainertools.github.com/v1alpha2",
+        "kind": "Plugin",
+        "metadata": {"name": "scriptmodel"},
+        "spec": {
+            "version": f"v{made.version}",
+            "homepage": HOME,
+            "shortDescription": "Train models on scripts and read what they write",
+            "description": "Inspects and changes ScriptModels, and reads their scripts.\n",
+            "caveats": "It runs the command scriptmodel: pipx install scriptmodel-operator\n",
+            "platforms": [platform],
+        },
+    }
+    _write(target / "scriptmodel.yaml", yaml.safe_dump(manifest, sort_keys=False).encode())
+
+
+def archive(files: Mapping[str, bytes], epoch: int, executable: str = "") -> bytes:
+    """Return a .tar.gz whose bytes depend on its files and the time alone."""
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w", format=tarfile.PAX_FORMAT) as written:
+        for name in sorted(files):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mtime, entry.mode = len(files[name]), epoch, 0o755 if name == executable else 0o644
+            written.addfile(entry, io.BytesIO(files[name]))
+    zipped = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=zipped, mtime=0) as file:
+        file.write(tar.getvalue())
+    return zipped.getvalue()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below a folder, without those of a chart's tests and hidden ones."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,81 @@
+"""The commit that a release is made from."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from dev.paths import ROOT
+
+HOME = "https://github.com/scriptmodel/scriptmodel"
+"""Where the repository is published: addresses in what is released begin with it."""
+CHART = ROOT / "charts" / "scriptmodel-operator"
+DISTRIBUTIONS = ("operator", "trainer", "localpach")
+
+
+class ReleaseError(Exception):
+    """The release cannot be made or is not whole; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    version: str
+    commit: str
+    epoch: int
+    """When the commit was made, in seconds since 1970: the time of everything that is released."""
+
+    @property
+    def created(self) -> str:
+        return _git("show", "-s", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--format=%cd", "HEAD")
+
+
+def source(version: str) -> Source:
+    """Return the commit. Raises ReleaseError unless it is clean and all parts have that version."""
+    if changed := _git("status", "--porcelain"):
+        raise ReleaseError(f"the checkout is not clean: commit or remove\n{changed}")
+    for name, found in versions().items():
+        if found != version:
+            raise ReleaseError(f"{name} has version {found}, not {version}: docs/contributing/releasing.md, step 2")
+    return Source(version, _git("rev-parse", "HEAD"), int(_git("show", "-s", "--format=%ct", "HEAD")))
+
+
+def versions() -> dict[str, str]:
+    """Return the version of each part, by the file that has it."""
+    found = {
+        f"{part}/pyproject.toml": tomllib.loads(_text(part, "pyproject.toml"))["project"]["version"]
+        for part in DISTRIBUTIONS
+    }
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    return {**found, "Chart.yaml (version)": chart["version"], "Chart.yaml (appVersion)": chart["appVersion"]}
+
+
+def locks() -> list[Path]:
+    """Return the files that pin what a release is built from."""
+    requirements = sorted((ROOT / "dev" / "requirements").glob("*.txt"))
+    return [*requirements, *sorted((ROOT / "dev" / "programs").glob("*/go.sum"))]
+
+
+def bases() -> dict[str, str]:
+    """Return the digests of the base images that the Dockerfiles name, by image."""
+    found = (
+        re.search(r"^ARG BASE=(\S+)@(sha256:\w+)$", path.read_text(), re.MULTILINE)
+        for path in sorted(ROOT.glob("Dockerfile.*"))
+    )
+    return {match[1]: match[2] for match in found if match}
+
+
+def _text(*parts: str) -> str:
+    return ROOT.joinpath(*parts).read_text()
+
+
+def _git(*words: str) -> str:
+    environment = {"TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())}
+    done = subprocess.run(["git", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ReleaseError(f"git {words[0]} failed: {done.stderr.strip()}")
+    return done.stdout.strip()

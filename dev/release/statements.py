@@ -1,0 +1,82 @@
+"""What a release says of itself: checksums, and its provenance as an in-toto statement (SLSA 1.0)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from dev.paths import ROOT
+from dev.release.source import HOME, ReleaseError, Source, bases, locks
+
+SUMS, PROVENANCE = "SHA256SUMS", "provenance.intoto.json"
+_OWN = (SUMS, f"{SUMS}.sig", f"{SUMS}.bundle", PROVENANCE)
+"""Files that the sums are not of."""
+
+
+def sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a release, by its path."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = ((path, path.relative_to(folder).as_posix()) for path in paths)
+    return {name: _sha256(path) for path, name in names if name not in _OWN}
+
+
+def write(folder: Path, made: Source) -> None:
+    """Write the provenance, and the checksums of all files, of it too."""
+    found = sums(folder)
+    (folder / PROVENANCE).write_text(json.dumps(_statement(found, made), indent=1, sort_keys=True) + "\n")
+    found[PROVENANCE] = _sha256(folder / PROVENANCE)
+    (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(found.items())))
+
+
+def verify(folder: Path) -> int:
+    """Return the number of files, all of which have their checksum. Raises ReleaseError, which names what is wrong."""
+    lines = (folder / SUMS).read_text().splitlines()
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = {**sums(folder), PROVENANCE: _sha256(folder / PROVENANCE)}
+    for name in sorted(listed.keys() | found.keys()):
+        if name not in found:
+            raise ReleaseError(f"{name} is missing")
+        if name not in listed:
+            raise ReleaseError(f"{name} is not in {SUMS}")
+        if listed[name] != found[name]:
+            raise ReleaseError(f"{name} is not what was released: its SHA-256 is {found[name]}, not {listed[name]}")
+    statement = json.loads((folder / PROVENANCE).read_text())
+    subjects = {each["name"]: each["digest"]["sha256"] for each in statement["subject"]}
+    if subjects != {name: digest for name, digest in listed.items() if name != PROVENANCE}:
+        raise ReleaseError(f"{PROVENANCE} is of other files than {SUMS}")
+    return len(listed)
+
+
+def _statement(found: dict[str, str], made: Source) -> dict[str, Any]:
+    materials = [{"uri": f"git+{HOME}@v{made.version}", "digest": {"gitCommit": made.commit}}]
+    materials += [
+        {"uri": f"{HOME}/blob/v{made.version}/{path.relative_to(ROOT)}", "digest": {"sha256": _sha256(path)}}
+        for path in locks()
+    ]
+    materials += [
+        {"uri": f"docker-image://{image}", "digest": {"sha256": digest.removeprefix("sha256:")}}
+        for image, digest in bases().items()
+    ]
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(found.items())],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": f"{HOME}/blob/main/docs/contributing/releasing.md",
+                "externalParameters": {"version": made.version},
+                "resolvedDependencies": materials,
+            },
+            "runDetails": {
+                "builder": {"id": f"{HOME}/blob/main/Makefile"},
+                "metadata": {"invocationId": made.commit, "startedOn": made.created},
+            },
+        },
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
