@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
 from scriptmodel_operator.jobs import job_logs
 from scriptmodel_operator.jobs.attempts import Attempts
@@ -29,6 +28,7 @@ from tests.unit.operator.job_objects import (
     condition,
     running,
     terminated,
+    waiting,
 )
 from tests.unit.operator.pipeline_specs import PLAIN
 
@@ -340,16 +340,20 @@ def test_the_log_of_a_pod_whose_node_is_gone_is_read_from_the_bucket(world: Worl
     assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["stored"]
 
 
-@pytest.mark.parametrize(
-    ("prepare", "error"),
-    [(lambda _world: None, NotFoundError), (lambda world: world.pod(running()), NotFoundError)],
-)
-def test_a_log_that_is_nowhere_is_not_found(
-    world: World, prepare: Callable[[World], None], error: type[EngineError]
-) -> None:
-    prepare(world)
-    with pytest.raises(error):
+@pytest.mark.parametrize("made", [None, waiting("ContainerCreating"), running()])
+def test_a_log_that_is_nowhere_is_not_found(world: World, made: Object | None) -> None:
+    if made:
+        world.pod(made)
+    with pytest.raises(NotFoundError):
         world.attempts.log("drama", HASH, 1, follow=True, seconds=5)
+
+
+def test_no_log_is_asked_of_a_pod_that_has_not_started(world: World) -> None:
+    """The API server refuses that, as if the call were wrong."""
+    world.pod(waiting("ContainerCreating"))
+    world.bucket.objects[LOG_KEY] = b"of the pod before\n"
+    world.attempts.log("drama", HASH, 1, follow=True, seconds=5)
+    assert not [call for call in world.cluster.calls if call.startswith("GET log")]
 
 
 def test_of_a_long_log_the_newest_lines_are_stored(world: World) -> None:

@@ -148,10 +148,10 @@ class Attempts:
     def log(self, namespace: str, run_hash: str, number: int, *, follow: bool, seconds: float) -> LogStream:
         """Return the log of an attempt for at most `seconds`: of its pod while that exists, else from the bucket.
 
-        Raises NotFoundError if there is neither.
+        Raises NotFoundError if there is neither, or the pod has not started.
         """
         pod = self._pod(namespace, f"{RUN}={run_hash},{ATTEMPT}={number}")
-        if pod is None:
+        if pod is None or not pods.has_started(pod):
             return self._stored_log(namespace, run_hash, number)
         try:
             return job_logs.PodLog(self._cluster, pod, follow=follow, seconds=seconds)

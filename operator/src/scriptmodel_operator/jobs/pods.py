@@ -38,8 +38,7 @@ def attempt_of(job: Object, pod: Object | None, now: datetime, refusal: str = ""
     """Return the attempt of a Job. `refusal` is why the API server takes no pod of it, if that is known."""
     labels = job["metadata"]["labels"]
     state, reason = next(_verdicts(job, pod, now, refusal))
-    process = _process(pod)
-    ran = process.get("running") or process.get("terminated") or {}
+    ran = _ran(pod)
     finished = ran.get("finishedAt") or (_failed(job) or _completed(job)).get("lastTransitionTime") or now.isoformat()
     return Attempt(
         name=job["metadata"]["name"],
@@ -78,6 +77,10 @@ def _outer_causes(pod: Object, process: Object, status: Object) -> Iterator[Endi
         yield Ending(_LOST, "somebody deleted its pod")
     if process.get("reason") in _NEVER_RAN:
         yield _failure(f"{process.get('message')}: is {_image(pod)} an image of scriptmodel's trainer?")
+
+
+def has_started(pod: Object) -> bool:
+    return bool(_ran(pod))
 
 
 def waits_for_a_pod(job: Object, pod: Object | None) -> bool:
@@ -191,6 +194,11 @@ def _true(of: Object, kind: str) -> Object:
 def _process(pod: Object | None) -> Object:
     statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
     return next((each.get("state") or {} for each in statuses if each["name"] == CONTAINER), {})
+
+
+def _ran(pod: Object | None) -> Object:
+    process = _process(pod)
+    return process.get("running") or process.get("terminated") or {}
 
 
 def _image(pod: Object) -> str:
