@@ -46,6 +46,17 @@ def test_a_folder_or_a_pipe_in_the_place_of_the_file_is_refused(
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_on_a_terminal_normalize_prints_its_table_alone(corpus: Path) -> None:
+    ours, theirs = os.openpty()
+    done = subprocess.run([*COMMAND, "normalize", corpus], stdout=theirs, stderr=theirs, check=False)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0
+    assert "UNDERSTOOD" in shown
+    assert "<boname>" not in shown
+
+
 def test_space_is_asked_for_on_a_full_disk_alone(model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     code, errors = run("generate", tmp_path / "file" / "out.txt", tmp_path, model)

@@ -142,7 +142,7 @@ def _add_normalize(commands: _Commands[_Parser]) -> None:
     )
     add = command.add_argument
     add("data", **_PATHS, help="script files, or folders to search for them")
-    add("--out", **_FILE, help="write the stream to this file [default: standard output]")
+    add("--out", **_FILE, help="write the stream to this file [default: standard output, unless it is a terminal]")
     add("--layout", **_LAYOUT)
     add("--stats", **_FILE, help="write statistics of each file to this file, as JSON")
     explained = "write each line of the scripts with its label and the rule that gave it, instead of the stream"

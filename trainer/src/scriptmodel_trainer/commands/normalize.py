@@ -34,13 +34,16 @@ def normalize(
     if explain:
         explaining.write_explained(sources, chosen, out)
         return
-    report = normalizing.write_normalized(sources, chosen, out)
+    watched = out is None and sys.stdout.isatty()  # thousands of lines would hide the table
+    report = normalizing.write_normalized(sources, chosen, out, counted=watched)
     if stats is not None:
         write_file(stats, json_bytes(report))
     if report["doubt"]:
         progress.report(Warned("not_scripts", report["doubt"]))
     if out is not None or sys.stderr.isatty():  # the table would be lost in a pipe
         print(printable("\n".join(_table(report["files"]))), file=sys.stderr if out is None else sys.stdout, flush=True)
+    if watched:
+        progress.note("--out FILE, or a pipe, has the stream itself; --explain shows what each line was taken for")
 
 
 def _check(out: Path | None, stats: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,13 +28,17 @@ _ONLY_WORDS = bytes(byte if chr(byte).isalnum() else 32 for byte in range(128)) 
 _WORD = re.compile(r"[^\W_]+")
 
 
-def write_normalized(sources: Sequence[Source], layout: Layout | None, out: Path | None) -> dict[str, Any]:
+def write_normalized(
+    sources: Sequence[Source], layout: Layout | None, out: Path | None, *, counted: bool = False
+) -> dict[str, Any]:
     """Write one event a line to `out` (stdout if None); returns statistics per file.
 
-    Raises BadInputError if there are no words at all, WriteError if `out` cannot be written.
+    If it is only `counted`, nothing goes to stdout. Raises BadInputError if there are no words at all, WriteError if
+    `out` cannot be written.
     """
     found = []
-    with contextlib.nullcontext(sys.stdout.buffer) if out is None else atomic_writer(out) as file:
+    shown = Path(os.devnull).open("wb") if counted else contextlib.nullcontext(sys.stdout.buffer)  # noqa: SIM115 - it is a context
+    with shown if out is None else atomic_writer(out) as file:
         for source in sources:
             with reading.naming(source):
                 found.append(_write_one(source, layout, file))
