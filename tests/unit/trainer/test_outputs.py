@@ -48,7 +48,7 @@ def test_a_folder_or_a_pipe_in_the_place_of_the_file_is_refused(
 
 def test_on_a_terminal_normalize_prints_its_table_alone(corpus: Path) -> None:
     ours, theirs = os.openpty()
-    done = subprocess.run([*COMMAND, "normalize", corpus], stdout=theirs, stderr=theirs, check=False)
+    done = subprocess.run([COMMAND, "normalize", corpus], stdout=theirs, stderr=theirs, check=False)
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)
     os.close(theirs)
