@@ -13,7 +13,19 @@ import yaml
 from dev.generate.chart import CHART, NAMESPACE
 from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
-from tests.chart.rendering import OWN_PACHD, Object, Values, kinds, objects, only, operator_container, refusal, run_helm
+from tests.chart.rendering import (
+    OWN_BUCKET,
+    OWN_PACHD,
+    Object,
+    Values,
+    kinds,
+    merged,
+    objects,
+    only,
+    operator_container,
+    refusal,
+    run_helm,
+)
 
 SECRET = COMBINATIONS["pachd with auth and TLS"]
 
@@ -38,8 +50,9 @@ def test_an_image_is_named_by_registry_tag_and_digest(image: dict[str, str], ref
     assert env({"trainer": {"image": image}})["SCRIPTMODEL_TRAINER_IMAGE"] == trainer
 
 
-def test_all_arguments_of_the_operator_are_known_to_it() -> None:
-    args = operator_container(COMBINATIONS["everything"])["args"]
+@pytest.mark.parametrize("values", [COMBINATIONS["everything"], merged(OWN_BUCKET, {"runs": {"labels": {"a": "b"}}})])
+def test_all_arguments_of_the_operator_are_known_to_it(values: Values) -> None:
+    args = operator_container(values)["args"]
     known = subprocess.run(
         [OPERATOR_ENV / "bin" / "scriptmodel-operator", "run", "--help"], capture_output=True, text=True, check=True
     ).stdout
