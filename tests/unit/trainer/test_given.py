@@ -171,6 +171,6 @@ def test_a_script_does_not_replace_the_scene_that_it_continues(model: Path, tmp_
 
 
 def test_a_binary_file_cannot_be_continued(tmp_path: Path) -> None:
-    (tmp_path / "scene.docx").write_bytes(b"PK\3\4\0\0\0\1")
+    (tmp_path / "scene.doc").write_bytes(b"\xd0\xcf\x11\xe0\0\0\0\1")
     with pytest.raises(BadInputError, match="is binary, not text: save"):
-        given_text(str(tmp_path / "scene.docx"), print)
+        given_text(str(tmp_path / "scene.doc"), print)

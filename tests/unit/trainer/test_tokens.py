@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import ENDERS, MARKERS, PAIRS, event_tokens, name_token
 from scriptmodel_trainer.corpus.words import split_words
+from scriptmodel_trainer.generation.rendering import render
 
 
 def speech(text: str, speaker: str = "ANNA") -> str:
@@ -107,3 +108,17 @@ def test_no_letter_is_lost(text: str) -> None:
 @given(TEXT)
 def test_tokens_hold_no_space(text: str) -> None:
     assert all(token and len(token.split()) == 1 for token in split_words(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("for the 'orrors", ["for", "the", "’orrors"]),
+        ("for the ’orrors", ["for", "the", "’orrors"]),
+        ("’Ullo, ’Enry", ["’Ullo", ",", "’Enry"]),
+        ("'tis l'homme, they're", ["'tis", "l", "'homme", ",", "they", "'re"]),
+    ],
+)
+def test_a_word_without_its_first_letter_stands_apart_from_the_word_before(text: str, words: list[str]) -> None:
+    assert split_words(text) == words
+    assert render(["<boname>", "ANNA", "<eoname>", *words]) == f"[ ANNA ]: {text.replace('’', chr(39))}\n"

@@ -95,9 +95,9 @@ def test_a_guessed_encoding_is_a_note(tmp_path: Path) -> None:
     assert "iconv -f ENCODING -t utf-8" in note
 
 
-def test_a_document_is_to_be_saved_as_text(tmp_path: Path) -> None:
-    (tmp_path / "a.docx").write_bytes(b"PK\x03\x04\0\0\0")
-    done = run_trainer(["normalize", tmp_path / "a.docx"])
+def test_an_old_document_is_to_be_saved_as_text(tmp_path: Path) -> None:
+    (tmp_path / "a.doc").write_bytes(b"\xd0\xcf\x11\xe0\0\0\0")
+    done = run_trainer(["normalize", tmp_path / "a.doc"])
     assert done.returncode == 2
     assert "save documents as plain text" in done.stderr
 

@@ -15,7 +15,7 @@ _PIECES = re.compile(
     r"|(?:[A-Z]\.){2,}"
     r"|(?:Mrs?|Dr|St|Messrs|Esq|Rev|Hon|Mme|Mlle)\.(?=\s+\S)"
     r"|(?:MRS?|DR|ST|MESSRS|REV|HON|MME|MLLE)\.(?=\s+[A-Z])"
-    r"|'?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
+    r"|['’]?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
     r"|[^\s\w']"
 )
 _MOST_MARKS = 30
@@ -33,6 +33,9 @@ _APHAERESIS = """
 'swounds 'zounds 'sdeath 'ods 'fraid 'ud 'd 'll 's 're 've 't 'as 'ow 'ouse 'ome
 """
 APHAERESIS = frozenset(_APHAERESIS.split())
+_SHORTENED = re.compile(r"(?<![\w'])'(?=[^\W_])\w+")
+SHORTENED = "’"
+"""The apostrophe at the beginning of a word such as ’orrors; all others are straight."""
 _ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"])
 
 _DROPPED = frozenset("_*\\`~|<>{}")
@@ -47,14 +50,22 @@ _ASCII_QUOTES = str.maketrans({"’": "'", "‘": "'", "«": "“", "»": "”",
 def split_words(text: str) -> list[str]:
     """Words, punctuation and markers of `text`; brackets and double quotes stay as characters for the caller.
 
-    Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker.
+    Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker. A word that lost its first
+    letter and is not known for it begins with SHORTENED, so that it does not look like the end of the word before it.
     """
     if not text.isascii():
         text = _MARKS.sub(_bounded_marks, text.translate(_INVISIBLE))
         text = unicodedata.normalize("NFC", text).translate(_ASCII_QUOTES)
     if "'" in text and _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
+    if "'" in text:
+        text = _SHORTENED.sub(_marked, text)
     return list(filter(None, map(_token, _PIECES.findall(text))))
+
+
+def _marked(match: re.Match[str]) -> str:
+    word = match.group()
+    return word if word.lower() in APHAERESIS else SHORTENED + word[1:]
 
 
 def _bounded_marks(match: re.Match[str]) -> str:

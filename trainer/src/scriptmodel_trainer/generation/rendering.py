@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.corpus.words import SHORTENED
 from scriptmodel_trainer.generation.grammar import ATTACHED, Kind, kind_of, without_brackets
 
 _ENDERS = {tokens.EOS: ".", tokens.QUESTION: "?", tokens.EXCLAMATION: "!", tokens.ELLIPSIS: "..."}
@@ -46,6 +47,8 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     if before == tokens.OPEN_NAME:
         return f"{line} {token.replace('_', ' ')}"
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
+    if text.startswith(SHORTENED):
+        text = f"'{text.removeprefix(SHORTENED)}"
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
     attached = kind in ATTACHED and before not in _ALONE
