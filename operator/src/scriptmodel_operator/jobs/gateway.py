@@ -216,7 +216,8 @@ class JobsGateway:
             version = Version(whole.id, whole.id, datetime.now(UTC), whole.size, whole.content, made_from)
             return record.put(branch.name, version)
 
-        self._records.change(known, what, put)
+        head = self._records.change(known, what, put).record.branches[branch.name][0]
+        self._versions.delete(repo.project, new, [self._versions.load(repo.project, head.manifest)])
 
     def fetch_file(self, path: str, *_given: object) -> str:
         raise RefusedError(
