@@ -199,7 +199,7 @@ class JobsGateway:
         """Put the files unless the newest version has the same."""
         repo, what = branch.repo, f"putting files into {branch}"
         known = self._repo(repo, what)
-        new = self._versions.put_files(repo.project, files)
+        new = uploaded = self._versions.put_files(repo.project, files)
         if copies is not None:
             source = self._manifest(copies.repo, copies.commit)
             new = replaced(self._versions.copy_to(repo.project, source, copies.paths), new)
@@ -217,7 +217,7 @@ class JobsGateway:
             return record.put(branch.name, version)
 
         head = self._records.change(known, what, put).record.branches[branch.name][0]
-        self._versions.delete(repo.project, new, [self._versions.load(repo.project, head.manifest)])
+        self._versions.delete(repo.project, uploaded, [self._versions.load(repo.project, head.manifest)])
 
     def fetch_file(self, path: str, *_given: object) -> str:
         raise RefusedError(
