@@ -67,6 +67,8 @@ _WRITING = {
     "--only-new": "who appends to a file of their own",
     "--samples": "who picks one of several",
     "--out": "who keeps the script",
+    "--title": "who sends the script on",
+    "--author": "who sends the script on",
 }
 FLAGS: dict[str, dict[str, str]] = {
     "normalize": {
@@ -99,6 +101,9 @@ FLAGS: dict[str, dict[str, str]] = {
         "--force": "who writes the same file again",
         "--minutes": "who has so much time",
         "--continue-text": "who has a sentence to continue",
+        "--next": "who is stuck in a scene",
+        "--cento": "who would rather quote",
+        "--mix": "who wants both",
     },
     "evaluate": {
         "MODEL_DIR": _MODELS,

@@ -32,3 +32,8 @@ def test_a_model_predicts_as_it_did_in_training(tmp_path: Path) -> None:
         exact = negative_log_likelihoods(model.network(), stream, model.vocabulary.first)
         assert np.exp(exact.mean()) == pytest.approx(perplexity, rel=0.01)
     assert run_trainer(["generate", out, "--words", "40"]).returncode == 0
+    network, ids = model.network(), np.arange(len(model.vocabulary), dtype=np.int32)
+    features = network.read(network.initial_state(), ids)
+    logits = network.logits(features).astype(np.float64)
+    expected = logits[ids, ids] - np.log(np.exp(logits).sum(axis=1))
+    assert network.log_probabilities(features, ids) == pytest.approx(expected, abs=1e-4)

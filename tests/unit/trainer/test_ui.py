@@ -18,10 +18,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from jinja2 import DictLoader, Environment
 from serving import TOKEN, Server, started
 
+from scriptmodel_trainer.corpus.real_lines import LINES, RealLine, StoredLines
 from scriptmodel_trainer.serving import pages
 from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.runs import read_run
@@ -134,6 +136,34 @@ def test_what_one_has_written_is_downloaded_in_each_format(server: Server, name:
     assert headers["Content-Disposition"].startswith("attachment")
     assert text.startswith(first)
     assert (text == SCRIPT) is (name == "text")
+
+
+def test_a_download_has_title_author_and_the_sources_of_real_lines(server: Server) -> None:
+    notes = json.dumps({"It waits.": "A play, ACT I, BEN"})
+    form = {"text": SCRIPT, "format": "fountain", "title": "Ash", "author": "A. B.", "notes": notes}
+    status, text, _ = server.get("/a/b/1/file", urllib.parse.urlencode(form).encode())
+    assert status == 200
+    assert text.startswith("Title: Ash\nCredit: written by\nAuthor: A. B.\n")
+    assert text.endswith("It waits. [[A play, ACT I, BEN]]\n")
+    assert server.get("/a/b/1/file", urllib.parse.urlencode({**form, "notes": "[]"}).encode())[0] == 400
+
+
+def test_next_lines_of_a_scene_are_answered_and_real_ones_where_they_are_stored(server: Server) -> None:
+    def replies(path: str = "/a/b/1/v1/replies", **more: Any) -> tuple[int, Any]:
+        return server.json(path, json.dumps({"prompt": "ANNA. It’s late.\n\nMIRA. Yes.", "n": 3, **more}).encode())
+
+    status, found = replies()
+    assert (status, found["gap"], [each["cue"] for each in found["replies"]]) == (200, "\n\n", ["ANNA. "] * 3)
+    assert all(each["words"] and not each["source"] for each in found["replies"])
+    status, refused = replies(lines="real")
+    assert (status, "real lines need the plays" in refused["error"]["message"]) == (400, True)
+    stored = StoredLines("", [RealLine(f"The lamp is {word}.", "BEN", n, "Pier", "") for n, word in enumerate("abcd")])
+    (server.folder / LINES).write_bytes(msgspec.json.encode(stored))
+    status, found = replies(lines="both")
+    assert [each["source"] for each in found["replies"]] == ["Pier, BEN", "", "Pier, BEN"]
+    for wrong in ({"n": 21}, {"words": 0}, {"lines": "any"}, {"speaker": "MIRRA"}):
+        assert replies(**wrong)[0] == 400, wrong
+    assert replies("/a/b/2/v1/replies")[0] == 404
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded; charset=no", "multipart/form-data"])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -18,10 +19,13 @@ from samples import play
 from scriptmodel_trainer import auto
 from scriptmodel_trainer.artifacts import load_model, save_model
 from scriptmodel_trainer.commands.write import _next_script, _Quiet
+from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
 
 PACE = "scriptmodel_trainer.training.pace.pace_here"
+SCENE = "ANNA. The river will not leave. Who’s that?\n\nMIRA. A stranger waits for the last train.\n\nANNA. No.\n"
+STRAIGHT = str.maketrans("“”’—", '""\'-')
 FILES = {f"script-{number}.{form}" for number in (1, 2) for form in ("txt", "fountain", "fdx", "html")}
 
 
@@ -80,8 +84,47 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert write(plays, "--speaker", "ANNIE").returncode == 2
     done = write(plays, "--words", "60", "--cast", "ANNA,MIRA")
     assert (done.returncode, done.stderr) == (0, "")
-    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html"}
+    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html", LINES}
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
+
+
+def test_next_lines_are_numbered_and_set_as_the_scene_is_and_real_ones_have_their_source(
+    first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path
+) -> None:
+    del first
+    (tmp_path / "scene.txt").write_text(SCENE, "utf-8")
+    lines = ["--continue", tmp_path / "scene.txt", "--next", "4"]
+    shown = write(plays, *lines, "--by", "mira").stdout.splitlines()
+    assert [line[:10] for line in shown[:4]] == [f" {number}  MIRA. " for number in range(1, 5)]
+    assert shown[5].endswith("--next 4 --seed 2    # others")
+    (plays.parent / "written" / LINES).unlink()  # of a folder that a program made that did not store it
+    real = write(plays, *lines, "--cento").stdout.splitlines()
+    assert [line[:10] for line in real[:8:2]] == [f" {number}  MIRA. " for number in range(1, 5)]
+    assert re.fullmatch(r"      -- train, ACT I, SCENE \d\. A room, [\w ]+", real[1])
+    mixed = write(plays, *lines, "--mix").stdout
+    assert real[0][4:] in mixed
+    assert shown[0][4:] in mixed
+    assert not any(path.suffix == ".txt" and path.stat().st_size == 0 for path in (plays.parent / "written").iterdir())
+
+
+def test_a_cento_is_a_scene_of_real_lines_each_once_with_notes_and_the_author(
+    first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path
+) -> None:
+    del first
+    (tmp_path / "scene.txt").write_text(SCENE, "utf-8")
+    own = ["--title", "Rails", "--author", "A. B.", "--out", tmp_path / "out"]
+    copytree(plays.parent / "written" / "model", tmp_path / "out" / "model")
+    done = run_trainer(["write", plays, "--continue", tmp_path / "scene.txt", "--cento", "--words", "60", *own])
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out" / "script-1.txt").read_text("utf-8")
+    assert text.startswith(SCENE.rstrip())
+    said = re.findall(r"^(?:ANNA|MIRA)\. (.*)$", text.removeprefix(SCENE.rstrip()), re.MULTILINE)
+    corpus = " ".join((plays / "train.md").read_text("utf-8").split())
+    assert len(said) == len(set(said)) > 3
+    assert all(line.translate(STRAIGHT) in corpus for line in said)
+    fountain = (tmp_path / "out" / "script-1.fountain").read_text("utf-8")
+    assert fountain.startswith("Title: Rails\nCredit: written by\nAuthor: A. B.\n")
+    assert fountain.count("[[train, ACT I") == len(said)
 
 
 def test_two_commands_at_once_take_two_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +162,8 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
         (["--words", "0"], "--words 0 must be at least 1"),
         (["--speaker", "ANNIE"], 'unknown speaker "ANNIE" (did you mean ANNA?)'),
         (["--prompt", "lamp " * 60, "--words", "60"], "the prompt does not fit; ask for more --words or shorten"),
+        (["--next", "10"], "--next needs a scene; name its file with --continue"),
+        (["--next", "21", "--continue-text", "ANNA: Yes."], "--next 21 must lie between 1 and 20"),
         (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),
         (["--out", "{plays}"], "has the plays; name another folder"),
         (["--out", "{kept}"], "report.html is there already; name another folder with --out, or add --force"),
@@ -184,7 +229,7 @@ def test_one_ctrl_c_after_the_training_ends_the_command_and_the_model_is_kept(
     stopped = "error: stopped by SIGINT; the model is stored: the same command writes with it\n"
     assert (done.returncode, done.stderr.endswith(stopped)) == (ExitCode.INTERRUPTED, True), done.stderr
     assert load_model(tmp_path / "model").metrics.epochs
-    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html", LINES}
 
 
 def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ examples:
   scriptmodel-trainer write plays/ --seed 7 --temperature 1
   scriptmodel-trainer write plays/ --cast NORA,HELMER --words 1000
   scriptmodel-trainer write plays/ --continue my-scene.txt --samples 3
+  scriptmodel-trainer write plays/ --continue my-scene.txt --next 10 --by NORA
+  scriptmodel-trainer write plays/ --continue my-scene.txt --cento
   scriptmodel-trainer write plays/ --minutes 60 --out better/
 
 The folder has the model, report.html and each script as script-N.txt, .fountain (screenwriting programs), .fdx (Final
@@ -130,6 +132,12 @@ def _add_write(commands: _Commands[_Parser]) -> None:
     force = "replace a model of other files, or of other --minutes, in that folder"
     add("--force", action="store_true", help=force)
     _add_request(command, 600, None)
+    lines = "print N different next lines of the text of --continue, best first, and write no script"
+    add("--next", **_N, dest="lines", help=lines)
+    kinds = command.add_mutually_exclusive_group()
+    real = "take real lines of the plays, chosen by the model; each has its source, in Fountain as a note"
+    kinds.add_argument("--cento", action="store_true", help=real)
+    kinds.add_argument("--mix", action="store_true", help="take real lines and lines that the model writes, in turn")
 
 
 def _add_normalize(commands: _Commands[_Parser]) -> None:
@@ -284,7 +292,10 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
 
 def _add_request(command: _Parser, words: int, seed: int | None) -> None:
     add = command.add_argument
-    add("--words", **_N, default=words, help=f"length limit in words, as counted by wc -w [default: {words}]")
+    limit = (
+        f"length limit in words, as counted by wc -w [default: {words}{'' if seed is not None else '; 20 with --next'}]"
+    )
+    add("--words", **_N, default=None if seed is None else words, help=limit)
     add(
         "--temperature",
         type=option_values.temperature,
@@ -295,7 +306,8 @@ def _add_request(command: _Parser, words: int, seed: int | None) -> None:
     usual = "the number of the script" if seed is None else seed
     add("--seed", **_N, default=seed, help=f"random seed; the same seed reproduces the script [default: {usual}]")
     add("--prompt", default="", metavar="TEXT", help="words, or speeches (`NAME: words`), that the script starts with")
-    add("--speaker", default="", metavar="NAME", help="who speaks first, or next after the text of --continue")
+    speaker = "who speaks first, or next after the text of --continue"
+    add("--by", "--speaker", dest="speaker", default="", metavar="NAME", help=speaker)
     add(
         "--cast",
         type=option_values.cast,
@@ -313,6 +325,8 @@ def _add_request(command: _Parser, words: int, seed: int | None) -> None:
     text.add_argument("--continue-text", dest="text", metavar="TEXT", help="continue this text")
     add("--only-new", action="store_true", help="write only what follows the text that is continued")
     add("--samples", **_N, default=1, help="number of scripts, each in a file of its own [default: 1]")
+    add("--title", default="", metavar="TEXT", help="title of the script in its files [default: A new script]")
+    add("--author", default="", metavar="NAME", help="author of the script in its files [default: scriptmodel-trainer]")
 
 
 def _add_judge(commands: _Commands[_Parser]) -> None:

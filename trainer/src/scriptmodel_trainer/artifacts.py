@@ -25,6 +25,7 @@ from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
@@ -109,6 +110,10 @@ class TrainedModel:
     def writer(self) -> BaseWriter:
         """Return what writes scripts."""
         return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.contractions, self.lines)
+
+    def replies(self) -> Replies:
+        """Return what finds replies to a scene."""
+        return Replies(self.network(COPIED), self.vocabulary, self.plays, self.writer())
 
 
 def versions(**more: str) -> dict[str, str]:

@@ -148,7 +148,8 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
     train = ["train", "--out", model, "--minutes", minutes, "--data", *map(str, options.plays)]
     training = _module("train_options").options_from(parser().parse_args(train))
     usual = vars(parser().parse_args(["generate", model]))
-    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL}
+    words = options.words if options.words is not None else 600 if options.lines is None else 20
+    script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL, "words": words}
     chosen = _called(
         write.WriteOptions,
         options,

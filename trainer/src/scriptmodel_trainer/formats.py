@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 from scriptmodel_trainer.controls import without_controls
@@ -22,6 +22,7 @@ from scriptmodel_trainer.web.scripts import Part, speech
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")
 _CUE = re.compile(r"[A-Z][^a-z]*")
 _SENTENCE = re.compile(r"[A-Z][^a-z]*+[a-z].*(?<=[.?!])")
+_BRACKETS = str.maketrans("[]", "()")
 _NO_TEXT = re.compile(
     r"(?<=/)(?=\*)|(?<=\*)(?=/)|(?<=\[)(?=\[)|(?<=\])(?=\])"
 )  # within a mark of Fountain that hides text
@@ -29,10 +30,16 @@ _NO_TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TitlePage:
-    """What stands on the first page: a title, and how the script was made."""
+    """What is on the first page: title, how the script was made, author. `notes` are on speeches, by their words."""
 
     title: str
     origin: str
+    author: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by(self) -> str:
+        return self.author or "scriptmodel-trainer"
 
 
 def parts_of(text: str) -> Iterator[Part]:
@@ -48,8 +55,14 @@ def parts_of(text: str) -> Iterator[Part]:
 
 def to_fountain(text: str, page: TitlePage) -> str:
     """Return Fountain 1.1: names above their words, directions as action, asides as parentheticals."""
-    head = f"Title: {page.title}\nCredit: written by\nAuthor: scriptmodel-trainer\nNotes: {page.origin}"
-    return "\n\n".join([head, *(_NO_TEXT.sub(" ", _fountain(part)) for part in parts_of(text))]) + "\n"
+    head = f"Title: {page.title}\nCredit: written by\nAuthor: {page.by}\nNotes: {page.origin}"
+    parts = [_NO_TEXT.sub(" ", _fountain(part)) + _note(part, page) for part in parts_of(text)]
+    return "\n\n".join([head, *parts]) + "\n"
+
+
+def _note(part: Part, page: TitlePage) -> str:
+    note = page.notes.get(" ".join(part.text.split()), "")
+    return f" [[{note.translate(_BRACKETS)}]]" if note else ""
 
 
 def _fountain(part: Part) -> str:
@@ -75,7 +88,7 @@ def to_fdx(text: str, page: TitlePage) -> str:
         else:
             _paragraph(content, part.text, Type="Scene Heading" if part.kind == "heading" else "Action")
     title = ET.SubElement(ET.SubElement(root, "TitlePage"), "Content")
-    for line in (page.title, "written by", "scriptmodel-trainer", page.origin):
+    for line in (page.title, "written by", page.by, page.origin):
         _paragraph(title, line, Alignment="Center")
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n' + ET.tostring(root, "unicode") + "\n"
@@ -89,7 +102,7 @@ def to_html(text: str, page: TitlePage) -> str:
     """Return one self-contained page that prints with a title page."""
     parts = list(parts_of(text))
     persons = dict.fromkeys(part.name for part in parts if part.name)
-    return render("script.html", title=page.title, origin=page.origin, persons=persons, parts=parts)
+    return render("script.html", title=page.title, origin=page.origin, author=page.author, persons=persons, parts=parts)
 
 
 FORMATS: Mapping[str, Callable[[str, TitlePage], str]] = {

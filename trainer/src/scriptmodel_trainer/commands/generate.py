@@ -57,6 +57,8 @@ class GenerateOptions:
     only_new: bool = False
     formats: tuple[str, ...] = (TEXT,)
     continued: str | None = None
+    title: str = ""
+    author: str = ""
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[str]:
@@ -121,7 +123,7 @@ def _printed(
     corpus, sample = model.origin.corpus.files, f", sample {number}" if count > 1 else ""
     made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
-    page = TitlePage("A new script", f"A model of {made}, {drawn}")
+    page = TitlePage(options.title or "A new script", f"A model of {made}, {drawn}", options.author)
     name = _continued_name(script) if options.only_new else ""
     spoken = f"[ {name} ]: {text}" if name else text
     return [FORMATS[each](text if each == TEXT else spoken, page) for each in options.formats]

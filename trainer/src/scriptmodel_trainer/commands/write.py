@@ -15,6 +15,7 @@ from pathlib import Path
 from scriptmodel_trainer import artifacts, auto
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.generate import GenerateOptions, check, generate
+from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
 from scriptmodel_trainer.commands.requests import Request
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_options import TrainOptions
@@ -55,6 +56,10 @@ class WriteOptions:
     force: bool
     repeat: Sequence[str]
     """What a command begins with that uses the same model."""
+    lines: int | None = None
+    """How many next lines are wanted in place of a script."""
+    cento: bool = False
+    mix: bool = False
 
 
 def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
@@ -71,17 +76,32 @@ def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
 def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> str:
     """Write scripts with the model of these plays, which is trained unless it is there; returns what to show."""
     check(options.request)
+    if options.lines is not None:
+        check_lines(options.lines, options.request)
     model = options.folder / MODEL
     if not _fits(options, model):
         _train(options, model, progress, signals)
+    if options.lines is not None:
+        request = dataclasses.replace(options.request, seed=options.seed or 1)
+        command = shlex.join([*_command(options), "--continue", options.request.continued or "scene.txt"])
+        again = f"Next: {command} --next {options.lines} --seed {request.seed + 1}    # others"
+        return printable("\n".join([*next_lines(request, options.lines, _quoted(options), progress), "", again]))
     number, out = _next_script(options.folder)
-    seed = number if options.seed is None else options.seed
+    request = dataclasses.replace(options.request, out=out, seed=number if options.seed is None else options.seed)
     try:
-        texts = generate(dataclasses.replace(options.request, out=out, seed=seed), _Quiet(progress))
+        quoted = _quoted(options)
+        texts = cento(request, quoted) if quoted else generate(request, _Quiet(progress))
     finally:
         if not out.stat().st_size:  # nothing was written
             out.unlink()
     return printable("\n".join(_ending(options, out, texts[0])))
+
+
+def _quoted(options: WriteOptions) -> Quoted | None:
+    """Return the real lines that are asked for, None for none."""
+    if not (options.cento or options.mix):
+        return None
+    return quoted_of(options.folder, options.plays, mixed=options.mix)
 
 
 def _next_script(folder: Path) -> tuple[int, Path]:
@@ -164,6 +184,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
     train(training, quiet, signals, before)
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
+    lines_beside(options.folder, options.plays)  # for the page to write, too, which does not have the plays
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
     signals.answer()
 
@@ -185,11 +206,15 @@ def _minutes(minutes: float) -> str:
     return f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"
 
 
+def _command(options: WriteOptions) -> list[str]:
+    return [os.environ.get(_PROGRAM) or "scriptmodel-trainer", "write", *options.repeat]
+
+
 def _ending(options: WriteOptions, out: Path, text: str) -> list[str]:
     """Return the beginning of a script, where everything is, and what to try next."""
     lines = text.splitlines()
     names = [name for name, _ in Counter(part.name for part in parts_of(text) if part.name).most_common(2)]
-    command = shlex.join([os.environ.get(_PROGRAM) or "scriptmodel-trainer", "write", *options.repeat])
+    command = shlex.join(_command(options))
     others = " ".join(suffix for suffix in SUFFIXES.values() if suffix != out.suffix)
     samples = f" to {out.stem}.{options.request.samples}.txt" if options.request.samples > 1 else ""
     return [

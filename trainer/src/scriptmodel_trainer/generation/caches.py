@@ -140,14 +140,10 @@ class RecentTokens:
 
         `features` (D,) and `logits` (V,) are those of the network after it has read `token`.
         """
-        if self._present is not None:
-            self._remember(self._present, token)
-        if token == self._document:
-            self._held = 0
-        self._present = features / max(float(np.linalg.norm(features)), 1e-12)
+        self.keep(token, features)
         logits = (logits - logits.max()) / self._temperature
         logits -= np.log(np.exp(logits).sum(dtype=np.float64)).astype(np.float32)
-        if not self._held or self._keys is None:
+        if not self._held or self._keys is None or self._present is None:
             return logits * self._temperature
         count = min(self._held, self._cache.window)
         ages = (self._held - 1 - np.arange(count)) % self._cache.window
@@ -158,6 +154,14 @@ class RecentTokens:
         logits += np.float32(np.log1p(-share))
         logits[words] = np.logaddexp(logits[words], np.log(again[words]))
         return logits * self._temperature
+
+    def keep(self, token: int, features: Floats) -> None:
+        """Read a token, after which the network has these features (D,)."""
+        if self._present is not None:
+            self._remember(self._present, token)
+        if token == self._document:
+            self._held = 0
+        self._present = features / max(float(np.linalg.norm(features)), 1e-12)
 
     def _remember(self, key: Floats, token: int) -> None:
         """Keep a token with the direction of the features that preceded it, in the place of the oldest one."""

@@ -22,6 +22,7 @@ ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""
 _MOST_PLAYS, _MOST_SPEAKERS = 2000, 100
 _FEW = 3  # plays that have a name in common; of a few plays a third
+_ALIKE = 0.8  # of 1: names that differ by a slip
 _DRAW = 0xCA57  # casts are drawn apart from words
 
 
@@ -128,6 +129,18 @@ class Casting:
             f"the model knows {', '.join(self.speakers[:12]).replace('_', ' ')}{more}",
             parameter="speaker",
         )
+
+    def named(self, name: str, heard: Sequence[str]) -> str:
+        """Return who of a text, else of the model, has that name, else a new one; BadInputError if it is nearly one."""
+        token = name_token(name)
+        folded = {each.casefold(): each for each in (*reversed(self.speakers), *heard)}
+        if token.casefold() in folded:
+            return folded[token.casefold()]
+        near = difflib.get_close_matches(token.casefold(), folded, n=1, cutoff=_ALIKE)
+        if near or not token:
+            meant = f" (did you mean {folded[near[0]].replace('_', ' ')}?)" if near else ""
+            raise BadInputError(f'nobody is called "{name}"{meant}', "give another name", parameter="speaker")
+        return token
 
     def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast:
         """Return the cast of a script.

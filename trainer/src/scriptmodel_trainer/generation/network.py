@@ -119,6 +119,22 @@ class Network:
         logits: Floats = self._output @ features if features.ndim == 1 else features @ self._output.T
         return self._with_tail(logits, features)
 
+    def log_probabilities(self, features: Floats, targets: Ids) -> Floats:
+        """Return the log probability of each of some tokens (T,) after features (T, D).
+
+        With an adaptive softmax it takes the head alone, and the tail for the rare tokens.
+        """
+        cutoff = self._tail.cutoff if self._tail else self.vocabulary
+        logits = features @ self._output[:cutoff].T + self._output_bias[:cutoff]
+        if self._tail:
+            logits = np.column_stack([logits, features @ self._tail.kernel + np.float32(self._tail.bias)])
+        found: Floats = _log_shares(logits, np.minimum(targets, cutoff))
+        rare = targets >= cutoff
+        if rare.any():
+            logits = features[rare] @ self._output[cutoff:].T + self._output_bias[cutoff:]
+            found[rare] += _log_shares(logits, targets[rare] - cutoff)
+        return found
+
     def _with_tail(self, logits: Floats, features: Floats) -> Floats:
         """Add the biases to products (..., V), and share the tail's probability among its words."""
         logits += self._output_bias
@@ -128,6 +144,13 @@ class Network:
             total = highest + np.log(np.exp(rare - highest).sum(axis=-1, keepdims=True))
             rare += (features @ self._tail.kernel + self._tail.bias)[..., np.newaxis] - total
         return logits
+
+
+def _log_shares(logits: Floats, targets: Ids) -> Floats:
+    """Return the logarithm of the softmax of logits (T, N) at the targets (T,)."""
+    logits -= logits.max(axis=1, keepdims=True)
+    shares: Floats = logits[np.arange(len(logits)), targets] - np.log(np.exp(logits).sum(axis=1))
+    return shares
 
 
 def _product(sequence: Floats, matrix: Floats) -> Floats:

@@ -20,6 +20,11 @@ class LastTokens:
         self._trigrams = trigrams
         self._last: int | None = None
 
+    def keep(self, token: int, features: Floats) -> None:
+        """Read a token of a text that is given."""
+        del features
+        self._last = token
+
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
         """Return the logarithms of the mixed probabilities, (V,)."""
         del features
@@ -49,6 +54,11 @@ class Mixers:
         for mixer in self._mixers:
             logits = mixer.mixed(token, features, logits)
         return logits
+
+    def keep(self, token: int, features: Floats) -> None:
+        """Read a token of a text that is given, after which nothing is predicted."""
+        for mixer in self._mixers:
+            mixer.keep(token, features)
 
 
 class Reader:

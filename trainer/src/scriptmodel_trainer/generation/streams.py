@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.network import Network, State
 from scriptmodel_trainer.generation.readers import Mixers, Reader
 
 ROWS = 16
@@ -45,12 +45,17 @@ def run_together(network: Network, streams: Sequence[Stream[T]], temperatures: S
 
 
 def _run_rows(network: Network, streams: Sequence[Stream[T]], temperatures: Sequence[float]) -> list[T]:
-    state = network.initial_state(ROWS)
     mixers = [Mixers(network, temperature) for temperature in temperatures]
+    return run_on(network, streams, [next(stream) for stream in streams], network.initial_state(ROWS), mixers)
+
+
+def run_on(
+    network: Network, streams: Sequence[Stream[T]], last: Sequence[int], state: State, mixers: Sequence[Mixers]
+) -> list[T]:
+    """Run at most ROWS streams from a state of ROWS rows to their end, given the `last` token that each has yielded."""
     tokens = np.zeros(ROWS, np.int32)
+    tokens[: len(last)] = last
     results: dict[int, T] = {}
-    for row, stream in enumerate(streams):
-        tokens[row] = next(stream)
     while len(results) < len(streams):
         features = network.step(state, tokens)
         logits = network.logits_of_rows(features)

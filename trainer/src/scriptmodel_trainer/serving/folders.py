@@ -9,7 +9,9 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import MODEL, TrainedModel
+from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.serving.completions import Completions, Limits
+from scriptmodel_trainer.serving.next_lines import NextLines
 
 _SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
 """What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
@@ -21,6 +23,7 @@ class Folder:
     def __init__(self, folder: Path, path: str, name: str) -> None:
         self.folder, self.path, self.name = folder, path, name
         self._loaded: tuple[TrainedModel, Completions] | None = None
+        self._next_lines: NextLines | None = None
         self._written = 0
         """When the model in memory was written, in nanoseconds."""
         self._working = asyncio.Lock()
@@ -31,7 +34,7 @@ class Folder:
     def scripts(self) -> list[Path]:
         """Return the newest twenty scripts that are stored beside the directory, the newest first."""
         found = []
-        for path in itertools.chain.from_iterable(map(self.folder.resolve().parent.glob, _SCRIPTS)):
+        for path in itertools.chain.from_iterable(map(self._beside.glob, _SCRIPTS)):
             with suppress(OSError):  # it is gone, or a link that leads nowhere
                 if (facts := path.stat()).st_size:  # an empty one is being written
                     found.append((facts.st_mtime, path))
@@ -45,6 +48,22 @@ class Folder:
         """
         return await asyncio.shield(self._current())
 
+    async def next_lines(self) -> NextLines:
+        """Return what finds next lines with the model; raises as `load` does."""
+        model, _ = await self.load()
+        if self._next_lines is None or self._next_lines.model is not model:
+            self._next_lines = NextLines(model, self._beside)
+        return self._next_lines
+
+    @property
+    def quotes(self) -> bool:
+        """True where real lines of the corpus are stored beside the model."""
+        return (self._beside / LINES).is_file()
+
+    @property
+    def _beside(self) -> Path:
+        return self.folder.resolve().parent
+
     async def _current(self) -> tuple[TrainedModel, Completions]:
         async with self._working:
             written = (self.folder / MODEL).stat().st_mtime_ns if self.has(MODEL) else 0
@@ -56,7 +75,7 @@ class Folder:
     def close(self) -> None:
         if self._loaded is not None:
             self._loaded[1].close()
-        self._loaded = None
+        self._loaded = self._next_lines = None
 
     def _load(self) -> tuple[TrainedModel, Completions]:
         model = artifacts.load_model(self.folder)

@@ -17,7 +17,7 @@ from scriptmodel_trainer.reporting.templating import templates
 from scriptmodel_trainer.serving.folders import Folder
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.serving.runs import read_run
-from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.storage import converted, parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
@@ -46,6 +46,7 @@ class Pages:
             web.post(f"{here}/file", self.file),
             web.get(f"{here}/v1/models", self.api),
             web.post(f"{here}/v1/completions", self.api),
+            web.post(f"{here}/v1/replies", self.replies),
         ]
 
     def close(self) -> None:
@@ -95,13 +96,15 @@ class Pages:
         """Return a script in one of the formats, to be stored."""
         here = self._here(request)
         try:
-            form = await request.post()
+            form = {name: str(value) for name, value in (await request.post()).items()}
+            notes = converted(parse_json((form.get("notes") or "{}").encode()), dict[str, str])
         except UNREADABLE as error:
             raise Refused(400, f"the form cannot be read: {error}") from error
-        name, text = str(form.get("format", "")), str(form.get("text", ""))
+        name, text = form.get("format", ""), form.get("text", "")
         if name not in FORMATS:
             raise Refused(400, f"no format {name[:40]}; formats are {', '.join(FORMATS)}")
-        page = TitlePage("A script", f"Written with the model {here.name}")
+        origin = f"Written with the model {here.name}"
+        page = TitlePage(form.get("title") or "A script", origin, form.get("author", ""), notes)
         script = await asyncio.to_thread(FORMATS[name], text.replace("\r\n", "\n"), page)
         headers = {"Content-Disposition": f'attachment; filename="script{SUFFIXES[name]}"'}
         return web.Response(body=script.encode("utf-8", "replace"), headers=headers)
@@ -113,6 +116,14 @@ class Pages:
         except TrainerError as error:
             raise Refused(404, error.line()) from error
         return await (completions.models if request.method == "GET" else completions.complete)(request)
+
+    async def replies(self, request: web.Request) -> web.Response:
+        """Answer with next lines of a scene."""
+        try:
+            lines = await self._here(request).next_lines()
+        except TrainerError as error:
+            raise Refused(404, error.line()) from error
+        return await lines.answer(request)
 
     def _here(self, request: web.Request) -> Folder:
         return self._folders[request.match_info["folder"]]

@@ -1,0 +1,62 @@
+"""Lines of the corpus that a scene can quote, where they are from, and the names in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.real_lines import RealLine, real_lines
+from scriptmodel_trainer.generation.quoting import Quotable
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+PLAY = """# The Pier
+
+## ACT I
+
+### SCENE 2. A room.
+
+**ANNA**  
+(rising) The tide is early today, Mr. Bell.  
+
+**BEN**  
+It was early yesterday as well, and the day before, and nobody said a word about it. Has it no shame? You said "no.  
+
+**ANNA**  
+Yes.  
+
+**ANNA**  
+The tide is early today, Mr. Bell.  
+"""  # noqa: W291  # a line of verse ends so in Markdown
+WORDS = Vocabulary(("the", "tide", "<eos>", "<unk>"))
+
+
+def test_lines_are_short_speeches_and_sentences_of_long_ones_each_once_with_its_source(tmp_path: Path) -> None:
+    (tmp_path / "12_The-Pier_12.md").write_text(PLAY * 4)
+    found = list(real_lines(find_sources([tmp_path], lambda _: None)))
+    assert [(line.text, line.speaker, line.speech) for line in found] == [
+        ("The tide is early today, Mr. Bell.", "ANNA", 1),
+        (PLAY.split("\n")[10].partition(" Has")[0], "BEN", 2),
+        ("Has it no shame?", "BEN", 2),
+    ]
+    assert {line.source.rpartition(", ")[0] for line in found} == {"The Pier, ACT I, SCENE 2. A room"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fitted"),
+    [
+        ("You are late, Anna.", "You are late, Vivie."),
+        ("You are late, Lady Anna, and wet.", "You are late, Vivie, and wet."),
+        ("Anna, you are late.", "Vivie, you are late."),
+        ("Old Ben was early, Mira.", "Old Ben was early, Mira."),
+        ("Anna was early.", None),
+        ("Whoever is Anna--", None),
+        ("Nobody was early.", "Nobody was early."),
+    ],
+)
+def test_the_name_of_who_is_addressed_is_replaced_and_a_line_that_names_others_is_left_out(
+    text: str, fitted: str | None
+) -> None:
+    lines = [RealLine(text, name, 1, "The Pier", "") for name in ("ANNA", "OLD BEN", "MIRA")]
+    assert Quotable(lines, WORDS).fitted(0, {"mira", "ben"}, "Vivie") == fitted

@@ -1,0 +1,111 @@
+"""Replies to a scene: those that the model writes, real lines, and how both are scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_models import SCRIPT, network
+
+from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.corpus.reading import find_sources
+from scriptmodel_trainer.corpus.real_lines import real_lines
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.quoting import Quotable
+from scriptmodel_trainer.generation.readers import Mixers, Reader
+from scriptmodel_trainer.generation.replies import Replies
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
+PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))
+
+
+@pytest.fixture(scope="module")
+def trained(model: Path) -> TrainedModel:
+    return load_model(model)
+
+
+@pytest.fixture(scope="module")
+def replies(trained: TrainedModel) -> Replies:
+    return trained.replies()
+
+
+@pytest.fixture(scope="module")
+def quotable(corpus: Path, trained: TrainedModel) -> Quotable:
+    return Quotable(list(real_lines(find_sources([corpus], lambda _: None))), trained.vocabulary)
+
+
+def test_ten_lines_differ_are_short_and_are_set_as_the_scene(replies: Replies) -> None:
+    found = replies.written(replies.scene(Opening(text=SCENE)), 10, 12, Sampling(), 1)
+    assert len({reply.text for reply in found}) == 10
+    assert {reply.name for reply in found} == {"ANNA"}
+    assert all(reply.printed == f"ANNA: {reply.text}" for reply in found)
+    assert all(0 < len(reply.text.split()) <= 12 for reply in found)
+    assert [reply.score for reply in found] == sorted((reply.score for reply in found), reverse=True)
+    assert replies.written(replies.scene(Opening(text=SCENE)), 3, 12, Sampling(), 1) == found[:3]
+
+
+def test_a_line_is_the_one_that_the_writer_writes(replies: Replies, trained: TrainedModel) -> None:
+    """The scene is read at once, not token by token."""
+    (line,) = replies._lines(replies.scene(Opening(text=SCENE)), "ANNA", [(5, 0)], 30, Sampling(0.3))
+    alone = trained.writer().write(33, Sampling(0.3), (5, 0), Opening(prompt="ANNA:", text=SCENE))
+    assert trained.writer().text(alone.tokens[alone.given :]).startswith(f"[ ANNA ]: {line}\n")
+
+
+def test_the_next_speaker_may_be_named_and_nearly_a_name_is_refused(replies: Replies) -> None:
+    for scene, speaker in ((f"{SCENE}\nMIRA:", ""), (SCENE, "Mira"), (SCENE.replace("MIRA", "VIVIE"), "vivie")):
+        named = replies.scene(Opening(speaker, text=scene)).named
+        assert named.casefold() == (speaker or "mira").casefold()
+    with pytest.raises(BadInputError, match=r'nobody is called "VIVVIE" \(did you mean VIVIE\?\)'):
+        replies.scene(Opening("VIVVIE", text=SCENE.replace("MIRA", "VIVIE")))
+
+
+def test_real_lines_are_other_lines_of_the_corpus_each_of_another_speech(replies: Replies, quotable: Quotable) -> None:
+    scene = replies.scene(Opening(text=SCENE))
+    found = replies.real(scene, 10, 12, 1, quotable)
+    lines = [quotable.lines[reply.line] for reply in found if reply.line is not None]
+    assert [reply.text for reply in found] == [line.text for line in lines]
+    assert len({line.speech for line in lines}) == 10
+    assert all("Anna" not in line.text for line in lines)
+    best = found[0]
+    others = replies.real(scene, 10, 12, 1, quotable, {best.line or 0}, lines[1].speech)
+    assert best.text not in [reply.text for reply in others]
+    assert lines[1].speech not in [quotable.lines[reply.line or 0].speech for reply in others]
+    replies.said(scene, best)
+    assert replies.real(scene, 1, 12, 1, quotable)[0].name == "Mira"
+
+
+def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel) -> None:
+    scene = replies.scene(Opening(text=SCENE))
+    texts = ["The harbour waits for the last train.", "My brother asks about her garden."]
+    added = [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))]
+    assert all(score != pytest.approx(0, abs=1e-3) for score in added)
+    scene.state = replies._network.initial_state()
+    replies._network.read(scene.state, np.array([trained.vocabulary.first], np.int32))
+    assert [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))] == pytest.approx([0, 0], abs=1e-6)
+
+
+def test_a_model_without_speakers_has_no_replies() -> None:
+    with pytest.raises(BadInputError, match="has no speakers"):
+        Replies(network(PLAIN, 1), PLAIN, (), None).scene(Opening(text=SCENE))  # type: ignore[arg-type]
+
+
+def test_mixers_that_keep_a_text_mix_as_those_that_read_it() -> None:
+    net = network(SCRIPT, 3, 0.5)
+    reader, mixers, state = (
+        Reader(net, cache=CacheSettings(window=5)),
+        Mixers(net, cache=CacheSettings(window=5)),
+        net.initial_state(),
+    )
+    given = np.random.default_rng(1).integers(0, len(SCRIPT), 12).astype(np.int32)
+    for token in given[:-1].tolist():
+        reader.read(token)
+    features = net.read(state, given)
+    for token, feature in zip(given[:-1].tolist(), features[:-1], strict=True):
+        mixers.keep(token, feature)
+    mixed = mixers.mixed(int(given[-1]), features[-1], net.logits(features[-1]))
+    assert mixed == pytest.approx(reader.read(int(given[-1])), abs=1e-4)

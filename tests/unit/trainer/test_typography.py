@@ -1,0 +1,28 @@
+"""How replies are set: with the cues and the marks of the scene that they answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from scriptmodel_trainer.generation.typography import typography_of
+
+SAID = 'I don\'t [rising] say "yes"--now.'
+CURLY = "I don’t (rising) say “yes”—now."
+
+
+@pytest.mark.parametrize(
+    ("scene", "name", "follows"),
+    [
+        ("VIVIE. It’s mine.\n\nFRANK. “No”—not. (He sits.)\n", "VIVIE", f"\n\nVIVIE. {CURLY}"),
+        ("VIVIE: You wrote.\nFRANK: No.\n", "VIVIE", f"\nVIVIE: {SAID}"),
+        ("      VIVIE\n   You wrote.\n\n      FRANK\n   No.\n", "FRANK", f"\n\n      FRANK\n   {SAID}"),
+        ("**Vivie**  \nYou wrote.\n\n**Frank**  \nNo, I did.\n", "OLD_BEN", f"\n\n**Old Ben**  \n{SAID}"),
+        ("[ VIVIE ]: You wrote.\n[ FRANK ]: [rising] I did.\n", "FRANK", f"\n[ FRANK ]: {SAID}"),
+        ("LADY BELL. You wrote.\n\nMRS. BELL. Letters.\n\nMRS. BELL. More.", "MRS_BELL", f"\n\nMRS. BELL. {SAID}"),
+        ("VIVIE. You wrote.\n\nFRANK. No.\n\nVIVIE.", "VIVIE", f" {SAID}"),
+        ("", "OLD_BEN", f"\n\nOLD BEN: {SAID}"),
+    ],
+)
+def test_a_reply_is_set_as_the_scene_is(scene: str, name: str, follows: str) -> None:
+    found = typography_of(scene, lambda _: False)
+    assert found.gap + found.speech(name, SAID) == follows

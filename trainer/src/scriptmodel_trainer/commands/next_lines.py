@@ -1,0 +1,135 @@
+"""Next lines of a scene, and centos: what `write` does with --next, --cento and --mix."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.commands.generate import GenerateOptions, sample_paths
+from scriptmodel_trainer.commands.requests import note_unknown
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.real_lines import LINES, LONGEST, RealLine, StoredLines, real_lines, stored_lines
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.quoting import Quotable
+from scriptmodel_trainer.generation.replies import MOST, Replies, Reply
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.storage import write_file
+
+_BEST = 3  # real lines, of which the seed of a scene draws one
+_LINE = 20  # words of a line that is written in a scene
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Real lines, and whether the model's own lines are `mixed` in."""
+
+    lines: Sequence[RealLine]
+    mixed: bool
+
+
+def lines_beside(folder: Path, plays: Sequence[Path]) -> list[RealLine]:
+    """Return the real lines of some plays; to read them takes seconds, so they are stored in the folder."""
+    sources = reading.find_sources(plays, lambda _: None)
+    digest, stored = reading.corpus_digest(sources), stored_lines(folder)
+    if stored is None or stored.digest != digest:
+        stored = StoredLines(digest, list(real_lines(sources)))
+        write_file(folder / LINES, msgspec.json.encode(stored))
+    return stored.lines
+
+
+def quoted_of(folder: Path, plays: Sequence[Path], *, mixed: bool) -> Quoted:
+    """Return the real lines of some plays; BadInputError if they have none."""
+    if lines := lines_beside(folder, plays):
+        return Quoted(lines, mixed)
+    raise BadInputError("these plays have no lines to quote", "leave out --cento and --mix")
+
+
+def check_lines(count: int, request: GenerateOptions) -> None:
+    """Raise BadInputError unless so many next lines can be asked for."""
+    if not 1 <= count <= MOST:
+        raise BadInputError(f"--next {count} must lie between 1 and {MOST}", parameter="next")
+    if not request.opening.text:
+        raise BadInputError("--next needs a scene", "name its file with --continue", parameter="next")
+
+
+def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, progress: Progress) -> list[str]:
+    """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
+    model = load_model(request.model)
+    note_unknown(model.writer(), dataclasses.replace(request.opening, speaker=""), progress)
+    replies, sampling = model.replies(), _sampling(request, model)
+    scene = replies.scene(request.opening, request.seed)
+    quotable = Quotable(quoted.lines, model.vocabulary) if quoted else None
+    written = quoted is None or quoted.mixed
+    found = replies.found(scene, count, request.words, sampling, request.seed, quotable, written=written)
+    shown = []
+    for number, reply in enumerate(found, 1):
+        shown += [f"{number:2}  {reply.printed}".replace("\n", "\n    ")]
+        if quoted and reply.line is not None:
+            shown.append(f"      -- {quoted.lines[reply.line].source}")
+    return shown
+
+
+def cento(request: GenerateOptions, quoted: Quoted) -> list[str]:
+    """Write scenes of real lines into their files; returns their texts."""
+    from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
+
+    model = load_model(request.model)
+    replies, quotable = model.replies(), Quotable(quoted.lines, model.vocabulary)
+    texts = []
+    for sample in range(request.samples):
+        notes: dict[str, str] = {}
+        text = request.opening.text.rstrip() or request.opening.scene
+        for printed, words, source in _scene(
+            replies, request, sample, quotable, quoted.mixed, _sampling(request, model)
+        ):
+            text += printed
+            notes[words] = source
+        plays = len({line.play for line in quoted.lines})
+        made = f"Real lines of {plays} play{'' if plays == 1 else 's'}, chosen by a model, seed {request.seed}"
+        page = TitlePage(request.title or "A cento", made, request.author, notes)
+        texts.append(f"{text.lstrip()}\n")
+        paths = sample_paths(request.out or Path(), sample + 1, request.formats)
+        for name, path in zip(request.formats, paths, strict=True):
+            write_file(path, FORMATS[name](texts[-1], page).encode(errors="replace"))
+    return texts
+
+
+def _scene(
+    replies: Replies, request: GenerateOptions, sample: int, quotable: Quotable, mixed: bool, sampling: Sampling
+) -> Iterator[tuple[str, str, str]]:
+    """Yield speeches as they are set, their words alone, and their sources."""
+    scene = replies.scene(request.opening, request.seed)
+    random = np.random.default_rng((request.seed, sample))
+    used: set[int] = set()
+    left, speech = request.words, -1
+    while left > 0:
+        seed = int(random.integers(1 << 31))
+        found: list[Reply] = []
+        if not (mixed and random.random() < 0.5):
+            found = replies.real(scene, _BEST, LONGEST, seed, quotable, used, speech)
+        if not found and mixed:
+            found = replies.written(scene, 1, _LINE, sampling, seed)
+        if not found:
+            return
+        reply = found[int(random.integers(len(found)))]
+        source, speech = "", -1
+        if reply.line is not None:
+            used.add(reply.line)
+            line = quotable.lines[reply.line]
+            source, speech = line.source, line.speech
+        yield scene.typography.gap + reply.printed, scene.typography.words(reply.text), source
+        replies.said(scene, reply)
+        left -= len(reply.printed.split())
+
+
+def _sampling(request: GenerateOptions, model: TrainedModel) -> Sampling:
+    """Return the settings, with the model's own temperature unless another one is asked for."""
+    own = request.own_temperature
+    return dataclasses.replace(request.sampling, temperature=model.temperature) if own else request.sampling

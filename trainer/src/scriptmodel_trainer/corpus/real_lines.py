@@ -1,0 +1,99 @@
+"""Lines of the corpus that a scene can quote: short speeches, and sentences of longer ones, with their sources."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePath
+
+import msgspec
+
+from scriptmodel_trainer.corpus.events import Event, EventKind
+from scriptmodel_trainer.corpus.reading import Source
+from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.storage import read_bounded
+
+LINES = "lines.json"
+"""The file beside a model that holds the lines of its corpus."""
+LONGEST = 40
+"""Words of a line."""
+_SPEECH = 20  # words of a speech that is a line as a whole
+_FEWEST = 3
+_MOST_BYTES = 1 << 28
+_ASIDE = re.compile(r"\s*[\[(][^\[\]()]*[\])]")
+_LEFT = re.compile(r"(?<=[.?!…—]) \.(?= |$)|^[.,;:!?]+ | (?=[.,;:!?])")  # of a sentence that an aside ends
+_ENDS = re.compile(r"(?<=[.?!…”\"])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-Z]\.)\s+(?=[“\"‘']?[A-Z])")
+_ACT = re.compile(r"\b(act|aufzug|akt|acte|atto)\b", re.IGNORECASE)
+_MARKS = str.maketrans("", "", "_*|{}<>")
+
+
+class RealLine(msgspec.Struct, frozen=True, array_like=True):
+    """A line with the play, the act and the speaker that it is from, and the number of its speech in the corpus."""
+
+    text: str
+    speaker: str
+    speech: int
+    play: str
+    act: str
+
+    @property
+    def source(self) -> str:
+        return ", ".join(filter(None, (self.play, self.act, self.speaker.replace("_", " "))))
+
+
+class StoredLines(msgspec.Struct, frozen=True):
+    """The lines of a corpus with this digest."""
+
+    digest: str
+    lines: list[RealLine]
+
+
+def stored_lines(folder: Path) -> StoredLines | None:
+    """Return the lines that are stored in a folder, None if there are none or they are damaged."""
+    try:
+        return msgspec.json.decode(read_bounded(folder / LINES, _MOST_BYTES), type=StoredLines)
+    except (OSError, ValueError):
+        return None
+
+
+def real_lines(sources: Iterable[Source]) -> Iterator[RealLine]:
+    """Yield the lines of all files; one that occurs again, as "Good morning, sir.", is that of its first place."""
+    seen: set[str] = set()
+    speech = 0
+    for source in sources:
+        events = list(events_of(source, None)[2])
+        plays = sum(bool(event.play) for event in events)
+        play, act, scene = _titled(source.name, next((event.play for event in events if event.play), "")), "", ""
+        for event in events:
+            if event.play and plays > 1:
+                play, act, scene = event.play, "", ""
+            if event.kind is EventKind.HEADING:
+                heading = " ".join(event.text.split()).strip(". ")[:60]
+                act, scene = (heading, "") if _ACT.search(heading) else (act, heading)
+            speech += event.kind is EventKind.SPEECH
+            for text in _lines(event):
+                if text.casefold() not in seen:
+                    seen.add(text.casefold())
+                    place = ", ".join(filter(None, (act, scene if scene.casefold() != "scene" else "")))
+                    yield RealLine(text, event.speaker.strip(), speech, play, place)
+
+
+def _lines(event: Event) -> Iterator[str]:
+    """Yield what of an event is a line: nothing in brackets, and quotes that are closed."""
+    if event.kind is not EventKind.SPEECH:
+        return
+    text = _LEFT.sub("", " ".join(_ASIDE.sub(" ", event.text.translate(_MARKS)).split()))
+    for line in [text] if len(text.split()) <= _SPEECH else _ENDS.split(text):
+        counts, words = Counter(line), len(line.split())
+        closed = counts["“"] == counts["”"] and counts['"'] % 2 == 0 and not counts.keys() & set("[]()")
+        if _FEWEST <= words <= LONGEST and closed and line[-1] in '.?!…”"—-' and not line[0].islower():
+            yield line
+
+
+def _titled(name: str, title: str) -> str:
+    """Return the title of a file's only play: the one printed in it if it agrees with the file's name, else that."""
+    stem = " ".join(re.sub(r"[^\w’']+|_", " ", PurePath(name).stem.split(".")[0]).split())
+    plain = re.sub(r"^\d+ | \d+$", "", stem)
+    letters = ["".join(filter(str.isalnum, each.casefold())) for each in (title, plain)]
+    return title.strip() if len(letters[0]) > 3 and letters[0] in letters[1] else plain or stem

@@ -1,0 +1,332 @@
+"""Replies to a scene: lines that the model writes, and real lines of the corpus, those first that the scene calls for.
+
+The score of a reply is the mean over its tokens of log p(token | scene) - lambda log p(token), so that what could be
+said anywhere, as "Yes.", is not first (Li et al. 2016, arXiv:1510.03055). The network gives both, given who speaks, and
+its cache takes part in the scene, of which a network alone remembers little; trigrams say the same of both. Names of
+the scene do not count: everybody could say them. A line that is written keeps a third of its probability, since it must
+be a likely sentence first. One that is real is a sentence already; tokens that say nothing are added to it, else the
+shortest lines were first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.corpus.given import renamed
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, OPEN_EXPOSITION, OPEN_NAME
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
+from scriptmodel_trainer.generation.network import Network, State
+from scriptmodel_trainer.generation.openings import Opening, Openings
+from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
+from scriptmodel_trainer.generation.readers import Mixers
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.streams import ROWS, Stream, run_on
+from scriptmodel_trainer.generation.typography import Typography, typography_of
+from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+_WRITTEN, _REAL = (0.65, 0), (1.0, 14)
+"""Lambda of lines that are written, and of real ones, and the tokens that are added."""
+MOST = 20
+"""Replies at once."""
+_LEAST, _ROUNDS = 3, 6  # times that ROWS lines are written side by side, until so many differ
+_READ = 8000  # characters of the scene's end that are read
+_RECENT = 60  # tokens whose next words are the topic
+_REMEMBERED = 500  # tokens of a scene
+_ECHO = 0.3  # share of the scene's own words in it
+_LIKELY = 256  # real lines that are scored exactly
+_SIDE_BY_SIDE = 64
+_DRAW = 0x5A1D  # speakers are drawn apart from words
+_FEW = 6  # people of a play that a scene without a cast has
+_CUE = re.compile(r"\[ .*? \]:")
+_EDGES = (OPEN_NAME, OPEN_EXPOSITION)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What somebody says next: the name's token, the words, both set as in the scene, and the line that is quoted."""
+
+    name: str
+    text: str
+    printed: str
+    score: float
+    line: int | None = None
+
+
+@dataclass(slots=True)
+class Scene:
+    """A text as the network has read it: who may speak next, and who does for certain; who spoke last."""
+
+    opening: Opening
+    typography: Typography
+    cast: Cast
+    speakers: list[str]
+    named: str
+    last: str
+    state: State
+    features: Floats  # (T, D) after the last tokens
+    tokens: Ids  # (T,)
+
+
+class Replies:
+    """Finds replies with one model."""
+
+    def __init__(self, network: Network, vocabulary: Vocabulary, plays: Sequence[Play], writer: BaseWriter) -> None:
+        self._network, self._vocabulary, self._writer = network, vocabulary, writer
+        self._casting = Casting(vocabulary, plays)
+        self._openings = Openings(vocabulary, self._casting, has_names=True)
+
+    def scene(self, opening: Opening, seed: int = 0) -> Scene:
+        """Read the text of an opening, whose speaker is who replies; the seed draws a cast where nobody has spoken.
+
+        Raises BadInputError if nobody can reply.
+        """
+        if not self._casting.speakers:
+            raise BadInputError("this model has no speakers, who could reply", "train one on plays")
+        text = opening.text if len(opening.text) <= _READ else opening.text[-_READ:].partition("\n")[2]
+        typography = typography_of(text, lambda name: self._casting.find(name) is not None)
+        start = self._openings.start(Opening(scene=opening.scene, text=text))
+        tokens, heard = [*start.text, *start.scene], start.speakers
+        named = tokens[-2] if typography.cue_given and tokens[-1:] == [CLOSE_NAME] else ""
+        last = next(iter(heard[1:] if named else heard), "")
+        if named:
+            del tokens[-3:]
+        if tokens and tokens[-1] not in ENDERS and not tokens[-1].startswith("<"):
+            tokens.append(EOS)
+        if opening.speaker and not named:
+            named = self._casting.named(opening.speaker, heard)
+        cast = self._casting.cast(opening.cast, [*filter(None, [named]), *heard], (seed,))
+        speakers = list(cast.names or self._casting.speakers)[: None if opening.cast else _FEW]
+        speakers = heard if len(heard) > 1 and not opening.cast else speakers
+        given = Opening(scene=opening.scene, text=text, cast=opening.cast)
+        scene = Scene(given, typography, cast, speakers, named, last, self._network.initial_state(), _NONE, _NO_IDS)
+        self._read(scene, [self._vocabulary.words[self._vocabulary.first], *renamed(tokens, cast.voice)])
+        return scene
+
+    def _read(self, scene: Scene, tokens: Sequence[str]) -> None:
+        ids = self._vocabulary.encode(tokens)
+        features = self._network.read(scene.state, ids)
+        scene.features = np.concatenate([scene.features.reshape(-1, features.shape[1]), features])[-_REMEMBERED:]
+        scene.tokens = np.concatenate([scene.tokens, ids])[-_REMEMBERED:]
+
+    def found(
+        self,
+        scene: Scene,
+        count: int,
+        words: int,
+        sampling: Sampling,
+        seed: int,
+        quotable: Quotable | None,
+        *,
+        written: bool,
+    ) -> list[Reply]:
+        """Return replies, best first: real lines if they are given, and those that are `written`, in turn.
+
+        Their scores are not to be compared: a written line is one because the model finds it likely.
+        """
+        real = self.real(scene, count, words, seed, quotable) if quotable else []
+        own = self.written(scene, count, words, sampling, seed) if written else []
+        return list(filter(None, itertools.chain.from_iterable(itertools.zip_longest(real, own))))[:count]
+
+    def written(self, scene: Scene, count: int, words: int, sampling: Sampling, seed: int) -> list[Reply]:
+        """Return so many different replies of at most so many words, best first; fewer if the model has no more."""
+        random, found = np.random.default_rng((seed, _DRAW)), dict[str, Reply]()
+        for number in range(_ROUNDS):
+            names = sorted(self._speaker(scene, random) for _ in range(ROWS))
+            for name, group in itertools.groupby(enumerate(names), lambda each: each[1]):
+                seeds = [(seed, number, row) for row, _ in group]
+                texts = {_letters(text): text for text in self._lines(scene, name, seeds, words, sampling)}
+                new = [text for letters, text in texts.items() if letters and letters not in found]
+                found |= {_letters(reply.text): reply for reply in self._scored(scene, name, new, _WRITTEN)}
+            if number + 1 >= _LEAST and len(found) >= count:
+                break
+        return sorted(found.values(), key=lambda reply: -reply.score)[:count]
+
+    def real(
+        self,
+        scene: Scene,
+        count: int,
+        words: int,
+        seed: int,
+        quotable: Quotable,
+        used: Collection[int] = (),
+        speech: int = -1,
+    ) -> list[Reply]:
+        """Return real lines that are not `used` and not of that `speech`, each of another one, best first."""
+        name = self._speaker(scene, np.random.default_rng((seed, len(used))))
+        begins, topic = self._expected(scene, name, quotable)
+        known = {part for each in scene.speakers for part in name_parts(each)}
+        addressed = scene.typography.name(scene.last).title() if scene.last and scene.last != name else ""
+        texts: dict[str, int] = {}
+        for number in quotable.nearest(begins, topic).tolist():
+            line = quotable.lines[number]
+            fits = number not in used and line.speech != speech and len(line.text.split()) <= words
+            if fits and (text := quotable.fitted(number, known, addressed)):
+                texts[text] = number
+                if len(texts) == _LIKELY:
+                    break
+        found: dict[int, Reply] = {}
+        for reply in sorted(self._scored(scene, name, list(texts), _REAL), key=lambda reply: -reply.score):
+            line = texts[reply.text]
+            found.setdefault(quotable.lines[line].speech, Reply(name, reply.text, reply.printed, reply.score, line))
+        return list(found.values())[:count]
+
+    def said(self, scene: Scene, reply: Reply) -> None:
+        """Let a reply be the last one of a scene."""
+        tokens = self._vocabulary.joined(
+            self._vocabulary.words[number] for number in tokens_of(reply.text, self._vocabulary)
+        )
+        self._read(scene, [OPEN_NAME, scene.cast.voice(reply.name), CLOSE_NAME, *tokens])
+        scene.last, scene.named = reply.name, ""
+
+    def _speaker(self, scene: Scene, random: np.random.Generator) -> str:
+        """Draw who replies: somebody else than who spoke last, as likely as the network has it."""
+        others = [name for name in scene.speakers if name != scene.last] or scene.speakers
+        if scene.named or len(others) == 1:
+            return scene.named or others[0]
+        state = State(list(scene.state.outputs), list(scene.state.cells))
+        features = self._network.read(state, self._vocabulary.encode([OPEN_NAME]))
+        firsts = [self._vocabulary.encode([scene.cast.voice(name)])[0] for name in others]
+        likely = np.exp(self._network.log_probabilities(np.repeat(features, len(others), 0), np.array(firsts)))
+        return others[int(random.choice(len(others), p=np.float64(likely) / likely.sum(dtype=np.float64)))]
+
+    def _lines(
+        self, scene: Scene, name: str, seeds: Sequence[Sequence[int]], words: int, sampling: Sampling
+    ) -> Iterator[str]:
+        """Yield a speech for each seed, written side by side; the scene is read once."""
+        cue = name if self._casting.find(name) else name.upper()
+        opening = Opening("", f"{cue.replace('_', ' ')}:", scene.opening.scene, scene.opening.text, scene.opening.cast)
+        words += 3 + name.count("_")  # of the cue
+        nothing = np.zeros(self._network.vocabulary, np.float32)
+        draft = Draft()
+        stream = self._writer.stream(words, sampling, seeds[0], opening, draft)
+        given, token = [], next(stream)
+        while not draft.opened:
+            given.append(token)
+            token = stream.send(nothing)
+        state = self._network.initial_state()
+        features = self._network.read(state, np.array(given, np.int32))
+        logits = self._network.logits(features[-1])
+        streams, last, mixers = [], [], []
+        for seed in seeds:
+            mixer, draft = Mixers(self._network, sampling.temperature), Draft()
+            stream = _speech(self._writer, self._writer.stream(words, sampling, seed, opening, draft), draft)
+            next(stream)
+            for token, feature in zip(given[:-1], features[:-1], strict=True):
+                mixer.keep(token, feature)
+                stream.send(nothing)
+            last.append(stream.send(mixer.mixed(given[-1], features[-1], logits.copy())))
+            streams.append(stream)
+            mixers.append(mixer)
+        for script in run_on(self._network, streams, last, _repeated(state, ROWS), mixers):
+            tokens = script.tokens[script.given :]
+            end = next((place for place, token in enumerate(tokens) if place and token in _EDGES), None)
+            yield " ".join(_CUE.sub("", self._writer.text(tokens[:end]), count=1).split())
+
+    def _expected(self, scene: Scene, name: str, quotable: Quotable) -> tuple[Floats, Floats]:
+        """Return how much likelier than usual each token begins a reply, and how much likelier it is in it, (V,)."""
+        usual = np.log(quotable.usual)
+        state = self._after_name(scene.state, scene, name)
+        features = self._network.read(state, self._vocabulary.encode([CLOSE_NAME]))
+        first = self._network.logits(features[-1])
+        first -= first.max() + np.log(np.exp(first - first.max()).sum())
+        logits = self._network.logits(scene.features[-_RECENT:])
+        logits -= logits.max(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        topic = (logits / logits.sum(axis=1, keepdims=True)).mean(axis=0)
+        echo = np.bincount(scene.tokens, minlength=len(topic)) / len(scene.tokens)
+        mixed = (1 - _ECHO) * topic + _ECHO * echo
+        return first - usual, np.log(np.maximum(mixed, 1e-9)).astype(np.float32) - usual
+
+    def _after_name(self, before: State, scene: Scene, name: str) -> State:
+        state = State(list(before.outputs), list(before.cells))
+        self._network.read(state, self._vocabulary.encode([OPEN_NAME, scene.cast.voice(name)]))
+        return state
+
+    def _scored(self, scene: Scene, name: str, texts: Sequence[str], kind: tuple[float, int]) -> Iterator[Reply]:
+        """Yield a reply for each text in which nobody speaks of themselves by their name."""
+        own = set(name_parts(name)) - TITLES
+        texts = [text for text in texts if own.isdisjoint(re.findall(r"\w+", text.casefold()))]
+        if not texts:
+            return
+        less, added = kind
+        anywhere = self._network.initial_state()
+        self._network.read(anywhere, np.array([self._vocabulary.first], np.int32))
+        bodies = [tokens_of(text, self._vocabulary) for text in texts]
+        names = {part for each in scene.speakers for part in name_parts(each)}
+        unnamed = np.array([word.casefold() not in names for word in self._vocabulary.words])
+        unnamed[self._vocabulary.unknown] = False
+        scores = self._sums(self._after_name(scene.state, scene, name), bodies, unnamed, scene)
+        scores -= less * self._sums(self._after_name(anywhere, scene, name), bodies, unnamed, None)
+        scores /= [max(1, unnamed[body].sum()) + added for body in bodies]
+        for text, score in zip(texts, scores.tolist(), strict=True):
+            yield Reply(name, text, scene.typography.speech(name, text), score)
+
+    def _sums(
+        self, before: State, bodies: Sequence[Ids], counted: npt.NDArray[np.bool_], scene: Scene | None
+    ) -> npt.NDArray[np.float64]:
+        """Return the log probability of each body after a name, of the tokens of the vocabulary that are `counted`."""
+        found = np.zeros(len(bodies))
+        order = sorted(range(len(bodies)), key=lambda number: len(bodies[number]))
+        for begin in range(0, len(order), _SIDE_BY_SIDE):
+            chunk = order[begin : begin + _SIDE_BY_SIDE]
+            sizes = np.array([len(bodies[number]) for number in chunk])
+            tokens = np.full((sizes.max() + 1, len(chunk)), self._vocabulary.id_of(CLOSE_NAME), np.int32)
+            for row, number in enumerate(chunk):
+                tokens[1 : sizes[row] + 1, row] = bodies[number]
+            features = self._network.read(_repeated(before, len(chunk)), tokens[:-1])
+            said = np.arange(len(features))[:, np.newaxis] < sizes
+            targets = tokens[1:][said]
+            likely = self._network.log_probabilities(features[said], targets)
+            if scene and self._network.cache:
+                likely = self._remembered(scene, features[said], targets, likely)
+            found[chunk] = np.bincount(np.nonzero(said)[1], likely * counted[targets], len(chunk))
+        return found
+
+    def _remembered(self, scene: Scene, features: Floats, targets: Ids, likely: Floats) -> Floats:
+        """Return log probabilities in which the cache takes part; it holds the scene."""
+        cache = self._network.cache
+        held = scene.tokens[1:][-cache.window :] if cache else ()
+        if not cache or not len(held):
+            return likely
+        keys, present = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (scene.features, features))
+        cosines, ages = present @ keys[-len(held) - 1 : -1].T, np.arange(len(held) - 1, -1, -1)
+        weights = np.array([cache.weights(*each, ages) for each in zip(features, cosines, strict=True)])
+        copied = (weights * (held == targets[:, np.newaxis])).sum(axis=1)
+        mixed: Floats = np.log((1 - np.minimum(weights.sum(axis=1), 0.99)) * np.exp(likely) + copied + SMALLEST)
+        return mixed
+
+
+_NONE = np.zeros((0, 0), np.float32)
+_NO_IDS = np.zeros(0, np.int32)
+
+
+def _repeated(state: State, rows: int) -> State:
+    return State(*([np.repeat(part[np.newaxis], rows, 0) for part in parts] for parts in (state.outputs, state.cells)))
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
+def _speech(writer: BaseWriter, stream: Stream[Script], draft: Draft) -> Stream[Script]:
+    """Run a stream to the end of its first speech."""
+    token = next(stream)
+    while True:
+        logits = yield token
+        try:
+            token = stream.send(logits)
+        except StopIteration as done:
+            script: Script = done.value
+            return script
+        if draft.opened and draft.pieces[-1] in _EDGES:
+            stream.close()
+            return writer.script(draft)

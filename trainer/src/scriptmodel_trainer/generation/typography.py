@@ -1,0 +1,77 @@
+"""How a scene sets its cues and marks, so that a reply can be set like it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from scriptmodel_trainer.corpus.events import EventKind
+from scriptmodel_trainer.corpus.given import given_events
+from scriptmodel_trainer.corpus.tokens import name_token
+
+_STRAIGHT = str.maketrans("‘’“”", "''\"\"")
+_OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
+_ASIDE = re.compile(r"\[([^\[\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Typography:
+    """What surrounds the name in a cue, the names as they are printed by their tokens in small letters, and marks."""
+
+    before: str = ""
+    between: str = ": "
+    gap: str = "\n\n"
+    names: Mapping[str, str] = field(default_factory=dict)
+    curly: bool = False
+    dash: str = "--"
+    rounded: bool = False
+    cue_given: bool = False
+    """Whether the scene ends with a cue, whose words are the reply."""
+
+    def name(self, name: str) -> str:
+        """Return a name as the scene prints it: capitals for a new one, if all others have them."""
+        printed = self.names.get(name_token(name).casefold())
+        capitals = all(map(str.isupper, self.names.values()))
+        return printed or (name.upper() if capitals else name.title()).replace("_", " ")
+
+    def words(self, text: str) -> str:
+        """Return words on one line, with the scene's quotes, dashes and brackets."""
+        text = " ".join(text.translate(_STRAIGHT).replace("—", "--").split())
+        if self.curly:
+            text = _OPENING.sub(lambda mark: "“" if mark[1] == '"' else "‘", text)
+            text = text.replace('"', "”").replace("'", "’")
+        return (_ASIDE.sub(r"(\1)", text) if self.rounded else text).replace("--", self.dash)
+
+    def speech(self, name: str, text: str) -> str:
+        """Return a speech, set."""
+        cue = "" if self.cue_given else f"{self.before}{self.name(name)}{self.between}"
+        return cue + self.words(text)
+
+
+def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
+    """Return how a scene is set; `known` tells whether the model has a speaker of that name."""
+    speeches = [event for event in given_events(text, known) if event.kind is EventKind.SPEECH]
+    found: dict[str, str] = {}
+    for event in reversed(speeches):
+        begins = re.match(r"[\w'’]+", event.text.strip())
+        name = re.escape(event.speaker.strip())
+        if begins and (cue := _last(rf"^([^\w\n]*){name}([^\w\n]*\n?[^\w\n]*?)[‘“'\"]?{re.escape(begins[0])}", text)):
+            above = text[: cue.start()]
+            apart = re.search(r"\n\s*\n\Z", above) if above.strip() else "\n\n" in text or "\n" not in text.strip()
+            found = {"before": cue[1], "between": cue[2], "gap": "\n\n" if apart else "\n"}
+            break
+    if named := bool(speeches) and not speeches[-1].text.strip():
+        found["gap"] = re.sub(r".*\S", "", found.get("between", " "))
+    return Typography(
+        **found,
+        names={name_token(event.speaker).casefold(): event.speaker.strip() for event in speeches},
+        curly="’" in text or "“" in text,
+        dash="—" if "—" in text else "--",
+        rounded="(" in text and not re.search(r"\[[^\[\]]*\](?!:)", text),
+        cue_given=named,
+    )
+
+
+def _last(pattern: str, text: str) -> re.Match[str] | None:
+    return next(reversed(list(re.finditer(pattern, text, re.MULTILINE))), None)

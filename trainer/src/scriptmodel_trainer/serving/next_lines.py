@@ -1,0 +1,82 @@
+"""Next lines of a scene, for the page to write: what the model writes, and real lines where they are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.corpus.real_lines import LINES, stored_lines
+from scriptmodel_trainer.errors import TrainerError
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.quoting import Quotable
+from scriptmodel_trainer.generation.replies import MOST
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
+from scriptmodel_trainer.storage import converted, parse_json
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request: a scene, how many lines of how many words, who may speak and who does, and which lines."""
+
+    prompt: Annotated[str, msgspec.Meta(max_length=64 * 1024)]
+    n: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = 10
+    words: Annotated[int, msgspec.Meta(ge=3, le=60)] = 20
+    temperature: float | None = None
+    cast: list[str] | None = None
+    speaker: str = ""
+    scene: str = ""
+    lines: Literal["new", "real", "both"] = "new"
+
+
+class NextLines:
+    """Answers with the next lines of one model; real ones are in `folder`, where `write` stores them."""
+
+    def __init__(self, model: TrainedModel, folder: Path) -> None:
+        self.model = model
+        self._replies, self._folder = model.replies(), folder
+        self._quotable: Quotable | None = None
+        self._working = asyncio.Lock()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        try:
+            asked = converted(parse_json(await request.read()), Asked)
+        except UNREADABLE as error:
+            raise Refused(400, f"the request is not valid: {error}") from error
+        async with self._working:
+            try:
+                return web.json_response(await asyncio.to_thread(self._found, asked))
+            except TrainerError as error:
+                raise Refused(400, error.line(), parameter=error.parameter) from error
+
+    def _found(self, asked: Asked) -> dict[str, Any]:
+        """Return replies, those of two kinds in turn, and what stands before a cue in the scene."""
+        seed = secrets.randbelow(1 << 31)
+        cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
+        scene = self._replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
+        sampling = Sampling(self.model.temperature if asked.temperature is None else asked.temperature)
+        quotable = self._lines() if asked.lines != "new" else None
+        replies = self._replies.found(
+            scene, asked.n, asked.words, sampling, seed, quotable, written=asked.lines != "real"
+        )
+        entries = []
+        for reply in replies:
+            words = scene.typography.words(reply.text)
+            source = quotable.lines[reply.line].source if quotable and reply.line is not None else ""
+            entries.append({"cue": reply.printed.removesuffix(words), "words": words, "source": source})
+        return {"gap": scene.typography.gap, "replies": entries}
+
+    def _lines(self) -> Quotable:
+        if self._quotable is None:
+            stored = stored_lines(self._folder)
+            if stored is None or not stored.lines:
+                raise Refused(
+                    400, f"real lines need the plays: `scriptmodel write PLAYS --cento` stores {LINES} beside the model"
+                )
+            self._quotable = Quotable(stored.lines, self.model.vocabulary)
+        return self._quotable
