@@ -5,51 +5,47 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Literal
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing import Any
 
 from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
 
 MAX_MANIFEST_BYTES = 16 << 20
 MAX_PACKS = 1000
 MAX_FILES = 100_000
+_MAX_VALUES = 1_000_000
+"""More values in 16 MiB would take gigabytes of memory before they are refused."""
 _MAX_PATH_BYTES = 1024
 _MAX_OBJECT_BYTES = 5 << 40
 """The size of the largest object in S3."""
-_STRICT = ConfigDict(strict=True, extra="forbid")
 _KEY = re.compile(r"v1/([a-z0-9-]{1,63})/(uploads/[a-z0-9-]{1,63}|runs/[0-9a-f]{1,64}/[0-9]{1,9})/pack-[0-9]{4}")
+_NAME = re.compile(r"pack-[0-9]{4}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+)+")
-
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Size = Annotated[int, Field(ge=0, le=_MAX_OBJECT_BYTES)]
-_Reference = Annotated[str, Field(pattern=r"^[^\p{Cc}]{1,512}$")]
+_REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,512}")
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """An object of the bucket that holds files, one after the other."""
 
-    __pydantic_config__ = _STRICT
-    key: Annotated[str, Field(pattern=f"^{_KEY.pattern}$")]
-    size: Size
-    sha256: Sha256
+    key: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of a version: `size` bytes from `offset` of the pack with the index `pack`."""
 
-    __pydantic_config__ = _STRICT
     path: str
-    size: Size
-    sha256: Sha256
-    pack: Annotated[int, Field(ge=0, lt=MAX_PACKS)]
-    offset: Size
+    size: int
+    sha256: str
+    pack: int
+    offset: int
 
 
 @dataclass(frozen=True)
@@ -99,34 +95,43 @@ class Manifest:
         return {each.path: each for each in self.files}
 
 
-@dataclass(frozen=True, slots=True)
-class _NamedPack:
-    __pydantic_config__ = _STRICT
-    name: Annotated[str, Field(pattern="^pack-[0-9]{4}$")]
-    size: Size
-    sha256: Sha256
+Form = tuple[Callable[[Any], bool], str]
 
 
-@dataclass(frozen=True, slots=True)
-class _OwnManifest:
-    """The manifest that an attempt or a person wrote beside its packs."""
-
-    __pydantic_config__ = _STRICT
-    schema: Literal[1]
-    packs: Annotated[tuple[_NamedPack, ...], Field(max_length=MAX_PACKS)]
-    files: Annotated[tuple[File, ...], Field(max_length=MAX_FILES)]
+def _text(pattern: re.Pattern[str], form: str) -> Form:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, form
 
 
-@dataclass(frozen=True, slots=True)
-class _StoredManifest:
-    __pydantic_config__ = _STRICT
-    schema: Literal[1]
-    packs: Annotated[tuple[Pack, ...], Field(max_length=MAX_PACKS)]
-    files: Annotated[tuple[File, ...], Field(max_length=MAX_FILES)]
-    made_from: Annotated[tuple[tuple[_Reference, _Reference], ...], Field(max_length=MAX_PACKS)]
+def _number(most: int) -> Form:
+    return lambda value: type(value) is int and 0 <= value <= most, f"a number up to {most}"
 
 
-_OWN, _STORED = TypeAdapter(_OwnManifest), TypeAdapter(_StoredManifest)
+def _are_versions(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) and _REFERENCE.fullmatch(t) for t in pair)
+        for pair in value
+    )
+
+
+def _list(most: int) -> Form:
+    return lambda value: isinstance(value, list) and len(value) <= most, f"a list of at most {most}"
+
+
+_COMMON = {"size": _number(_MAX_OBJECT_BYTES), "sha256": _text(_SHA256, "a SHA-256")}
+_NAMED_PACK: Mapping[str, Form] = {"name": _text(_NAME, "the name of a pack, as pack-0000"), **_COMMON}
+_STORED_PACK: Mapping[str, Form] = {"key": _text(_KEY, "the key of a pack"), **_COMMON}
+_FILE: Mapping[str, Form] = {
+    "path": (lambda value: isinstance(value, str), "text"),
+    "pack": _number(MAX_PACKS),
+    "offset": _number(_MAX_OBJECT_BYTES),
+    **_COMMON,
+}
+_OWN: Mapping[str, Form] = {
+    "schema": (lambda value: type(value) is int and value == 1, "1"),
+    "packs": _list(MAX_PACKS),
+    "files": _list(MAX_FILES),
+}
+_STORED: Mapping[str, Form] = {**_OWN, "made_from": (_are_versions, "a list of repos and versions")}
 
 
 def parse(data: bytes, *, prefix: str | None = None) -> Manifest:
@@ -134,27 +139,45 @@ def parse(data: bytes, *, prefix: str | None = None) -> Manifest:
 
     Nothing in `data` is trusted. Raises RefusedError.
     """
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise _invalid(f"it has more than {MAX_MANIFEST_BYTES >> 20} MiB")
-    if prefix is None:
-        stored = _validated(_STORED, data)
-        manifest = Manifest(stored.packs, stored.files, stored.made_from)
-        if manifest.encode() != data:
-            raise _invalid("it is not in the canonical form")
-    else:
-        own = _validated(_OWN, data)
-        packs = (Pack(f"{prefix.rstrip('/')}/{each.name}", each.size, each.sha256) for each in own.packs)
-        manifest = Manifest(tuple(packs), own.files)
+    document = _fields(_json(data), "it", _STORED if prefix is None else _OWN)
+    files = tuple(File(**found) for found in _each(document, "files", _FILE))
+    if prefix is not None:
+        named = _each(document, "packs", _NAMED_PACK)
+        start = prefix.rstrip("/")
+        packs = (Pack(f"{start}/{found['name']}", found["size"], found["sha256"]) for found in named)
+        manifest = Manifest(tuple(packs), files)
+        check(manifest)
+        return manifest
+    packs = (Pack(**found) for found in _each(document, "packs", _STORED_PACK))
+    manifest = Manifest(tuple(packs), files, tuple((repo, version) for repo, version in document["made_from"]))
     check(manifest)
+    if manifest.encode() != data:
+        raise _invalid("it is not in the canonical form")
     return manifest
 
 
-def _validated(adapter: TypeAdapter[Any], data: bytes) -> Any:
+def _json(data: bytes) -> Any:
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise _invalid(f"it has more than {MAX_MANIFEST_BYTES >> 20} MiB")
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        raise _invalid(f"it has more than {_MAX_VALUES} values")
     try:
-        return adapter.validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise _invalid(f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}") from None
+        return json.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"it is not JSON: {error}") from None
+
+
+def _fields(value: Any, where: str, forms: Mapping[str, Form]) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.keys() != forms.keys():
+        raise _invalid(f"{where} does not have the fields {', '.join(forms)}, and no others")
+    for name, (is_valid, form) in forms.items():
+        if not is_valid(value[name]):
+            raise _invalid(f"{name} of {where} is not {form}")
+    return value
+
+
+def _each(document: Mapping[str, Any], name: str, forms: Mapping[str, Form]) -> Iterator[dict[str, Any]]:
+    return (_fields(each, f"{name}[{number}]", forms) for number, each in enumerate(document[name]))
 
 
 def check_path(path: str) -> None:
