@@ -238,7 +238,9 @@ def open_engine(
     cluster = KubeCluster(client, asyncio.get_running_loop())
     requests = ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory)
     labels = dict(each.split("=", 1) for each in config.run_labels)
-    gateway = open_jobs(config.storage, cluster, config.namespaces, requests, labels, cluster.close)
+    gateway = open_jobs(
+        config.storage, cluster, config.namespaces, requests, labels, config.policy.lists, cluster.close
+    )
     return gateway, f"Jobs and the bucket {config.storage.storage}"
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
+from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records
 from scriptmodel_operator.jobs.gateway import JobsGateway
@@ -38,13 +39,14 @@ class JobWorld:
     """Stage and number of each attempt that was run, in order."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
 
-    def gateway(self) -> JobsGateway:
+    def gateway(self, may_read: MayRead = lambda _namespace, repo: repo.project == "library") -> JobsGateway:
         """Return the gateway of a new operator."""
         return JobsGateway(
             Records(self.cluster),
             self.bucket,
             Versions(self.bucket),
             Attempts(self.cluster, self.bucket, JobSettings()),
+            may_read,
         )
 
     def put(self, branch: BranchRef, files: Mapping[str, bytes]) -> None:
@@ -80,15 +82,35 @@ class JobWorld:
             self.end(job, 0)
         return len(jobs)
 
-    def end(self, job: Mapping[str, Any], code: int, message: str = "", **terminated: Any) -> None:
-        """The process of a Job ends with an exit code and a termination message."""
+    def end(
+        self, job: Mapping[str, Any], code: int, message: str = "", *, disrupted: bool = False, **terminated: Any
+    ) -> None:
+        """The process of a Job ends with an exit code and a termination message, or because its pod is disrupted."""
         ended = {"exitCode": code, "message": message, "startedAt": NOW, "finishedAt": NOW, **terminated}
-        self._pod(job, {"state": {"terminated": ended}}, "Failed" if code else "Succeeded")
+        why = [{"type": "DisruptionTarget", "status": "True", "message": "drained"}] if disrupted else []
+        self._pod(job, {"state": {"terminated": ended}}, "Failed" if code else "Succeeded", why)
         condition = {"type": "Failed" if code else "Complete", "status": "True", "lastTransitionTime": NOW}
         metadata = job["metadata"]
         self.cluster.set("jobs", metadata["namespace"], metadata["name"], status={"conditions": [condition]})
 
-    def _pod(self, job: Mapping[str, Any], container: Mapping[str, Any], phase: str) -> None:
+    def block(self, job: Mapping[str, Any], why: str) -> None:
+        """No node takes the pod of a Job."""
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
+        self._pod(job, {}, "Pending", [condition])
+
+    def delete(self, job: Mapping[str, Any]) -> None:
+        """Somebody deletes a Job."""
+        metadata = job["metadata"]
+        path = f"/apis/batch/v1/namespaces/{metadata['namespace']}/jobs/{metadata['name']}"
+        self.cluster.request("DELETE", path, "deleting")
+
+    def _pod(
+        self,
+        job: Mapping[str, Any],
+        container: Mapping[str, Any],
+        phase: str,
+        conditions: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         template = job["spec"]["template"]
         self.cluster.set(
@@ -100,7 +122,11 @@ class JobWorld:
                 "ownerReferences": [{"uid": job["metadata"]["uid"]}],
             },
             spec={**template["spec"], "nodeName": "node-1"},
-            status={"phase": phase, "containerStatuses": [{"name": "trainer", **container}]},
+            status={
+                "phase": phase,
+                "conditions": list(conditions),
+                "containerStatuses": [{"name": "trainer", **container}] if container else [],
+            },
         )
 
     def _document(self, job: Mapping[str, Any]) -> dict[str, Any]:

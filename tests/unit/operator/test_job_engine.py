@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from scriptmodel_operator.api.generation import Generation
+from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.desired.commands import generate_command
+from scriptmodel_operator.engine.errors import AccessError, NotFoundError
 from scriptmodel_operator.engine.values import (
     BranchRef,
     JobInfo,
@@ -13,6 +18,8 @@ from scriptmodel_operator.engine.values import (
     PipelineApply,
     PipelineRef,
     PipelineSpec,
+    PipelineState,
+    RepoRef,
 )
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
@@ -35,6 +42,8 @@ WRITING = replace(
     input_name="model",
     input_branch=BranchRef(TRAIN.output, "master"),
 )
+
+PATCH = '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
 
 
 def jobs(gateway: JobsGateway, ref: PipelineRef = TRAIN) -> list[JobInfo]:
@@ -79,3 +88,232 @@ def test_a_model_is_trained_and_a_script_is_written() -> None:
     commit = gateway.inspect_commit(GENERATE.output, written.ref.id)
     assert commit.provenance == ((TRAIN.output, trained.ref.id),)
     assert world.ran == ["train 1", "generate 1"]
+
+
+def job_of(world: JobWorld) -> dict[str, Any]:
+    (job,) = world.unfinished
+    return job
+
+
+def numbers(world: JobWorld) -> list[str]:
+    return [job["metadata"]["labels"]["scriptmodel.dev/attempt"] for job in world.unfinished]
+
+
+def test_a_failed_attempt_is_repeated_as_often_as_the_spec_says() -> None:
+    world = JobWorld()
+    gateway = applied(world, replace(TRAINING, datum_tries=2))
+    for number in ("1", "2"):
+        assert numbers(world) == [number]
+        world.end(job_of(world), 1, "disk is full")
+        gateway.settle(["ml"])
+        gateway.settle(["ml"])
+    (failed,) = jobs(gateway)
+    assert (failed.state, failed.reason) == (JobState.FAILURE, "disk is full (exit code 1)")
+    assert not world.unfinished
+
+
+def test_bad_input_is_not_tried_again() -> None:
+    world = JobWorld()
+    gateway = applied(world, replace(TRAINING, datum_tries=3))
+    world.end(job_of(world), 2, "unknown speaker")
+    polled(world, gateway)
+    assert states(gateway) == ["FAILURE"]
+    assert world.ran == []
+
+
+@pytest.mark.parametrize("gone", ["jobs", "pods"])
+def test_a_lost_attempt_uses_up_no_try(gone: str) -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    for number in range(1, 5):
+        assert numbers(world) == [str(number)]
+        world.start()
+        gateway.settle(["ml"])
+        if gone == "jobs":
+            world.delete(job_of(world))
+        else:
+            world.end(job_of(world), 143, disrupted=True)
+        gateway.settle(["ml"])
+        gateway.settle(["ml"])
+    polled(world, gateway)
+    assert states(gateway) == ["SUCCESS"]
+    assert world.ran == ["train 5"]
+
+
+def test_a_result_that_is_not_valid_is_a_failed_try() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.end(job_of(world), 0)
+    gateway.settle(["ml"])
+    (failed,) = jobs(gateway)
+    assert failed.state is JobState.FAILURE
+    assert "is trainer:1 an image of scriptmodel's trainer?" in failed.reason
+
+
+def test_why_an_attempt_waits_is_the_reason_of_its_pipeline_until_it_runs() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.block(job_of(world), "0/3 nodes are available: 3 Insufficient memory")
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert (info.state, "Insufficient memory" in info.reason) == (PipelineState.CRASHING, True)
+    world.start()
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert (info.state, info.reason) == (PipelineState.RUNNING, "")
+
+
+def test_a_job_that_a_queue_holds_back_waits_for_quota() -> None:
+    world = JobWorld()
+    gateway = applied(world, replace(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
+    gateway.settle(["ml"])
+    assert (jobs(gateway)[0].queued, jobs(gateway)[0].released) == (True, None)
+    assert gateway.settle(["ml"]).list_pipelines(["ml"])[0].state is PipelineState.RUNNING
+    world.cluster.set("jobs", "ml", job_of(world)["metadata"]["name"], spec={**job_of(world)["spec"], "suspend": False})
+    gateway.settle(["ml"])
+    assert not jobs(gateway)[0].queued
+    assert jobs(gateway)[0].released
+
+
+def test_a_new_version_waits_for_the_running_job_and_the_newest_one_is_computed_next() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    for text in (b"1", b"2"):
+        world.put(PLAYS_BRANCH, {"/a.txt": text})
+        gateway.settle(["ml"])
+    assert states(gateway) == ["CREATED", "KILLED", "RUNNING"]
+    polled(world, gateway)
+    assert states(gateway) == ["SUCCESS", "KILLED", "SUCCESS"]
+    assert gateway.read_file(TRAIN.output, jobs(gateway)[0].ref.id, "/model.json", 9) == b"2"
+
+
+def test_an_update_kills_the_running_job_and_reuses_results() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    update(gateway, replace(TRAINING, image="trainer:2"))
+    assert states(gateway) == ["STARTING", "KILLED"]
+    polled(world, gateway)
+    update(gateway, replace(TRAINING, image="trainer:2", datum_tries=5), reprocess=False)
+    polled(world, gateway)
+    assert [(job.state.name, job.version, job.data_skipped) for job in jobs(gateway)] == [
+        ("SUCCESS", 3, 1),
+        ("SUCCESS", 2, 0),
+        ("KILLED", 1, 0),
+    ]
+    assert world.ran == ["train 1"]
+
+
+def test_what_is_to_be_computed_again_is_although_it_has_a_result() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    polled(world, gateway)
+    update(gateway, replace(TRAINING, pod_patch=PATCH), reprocess=True)
+    polled(world, gateway)
+    assert world.ran == ["train 1", "train 2"]
+    world.put(PLAYS_BRANCH, {"/a.txt": b"other"})
+    polled(world, gateway)
+    world.put(PLAYS_BRANCH, PLAYS)
+    polled(world, gateway)
+    assert world.ran == ["train 1", "train 2", "train 1"]
+    update(gateway, replace(TRAINING, image="trainer:2"), reprocess=True)
+    polled(world, gateway)
+    update(gateway, TRAINING, reprocess=True)  # as before: it has a result
+    polled(world, gateway)
+    assert world.ran == ["train 1", "train 2", "train 1", "train 1"]
+
+
+def test_a_stopped_job_stays_stopped_until_something_changes() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    gateway.stop_job(jobs(gateway)[0].ref, "too long")
+    gateway.settle(["ml"])
+    gateway.settle(["ml"])
+    assert [(job.state, job.reason) for job in jobs(gateway)] == [(JobState.KILLED, "too long")]
+    assert not world.cluster.of("jobs")
+    assert not world.cluster.of("secrets")
+    update(gateway, replace(TRAINING, datum_tries=2))
+    assert states(gateway) == ["STARTING", "KILLED"]
+
+
+def test_equal_runs_of_two_pipelines_are_computed_once() -> None:
+    world = JobWorld()
+    other = replace(TRAINING, ref=PipelineRef("ml", "other-train"))
+    gateway = applied(world, TRAINING, other)
+    assert len(world.unfinished) == 1
+    polled(world, gateway)
+    assert states(gateway) == states(gateway, other.ref) == ["SUCCESS"]
+    assert world.ran == ["train 1"]
+
+
+def test_an_empty_version_makes_a_job_without_data_and_a_branch_without_versions_none() -> None:
+    world = JobWorld()
+    gateway = applied(world, TRAINING, WRITING, corpus={"/empty.txt": b""})
+    (job,) = jobs(gateway)
+    assert (job.state, job.data_total, job.good) == (JobState.SUCCESS, 0, False)
+    assert states(gateway, GENERATE) == []
+
+
+def test_an_error_of_one_pipeline_keeps_no_other_from_its_step(caplog: pytest.LogCaptureFixture) -> None:
+    world = JobWorld()
+    world.cluster.fault = lambda call, _after: (
+        AccessError("creating Job", "exceeded quota", "403", denied=True)
+        if call.startswith("POST jobs thrones-train")
+        else None
+    )
+    other = replace(TRAINING, ref=PipelineRef("ml", "another"), command=("another",))
+    gateway = applied(world, TRAINING, other)
+    known = {info.ref: info for info in gateway.settle(["ml"]).list_pipelines(["ml"])}
+    assert "exceeded quota" in known[TRAIN].reason
+    assert not known[other.ref].reason
+    assert states(gateway, other.ref) == ["STARTING"]
+    assert len(caplog.records) == 1
+
+
+def test_an_idle_object_costs_one_list_of_records_and_nothing_of_the_bucket() -> None:
+    world = JobWorld()
+    gateway = applied(world, TRAINING, WRITING)
+    polled(world, gateway)
+    world.cluster.calls.clear()
+    world.bucket.calls.clear()
+    lists = gateway.settle(["ml"])
+    lists.list_repos(["ml"]), lists.list_pipelines(["ml"]), lists.list_jobs("ml", 100)
+    assert world.cluster.calls == ["GET configmaps"]
+    assert world.bucket.calls == []
+
+
+def test_the_log_of_a_job_is_that_of_its_runs() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    (job,) = jobs(gateway)
+    with pytest.raises(NotFoundError):
+        gateway.read_log(job.ref, follow=False, seconds=5)
+    world.start()
+    name = job_of(world)["metadata"]["name"]
+    world.cluster.logs[f"{name}-0"] = ["2026-01-01T00:00:00Z one", "2026-01-01T00:00:01Z two"]
+    for follow in (False, True):
+        lines = gateway.read_log(job.ref, follow=follow, seconds=5)
+        assert [line.text for line in lines] == ["one", "two"]
+
+
+def test_a_namespace_reads_of_others_what_it_may_whoever_edits_its_records() -> None:
+    world = JobWorld()
+    theirs = BranchRef(RepoRef("films", "plays"), "master")
+    world.put(theirs, PLAYS)
+    gateway = applied(world, replace(TRAINING, input_branch=theirs))
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert "namespace 'ml' may not: have the operator run with --allow-repo ml=films/plays" in info.reason
+    assert not world.unfinished
+    gateway.create_repo(theirs.repo, f"for {naming('ml')}", update=True)
+    gateway.settle(["ml"])
+    assert len(world.unfinished) == 1
+
+
+def test_a_record_that_makes_no_sense_stops_no_other() -> None:
+    world = JobWorld()
+    other = replace(TRAINING, ref=PipelineRef("ml", "a"), image="trainer:2")
+    gateway = applied(world, replace(TRAINING, pod_patch="[1]"), other)
+    known = {info.ref: info.reason for info in gateway.settle(["ml"]).list_pipelines(["ml"])}
+    assert known[TRAIN].startswith("its record makes no sense")
+    assert known[other.ref] == ""

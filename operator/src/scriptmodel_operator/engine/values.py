@@ -199,6 +199,8 @@ class PipelineInfo:
     created: datetime | None = None
     submitted: str = ""
     """The JSON that its author submitted, before defaults were merged into it; empty before Pachyderm 2.8."""
+    keeps_checkpoints: bool = False
+    """Whether the engine keeps checkpoints of its own, without a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,10 @@ class JobInfo:
     data_total: int = 0
     data_processed: int = 0
     data_skipped: int = 0
+    queued: bool | None = None
+    """Whether it waits for quota in a queue; None if the engine does not know."""
+    released: datetime | None = None
+    """When it was first observed to wait for quota no longer."""
 
     @property
     def good(self) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.api.marks import mark_of, naming
 from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
@@ -22,11 +22,13 @@ from scriptmodel_operator.engine.values import (
     JobState,
     PipelineRef,
     PipelineSpec,
+    RepoRef,
 )
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.document import attempt_prefix
 from scriptmodel_operator.jobs.manifest import Manifest, combined
+from scriptmodel_operator.jobs.pods import IN_QUEUE
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, RunState, Version
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, Run, run_hash
@@ -36,6 +38,9 @@ UPDATED = "the pipeline was updated"
 STOPPED = "the pipeline was stopped"
 SUPERSEDED = "a newer version of an input replaced the one that it was to read"
 _MOST_RESULT = 4096
+
+MayRead = Callable[[str, RepoRef], bool]
+"""Whether a namespace may read a repo of another one, whatever its description says."""
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +67,10 @@ class Round:
 class Advance:
     """Carries on all pipelines. For one thread; blocking."""
 
-    def __init__(self, records: Records, bucket: Bucket, versions: Versions, attempts: Attempts) -> None:
+    def __init__(
+        self, records: Records, bucket: Bucket, versions: Versions, attempts: Attempts, may_read: MayRead
+    ) -> None:
+        self._may_read = may_read
         self._records = records
         self._bucket = bucket
         self._versions = versions
@@ -84,10 +92,10 @@ class Advance:
                 listing.pipelines[ref], waits = self._step(listing.pipelines[ref], now)
             except ConflictError:
                 continue  # somebody else has changed it: the next poll shows how
-            except EngineError as error:
-                waits = str(error)
+            except Exception as error:  # people may edit records, and must not stop those of others by that
+                waits = str(error) if isinstance(error, EngineError) else f"its record makes no sense: {error!r}"
                 if self.blocked.get(ref) != waits:
-                    log.warning("pipeline %s: %s", ref, error)
+                    log.warning("pipeline %s: %s", ref, waits)
             if waits:
                 blocked[ref] = waits
         self.blocked = blocked
@@ -125,15 +133,24 @@ class Advance:
         job = JobRecord(uuid.uuid4().hex, record.version, at, inputs)
         if not all(version and version.size for version in versions):
             return record.with_job(replace(job.end(JobState.SUCCESS, "", at), started=at))
-        runs = tuple(self._runs(record, job))
+        runs = tuple(self._runs(record, job, now))
         return record.with_job(replace(job, runs=runs, total=len(runs)))
 
     def _inputs(self, spec: PipelineSpec, now: Round) -> Iterator[InputRecord]:
         for name, branch in branches_of(spec):
             if version := now.newest(branch):
+                self._check_readable(spec.ref.project, branch.repo, now)
                 yield InputRecord(name, branch.repo, version.id, version.manifest)
 
-    def _runs(self, record: PipelineRecord, job: JobRecord) -> Iterator[RunRecord]:
+    def _check_readable(self, namespace: str, repo: RepoRef, now: Round) -> None:
+        """Raise RefusedError for what a namespace may not read, whoever wrote that into its records."""
+        found = now.listing.repos.get(repo)
+        named = found is not None and naming(namespace) in found.record.description
+        if repo.project != namespace and not named and not self._may_read(namespace, repo):
+            why = f"namespace {namespace!r} may not: have the operator run with --allow-repo {namespace}={repo}"
+            raise RefusedError(f"reading repo {repo}", why)
+
+    def _runs(self, record: PipelineRecord, job: JobRecord, now: Round) -> Iterator[RunRecord]:
         """Yield the runs of a job: one, or one for each folder of the trials."""
         trials = next((each for each in job.inputs if each.name == TRIALS_INPUT), None)
         folders = ["/"]
@@ -143,11 +160,13 @@ class Advance:
         mark = mark_of(record.spec.annotations)
         again = record.again and all(each.version != record.version for each in record.jobs)
         for folder in folders:
-            found = run_hash(record.spec, self._read(job, folder), mark.retrain_at if mark else "")
+            found = run_hash(record.spec, self._read(record, job, folder, now), mark.retrain_at if mark else "")
             result = self._result(record.ref.project, found) if again else None
             yield RunRecord(folder, found, after=result[0] if result else 0)
 
-    def _read(self, job: JobRecord, folder: str) -> tuple[Input, ...]:
+    def _read(self, record: PipelineRecord, job: JobRecord, folder: str, now: Round) -> tuple[Input, ...]:
+        for each in job.inputs:
+            self._check_readable(record.ref.project, each.repo, now)
         return tuple(
             Input(
                 each.name,
@@ -180,7 +199,7 @@ class Advance:
             attempt = self._found(record, run, now) if run.state.active else None
             if attempt is not None:
                 found[run.folder] = attempt
-        runs = [self._observed(record, job, run, found.get(run.folder)) for run in job.runs]
+        runs = [self._observed(record, job, run, found.get(run.folder), now) for run in job.runs]
         failed = next((run for run in runs if run.state is RunState.FAILED), None)
         if failed is None:
             runs = self._with_starts(record, runs, now)
@@ -193,10 +212,11 @@ class Advance:
         for run in changed.runs if not changed.state.final else ():
             known = found.get(run.folder)
             if run.state is RunState.STARTING:
-                self._attempts.start(self._run(record, changed, run), run.attempt, stored.owner)
+                self._attempts.start(self._run(record, changed, run, now), run.attempt, stored.owner)
             elif run.state is RunState.RUNNING:
-                self._attempts.renew(self._run(record, changed, run), run.attempt)
+                self._attempts.renew(self._run(record, changed, run, now), run.attempt)
                 waits = waits or (known.reason if known and known.state is AttemptState.WAITING else "")
+        waits = "" if changed.queued else waits  # its queue is reported otherwise
         return stored, waits
 
     def _found(self, record: PipelineRecord, run: RunRecord, now: Round) -> Attempt | None:
@@ -205,7 +225,9 @@ class Advance:
         listed = now.attempts[record.ref.project]
         return next((each for each in listed if (each.pipeline, each.hash, each.number) == key), None)
 
-    def _observed(self, record: PipelineRecord, job: JobRecord, run: RunRecord, attempt: Attempt | None) -> RunRecord:
+    def _observed(
+        self, record: PipelineRecord, job: JobRecord, run: RunRecord, attempt: Attempt | None, now: Round
+    ) -> RunRecord:
         """Return a run after what became of its attempt, whose result is in the bucket then."""
         if not run.state.active:
             return run
@@ -217,7 +239,7 @@ class Advance:
             return replace(run, state=RunState.PENDING)
         if attempt.state is AttemptState.SUCCEEDED:
             try:
-                manifest = self._attempts.take(self._run(record, job, run), run.attempt)
+                manifest = self._attempts.take(self._run(record, job, run, now), run.attempt)
             except RefusedError as error:
                 attempt = replace(attempt, state=AttemptState.FAILED, reason=str(error))
             else:
@@ -255,8 +277,8 @@ class Advance:
         recorded = (each.attempt for each in runs if each.hash == run.hash)
         return 1 + max(run.attempt, run.after, *listed, *recorded, *(int(each) for each in stored if each.isdecimal()))
 
-    def _run(self, record: PipelineRecord, job: JobRecord, run: RunRecord) -> Run:
-        inputs = self._read(job, run.folder)
+    def _run(self, record: PipelineRecord, job: JobRecord, run: RunRecord, now: Round) -> Run:
+        inputs = self._read(record, job, run.folder, now)
         return Run(record.ref.project, record.spec, record.version, run.hash, inputs)
 
     def _job_of(
@@ -267,6 +289,8 @@ class Advance:
         runs_now = any(each.state is AttemptState.RUNNING or each.started for each in found.values())
         # Not the time of the kubelet, whose clock may be another one.
         job = replace(job, runs=tuple(runs), started=job.started or (at if runs_now else None))
+        queued = bool(found) and all(each.reason.startswith(IN_QUEUE) for each in found.values())
+        job = replace(job, queued=queued, released=job.released or (at if job.queued and not queued else None))
         failed = next((run for run in runs if run.state is RunState.FAILED), None)
         if failed is not None:
             trial = "" if failed.folder == "/" else f"trial {failed.folder[1:]}: "

@@ -25,7 +25,7 @@ from scriptmodel_operator.engine.values import (
     StoredFile,
     Upload,
 )
-from scriptmodel_operator.jobs.advance import STOPPED, Advance, branches_of
+from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead, branches_of
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.garbage import Garbage
@@ -53,6 +53,7 @@ class JobsGateway:
         bucket: Bucket,
         versions: Versions,
         attempts: Attempts,
+        may_read: MayRead,
         close: Callable[[], None] = lambda: None,
     ) -> None:
         """`close` ends the calls to the API server."""
@@ -61,7 +62,7 @@ class JobsGateway:
         self._bucket = bucket
         self._versions = versions
         self._attempts = attempts
-        self._advance = Advance(records, bucket, versions, attempts)
+        self._advance = Advance(records, bucket, versions, attempts, may_read)
         self._garbage = Garbage(records, bucket, versions)
         self._projects: frozenset[str] = frozenset()
 

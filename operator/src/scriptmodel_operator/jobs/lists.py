@@ -82,6 +82,7 @@ def pipeline_info(record: PipelineRecord) -> PipelineInfo:
         spec=spec,
         inputs=tuple(each for each in (spec.input_branch, spec.base_branch, spec.trials_branch) if each),
         created=record.updated,
+        keeps_checkpoints=True,
     )
 
 
@@ -98,6 +99,8 @@ def job_info(record: PipelineRecord, job: JobRecord) -> JobInfo:
         data_total=job.total,
         data_processed=job.total - job.skipped if done else 0,
         data_skipped=job.skipped,
+        queued=job.queued,
+        released=job.released,
     )
 
 

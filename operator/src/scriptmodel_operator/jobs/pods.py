@@ -16,6 +16,8 @@ from scriptmodel_operator.jobs.job_manifest import ATTEMPT, CONTAINER, KILLED, P
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState
 
 Object = Mapping[str, Any]
+IN_QUEUE = "waits in queue "
+"""How the reason of an attempt begins whose Job a queue has not admitted."""
 BEYOND_GRACE = timedelta(seconds=60)
 """How long a pod may be in deletion after its grace. A kubelet that runs kills it at once; clocks differ less."""
 _REFUSED = 2
@@ -173,7 +175,7 @@ def _blocked(pod: Object) -> str:
 def _suspended(job: Object) -> str:
     metadata = job["metadata"]
     if queue := metadata["labels"].get(QUEUE):
-        return f"waits in queue {queue}"
+        return f"{IN_QUEUE}{queue}"
     patch = f'kubectl patch job {metadata["name"]} -n {metadata["namespace"]} -p \'{{"spec":{{"suspend":false}}}}\''
     return f"somebody suspended its Job: {patch}"
 

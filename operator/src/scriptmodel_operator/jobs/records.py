@@ -107,6 +107,10 @@ class JobRecord:
     output: Version | None = None
     total: int = 0
     skipped: int = 0
+    queued: bool = False
+    """Whether a queue has not admitted any of its Jobs."""
+    released: datetime | None = None
+    """When a queue was first observed to have admitted one."""
 
     @property
     def good(self) -> bool:

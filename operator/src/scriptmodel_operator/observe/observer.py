@@ -292,8 +292,8 @@ def _is_trained(maker: PipelineView | None) -> bool:
 
 
 def _queue(train: PipelineView | None) -> QueueView | None:
-    """Return the queue of a train job that no worker has taken, without reading its pods."""
+    """Return the queue of a train job that no worker has taken, as far as the engine knows."""
     name = dict(train.info.spec.labels).get(QUEUE_LABEL, "") if train else ""
     if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
-    return QueueView(name)
+    return QueueView(name, train.newest.queued, train.newest.released)

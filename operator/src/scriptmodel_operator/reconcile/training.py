@@ -55,9 +55,13 @@ def restart_as_text(resumed: TrainingStatus | None) -> str:
 
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
-    """Return whether the running worker says that it keeps its state on a claim."""
+    """Return whether the running worker says that it keeps its state on a claim, or where the engine does."""
     log = view.training_log
-    return bool(train.claim and log and any(each.keeps_state for each in (log, *log.runs.values())))
+    return bool(
+        (train.claim or train.info.keeps_checkpoints)
+        and log
+        and any(each.keeps_state for each in (log, *log.runs.values()))
+    )
 
 
 def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
@@ -67,10 +71,11 @@ def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
         return None
     claim = train.claim
     if state_is_kept(train, view):
-        return f"at most one checkpoint interval is computed again: claim {claim} keeps the state"
+        keeper = f"claim {claim} keeps the state" if claim else "checkpoints are kept"
+        return f"at most one checkpoint interval is computed again: {keeper}"
     what = "a run starts its round again" if view.search else "all epochs are computed again"
-    if claim:
-        return f"{what}: the trainer keeps no state on claim {claim}"
+    if claim or train.info.keeps_checkpoints:
+        return f"{what}: the trainer keeps no state{f' on claim {claim}' if claim else ''}"
     return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"
 
 
