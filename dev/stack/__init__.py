@@ -214,13 +214,13 @@ class Localpach(Program):
 
 
 class Operator(Program):
-    """`scriptmodel-operator run` against a cluster and a Pachyderm."""
+    """`scriptmodel-operator run` against a cluster and a Pachyderm, or the bucket that `options` name."""
 
     def __init__(  # every argument is one of the command's own options
         self,
         root: Path,
         kubeconfig: Path,
-        pachd: str,
+        pachd: str = "",
         *,
         trainer_image: str = TRAINER_IMAGE,
         options: Sequence[str] = (),
@@ -230,7 +230,7 @@ class Operator(Program):
             str(OPERATOR_ENV / "bin" / "scriptmodel-operator"),
             "run",
             f"--kubeconfig={kubeconfig}",
-            f"--pachd={pachd}",
+            *([f"--pachd={pachd}"] if pachd else []),
             f"--trainer-image={trainer_image}",
             *options,
         ]

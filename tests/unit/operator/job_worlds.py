@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,10 +75,9 @@ class JobWorld:
         """Run all unfinished Jobs to a good end; return how many there were."""
         jobs = self.unfinished
         for job in jobs:
-            self.ran.append(
-                f"{job['metadata']['labels'][PIPELINE].rpartition('-')[2]} {job['metadata']['labels'][ATTEMPT]}"
-            )
-            self._store(self._document(job), self._outputs(self._document(job), outcomes or {}))
+            labels = job["metadata"]["labels"]
+            self.ran.append(f"{labels[PIPELINE].rpartition('-')[2]} {labels[ATTEMPT]}")
+            Trainer(self._get, self._put, self.metrics).run(self._document(job), outcomes)
             self.end(job, 0)
         return len(jobs)
 
@@ -134,8 +133,36 @@ class JobWorld:
         found: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["job.json"]))
         return found
 
+    def _get(self, url: str) -> bytes:
+        return self.bucket.objects[_key(url)]
+
+    def _put(self, url: str, data: bytes) -> None:
+        self.bucket.objects[_key(url)] = data
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Writes at once what a trainer would; it knows nothing but the document and its URLs."""
+
+    get: Callable[[str], bytes]
+    put: Callable[[str, bytes], object]
+    metrics: Mapping[str, Any] = field(default_factory=lambda: METRICS)
+
+    def run(self, document: Mapping[str, Any], outcomes: Mapping[str, float | str] | None = None) -> None:
+        files = self._outputs(document, outcomes or {})
+        data, entries = b"", []
+        for path, content in sorted(files.items()):
+            entry = {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            entries.append({**entry, "pack": 0, "offset": len(data)})
+            data += content
+        pack = {"name": "pack-0000", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        manifest = {"schema": 1, "packs": [pack] if files else [], "files": entries}
+        output = document["output"]
+        self.put(output["packs"][0], data)
+        self.put(output["log"], b"")
+        self.put(output["manifest"], json.dumps(manifest).encode())
+
     def _outputs(self, document: Mapping[str, Any], outcomes: Mapping[str, float | str]) -> dict[str, bytes]:
-        """Return what the trainer writes."""
         inputs = {each["name"]: self._read(each) for each in document["inputs"]}
         command = document["command"]
         if "generate" in command:
@@ -150,26 +177,13 @@ class JobWorld:
         return {"/metrics.json": json.dumps(self.metrics).encode(), "/model.json": words}
 
     def _read(self, source: Mapping[str, Any]) -> dict[str, bytes]:
-        manifest = json.loads(self.bucket.objects[_key(source["manifest"]["url"])])
+        manifest = json.loads(self.get(source["manifest"]["url"]))
         found = {}
         for file in manifest["files"]:
             if file["path"].startswith(source["folder"]):
-                pack = self.bucket.objects[_key(source["packs"][file["pack"]])]
+                pack = self.get(source["packs"][file["pack"]])
                 found[file["path"]] = pack[file["offset"] : file["offset"] + file["size"]]
         return found
-
-    def _store(self, document: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        data, entries = b"", []
-        for path, content in sorted(files.items()):
-            entry = {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            entries.append({**entry, "pack": 0, "offset": len(data)})
-            data += content
-        pack = {"name": "pack-0000", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        manifest = {"schema": 1, "packs": [pack] if files else [], "files": entries}
-        output = document["output"]
-        self.bucket.objects[_key(output["packs"][0])] = data
-        self.bucket.objects[_key(output["log"])] = b""
-        self.bucket.objects[_key(output["manifest"])] = json.dumps(manifest).encode()
 
 
 def _selected(files: Mapping[str, bytes], command: list[str]) -> dict[str, bytes]:

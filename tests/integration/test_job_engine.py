@@ -1,0 +1,105 @@
+"""The operator as a process, with a real API server and a real bucket, and no Pachyderm.
+
+The test is the Job controller and the kubelet: it runs what a Job's Secret says and writes the statuses by hand.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from dev.stack import ControlPlane, Operator
+from dev.stack.s3 import S3Server
+from tests.integration.cluster import Cluster, StatusWatch, is_ready
+from tests.unit.operator.job_worlds import Trainer
+from tests.unit.operator.world import SPEC
+
+Object = dict[str, Any]
+
+
+@pytest.fixture
+def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
+    storage = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
+    made = Operator(tmp_path, control_plane.kubeconfig, options=[*storage, "--source-interval=1"], env=s3.credentials)
+    with made as running:
+        yield running
+    text = running.log.read_text()
+    assert "Traceback" not in text, text
+
+
+def send(method: str, url: str, data: bytes = b"") -> bytes:
+    where = urlsplit(url)
+    with closing(HTTPConnection(where.netloc, timeout=10)) as connection:
+        connection.request(method, f"{where.path}?{where.query}", data)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        return answer.read()
+
+
+def run_jobs(cluster: Cluster) -> int:
+    """Run all Jobs that have not ended; return how many there were."""
+    trainer = Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data))
+    jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
+    waiting = [job for job in jobs if not job.get("status", {}).get("conditions")]
+    for job in waiting:
+        name = job["metadata"]["name"]
+        secret = json.loads(cluster.kubectl("get", "secret", name, "-o", "json"))
+        trainer.run(json.loads(base64.b64decode(secret["data"]["job.json"])))
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        conditions = [
+            {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
+        patch = json.dumps({"status": status})
+        cluster.kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
+    return len(waiting)
+
+
+def trained(cluster: Cluster, name: str) -> int:
+    """Run Jobs until the object is ready; return how many ran."""
+    deadline, ran = time.monotonic() + 120, 0
+    while not is_ready(cluster.get(name)):
+        assert time.monotonic() < deadline, json.dumps(cluster.get(name).get("status"), indent=1)
+        ran += run_jobs(cluster)
+        time.sleep(0.2)
+    return ran
+
+
+def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
+    jobs_operator: Operator, control_plane: ControlPlane, watched: StatusWatch
+) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    cluster.kubectl("create", "configmap", "plays", "--from-literal=hamlet.txt=HAMLET: To be or not to be.")
+    spec = {**SPEC, "corpus": {"configMap": {"name": "plays"}}}
+    cluster.apply("thrones", spec)
+    assert trained(cluster, "thrones") == 2
+    found = cluster.get("thrones")
+    assert found["metadata"]["annotations"]["scriptmodel.dev/engine"].startswith("jobs/")
+    assert found["status"]["script"]["words"] == 5
+
+    jobs_operator.kill()
+    jobs_operator.start()
+    cluster.apply("thrones", {**spec, "generation": {"temperature": "0.5"}})
+    assert trained(cluster, "thrones") == 1
+
+    cluster.apply("thrones", {**spec, "model": {"preset": "small"}})
+    cluster.reason("thrones", "WaitingForWorker")
+    cluster.apply("thrones", {**spec, "model": {"preset": "small"}, "suspend": True})
+    cluster.reason("thrones", "Suspended")
+    cluster.apply("thrones", spec)
+    assert trained(cluster, "thrones") == 0  # the model and the script were computed before
+
+    cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
+    cluster.gone("thrones")
+    assert "scriptmodel-" not in cluster.kubectl("get", "configmaps,jobs,secrets", "-o", "name")
+    watched.check()
