@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.programs.gobuild import BuildError, GoProgram, build
+from dev.programs.gobuild import BuildError, GoProgram, build, linked_modules
 from tests.unit.dev.programs import programs_in
 
 GO_MOD = "module example.dev/hello\n\ngo 1.24.0\n\nrequire (\n\texample.dev/base v1.2.3 // indirect\n)\n"
@@ -22,8 +22,9 @@ def hello(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
     go = programs_in(tmp_path / "path", "go") / "go"
     go.write_text(
         f"""#!/bin/sh
+        if [ "$2" = GOROOT ]; then echo /go; exit; fi
         if [ "$1" = env ]; then echo go1.24.0; exit; fi
-        if [ "$1" = list ]; then echo one; exit; fi
+        if [ "$1" = list ]; then printf '\nexample.dev/base\t/base\nexample.dev/base\t/base\n'; exit; fi
         [ -e {tmp_path}/broken ] && {{ echo "main.go:1: no such thing" >&2; exit 1; }}
         echo built >>{tmp_path}/builds
         while [ "$1" != -o ]; do shift; done
@@ -47,6 +48,10 @@ def test_a_changed_module_is_built_again(hello: GoProgram) -> None:
     before = build(hello)
     (hello.module / "main.go").write_text("package main\n")
     assert build(hello) != before
+
+
+def test_the_modules_of_a_program_are_those_that_are_linked_and_go_itself(hello: GoProgram) -> None:
+    assert linked_modules(hello) == {"example.dev/base": Path("/base"), "go": Path("/go")}
 
 
 def test_a_failed_build_names_the_step_and_leaves_no_result(
