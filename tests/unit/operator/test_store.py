@@ -18,7 +18,7 @@ from scriptmodel_operator.engine.errors import NotFoundError, RefusedError, Unav
 from scriptmodel_operator.jobs import packing
 from scriptmodel_operator.jobs import store as storing
 from scriptmodel_operator.jobs.bucket import ObstoreBucket
-from scriptmodel_operator.jobs.manifest import Manifest, combined, replaced
+from scriptmodel_operator.jobs.manifest import Manifest, combined, only
 from scriptmodel_operator.jobs.store import Versions, engine_id
 
 PLAYS = {"/hamlet.txt": b"To be", "/acts/1.txt": b"", "/acts/2.txt": b"or not"}
@@ -285,22 +285,16 @@ def test_a_pack_of_the_same_hash_from_elsewhere_is_another_copy(versions: Versio
     assert versions.copy_to("web", true, ["/a"]).packs != versions.copy_to("web", false, ["/a"]).packs
 
 
-def test_a_deleted_version_leaves_the_packs_that_others_use(bucket: CountingBucket, versions: Versions) -> None:
-    old, new = put(versions, {"/a": b"1", "/b": b"2"}), put(versions, {"/a": b"3"})
-    both = replaced(old, new)
-    versions.store("ml", both)
-    versions.delete("ml", new, [both])
-    assert new.packs[0].key in bucket.keys
-    versions.delete("ml", both, [old])
-    assert bucket.keys == sorted([f"v1/ml/manifests/{old.id}.json", old.packs[0].key])
-    with pytest.raises(NotFoundError):
-        versions.load("ml", both.id)
-
-
-def test_a_version_that_is_kept_is_not_deleted(bucket: CountingBucket, versions: Versions) -> None:
-    manifest = put(versions)
-    versions.delete("ml", manifest, [manifest])
-    assert len(bucket.keys) == 2
+def test_of_an_upload_the_packs_that_a_version_uses_are_kept(
+    bucket: CountingBucket, versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "MAX_PACK_BYTES", 1)
+    uploaded = versions.put_files("ml", [("/a", [b"1"]), ("/b", [b"2"])])
+    used = only(uploaded, ["/b"])
+    versions.discard(uploaded, used)
+    assert bucket.keys == [used.packs[0].key]
+    versions.discard(uploaded, Manifest())
+    assert bucket.keys == []
 
 
 def test_a_version_in_many_packs_is_compacted(

@@ -218,7 +218,7 @@ class JobsGateway:
             return record.put(branch.name, version)
 
         head = self._records.change(known, what, put).record.branches[branch.name][0]
-        self._versions.delete(repo.project, uploaded, [self._versions.load(repo.project, head.manifest)])
+        self._versions.discard(uploaded, self._versions.load(repo.project, head.manifest))
 
     def fetch_file(self, path: str, *_given: object) -> str:
         raise RefusedError(

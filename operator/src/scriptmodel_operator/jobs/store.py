@@ -147,22 +147,13 @@ class Versions:
         new = self.put_files(namespace, ((each.path, self._pieces(manifest, each)) for each in small))
         for file in small:
             if new.file(file.path).sha256 != file.sha256:
-                self.delete(namespace, new, ())
+                self.discard(new, manifest)
                 raise _changed(manifest, file)
         return replace(replaced(manifest, new), made_from=manifest.made_from)
 
-    def delete(self, namespace: str, manifest: Manifest, kept: Iterable[Manifest]) -> None:
-        """Delete a version, with those of the namespace's packs that no version of `kept` uses."""
-        used, kept_ids = set[str](), set[str]()
-        for each in kept:
-            used.update(pack.key for pack in each.packs)
-            kept_ids.add(each.id)
-        own = [pack.key for pack in manifest.packs if namespace_of(pack.key) == namespace and pack.key not in used]
-        self._bucket.delete(own)
-        if manifest.id not in kept_ids:  # last, so that the call can be repeated
-            self._bucket.delete([_manifest_key(namespace, manifest.id)])
-            with self._lock:
-                self._cache.pop((namespace, manifest.id), None)
+    def discard(self, uploaded: Manifest, kept: Manifest) -> None:
+        """Delete the packs of `put_files` that a version does not use."""
+        self._bucket.delete([pack.key for pack in uploaded.packs if pack not in kept.packs])
 
     def _copied(self, namespace: str, pack: Pack) -> Pack:
         """Copy a pack once. Its source may have changed since, if whoever wrote it still has the URL."""
