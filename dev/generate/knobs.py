@@ -95,6 +95,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "--best": "everyone: it is the model",
         "--of": "the pipeline, which may run before the search is over",
     },
+    "job": {"PATH": "the operator, whose Jobs have their URLs there"},
     "write": {
         "PATH": "everyone: it is the corpus",
         **_WRITING,

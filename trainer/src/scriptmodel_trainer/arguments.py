@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_trial(commands)
     _add_select(commands)
+    _add_job(commands)
     _add_evaluate(commands)
     _add_generate(commands)
     _add_judge(commands)
@@ -202,6 +203,20 @@ def _add_select(commands: _Commands[_Parser]) -> None:
     digest = "SHA-256 of all trial.json among which it is the best, one after the other by folder [default: any]"
     add("--of", default="", metavar="DIGEST", dest="digest", help=digest)
     add("--out", **_FOLDER, required=True, help="write the model to this directory")
+
+
+def _add_job(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "job",
+        help="run train, trial, select or generate in a pod: inputs and outputs are in a bucket",
+        description="Run the command of a job document: fetch its inputs into /pfs ($PFS_ROOT) and the newest "
+        "checkpoint of an earlier attempt into $SCRIPTMODEL_STATE_DIR, run train, trial, select or generate in this "
+        "process, and store what it wrote to /pfs/out, its log and, last, the manifest. Checkpoints are stored while "
+        "it trains, and at SIGTERM. All transfers use presigned URLs in the document, which is read again before each: "
+        "while a URL has expired or the bucket is away, the command waits. Jobs of the operator use it.",
+        epilog="example: scriptmodel-trainer job /scriptmodel/job.json",
+    )
+    command.add_argument("document", type=Path, metavar="PATH", help="the job document, in JSON")
 
 
 def _add_training(command: _Parser, **out: Any) -> None:

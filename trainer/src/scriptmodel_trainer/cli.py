@@ -10,12 +10,14 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
+from scriptmodel_trainer.job.termination import leave_message, leave_messages
 from scriptmodel_trainer.option_values import given_text, pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
@@ -35,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _require_working_directory()
         try:
             with StopSignals() as signals:
-                return _run(parser().parse_args(words), words, signals)
+                options = parser().parse_args(words)
+                _limit_threads(options)
+                return (_run_job if options.command == "job" else _run)(options, words, signals)
         finally:
             sys.stdout.flush()  # what Python does at exit, where a failure could not be reported
     except (TrainerError, StoppedError, MemoryError, OSError) as error:
@@ -51,6 +55,7 @@ def _ended(error: Reported | MemoryError | OSError, words: Sequence[str]) -> int
     if isinstance(error, BrokenPipeError) and not continuing:
         return ExitCode.DONE  # the reader closed the pipe (`... | head`) and needs no more
     failure = _failure(error, continuing)
+    leave_message(failure.line())
     try:
         (TextProgress(sys.stdout) if lost else progress_for(_log_kind(words))).report(Failed(failure))
     except OSError:
@@ -100,12 +105,15 @@ def _open_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
-    log = _log_kind(words)
+def _limit_threads(options: argparse.Namespace) -> None:
     # NumPy's products of one script are too small for threads: where processors are busy, threads that wait for each
     # other take many times as long. TensorFlow has threads of its own.
     if not vars(options).get("together"):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
+    log = _log_kind(words)
     progress = progress_for(log)
     command, module = options.command, _module(options.command)
     match command:
@@ -128,6 +136,13 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
         case _:
             print(_called(getattr(module, command), options, progress=progress))
     return ExitCode.DONE
+
+
+def _run_job(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
+    from scriptmodel_trainer.job.running import Attempt  # noqa: PLC0415  # it loads NumPy
+
+    leave_messages()
+    return Attempt(options.document, main, partial(_ended, words=words)).work(signals)
 
 
 def _module(command: str) -> Any:
@@ -205,7 +220,7 @@ def _log_kind(words: Sequence[str]) -> str:
     if not chosen and words[:1] == ["generate"]:
         out = next(iter(_values("--out", words)), "")
         return "json" if out and _is_output_of_pipeline(pfs_path(out)) else "text"
-    return "json" if "json" in chosen else "text"
+    return "json" if "json" in chosen or words[:1] == ["job"] else "text"
 
 
 def _values(option: str, words: Sequence[str]) -> list[str]:

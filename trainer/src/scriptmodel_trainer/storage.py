@@ -209,13 +209,13 @@ def finite(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def as_write_error(path: Path) -> Iterator[None]:
-    """Within it an OSError becomes a WriteError that names `path`."""
+def as_write_error(path: Path, hint: str = "choose another --out") -> Iterator[None]:
+    """Within it an OSError becomes a WriteError that names `path`, with a hint at what to do."""
     try:
         yield
     except OSError as error:
         space = "free some space or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        raise WriteError(f"cannot write {path}: {error.strerror or error}", f"{space}choose another --out") from error
+        raise WriteError(f"cannot write {path}: {error.strerror or error}", f"{space}{hint}") from error
 
 
 def _temporary(path: Path) -> Path:

@@ -1,0 +1,475 @@
+"""A job fetches its inputs, runs its command and stores what came of it, whatever the bucket does."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bucket import Bucket, Fault, Job, every, first, manifest, version
+
+from scriptmodel_trainer import cli
+from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.errors import BadInputError, DivergedError
+from scriptmodel_trainer.job import capture, checkpoints, inputs, running, transfers
+from scriptmodel_trainer.job import manifest as manifests
+from scriptmodel_trainer.job.document import read_document
+from scriptmodel_trainer.progress.events import Failed
+from scriptmodel_trainer.progress.listeners import progress_for
+
+URL = "http://a/b"
+COMMAND = ["select", "/pfs/trials", "--out", "/pfs/out"]
+PLAYS = {"/hamlet.txt": b"To be", "/later/lear.txt": b"", "/later/macbeth.txt": b"Is this a dagger"}
+Run = Callable[[Sequence[str]], int]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[Bucket]:
+    with Bucket(tmp_path / "bucket") as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a pod, with its /pfs, /state and termination log; waits take no time."""
+    for name, variable in (("pfs", "PFS_ROOT"), ("state", "SCRIPTMODEL_STATE_DIR")):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(variable, str(tmp_path / name))
+    monkeypatch.setenv("SCRIPTMODEL_TERMINATION_LOG", str(tmp_path / "termination"))
+    monkeypatch.setattr(transfers, "_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(transfers, "_LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(checkpoints, "_POLL_SECONDS", 0.001)
+    return tmp_path
+
+
+@pytest.fixture
+def job(bucket: Bucket, pod: Path) -> Job:
+    return Job(bucket, pod, COMMAND)
+
+
+@pytest.fixture
+def running_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
+    """Return what replaces the command that a job runs."""
+    return lambda run: monkeypatch.setattr(cli, "main", run)
+
+
+def writing(pod: Path, files: dict[str, bytes], code: int = 0) -> Run:
+    """Return a command that writes files to /pfs/out and ends with that code."""
+
+    def run(words: Sequence[str]) -> int:
+        for path, content in files.items():
+            (pod / "pfs" / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+            (pod / "pfs" / "out" / path).write_bytes(content)
+        print(json.dumps({"event": "ran", "words": list(words)}))
+        return code
+
+    return run
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {f"/{path.relative_to(folder)}": path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_job_fetches_runs_and_stores_the_manifest_last(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    job.add_files("corpus", PLAYS)
+    running_as(writing(pod, {"model.json": b"{}", "a/b": b"B", "a-b": b""}))
+    assert main(["job", str(job.write())]) == 0
+    assert files_below(pod / "pfs" / "corpus") == PLAYS
+    assert job.bucket.puts() == [job.key(name) for name in ("pack-0000", "log.jsonl", "manifest.json")]
+    (ran,) = job.events()
+    assert ran["words"] == COMMAND
+    stored, pack = job.bucket.json(job.key("manifest.json")), job.bucket.read(job.key("pack-0000"))
+    assert stored["packs"] == [{"name": "pack-0000", "sha256": hashlib.sha256(pack).hexdigest(), "size": 3}]
+    assert [(file["path"], file["offset"], file["size"]) for file in stored["files"]] == [
+        ("/a-b", 0, 0),
+        ("/a/b", 0, 1),
+        ("/model.json", 1, 2),
+    ]
+    for file in stored["files"]:
+        content = pack[file["offset"] : file["offset"] + file["size"]]
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+    assert job.bucket.read(job.key("manifest.json")) == manifests.canonical(stored)
+    assert not (pod / "termination").exists()
+
+
+def test_a_command_that_writes_nothing_has_an_empty_manifest(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    running_as(writing(pod, {}))
+    assert main(["job", str(job.write())]) == 0
+    assert job.bucket.json(job.key("manifest.json")) == {"schema": 1, "packs": [], "files": []}
+
+
+def test_packs_are_closed_before_they_grow_too_large(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests, "MOST_OF_PACK", 10)
+    running_as(writing(pod, {"a": b"1" * 6, "b": b"2" * 4, "c": b"3", "d": b"4" * 25, "e": b""}))
+    assert main(["job", str(job.write())]) == 0
+    stored = job.bucket.json(job.key("manifest.json"))
+    assert [pack["size"] for pack in stored["packs"]] == [10, 1, 25, 0]
+    assert [file["pack"] for file in stored["files"]] == [0, 0, 1, 2, 3]
+
+
+def test_an_output_without_room_is_refused_before_anything_is_stored(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests, "MOST_OF_PACK", 1)
+    running_as(writing(pod, {str(number): b"0" for number in range(5)}))
+    assert main(["job", str(job.write())]) == 3
+    assert job.bucket.puts() == [job.key("log.jsonl")]
+    assert (pod / "termination").read_text() == "the output needs 5 packs, and there is room for 4\n"
+
+
+def test_only_the_named_folder_is_fetched_and_of_it_only_what_is_near(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_GAP", 100)
+    listed, packs = version({"/0001/a": b"A", "/0001/b": b"B", "/0002/a": b"x" * 5000}, gap=b"-" * 1000)
+    job.add("trial", listed, packs, "/0001")
+    running_as(writing(pod, {}))
+    assert main(["job", str(job.write())]) == 0
+    assert files_below(pod / "pfs" / "trial") == {"/0001/a": b"A", "/0001/b": b"B"}
+    assert job.bucket.sent == len(listed) + 2
+
+
+def test_packs_without_a_file_of_the_folder_are_not_fetched(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    packs = [b"first", b"second"]
+    records = [
+        {"offset": 0, "pack": n, "path": f"/000{n}/a", "sha256": hashlib.sha256(pack).hexdigest(), "size": len(pack)}
+        for n, pack in enumerate(packs)
+    ]
+    job.add("trial", manifest(records, packs), packs, "/0001")
+    running_as(writing(pod, {}))
+    assert main(["job", str(job.write())]) == 0
+    assert [key for _, key in job.bucket.requests if key.startswith("trial/")] == ["trial/manifest", "trial/pack-1"]
+
+
+def hostile(*files: dict[str, Any]) -> bytes:
+    """Return a manifest of files that are as usual but for these fields, in a pack of five bytes."""
+    file = {"offset": 0, "pack": 0, "path": "/a", "sha256": hashlib.sha256(b"12345").hexdigest(), "size": 5}
+    return manifest([file | changes for changes in files], [b"12345"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        *((hostile({"path": path}), "is not a path of a version") for path in (
+            "/../a", "/a/../../b", "/./a", "a", "//a", "/a/", "/", "", "/a\nb", "/a\0b", "/\x85", f"/{'é' * 512}"
+        )),
+        (hostile({"path": "/\ud800"}), "is not valid"),
+        (hostile({"offset": 1}), "do not lie within pack 0"),
+        (hostile({"size": 6}), "do not lie within pack 0"),
+        (hostile({"offset": -1}), ">= 0"),
+        (hostile({"size": 1 << 60}), "`$.files[0].size`"),
+        (hostile({"pack": 1}), "do not lie within pack 1"),
+        (hostile({"sha256": "x"}), "`$.files[0].sha256`"),
+        (hostile({"path": "/b"}, {"path": "/a"}), "sorted"),
+        (hostile({}, {}), "sorted"),
+        (hostile({"path": "/a"}, {"path": "/b"}), "overlap"),
+        (hostile({"path": "/a", "size": 0}, {"path": "/a/b", "size": 0}), "below a file"),
+        (b"[" * 100_000, "is not valid"),
+        (b'{"schema":2,"packs":[],"files":[]}', "`$.schema`"),
+    ],
+)  # fmt: skip
+def test_a_hostile_manifest_writes_nothing(
+    listed: bytes, reason: str, job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    job.add("corpus", listed, [b"12345"])
+    running_as(writing(pod, {}))
+    assert main(["job", str(job.write())]) == 2
+    message = (pod / "termination").read_text()
+    assert message.startswith("the manifest of input corpus is not valid: ")
+    assert reason in message
+    assert not files_below(pod / "pfs")
+
+
+def test_as_many_urls_as_packs_are_required(job: Job, pod: Path) -> None:
+    job.add("corpus", manifest([], [b"1", b"2"]), [b"1"])
+    assert main(["job", str(job.write())]) == 2
+    assert "input corpus has 2 packs, and the job document 1 URLs" in (pod / "termination").read_text()
+
+
+def test_the_document_of_the_operator_is_valid() -> None:
+    document = read_document(Path(__file__).parents[2] / "contract" / "job.json")
+    assert [each.name for each in document.inputs] == ["corpus", "base"]
+    assert len(document.output.packs) == 64
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda bucket: bucket.put("corpus/pack-0", b"To bf" + b"Is this a dagger"), "does not have the SHA-256"),
+        (lambda bucket: bucket.put("corpus/pack-0", b"To be"), "pack 0 of input corpus is shorter than listed"),
+        (lambda bucket: (bucket.folder / "corpus/pack-0").unlink(), "the bucket answered HTTP 404 NoSuchKey"),
+        (lambda bucket: bucket.put("corpus/manifest", b"x" * 999), "the manifest of input corpus does not have"),
+        (lambda bucket: bucket.put("corpus/manifest", b"{}"), "the manifest of input corpus is shorter than listed"),
+        (lambda bucket: (bucket.folder / "corpus/manifest").unlink(), "the bucket answered HTTP 404 NoSuchKey"),
+    ],
+)  # fmt: skip
+def test_an_input_that_is_not_as_listed_ends_the_job(
+    spoil: Callable[[Bucket], object], reason: str, job: Job, pod: Path
+) -> None:
+    job.add_files("corpus", PLAYS)
+    spoil(job.bucket)
+    assert main(["job", str(job.write())]) == 3
+    assert reason in (pod / "termination").read_text()
+    (error,) = job.events()
+    assert (error["event"], error["code"]) == ("error", 3)
+    assert job.key("manifest.json") not in job.bucket.names()
+
+
+@pytest.mark.parametrize("fault", [503, 500, 429, "cut", "drop"])
+def test_a_bucket_that_fails_each_third_call_costs_nothing_and_is_no_outage(
+    fault: Fault, job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfers, "CHUNK", 100)
+    files = {f"/{number}": os.urandom(1000) for number in range(9)}
+    job.add_files("corpus", files)
+    job.bucket.fault = every(3, fault)
+    running_as(writing(pod, {path[1:]: content for path, content in files.items()}))
+    assert main(["job", str(job.write())]) == 0
+    assert files_below(pod / "pfs" / "corpus") == files
+    assert job.bucket.read(job.key("pack-0000")) == job.bucket.read("corpus/pack-0")
+    assert job.warnings() == []
+
+
+def test_an_outage_has_a_line_at_its_start_and_one_at_its_end(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    job.add_files("corpus", PLAYS)
+    job.bucket.fault = first(iter([None, 503, "drop", 500, 503, 503]))
+    running_as(writing(pod, {}))
+    assert main(["job", str(job.write())]) == 0
+    assert job.warnings() == ["bucket-away", "bucket-back"]
+    (away, _) = (event["message"] for event in job.events() if event["event"] == "warning")
+    assert away.startswith("pack 0 of input corpus: ")
+
+
+def test_a_bucket_that_refuses_connections_is_waited_for(pod: Path, running_as: Callable[[Run], None]) -> None:
+    with Bucket(pod / "gone") as gone:
+        job = Job(gone, pod, COMMAND)
+        job.write()
+    refused = threading.Event()
+    running_as(writing(pod, {"a": b"A"}))
+    with Bucket(pod / "bucket") as bucket:
+        job.bucket = bucket
+
+        def read(path: Path) -> Any:
+            if refused.is_set():
+                job.write()
+            refused.set()
+            return document(path)
+
+        document = transfers.read_document
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(transfers, "read_document", read)
+            assert main(["job", str(job.path)]) == 0
+        assert job.bucket.read(job.key("pack-0000")) == b"A"
+
+
+@pytest.mark.parametrize("key", ["corpus/manifest", "corpus/pack-0", "pack-0000", "log.jsonl", "manifest.json"])
+def test_expired_urls_are_waited_for_until_the_document_is_renewed(
+    key: str, job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    job.add_files("corpus", PLAYS)
+    tries = itertools.count()
+
+    def fault(method: str, requested: str) -> None:
+        """Expire all URLs when one is first used; renew the document after three tries."""
+        if requested.endswith(key) and (tried := next(tries)) in (0, 3):
+            job.bucket.epoch += tried == 0
+            if tried == 3:
+                job.write()
+
+    job.bucket.fault = fault
+    running_as(writing(pod, {"a": b"A"}))
+    assert main(["job", str(job.write())]) == 0
+    assert job.bucket.names() >= {job.key(name) for name in ("pack-0000", "log.jsonl", "manifest.json")}
+    assert next(tries) == 5
+
+
+def test_a_write_that_is_refused_for_good_ends_the_job(job: Job, pod: Path, running_as: Callable[[Run], None]) -> None:
+    job.bucket.fault = lambda _, key: 413 if key.endswith("pack-0000") else None
+    running_as(writing(pod, {"a": b"A"}))
+    assert main(["job", str(job.write())]) == 3
+    assert "pack-0000: the bucket answered HTTP 413" in (pod / "termination").read_text()
+
+
+def failing(error: Exception) -> Run:
+    """Return a command that reports an error as commands do, and ends with its code."""
+
+    def run(words: Sequence[str]) -> int:
+        if not isinstance(error, BadInputError | DivergedError):
+            raise error
+        progress_for("json").report(Failed(error))
+        return error.code
+
+    return run
+
+
+def test_a_failed_command_ends_with_its_code_and_stores_its_log(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    running_as(failing(DivergedError("the loss is NaN", "lower the learning rate")))
+    assert main(["job", str(job.write())]) == 4
+    assert [event["message"] for event in job.events()] == ["the loss is NaN"]
+    assert job.bucket.puts() == [job.key("log.jsonl")]
+
+
+def test_the_error_of_the_command_is_the_termination_message(job: Job, pod: Path) -> None:
+    """Of a real command: there are no runs."""
+    assert main(["job", str(job.write())]) == 2
+    message = (pod / "termination").read_text()
+    assert re.fullmatch(r".*/trials holds no runs of a search; give the --out of trial.*\n", message)
+    assert message.strip() in job.bucket.read(job.key("log.jsonl")).decode()
+
+
+def test_a_bug_leaves_its_traceback_in_the_log_and_its_line_as_the_message(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    running_as(failing(KeyError("odd")))
+    assert main(["job", str(job.write())]) == 1
+    assert (pod / "termination").read_text() == "KeyError: 'odd'\n"
+    assert "Traceback (most recent call last)" in job.bucket.read(job.key("log.jsonl")).decode()
+
+
+def test_a_log_that_cannot_be_stored_in_time_does_not_change_the_exit_code(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.setattr(running, "_GRACE_SECONDS", 0.02)
+    job.bucket.fault = lambda method, _: 503 if method == "PUT" else None
+    running_as(failing(DivergedError("the loss is NaN")))
+    assert main(["job", str(job.write())]) == 4
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["code"] == "log-not-stored"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema": 2}, "`$.schema`"),
+        ({"extra": 1}, "`extra`"),
+        ({"command": ["sh", "-c", "true"]}, "command must be scriptmodel-trainer with one of"),
+        ({"command": ["scriptmodel-trainer", "serve"]}, "command must be scriptmodel-trainer with one of"),
+        ({"expires": "soon"}, "`$.expires`"),
+        ({"inputs": [{}]}, "`$.inputs[0]`"),
+        ({"output": {"packs": [URL] * 200, "manifest": URL, "log": URL}}, "more than 200 URLs"),
+        ({"output": {"packs": ["file:///etc"], "manifest": URL, "log": URL}}, "`$.output.packs[0]`"),
+        ({"checkpoints": {"read": [[URL]], "write": [URL, URL]}}, "`$.checkpoints.read[0]`"),
+    ],
+)  # fmt: skip
+def test_a_wrong_document_is_bad_input_that_names_the_field(
+    changes: dict[str, Any], reason: str, job: Job, pod: Path
+) -> None:
+    assert main(["job", str(job.write(**changes))]) == 2
+    assert reason in (pod / "termination").read_text()
+    assert job.bucket.requests == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "out"), ("name", "../out"), ("name", ""), ("folder", "/a/.."), ("folder", "a"), ("packs", ["ftp://a"])],
+)
+def test_a_wrong_input_is_bad_input(field: str, value: Any, job: Job, pod: Path) -> None:
+    job.add_files("corpus", PLAYS)
+    (given,) = job.document()["inputs"]
+    assert main(["job", str(job.write(inputs=[given | {field: value}]))]) == 2
+    assert "`$.inputs[0]" in (pod / "termination").read_text()
+
+
+def test_a_missing_document_is_bad_input(pod: Path) -> None:
+    assert main(["job", str(pod / "absent.json")]) == 2
+    assert "absent.json cannot be read: No such file" in (pod / "termination").read_text()
+
+
+def test_the_log_holds_the_newest_lines(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    """Also those of children and of standard error; all are shown."""
+    monkeypatch.setattr(running, "CapturedOutput", lambda: capture.CapturedOutput(10_000))
+
+    def run(words: Sequence[str]) -> int:
+        for number in range(10_000):
+            print(f"line {number}", flush=True)
+        subprocess.run(["echo", "of a child"], check=True)
+        print("of standard error", file=sys.stderr, flush=True)
+        return 0
+
+    running_as(run)
+    assert main(["job", str(job.write())]) == 0
+    log = job.bucket.read(job.key("log.jsonl")).decode()
+    assert 9_000 < len(log) <= 10_000
+    assert {"line 9999", "of a child", "of standard error"} <= set(log.splitlines())
+    assert re.fullmatch(r"line \d{4}", log.splitlines()[0])
+    shown = capfd.readouterr()
+    assert shown.out.splitlines() == [*(f"line {number}" for number in range(10_000)), "of a child"]
+    assert shown.err.splitlines() == ["of standard error"]
+
+
+def test_no_chunk_in_memory_grows_with_the_pack(
+    job: Job, pod: Path, running_as: Callable[[Run], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfers, "CHUNK", 1000)
+    seen: list[int] = []
+    received, sent = transfers.Transfers._received, transfers.Transfers._interruptible
+
+    def noted(original: Any) -> Any:
+        def chunks(*arguments: Any) -> Iterator[bytes]:
+            for chunk in original(*arguments):
+                seen.append(len(chunk))
+                yield chunk
+
+        return chunks
+
+    monkeypatch.setattr(transfers.Transfers, "_received", noted(received))
+    monkeypatch.setattr(transfers.Transfers, "_interruptible", noted(sent))
+    monkeypatch.setattr("scriptmodel_trainer.job.outputs.CHUNK", 1000)
+    content = os.urandom(100_000)
+    job.add_files("corpus", {"/a": content})
+    running_as(writing(pod, {"a": content}))
+    assert main(["job", str(job.write())]) == 0
+    assert len(seen) > 200
+    assert max(seen) == 1000
+
+
+def test_help_and_start_do_not_load_tensorflow() -> None:
+    program = "import sys; from scriptmodel_trainer.job import running; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_signal_while_inputs_are_fetched_ends_the_job(job: Job, pod: Path) -> None:
+    job.add_files("corpus", PLAYS)
+
+    def fault(method: str, key: str) -> Fault:
+        if key == "corpus/pack-0":
+            os.kill(os.getpid(), signal.SIGTERM)
+            return 503
+        return None
+
+    job.bucket.fault = fault
+    assert main(["job", str(job.write())]) == 143
+    assert "stopped by SIGTERM" in (pod / "termination").read_text()
+    assert job.bucket.puts() == [job.key("log.jsonl")]
+
+
+def test_a_signal_while_outputs_are_stored_does_not_lose_them(
+    job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
+    job.bucket.stored = lambda key: os.kill(os.getpid(), signal.SIGTERM) if key.endswith("pack-0000") else None
+    running_as(writing(pod, {"a": b"A"}))
+    assert main(["job", str(job.write())]) == 0
+    assert job.key("manifest.json") in job.bucket.names()

@@ -1,0 +1,184 @@
+"""Moves bytes between disk and bucket by presigned URLs, and waits for a bucket that is away."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from scriptmodel_trainer.errors import BadInputError, WriteError
+from scriptmodel_trainer.job.document import Document, read_document
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+
+CHUNK = 1 << 18
+"""Bytes that are in memory at once."""
+_TIMEOUT = 60.0  # seconds without an answer
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between two tries
+_OUTAGE = 2  # tries in a row that fail: a single one is not worth a warning
+_RETRIED = (403, 408, 409, 425, 429)  # 403 is an expired URL, which the operator renews
+_EXPIRED = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired")  # with status 400
+_CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+
+UrlOf = Callable[[Document], str]
+Content = Callable[[], tuple[int, Iterator[bytes]]]
+"""Opens what is to be stored, for each try again: its size, and its chunks."""
+
+
+class RefusedError(WriteError):
+    """The bucket refuses for good, or what it holds is not what is listed. `status` is that of HTTP, 0 for none."""
+
+    def __init__(self, message: str, hint: str = "", *, status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class AbandonedError(Exception):
+    """A transfer was interrupted."""
+
+
+class _AwayError(Exception):
+    """A try failed in a way that may pass."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Refuses redirects: the host of a presigned URL is signed."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+class Transfers:
+    """Transfers of one job, one at a time. Each try reads the job document again, whose URLs the operator renews.
+
+    A bucket that is away is tried again without end, or until `deadline` (by `time.monotonic`), or until `interrupted`.
+    """
+
+    def __init__(self, document: Path, progress: Progress) -> None:
+        self._document = document
+        self._progress = progress
+        self._failures = 0
+        self._away_since = 0.0
+        self.deadline = math.inf
+        self.interrupted = threading.Event()
+
+    def get(self, what: str, url_of: UrlOf, start: int, length: int) -> Iterator[bytes]:
+        """Yield `length` bytes of an object from `start`, in chunks; a lost connection continues where it ended.
+
+        Raises RefusedError if the object is missing or ends before.
+        """
+        done = 0
+        while done < length:
+            try:
+                for chunk in self._received(what, url_of, start + done, length - done):
+                    done += len(chunk)
+                    self._answered()
+                    yield chunk
+            except _AwayError as error:
+                self._wait(what, error)
+
+    def put(self, what: str, url_of: UrlOf, content: Content) -> None:
+        """Store an object, whole or not at all. Raises RefusedError."""
+        while True:
+            size, chunks = content()
+            headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+            try:
+                with self._open(what, url_of, "PUT", headers, self._interruptible(chunks)):
+                    self._answered()
+                    return
+            except _AwayError as error:
+                self._wait(what, error)
+
+    def put_bytes(self, what: str, url_of: UrlOf, content: bytes) -> None:
+        """Store bytes as an object. Raises RefusedError."""
+        starts = range(0, len(content), CHUNK)
+        self.put(what, url_of, lambda: (len(content), (content[start : start + CHUNK] for start in starts)))
+
+    def _received(self, what: str, url_of: UrlOf, start: int, length: int) -> Iterator[bytes]:
+        headers = {"Range": f"bytes={start}-{start + length - 1}"}
+        with self._open(what, url_of, "GET", headers) as response:
+            if start and response.status != http.HTTPStatus.PARTIAL_CONTENT:
+                raise RefusedError(f"{what}: the bucket does not answer with a range of bytes")
+            if int(response.headers.get("Content-Length", length)) < length:
+                raise RefusedError(f"{what} is shorter than listed")
+            while length:
+                try:
+                    chunk = response.read(min(CHUNK, length))
+                except (OSError, http.client.HTTPException) as error:
+                    raise _AwayError(_reason(error)) from error
+                if not chunk:
+                    raise _AwayError("the connection was closed early")
+                length -= len(chunk)
+                yield chunk
+
+    def _open(
+        self, what: str, url_of: UrlOf, method: str, headers: Mapping[str, str], body: Iterator[bytes] | None = None
+    ) -> http.client.HTTPResponse:
+        try:
+            url = url_of(read_document(self._document))
+            request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310  # http or https
+            response: http.client.HTTPResponse = _OPENER.open(request, timeout=_TIMEOUT)
+        except urllib.error.HTTPError as error:
+            refusal = _refusal(what, error)
+            if isinstance(refusal, RefusedError):
+                self._answered()
+            raise refusal from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _AwayError(_reason(error)) from error
+        except BadInputError as error:  # while the document is replaced
+            raise _AwayError(error.message) from error
+        except IndexError as error:
+            raise _AwayError(f"{self._document} no longer has a URL for it") from error
+        return response
+
+    def _interruptible(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self.interrupted.is_set():
+                raise AbandonedError
+            yield chunk
+
+    def _wait(self, what: str, error: _AwayError) -> None:
+        self._failures += 1
+        if self._failures == _OUTAGE:
+            self._away_since = time.monotonic()
+            self._progress.report(Warned("bucket-away", f"{what}: {error}; it is tried again until the bucket answers"))
+        seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(self._failures - 1, 10))
+        if time.monotonic() + seconds > self.deadline:
+            raise RefusedError(f"{what}: {error}", "it was not stored before the pod had to end")
+        if self.interrupted.wait(seconds):
+            raise AbandonedError
+
+    def _answered(self) -> None:
+        if self._failures >= _OUTAGE:
+            seconds = time.monotonic() - self._away_since
+            self._progress.report(Warned("bucket-back", f"the bucket answers again after {seconds:.0f} s"))
+        self._failures = 0
+
+
+def _refusal(what: str, error: urllib.error.HTTPError) -> _AwayError | RefusedError:
+    """Return the error of an answer: one that may pass, or one for good."""
+    try:
+        with error:
+            body = error.read(CHUNK)
+    except (OSError, http.client.HTTPException):
+        body = b""
+    code = _CODE.search(body)
+    reason = f"HTTP {error.code} {code[1].decode() if code else ''}".strip()
+    if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _EXPIRED):
+        return _AwayError(reason)
+    return RefusedError(f"{what}: the bucket answered {reason}", "nothing is tried again", status=error.code)
+
+
+def _reason(error: OSError | http.client.HTTPException) -> str:
+    """Return why no answer came, without the URL, which is a secret."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    return (inner.strerror if isinstance(inner, OSError) else None) or str(inner) or type(inner).__name__
