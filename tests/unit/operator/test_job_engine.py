@@ -317,3 +317,17 @@ def test_a_record_that_makes_no_sense_stops_no_other() -> None:
     known = {info.ref: info.reason for info in gateway.settle(["ml"]).list_pipelines(["ml"])}
     assert known[TRAIN].startswith("its record makes no sense")
     assert known[other.ref] == ""
+
+
+def test_a_job_of_an_operator_that_was_held_up_is_stopped_once_the_record_is_of_another_attempt() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    late = job_of(world)
+    gateway.stop_job(jobs(gateway)[0].ref, "stopped")
+    gateway.settle(["ml"])
+    update(gateway, replace(TRAINING, datum_tries=2))
+    metadata = {key: late["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
+    world.cluster.request("POST", "/apis/batch/v1/namespaces/ml/jobs", "creating", {**late, "metadata": metadata})
+    assert sorted(numbers(world)) == ["1", "2"]
+    gateway.settle(["ml"])
+    assert numbers(world) == ["2"]

@@ -159,10 +159,13 @@ def repo_refusal(namespace: str, repo: RepoRef, policy: Policy, foreign: Foreign
     """Return why a namespace may not read a repo, or None; `foreign` is of that namespace."""
     if policy.lists(namespace, repo) or (found := foreign(repo)) is None:
         return None
+    allow = f"have the operator run with --allow-repo {namespace}={repo}"
+    if found.namespace:
+        return f"namespace {namespace!r} may not read repo {repo} of another namespace: {allow}"
     return (
         f"namespace {namespace!r} may not read repo {repo}, whose description does not name it: run "
         f"`{found.describe_command(naming(namespace))}`, push a corpus to it with `--create -n "
-        f"{namespace}`, or have the operator run with --allow-repo {namespace}={repo}"
+        f"{namespace}`, or {allow}"
     )
 
 

@@ -255,6 +255,13 @@ class RepoInfo:
     namespace: str = ""
     """The namespace that it is in, whose objects may read it; empty in Pachyderm, which has none."""
 
+    @property
+    def delete_command(self) -> str:
+        """What a person types to delete it, if it has the name of a pipeline."""
+        if self.namespace:
+            return f"kubectl delete configmap scriptmodel-repo-{self.ref.name} -n {self.namespace}"
+        return f"pachctl delete repo {self.ref.name} --project {self.ref.project}"
+
     def describe_command(self, addition: str) -> str:
         """Return what a person types to add to its description; the text that it has is not repeated here."""
         name = f"{self.ref.name} --project {self.ref.project}"

@@ -179,8 +179,8 @@ class Advance:
     # --- attempts
 
     def _clean(self, stored: Stored[PipelineRecord], now: Round) -> Stored[PipelineRecord]:
-        """Stop the attempts of jobs that have ended."""
-        record, ended = stored.record, list[Attempt]()
+        """Stop the attempts of jobs that have ended, and those that no record has any more."""
+        record, ended = stored.record, self._strangers(stored.record, now)
         for job in (job for job in record.jobs if job.state.final and any(run.state.active for run in job.runs)):
             found = {run.folder: self._found(record, run, now) for run in job.runs if run.state.active}
             ended += filter(None, found.values())
@@ -189,6 +189,13 @@ class Advance:
         for attempt in ended:
             self._attempts.stop(record.ref.project, attempt.name)
         return self._records.put(stored, record)
+
+    def _strangers(self, record: PipelineRecord, now: Round) -> list[Attempt]:
+        """Return the attempts that another operator, which was held up, started after somebody stopped them."""
+        listed = [each for each in now.attempts[record.ref.project] if each.pipeline == record.ref.name]
+        unknown = [each for each in listed if not each.state.ended and not record.knows(each.hash, each.number)]
+        newest = self._records.pipeline(record.ref) if unknown else None  # a Job is recorded before it is created
+        return [each for each in unknown if newest and not newest.record.knows(each.hash, each.number)]
 
     def _carry_on(
         self, stored: Stored[PipelineRecord], job: JobRecord, now: Round
@@ -204,10 +211,10 @@ class Advance:
         if failed is None:
             runs = self._with_starts(record, runs, now)
         changed = self._job_of(record, job, runs, found)
-        stored = self._records.put(stored, record.with_job(changed))
         for attempt in found.values():
-            if attempt.state.ended:
+            if attempt.state.ended:  # its result is in the bucket; whoever repeats this finds the Job for a day
                 self._attempts.end(record.ref.project, attempt.name)
+        stored = self._records.put(stored, record.with_job(changed))
         waits = ""
         for run in changed.runs if not changed.state.final else ():
             known = found.get(run.folder)

@@ -147,7 +147,15 @@ class PipelineRecord:
     @property
     def has_work(self) -> bool:
         """Whether there may be a Job of it in Kubernetes, or one is to be started."""
-        return bool(self.unfinished) or any(run.state.active for job in self.jobs for run in job.runs)
+        return bool(self.unfinished or self._active)
+
+    def knows(self, run_hash: str, attempt: int) -> bool:
+        """Return whether an attempt is that of a run which is not over."""
+        return any((run.hash, run.attempt) == (run_hash, attempt) for run in self._active)
+
+    @property
+    def _active(self) -> list[RunRecord]:
+        return [run for job in self.jobs for run in job.runs if run.state.active]
 
     def job(self, ref: JobRef) -> JobRecord | None:
         return next((job for job in self.jobs if job.id == ref.id), None)

@@ -118,7 +118,7 @@ class Observer:
             found,
             queue=_queue(train),
             retained=tuple(
-                ref.output
+                snapshot.repos[ref.output]
                 for ref, seen in zip(names, (train, select, generate), strict=True)
                 if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
             ),

@@ -18,6 +18,7 @@ from scriptmodel_operator.engine.values import (
     PipelineInfo,
     PipelineRef,
     PipelineState,
+    RepoInfo,
     RepoRef,
     running_job,
 )
@@ -224,7 +225,7 @@ class ModelView:
     select: PipelineView | None = None
     """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
     generate: PipelineView | None = None
-    retained: tuple[RepoRef, ...] = ()
+    retained: tuple[RepoInfo, ...] = ()
     """Output repos without a pipeline that block the names of the pipelines."""
     queue: QueueView | None = None
     """Observed only while the newest train job waits for a worker."""

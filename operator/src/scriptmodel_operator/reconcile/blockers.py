@@ -31,8 +31,8 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
         if seen and not model.may_write(seen.ownership):
             return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.retained:
-        names = ", ".join(str(ref) for ref in view.retained)
-        commands = "; ".join(f"pachctl delete repo {ref.name} --project {ref.project}" for ref in view.retained)
+        names = ", ".join(str(repo.ref) for repo in view.retained)
+        commands = "; ".join(repo.delete_command for repo in view.retained)
         return Problem(
             Reason.RETAINED_REPOS,
             f"output repos kept by an earlier deletion block the pipelines' names ({names}): "
