@@ -25,7 +25,7 @@ def exposition(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
-        ("What d'you expect? They're savages.", "What d 'you expect <question> They 're savages <eos>"),
+        ("What d'you expect? They're savages.", "What d’ you expect <question> They 're savages <eos>"),
         ("Wait . . . no!", "Wait <ellipsis> no <exclamation>"),
         ("What?! Never!!", "What <question> Never <exclamation>"),
         ("Well… yes.", "Well <ellipsis> yes <eos>"),
@@ -116,9 +116,13 @@ def test_tokens_hold_no_space(text: str) -> None:
         ("for the 'orrors", ["for", "the", "’orrors"]),
         ("for the ’orrors", ["for", "the", "’orrors"]),
         ("’Ullo, ’Enry", ["’Ullo", ",", "’Enry"]),
-        ("'tis l'homme, they're", ["'tis", "l", "'homme", ",", "they", "'re"]),
+        ("'tis ours, they're late", ["'tis", "ours", ",", "they", "'re", "late"]),
+        ("L'homme qu’il a, jusqu'à l’été", ["L’", "homme", "qu’", "il", "a", ",", "jusqu’", "à", "l’", "été"]),
+        ("d'you know t'other", ["d’", "you", "know", "t’", "other"]),
+        ("l'amore dell'altra", ["l’", "amore", "dell’", "altra"]),
+        ("o'clock, ma'am, don't", ["o", "'clock", ",", "ma", "'am", ",", "don", "'t"]),
     ],
 )
-def test_a_word_without_its_first_letter_stands_apart_from_the_word_before(text: str, words: list[str]) -> None:
+def test_a_shortened_word_stands_apart_or_together_as_it_was(text: str, words: list[str]) -> None:
     assert split_words(text) == words
     assert render(["<boname>", "ANNA", "<eoname>", *words]) == f"[ ANNA ]: {text.replace('’', chr(39))}\n"

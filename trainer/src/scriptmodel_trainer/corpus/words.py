@@ -15,7 +15,7 @@ _PIECES = re.compile(
     r"|(?:[A-Z]\.){2,}"
     r"|(?:Mrs?|Dr|St|Messrs|Esq|Rev|Hon|Mme|Mlle)\.(?=\s+\S)"
     r"|(?:MRS?|DR|ST|MESSRS|REV|HON|MME|MLLE)\.(?=\s+[A-Z])"
-    r"|['’]?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_]))?"
+    r"|['’]?[^\W_]+(?:[-&][^\W_]+)*(?:'(?![^\W_])|’)?"
     r"|[^\s\w']"
 )
 _MOST_MARKS = 30
@@ -33,9 +33,14 @@ _APHAERESIS = """
 'swounds 'zounds 'sdeath 'ods 'fraid 'ud 'd 'll 's 're 've 't 'as 'ow 'ouse 'ome
 """
 APHAERESIS = frozenset(_APHAERESIS.split())
+_ELISION = re.compile(  # in French, Italian and Catalan; English has d'you and t'other
+    r"(?<![\w'’])(?P<word>[cdjlmnst]|(?:jus|lors|puis|quoi|pres|quel)?qu|[ai]ll|d[ae]ll|nell|sull|dall|un|quell)"
+    r"'(?=[aàáâäeéèêëhiíîïoóôöuúùûüyæœ])",
+    re.IGNORECASE,
+)
 _SHORTENED = re.compile(r"(?<![\w'])'(?=[^\W_])\w+")
 SHORTENED = "’"
-"""The apostrophe at the beginning of a word such as ’orrors; all others are straight."""
+"""The apostrophe at the beginning of a word such as ’orrors, or at the end of one such as l’; others are straight."""
 _ELISION_END = frozenset(["o", "i", "th", "a", "wi", "t", "an", "d", "ha", "de"])
 
 _DROPPED = frozenset("_*\\`~|<>{}")
@@ -50,8 +55,9 @@ _ASCII_QUOTES = str.maketrans({"’": "'", "‘": "'", "«": "“", "»": "”",
 def split_words(text: str) -> list[str]:
     """Words, punctuation and markers of `text`; brackets and double quotes stay as characters for the caller.
 
-    Words split at apostrophes (`They 're`, `d 'you`); runs of enders become one marker. A word that lost its first
-    letter and is not known for it begins with SHORTENED, so that it does not look like the end of the word before it.
+    Words split at apostrophes (`They 're`); runs of enders become one marker. A word that lost its first letter and is
+    not known for it begins with SHORTENED, so that it does not look like the end of the word before it; one that lost
+    its last letter before a vowel ends with it (`l’ homme`), so that the other word is the same everywhere.
     """
     if not text.isascii():
         text = _MARKS.sub(_bounded_marks, text.translate(_INVISIBLE))
@@ -59,7 +65,7 @@ def split_words(text: str) -> list[str]:
     if "'" in text and _SINGLE_OPEN.search(text) and _SINGLE_CLOSE.search(text):
         text = _single_quotes_paired(text)
     if "'" in text:
-        text = _SHORTENED.sub(_marked, text)
+        text = _ELISION.sub(rf"\g<word>{SHORTENED} ", _SHORTENED.sub(_marked, text))
     return list(filter(None, map(_token, _PIECES.findall(text))))
 
 

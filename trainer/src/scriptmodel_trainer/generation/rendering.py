@@ -47,11 +47,11 @@ def _extended(line: str, token: str, kind: Kind, before: str) -> str:
     if before == tokens.OPEN_NAME:
         return f"{line} {token.replace('_', ' ')}"
     text = _ENDERS.get(token) or _CLOSERS.get(token) or _OPENERS.get(token) or without_brackets(token)
-    if text.startswith(SHORTENED):
-        text = f"'{text.removeprefix(SHORTENED)}"
+    if SHORTENED in (text[:1], text[-1:]):
+        text = text.replace(SHORTENED, "'")
     if token == tokens.EOS and (before == "--" or without_brackets(before).endswith((".", "?", "!", "…"))):
         return line  # an interrupted speech is printed as `and so--`; words taken as they are may hold their full stop
-    attached = kind in ATTACHED and before not in _ALONE
+    attached = (kind in ATTACHED and before not in _ALONE) or before.endswith(SHORTENED)
     if attached or line in ("", _SET_IN) or before == "--" or before in _OPENERS:
         return line + text
     return f"{line} {text}"
