@@ -51,6 +51,9 @@ class WebServer:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
+            def do_PUT(self) -> None:
+                self.do_GET()
+
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the standard library
                 """Logs nothing."""
 

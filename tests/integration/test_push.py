@@ -15,7 +15,7 @@ import pytest
 
 from dev.stack import Localpach
 from scriptmodel_cli.corpus import CorpusFile
-from scriptmodel_cli.pushing import push
+from scriptmodel_cli.pushing import Progress, push
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
@@ -143,7 +143,7 @@ def test_a_file_that_changes_meanwhile_leaves_no_commit(
     gateway = PachydermGateway(PachdAddress(localpach.address), UNLIMITED)
     try:
         with pytest.raises(click.ClickException, match="changed while it was read: try again; nothing was committed"):
-            push(gateway, BranchRef(RepoRef("default", repo), "master"), files, replace=False)
+            push(gateway, BranchRef(RepoRef("default", repo), "master"), Progress(files), replace=False)
     finally:
         gateway.close()
     assert commits(pachyderm, repo) == []

@@ -1,4 +1,4 @@
-"""Finds pachd: at the address of the options, else at the one that a release of the operator publishes."""
+"""Finds the engine: pachd at the address of the options, else what a release of the operator publishes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
@@ -48,11 +49,27 @@ class PachdAccess:
         self._ca_file = ca_file
         self._port_forward: PortForward | None = None
         self._files = ExitStack()
+        self._lock = Lock()
         self._why_unknown = ""
 
     @property
     def is_known(self) -> bool:
         return bool(self._given) or self._published is not None
+
+    @property
+    def uses_jobs(self) -> bool:
+        """Whether the engine is Jobs and a bucket."""
+        return not self._given and self._published is not None and self._published.uses_jobs
+
+    @property
+    def people_role(self) -> str:
+        """The ClusterRole of the release with what the command needs in a namespace."""
+        return f"{self._published.name}-people" if self._published else "edit"
+
+    def s3_tunnel(self) -> str:
+        """Return the local address of a port-forward to the bucket's server; empty if it is reached directly."""
+        with self._lock:
+            return self._tunnel(self._published) if self._published and self._published.storage else ""
 
     def address(self, purpose: str) -> PachdAddress:
         """Return how to connect, after opening a port-forward if only that reaches pachd.
@@ -131,7 +148,7 @@ class PachdAccess:
             try:
                 forward = PortForward(self._cluster.kubeconfig, published.service)
             except click.ClickException as error:
-                where = f"pachd at {published.pachd} (ConfigMap {NAMESPACE}/{published.name})"
+                where = f"{published.server} (ConfigMap {NAMESPACE}/{published.name})"
                 raise click.ClickException(f"cannot forward a port to {where}: {_advice(error, published)}") from error
             self._files.callback(forward.close)
             self._port_forward = forward
@@ -148,10 +165,11 @@ def _token_of_localpach(address: str) -> Path | None:
 
 def _advice(error: click.ClickException, published: PublicConfig) -> str:
     if "forbidden" in error.message.lower():
-        return f"{error.message}; {_how_to_be_granted(published)}, or {_SET}"
+        granted = _how_to_be_granted(published)
+        return f"{error.message}; {granted}" + ("" if published.uses_jobs else f", or {_SET}")
     if "unauthorized" in error.message.lower():
         return f"{error.message}; {LOG_IN}"
-    return f"{error.message}; check that pachd runs, or {_SET}"
+    return f"{error.message}; check that " + ("its pod runs" if published.uses_jobs else f"pachd runs, or {_SET}")
 
 
 def _how_to_be_granted(published: PublicConfig) -> str:

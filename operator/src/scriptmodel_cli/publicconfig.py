@@ -1,4 +1,4 @@
-"""The address of pachd that each release of the operator publishes in a ConfigMap in kube-public."""
+"""What each release of the operator publishes in a ConfigMap in kube-public: its engine, and how to reach it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import click
 NAMESPACE = "kube-public"
 LABEL = "scriptmodel.dev/public-config"
 RELEASES_PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LABEL}%3Dtrue"
+JOBS = "jobs"
+"""Value of `engine` of a release whose engine is Jobs and a bucket."""
 _DEFAULT_PORT = 443
 _ADDRESS = re.compile(r"(?P<scheme>grpcs?://)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*)(:(?P<port>[0-9]{1,5}))?")
 _LABELS_OF_A_SERVICE = 3
@@ -35,11 +37,21 @@ class PublicConfig:
     watched: tuple[str, ...]
     """Namespaces that the release watches; empty for all."""
     pachd: str
-    """Address of pachd, in a form that --pachd accepts."""
+    """Address of pachd, in a form that --pachd accepts; empty if the engine is Jobs and a bucket."""
     certificates: str
     """Certificates in PEM form to trust instead of gRPC's roots; may be empty."""
     port_forward_role: str
-    """Role in pachd's namespace that grants port-forwards; empty if the release created none."""
+    """Role in the Service's namespace that grants port-forwards; empty if the release created none."""
+    storage: str = ""
+    """Address of the S3 server to which a port is forwarded; empty for a bucket that people reach."""
+
+    @property
+    def uses_jobs(self) -> bool:
+        return not self.pachd
+
+    @property
+    def server(self) -> str:
+        return f"the S3 server at {self.storage}" if self.uses_jobs else f"pachd at {self.pachd}"
 
     @property
     def service(self) -> ServiceAddress | None:
@@ -47,7 +59,7 @@ class PublicConfig:
 
         A name without dots is in the namespace of the release, where the operator's pod resolves it.
         """
-        found = _ADDRESS.fullmatch(self.pachd)
+        found = _ADDRESS.fullmatch(self.pachd or self.storage)
         if found is None or found["host"] == "localhost":
             return None
         name, *rest = found["host"].split(".")
@@ -60,17 +72,18 @@ class PublicConfig:
 
 
 def parse(config_map: Mapping[str, Any]) -> PublicConfig | None:
-    """Return the values of a ConfigMap; None if it has no address of pachd."""
+    """Return the values of a ConfigMap; None if it has neither an address of pachd nor the engine of Jobs."""
     data = config_map.get("data") or {}
-    if not data.get("pachd"):
+    if not data.get("pachd") and data.get("engine") != JOBS:
         return None
     return PublicConfig(
         name=config_map["metadata"]["name"],
         release_namespace=_object_name(data.get("releaseNamespace", "")),
         watched=tuple(str(data.get("watchNamespaces", "")).split()),
-        pachd=data["pachd"],
+        pachd=data.get("pachd", ""),
         certificates=data.get("pachdCertificates", ""),
         port_forward_role=_object_name(data.get("portForwardRole", "")),
+        storage="" if data.get("publicUrl") else data.get("service", ""),
     )
 
 
@@ -83,7 +96,7 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
     candidates = [each for each in releases if namespace in each.watched]
     candidates = candidates or [each for each in releases if not each.watched]
     if len({(each.pachd, each.service, each.certificates) for each in candidates}) > 1:
-        named = ", ".join(f"{each.name} ({each.pachd})" for each in candidates)
+        named = ", ".join(f"{each.name} ({each.pachd or JOBS})" for each in candidates)
         raise click.ClickException(f"several releases of the operator serve namespace {namespace}: {named}")
     return candidates[0] if candidates else None
 

@@ -12,11 +12,13 @@ from scriptmodel_cli.charts import bar
 from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.live import Live
+from scriptmodel_cli.session import Engine
 from scriptmodel_cli.text import did_you_mean
 from scriptmodel_operator.api.marks import naming, parse_mark
-from scriptmodel_operator.engine.values import BranchRef, CommitInfo, PipelineRef, Upload
-from scriptmodel_operator.pachyderm.adapter import PachydermGateway
-from scriptmodel_operator.pachyderm.calls import EVERYTHING, UPLOAD_SECONDS
+from scriptmodel_operator.engine.errors import NotFoundError
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, CommitInfo, PipelineRef, Upload
+from scriptmodel_operator.pachyderm.calls import UPLOAD_SECONDS
 
 _REDRAW_SECONDS = 0.1
 _FINISH_SECONDS = 600.0
@@ -24,7 +26,7 @@ _POLL_SECONDS = 0.2
 _BAR_WIDTH = 30
 
 
-def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create_for: str) -> tuple[PipelineRef, ...]:
+def ensure_repo(gateway: Engine, branch: BranchRef, *, create_for: str) -> tuple[PipelineRef, ...]:
     """Check that the repo accepts a push; return the pipelines that read the branch.
 
     With `create_for`, create what is missing, and let the ScriptModels of that namespace read the repo.
@@ -59,10 +61,19 @@ def ensure_repo(gateway: PachydermGateway, branch: BranchRef, *, create_for: str
     return tuple(info.ref for info in pipelines if branch in info.inputs)
 
 
-def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFile], *, replace: bool) -> CommitInfo:
+def newest(gateway: Gateway, branch: BranchRef) -> str:
+    """Return the newest commit of a branch; empty without one."""
+    try:
+        head = gateway.branch_head(branch)
+    except NotFoundError:
+        return ""
+    return head.id if head else ""
+
+
+def push(gateway: Gateway, branch: BranchRef, progress: Progress, *, replace: bool) -> CommitInfo:
     """Upload the files and return the finished commit. After any error nothing is committed."""
     try:
-        gateway.replace_files(branch, _uploads(files), [EVERYTHING] if replace else [], UPLOAD_SECONDS)
+        gateway.replace_files(branch, progress.uploads(), [EVERYTHING] if replace else [], UPLOAD_SECONDS)
     except InputError as error:
         raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)
@@ -71,7 +82,7 @@ def push(gateway: PachydermGateway, branch: BranchRef, files: Sequence[CorpusFil
     return commit
 
 
-def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
+def _finished(gateway: Gateway, branch: BranchRef) -> CommitInfo:
     """Wait until Pachyderm has validated the commit, which is visible a moment earlier."""
     deadline = time.monotonic() + _FINISH_SECONDS
     head = gateway.branch_head(branch)
@@ -85,25 +96,38 @@ def _finished(gateway: PachydermGateway, branch: BranchRef) -> CommitInfo:
     return head
 
 
-def _uploads(files: Sequence[CorpusFile]) -> Iterator[Upload]:
-    """Yield the files to upload, and show the progress: a bar on a terminal, one line at the end elsewhere."""
-    live, total, sent, drawn = Live(err=True), sum(file.size for file in files), 0, 0.0
+class Progress:
+    """The progress of an upload: a bar on a terminal, one line at the end elsewhere."""
 
-    def counted(file: CorpusFile, number: int) -> Iterator[bytes]:
-        nonlocal sent, drawn
+    def __init__(self, files: Sequence[CorpusFile]) -> None:
+        self._files, self._total = files, sum(file.size for file in files)
+        self._live, self._drawn, self._done, self._sends = Live(err=True), 0.0, 0, False
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield the files to upload, and show how much of them was read."""
+        for number, file in enumerate(self._files, start=1):
+            yield file.path, self._counted(file, f"file {number} of {len(self._files)}")
+
+    def sent(self, size: int) -> None:
+        """Show what was sent in place of what was read, as an engine reports that reads files ahead."""
+        if not self._sends:
+            self._sends, self._done = True, 0
+        self._show(size, "", "")
+
+    def _counted(self, file: CorpusFile, count: str) -> Iterator[bytes]:
         for piece in file.pieces():
             yield piece
-            sent += len(piece)
-            done, percent = sent == total, 100 * sent // total
-            if done or (live.redraws and time.monotonic() - drawn >= _REDRAW_SECONDS):
-                drawn = time.monotonic()
-                size, count = f"{megabytes(sent)} of {megabytes(total)}", f"file {number} of {len(files)}"
-                name = "" if done else file.path
-                screen = f"{bar(percent, _BAR_WIDTH)} {percent:3}%  {size}  {count}  {name}"
-                live.show([screen], f"{percent}% of {megabytes(total)}", datetime.now(UTC))
+            if not self._sends:
+                self._show(len(piece), count, file.path)
 
-    for number, file in enumerate(files, start=1):
-        yield file.path, counted(file, number)
+    def _show(self, size: int, count: str, path: str) -> None:
+        self._done += size
+        done, percent = self._done == self._total, 100 * self._done // self._total
+        if done or (self._live.redraws and time.monotonic() - self._drawn >= _REDRAW_SECONDS):
+            self._drawn = time.monotonic()
+            amount = f"{megabytes(self._done)} of {megabytes(self._total)}"
+            screen = f"{bar(percent, _BAR_WIDTH)} {percent:3}%  {amount}  {count}  {'' if done else path}"
+            self._live.show([screen], f"{percent}% of {megabytes(self._total)}", datetime.now(UTC))
 
 
 def megabytes(size: int) -> str:

@@ -1,15 +1,15 @@
-"""Connects the command to the cluster and to Pachyderm; kopf and gRPC are imported when they are needed."""
+"""Connects the command to the cluster and its engine; kopf and gRPC are imported when they are needed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -17,8 +17,10 @@ from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note
 from scriptmodel_cli.pachd import LOG_IN, PachdAccess
 from scriptmodel_cli.text import did_you_mean
-from scriptmodel_operator.api.identity import COMMAND_MANAGER
+from scriptmodel_operator.api.identity import COMMAND_MANAGER, JOBS, engine_of
+from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError, KubeUnavailableError
 from scriptmodel_operator.leadership import UNLIMITED
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from scriptmodel_operator.api.objects import ScriptModel
     from scriptmodel_operator.kube.client import KubeClient
     from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
-    from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 
 T = TypeVar("T")
 
@@ -42,16 +43,30 @@ def pause() -> None:
     time.sleep(POLL_SECONDS)
 
 
-def parsed(found: Mapping[str, Any]) -> ScriptModel:
-    """Parse an object of the API server. Raises ClickException if its spec is of another version of the API."""
-    from scriptmodel_operator.api.objects import InvalidSpecError, parse_object  # noqa: PLC0415 - pydantic takes time
+def parsed(found: Mapping[str, Any], engine: str = "") -> ScriptModel:
+    """Parse an object of the API server as its engine reads it, by default the one that is recorded on it.
+
+    Raises ClickException if its spec is of another version of the API.
+    """
+    from scriptmodel_operator.api.objects import (  # noqa: PLC0415 - pydantic takes time
+        InvalidSpecError,
+        in_namespace,
+        parse_object,
+    )
 
     try:
-        return parse_object(found)
+        model = parse_object(found)
+        return in_namespace(model) if (engine or engine_of(found)).startswith(f"{JOBS}/") else model
     except InvalidSpecError as error:
         raise click.ClickException(
             f"{error}: the CRD and this program are of different versions; upgrade the older"
         ) from error
+
+
+class Engine(Gateway, Protocol):
+    """The engine, as commands use it."""
+
+    def create_project(self, project: str) -> None: ...
 
 
 class ServerUnavailableError(click.ClickException):
@@ -154,8 +169,25 @@ class Session:
             return []
 
     @contextmanager
-    def engine(self, purpose: str) -> Iterator[PachydermGateway]:
-        """Connect to Pachyderm: at the address of the options, else at the one that the operator publishes."""
+    def engine(
+        self, purpose: str, sent: Callable[[int], None] = lambda _bytes: None, namespaces: Sequence[str] | None = None
+    ) -> Iterator[Engine]:
+        """Connect to the engine: Pachyderm at the address of the options, else the one that the operator publishes.
+
+        `sent` receives how much was sent of an upload, from an engine that reads files before it sends them.
+        `namespaces` are those that are listed where projects are namespaces: by default the one of the command, none
+        for all.
+        """
+        if self._pachd.uses_jobs:
+            from scriptmodel_cli.personal import personal_gateway  # noqa: PLC0415 - not every command needs it
+
+            try:
+                listed = [self.where()] if namespaces is None else namespaces
+                with personal_gateway(self.login, self.where(), self._pachd, sent, listed) as personal:
+                    yield personal
+            except EngineError as error:
+                raise click.ClickException(str(error)) from error
+            return
         from scriptmodel_operator.pachyderm.adapter import PachydermGateway  # noqa: PLC0415 - see above
 
         try:
@@ -174,6 +206,10 @@ class Session:
             raise click.ClickException(str(error)) from error
         finally:
             gateway.close()
+
+    def project(self, name: str) -> str:
+        """Return the project that a name means: where projects are namespaces, `default` is that of the command."""
+        return self.where() if name == DEFAULT_PROJECT and self._pachd.uses_jobs else name
 
     def finds_engine(self) -> bool:
         return self._pachd.is_known

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import Owner
@@ -44,6 +45,9 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
+
+if TYPE_CHECKING:
+    from scriptmodel_operator.jobs.answers import Requests
 
 CALL_THREADS = 12
 _WAIT_FOR_CRD_SECONDS = 2.0
@@ -148,8 +152,8 @@ async def _work(
         return watch_session(login(config.kubeconfig), process.watches, process.echoes)
 
     # At its end, kopf waits for tasks that started after it, so the operator's own start before.
-    gateway, where = open_engine(config, client, process, leadership)
-    async with working(group, config, client, gateway, cluster, process):
+    gateway, where, requests = open_engine(config, client, process, leadership)
+    async with working(group, config, client, gateway, cluster, process, requests):
         log.info("watching %s; %s", ", ".join(config.namespaces) or "all namespaces", where)
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
@@ -188,8 +192,11 @@ async def working(
     gateway: Gateway,
     cluster: str,
     process: Process,
+    requests: Requests | None = None,
 ) -> AsyncIterator[None]:
     """Run everything but the watch in `group`: the operator reconciles each object that the queue receives.
+
+    With `requests` it answers those of people.
 
     The gateway is closed at the end.
     """
@@ -206,6 +213,7 @@ async def working(
         start(group, "queue", partial(queue.run, controller.reconcile, config.workers)),
         start(group, "ticker", ticker.run),
         start(group, "sweeper", partial(sweep, gateway, calls, is_ours, controller.clock)),
+        *([start(group, "requests", partial(requests.run, calls))] if requests else []),
     ]
     sending = start(group, "events", controller.events.run)
     try:
@@ -228,20 +236,20 @@ async def working(
 
 def open_engine(
     config: OperatorConfig, client: KubeClient, process: Process, leadership: Leadership
-) -> tuple[Gateway, str]:
-    """Return the engine of a configuration, and where it is, for the log."""
+) -> tuple[Gateway, str, Requests | None]:
+    """Return the engine of a configuration, where it is, for the log, and the requests that people make to it."""
     if config.storage is None:
-        return open_pachyderm(config, process, leadership)
+        return *open_pachyderm(config, process, leadership), None
     # Its libraries take memory that an operator of a pachd need not have.
     from scriptmodel_operator.jobs.opening import open_jobs  # noqa: PLC0415 - see above
 
     cluster = KubeCluster(client, asyncio.get_running_loop())
     requests = ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory)
     labels = dict(each.split("=", 1) for each in config.run_labels)
-    gateway = open_jobs(
+    gateway, people = open_jobs(
         config.storage, cluster, config.namespaces, requests, labels, config.policy.lists, cluster.close
     )
-    return gateway, f"Jobs and the bucket {config.storage.storage}"
+    return gateway, f"Jobs and the bucket {config.storage.storage}", people
 
 
 def open_pachyderm(config: OperatorConfig, process: Process, leadership: Leadership) -> tuple[Gateway, str]:

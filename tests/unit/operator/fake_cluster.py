@@ -110,6 +110,9 @@ class FakeCluster:
         known = self.objects.get(place)
         if known is None:
             raise NotFoundError(what, f'{place[0]} "{place[2]}" not found', "404")
+        uids = (body.get("metadata", {}).get("uid"), body.get("preconditions", {}).get("uid"))
+        if any(uid not in (None, known["metadata"]["uid"]) for uid in uids):
+            raise ConflictError(what, "the UID in the precondition does not match", "409")
         if method == "DELETE":
             self._delete(place)
             return {"kind": "Status", "status": "Success"}

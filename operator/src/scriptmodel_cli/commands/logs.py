@@ -12,7 +12,7 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.errors import RefusedError
+from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import JobInfo
 
 _NO_PODS = "no pods belonging"
@@ -44,8 +44,8 @@ def logs(session: Session, name: str, follow: bool, generate: bool, raw: bool) -
         try:
             for line in lines_of(gateway, job.ref, follow=follow, raw=raw):
                 emit(f"{line}\n") if raw else say([line])
-        except RefusedError as error:
-            if _NO_PODS not in error.detail:
+        except (NotFoundError, RefusedError) as error:
+            if isinstance(error, RefusedError) and _NO_PODS not in error.detail:
                 raise
             kept = None if generate else kept_lines(gateway, training_job(gateway, refs) or job, raw=raw)
             if kept is None:

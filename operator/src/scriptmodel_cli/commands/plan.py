@@ -19,6 +19,7 @@ from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
+from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel, promoted_model
 from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
 from scriptmodel_operator.ingest.values import Attempt
@@ -104,7 +105,10 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     source, continued = _sources(session, model, documents)
     base = model.spec.model.base
     promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
-    with session.engine("the current state for the plan") as gateway:
+    repos = [each for each in (model.spec.corpus.repo, base.repo if base else None) if each]
+    namespaces = sorted({model.namespace, *(each.project for each in repos)} - {DEFAULT_PROJECT})
+    with session.engine("the current state for the plan", namespaces=namespaces) as gateway:
+        model = parsed(raw, gateway.engine())
         return preview(gateway, model, cluster, image, source, now(), promoted, continued)
 
 

@@ -11,7 +11,7 @@ from scriptmodel_cli.corpus import CorpusFile, find_corpus
 from scriptmodel_cli.errors import InputError
 from scriptmodel_cli.output import note, say
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.pushing import ensure_repo, megabytes
+from scriptmodel_cli.pushing import Progress, ensure_repo, megabytes, newest
 from scriptmodel_cli.pushing import push as push_files
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.corpus import CorpusRepo
@@ -23,7 +23,9 @@ _NOTES_SHOWN = 10
 @click.command(cls=Command)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="PATH...")
 @click.option("--repo", required=True, help="Repo to upload to.")
-@click.option("--project", default="default", show_default=True, help="Pachyderm project of the repo.")
+@click.option(
+    "--project", default="default", show_default=True, help="Pachyderm project of the repo; with Jobs a namespace."
+)
 @click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
 @click.option("--create", is_flag=True, help="Create project and repo if needed, and let the namespace read it.")
 @click.option("--replace", is_flag=True, help="Remove the files that the branch had before.")
@@ -44,14 +46,19 @@ def push(
       scriptmodel push plays/ --repo plays --create
       scriptmodel push plays/ --repo plays --replace     # also remove files that are not in plays/
     """
-    target = _target(project, repo, branch)
+    target = _target(session.project(project), repo, branch)
     files = corpus_of(paths)
     namespace = _reader(session) if create else ""
-    with session.engine("the repo to push to") as gateway:
+    progress = Progress(files)
+    with session.engine("the repo to push to", progress.sent, [target.repo.project]) as gateway:
         readers = ensure_repo(gateway, target, create_for=namespace)
-        commit = push_files(gateway, target, files, replace=replace)
-    size = megabytes(sum(file.size for file in files))
-    say([f"pushed {len(files)} file{'s'[: len(files) != 1]} ({size}) to {target} as commit {commit.id}"])
+        before = newest(gateway, target)
+        commit = push_files(gateway, target, progress, replace=replace)
+    what = f"{len(files)} file{'s'[: len(files) != 1]} ({megabytes(sum(file.size for file in files))})"
+    if commit.id == before:
+        say([f"nothing changed: {target} has {what} already, in commit {commit.id}"])
+        return
+    say([f"pushed {what} to {target} as commit {commit.id}"])
     if readers:
         note(f"Next: {', '.join(map(str, readers))} trains on it: see `scriptmodel list -A`")
     else:

@@ -13,7 +13,7 @@ from scriptmodel_cli.logs import newest_jobs
 from scriptmodel_cli.options import name_argument, now, output_option
 from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
-from scriptmodel_cli.session import Session
+from scriptmodel_cli.session import Session, parsed
 from scriptmodel_cli.text import Object, age
 from scriptmodel_operator.api.conditions import one_line, timestamp
 from scriptmodel_operator.api.text import short_id
@@ -62,7 +62,7 @@ def _jobs(session: Session, found: Object, names: list[str]) -> list[tuple[str, 
 
 def jobs_of(gateway: Gateway, found: Object, names: Sequence[str]) -> list[tuple[str, ...]]:
     """Return the cells of JOB_HEADERS for the newest jobs of some pipelines."""
-    project = (found["spec"].get("pachyderm") or {}).get("project", "default")
+    project = parsed(found).spec.pachyderm.project
     return [_row(job) for name in names for job in newest_jobs(gateway, PipelineRef(project, name), _JOBS)]
 
 

@@ -24,7 +24,7 @@ from scriptmodel_cli.local.results import copy_results
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED
-from scriptmodel_cli.pushing import ensure_repo, push
+from scriptmodel_cli.pushing import Progress, ensure_repo, push
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.scripts import read_script
 from scriptmodel_cli.session import Session
@@ -95,7 +95,7 @@ def _put_corpus(session: Session, raw: dict[str, Any], files: Sequence[CorpusFil
                 raise InputError(f"repo {branch.repo} is empty: give its files with --corpus PATH")
             return
         ensure_repo(gateway, branch, create_for=raw["metadata"]["namespace"])
-        push(gateway, branch, files, replace=True)
+        push(gateway, branch, Progress(files), replace=True)
     known.write_text(digest)
 
 

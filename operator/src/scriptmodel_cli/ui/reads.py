@@ -135,7 +135,8 @@ class Reads:
 
     async def _connect(self) -> Gateway:
         try:
-            found = self._session.engine("curves, logs and scripts")
+            namespaces = [self.namespace] if self.namespace else []
+            found = self._session.engine("curves, logs and scripts", namespaces=namespaces)
             return await asyncio.to_thread(self._stack.enter_context, found)
         except click.ClickException:
             self._session.forget_engine()

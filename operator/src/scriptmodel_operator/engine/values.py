@@ -17,6 +17,8 @@ EACH_ENTRY = "/*"
 """The glob that makes each file or folder at the top of a commit a datum."""
 WHOLE_REPO = "/"
 """The glob that makes everything in a commit one datum."""
+EVERYTHING = "/"
+"""The path whose deletion removes all files, because it ends with a slash."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

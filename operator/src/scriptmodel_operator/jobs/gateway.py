@@ -34,6 +34,7 @@ from scriptmodel_operator.jobs.lists import (
     JobsLists,
     commit_of_job,
     commit_of_version,
+    job_info,
     pipeline_info,
     repo_info,
 )
@@ -108,7 +109,8 @@ class JobsGateway:
         return [pipeline_info(record), *reversed(list(older))]
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
-        return [job for job in self.list_jobs(pipeline.project, 1 << 30) if job.ref.pipeline == pipeline][:limit]
+        found = self._records.pipeline(pipeline)
+        return [job_info(found.record, job) for job in found.record.jobs[:limit]] if found else []
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
         repo = branch.repo
@@ -198,27 +200,32 @@ class JobsGateway:
         copies: Copies | None = None,
     ) -> None:
         """Put the files unless the newest version has the same."""
-        repo, what = branch.repo, f"putting files into {branch}"
-        known = self._repo(repo, what)
+        repo = branch.repo
+        self._repo(repo, f"putting files into {branch}")
         new = uploaded = self._versions.put_files(repo.project, files)
         if copies is not None:
             source = self._manifest(copies.repo, copies.commit)
             new = replaced(self._versions.copy_to(repo.project, source, copies.paths), new)
+        made_from = ((str(copies.repo), copies.commit),) if copies else ()
+        head = self.put_version(branch, replace(new, made_from=made_from), gone)
+        self._versions.discard(uploaded, self._versions.load(repo.project, head.manifest))
+
+    def put_version(self, branch: BranchRef, new: Manifest, gone: Sequence[str]) -> Version:
+        """Put files that are in the bucket; return the newest version, which is the one before if that has the same."""
+        repo, what = branch.repo, f"putting files into {branch}"
 
         def put(record: RepoRecord) -> RepoRecord:
             head = next(iter(record.branches.get(branch.name, ())), None)
             before = self._versions.load(repo.project, head.manifest) if head else Manifest()
-            made_from = ((str(copies.repo), copies.commit),) if copies else ()
-            whole = replace(replaced(before, new, gone), made_from=made_from)
+            whole = replaced(before, new, gone)
             if head is not None and head.content == whole.content:
                 return record
             whole = self._versions.compacted(repo.project, whole)
             self._versions.store(repo.project, whole)
-            version = Version(whole.id, whole.id, datetime.now(UTC), whole.size, whole.content, made_from)
+            version = Version(whole.id, whole.id, datetime.now(UTC), whole.size, whole.content, whole.made_from)
             return record.put(branch.name, version)
 
-        head = self._records.change(known, what, put).record.branches[branch.name][0]
-        self._versions.discard(uploaded, self._versions.load(repo.project, head.manifest))
+        return self._records.change(self._repo(repo, what), what, put).record.branches[branch.name][0]
 
     def fetch_file(self, path: str, *_given: object) -> str:
         raise RefusedError(

@@ -156,6 +156,15 @@ def parse(data: bytes, *, prefix: str | None = None) -> Manifest:
     return manifest
 
 
+def encode_own(manifest: Manifest) -> bytes:
+    """Return the manifest as a person writes it beside its packs."""
+    document = json.loads(manifest.encode())
+    packs = [{"name": each["key"].rpartition("/")[2], **each} for each in document["packs"]]
+    for each in packs:
+        del each["key"]
+    return json.dumps({"schema": 1, "packs": packs, "files": document["files"]}).encode()
+
+
 def _json(data: bytes) -> Any:
     if len(data) > MAX_MANIFEST_BYTES:
         raise _invalid(f"it has more than {MAX_MANIFEST_BYTES >> 20} MiB")

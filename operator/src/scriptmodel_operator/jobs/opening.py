@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.jobs.advance import MayRead
+from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.config_maps import Records
@@ -24,9 +25,14 @@ def open_jobs(
     labels: Mapping[str, str],
     may_read: MayRead,
     close: Callable[[], None],
-) -> JobsGateway:
-    """Return the engine of some namespaces, or of all. `requests` and `labels` are for Jobs, `close` ends requests."""
-    bucket = open_bucket(storage)
+) -> tuple[JobsGateway, Requests]:
+    """Return the engine of some namespaces, or of all, and the requests of people there.
+
+    `requests` and `labels` are for Jobs, `close` ends calls to the API server.
+    """
+    bucket, records = open_bucket(storage), Records(cluster, namespaces)
+    versions = Versions(bucket)
     settings = JobSettings(storage.url_lifetime, requests, labels)
     attempts = Attempts(cluster, bucket, settings)
-    return JobsGateway(Records(cluster, namespaces), bucket, Versions(bucket), attempts, may_read, close)
+    gateway = JobsGateway(records, bucket, versions, attempts, may_read, close)
+    return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, namespaces)

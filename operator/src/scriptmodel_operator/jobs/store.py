@@ -35,21 +35,21 @@ _PIECE_BYTES = 8 << 20
 _MOST_READ_BYTES = 1 << 27
 _CACHED_FILES = 200_000
 _READERS = 8
-_ENGINE, _MOST_ENGINE_BYTES = "v1/engine.json", 1024
+ENGINE_KEY, _MOST_ENGINE_BYTES = "v1/engine.json", 1024
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 def engine_id(bucket: Bucket) -> str:
     """Return which engine the bucket holds, as `api/identity.py` has it; an empty bucket becomes a new one."""
     try:
-        found = bucket.get(_ENGINE, _MOST_ENGINE_BYTES)
+        found = bucket.get(ENGINE_KEY, _MOST_ENGINE_BYTES)
     except NotFoundError:
-        found = bucket.create(_ENGINE, json.dumps({"id": str(uuid4())}).encode(), _MOST_ENGINE_BYTES)
+        found = bucket.create(ENGINE_KEY, json.dumps({"id": str(uuid4())}).encode(), _MOST_ENGINE_BYTES)
     try:
         return f"{JOBS}/{UUID(json.loads(found)['id'])}"
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise RefusedError(
-            f"reading {_ENGINE}", "it is not the id of an engine: is the bucket used otherwise?"
+            f"reading {ENGINE_KEY}", "it is not the id of an engine: is the bucket used otherwise?"
         ) from None
 
 
@@ -81,7 +81,7 @@ class Versions:
         data = manifest.encode()
         if len(data) > MAX_MANIFEST_BYTES:
             raise RefusedError("storing a manifest", f"it has more than {MAX_MANIFEST_BYTES >> 20} MiB")
-        self._bucket.put(_manifest_key(namespace, manifest.id), data)
+        self._bucket.put(manifest_key(namespace, manifest.id), data)
         self._remember(namespace, manifest)
         return manifest.id
 
@@ -94,7 +94,7 @@ class Versions:
             if (namespace, version) in self._cache:
                 self._cache.move_to_end((namespace, version))
                 return self._cache[namespace, version]
-        data = self._bucket.get(_manifest_key(namespace, version), MAX_MANIFEST_BYTES)
+        data = self._bucket.get(manifest_key(namespace, version), MAX_MANIFEST_BYTES)
         if hashlib.sha256(data).hexdigest() != version:
             raise RefusedError(what, "its manifest was changed in the bucket: its SHA-256 is not the id")
         manifest = parse(data)
@@ -188,7 +188,7 @@ class Versions:
                 self._cache.popitem(last=False)
 
 
-def _manifest_key(namespace: str, version: str) -> str:
+def manifest_key(namespace: str, version: str) -> str:
     return f"v1/{namespace}/manifests/{version}.json"
 
 

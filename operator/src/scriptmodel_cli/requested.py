@@ -1,0 +1,171 @@
+"""The bucket as people reach it: by presigned URLs, which the operator answers to a request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from scriptmodel_cli.transfer import Transfer
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.jobs.ports import MERGE_PATCH, Cluster
+from scriptmodel_operator.jobs.requests import LABEL, LIFETIME, NAME_PREFIX
+from scriptmodel_operator.jobs.store import MOST_PACKS
+
+_ANSWER_SECONDS = 60.0
+_FINISH_SECONDS = 600.0
+_POLL_SECONDS = 0.2
+_MANIFEST = re.compile(r"v1/(?P<namespace>[a-z0-9-]+)/manifests/(?P<id>[0-9a-f]{64})\.json")
+_RENEW_SECONDS = LIFETIME.total_seconds() / 2
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A request in Kubernetes that has an answer."""
+
+    path: str
+    uid: str
+    urls: Mapping[str, str]
+
+
+class RequestedBucket:
+    """Implements `Bucket`, but for what people may not do. Thread-safe."""
+
+    def __init__(
+        self, cluster: Cluster, transfer: Transfer, namespace: str, sent: Callable[[int], None] = lambda _bytes: None
+    ) -> None:
+        """Requests are made in `namespace`, but for data of another one, where people may have other rights.
+
+        `sent` receives how many bytes of packs were sent, each time.
+        """
+        self._cluster = cluster
+        self._transfer = transfer
+        self._namespace = namespace
+        self._lock = threading.Lock()
+        self._urls: dict[str, tuple[str, float]] = {}
+        """The URL of each key, and when it is to be renewed, in monotonic seconds."""
+        self._asked: dict[str, tuple[str, str]] = {}
+        """The namespace and the request that had the URL of each key as its answer."""
+        self._sent = sent
+
+    def get(self, key: str, limit: int) -> bytes:
+        return self._transfer.get(self._url(key), f"reading {key}", limit)
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        return self._transfer.get_range(self._url(key), f"reading {key}", start, length)
+
+    def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
+        """Store an object that a request to write has a URL for; its length has to be known before it is sent."""
+        with tempfile.TemporaryFile(prefix="scriptmodel-") as file:
+            for piece in [data] if isinstance(data, bytes) else data:
+                file.write(piece)
+            if key not in self._urls:
+                raise RefusedError("pushing", f"more than {MOST_PACKS} packs of 256 MiB: push a part at a time")
+            sent = self._sent if "/pack-" in key else lambda _bytes: None
+            self._transfer.put(self._urls[key][0], f"writing {key}", file, file.tell(), sent)
+
+    def create(self, key: str, data: bytes, limit: int) -> bytes:  # noqa: ARG002 - the operator has created it
+        return self.get(key, limit)
+
+    def sizes(self, prefix: str) -> Mapping[str, int]:
+        raise _only_the_operator(f"listing {prefix}")
+
+    def copy(self, source: str, target: str) -> None:
+        raise _only_the_operator(f"copying {source} to {target}")
+
+    def delete(self, keys: Sequence[str]) -> None:
+        raise _only_the_operator(f"deleting {len(keys)} objects")
+
+    def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
+        raise _only_the_operator(f"signing {method} of {len(keys)} URLs for {seconds:.0f} s, {public=}")
+
+    @contextmanager
+    def writing(self, namespace: str, request: Mapping[str, Any]) -> Iterator[Answered]:
+        """Request to write; the URLs of the answer are used by `put`."""
+        with self._request(namespace, json.dumps(request), writes=True) as answered:
+            self._urls |= {key: (url, float("inf")) for key, url in answered.urls.items()}
+            yield answered
+
+    def finish(self, answered: Answered, manifest_id: str) -> str:
+        """Have the operator make a version of what was written; return it."""
+        self._patch(answered.path, answered.uid, {"stored": manifest_id})
+        deadline = time.monotonic() + _FINISH_SECONDS
+        while time.monotonic() < deadline:
+            data = self._cluster.request("GET", answered.path, "reading the operator's answer").get("data") or {}
+            if "error" in data:
+                raise RefusedError("pushing", data["error"])
+            if "version" in data:
+                return str(data["version"])
+            time.sleep(_POLL_SECONDS)
+        raise UnavailableError("pushing", f"the operator made no version within {_FINISH_SECONDS:.0f} s: see its log")
+
+    def _patch(self, path: str, uid: str, data: Mapping[str, str]) -> None:
+        body = {"metadata": {"uid": uid}, "data": data}
+        self._cluster.request("PATCH", path, "changing a request", body, MERGE_PATCH)
+
+    def _url(self, key: str) -> str:
+        with self._lock:
+            url, until = self._urls.get(key, ("", 0.0))
+            if time.monotonic() >= until:
+                namespace, request = self._asked.get(key) or self._request_for(key)
+                with self._request(namespace, request) as answered:
+                    until = time.monotonic() + _RENEW_SECONDS
+                    self._urls |= {each: (url, until) for each, url in answered.urls.items()}
+                    self._asked |= dict.fromkeys(answered.urls, (namespace, request))
+                url = self._urls[key][0]
+            return url
+
+    def _request_for(self, key: str) -> tuple[str, str]:
+        if found := _MANIFEST.fullmatch(key):
+            return found["namespace"], json.dumps({"read": f"{found['namespace']}@{found['id']}"})
+        return self._namespace if key.count("/") == 1 else key.split("/")[1], json.dumps({"object": key})
+
+    @contextmanager
+    def _request(self, namespace: str, request: str, *, writes: bool = False) -> Iterator[Answered]:
+        """Make a request and wait for its answer; delete both at the end.
+
+        A request to write is deleted by the operator, and with it what was stored and became no version.
+        """
+        name, path = f"{NAME_PREFIX}{secrets.token_hex(8)}", f"/api/v1/namespaces/{namespace}/configmaps"
+        body = {"metadata": {"name": name, "labels": {LABEL: "true"}}, "data": {"request": request}}
+        created = self._cluster.request("POST", path, "creating a request to the operator", body)
+        path, uid = f"{path}/{name}", created["metadata"]["uid"]
+        try:
+            answer = self._answer(namespace, name)
+            if "error" in answer:
+                raise RefusedError("the operator refused", str(answer["error"]))
+            yield Answered(path, uid, answer["urls"])
+        finally:
+            with suppress(EngineError):  # the operator deletes it later
+                if writes:
+                    self._patch(path, uid, {"done": "true"})
+                else:
+                    self._cluster.request("DELETE", path, "deleting a request", {})
+
+    def _answer(self, namespace: str, name: str) -> dict[str, Any]:
+        path, what = f"/api/v1/namespaces/{namespace}/secrets/{name}", "reading the operator's answer"
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(NotFoundError):
+                secret = self._cluster.request("GET", path, what)
+                try:
+                    answer: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["answer"]))
+                except (KeyError, ValueError, binascii.Error) as error:
+                    raise RefusedError(what, f"Secret {name} has no valid answer") from error
+                return answer
+            time.sleep(_POLL_SECONDS)
+        where = f"does it run, and does it watch namespace {namespace}?"
+        raise UnavailableError(what, f"the operator gave none within {_ANSWER_SECONDS:.0f} s: {where}")
+
+
+def _only_the_operator(what: str) -> RefusedError:
+    return RefusedError(what, "only the operator may do that")

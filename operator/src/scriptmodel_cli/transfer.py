@@ -1,0 +1,108 @@
+"""Reads and writes objects of a bucket by presigned URLs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPException
+from typing import BinaryIO, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import ProxyHandler, Request, build_opener
+
+from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
+
+T = TypeVar("T")
+
+_SILENCE_SECONDS = 60.0
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Before the tries that follow the first one, in seconds."""
+_PIECE_BYTES = 1 << 18
+_CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
+
+
+class Transfer:
+    """Transfers objects; one that fails for a moment is tried again.
+
+    `tunnel` returns the HOST:PORT to connect to in place of that of a URL, as of a port-forward; empty for its own.
+    """
+
+    def __init__(self, tunnel: Callable[[], str]) -> None:
+        self._tunnel = tunnel
+
+    def get(self, url: str, what: str, limit: int) -> bytes:
+        """Return an object. Raises RefusedError for one of more than `limit` bytes."""
+        found = _retried(lambda: self._send(url, what, limit + 1))
+        if len(found) > limit:
+            raise RefusedError(what, f"it has more than {limit} bytes")
+        return found
+
+    def get_range(self, url: str, what: str, start: int, length: int) -> bytes:
+        if not length:
+            return b""
+        headers = {"Range": f"bytes={start}-{start + length - 1}"}
+        found = _retried(lambda: self._send(url, what, length + 1, headers))
+        if len(found) != length:
+            raise RefusedError(what, f"{len(found)} bytes came, not {length}")
+        return found
+
+    def put(self, url: str, what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
+        """Store the first `size` bytes of a file; `sent` receives how many more were sent, negative for a retry."""
+        done = 0
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal done
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+                done += len(piece)
+                sent(len(piece))
+
+        def once() -> None:
+            nonlocal done
+            sent(-done)
+            done = 0
+            file.seek(0)
+            headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+            self._send(url, what, 0, headers, pieces())
+
+        _retried(once)
+
+    def _send(
+        self, signed: str, what: str, limit: int, headers: Mapping[str, str] = {}, data: Iterator[bytes] | None = None
+    ) -> bytes:
+        """Read, or with `data` write; return at most `limit` bytes of the answer."""
+        url, address = urlsplit(signed), self._tunnel()
+        if url.scheme not in ("http", "https"):
+            raise RefusedError(what, "the operator answered with what is no web address")
+        proxies: dict[str, str] | None = {} if address else None
+        to = urlunsplit(url._replace(netloc=address or url.netloc))
+        headers = {**headers, "Host": url.netloc}  # the one that was signed
+        request = Request(to, data, headers, method="GET" if data is None else "PUT")  # noqa: S310 - checked above
+        try:
+            with build_opener(ProxyHandler(proxies)).open(request, timeout=_SILENCE_SECONDS) as answer:
+                found = answer.read(limit) if limit else b""
+                if limit > len(found) and answer.length:
+                    raise UnavailableError(what, f"the answer ended {answer.length} bytes early")
+                return bytes(found)
+        except HTTPError as error:
+            code = _CODE.search(error.read(4096))
+            detail = f"the bucket answered HTTP {error.code}" + (f" ({code[1].decode()})" if code else "")
+            if error.code == 404:
+                raise NotFoundError(what, detail) from error
+            if error.code in (401, 403):
+                raise AccessError(what, detail) from error
+            kind = UnavailableError if error.code == 429 or error.code >= 500 else RefusedError
+            raise kind(what, detail) from error
+        except (OSError, HTTPException) as error:
+            cause = getattr(error, "reason", error)
+            raise UnavailableError(what, f"{url.netloc} does not answer: {cause or type(cause).__name__}") from error
+
+
+def _retried(call: Callable[[], T]) -> T:
+    for pause in _PAUSES:
+        try:
+            return call()
+        except UnavailableError:
+            time.sleep(pause)
+    return call()

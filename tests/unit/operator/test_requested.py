@@ -1,0 +1,150 @@
+"""The bucket as people reach it: by URLs of requests, which are renewed, refused, and leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+import pytest
+
+from scriptmodel_cli import requested
+from scriptmodel_cli.requested import RequestedBucket
+from scriptmodel_cli.transfer import Transfer
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
+from tests.unit.operator.fake_bucket import FakeBucket
+from tests.unit.operator.people import PLAYS, People
+
+WRITE = {"write": "plays", "branch": "master"}
+
+
+class FakeTransfer(Transfer):
+    """Sends to a bucket in memory what is signed for that."""
+
+    def __init__(self, bucket: FakeBucket) -> None:
+        self._bucket = bucket
+
+    def get(self, url: str, _what: str, limit: int) -> bytes:
+        return self._bucket.get(_key(url, "GET"), limit)
+
+    def get_range(self, url: str, _what: str, start: int, length: int) -> bytes:
+        return self._bucket.get_range(_key(url, "GET"), start, length)
+
+    def put(self, url: str, _what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
+        file.seek(0)
+        self._bucket.put(_key(url, "PUT"), file.read(size))
+        sent(size)
+
+
+def _key(url: str, method: str) -> str:
+    assert f"method={method}&" in url
+    return url.removeprefix("https://public.example/").partition("?")[0]
+
+
+@pytest.fixture
+def people() -> People:
+    """An operator that answers each time that somebody looks for the answer."""
+    people = People()
+
+    def answer(call: str, after: bool) -> EngineError | None:
+        looks = call.startswith(("GET secrets", "GET configmaps scriptmodel-request-"))
+        if looks and not after:
+            people.requests.answer()
+        return None
+
+    people.cluster.fault = answer
+    return people
+
+
+def bucket_of(people: People, sent: Callable[[int], None] = lambda _bytes: None) -> RequestedBucket:
+    return RequestedBucket(people.cluster, FakeTransfer(people.bucket), "ml", sent)
+
+
+def requests_made(people: People) -> int:
+    return len([call for call in people.cluster.calls if call.startswith("POST configmaps scriptmodel-request-")])
+
+
+def left(people: People) -> list[Any]:
+    return [place for place in people.cluster.objects if place[2].startswith("scriptmodel-request-")]
+
+
+def test_a_version_is_read_by_one_request_which_leaves_nothing(people: People) -> None:
+    version = people.put(people.repo())
+    versions = Versions(bucket_of(people))
+    for path, text in PLAYS.items():
+        assert versions.read_file(versions.load("ml", version), path, 100) == text
+    assert requests_made(people) == 1
+    assert left(people) == []
+
+
+def test_bytes_that_were_changed_in_the_bucket_are_found(people: People) -> None:
+    version = people.put(people.repo())
+    for key, content in people.bucket.objects.items():
+        if "/pack-" in key:
+            people.bucket.objects[key] = content.replace(b"HAMLET", b"OTHELL")
+    versions = Versions(bucket_of(people))
+    with pytest.raises(RefusedError, match="its SHA-256 is not that of its manifest"):
+        versions.read_file(versions.load("ml", version), "/hamlet.txt", 100)
+
+
+def test_urls_are_renewed_before_they_expire(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = people.put(people.repo())
+    bucket = bucket_of(people)
+    manifest = bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
+    monkeypatch.setattr(requested.time, "monotonic", lambda now=requested.time.monotonic: now() + 1801)
+    assert bucket.get(f"v1/ml/manifests/{version}.json", 10_000) == manifest
+    assert requests_made(people) == 2
+
+
+def test_the_log_of_an_ended_attempt_is_read(people: People) -> None:
+    people.bucket.put("v1/ml/runs/00ff/1/log.jsonl", b"{}\n")
+    bucket = bucket_of(people)
+    assert bucket.get("v1/ml/runs/00ff/1/log.jsonl", 100) == b"{}\n"
+    with pytest.raises(NotFoundError):
+        bucket.get("v1/ml/runs/00ff/2/log.jsonl", 100)
+
+
+def test_a_refusal_says_why(people: People) -> None:
+    version = people.put(people.repo(namespace="web"))
+    with pytest.raises(RefusedError, match=r"^the operator refused: reading v1/ml/manifests/.*: not found"):
+        bucket_of(people).get(f"v1/ml/manifests/{version}.json", 10_000)
+    assert left(people) == []
+
+
+def test_an_operator_that_does_not_answer_is_named(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    people.cluster.fault = lambda _call, _after: None
+    monkeypatch.setattr(requested, "_ANSWER_SECONDS", 0.0)
+    with pytest.raises(UnavailableError, match=r"does it run, and does it watch namespace ml\?"):
+        bucket_of(people).get("v1/engine.json", 100)
+    assert left(people) == []
+
+
+def test_an_upload_that_is_interrupted_leaves_nothing(people: People) -> None:
+    people.repo()
+    bucket = bucket_of(people)
+    with suppress(KeyboardInterrupt), bucket.writing("ml", WRITE) as answered:
+        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-0000", [b"half"])
+        raise KeyboardInterrupt
+    people.requests.answer()
+    assert people.packs() == []
+    assert left(people) == []
+
+
+def test_what_is_sent_is_counted(people: People) -> None:
+    people.repo()
+    sent: list[int] = []
+    bucket = bucket_of(people, sent.append)
+    with bucket.writing("ml", WRITE) as answered:
+        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-0000", [b"HAM", b"LET"])
+        bucket.put(f"v1/ml/uploads/{answered.uid}/manifest.json", b"{}")
+    assert sent == [6]
+
+
+def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:
+    people.repo()
+    bucket = bucket_of(people)
+    with bucket.writing("ml", WRITE) as answered:
+        bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS - 1:04}", b"")
+        with pytest.raises(RefusedError, match="more than 64 packs of 256 MiB: push a part at a time"):
+            bucket.put(f"v1/ml/uploads/{answered.uid}/pack-{MOST_PACKS:04}", b"")
