@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
-from tests.unit.operator.test_job_engine import GENERATE, TRAIN, TRAINING, WRITING
+from tests.unit.operator.test_job_engine import GENERATE, TRAIN, TRAINING, TRIALS, WRITING
 from tests.unit.operator.world import PLAYS
 
-TRIALS = BranchRef(RepoRef("ml", "thrones-trials"), "master")
 SEARCHING = replace(
     TRAINING,
     command=("scriptmodel-trainer", "trial"),

@@ -43,6 +43,7 @@ WRITING = replace(
     input_branch=BranchRef(TRAIN.output, "master"),
 )
 
+TRIALS = BranchRef(RepoRef("ml", "thrones-trials"), "master")
 PATCH = '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
 
 
@@ -331,3 +332,31 @@ def test_a_job_of_an_operator_that_was_held_up_is_stopped_once_the_record_is_of_
     assert sorted(numbers(world)) == ["1", "2"]
     gateway.settle(["ml"])
     assert numbers(world) == ["2"]
+
+
+def test_the_logs_of_runs_are_followed_together_until_one_ends() -> None:
+    world = JobWorld()
+    world.put(TRIALS, {f"/{number:04}-0/trial.json": b'{"share": "1"}' for number in range(1, 4)})
+    gateway = applied(world, replace(TRAINING, command=("trial",), trials_branch=TRIALS, parallelism=3))
+    world.start()
+    gateway.settle(["ml"])
+    for pod in world.cluster.of("pods"):
+        world.cluster.logs[pod["metadata"]["name"]] = [f"2026-01-01T00:00:00Z {number}" for number in range(3)]
+    (job,) = jobs(gateway)
+    lines = [line.text for line in gateway.read_log(job.ref, follow=False, seconds=5)]
+    assert sorted(lines) == ["0", "0", "0", "1", "1", "1", "2", "2", "2"]
+    followed = [line.text for line in gateway.read_log(job.ref, follow=True, seconds=5)]
+    assert followed.count("2") >= 1
+
+
+def test_what_is_to_be_computed_again_still_is_after_its_first_job_was_stopped() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    polled(world, gateway)
+    update(gateway, replace(TRAINING, pod_patch=PATCH), reprocess=True)
+    gateway.stop_pipeline(TRAIN)
+    gateway.settle(["ml"])
+    gateway.start_pipeline(TRAIN)
+    gateway.settle(["ml"])
+    polled(world, gateway)
+    assert world.ran == ["train 1", "train 3"]

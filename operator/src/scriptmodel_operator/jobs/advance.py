@@ -158,7 +158,8 @@ class Advance:
             paths = (file.path.split("/") for file in self._versions.load(trials.repo.project, trials.manifest).files)
             folders = sorted({f"/{parts[1]}" for parts in paths if len(parts) > 2})
         mark = mark_of(record.spec.annotations)
-        again = record.again and all(each.version != record.version for each in record.jobs)
+        done = any(each.version == record.version and each.state is JobState.SUCCESS for each in record.jobs)
+        again = record.again and not done
         for folder in folders:
             found = run_hash(record.spec, self._read(record, job, folder, now), mark.retrain_at if mark else "")
             result = self._result(record.ref.project, found) if again else None

@@ -152,7 +152,7 @@ class JobsGateway:
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         found = self._records.pipeline(job.pipeline)
         known = found.record.job(job) if found else None
-        runs = [(run.hash, run.attempt) for run in known.runs if run.attempt and not run.reused] if known else []
+        runs = [run for run in known.runs if run.attempt and not run.reused] if known else []
         what = f"reading the log of job {job}"
         return RunLogs(self._attempts, job.pipeline.project, runs, what, follow=follow, seconds=seconds)
 
