@@ -114,3 +114,25 @@ def test_another_thread_ends_a_log_that_is_followed(cluster: KubeCluster, server
 def test_a_log_ends_once_its_time_is_over(cluster: KubeCluster, server: Server) -> None:
     server.holds = True
     assert [*cluster.lines(LOG, "following it", 0.1)] == ["one", "two", "�"]
+
+
+def test_a_request_in_progress_ends_when_the_program_does_and_no_other_is_sent(
+    cluster: KubeCluster, server: Server
+) -> None:
+    server.holds = True
+    errors: list[EngineError] = []
+
+    def call() -> None:
+        try:
+            cluster.request("GET", LOG, "reading it")
+        except EngineError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    server.sent.wait()
+    cluster.close()
+    thread.join()
+    call()
+    assert [str(error) for error in errors] == ["reading it: the program is ending"] * 2
+    assert {type(error) for error in errors} == {UnavailableError}
