@@ -20,6 +20,7 @@ import pytest
 
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
+from tests.chart.rendering import OWN_BUCKET, objects
 from tests.integration.cluster import Cluster, StatusWatch, is_ready
 from tests.unit.operator.job_worlds import Trainer
 from tests.unit.operator.world import SPEC
@@ -30,11 +31,36 @@ Object = dict[str, Any]
 @pytest.fixture
 def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
     storage = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
-    made = Operator(tmp_path, control_plane.kubeconfig, options=[*storage, "--source-interval=1"], env=s3.credentials)
+    options = [*storage, "--source-interval=1", "--cluster-id=test"]
+    made = Operator(tmp_path, as_in_the_chart(tmp_path, control_plane), options=options, env=s3.credentials)
     with made as running:
         yield running
     text = running.log.read_text()
+    assert "forbidden" not in text, text
     assert "Traceback" not in text, text
+
+
+def as_in_the_chart(root: Path, control_plane: ControlPlane) -> Path:
+    """Return a kubeconfig with the rights that the chart gives an operator with a bucket, and no others."""
+    roles = [each for each in objects(OWN_BUCKET) if each["kind"] == "ClusterRole"]
+    (role,) = (each for each in roles if any(rule["resources"] == ["jobs"] for rule in each["rules"]))
+    name = {"name": "jobs-operator"}
+    account = {"kind": "ServiceAccount", **name, "namespace": "default"}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", **name}
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1"}
+    made: list[Object] = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {**name, "namespace": "default"}},
+        {**kind, "kind": "ClusterRole", "metadata": name, "rules": role["rules"]},
+        {**kind, "kind": "ClusterRoleBinding", "metadata": name, "roleRef": reference, "subjects": [account]},
+    ]
+    for each in made:
+        control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(each))
+    config = json.loads(control_plane.kubeconfig.read_text())
+    token = control_plane.kubectl("create", "token", name["name"], "-n", "default", "--duration=2h").stdout.strip()
+    config["users"][0]["user"] = {"token": token}
+    path = root / "jobs.kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
 
 
 def send(method: str, url: str, data: bytes = b"") -> bytes:
