@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -72,9 +72,13 @@ def send(method: str, url: str, data: bytes = b"") -> bytes:
         return answer.read()
 
 
-def run_jobs(cluster: Cluster) -> int:
+def finished_trainer(files: Mapping[str, bytes] | None = None, log: bytes = b"") -> Trainer:
+    """Return a trainer over HTTP, which also writes `files`, and has printed `log`."""
+    return Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data), files=files or {}, log=log)
+
+
+def run_jobs(cluster: Cluster, trainer: Trainer) -> int:
     """Run all Jobs that have not ended; return how many there were."""
-    trainer = Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data))
     jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
     waiting = [job for job in jobs if not job.get("status", {}).get("conditions")]
     for job in waiting:
@@ -91,12 +95,12 @@ def run_jobs(cluster: Cluster) -> int:
     return len(waiting)
 
 
-def trained(cluster: Cluster, name: str) -> int:
+def trained(cluster: Cluster, name: str, trainer: Trainer | None = None) -> int:
     """Run Jobs until the object is ready; return how many ran."""
     deadline, ran = time.monotonic() + 120, 0
     while not is_ready(cluster.get(name)):
         assert time.monotonic() < deadline, json.dumps(cluster.get(name).get("status"), indent=1)
-        ran += run_jobs(cluster)
+        ran += run_jobs(cluster, trainer or finished_trainer())
         time.sleep(0.2)
     return ran
 

@@ -147,9 +147,12 @@ class Trainer:
     get: Callable[[str], bytes]
     put: Callable[[str, bytes], object]
     metrics: Mapping[str, Any] = field(default_factory=lambda: METRICS)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What it writes, too."""
+    log: bytes = b""
 
     def run(self, document: Mapping[str, Any], outcomes: Mapping[str, float | str] | None = None) -> None:
-        files = self._outputs(document, outcomes or {})
+        files = {**self._outputs(document, outcomes or {}), **self.files}
         data, entries = b"", []
         for path, content in sorted(files.items()):
             entry = {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -159,7 +162,7 @@ class Trainer:
         manifest = {"schema": 1, "packs": [pack] if files else [], "files": entries}
         output = document["output"]
         self.put(output["packs"][0], data)
-        self.put(output["log"], b"")
+        self.put(output["log"], self.log)
         self.put(output["manifest"], json.dumps(manifest).encode())
 
     def _outputs(self, document: Mapping[str, Any], outcomes: Mapping[str, float | str]) -> dict[str, bytes]:

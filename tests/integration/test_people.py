@@ -1,0 +1,176 @@
+"""The commands over Jobs and a bucket, with the rights of one namespace alone, and what the chart publishes for them.
+
+The operator runs as a process with a real API server and a real bucket; the test is the Job controller.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from dev.stack import ControlPlane, Operator
+from dev.stack.s3 import S3Server
+from tests.chart.rendering import objects, only
+from tests.integration.cluster import Cluster, StatusWatch
+from tests.integration.command import scriptmodel
+from tests.integration.test_job_engine import finished_trainer, trained
+from tests.unit.operator.world import SPEC
+
+ROLE = "scriptmodel-operator-people"
+LINE = "HAMLET: To be or not to be."
+SCRIPT = f"{LINE}\n".encode() * 400
+"""Longer than the excerpt in the status, so that it is read from the bucket."""
+REPORT = b"<!doctype html><title>Report</title>"
+LOG = b'{"event": "done", "seconds": 61, "perplexity": 12.5}\n'
+
+
+@dataclass(frozen=True)
+class Person:
+    """A service account that has no rights but those of its namespace, and the program with its kubeconfig."""
+
+    kubeconfig: Path
+    namespace: str
+
+    def __call__(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        return scriptmodel({"KUBECONFIG": str(self.kubeconfig)}, "-n", self.namespace, *words)
+
+
+@dataclass(frozen=True)
+class Team:
+    """A person, an object of which everything was computed, and the folder of its corpus."""
+
+    alice: Person
+    stranger: Person
+    cluster: Cluster
+    bucket: Path
+    plays: Path
+    pushed: str
+    """What the first push printed."""
+
+
+def person(control_plane: ControlPlane, cluster: Cluster, name: str, role: str = "") -> Person:
+    cluster.kubectl("create", "serviceaccount", name)
+    if role:
+        account = f"{cluster.namespace}:{name}"
+        cluster.kubectl("create", "rolebinding", name, f"--clusterrole={role}", f"--serviceaccount={account}")
+    config = json.loads(control_plane.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": cluster.kubectl("create", "token", name, "--duration=2h").strip()}
+    path = control_plane.root / f"{cluster.namespace}-{name}.kubeconfig"
+    path.write_text(json.dumps(config))
+    return Person(path, cluster.namespace)
+
+
+@pytest.fixture(scope="module")
+def team(
+    tmp_path_factory: pytest.TempPathFactory, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch
+) -> Iterator[Team]:
+    cluster, folder, prefix = Cluster.create(control_plane, "people"), tmp_path_factory.mktemp("people"), uuid4().hex
+    url = f"{s3.url}/{prefix}"
+    storage = {"url": url, "publicUrl": s3.endpoint}
+    rendered = objects({"pachd": {"address": ""}, "storage": storage, "watchNamespaces": [cluster.namespace]})
+    published = [each for each in rendered if each["metadata"].get("namespace") == "kube-public"]
+    for each in (*published, only("ClusterRole", rendered, ROLE)):
+        control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(each))
+    alice, stranger = person(control_plane, cluster, "alice", ROLE), person(control_plane, cluster, "stranger")
+    (folder / "plays").mkdir()
+    (folder / "plays" / "hamlet.txt").write_text(f"{LINE}\n" * 50)
+    options = [f"--storage={url}", f"--storage-endpoint={s3.endpoint}", f"--namespace={cluster.namespace}"]
+    with Operator(
+        folder / "operator", control_plane.kubeconfig, options=[*options, "--poll-interval=0.5"], env=s3.credentials
+    ) as operator:
+        pushed = alice("push", folder / "plays", "--repo", "plays", "--create")
+        assert pushed.returncode == 0, pushed.stderr
+        cluster.apply("thrones", SPEC)
+        more = {"/new_script.txt": SCRIPT, "/report.html": REPORT}
+        trained(cluster, "thrones", finished_trainer(more, LOG))
+        yield Team(alice, stranger, cluster, s3.folder / prefix, folder / "plays", pushed.stdout)
+        assert "Traceback" not in operator.log.read_text()
+    watched.check()
+    for each in published:
+        control_plane.kubectl("delete", "-f", "-", stdin=json.dumps(each))
+
+
+def done(ran: subprocess.CompletedProcess[str]) -> str:
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_corpus_is_pushed_before_any_scriptmodel_exists(team: Team) -> None:
+    assert f"pushed 1 file (1.4 kB) to {team.alice.namespace}/plays@master as commit " in team.pushed
+
+
+def test_equal_files_change_nothing(team: Team) -> None:
+    assert done(team.alice("push", team.plays, "--repo", "plays")).startswith("nothing changed: ")
+
+
+def test_the_script_is_read(team: Team, tmp_path: Path) -> None:
+    done(team.alice("script", "thrones", "--out", tmp_path / "script.txt"))
+    assert (tmp_path / "script.txt").read_bytes() == SCRIPT
+
+
+def test_the_report_is_read(team: Team) -> None:
+    assert done(team.alice("report", "thrones")) == REPORT.decode()
+
+
+@pytest.mark.parametrize("words", [(), ("-f",), ("--generate",)])
+def test_the_log_of_an_ended_run_is_read_from_the_bucket(team: Team, words: tuple[str, ...]) -> None:
+    assert "done in 1m1s: perplexity 12.5 on the test split" in done(team.alice("logs", "thrones", *words))
+
+
+def test_why_lists_the_jobs(team: Team) -> None:
+    ran = team.alice("why", "thrones")
+    assert "SUCCESS" in done(ran)
+    assert ran.stderr == ""
+
+
+def test_nothing_is_left_to_change(team: Team) -> None:
+    cluster_id = team.cluster.control_plane.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
+    ran = team.alice("plan", "thrones", "--cluster-id", cluster_id)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_no_request_is_left(team: Team) -> None:
+    done(team.alice("report", "thrones"))
+    assert "scriptmodel-request" not in team.cluster.kubectl("get", "configmaps", "-o", "name")
+
+
+@pytest.mark.parametrize(
+    ("words", "right"), [(["push", "--repo", "plays"], "configmaps"), (["report", "thrones"], "scriptmodels")]
+)
+def test_a_missing_right_is_named(team: Team, words: list[str], right: str) -> None:
+    files = [team.plays] if words[0] == "push" else []
+    ran = team.stranger(words[0], *files, *words[1:])
+    assert ran.returncode == 1
+    assert f'cannot list resource "{right}"' in ran.stderr or f'cannot get resource "{right}"' in ran.stderr
+    if right == "configmaps":
+        account = f"{team.cluster.namespace}:stranger"
+        granted = f"rolebinding {ROLE}-stranger --clusterrole={ROLE} --serviceaccount={account}`"
+        assert f"kubectl -n {team.cluster.namespace} create {granted}" in ran.stderr
+
+
+def test_another_namespace_stays_closed(team: Team, control_plane: ControlPlane) -> None:
+    other = Cluster.create(control_plane, "closed")
+    ran = team.alice("push", team.plays, "--repo", "plays", "--create", "--project", other.namespace)
+    assert ran.returncode == 1
+    assert f'in the namespace "{other.namespace}"' in ran.stderr
+
+
+def test_a_script_that_was_changed_in_the_bucket_is_refused(team: Team) -> None:
+    changed = [pack for pack in team.bucket.rglob("pack-0000") if LINE.encode() in pack.read_bytes()]
+    before = {pack: pack.read_bytes() for pack in changed}
+    assert before
+    try:
+        for pack, content in before.items():
+            pack.write_bytes(content.replace(b"HAMLET", b"OTHELL"))
+        ran = team.alice("script", "thrones", "--format", "text")
+        assert ran.returncode == 1
+        assert "its SHA-256 is not that of its manifest" in ran.stderr
+    finally:
+        for pack, content in before.items():
+            pack.write_bytes(content)
