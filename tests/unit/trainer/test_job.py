@@ -473,3 +473,16 @@ def test_a_signal_while_outputs_are_stored_does_not_lose_them(
     running_as(writing(pod, {"a": b"A"}))
     assert main(["job", str(job.write())]) == 0
     assert job.key("manifest.json") in job.bucket.names()
+
+
+def test_a_standard_output_that_nobody_reads_ends_the_command_and_not_the_log(job: Job, pod: Path) -> None:
+    program = "import sys; from scriptmodel_trainer import cli; main, cli.main = cli.main, lambda _: talk()\n"
+    program += "def talk():\n while True: print('line', flush=True)\nsys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", program, "job", str(job.write())]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()
+        assert process.wait(60) == 3
+    assert (pod / "termination").read_text().startswith("standard output was closed")
+    assert job.bucket.read(job.key("log.jsonl")).startswith(b"line\n")

@@ -26,7 +26,7 @@ from scriptmodel_trainer.suffixes import ALL, formats_for
 
 T = TypeVar("T")
 _REPEAT = "repeat the command to continue"
-_CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT}
+_CONTINUING = {"train": "use --resume to continue", "trial": _REPEAT, "write": _REPEAT, "job": _REPEAT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -48,8 +48,9 @@ class CapturedOutput:
         os.dup2(self._shown[0], 1)
         for stream in piped:
             stream.close()
-        for thread in self._threads:
+        for thread, shown in zip(self._threads, self._shown, strict=True):
             thread.join()
+            os.close(shown)
 
     def _piped(self, shown: int) -> TextIO:
         """Return a stream that a thread copies to the log and to the file `shown`."""
@@ -69,7 +70,6 @@ class CapturedOutput:
             pass
         finally:
             os.close(reader)
-            os.close(shown)
 
     def _keep(self, chunk: bytes) -> None:
         with self._keeping:

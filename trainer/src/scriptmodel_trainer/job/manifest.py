@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -59,7 +58,7 @@ class Manifest(Struct, frozen=True):
             raise ValueError("its files are not sorted by path")
         known = set(paths)
         for path in paths:
-            if any(str(parent) in known for parent in PurePosixPath(path).parents):
+            if any(path[:end] in known for end, char in enumerate(path) if char == "/"):
                 raise ValueError(f"{path[:200]} lies below a file")
         for pack, files in self.by_pack(self.files):
             ends = [0, *(file.end for file in files)]

@@ -175,7 +175,7 @@ def _refusal(what: str, error: urllib.error.HTTPError) -> _AwayError | RefusedEr
     reason = f"HTTP {error.code} {code[1].decode() if code else ''}".strip()
     if error.code in _RETRIED or error.code >= 500 or (code and code[1] in _EXPIRED):
         return _AwayError(reason)
-    return RefusedError(f"{what}: the bucket answered {reason}", "nothing is tried again", status=error.code)
+    return RefusedError(f"{what}: the bucket answered {reason}", "it refuses that for good", status=error.code)
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:
