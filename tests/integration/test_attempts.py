@@ -176,6 +176,7 @@ def test_the_pod_of_a_node_that_died_is_lost_and_its_job_is_deleted(
     world.cluster.kubectl("delete", "pod", name, "--wait=false", "--grace-period=1")
     assert world.attempt.state is AttemptState.RUNNING
     monkeypatch.setattr(pods, "BEYOND_GRACE", timedelta(seconds=-5))
+    monkeypatch.setattr(pods, "_SHORTEST_PAUSE", 0.0)
     assert world.attempt.state is AttemptState.LOST
     assert world.attempt.reason == "node node-a does not answer (node-a died): check the node"
     world.attempts.end(world.namespace, world.attempt.name)

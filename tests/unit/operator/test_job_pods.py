@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from scriptmodel_operator.engine.values import PipelineRef, ResourceAmounts
 from scriptmodel_operator.jobs.pods import attempt_of, ending
 from scriptmodel_operator.jobs.runs import AttemptState
 from tests.unit.operator.job_objects import (
+    CREATED,
     ENDED,
     HASH,
     NAME,
@@ -161,6 +162,17 @@ def test_an_attempt_runs_also_while_its_pod_is_within_its_grace() -> None:
     for found in (running(), running(deleted=BEFORE_GRACE)):
         attempt = attempt_of(job(), found, NOW)
         assert (attempt.state, attempt.reason, attempt.finished) == (RUNNING, "", None)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(1, 5), (2, 10), (7, 300), (999_999_999, 300)])
+def test_the_more_attempts_there_were_the_longer_one_waits_that_is_lost_at_once(number: int, seconds: int) -> None:
+    of, refused = job(), pod(None, phase="Failed", reason="OutOfcpu", message="no cpu")
+    of["metadata"]["labels"]["scriptmodel.dev/attempt"] = str(number)
+    pause = datetime.fromisoformat(CREATED) + timedelta(seconds=seconds)
+    early, late = (attempt_of(of, refused, pause + timedelta(seconds=after)) for after in (-1, 0))
+    assert (early.state, late.state) == (WAITING, LOST)
+    assert early.reason == late.reason == "node node-a lost its pod: no cpu"
+    assert attempt_of(of, terminated(1), pause - timedelta(seconds=1)).state is FAILED
 
 
 def test_an_attempt_has_the_times_of_its_process() -> None:

@@ -20,6 +20,7 @@ IN_QUEUE = "waits in queue "
 """How the reason of an attempt begins whose Job a queue has not admitted."""
 BEYOND_GRACE = timedelta(seconds=60)
 """How long a pod may be in deletion after its grace. A kubelet that runs kills it at once; clocks differ less."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 _REFUSED = 2
 _LOST = AttemptState.LOST
 _NEVER_RAN = ("StartError", "ContainerCannotRun")
@@ -40,6 +41,9 @@ def attempt_of(job: Object, pod: Object | None, now: datetime, refusal: str = ""
     """Return the attempt of a Job. `refusal` is why the API server takes no pod of it, if that is known."""
     labels = job["metadata"]["labels"]
     state, reason = next(_verdicts(job, pod, now, refusal))
+    age = now - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    if state is _LOST and age.total_seconds() < _pause(int(labels[ATTEMPT])):
+        state = AttemptState.WAITING
     ran = _ran(pod)
     finished = ran.get("finishedAt") or (_failed(job) or _completed(job)).get("lastTransitionTime") or now.isoformat()
     return Attempt(
@@ -52,6 +56,13 @@ def attempt_of(job: Object, pod: Object | None, now: datetime, refusal: str = ""
         finished=_moment(finished) if state.ended else None,
         reason=one_line(reason, 1000),
     )
+
+
+def _pause(number: int) -> float:
+    """Return the age in seconds below which an attempt is not lost: a node that refuses each pod must not have Jobs
+    made without end.
+    """
+    return min(_SHORTEST_PAUSE * 2.0 ** min(number - 1, 10), _LONGEST_PAUSE)
 
 
 def ending(pod: Object) -> Ending | None:
