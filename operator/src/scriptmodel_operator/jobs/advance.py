@@ -6,7 +6,6 @@ is done. So it may be killed between any two calls, and of two operators one is 
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from scriptmodel_operator.api.marks import mark_of, naming
-from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import ConflictError, EngineError, RefusedError
 from scriptmodel_operator.engine.values import (
-    BASE_INPUT,
     TRIALS_INPUT,
     BranchRef,
     JobState,
@@ -27,17 +25,25 @@ from scriptmodel_operator.engine.values import (
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.document import attempt_prefix
-from scriptmodel_operator.jobs.manifest import Manifest, combined
+from scriptmodel_operator.jobs.manifest import combined
 from scriptmodel_operator.jobs.pods import IN_QUEUE
 from scriptmodel_operator.jobs.ports import Bucket
-from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, RunState, Version
+from scriptmodel_operator.jobs.records import (
+    InputRecord,
+    JobRecord,
+    PipelineRecord,
+    RunRecord,
+    RunState,
+    Version,
+    branches_of,
+)
+from scriptmodel_operator.jobs.results import Results
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, Run, run_hash
 from scriptmodel_operator.jobs.store import Versions
 
 UPDATED = "the pipeline was updated"
 STOPPED = "the pipeline was stopped"
 SUPERSEDED = "a newer version of an input replaced the one that it was to read"
-_MOST_RESULT = 4096
 
 MayRead = Callable[[str, RepoRef], bool]
 """Whether a namespace may read a repo of another one, whatever its description says."""
@@ -73,6 +79,7 @@ class Advance:
         self._may_read = may_read
         self._records = records
         self._bucket = bucket
+        self._results = Results(bucket, versions)
         self._versions = versions
         self._attempts = attempts
         self.blocked: Mapping[PipelineRef, str] = {}
@@ -95,7 +102,7 @@ class Advance:
             except Exception as error:  # people may edit records, and must not stop those of others by that
                 waits = str(error) if isinstance(error, EngineError) else f"its record makes no sense: {error!r}"
                 if self.blocked.get(ref) != waits:
-                    log.warning("pipeline %s: %s", ref, waits)
+                    log.warning("pipeline %s: %s", ref, waits, exc_info=not isinstance(error, EngineError))
             if waits:
                 blocked[ref] = waits
         self.blocked = blocked
@@ -120,7 +127,7 @@ class Advance:
         at = datetime.now(UTC)
         for job in record.unfinished:
             if job.version != record.version:
-                record = record.with_job(job.end(JobState.KILLED, UPDATED, at))
+                record = record.killed(UPDATED, at, job.id)
         inputs = tuple(self._inputs(record.spec, now))
         versions = [now.newest(branch) for _name, branch in branches_of(record.spec)]
         newest = next(iter(record.jobs), None)
@@ -129,7 +136,7 @@ class Advance:
             return record
         for job in record.unfinished:
             if job.state is JobState.CREATED and not any(run.attempt for run in job.runs):
-                record = record.with_job(job.end(JobState.KILLED, SUPERSEDED, at))
+                record = record.killed(SUPERSEDED, at, job.id)
         job = JobRecord(uuid.uuid4().hex, record.version, at, inputs)
         if not all(version and version.size for version in versions):
             return record.with_job(replace(job.end(JobState.SUCCESS, "", at), started=at))
@@ -162,7 +169,7 @@ class Advance:
         again = record.again and not done
         for folder in folders:
             found = run_hash(record.spec, self._read(record, job, folder, now), mark.retrain_at if mark else "")
-            result = self._result(record.ref.project, found) if again else None
+            result = self._results.find(record.ref.project, found) if again else None
             yield RunRecord(folder, found, after=result[0] if result else 0)
 
     def _read(self, record: PipelineRecord, job: JobRecord, folder: str, now: Round) -> tuple[Input, ...]:
@@ -252,7 +259,7 @@ class Advance:
                 attempt = replace(attempt, state=AttemptState.FAILED, reason=str(error))
             else:
                 return replace(
-                    run, state=RunState.DONE, manifest=self._keep(record.ref.project, run, manifest, attempt)
+                    run, state=RunState.DONE, manifest=self._results.keep(record.ref.project, attempt, manifest)
                 )
         tries = run.tries + 1
         over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datum_tries
@@ -265,7 +272,7 @@ class Advance:
         for run in runs:
             if run.state is not RunState.PENDING or active >= max(1, record.spec.parallelism):
                 found.append(run)
-            elif (result := self._result(namespace, run.hash)) and result[0] > run.after:
+            elif (result := self._results.find(namespace, run.hash)) and result[0] > run.after:
                 reused = not run.attempt
                 found.append(replace(run, state=RunState.DONE, attempt=result[0], manifest=result[1], reused=reused))
             elif now.first.setdefault((namespace, run.hash), record.ref) != record.ref:
@@ -323,36 +330,3 @@ class Advance:
         output = Version(job.id, whole.id, at, whole.size, whole.content, made_from)
         job = replace(job, output=output, skipped=sum(run.reused for run in job.runs), started=job.started or at)
         return job.end(JobState.SUCCESS, "", at)
-
-    def _keep(self, namespace: str, run: RunRecord, manifest: Manifest, attempt: Attempt) -> str:
-        """Store the result of a run, and return its manifest's id."""
-        self._versions.store(namespace, manifest)
-        times = {"started": attempt.started, "finished": attempt.finished}
-        result = {
-            "attempt": run.attempt,
-            "manifest": manifest.id,
-            **{name: time.isoformat() if time else None for name, time in times.items()},
-        }
-        self._bucket.put(result_key(namespace, run.hash), json.dumps(result).encode())
-        return manifest.id
-
-    def _result(self, namespace: str, found: str) -> tuple[int, str] | None:
-        """Return the attempt that computed a run, and its manifest; None without a result."""
-        key = result_key(namespace, found)
-        try:
-            result = json.loads(self._bucket.get(key, _MOST_RESULT))
-            return int(result["attempt"]), str(result["manifest"])
-        except NotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RefusedError(f"reading {key}", f"it is not valid ({error}): delete it") from error
-
-
-def branches_of(spec: PipelineSpec) -> list[tuple[str, BranchRef]]:
-    """Return the inputs of a pipeline: their names and branches."""
-    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIALS_INPUT, spec.trials_branch))
-    return [(name, branch) for name, branch in pairs if branch is not None]
-
-
-def result_key(namespace: str, found: str) -> str:
-    return f"v1/{namespace}/runs/{found}/result.json"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from scriptmodel_operator.api.marks import Owner, mark_of
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
@@ -15,17 +15,15 @@ from scriptmodel_operator.engine.values import (
     Copies,
     JobInfo,
     JobRef,
-    JobState,
     PipelineApply,
     PipelineInfo,
     PipelineRef,
-    PipelineSpec,
     RepoInfo,
     RepoRef,
     StoredFile,
     Upload,
 )
-from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead, branches_of
+from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.garbage import Garbage
@@ -40,7 +38,7 @@ from scriptmodel_operator.jobs.lists import (
 )
 from scriptmodel_operator.jobs.manifest import Manifest, replaced
 from scriptmodel_operator.jobs.ports import Bucket
-from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version
+from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version, branches_of
 from scriptmodel_operator.jobs.run_logs import RunLogs
 from scriptmodel_operator.jobs.store import Versions, engine_id
 
@@ -245,7 +243,7 @@ class JobsGateway:
                 record = PipelineRecord(applied.spec, 1, at, at)
                 self._records.put(Stored(record), record)
             elif found.record.spec != applied.spec:
-                self._records.put(found, _updated(found.record, applied))
+                self._records.put(found, found.record.next_version(applied, datetime.now(UTC)))
 
     def _checked(self, applied: PipelineApply, together: Sequence[RepoRef]) -> Stored[PipelineRecord] | None:
         ref, found = applied.spec.ref, self._records.pipeline(applied.spec.ref)
@@ -264,11 +262,17 @@ class JobsGateway:
 
     def stop_pipeline(self, pipeline: PipelineRef) -> None:
         """Stop a pipeline, and kill its jobs. The next poll deletes their attempts; checkpoints stay."""
-        self._change(pipeline, "stopping", lambda record: replace(_killed(record, STOPPED), stopped=True))
+        self._change(
+            pipeline, "stopping", lambda record: replace(record.killed(STOPPED, datetime.now(UTC)), stopped=True)
+        )
 
     def stop_job(self, job: JobRef, reason: str) -> None:
         if self._records.pipeline(job.pipeline) is not None:
-            self._change(job.pipeline, f"stopping job {job.id} of", lambda record: _killed(record, reason, job.id))
+            self._change(
+                job.pipeline,
+                f"stopping job {job.id} of",
+                lambda record: record.killed(reason, datetime.now(UTC), job.id),
+            )
 
     def _change(
         self, pipeline: PipelineRef, doing: str, update: Callable[[PipelineRecord], PipelineRecord]
@@ -302,24 +306,3 @@ class JobsGateway:
         for ref, stored in sorted(self._records.listed().pipelines.items()):
             if any(branch.repo == repo for _name, branch in branches_of(stored.record.spec)):
                 raise RefusedError(what, f"pipeline {ref} reads it", "FAILED_PRECONDITION")
-
-
-def _updated(record: PipelineRecord, applied: PipelineApply) -> PipelineRecord:
-    """Return the next version. What has the same hash as before is computed again only if that is requested."""
-    before, spec = record.spec, applied.spec
-    older = {**record.older, record.version: replace(before, command=(), pod_patch="")}
-    again = applied.reprocess and _computed(before) == _computed(spec)
-    return replace(record, spec=spec, version=record.version + 1, updated=datetime.now(UTC), again=again, older=older)
-
-
-def _computed(spec: PipelineSpec) -> object:
-    mark = mark_of(spec.annotations)
-    return spec.image, spec.command, branches_of(spec), mark.retrain_at if mark else ""
-
-
-def _killed(record: PipelineRecord, reason: str, job_id: str = "") -> PipelineRecord:
-    """Return the record after its jobs, or the one with this id, were killed."""
-    for job in record.unfinished:
-        if job_id in ("", job.id):
-            record = record.with_job(job.end(JobState.KILLED, reason, datetime.now(UTC)))
-    return record

@@ -10,7 +10,18 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from scriptmodel_operator.engine.values import JobRef, JobState, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.engine.values import (
+    BASE_INPUT,
+    TRIALS_INPUT,
+    BranchRef,
+    JobRef,
+    JobState,
+    PipelineApply,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 
 VERSIONS_PER_BRANCH = JOBS_PER_PIPELINE = 50
 
@@ -165,3 +176,29 @@ class PipelineRecord:
         if any(each.id == job.id for each in self.jobs):
             return replace(self, jobs=tuple(job if each.id == job.id else each for each in self.jobs))
         return replace(self, jobs=(job, *self.jobs)[:JOBS_PER_PIPELINE])
+
+    def next_version(self, applied: PipelineApply, at: datetime) -> PipelineRecord:
+        """Return the next version. What has the same hash as before is computed again only if that is requested."""
+        older = {**self.older, self.version: replace(self.spec, command=(), pod_patch="")}
+        again = applied.reprocess and _computed(self.spec) == _computed(applied.spec)
+        return replace(self, spec=applied.spec, version=self.version + 1, updated=at, again=again, older=older)
+
+    def killed(self, reason: str, at: datetime, job_id: str = "") -> PipelineRecord:
+        """Return the record after its unfinished jobs, or the one with this id, were killed."""
+        record = self
+        for job in self.unfinished:
+            if job_id in ("", job.id):
+                record = record.with_job(job.end(JobState.KILLED, reason, at))
+        return record
+
+
+def branches_of(spec: PipelineSpec) -> list[tuple[str, BranchRef]]:
+    """Return the inputs of a pipeline: their names and branches."""
+    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIALS_INPUT, spec.trials_branch))
+    return [(name, branch) for name, branch in pairs if branch is not None]
+
+
+def _computed(spec: PipelineSpec) -> object:
+    """Return what decides the hashes of the runs, besides the contents of inputs."""
+    mark = mark_of(spec.annotations)
+    return spec.image, spec.command, branches_of(spec), mark.retrain_at if mark else ""
