@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,12 @@ from uuid import uuid4
 
 import pytest
 
+from dev.paths import TRAINER_ENV
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
 from tests.chart.rendering import OWN_BUCKET, objects
 from tests.integration.cluster import Cluster, StatusWatch, is_ready
+from tests.integration.texts import play
 from tests.unit.operator.job_worlds import Trainer
 from tests.unit.operator.world import SPEC
 
@@ -77,7 +82,24 @@ def finished_trainer(files: Mapping[str, bytes] | None = None, log: bytes = b"")
     return Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data), files=files or {}, log=log)
 
 
-def run_jobs(cluster: Cluster, trainer: Trainer) -> int:
+@dataclass(frozen=True)
+class RealTrainer:
+    """The command of a pod, in a folder of its own."""
+
+    root: Path
+
+    def run(self, document: Object) -> None:
+        folder = self.root / uuid4().hex
+        folder.mkdir()
+        (folder / "job.json").write_text(json.dumps(document))
+        folders = {"PFS_ROOT": "pfs", "SCRIPTMODEL_STATE_DIR": "state", "SCRIPTMODEL_TERMINATION_LOG": "end"}
+        env = {**os.environ, **{name: str(folder / place) for name, place in folders.items()}}
+        command = [TRAINER_ENV / "bin" / "scriptmodel-trainer", "job", folder / "job.json"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
     """Run all Jobs that have not ended; return how many there were."""
     jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
     waiting = [job for job in jobs if not job.get("status", {}).get("conditions")]
@@ -95,9 +117,9 @@ def run_jobs(cluster: Cluster, trainer: Trainer) -> int:
     return len(waiting)
 
 
-def trained(cluster: Cluster, name: str, trainer: Trainer | None = None) -> int:
+def trained(cluster: Cluster, name: str, trainer: Trainer | RealTrainer | None = None, within: float = 120) -> int:
     """Run Jobs until the object is ready; return how many ran."""
-    deadline, ran = time.monotonic() + 120, 0
+    deadline, ran = time.monotonic() + within, 0
     while not is_ready(cluster.get(name)):
         assert time.monotonic() < deadline, json.dumps(cluster.get(name).get("status"), indent=1)
         ran += run_jobs(cluster, trainer or finished_trainer())
@@ -133,3 +155,18 @@ def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
     cluster.gone("thrones")
     assert "scriptmodel-" not in cluster.kubectl("get", "configmaps,jobs,secrets", "-o", "name")
     watched.check()
+
+
+@pytest.mark.timeout(900)
+def test_the_real_trainer_trains_and_writes_a_script(
+    tmp_path: Path, jobs_operator: Operator, control_plane: ControlPlane
+) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    (tmp_path / "castle.txt").write_text(play())
+    cluster.kubectl("create", "configmap", "plays", f"--from-file={tmp_path / 'castle.txt'}")
+    model = {"preset": "test", "overrides": {"epochs": 2}}
+    cluster.apply("castle", {"corpus": {"configMap": {"name": "plays"}}, "model": model, "generation": {"words": 60}})
+    assert trained(cluster, "castle", RealTrainer(tmp_path), within=800) == 2
+    status = cluster.get("castle")["status"]
+    assert 0 < status["script"]["words"] <= 60
+    assert float(status["perplexity"]) > 1
