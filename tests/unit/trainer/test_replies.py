@@ -13,6 +13,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import real_lines
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.caches import CacheSettings
+from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.readers import Mixers, Reader
@@ -43,7 +44,7 @@ def test_ten_lines_differ_are_short_and_are_set_as_the_scene(replies: Replies) -
     found = replies.written(replies.scene(Opening(text=SCENE)), 10, 12, Sampling(), 1)
     assert len({reply.text for reply in found}) == 10
     assert {reply.name for reply in found} == {"ANNA"}
-    assert all(reply.printed == f"ANNA: {reply.text}" for reply in found)
+    assert all(reply.printed == f"\nANNA: {reply.text}" for reply in found)
     assert all(0 < len(reply.text.split()) <= 12 for reply in found)
     assert [reply.score for reply in found] == sorted((reply.score for reply in found), reverse=True)
     assert replies.written(replies.scene(Opening(text=SCENE)), 3, 12, Sampling(), 1) == found[:3]
@@ -84,8 +85,7 @@ def test_a_score_is_what_the_scene_adds(replies: Replies, trained: TrainedModel)
     texts = ["The harbour waits for the last train.", "My brother asks about her garden."]
     added = [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))]
     assert all(score != pytest.approx(0, abs=1e-3) for score in added)
-    scene.state = replies._network.initial_state()
-    replies._network.read(scene.state, np.array([trained.vocabulary.first], np.int32))
+    scene.heard = Heard(trained.network(), np.array([trained.vocabulary.first], np.int32))
     assert [reply.score for reply in replies._scored(scene, "ANNA", texts, (1.0, 0))] == pytest.approx([0, 0], abs=1e-6)
 
 

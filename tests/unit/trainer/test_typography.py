@@ -25,4 +25,4 @@ CURLY = "I don’t (rising) say “yes”—now."
 )
 def test_a_reply_is_set_as_the_scene_is(scene: str, name: str, follows: str) -> None:
     found = typography_of(scene, lambda _: False)
-    assert found.gap + found.speech(name, SAID) == follows
+    assert found.speech(name, SAID) == follows

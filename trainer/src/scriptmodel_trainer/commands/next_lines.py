@@ -70,7 +70,8 @@ def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, prog
     found = replies.found(scene, count, request.words, sampling, request.seed, quotable, written=written)
     shown = []
     for number, reply in enumerate(found, 1):
-        shown += [f"{number:2}  {reply.printed}".replace("\n", "\n    ")]
+        line = reply.printed.strip("\n").replace("\n", "\n    ")
+        shown.append(f"{number:2}  {line}")
         if quoted and reply.line is not None:
             shown.append(f"      -- {quoted.lines[reply.line].source}")
     return shown
@@ -124,7 +125,7 @@ def _scene(
             used.add(reply.line)
             line = quotable.lines[reply.line]
             source, speech = line.source, line.speech
-        yield scene.typography.gap + reply.printed, scene.typography.words(reply.text), source
+        yield reply.printed, scene.typography.words(reply.text), source
         replies.said(scene, reply)
         left -= len(reply.printed.split())
 

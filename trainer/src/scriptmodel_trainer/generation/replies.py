@@ -13,17 +13,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, EOS, OPEN_EXPOSITION, OPEN_NAME
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME, is_word
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
-from scriptmodel_trainer.generation.network import Network, State
+from scriptmodel_trainer.generation.hearing import Heard, repeated
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
 from scriptmodel_trainer.generation.readers import Mixers
@@ -39,11 +39,7 @@ MOST = 20
 """Replies at once."""
 _LEAST, _ROUNDS = 3, 6  # times that ROWS lines are written side by side, until so many differ
 _READ = 8000  # characters of the scene's end that are read
-_RECENT = 60  # tokens whose next words are the topic
-_REMEMBERED = 500  # tokens of a scene
-_ECHO = 0.3  # share of the scene's own words in it
 _LIKELY = 256  # real lines that are scored exactly
-_SIDE_BY_SIDE = 64
 _DRAW = 0x5A1D  # speakers are drawn apart from words
 _FEW = 6  # people of a play that a scene without a cast has
 _CUE = re.compile(r"\[ .*? \]:")
@@ -71,9 +67,7 @@ class Scene:
     speakers: list[str]
     named: str
     last: str
-    state: State
-    features: Floats  # (T, D) after the last tokens
-    tokens: Ids  # (T,)
+    heard: Heard
 
 
 class Replies:
@@ -83,6 +77,7 @@ class Replies:
         self._network, self._vocabulary, self._writer = network, vocabulary, writer
         self._casting = Casting(vocabulary, plays)
         self._openings = Openings(vocabulary, self._casting, has_names=True)
+        self._anywhere = Heard(network, np.array([vocabulary.first], np.int32))
 
     def scene(self, opening: Opening, seed: int = 0) -> Scene:
         """Read the text of an opening, whose speaker is who replies; the seed draws a cast where nobody has spoken.
@@ -94,28 +89,24 @@ class Replies:
         text = opening.text if len(opening.text) <= _READ else opening.text[-_READ:].partition("\n")[2]
         typography = typography_of(text, lambda name: self._casting.find(name) is not None)
         start = self._openings.start(Opening(scene=opening.scene, text=text))
-        tokens, heard = [*start.text, *start.scene], start.speakers
-        named = tokens[-2] if typography.cue_given and tokens[-1:] == [CLOSE_NAME] else ""
-        last = next(iter(heard[1:] if named else heard), "")
-        if named:
+        tokens, others = [*start.text, *start.scene], start.speakers
+        named, before = "", others
+        if typography.open_cue and tokens[-1:] == [CLOSE_NAME]:
+            named, before = tokens[-2], others[1:]
             del tokens[-3:]
-        if tokens and tokens[-1] not in ENDERS and not tokens[-1].startswith("<"):
+        elif opening.speaker:
+            named = self._casting.named(opening.speaker, others)
+        if tokens and is_word(tokens[-1]):
             tokens.append(EOS)
-        if opening.speaker and not named:
-            named = self._casting.named(opening.speaker, heard)
-        cast = self._casting.cast(opening.cast, [*filter(None, [named]), *heard], (seed,))
+        cast = self._casting.cast(opening.cast, [*filter(None, [named]), *others], (seed,))
         speakers = list(cast.names or self._casting.speakers)[: None if opening.cast else _FEW]
-        speakers = heard if len(heard) > 1 and not opening.cast else speakers
+        if len(others) > 1 and not opening.cast:
+            speakers = others
+        last = next(iter(before), "")
         given = Opening(scene=opening.scene, text=text, cast=opening.cast)
-        scene = Scene(given, typography, cast, speakers, named, last, self._network.initial_state(), _NONE, _NO_IDS)
-        self._read(scene, [self._vocabulary.words[self._vocabulary.first], *renamed(tokens, cast.voice)])
-        return scene
-
-    def _read(self, scene: Scene, tokens: Sequence[str]) -> None:
-        ids = self._vocabulary.encode(tokens)
-        features = self._network.read(scene.state, ids)
-        scene.features = np.concatenate([scene.features.reshape(-1, features.shape[1]), features])[-_REMEMBERED:]
-        scene.tokens = np.concatenate([scene.tokens, ids])[-_REMEMBERED:]
+        ids = self._vocabulary.encode(renamed(tokens, cast.voice))
+        heard = Heard(self._network, np.concatenate([[self._vocabulary.first], ids]).astype(np.int32))
+        return Scene(given, typography, cast, speakers, named, last, heard)
 
     def found(
         self,
@@ -162,7 +153,8 @@ class Replies:
     ) -> list[Reply]:
         """Return real lines that are not `used` and not of that `speech`, each of another one, best first."""
         name = self._speaker(scene, np.random.default_rng((seed, len(used))))
-        begins, topic = self._expected(scene, name, quotable)
+        usual = np.log(quotable.usual)
+        begins, topic = scene.heard.next_after(self._cue(scene, name)) - usual, scene.heard.topic() - usual
         known = {part for each in scene.speakers for part in name_parts(each)}
         addressed = scene.typography.name(scene.last).title() if scene.last and scene.last != name else ""
         texts: dict[str, int] = {}
@@ -181,22 +173,17 @@ class Replies:
 
     def said(self, scene: Scene, reply: Reply) -> None:
         """Let a reply be the last one of a scene."""
-        tokens = self._vocabulary.joined(
-            self._vocabulary.words[number] for number in tokens_of(reply.text, self._vocabulary)
-        )
-        self._read(scene, [OPEN_NAME, scene.cast.voice(reply.name), CLOSE_NAME, *tokens])
-        scene.last, scene.named = reply.name, ""
+        scene.heard.read(np.concatenate([self._cue(scene, reply.name), tokens_of(reply.text, self._vocabulary)]))
+        scene.last, scene.named, scene.typography = reply.name, "", replace(scene.typography, open_cue="")
 
     def _speaker(self, scene: Scene, random: np.random.Generator) -> str:
         """Draw who replies: somebody else than who spoke last, as likely as the network has it."""
         others = [name for name in scene.speakers if name != scene.last] or scene.speakers
         if scene.named or len(others) == 1:
             return scene.named or others[0]
-        state = State(list(scene.state.outputs), list(scene.state.cells))
-        features = self._network.read(state, self._vocabulary.encode([OPEN_NAME]))
-        firsts = [self._vocabulary.encode([scene.cast.voice(name)])[0] for name in others]
-        likely = np.exp(self._network.log_probabilities(np.repeat(features, len(others), 0), np.array(firsts)))
-        return others[int(random.choice(len(others), p=np.float64(likely) / likely.sum(dtype=np.float64)))]
+        firsts = [self._cue(scene, name)[1] for name in others]
+        likely = np.exp(scene.heard.next_after(self._vocabulary.encode([OPEN_NAME]))[firsts].astype(np.float64))
+        return others[int(random.choice(len(others), p=likely / likely.sum()))]
 
     def _lines(
         self, scene: Scene, name: str, seeds: Sequence[Sequence[int]], words: int, sampling: Sampling
@@ -226,30 +213,10 @@ class Replies:
             last.append(stream.send(mixer.mixed(given[-1], features[-1], logits.copy())))
             streams.append(stream)
             mixers.append(mixer)
-        for script in run_on(self._network, streams, last, _repeated(state, ROWS), mixers):
+        for script in run_on(self._network, streams, last, repeated(state, ROWS), mixers):
             tokens = script.tokens[script.given :]
             end = next((place for place, token in enumerate(tokens) if place and token in _EDGES), None)
             yield " ".join(_CUE.sub("", self._writer.text(tokens[:end]), count=1).split())
-
-    def _expected(self, scene: Scene, name: str, quotable: Quotable) -> tuple[Floats, Floats]:
-        """Return how much likelier than usual each token begins a reply, and how much likelier it is in it, (V,)."""
-        usual = np.log(quotable.usual)
-        state = self._after_name(scene.state, scene, name)
-        features = self._network.read(state, self._vocabulary.encode([CLOSE_NAME]))
-        first = self._network.logits(features[-1])
-        first -= first.max() + np.log(np.exp(first - first.max()).sum())
-        logits = self._network.logits(scene.features[-_RECENT:])
-        logits -= logits.max(axis=1, keepdims=True)
-        np.exp(logits, out=logits)
-        topic = (logits / logits.sum(axis=1, keepdims=True)).mean(axis=0)
-        echo = np.bincount(scene.tokens, minlength=len(topic)) / len(scene.tokens)
-        mixed = (1 - _ECHO) * topic + _ECHO * echo
-        return first - usual, np.log(np.maximum(mixed, 1e-9)).astype(np.float32) - usual
-
-    def _after_name(self, before: State, scene: Scene, name: str) -> State:
-        state = State(list(before.outputs), list(before.cells))
-        self._network.read(state, self._vocabulary.encode([OPEN_NAME, scene.cast.voice(name)]))
-        return state
 
     def _scored(self, scene: Scene, name: str, texts: Sequence[str], kind: tuple[float, int]) -> Iterator[Reply]:
         """Yield a reply for each text in which nobody speaks of themselves by their name."""
@@ -258,59 +225,17 @@ class Replies:
         if not texts:
             return
         less, added = kind
-        anywhere = self._network.initial_state()
-        self._network.read(anywhere, np.array([self._vocabulary.first], np.int32))
-        bodies = [tokens_of(text, self._vocabulary) for text in texts]
+        cue, ids = self._cue(scene, name), [tokens_of(text, self._vocabulary) for text in texts]
         names = {part for each in scene.speakers for part in name_parts(each)}
-        unnamed = np.array([word.casefold() not in names for word in self._vocabulary.words])
-        unnamed[self._vocabulary.unknown] = False
-        scores = self._sums(self._after_name(scene.state, scene, name), bodies, unnamed, scene)
-        scores -= less * self._sums(self._after_name(anywhere, scene, name), bodies, unnamed, None)
-        scores /= [max(1, unnamed[body].sum()) + added for body in bodies]
+        counted = np.array([word.casefold() not in names for word in self._vocabulary.words])
+        counted[self._vocabulary.unknown] = False
+        scores = scene.heard.sums(cue, ids, counted) - less * self._anywhere.sums(cue, ids, counted)
+        scores /= [max(1, counted[each].sum()) + added for each in ids]
         for text, score in zip(texts, scores.tolist(), strict=True):
             yield Reply(name, text, scene.typography.speech(name, text), score)
 
-    def _sums(
-        self, before: State, bodies: Sequence[Ids], counted: npt.NDArray[np.bool_], scene: Scene | None
-    ) -> npt.NDArray[np.float64]:
-        """Return the log probability of each body after a name, of the tokens of the vocabulary that are `counted`."""
-        found = np.zeros(len(bodies))
-        order = sorted(range(len(bodies)), key=lambda number: len(bodies[number]))
-        for begin in range(0, len(order), _SIDE_BY_SIDE):
-            chunk = order[begin : begin + _SIDE_BY_SIDE]
-            sizes = np.array([len(bodies[number]) for number in chunk])
-            tokens = np.full((sizes.max() + 1, len(chunk)), self._vocabulary.id_of(CLOSE_NAME), np.int32)
-            for row, number in enumerate(chunk):
-                tokens[1 : sizes[row] + 1, row] = bodies[number]
-            features = self._network.read(_repeated(before, len(chunk)), tokens[:-1])
-            said = np.arange(len(features))[:, np.newaxis] < sizes
-            targets = tokens[1:][said]
-            likely = self._network.log_probabilities(features[said], targets)
-            if scene and self._network.cache:
-                likely = self._remembered(scene, features[said], targets, likely)
-            found[chunk] = np.bincount(np.nonzero(said)[1], likely * counted[targets], len(chunk))
-        return found
-
-    def _remembered(self, scene: Scene, features: Floats, targets: Ids, likely: Floats) -> Floats:
-        """Return log probabilities in which the cache takes part; it holds the scene."""
-        cache = self._network.cache
-        held = scene.tokens[1:][-cache.window :] if cache else ()
-        if not cache or not len(held):
-            return likely
-        keys, present = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (scene.features, features))
-        cosines, ages = present @ keys[-len(held) - 1 : -1].T, np.arange(len(held) - 1, -1, -1)
-        weights = np.array([cache.weights(*each, ages) for each in zip(features, cosines, strict=True)])
-        copied = (weights * (held == targets[:, np.newaxis])).sum(axis=1)
-        mixed: Floats = np.log((1 - np.minimum(weights.sum(axis=1), 0.99)) * np.exp(likely) + copied + SMALLEST)
-        return mixed
-
-
-_NONE = np.zeros((0, 0), np.float32)
-_NO_IDS = np.zeros(0, np.int32)
-
-
-def _repeated(state: State, rows: int) -> State:
-    return State(*([np.repeat(part[np.newaxis], rows, 0) for part in parts] for parts in (state.outputs, state.cells)))
+    def _cue(self, scene: Scene, name: str) -> Ids:
+        return self._vocabulary.encode([OPEN_NAME, scene.cast.voice(name), CLOSE_NAME])
 
 
 def _letters(text: str) -> str:

@@ -26,8 +26,8 @@ class Typography:
     curly: bool = False
     dash: str = "--"
     rounded: bool = False
-    cue_given: bool = False
-    """Whether the scene ends with a cue, whose words are the reply."""
+    open_cue: str = ""
+    """What follows the cue with which the scene ends, whose words are the reply; empty if it does not."""
 
     def name(self, name: str) -> str:
         """Return a name as the scene prints it: capitals for a new one, if all others have them."""
@@ -44,9 +44,11 @@ class Typography:
         return (_ASIDE.sub(r"(\1)", text) if self.rounded else text).replace("--", self.dash)
 
     def speech(self, name: str, text: str) -> str:
-        """Return a speech, set."""
-        cue = "" if self.cue_given else f"{self.before}{self.name(name)}{self.between}"
-        return cue + self.words(text)
+        """Return a speech as it follows the scene."""
+        return self.cue(name) + self.words(text)
+
+    def cue(self, name: str) -> str:
+        return self.open_cue or f"{self.gap}{self.before}{self.name(name)}{self.between}"
 
 
 def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
@@ -61,15 +63,14 @@ def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
             apart = re.search(r"\n\s*\n\Z", above) if above.strip() else "\n\n" in text or "\n" not in text.strip()
             found = {"before": cue[1], "between": cue[2], "gap": "\n\n" if apart else "\n"}
             break
-    if named := bool(speeches) and not speeches[-1].text.strip():
-        found["gap"] = re.sub(r".*\S", "", found.get("between", " "))
+    if speeches and not speeches[-1].text.strip():
+        found["open_cue"] = re.sub(r".*\S", "", found.get("between", " "))
     return Typography(
         **found,
         names={name_token(event.speaker).casefold(): event.speaker.strip() for event in speeches},
         curly="’" in text or "“" in text,
         dash="—" if "—" in text else "--",
         rounded="(" in text and not re.search(r"\[[^\[\]]*\](?!:)", text),
-        cue_given=named,
     )
 
 

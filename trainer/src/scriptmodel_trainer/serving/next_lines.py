@@ -55,7 +55,7 @@ class NextLines:
                 raise Refused(400, error.line(), parameter=error.parameter) from error
 
     def _found(self, asked: Asked) -> dict[str, Any]:
-        """Return replies, those of two kinds in turn, and what stands before a cue in the scene."""
+        """Return replies, of two kinds in turn; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
         scene = self._replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
@@ -69,7 +69,7 @@ class NextLines:
             words = scene.typography.words(reply.text)
             source = quotable.lines[reply.line].source if quotable and reply.line is not None else ""
             entries.append({"cue": reply.printed.removesuffix(words), "words": words, "source": source})
-        return {"gap": scene.typography.gap, "replies": entries}
+        return {"replies": entries}
 
     def _lines(self) -> Quotable:
         if self._quotable is None:

@@ -64,12 +64,12 @@ function writing(form) {
 
   async function next(signal) {
     const request = { n: 10, words: fields.words.valueAsNumber, lines: fields.lines.value };
-    const { gap, replies } = await (await answer("replies", request, signal)).json();
+    const { replies } = await (await answer("replies", request, signal)).json();
     lines.replaceChildren(...replies.map(({ cue, words, source }) => {
       const line = element("li", ""), keep = element("button", "Keep", "keep");
       line.title = source;
-      line.reply = { before: gap, cue, source };
-      line.append(keep, " ", element("b", cue), ...words.split(/(?<= )/).map((word) => element("span", word, "word")));
+      line.reply = { cue, source };
+      line.append(keep, " ", element("b", cue.trimStart()), ...words.split(/(?<= )/).map((word) => element("span", word, "word")));
       return line;
     }));
     show(lines);
@@ -121,9 +121,9 @@ function writing(form) {
     asking?.abort(say.textContent);
     const before = { text: text.value, notes: fields.notes.value };
     if (choice.reply) {
-      const spans = [...choice.querySelectorAll("[data-do=word]")], { before: gap, cue, source } = choice.reply;
+      const spans = [...choice.querySelectorAll("[data-do=word]")], { cue, source } = choice.reply;
       const words = spans.slice(0, last ? spans.indexOf(last) + 1 : spans.length).map((span) => span.textContent).join("").trim();
-      text.value = (text.value.trimEnd() + gap + cue + words).trimStart();
+      text.value = (text.value.trimEnd() + cue + words).trimStart();
       if (source) fields.notes.value = JSON.stringify({ ...JSON.parse(fields.notes.value || "{}"), [words]: source });
     } else text.value = (text.value + played(choice.text)).trimStart();
     kept.push({ ...before, after: text.value });

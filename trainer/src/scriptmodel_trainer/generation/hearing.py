@@ -1,0 +1,87 @@
+"""What a network has heard of a scene, and how likely it finds what could follow: many texts side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.generation.network import Network, State
+
+_REMEMBERED = 500  # tokens
+_RECENT = 60  # tokens whose next words are the topic
+_ECHO = 0.3  # share of the scene's own words in it
+_SIDE_BY_SIDE = 64
+
+
+class Heard:
+    """The state of a network that has read some tokens, and the features after the last of them."""
+
+    def __init__(self, network: Network, ids: Ids) -> None:
+        self._network, self._state = network, network.initial_state()
+        self._features, self._tokens = network.read(self._state, ids), ids
+
+    def read(self, ids: Ids) -> None:
+        """Read more tokens."""
+        self._features = np.concatenate([self._features, self._network.read(self._state, ids)])[-_REMEMBERED:]
+        self._tokens = np.concatenate([self._tokens, ids])[-_REMEMBERED:]
+
+    def next_after(self, ids: Ids) -> Floats:
+        """Return the log probability of each token of the vocabulary after some more tokens, (V,)."""
+        found: Floats = _log_shares(self._network.logits(self._network.read(_copied(self._state), ids)[-1]))
+        return found
+
+    def topic(self) -> Floats:
+        """Return the log probability of each token of the vocabulary among the next words of the last tokens, (V,)."""
+        shares = np.exp(_log_shares(self._network.logits(self._features[-_RECENT:]))).mean(axis=0)
+        echo = np.bincount(self._tokens, minlength=len(shares)) / len(self._tokens)
+        topic: Floats = np.log(np.maximum((1 - _ECHO) * shares + _ECHO * echo, 1e-9)).astype(np.float32)
+        return topic
+
+    def sums(self, cue: Ids, texts: Sequence[Ids], counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        """Return the log probability of each text after a cue: the sum over those tokens (V,) that are `counted`."""
+        found = np.zeros(len(texts))
+        before = _copied(self._state)
+        self._network.read(before, cue[:-1])
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+        for begin in range(0, len(order), _SIDE_BY_SIDE):
+            chunk = order[begin : begin + _SIDE_BY_SIDE]
+            sizes = np.array([len(texts[number]) for number in chunk])
+            tokens = np.full((sizes.max() + 1, len(chunk)), cue[-1], np.int32)
+            for row, number in enumerate(chunk):
+                tokens[1 : sizes[row] + 1, row] = texts[number]
+            features = self._network.read(repeated(before, len(chunk)), tokens[:-1])
+            said = np.arange(len(features))[:, np.newaxis] < sizes
+            likely = self._likely(features[said], tokens[1:][said]) * counted[tokens[1:][said]]
+            found[chunk] = np.bincount(np.nonzero(said)[1], likely, len(chunk))
+        return found
+
+    def _likely(self, features: Floats, targets: Ids) -> Floats:
+        """Return log probabilities (T,) of tokens after features (T, D); a trained cache takes part, as it holds."""
+        likely = self._network.log_probabilities(features, targets)
+        cache, held = self._network.cache, self._tokens[1:]
+        if not cache or not len(held):
+            return likely
+        keys, present = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (self._features, features))
+        cosines, ages = present @ keys[:-1].T, np.minimum(np.arange(len(held) - 1, -1, -1), cache.window - 1)
+        weights = np.array([cache.weights(*each, ages) for each in zip(features, cosines, strict=True)])
+        copied = (weights * (held == targets[:, np.newaxis])).sum(axis=1)
+        mixed: Floats = np.log((1 - np.minimum(weights.sum(axis=1), 0.99)) * np.exp(likely) + copied + SMALLEST)
+        return mixed
+
+
+def repeated(state: State, rows: int) -> State:
+    """Return the state of a script for so many rows."""
+    return State(*([np.repeat(part[np.newaxis], rows, 0) for part in parts] for parts in (state.outputs, state.cells)))
+
+
+def _copied(state: State) -> State:
+    return State(list(state.outputs), list(state.cells))  # reading replaces the arrays
+
+
+def _log_shares(logits: Floats) -> Floats:
+    logits -= logits.max(axis=-1, keepdims=True)
+    shares: Floats = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return shares
