@@ -61,6 +61,17 @@ class AnyNetwork:
 
 
 @pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
+def test_a_name_of_the_cast_is_that_of_the_text_whatever_its_capitals(vocabulary: Vocabulary) -> None:
+    opening = Opening(text="ZOË: The lamp waits.\nVIVIE: The lamp.", cast=("Zoë", "Vivie", "ANNA"))
+    script = writer(vocabulary).write(60, Sampling(), (1,), opening)
+    assert script.cast.names == ("ZOË", "VIVIE", "ANNA")
+    spoken = writer(vocabulary).write(60, Sampling(), (1,), Opening("vivie", text=opening.text))
+    assert speakers(render(spoken.tokens))[2] == "VIVIE"
+    with pytest.raises(BadInputError, match=r'unknown speaker "VIVVIE" \(did you mean VIVIE\?\)'):
+        writer(vocabulary).write(60, Sampling(), (1,), Opening("VIVVIE", text=opening.text))
+
+
+@pytest.mark.parametrize("vocabulary", [CLOSED, OPEN], ids=["closed", "open"])
 @pytest.mark.parametrize("cast", [("ANNA", "Old Ben"), ("Zoë", "ANNA"), ("A", "AB", "ABC")])
 def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     network = AnyNetwork(vocabulary, {tokens.OPEN_NAME: 20, tokens.EOS: 20})  # short speeches
@@ -263,7 +274,7 @@ def test_a_script_that_cannot_be_written_is_refused_before_training(
     refused = run_trainer(["train", "--data", corpus, "--out", tmp_path, "--preset", "test"], request)
     said = refused.stdout + refused.stderr
     assert (refused.returncode, message in said) == (2, True), said
-    for warning in ("1 name(s), which speak with the words of other speakers: MIRRA", "as <unk>: Zeppelins"):
+    for warning in ("never have: MIRRA (did you mean Mira?); they speak with", "never use: Zeppelins; they stay"):
         assert (warning in said) == ("cast" in opening), said
 
 

@@ -61,7 +61,7 @@ def test_the_next_speaker_may_be_named_and_nearly_a_name_is_refused(replies: Rep
     for scene, speaker in ((f"{SCENE}\nMIRA:", ""), (SCENE, "Mira"), (SCENE.replace("MIRA", "VIVIE"), "vivie")):
         named = replies.scene(Opening(speaker, text=scene)).named
         assert named.casefold() == (speaker or "mira").casefold()
-    with pytest.raises(BadInputError, match=r'nobody is called "VIVVIE" \(did you mean VIVIE\?\)'):
+    with pytest.raises(BadInputError, match=r'unknown speaker "VIVVIE" \(did you mean VIVIE\?\)'):
         replies.scene(Opening("VIVVIE", text=SCENE.replace("MIRA", "VIVIE")))
 
 

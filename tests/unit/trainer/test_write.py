@@ -127,6 +127,14 @@ def test_a_cento_is_a_scene_of_real_lines_each_once_with_notes_and_the_author(
     assert fountain.count("[[train, ACT I") == len(said)
 
 
+def test_what_continues_a_scene_is_shown(first: subprocess.CompletedProcess[str], plays: Path, tmp_path: Path) -> None:
+    del first
+    (tmp_path / "scene.txt").write_text(SCENE * 8, "utf-8")
+    shown = write(plays, "--continue", tmp_path / "scene.txt", "--words", "40").stdout
+    assert "A stranger waits for the last train." not in shown.partition("Script: ")[0]
+    assert shown.count("\n[ ") >= 1
+
+
 def test_two_commands_at_once_take_two_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "script-7.fdx").touch()
     listed = [*tmp_path.iterdir()]
@@ -151,7 +159,9 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
     others = run_trainer(["write", tmp_path, "--out", plays.parent / "written"])
     assert (others.returncode, others.stderr.count("\n")) == (2, 1)
     assert "has a model that learned from other files; name another folder, or add --force" in others.stderr
-    assert "that --minutes 0.001 would not train" in write(plays, "--minutes", "0.001").stderr
+    folder = plays.parent / "written"
+    hint = f"{folder} holds a 10-minute model; for 0.001 minutes: --out {folder}-0.001; --force replaces it"
+    assert hint in write(plays, "--minutes", "0.001").stderr
     assert not any(path.suffix == ".safetensors" and path.stem == "checkpoint" for path in plays.parent.rglob("*"))
 
 
@@ -162,6 +172,7 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
         (["--words", "0"], "--words 0 must be at least 1"),
         (["--speaker", "ANNIE"], 'unknown speaker "ANNIE" (did you mean ANNA?)'),
         (["--prompt", "lamp " * 60, "--words", "60"], "the prompt does not fit; ask for more --words or shorten"),
+        (["--temperature", "9"], "9 is not between 0 and 2; 0.6 to 1.2 are usual"),
         (["--next", "10"], "--next needs a scene; name its file with --continue"),
         (["--next", "21", "--continue-text", "ANNA: Yes."], "--next 21 must lie between 1 and 20"),
         (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),

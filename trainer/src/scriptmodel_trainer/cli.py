@@ -180,9 +180,9 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
 def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> None:
     if log == "json" and options.out is None:
         raise BadInputError("--log json needs --out", "the script itself goes to standard output otherwise")
-    texts = _module("generate").generate(_request(options, progress), progress)
+    sheets = _module("generate").generate(_request(options, progress), progress)
     if options.out is None:
-        print("\n".join(texts), end="")
+        print("\n".join(sheet.text for sheet in sheets), end="")
 
 
 def _request(options: argparse.Namespace, progress: Progress) -> Any:

@@ -13,6 +13,8 @@ from pathlib import Path
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.presets import AUTO
 
+HOTTEST = 2
+"""Temperature above which words come in hardly any order."""
 LONGEST_GIVEN = 64 * 1024
 """Bytes of a text that a script may continue."""
 _BASE_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
@@ -34,9 +36,12 @@ def temperature(text: str) -> float | None:
     if text == AUTO:
         return None
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is neither a number nor auto") from None
+    if not 0 <= found <= HOTTEST:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is not between 0 and {HOTTEST}; 0.6 to 1.2 are usual")
+    return found
 
 
 def cast(text: str) -> tuple[str, ...]:

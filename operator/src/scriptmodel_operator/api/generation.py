@@ -44,7 +44,7 @@ class Generation(ApiModel):
 
     words: Annotated[int, Field(ge=1, le=1000000)] = 1000
     """Length of the script in words, at most."""
-    temperature: Annotated[str, decimal(at_most=10, word="auto"), AS_DECIMAL] = "auto"
+    temperature: Annotated[str, decimal(at_most=2, word="auto"), AS_DECIMAL] = "auto"
     """Sampling temperature: below 1 favours likely words, above 1 flattens the distribution, 0 is greedy; auto is the
     one that the judge chose for the model when it was trained."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"

@@ -61,8 +61,16 @@ class GenerateOptions:
     author: str = ""
 
 
-def generate(options: GenerateOptions, progress: Progress) -> list[str]:
-    """Write `samples` scripts, or the best of them; returns them in the first of the formats.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A script in the first of its formats, and as plain text what follows the text that it continues."""
+
+    text: str
+    new: str
+
+
+def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
+    """Write `samples` scripts, or the best of them; returns them.
 
     Sample i of a seed is the same whatever `samples` is.
     """
@@ -99,7 +107,8 @@ def generate(options: GenerateOptions, progress: Progress) -> list[str]:
             record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
             progress.report(FileWritten(options.record, None))
-    return [sheets[0] for sheets in printed]
+    new = [writer.text(script.tokens[script.given :]) for script in scripts]
+    return [Sheet(sheets[0], each) for sheets, each in zip(printed, new, strict=True)]
 
 
 def _continued_name(script: Script) -> str:

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from scriptmodel_trainer.artifacts import TrainedModel, load_model
-from scriptmodel_trainer.commands.generate import GenerateOptions, sample_paths
+from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample_paths
 from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.real_lines import LINES, LONGEST, RealLine, StoredLines, real_lines, stored_lines
@@ -77,16 +77,17 @@ def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, prog
     return shown
 
 
-def cento(request: GenerateOptions, quoted: Quoted) -> list[str]:
-    """Write scenes of real lines into their files; returns their texts."""
+def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
+    """Write scenes of real lines into their files; returns them."""
     from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     model = load_model(request.model)
     replies, quotable = model.replies(), Quotable(quoted.lines, model.vocabulary)
-    texts = []
+    sheets = []
     for sample in range(request.samples):
         notes: dict[str, str] = {}
-        text = request.opening.text.rstrip() or request.opening.scene
+        given = request.opening.text.rstrip() or request.opening.scene
+        text = given
         for printed, words, source in _scene(
             replies, request, sample, quotable, quoted.mixed, _sampling(request, model)
         ):
@@ -95,11 +96,12 @@ def cento(request: GenerateOptions, quoted: Quoted) -> list[str]:
         plays = len({line.play for line in quoted.lines})
         made = f"Real lines of {plays} play{'' if plays == 1 else 's'}, chosen by a model, seed {request.seed}"
         page = TitlePage(request.title or "A cento", made, request.author, notes)
-        texts.append(f"{text.lstrip()}\n")
+        text = f"{text.lstrip()}\n"
+        sheets.append(Sheet(text, text.removeprefix(given).lstrip("\n")))
         paths = sample_paths(request.out or Path(), sample + 1, request.formats)
         for name, path in zip(request.formats, paths, strict=True):
-            write_file(path, FORMATS[name](texts[-1], page).encode(errors="replace"))
-    return texts
+            write_file(path, FORMATS[name](text, page).encode(errors="replace"))
+    return sheets
 
 
 def _scene(

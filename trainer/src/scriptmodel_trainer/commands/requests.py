@@ -64,10 +64,10 @@ def check_request(request: Request, vocabulary: Vocabulary, progress: Progress) 
 def note_unknown(writer: BaseWriter, opening: Opening, progress: Progress) -> None:
     """Warn of words and names of the opening that the model does not know."""
     words, names = writer.unknown(opening)
-    for unknown, what in (
-        (words, "word(s) of the opening and reads them as <unk>"),
-        (names, "name(s), which speak with the words of other speakers"),
+    for unknown, never, then in (
+        (words, "use", "they stay in your text; the model cannot react to them"),
+        (names, "have", "they speak with the words of others"),
     ):
         if unknown:
             named = ", ".join(unknown[:_NAMED]) + (" ..." if len(unknown) > _NAMED else "")
-            progress.report(Warned("unknown_words", f"the model does not know {len(unknown)} {what}: {named}"))
+            progress.report(Warned("unknown_words", f"your plays never {never}: {named}; {then}"))

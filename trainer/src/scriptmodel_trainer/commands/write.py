@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scriptmodel_trainer import artifacts, auto
 from scriptmodel_trainer.artifacts import CHECKPOINT
-from scriptmodel_trainer.commands.generate import GenerateOptions, check, generate
+from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
 from scriptmodel_trainer.commands.requests import Request
 from scriptmodel_trainer.commands.train import train
@@ -34,6 +34,7 @@ MODEL = "model"
 _PROGRAM = "SCRIPTMODEL_PROGRAM"
 _SCRIPT = re.compile(r"script-(\d{1,9})\..*")
 _FEWEST = 0.2  # share of the text that is understood where a corpus has scripts
+_LEAST = 100  # tokens
 _SHOWN = 12  # lines
 _FAR = 1.3  # times the announced minutes: more is worth a correction
 _MOST_REPORT = 1 << 26
@@ -90,11 +91,11 @@ def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> st
     request = dataclasses.replace(options.request, out=out, seed=number if options.seed is None else options.seed)
     try:
         quoted = _quoted(options)
-        texts = cento(request, quoted) if quoted else generate(request, _Quiet(progress))
+        sheets = cento(request, quoted) if quoted else generate(request, _Quiet(progress))
     finally:
         if not out.stat().st_size:  # nothing was written
             out.unlink()
-    return printable("\n".join(_ending(options, out, texts[0])))
+    return printable("\n".join(_ending(options, out, sheets[0])))
 
 
 def _quoted(options: WriteOptions) -> Quoted | None:
@@ -157,14 +158,22 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
     if known and (options.minutes is None or auto.is_choice_for(model.metrics.auto, options.minutes)):
         return True
     if not options.force:
-        other = f"that --minutes {options.minutes:g} would not train" if known else "that learned from other files"
-        raise BadInputError(f"{folder} has a model {other}", "name another folder, or add --force to replace it")
+        if known and options.minutes is not None:
+            took = model.metrics.auto.minutes if model.metrics.auto else None
+            kind = f"a {took:g}-minute model" if took else "a model that --minutes did not choose"
+            hint = f"for {options.minutes:g} minutes: --out {options.folder}-{options.minutes:g}; --force replaces it"
+            raise BadInputError(f"{options.folder} holds {kind}", hint)
+        raise BadInputError(
+            f"{folder} has a model that learned from other files", "name another folder, or add --force to replace it"
+        )
     return False
 
 
 def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
     def before(run: Run) -> Run:
         """Find out before an hour of training what is wrong with corpus or folder, and say how long that takes."""
+        if (tokens := len(run.corpus.splits["train"])) < _LEAST:
+            raise BadInputError(f"{options.plays[0]} has about {tokens} words", "give at least one whole scene")
         if run.corpus.understood < _FEWEST:
             hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
             raise BadInputError(f"no scripts in {options.plays[0]}: {run.corpus.doubt}", hint)
@@ -210,10 +219,10 @@ def _command(options: WriteOptions) -> list[str]:
     return [os.environ.get(_PROGRAM) or "scriptmodel-trainer", "write", *options.repeat]
 
 
-def _ending(options: WriteOptions, out: Path, text: str) -> list[str]:
-    """Return the beginning of a script, where everything is, and what to try next."""
-    lines = text.splitlines()
-    names = [name for name, _ in Counter(part.name for part in parts_of(text) if part.name).most_common(2)]
+def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:
+    """Return the beginning of what was written, where everything is, and what to try next."""
+    lines = sheet.new.splitlines()
+    names = [name for name, _ in Counter(part.name for part in parts_of(sheet.text) if part.name).most_common(2)]
     command = shlex.join(_command(options))
     others = " ".join(suffix for suffix in SUFFIXES.values() if suffix != out.suffix)
     samples = f" to {out.stem}.{options.request.samples}.txt" if options.request.samples > 1 else ""
@@ -222,7 +231,7 @@ def _ending(options: WriteOptions, out: Path, text: str) -> list[str]:
         *lines[:_SHOWN],
         *(["..."] if len(lines) > _SHOWN else []),
         "",
-        f"Script: {out}{samples} ({len(text.split()):,} words); also as {others}",
+        f"Script: {out}{samples} ({len(sheet.text.split()):,} words); also as {others}",
         f"Report: {options.folder / artifacts.REPORT}",
         f"Model:  {options.folder / MODEL}",
         f"Next:   {command}    # another script, in seconds",

@@ -112,17 +112,18 @@ class Casting:
         alike = [speaker for speaker in self.speakers if speaker.casefold() == token.casefold()]
         return token if token in alike else next(iter(alike), None)
 
-    def require(self, name: str) -> str:
-        """Return the speaker of that name, or one that sub-words spell; BadInputError names the closest others."""
-        known = self.find(name)
-        if known is not None:
-            return known
+    def require(self, name: str, heard: Sequence[str] = ()) -> str:
+        """Return the speaker of that name, one that is `heard` in a text, or a new one that sub-words spell.
+
+        Raises BadInputError with the closest others if there is none, or sub-words would spell what is nearly a name.
+        """
         token = name_token(name)
-        if self._vocabulary.spells and token:
+        folded = {each.casefold(): each for each in (*reversed(self.speakers), *heard)}
+        if token.casefold() in folded:
+            return self.find(name) or folded[token.casefold()]
+        meant = self.meant(name, heard, cutoff=_ALIKE if self._vocabulary.spells else 0.6)
+        if self._vocabulary.spells and token and not meant:
             return token
-        folded = {speaker.casefold(): speaker for speaker in reversed(self.speakers)}
-        near = [folded[match].replace("_", " ") for match in difflib.get_close_matches(token.casefold(), folded, n=3)]
-        meant = f" (did you mean {' or '.join(near)}?)" if near else ""
         more = " ..." if len(self.speakers) > 12 else ""
         raise BadInputError(
             f'unknown speaker "{name}"{meant}',
@@ -130,17 +131,11 @@ class Casting:
             parameter="speaker",
         )
 
-    def named(self, name: str, heard: Sequence[str]) -> str:
-        """Return who of a text, else of the model, has that name, else a new one; BadInputError if it is nearly one."""
-        token = name_token(name)
+    def meant(self, name: str, heard: Sequence[str] = (), cutoff: float = _ALIKE) -> str:
+        """Return which other names are nearly this one, as a question; "" if none is."""
         folded = {each.casefold(): each for each in (*reversed(self.speakers), *heard)}
-        if token.casefold() in folded:
-            return folded[token.casefold()]
-        near = difflib.get_close_matches(token.casefold(), folded, n=1, cutoff=_ALIKE)
-        if near or not token:
-            meant = f" (did you mean {folded[near[0]].replace('_', ' ')}?)" if near else ""
-            raise BadInputError(f'nobody is called "{name}"{meant}', "give another name", parameter="speaker")
-        return token
+        near = difflib.get_close_matches(name_token(name).casefold(), folded, n=3, cutoff=cutoff)
+        return f" (did you mean {' or '.join(folded[each].replace('_', ' ') for each in near)}?)" if near else ""
 
     def cast(self, wanted: Sequence[str] | None, heard: Sequence[str], seed: Sequence[int]) -> Cast:
         """Return the cast of a script.
@@ -149,8 +144,9 @@ class Casting:
         speak in the text that the script starts with: their play is chosen, else the seed draws one.
         Raises BadInputError if a wanted name has no letters.
         """
-        names = [self._token(name) for name in wanted or ()]
         heard = [self._token(name) for name in heard]
+        spoken = {name.casefold(): name for name in heard}  # `Zoé` of the text is ZOÉ
+        names = [spoken.get(name.casefold(), name) for name in map(self._token, wanted or ())]
         if not self.speakers or (wanted is not None and not wanted):
             return Cast(verse=self.verse)
         play = self._play_of([*names, *heard], np.random.default_rng((*seed, _DRAW)))

@@ -67,13 +67,14 @@ class Openings:
             raise BadInputError("this model's corpus has no speakers", "leave out --speaker", parameter="speaker")
         text, scene = self._given(opening.text), Event(EventKind.HEADING, opening.scene)
         spoken = self._given(opening.prompt)
+        heard = GivenText(text.tokens).speakers
         speaker = self._casting.find(opening.speaker) or name_token(opening.speaker)
         if spoken.speakers and (not opening.speaker or speaker in spoken.speakers):
             prompt = list(spoken.tokens)
         else:
             prompt = self._quoted(split_words(opening.prompt))
             if opening.speaker:
-                prompt = [OPEN_NAME, self._casting.require(opening.speaker), CLOSE_NAME, *prompt]
+                prompt = [OPEN_NAME, self._casting.require(opening.speaker, heard), CLOSE_NAME, *prompt]
         start = Start(list(text.tokens), event_tokens(scene), prompt)
         if start.scene or start.prompt[:1] == [OPEN_NAME]:
             if text.unfinished:
@@ -104,8 +105,14 @@ class Openings:
         start = self.start(opening)
         tokens = without_names([*start.text, *start.scene, *start.prompt])
         words = [token for token in tokens if kind_of(token) in (Kind.WORD, Kind.CLITIC)]
-        names = (*(opening.cast or ()), *start.speakers)
+        heard = [name.casefold() for name in start.speakers]
+        asked = [name for name in opening.cast or () if name_token(name).casefold() not in heard]
+        names = (*asked, *start.speakers)
+
+        def hint(name: str) -> str:
+            return self._casting.meant(name, start.speakers) if name in asked else ""
+
         return (
             [word for word in dict.fromkeys(words) if word not in self._vocabulary],
-            [name for name in dict.fromkeys(names) if self._casting.find(name) is None],
+            [f"{name}{hint(name)}" for name in dict.fromkeys(names) if self._casting.find(name) is None],
         )

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.real_lines import RealLine
 from scriptmodel_trainer.corpus.tokens import event_tokens, name_token
 from scriptmodel_trainer.generation.casting import name_parts
 from scriptmodel_trainer.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from scriptmodel_trainer.corpus.real_lines import RealLine  # loads all layouts
 
 _TITLE_WORDS = "mr mrs miss lady lord sir dr doctor mme aunt uncle judge captain major general colonel old young the"
 TITLES = frozenset(_TITLE_WORDS.split())

@@ -95,7 +95,7 @@ class Replies:
             named, before = tokens[-2], others[1:]
             del tokens[-3:]
         elif opening.speaker:
-            named = self._casting.named(opening.speaker, others)
+            named = self._casting.require(opening.speaker, others)
         if tokens and is_word(tokens[-1]):
             tokens.append(EOS)
         cast = self._casting.cast(opening.cast, [*filter(None, [named]), *others], (seed,))
