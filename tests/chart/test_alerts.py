@@ -52,7 +52,7 @@ def exported() -> dict[str, set[str]]:
     metrics.pachyderm_version("pachd", "2.12.0", "yes")
     metadata = {"namespace": "ml", "name": "thrones", "uid": "1", "resourceVersion": "5", "generation": 1}
     store.put({"metadata": metadata, "spec": {}, "status": STATUS})
-    metrics.called("ListJob", "OK", 0.25)
+    metrics.called("pachyderm", "ListJob", "OK", 0.25)
     metrics.reconcile_duration.labels("done").observe(0.1)
     metrics.retries.inc()
     metrics.events_left_out.inc()
@@ -116,8 +116,8 @@ def test_the_chart_ships_alerts_and_dashboard_as_they_are() -> None:
 def test_nothing_fires_while_all_is_well() -> None:
     series = (
         HEALTHY,
-        'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 0+60x120',
-        'scriptmodel_pachyderm_calls_total{method="ListJob",code="UNAVAILABLE"} 0+1x120',
+        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="OK"} 0+60x120',
+        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="UNAVAILABLE"} 0+1x120',
         'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 0+10x120',
         'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 0+1x120',
         'scriptmodel_stalled{namespace="ml",name="thrones"} 0x120',
@@ -136,16 +136,26 @@ def test_an_operator_that_is_absent_for_ten_minutes_fires_an_alert() -> None:
 def test_pachyderm_that_does_not_answer_fires_an_alert(code: str) -> None:
     series = (
         HEALTHY,
-        'scriptmodel_pachyderm_calls_total{method="ListJob",code="OK"} 0+10x120',
-        f'scriptmodel_pachyderm_calls_total{{method="ListJob",code="{code}"}} 0+30x120',
+        'scriptmodel_engine_calls_total{service="pachyderm",method="ListJob",code="OK"} 0+10x120',
+        f'scriptmodel_engine_calls_total{{service="pachyderm",method="ListJob",code="{code}"}} 0+30x120',
     )
     assert firing(9, *series) == {}
     alert = firing(30, *series)["ScriptModelEngineUnavailable"]
-    assert alert["annotations"]["summary"] == "75% of the operator's calls to Pachyderm fail."
+    assert alert["annotations"]["summary"] == "75% of the operator's calls to its engine (pachyderm) fail."
+
+
+def test_a_bucket_that_is_away_fires_an_alert_while_the_api_server_answers() -> None:
+    series = (
+        HEALTHY,
+        'scriptmodel_engine_calls_total{service="kubernetes",method="GET configmaps",code="OK"} 0+600x120',
+        'scriptmodel_engine_calls_total{service="bucket",method="reading",code="UNAVAILABLE"} 0+3x120',
+    )
+    alert = firing(30, *series)["ScriptModelEngineUnavailable"]
+    assert alert["annotations"]["summary"] == "100% of the operator's calls to its engine (bucket) fail."
 
 
 def test_calls_that_pachyderm_refuses_for_a_reason_are_not_an_outage() -> None:
-    refused = 'scriptmodel_pachyderm_calls_total{method="InspectBranch",code="NOT_FOUND"} 0+60x120'
+    refused = 'scriptmodel_engine_calls_total{service="pachyderm",method="InspectBranch",code="NOT_FOUND"} 0+60x120'
     assert firing(60, HEALTHY, refused) == {}
 
 

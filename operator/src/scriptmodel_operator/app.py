@@ -243,11 +243,20 @@ def open_engine(
     # Its libraries take memory that an operator of a pachd need not have.
     from scriptmodel_operator.jobs.opening import open_jobs  # noqa: PLC0415 - see above
 
-    cluster = KubeCluster(client, asyncio.get_running_loop())
+    metrics = process.metrics
+    cluster = KubeCluster(client, asyncio.get_running_loop(), partial(metrics.called, "kubernetes"))
     requests = ResourceAmounts(parse_quantity(config.run_cpu) if config.run_cpu else 0.0, config.run_memory)
     labels = dict(each.split("=", 1) for each in config.run_labels)
     gateway, people = open_jobs(
-        config.storage, cluster, config.namespaces, requests, labels, config.policy.lists, cluster.close
+        config.storage,
+        cluster,
+        config.namespaces,
+        requests,
+        labels,
+        config.policy.lists,
+        cluster.close,
+        partial(metrics.called, "bucket"),
+        metrics.attempt,
     )
     return gateway, f"Jobs and the bucket {config.storage.storage}", people
 
@@ -256,7 +265,9 @@ def open_pachyderm(config: OperatorConfig, process: Process, leadership: Leaders
     if config.pachd is None:
         raise ValueError("neither a pachd nor a bucket")
     metrics = process.metrics
-    gateway = PachydermGateway(config.pachd, leadership, metrics.called, version_reporter(metrics))
+    gateway = PachydermGateway(
+        config.pachd, leadership, partial(metrics.called, "pachyderm"), version_reporter(metrics)
+    )
     return gateway, f"pachd at {config.pachd.address}"
 
 

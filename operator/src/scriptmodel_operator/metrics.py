@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.search_status import best_trial
+from scriptmodel_operator.jobs.runs import AttemptState
 from scriptmodel_operator.kube.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -59,10 +60,13 @@ class Metrics(Collector):
             "scriptmodel_events_left_out", "Events dropped, whose content only the status has"
         )
         self.queue_depth = gauge("scriptmodel_queue_depth", "ScriptModels that wait for a worker")
-        self._calls = counter("scriptmodel_pachyderm_calls", "Calls to Pachyderm", ["method", "code"])
+        self._calls = counter("scriptmodel_engine_calls", "Calls to the engine", ["service", "method", "code"])
         self._call_duration = histogram(
-            "scriptmodel_pachyderm_call_duration_seconds", "Duration of a call to Pachyderm", ["method"]
+            "scriptmodel_engine_call_duration_seconds", "Duration of a call to the engine", ["service", "method"]
         )
+        self._attempts = counter("scriptmodel_attempts", "Attempts at runs, which are Jobs", ["state"])
+        for state in ("started", *(each.value for each in AttemptState if each.ended)):
+            self._attempts.labels(state)  # an increase needs a figure before it
         self._pachyderm = gauge(
             "scriptmodel_pachyderm_info",
             "1 for the version of the API of pachd or localpach; certified is yes, no, newer or too old",
@@ -80,10 +84,14 @@ class Metrics(Collector):
         self._pachyderm.clear()
         self._pachyderm.labels(engine, version, certified).set(1)
 
-    def called(self, method: str, code: str, seconds: float) -> None:
-        """Count a call to Pachyderm; `code` is gRPC's."""
-        self._calls.labels(method, code).inc()
-        self._call_duration.labels(method).observe(seconds)
+    def called(self, service: str, method: str, code: str, seconds: float) -> None:
+        """Count a call to a service of the engine: `pachyderm`, `bucket` or `kubernetes`; `code` is gRPC's."""
+        self._calls.labels(service, method, code).inc()
+        self._call_duration.labels(service, method).observe(seconds)
+
+    def attempt(self, state: str) -> None:
+        """Count an attempt at a run that was started, or has ended."""
+        self._attempts.labels(state).inc()
 
     def render(self) -> bytes:
         return generate_latest(self._registry)

@@ -38,6 +38,8 @@ class JobWorld:
     ran: list[str] = field(default_factory=list)
     """Stage and number of each attempt that was run, in order."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
+    counted: list[str] = field(default_factory=list)
+    """The states of attempts that metrics count, in order."""
 
     def gateway(self, may_read: MayRead = lambda _namespace, repo: repo.project == "library") -> JobsGateway:
         """Return the gateway of a new operator."""
@@ -45,7 +47,7 @@ class JobWorld:
             Records(self.cluster),
             self.bucket,
             Versions(self.bucket),
-            Attempts(self.cluster, self.bucket, JobSettings()),
+            Attempts(self.cluster, self.bucket, JobSettings(), self.counted.append),
             may_read,
         )
 

@@ -65,6 +65,19 @@ def test_an_answer_of_the_bucket_becomes_an_error_that_names_the_key(
     assert not any(secret in str(failed.value) for secret in (*SIGNED.split(), "very secret", "http://"))
 
 
+def test_requests_are_counted_by_what_they_do_and_signatures_are_none() -> None:
+    called: list[tuple[str, str]] = []
+    bucket = ObstoreBucket(MemoryStore(), "s3://plays", called=lambda *call: called.append(call[:2]))
+    bucket.put("a", b"1")
+    bucket.sizes("v1")
+    with pytest.raises(NotFoundError):
+        bucket.get("b", 1)
+    with pytest.raises(RefusedError):
+        bucket.get("a", 0)
+    open_bucket(StorageConfig(storage="s3://plays"), lambda *call: called.append(call[:2])).sign("GET", ["a"], 60)
+    assert called == [("writing", "OK"), ("listing", "OK"), ("reading", "NOT_FOUND"), ("reading", "INVALID_ARGUMENT")]
+
+
 def test_an_answer_of_503_is_tried_again() -> None:
     statuses = iter([503, 503, 200])
 

@@ -100,6 +100,22 @@ def numbers(world: JobWorld) -> list[str]:
     return [job["metadata"]["labels"]["scriptmodel.dev/attempt"] for job in world.unfinished]
 
 
+def test_attempts_are_counted_as_they_start_and_end() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    assert world.counted == ["started"]
+    gateway.settle(["ml"])
+    gateway.settle(["ml"])
+    world.end(job_of(world), 143, disrupted=True)
+    gateway.settle(["ml"])
+    world.start()
+    gateway.settle(["ml"])
+    world.delete(job_of(world))
+    gateway.settle(["ml"])
+    polled(world, gateway)
+    assert world.counted == ["started", "lost", "started", "lost", "started", "succeeded"]
+
+
 def test_a_failed_attempt_is_repeated_as_often_as_the_spec_says() -> None:
     world = JobWorld()
     gateway = applied(world, replace(TRAINING, datum_tries=2))

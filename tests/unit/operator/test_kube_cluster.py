@@ -25,6 +25,7 @@ class Server:
     def __init__(self) -> None:
         self.status, self.pieces, self.valid = 200, [b"one\ntw", b"o\n\xff"], "new"
         self.holds = False
+        self.called: list[tuple[str, str]] = []
         self.sent, self.released = threading.Event(), asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -80,7 +81,7 @@ def cluster(server: Server, loop: asyncio.AbstractEventLoop) -> Iterator[KubeClu
         await runner.cleanup()
 
     runner, client = asyncio.run_coroutine_threadsafe(start(), loop).result()
-    yield KubeCluster(client, loop)
+    yield KubeCluster(client, loop, lambda method, code, _seconds: server.called.append((method, code)))
     asyncio.run_coroutine_threadsafe(stop(), loop).result()
 
 
@@ -95,6 +96,15 @@ def test_an_error_is_that_of_the_engine(
         cluster.request("GET", "/api/v1/namespaces/ml/configmaps/plays", "reading it")
     with pytest.raises(kind, match=r"^following it: words of the server$"):
         cluster.lines(LOG, "following it", 60)
+
+
+@pytest.mark.parametrize("path", ["", "/train-1", "?labelSelector=a", "/train-1?fieldManager=b"])
+def test_a_request_is_counted_by_the_kind_of_its_objects(cluster: KubeCluster, server: Server, path: str) -> None:
+    cluster.request("PATCH", f"/apis/batch/v1/namespaces/v1/jobs{path}", "changing it")
+    server.status = 403
+    with pytest.raises(AccessError):
+        cluster.request("GET", "/api/v1/configmaps?labelSelector=a", "listing")
+    assert server.called == [("PATCH jobs", "OK"), ("GET configmaps", "PERMISSION_DENIED")]
 
 
 def test_the_lines_of_a_log_are_whole_however_they_come(cluster: KubeCluster) -> None:

@@ -50,7 +50,7 @@ def test_every_figure_is_documented_and_no_other() -> None:
     store = Store(EchoFilter())
     metrics = Metrics(store)
     store.put(RAW)
-    metrics.called("ListJob", "OK", 0.25)
+    metrics.called("pachyderm", "ListJob", "OK", 0.25)
     metrics.reconcile_duration.labels("done").observe(0.5)
     metrics.clock_skew.set(0.0)
     served = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
@@ -63,15 +63,15 @@ def test_figures_of_an_object_go_with_it() -> None:
     metrics = Metrics(store)
     metrics.queue_depth.set(3)
     store.put(RAW)
-    metrics.called("ListJob", "OK", 0.25)
+    metrics.called("pachyderm", "ListJob", "OK", 0.25)
     metrics.reconcile_duration.labels("done").observe(0.5)
     metrics.reconcile_duration.labels("failed").observe(0.25)
     metrics.retries.inc()
-    metrics.called("ListJob", "OK", 0.25)
+    metrics.called("pachyderm", "ListJob", "OK", 0.25)
     text = metrics.render().decode()
     assert 'scriptmodel_ready{name="thrones",namespace="ml"} 1.0' in text
     assert 'scriptmodel_perplexity{name="thrones",namespace="ml"} 88.1' in text
-    assert 'scriptmodel_pachyderm_calls_total{code="OK",method="ListJob"} 2.0' in text
+    assert 'scriptmodel_engine_calls_total{code="OK",method="ListJob",service="pachyderm"} 2.0' in text
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
     assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
@@ -81,7 +81,7 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_reconcile_duration_seconds_sum{outcome="done"} 0.5' in text
     assert "scriptmodel_retries_total 1.0" in text
     assert 'scriptmodel_reconcile_duration_seconds_bucket{le="0.5",outcome="done"} 1.0' in text
-    assert 'scriptmodel_pachyderm_call_duration_seconds_count{method="ListJob"} 2.0' in text
+    assert 'scriptmodel_engine_call_duration_seconds_count{method="ListJob",service="pachyderm"} 2.0' in text
     assert "_created" not in text
     assert "scriptmodel_queue_depth 3.0" in text
     store.remove(RAW)
@@ -101,7 +101,12 @@ def test_a_promoted_model_is_not_held_back() -> None:
 def test_counters_start_at_zero() -> None:
     """The first time is an increase only where there was a figure before it."""
     lines = Metrics(Store(EchoFilter())).render().decode().splitlines()
-    assert {"scriptmodel_retries_total 0.0", "scriptmodel_events_left_out_total 0.0"} <= set(lines)
+    zeros = {
+        "scriptmodel_retries_total",
+        "scriptmodel_events_left_out_total",
+        'scriptmodel_attempts_total{state="lost"}',
+    }
+    assert {f"{each} 0.0" for each in zeros} <= set(lines)
 
 
 def test_the_store_distinguishes_changes_from_self_caused_events() -> None:

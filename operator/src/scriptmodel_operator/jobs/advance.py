@@ -223,6 +223,7 @@ class Advance:
             if attempt.state.ended:  # its result is in the bucket; whoever repeats this finds the Job for a day
                 self._attempts.end(record.ref.project, attempt.name)
         stored = self._records.put(stored, record.with_job(changed))
+        self._count(job.runs, changed.runs, found)
         waits = ""
         for run in changed.runs if not changed.state.final else ():
             known = found.get(run.folder)
@@ -233,6 +234,16 @@ class Advance:
                 waits = waits or (known.reason if known and known.state is AttemptState.WAITING else "")
         waits = "" if changed.queued else waits  # its queue is reported otherwise
         return stored, waits
+
+    def _count(self, before: Sequence[RunRecord], runs: Sequence[RunRecord], found: Mapping[str, Attempt]) -> None:
+        for old, new in zip(before, runs, strict=True):
+            attempt = found.get(old.folder)
+            if attempt and attempt.state.ended:
+                self._attempts.count(attempt.state.value)
+            elif old.state is RunState.RUNNING and not attempt:  # somebody deleted its Job
+                self._attempts.count(AttemptState.LOST.value)
+            if new.state is RunState.STARTING and new.attempt != old.attempt:
+                self._attempts.count("started")
 
     def _found(self, record: PipelineRecord, run: RunRecord, now: Round) -> Attempt | None:
         """Return the newest attempt at a run, if its Job exists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -62,7 +62,15 @@ log = logging.getLogger(__name__)
 class Attempts:
     """Starts, observes and ends attempts. Each call may be repeated, also after a kill in the middle of one."""
 
-    def __init__(self, cluster: Cluster, bucket: Bucket, settings: JobSettings) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        bucket: Bucket,
+        settings: JobSettings,
+        count: Callable[[str], None] = lambda _state: None,
+    ) -> None:
+        """`count` receives "started", or how an attempt ended, once that is recorded."""
+        self.count = count
         self._cluster = cluster
         self._bucket = bucket
         self._settings = settings

@@ -14,6 +14,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
+from scriptmodel_operator.engine.counting import Called, counted, ignored
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
+_SIGNING = "signing"
+"""No request is sent for it."""
 # A read ends within 10 s even if a bucket that is away accepts the connection: the last retry starts before 4 s.
 _READ_CLIENT: ClientConfig = {"connect_timeout": "3s", "read_timeout": "4s", "timeout": "60s"}
 _READ_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=4)}
@@ -41,7 +44,7 @@ _BY_STATUS: dict[str, type[EngineError]] = {
 }
 
 
-def open_bucket(config: StorageConfig) -> ObstoreBucket:
+def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucket:
     """Return the bucket; credentials are those of the environment, as AWS_ACCESS_KEY_ID. No request is sent."""
     where = urlsplit(config.storage)
 
@@ -60,6 +63,7 @@ def open_bucket(config: StorageConfig) -> ObstoreBucket:
             config.storage,
             writes=store(endpoint, _WRITE_CLIENT, _WRITE_RETRIES),
             public=store(config.storage_public_url or endpoint, _READ_CLIENT, _READ_RETRIES),
+            called=called,
         )
     except BaseError as error:  # such as a key without a secret
         raise AccessError(f"opening {config.storage}", str(error).partition("\n")[0]) from None
@@ -75,11 +79,13 @@ class ObstoreBucket:
         *,
         writes: S3Store | MemoryStore | None = None,
         public: S3Store | None = None,
+        called: Called = ignored,
     ) -> None:
         self._store = store
         self._writes = writes or store
         self._public = public or store
         self._name = name
+        self._called = called
 
     def get(self, key: str, limit: int) -> bytes:
         with self._translated("reading", key) as what:
@@ -126,16 +132,17 @@ class ObstoreBucket:
 
     def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
         store = cast("S3Store", self._public if public else self._store)
-        with self._translated("signing", f"{len(keys)} keys"):
+        with self._translated(_SIGNING, f"{len(keys)} keys"):
             return list(obstore.sign(store, cast('Literal["GET", "PUT"]', method), keys, timedelta(seconds=seconds)))
 
     @contextmanager
     def _translated(self, doing: str, key: str) -> Iterator[str]:
         what = f"{doing} {key} in {self._name}"
-        try:
-            yield what
-        except (BaseError, FileNotFoundError, NotImplementedError) as error:
-            raise _engine_error(error, what) from None
+        with counted(self._called if doing != _SIGNING else ignored, doing):
+            try:
+                yield what
+            except (BaseError, FileNotFoundError, NotImplementedError) as error:
+                raise _engine_error(error, what) from None
 
 
 def _elsewhere(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from scriptmodel_operator.engine.counting import Called
 from scriptmodel_operator.engine.values import ResourceAmounts
 from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.answers import Requests
@@ -25,14 +26,17 @@ def open_jobs(
     labels: Mapping[str, str],
     may_read: MayRead,
     close: Callable[[], None],
+    called: Called,
+    count: Callable[[str], None],
 ) -> tuple[JobsGateway, Requests]:
     """Return the engine of some namespaces, or of all, and the requests of people there.
 
-    `requests` and `labels` are for Jobs, `close` ends calls to the API server.
+    `requests` and `labels` are for Jobs, `close` ends calls to the API server, `called` receives those to the bucket,
+    `count` the states of attempts.
     """
-    bucket, records = open_bucket(storage), Records(cluster, namespaces)
+    bucket, records = open_bucket(storage, called), Records(cluster, namespaces)
     versions = Versions(bucket)
     settings = JobSettings(storage.url_lifetime, requests, labels)
-    attempts = Attempts(cluster, bucket, settings)
+    attempts = Attempts(cluster, bucket, settings, count)
     gateway = JobsGateway(records, bucket, versions, attempts, may_read, close)
     return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, namespaces)

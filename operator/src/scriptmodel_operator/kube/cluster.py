@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from scriptmodel_operator.engine.counting import Called, counted, ignored
 from scriptmodel_operator.engine.errors import (
     AccessError,
     ConflictError,
@@ -32,14 +34,16 @@ _ERRORS: Mapping[int, type[EngineError]] = {
 _FIRST_SECONDS = 2.0
 """An API server sends an error at once, but the header of a log only with its first line."""
 _LONGEST_LINE = 1 << 20
+_KIND = re.compile(r"/v1(?:/namespaces/[^/?]+)?/([a-z]+)")
 
 
 class KubeCluster:
     """Implements `jobs.ports.Cluster`."""
 
-    def __init__(self, client: KubeClient, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, client: KubeClient, loop: asyncio.AbstractEventLoop, called: Called = ignored) -> None:
         self._client = client
         self._loop = loop
+        self._called = called
         self._calls: set[Future[Any]] = set()
         self._closed = False
 
@@ -57,7 +61,9 @@ class KubeCluster:
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        return self._run(self._client.request(method, path, what, body, content_type), what)
+        kind = _KIND.search(path)
+        with counted(self._called, f"{method} {kind[1] if kind else '?'}"):
+            return self._run(self._client.request(method, path, what, body, content_type), what)
 
     def lines(self, path: str, what: str, seconds: float) -> KubeLines:
         return KubeLines(self._client.stream(path, what, seconds), self._loop, what)
