@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
-Fault = int | Literal["cut", "drop"] | None
-"""A status to answer with; or the connection is cut in the middle of an answer, or dropped before it."""
+Fault = int | Literal["cut", "drop", "whole"] | None
+"""A status to answer with; or the connection is cut in the middle of an answer, or dropped before it; or no range."""
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
@@ -76,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, "NoSuchKey")
             return
         size, match = path.stat().st_size, _RANGE.fullmatch(self.headers.get("Range", ""))
+        match = None if self._fault == "whole" else match
         start, end = (int(match[1]), min(int(match[2]) + 1, size)) if match else (0, size)
         if start >= size:
             self._refuse(416, "InvalidRange")
@@ -138,6 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")
+        self.send_header("Location", self.path)
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = True

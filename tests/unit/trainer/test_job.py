@@ -310,6 +310,20 @@ def test_a_write_that_is_refused_for_good_ends_the_job(job: Job, pod: Path, runn
     assert "pack-0000: the bucket answered HTTP 413" in (pod / "termination").read_text()
 
 
+def test_a_redirect_is_not_followed(job: Job, pod: Path) -> None:
+    job.add_files("corpus", PLAYS)
+    job.bucket.fault = first(iter([307]))
+    assert main(["job", str(job.write())]) == 3
+    assert "the manifest of input corpus: the bucket answered HTTP 307" in (pod / "termination").read_text()
+
+
+def test_a_download_does_not_continue_in_an_answer_from_the_start(job: Job, pod: Path) -> None:
+    job.add_files("corpus", PLAYS)
+    job.bucket.fault = first(iter([None, "cut", "whole"]))
+    assert main(["job", str(job.write())]) == 3
+    assert "does not answer with a range of bytes" in (pod / "termination").read_text()
+
+
 def failing(error: Exception) -> Run:
     """Return a command that reports an error as commands do, and ends with its code."""
 
