@@ -139,7 +139,7 @@ class FakePachyderm(PachydermState):
 
     # --- writes
 
-    def settle(self, _projects: Iterable[str]) -> FakePachyderm:
+    def settle(self, *_given: object) -> FakePachyderm:
         return self
 
     def sweep(self, is_ours: Callable[[Owner], bool]) -> None:

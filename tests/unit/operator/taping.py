@@ -112,7 +112,7 @@ class _Taped:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         real, tape = getattr(self._fake, name), self._tape
         if name == "settle":  # no call
-            return lambda _projects: self
+            return lambda *_given: self
 
         async def awaited(*args: Any) -> Any:
             with tape.call(name, args):

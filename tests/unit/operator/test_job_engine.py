@@ -10,7 +10,7 @@ import pytest
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import naming
 from scriptmodel_operator.desired.commands import generate_command
-from scriptmodel_operator.engine.errors import AccessError, NotFoundError
+from scriptmodel_operator.engine.errors import AccessError, NotFoundError, UnavailableError
 from scriptmodel_operator.engine.values import (
     BranchRef,
     JobInfo,
@@ -288,7 +288,7 @@ def test_an_error_of_one_pipeline_keeps_no_other_from_its_step(caplog: pytest.Lo
     assert len(caplog.records) == 1
 
 
-def test_an_idle_object_costs_one_list_of_records_and_nothing_of_the_bucket() -> None:
+def test_an_idle_object_costs_one_list_of_records_and_no_listing_of_the_bucket() -> None:
     world = JobWorld()
     gateway = applied(world, TRAINING, WRITING)
     polled(world, gateway)
@@ -297,7 +297,7 @@ def test_an_idle_object_costs_one_list_of_records_and_nothing_of_the_bucket() ->
     lists = gateway.settle(["ml"])
     lists.list_repos(["ml"]), lists.list_pipelines(["ml"]), lists.list_jobs("ml", 100)
     assert world.cluster.calls == ["GET configmaps"]
-    assert world.bucket.calls == []
+    assert world.bucket.calls == ["get v1/engine.json"]
 
 
 def test_the_log_of_a_job_is_that_of_its_runs() -> None:
@@ -376,3 +376,30 @@ def test_what_is_to_be_computed_again_still_is_after_its_first_job_was_stopped()
     gateway.settle(["ml"])
     polled(world, gateway)
     assert world.ran == ["train 1", "train 3"]
+
+
+def test_a_bucket_that_is_away_fails_the_poll_before_any_pipeline_is_tried() -> None:
+    world = JobWorld()
+    gateway = applied(world, TRAINING, WRITING)
+    world.bucket.fault = lambda call: UnavailableError(call, "no answer within 10 s")
+    world.bucket.calls.clear()
+    with pytest.raises(UnavailableError):
+        gateway.settle(["ml"])
+    assert world.bucket.calls == ["get v1/engine.json"]
+    world.bucket.fault = lambda _call: None
+    polled(world, gateway)
+    assert states(gateway, GENERATE) == ["SUCCESS"]
+
+
+def test_an_error_while_an_attempt_runs_is_tried_again_and_blocks_nothing() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    world.run()
+    world.bucket.fault = lambda call: UnavailableError(call, "503") if "manifest.json" in call else None
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert (info.state, states(gateway)) == (PipelineState.RUNNING, ["RUNNING"])
+    world.bucket.fault = lambda _call: None
+    gateway.settle(["ml"])
+    assert states(gateway) == ["SUCCESS"]

@@ -61,8 +61,11 @@ class Lists(Protocol):
 class Gateway(Lists, Protocol):
     """An engine: it computes what pipelines say, and keeps the versions of what they read and write."""
 
-    def settle(self, projects: Iterable[str]) -> Lists:
-        """Carry on what the engine does not do by itself, and return what it has then. Objects are in `projects`."""
+    def settle(self, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> Lists:
+        """Carry on what the engine does not do by itself, and return what it has then. Objects are in `projects`.
+
+        `beat` is called at times, since this may take minutes.
+        """
 
     def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
         """Delete what calls of an operator that was killed left behind, if it belongs to objects of this release."""

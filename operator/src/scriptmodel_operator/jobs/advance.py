@@ -85,7 +85,7 @@ class Advance:
         self.blocked: Mapping[PipelineRef, str] = {}
         """Why a pipeline makes no progress, as of the newest call of `settle`."""
 
-    def settle(self, listing: Listing) -> None:
+    def settle(self, listing: Listing, beat: Callable[[], None]) -> None:
         """Carry on each pipeline by one step, and put what is recorded then into the listing.
 
         An error of one pipeline keeps no other from its step.
@@ -95,6 +95,7 @@ class Advance:
             for run in (run for job in stored.record.unfinished[:1] for run in job.runs):
                 now.first.setdefault((ref.project, run.hash), ref)
         for ref in sorted(listing.pipelines, reverse=True):  # `train` before `select` and `generate`, which read it
+            beat()
             try:
                 listing.pipelines[ref], waits = self._step(listing.pipelines[ref], now)
             except ConflictError:

@@ -65,11 +65,11 @@ class JobsGateway:
         self._garbage = Garbage(records, bucket, versions)
         self._projects: frozenset[str] = frozenset()
 
-    def settle(self, projects: Iterable[str]) -> JobsLists:
+    def settle(self, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> JobsLists:
         self._projects = frozenset(projects)
-        listing = self._records.listed()
-        self._advance.settle(listing)
-        return self._lists(listing)
+        engine, listing = self.engine(), self._records.listed()  # without both, no pipeline need be tried
+        self._advance.settle(listing, beat)
+        return self._lists(listing, engine)
 
     def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
         """Do nothing: no call leaves anything behind that the next one does not complete."""
@@ -83,8 +83,8 @@ class JobsGateway:
         """Return the time of this process, which is that of all records."""
         return datetime.now(UTC)
 
-    def _lists(self, listing: Listing) -> JobsLists:
-        return JobsLists(listing, self._projects, self._advance.blocked, self.engine)
+    def _lists(self, listing: Listing, engine: str = "") -> JobsLists:
+        return JobsLists(listing, self._projects, self._advance.blocked, engine)
 
     def list_projects(self) -> Sequence[str]:
         return self._lists(self._records.listed()).list_projects()

@@ -1,8 +1,8 @@
-"""What records are to the operator: repos, pipelines, jobs and commits. No I/O but for the engine's id."""
+"""What records are to the operator: repos, pipelines, jobs and commits. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -26,13 +26,16 @@ MASTER = "master"
 
 @dataclass(frozen=True)
 class JobsLists:
-    """Implements `Lists`. `projects` are those of objects; others are known by their records."""
+    """Implements `Lists`. `projects` are those of objects; others are known by their records. `id` is the engine's."""
 
     listing: Listing
     projects: frozenset[str]
     blocked: Mapping[PipelineRef, str]
     """Why a pipeline makes no progress."""
-    engine: Callable[[], str]
+    id: str
+
+    def engine(self) -> str:
+        return self.id
 
     def list_projects(self) -> Sequence[str]:
         return sorted(self.projects.union(stored.record.ref.project for stored in self.listing.all))
@@ -42,16 +45,18 @@ class JobsLists:
 
     def list_pipelines(self, projects: Sequence[str]) -> Sequence[PipelineInfo]:
         found = (stored.record for ref, stored in self.listing.pipelines.items() if ref.project in projects)
-        return [self._blocked(pipeline_info(record)) for record in found]
+        return [self._blocked(record) for record in found]
 
     def list_jobs(self, project: str, limit: int) -> Sequence[JobInfo]:
         records = (stored.record for ref, stored in self.listing.pipelines.items() if ref.project == project)
         jobs = [job_info(record, job) for record in records for job in record.jobs]
         return sorted(jobs, key=_created, reverse=True)[:limit]
 
-    def _blocked(self, info: PipelineInfo) -> PipelineInfo:
-        reason = self.blocked.get(info.ref, "")
-        return replace(info, state=PipelineState.CRASHING, reason=reason) if reason and not info.stopped else info
+    def _blocked(self, record: PipelineRecord) -> PipelineInfo:
+        """Return a pipeline, with why its job does not start; one that runs only has to be tried again."""
+        info, reason = pipeline_info(record), self.blocked.get(record.ref, "")
+        waits = all(job.state.waiting for job in record.unfinished) and not record.stopped
+        return replace(info, state=PipelineState.CRASHING, reason=reason) if reason and waits else info
 
 
 def _created(job: JobInfo) -> datetime:

@@ -140,7 +140,7 @@ class SnapshotSource:
 
     def _settled(self, projects: Iterable[str]) -> Snapshot:
         started = time.monotonic()
-        found = take_snapshot(self._gateway.settle(projects), projects, self._beat)
+        found = take_snapshot(self._gateway.settle(projects, self._beat), projects, self._beat)
         return replace(found, started=started)
 
     @property

@@ -385,7 +385,7 @@ class PachydermGateway:
         with suppress(NotFoundError):
             self._call(f"dropping transaction {transaction_id}", self._stubs.transactions.DeleteTransaction, request)
 
-    def settle(self, _projects: Iterable[str]) -> Self:
+    def settle(self, *_given: object) -> Self:
         """Do nothing: Pachyderm carries on by itself."""
         return self
 
