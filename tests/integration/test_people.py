@@ -5,6 +5,7 @@ The operator runs as a process with a real API server and a real bucket; the tes
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -16,12 +17,18 @@ import pytest
 
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
+from scriptmodel_cli.session import Session
+from scriptmodel_cli.ui.reads import Reads
+from scriptmodel_operator.kube.client import KubeClient
+from scriptmodel_operator.leadership import UNLIMITED
 from tests.chart.rendering import objects, only
 from tests.integration.cluster import Cluster, StatusWatch
 from tests.integration.command import scriptmodel
-from tests.integration.test_job_engine import finished_trainer, trained
+from tests.integration.test_job_engine import as_in_the_chart, finished_trainer, trained
+from tests.unit.operator.browsing import Api, entered
 from tests.unit.operator.world import SPEC
 
+CLUSTER = "test"
 ROLE = "scriptmodel-operator-people"
 LINE = "HAMLET: To be or not to be."
 SCRIPT = f"{LINE}\n".encode() * 400
@@ -81,9 +88,9 @@ def team(
     (folder / "plays").mkdir()
     (folder / "plays" / "hamlet.txt").write_text(f"{LINE}\n" * 50)
     options = [f"--storage={url}", f"--storage-endpoint={s3.endpoint}", f"--namespace={cluster.namespace}"]
-    with Operator(
-        folder / "operator", control_plane.kubeconfig, options=[*options, "--poll-interval=0.5"], env=s3.credentials
-    ) as operator:
+    options += ["--poll-interval=0.5", f"--cluster-id={CLUSTER}"]
+    config = as_in_the_chart(folder, control_plane)
+    with Operator(folder / "operator", config, options=options, env=s3.credentials) as operator:
         pushed = alice("push", folder / "plays", "--repo", "plays", "--create")
         assert pushed.returncode == 0, pushed.stderr
         cluster.apply("thrones", SPEC)
@@ -91,6 +98,7 @@ def team(
         trained(cluster, "thrones", finished_trainer(more, LOG))
         yield Team(alice, stranger, cluster, s3.folder / prefix, folder / "plays", pushed.stdout)
         assert "Traceback" not in operator.log.read_text()
+        assert "forbidden" not in operator.log.read_text()
     watched.check()
     for each in published:
         control_plane.kubectl("delete", "-f", "-", stdin=json.dumps(each))
@@ -130,9 +138,24 @@ def test_why_lists_the_jobs(team: Team) -> None:
 
 
 def test_nothing_is_left_to_change(team: Team) -> None:
-    cluster_id = team.cluster.control_plane.kubectl("get", "ns", "kube-system", "-o", "jsonpath={.metadata.uid}").stdout
-    ran = team.alice("plan", "thrones", "--cluster-id", cluster_id)
+    ran = team.alice("plan", "thrones", "--cluster-id", CLUSTER)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_status_is_shown_without_a_note(team: Team) -> None:
+    ran = team.alice("status", "thrones")
+    assert "Generated: the script is written" in done(ran)
+    assert ran.stderr == ""
+
+
+async def test_the_pages_show_script_and_log(team: Team) -> None:
+    session = Session(kubeconfig=team.alice.kubeconfig, namespace=team.alice.namespace)
+    reads = Reads(session, KubeClient(session.login, UNLIMITED), team.alice.namespace)
+    model = f"/models/{team.alice.namespace}/thrones"
+    async with entered(reads, Api([])) as browser:
+        await browser.page(model, "perplexity 12.5 on the test split")
+        await browser.page(f"{model}/script", LINE)
+    await asyncio.to_thread(session.close)
 
 
 def test_no_request_is_left(team: Team) -> None:

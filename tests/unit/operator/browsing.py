@@ -98,14 +98,20 @@ async def browsing(*worlds: World | dict[str, Any], trainer: Path | None = None)
     served.router.add_get("/{path:.*}", api.answer)
     async with TestServer(served) as server:
         client = KubeClient(lambda: kopf.ConnectionInfo(server=str(server.make_url("/"))), UNLIMITED)
-        reads = Reads(session, client, "default")
-        listener = socket.create_server(("127.0.0.1", 0))
-        port, notes = listener.getsockname()[1], list[str]()
-        entrance = Entrance("", notes.append)
-        app = application(reads, "https://cluster", trainer, port, entrance)
-        async with TestClient(TestServer(app, port=port, socket_factory=lambda *_: listener)) as client:
-            first, entrance.origin = entrance.address(), "http://stage"
-            await client.get(first)
-            browser = Browser(client, api, reads, entrance)
-            browser.notes = notes
+        async with entered(Reads(session, client, "default"), api, trainer) as browser:
             yield browser
+
+
+@asynccontextmanager
+async def entered(reads: Reads, api: Api, trainer: Path | None = None) -> AsyncIterator[Browser]:
+    """Serve the pages of what is read."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port, notes = listener.getsockname()[1], list[str]()
+    entrance = Entrance("", notes.append)
+    app = application(reads, "https://cluster", trainer, port, entrance)
+    async with TestClient(TestServer(app, port=port, socket_factory=lambda *_: listener)) as client:
+        first, entrance.origin = entrance.address(), "http://stage"
+        await client.get(first)
+        browser = Browser(client, api, reads, entrance)
+        browser.notes = notes
+        yield browser

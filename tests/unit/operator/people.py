@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
+from scriptmodel_cli.requested import RequestedBucket
+from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.desired.policy import Policy
+from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.config_maps import Records
@@ -115,3 +118,48 @@ class People:
     def packs(self) -> list[str]:
         """Return what the bucket has of uploads that were made by a request."""
         return sorted(key for key in self.bucket.objects if "/uploads/uid-" in key)
+
+
+class FakeTransfer(Transfer):
+    """Sends to a bucket in memory what is signed for that."""
+
+    def __init__(self, bucket: FakeBucket) -> None:
+        self._bucket = bucket
+
+    def get(self, url: str, _what: str, limit: int) -> bytes:
+        return self._bucket.get(_key(url, "GET"), limit)
+
+    def get_range(self, url: str, _what: str, start: int, length: int) -> bytes:
+        return self._bucket.get_range(_key(url, "GET"), start, length)
+
+    def put(self, url: str, _what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
+        file.seek(0)
+        self._bucket.put(_key(url, "PUT"), file.read(size))
+        sent(size)
+
+
+def _key(url: str, method: str) -> str:
+    assert f"method={method}&" in url
+    return url.removeprefix("https://public.example/").partition("?")[0]
+
+
+def answering() -> People:
+    """Return people whose operator answers each time that somebody looks for the answer."""
+    people = People()
+
+    def answer(call: str, after: bool) -> EngineError | None:
+        looks = call.startswith(("GET secrets", "GET configmaps scriptmodel-request-"))
+        if looks and not after:
+            people.requests.answer()
+        return None
+
+    people.cluster.fault = answer
+    return people
+
+
+def bucket_of(people: People, sent: Callable[[int], None] = lambda _bytes: None) -> RequestedBucket:
+    return RequestedBucket(people.cluster, FakeTransfer(people.bucket), "ml", sent)
+
+
+def left(people: People) -> list[Any]:
+    return [place for place in people.cluster.objects if place[2].startswith("scriptmodel-request-")]

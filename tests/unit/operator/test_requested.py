@@ -2,71 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, BinaryIO
 
 import pytest
 
 from scriptmodel_cli import requested
-from scriptmodel_cli.requested import RequestedBucket
-from scriptmodel_cli.transfer import Transfer
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
-from tests.unit.operator.fake_bucket import FakeBucket
-from tests.unit.operator.people import PLAYS, People
+from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 
 WRITE = {"write": "plays", "branch": "master"}
 
 
-class FakeTransfer(Transfer):
-    """Sends to a bucket in memory what is signed for that."""
-
-    def __init__(self, bucket: FakeBucket) -> None:
-        self._bucket = bucket
-
-    def get(self, url: str, _what: str, limit: int) -> bytes:
-        return self._bucket.get(_key(url, "GET"), limit)
-
-    def get_range(self, url: str, _what: str, start: int, length: int) -> bytes:
-        return self._bucket.get_range(_key(url, "GET"), start, length)
-
-    def put(self, url: str, _what: str, file: BinaryIO, size: int, sent: Callable[[int], None]) -> None:
-        file.seek(0)
-        self._bucket.put(_key(url, "PUT"), file.read(size))
-        sent(size)
-
-
-def _key(url: str, method: str) -> str:
-    assert f"method={method}&" in url
-    return url.removeprefix("https://public.example/").partition("?")[0]
-
-
 @pytest.fixture
 def people() -> People:
-    """An operator that answers each time that somebody looks for the answer."""
-    people = People()
-
-    def answer(call: str, after: bool) -> EngineError | None:
-        looks = call.startswith(("GET secrets", "GET configmaps scriptmodel-request-"))
-        if looks and not after:
-            people.requests.answer()
-        return None
-
-    people.cluster.fault = answer
-    return people
-
-
-def bucket_of(people: People, sent: Callable[[int], None] = lambda _bytes: None) -> RequestedBucket:
-    return RequestedBucket(people.cluster, FakeTransfer(people.bucket), "ml", sent)
+    return answering()
 
 
 def requests_made(people: People) -> int:
     return len([call for call in people.cluster.calls if call.startswith("POST configmaps scriptmodel-request-")])
-
-
-def left(people: People) -> list[Any]:
-    return [place for place in people.cluster.objects if place[2].startswith("scriptmodel-request-")]
 
 
 def test_a_version_is_read_by_one_request_which_leaves_nothing(people: People) -> None:
