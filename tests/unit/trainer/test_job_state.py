@@ -325,6 +325,22 @@ def test_a_training_that_is_killed_continues_from_the_bucket_bit_identically(
         assert weights == RealPod(another, tmp_path / "undisturbed", 1, corpus).finished()
 
 
+@pytest.mark.slow
+def test_the_log_of_a_trial_has_the_events_of_the_process_that_trains(
+    corpus: Path, bucket: Bucket, tmp_path: Path
+) -> None:
+    pod = RealPod(bucket, tmp_path, 1, corpus)
+    pod.job.command = ["scriptmodel-trainer", "trial", "--trial", "/pfs/trial", *TRAIN[1:5], "--log", "json"]
+    pod.job.command += ["--preset", "test", "--set", "epochs=1"]
+    pod.job.add_files("trial", {"/0003/trial.json": b'{"parameters": {}, "seed": 1, "share": "1"}'}, "/0003")
+    done = spawn_trainer(["job", pod.job.write()], pod.variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kinds = [event["event"] for event in pod.job.events()]
+    assert (kinds[0], kinds[-1]) == ("start", "trial")
+    paths = {file["path"] for file in bucket.json(pod.job.key("manifest.json"))["files"]}
+    assert paths > {"/0003/trial.json", "/0003/model.json"}
+
+
 def test_the_command_starts_as_installed(tmp_path: Path) -> None:
     done = subprocess.run([COMMAND, "job", "--help"], capture_output=True, text=True, check=True)
     assert "scriptmodel-trainer job /scriptmodel/job.json" in done.stdout
