@@ -24,6 +24,8 @@ SEARCHING = replace(
 )
 
 NEVER = 1 << 30
+EACH = (pytest.mark.slow, pytest.mark.timeout(1800))
+"""Marks of a test of each call; others test some."""
 
 
 @dataclass
@@ -60,6 +62,13 @@ class Joined(Killed):
         return None
 
 
+def arm(world: JobWorld, kill: Killed | None) -> None:
+    """Let a fault meet the calls of an operator, or none."""
+    world.cluster.fault = lambda _call, after: kill() if kill and after == kill.after else None
+    world.bucket.fault = lambda _call: kill() if kill and not kill.after else None
+    world.bucket.lost = lambda _call: kill() if kill and kill.after else None
+
+
 @dataclass
 class Life:
     """What people want at each step, and an operator that repeats what it does until that is so."""
@@ -86,10 +95,7 @@ class Life:
         self.calls = len(self.world.cluster.calls) + len(self.world.bucket.calls)
 
     def _arm(self, kill: Killed | None) -> None:
-        cluster, bucket = self.world.cluster, self.world.bucket
-        cluster.fault = lambda _call, after: kill() if kill and after == kill.after else None
-        bucket.fault = lambda _call: kill() if kill and not kill.after else None
-        bucket.lost = lambda _call: kill() if kill and kill.after else None
+        arm(self.world, kill)
 
     # --- steps, each of which says whether nothing is left to do
 
@@ -155,7 +161,7 @@ def state(world: JobWorld) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=EACH)])
 def test_the_end_state_is_that_of_a_life_without_a_kill(stride: int, after: bool) -> None:
     whole = Life()
     whole.live()
@@ -168,7 +174,7 @@ def test_the_end_state_is_that_of_a_life_without_a_kill(stride: int, after: bool
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("stride", "every"), [(13, NEVER), (200, 3), pytest.param(1, NEVER, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("stride", "every"), [(13, NEVER), (200, 3), pytest.param(1, NEVER, marks=EACH)])
 def test_two_operators_at_once_do_what_one_does(stride: int, every: int, after: bool) -> None:
     whole = Life()
     whole.live()

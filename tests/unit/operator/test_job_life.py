@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,7 @@ from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import FakeKube, controller_over, message, raw_object, reason, settled
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
 from tests.unit.operator.search_worlds import HALVING, RANDOM
+from tests.unit.operator.test_job_chaos import EACH, Killed, arm
 from tests.unit.operator.world import PLAYS, SPEC
 
 NAMESPACED = Policy(namespaced=True)
@@ -212,3 +214,47 @@ async def test_a_failed_training_says_why_and_another_spec_tries_again() -> None
 
 def annotations(life: Life) -> dict[str, str]:
     return dict(life.kube.raw["metadata"]["annotations"])
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("stride", [37, pytest.param(1, marks=EACH)])
+async def test_a_life_ends_as_without_a_kill_wherever_the_operator_is_killed(stride: int, after: bool) -> None:
+    async def live(kill: Killed | None) -> Life:
+        life = Life()
+        life.world.put(PLAYS_BRANCH, PLAYS)
+        arm(life.world, kill)
+        while "finalizers" not in life.kube.raw["metadata"] or life.kube.raw["metadata"]["finalizers"]:
+            async with life.operator() as found:
+                for _ in range(60):
+                    await life.reconcile(found)
+                    if kill and kill.dead:
+                        break
+                    if not life.world.run() and life.kube.raw["status"] and reason(life.kube) == "Generated":
+                        life.edit(deletionTimestamp="now")
+                    if not life.kube.raw["metadata"].get("finalizers", [""]):
+                        break
+                else:
+                    raise AssertionError(message(life.kube))
+            arm(life.world, None)
+            kill = None
+        return life
+
+    whole = await live(None)
+    calls = len(whole.world.cluster.calls) + len(whole.world.bucket.calls)
+    for at in range(0, calls, stride):
+        life = await live(Killed(at, after))
+        assert life.world.ran == whole.world.ran, f"killed at call {at}"
+        assert sorted(life.world.cluster.objects) == sorted(whole.world.cluster.objects), f"killed at call {at}"
+
+
+async def test_a_corpus_by_url_is_refused_with_what_to_do_instead() -> None:
+    spec = {**SPEC, "corpus": {"http": {"urls": ["https://example.com/plays.txt"]}}}
+    life = Life(kube=FakeKube(raw_object(spec)))
+    async with life.operator(policy=Policy(namespaced=True, downloads=("example.com",))) as found:
+        requeued = asyncio.Event()
+        found.downloads._requeue = lambda _key: requeued.set()
+        await life.reconcile(found)
+        await requeued.wait()
+        await life.reconcile(found)
+    assert reason(life.kube) == "DownloadFailed"
+    assert "corpus.http is not available on this engine yet: push the files instead" in message(life.kube)
