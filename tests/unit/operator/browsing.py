@@ -36,7 +36,7 @@ class Pachd(Session):
     fake: FakePachyderm
 
     @contextmanager
-    def engine(self, _purpose: str) -> Iterator[Any]:
+    def engine(self, _purpose: str, *_given: Any, **_more: Any) -> Iterator[Any]:
         yield self.fake
 
 
