@@ -95,7 +95,7 @@ def choose(published: Iterable[PublicConfig], namespace: str) -> PublicConfig | 
     releases = sorted(published, key=lambda each: each.name)
     candidates = [each for each in releases if namespace in each.watched]
     candidates = candidates or [each for each in releases if not each.watched]
-    if len({(each.pachd, each.service, each.certificates) for each in candidates}) > 1:
+    if len({(each.pachd, each.service, each.certificates, each.storage) for each in candidates}) > 1:
         named = ", ".join(f"{each.name} ({each.pachd or JOBS})" for each in candidates)
         raise click.ClickException(f"several releases of the operator serve namespace {namespace}: {named}")
     return candidates[0] if candidates else None

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from dev.processes import free_port
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.main import main
+from scriptmodel_cli.pachd import PachdAccess
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.engine.errors import UnavailableError
@@ -281,3 +282,39 @@ def test_a_call_after_the_pod_was_replaced_reaches_the_new_one(
         assert run().output == "2.7.8\n2.7.8\n"
     assert len(later.tokens) == 1
     assert not any(Path(f"/proc/{pid}").exists() for pid, _words in kubectl.calls)
+
+
+@pytest.mark.parametrize("public", ["", "https://s3.example.com"])
+def test_the_bucket_of_a_release_is_reached_by_a_port_forward_unless_it_has_a_public_address(
+    server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, public: str
+) -> None:
+    @click.command("tunnel", cls=Command)
+    @pass_session
+    def tunnel(session: Session) -> None:
+        click.echo(PachdAccess(session, "", None, None).s3_tunnel())
+        session.close()
+
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
+    kubectl.leads_to("127.0.0.1:1")
+    data = {"engine": "jobs", "service": "s3.operators.svc:30650", **({"publicUrl": public} if public else {})}
+    server.config_maps = [{"metadata": {"name": "one"}, "data": data}]
+    assert run().output.startswith("\n" if public else "127.0.0.1:")
+    assert len(kubectl.calls) == (0 if public else 1)
+
+
+def test_who_may_not_forward_a_port_to_the_bucket_learns_how_that_is_granted(
+    server: Cluster, run: Run, kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @click.command("tunnel", cls=Command)
+    @pass_session
+    def tunnel(session: Session) -> None:
+        PachdAccess(session, "", None, None).s3_tunnel()
+
+    monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
+    kubectl.fails("error: pods is forbidden")
+    data = {"engine": "jobs", "service": "s3.operators.svc:30650", "portForwardRole": "one-pachd"}
+    server.config_maps = [{"metadata": {"name": "one"}, "data": data}]
+    message = refusal(run())
+    assert message.startswith("cannot forward a port to the S3 server at s3.operators.svc:30650 (ConfigMap kube-public")
+    assert message.endswith("in the operator's chart")
+    assert "kubectl -n operators create rolebinding one-pachd-YOU --role=one-pachd --user=YOU" in message

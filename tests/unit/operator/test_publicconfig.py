@@ -61,3 +61,27 @@ def test_a_name_without_dots_is_a_service_only_in_a_valid_namespace(namespace: s
     assert found is not None
     assert found.service is None
     assert found.port_forward_role == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "service"),
+    [
+        ({}, None),
+        ({"service": "s3.operators.svc:7070"}, ServiceAddress("operators", "s3", 7070)),
+        ({"service": "s3.operators.svc:7070", "publicUrl": "https://s3.example.com"}, None),
+    ],
+)
+def test_a_release_with_a_bucket_names_the_service_to_which_a_port_is_forwarded(
+    more: dict[str, str], service: ServiceAddress | None
+) -> None:
+    found = parse({"metadata": {"name": "one"}, "data": {"engine": "jobs", "releaseNamespace": "operators", **more}})
+    assert found is not None
+    assert found.uses_jobs
+    assert found.service == service
+
+
+def test_a_release_with_a_bucket_is_not_confused_with_one_of_a_pachd() -> None:
+    with_bucket = parse({"metadata": {"name": "two"}, "data": {"engine": "jobs"}})
+    assert with_bucket is not None
+    with pytest.raises(click.ClickException, match=r"one \(a:1\), two \(jobs\)"):
+        choose([published("a:1"), with_bucket], "ml")
