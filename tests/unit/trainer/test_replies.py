@@ -76,6 +76,8 @@ def test_real_lines_are_other_lines_of_the_corpus_each_of_another_speech(replies
     others = replies.real(scene, 10, 12, 1, quotable, {best.line or 0}, lines[1].speech)
     assert best.text not in [reply.text for reply in others]
     assert lines[1].speech not in [quotable.lines[reply.line or 0].speech for reply in others]
+    again = replies.scene(Opening(text=f"{SCENE}ANNA: {best.text}\n"))
+    assert best.text not in [reply.text for reply in replies.real(again, 10, 12, 1, quotable)]
     replies.said(scene, best)
     assert replies.real(scene, 1, 12, 1, quotable)[0].name == "Mira"
 

@@ -175,6 +175,7 @@ def test_a_model_of_other_files_or_minutes_is_not_replaced(
         (["--temperature", "9"], "9 is not between 0 and 2; 0.6 to 1.2 are usual"),
         (["--next", "10"], "--next needs a scene; name its file with --continue"),
         (["--next", "21", "--continue-text", "ANNA: Yes."], "--next 21 must lie between 1 and 20"),
+        (["--cento", "--prompt", "ANNA: Yes."], "next lines and centos begin with no --prompt"),
         (["--out", "a.pdf"], "--out a.pdf is the name of a file; name a folder"),
         (["--out", "{plays}"], "has the plays; name another folder"),
         (["--out", "{kept}"], "report.html is there already; name another folder with --out, or add --force"),

@@ -51,8 +51,12 @@ def quoted_of(folder: Path, plays: Sequence[Path], *, mixed: bool) -> Quoted:
     raise BadInputError("these plays have no lines to quote", "leave out --cento and --mix")
 
 
-def check_lines(count: int, request: GenerateOptions) -> None:
-    """Raise BadInputError unless so many next lines can be asked for."""
+def check_lines(count: int | None, request: GenerateOptions) -> None:
+    """Raise BadInputError unless so many next lines can be asked for, None for a cento."""
+    if request.opening.prompt:
+        raise BadInputError("next lines and centos begin with no --prompt", "write it into the scene")
+    if count is None:
+        return
     if not 1 <= count <= MOST:
         raise BadInputError(f"--next {count} must lie between 1 and {MOST}", parameter="next")
     if not request.opening.text:
@@ -62,8 +66,8 @@ def check_lines(count: int, request: GenerateOptions) -> None:
 def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, progress: Progress) -> list[str]:
     """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
     model = load_model(request.model)
-    note_unknown(model.writer(), dataclasses.replace(request.opening, speaker=""), progress)
     replies, sampling = model.replies(), _sampling(request, model)
+    note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
     quotable = Quotable(quoted.lines, model.vocabulary) if quoted else None
     written = quoted is None or quoted.mixed

@@ -77,7 +77,7 @@ def folder_for(plays: Sequence[Path], out: Path | None) -> Path:
 def write(options: WriteOptions, progress: Progress, signals: StopSignals) -> str:
     """Write scripts with the model of these plays, which is trained unless it is there; returns what to show."""
     check(options.request)
-    if options.lines is not None:
+    if options.lines is not None or options.cento or options.mix:
         check_lines(options.lines, options.request)
     model = options.folder / MODEL
     if not _fits(options, model):

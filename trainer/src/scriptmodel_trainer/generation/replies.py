@@ -40,6 +40,7 @@ MOST = 20
 _LEAST, _ROUNDS = 3, 6  # times that ROWS lines are written side by side, until so many differ
 _READ = 8000  # characters of the scene's end that are read
 _LIKELY = 256  # real lines that are scored exactly
+_SHORT = 9  # letters of what may be said again, as "I see."
 _DRAW = 0x5A1D  # speakers are drawn apart from words
 _FEW = 6  # people of a play that a scene without a cast has
 _CUE = re.compile(r"\[ .*? \]:")
@@ -74,7 +75,7 @@ class Replies:
     """Finds replies with one model."""
 
     def __init__(self, network: Network, vocabulary: Vocabulary, plays: Sequence[Play], writer: BaseWriter) -> None:
-        self._network, self._vocabulary, self._writer = network, vocabulary, writer
+        self._network, self._vocabulary, self.writer = network, vocabulary, writer
         self._casting = Casting(vocabulary, plays)
         self._openings = Openings(vocabulary, self._casting, has_names=True)
         self._anywhere = Heard(network, np.array([vocabulary.first], np.int32))
@@ -86,7 +87,9 @@ class Replies:
         """
         if not self._casting.speakers:
             raise BadInputError("this model has no speakers, who could reply", "train one on plays")
-        text = opening.text if len(opening.text) <= _READ else opening.text[-_READ:].partition("\n")[2]
+        text = opening.text[-_READ:]
+        if len(text) < len(opening.text):  # and the rest of a line says nothing
+            text = text.partition("\n")[2] or text
         typography = typography_of(text, lambda name: self._casting.find(name) is not None)
         start = self._openings.start(Opening(scene=opening.scene, text=text))
         tokens, others = [*start.text, *start.scene], start.speakers
@@ -194,7 +197,7 @@ class Replies:
         words += 3 + name.count("_")  # of the cue
         nothing = np.zeros(self._network.vocabulary, np.float32)
         draft = Draft()
-        stream = self._writer.stream(words, sampling, seeds[0], opening, draft)
+        stream = self.writer.stream(words, sampling, seeds[0], opening, draft)
         given, token = [], next(stream)
         while not draft.opened:
             given.append(token)
@@ -205,7 +208,7 @@ class Replies:
         streams, last, mixers = [], [], []
         for seed in seeds:
             mixer, draft = Mixers(self._network, sampling.temperature), Draft()
-            stream = _speech(self._writer, self._writer.stream(words, sampling, seed, opening, draft), draft)
+            stream = _speech(self.writer, self.writer.stream(words, sampling, seed, opening, draft), draft)
             next(stream)
             for token, feature in zip(given[:-1], features[:-1], strict=True):
                 mixer.keep(token, feature)
@@ -216,12 +219,13 @@ class Replies:
         for script in run_on(self._network, streams, last, repeated(state, ROWS), mixers):
             tokens = script.tokens[script.given :]
             end = next((place for place, token in enumerate(tokens) if place and token in _EDGES), None)
-            yield " ".join(_CUE.sub("", self._writer.text(tokens[:end]), count=1).split())
+            yield " ".join(_CUE.sub("", self.writer.text(tokens[:end]), count=1).split())
 
     def _scored(self, scene: Scene, name: str, texts: Sequence[str], kind: tuple[float, int]) -> Iterator[Reply]:
-        """Yield a reply for each text in which nobody speaks of themselves by their name."""
-        own = set(name_parts(name)) - TITLES
+        """Yield a reply for each text that is not in the scene, and in which nobody says their own name."""
+        own, said = set(name_parts(name)) - TITLES, _letters(scene.opening.text)
         texts = [text for text in texts if own.isdisjoint(re.findall(r"\w+", text.casefold()))]
+        texts = [text for text in texts if len(_letters(text)) < _SHORT or _letters(text) not in said]
         if not texts:
             return
         less, added = kind

@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.real_lines import LINES, stored_lines
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.replies import MOST
+from scriptmodel_trainer.generation.replies import MOST, Replies
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.storage import converted, parse_json
@@ -38,8 +38,8 @@ class NextLines:
     """Answers with the next lines of one model; real ones are in `folder`, where `write` stores them."""
 
     def __init__(self, model: TrainedModel, folder: Path) -> None:
-        self.model = model
-        self._replies, self._folder = model.replies(), folder
+        self.model, self._folder = model, folder
+        self._replies: Replies | None = None  # both take a moment to make
         self._quotable: Quotable | None = None
         self._working = asyncio.Lock()
 
@@ -58,14 +58,13 @@ class NextLines:
         """Return replies, of two kinds in turn; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)
-        scene = self._replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
+        replies = self._replies = self._replies or self.model.replies()
+        scene = replies.scene(Opening(asked.speaker, "", asked.scene, asked.prompt, cast), seed)
         sampling = Sampling(self.model.temperature if asked.temperature is None else asked.temperature)
         quotable = self._lines() if asked.lines != "new" else None
-        replies = self._replies.found(
-            scene, asked.n, asked.words, sampling, seed, quotable, written=asked.lines != "real"
-        )
+        found = replies.found(scene, asked.n, asked.words, sampling, seed, quotable, written=asked.lines != "real")
         entries = []
-        for reply in replies:
+        for reply in found:
             words = scene.typography.words(reply.text)
             source = quotable.lines[reply.line].source if quotable and reply.line is not None else ""
             entries.append({"cue": reply.printed.removesuffix(words), "words": words, "source": source})
