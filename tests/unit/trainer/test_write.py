@@ -121,6 +121,7 @@ def test_a_cento_is_a_scene_of_real_lines_each_once_with_notes_and_the_author(
     said = re.findall(r"^(?:ANNA|MIRA)\. (.*)$", text.removeprefix(SCENE.rstrip()), re.MULTILINE)
     corpus = " ".join((plays / "train.md").read_text("utf-8").split())
     assert len(said) == len(set(said)) > 3
+    assert len(text.split()) <= 60 + len(SCENE.split())
     assert all(line.translate(STRAIGHT) in corpus for line in said)
     fountain = (tmp_path / "out" / "script-1.fountain").read_text("utf-8")
     assert fountain.startswith("Title: Rails\nCredit: written by\nAuthor: A. B.\n")

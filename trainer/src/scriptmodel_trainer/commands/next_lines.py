@@ -100,8 +100,9 @@ def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
         plays = len({line.play for line in quoted.lines})
         made = f"Real lines of {plays} play{'' if plays == 1 else 's'}, chosen by a model, seed {request.seed}"
         page = TitlePage(request.title or "A cento", made, request.author, notes)
-        text = f"{text.lstrip()}\n"
-        sheets.append(Sheet(text, text.removeprefix(given).lstrip("\n")))
+        new = f"{text[len(given) :].lstrip()}\n"
+        text = new if request.only_new else f"{text.lstrip()}\n"
+        sheets.append(Sheet(text, new))
         paths = sample_paths(request.out or Path(), sample + 1, request.formats)
         for name, path in zip(request.formats, paths, strict=True):
             write_file(path, FORMATS[name](text, page).encode(errors="replace"))
@@ -116,13 +117,14 @@ def _scene(
     random = np.random.default_rng((request.seed, sample))
     used: set[int] = set()
     left, speech = request.words, -1
-    while left > 0:
+    while True:
         seed = int(random.integers(1 << 31))
         found: list[Reply] = []
         if not (mixed and random.random() < 0.5):
             found = replies.real(scene, _BEST, LONGEST, seed, quotable, used, speech)
         if not found and mixed:
             found = replies.written(scene, 1, _LINE, sampling, seed)
+        found = [reply for reply in found if len(reply.printed.split()) <= left]
         if not found:
             return
         reply = found[int(random.integers(len(found)))]
