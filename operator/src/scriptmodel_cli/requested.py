@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import secrets
@@ -93,6 +92,7 @@ class RequestedBucket:
         """Request to write; the URLs of the answer are used by `put`."""
         with self._request(namespace, json.dumps(request), writes=True) as answered:
             self._urls |= {key: (url, float("inf")) for key, url in answered.urls.items()}
+            self._sent(0)
             yield answered
 
     def finish(self, answered: Answered, manifest_id: str) -> str:
@@ -121,7 +121,9 @@ class RequestedBucket:
                     until = time.monotonic() + _RENEW_SECONDS
                     self._urls |= {each: (url, until) for each, url in answered.urls.items()}
                     self._asked |= dict.fromkeys(answered.urls, (namespace, request))
-                url = self._urls[key][0]
+                url = answered.urls.get(key, "")
+            if not url:
+                raise RefusedError(f"reading {key}", "the operator's answer has no URL for it")
             return url
 
     def _request_for(self, key: str) -> tuple[str, str]:
@@ -140,10 +142,7 @@ class RequestedBucket:
         created = self._cluster.request("POST", path, "creating a request to the operator", body)
         path, uid = f"{path}/{name}", created["metadata"]["uid"]
         try:
-            answer = self._answer(namespace, name)
-            if "error" in answer:
-                raise RefusedError("the operator refused", str(answer["error"]))
-            yield Answered(path, uid, answer["urls"])
+            yield Answered(path, uid, self._answer(namespace, name))
         finally:
             with suppress(EngineError):  # the operator deletes it later
                 if writes:
@@ -151,17 +150,20 @@ class RequestedBucket:
                 else:
                     self._cluster.request("DELETE", path, "deleting a request", {})
 
-    def _answer(self, namespace: str, name: str) -> dict[str, Any]:
+    def _answer(self, namespace: str, name: str) -> Mapping[str, str]:
+        """Return the URLs of the answer once it comes. Raises RefusedError if it is a refusal."""
         path, what = f"/api/v1/namespaces/{namespace}/secrets/{name}", "reading the operator's answer"
         deadline = time.monotonic() + _ANSWER_SECONDS
         while time.monotonic() < deadline:
             with suppress(NotFoundError):
                 secret = self._cluster.request("GET", path, what)
                 try:
-                    answer: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["answer"]))
-                except (KeyError, ValueError, binascii.Error) as error:
+                    answer = json.loads(base64.b64decode(secret["data"]["answer"]))
+                    if "error" in answer:
+                        raise RefusedError("the operator refused", str(answer["error"]))
+                    return {str(key): str(url) for key, url in answer["urls"].items()}
+                except (LookupError, ValueError, TypeError, AttributeError) as error:
                     raise RefusedError(what, f"Secret {name} has no valid answer") from error
-                return answer
             time.sleep(_POLL_SECONDS)
         where = f"does it run, and does it watch namespace {namespace}?"
         raise UnavailableError(what, f"the operator gave none within {_ANSWER_SECONDS:.0f} s: {where}")

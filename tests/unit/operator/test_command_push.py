@@ -8,8 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from scriptmodel_cli.corpus import find_corpus
 from scriptmodel_cli.main import main
-from scriptmodel_cli.pushing import ensure_repo
+from scriptmodel_cli.pushing import Progress, ensure_repo
 from scriptmodel_operator.api.marks import Mark, Owner, naming
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -25,6 +26,22 @@ def test_a_push_is_refused_only_if_a_commit_is_open() -> None:
     head = pachyderm.put(branch, PLAYS)
     with pytest.raises(click.ClickException, match=f"commit {head} of default/plays@master is still open"):
         ensure_repo(pachyderm, branch, create_for="")
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_progress_is_what_was_read_or_from_an_engine_that_reads_ahead_what_was_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, sends: bool
+) -> None:
+    (tmp_path / "hamlet.txt").write_text("HAMLET: To be or not to be.\n")
+    progress = Progress(find_corpus([tmp_path], print))
+    if sends:
+        progress.sent(0)
+    for _path, pieces in progress.uploads():
+        assert b"".join(pieces)
+    assert ("100% of 0.0 kB" in capsys.readouterr().err) is not sends
+    if sends:
+        progress.sent(28)
+        assert "100% of 0.0 kB" in capsys.readouterr().err
 
 
 def test_a_push_to_a_mistyped_repo_suggests_the_one_that_exists() -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from scriptmodel_cli import requested
-from scriptmodel_operator.engine.errors import NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 
@@ -66,6 +66,20 @@ def test_a_refusal_says_why(people: People) -> None:
     assert left(people) == []
 
 
+@pytest.mark.parametrize("content", ["bm90IEpTT04=", "e30=", "W10=", "bnVsbA==", "!"])
+def test_an_answer_that_makes_no_sense_is_an_error(people: People, content: str) -> None:
+    """Whoever may write Secrets in the namespace may have written it."""
+
+    def forge(call: str, after: bool) -> EngineError | None:
+        if call.startswith("POST configmaps") and after:
+            people.cluster.set("secrets", "ml", call.rpartition(" ")[2], data={"answer": content})
+        return None
+
+    people.cluster.fault = forge
+    with pytest.raises(RefusedError, match="has no valid answer"):
+        bucket_of(people).get("v1/engine.json", 100)
+
+
 def test_an_operator_that_does_not_answer_is_named(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     people.cluster.fault = lambda _call, _after: None
     monkeypatch.setattr(requested, "_ANSWER_SECONDS", 0.0)
@@ -92,7 +106,7 @@ def test_what_is_sent_is_counted(people: People) -> None:
     with bucket.writing("ml", WRITE) as answered:
         bucket.put(f"v1/ml/uploads/{answered.uid}/pack-0000", [b"HAM", b"LET"])
         bucket.put(f"v1/ml/uploads/{answered.uid}/manifest.json", b"{}")
-    assert sent == [6]
+    assert sent == [0, 6]
 
 
 def test_an_upload_of_too_many_packs_says_what_to_do(people: People) -> None:

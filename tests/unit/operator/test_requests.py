@@ -407,6 +407,17 @@ def test_a_request_that_cannot_be_answered_now_keeps_no_other_waiting_and_is_log
     assert "urls" in people.answer()
 
 
+def test_what_people_wrote_never_ends_the_operator(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_given: object) -> None:
+        raise ZeroDivisionError
+
+    people.ask({"read": f"ml@{SHA}"})
+    people.ask({"object": LOG.replace("ml", "web")}, namespace="web")
+    monkeypatch.setattr(people.requests.versions, "load", fails)
+    people.requests.answer()
+    assert "urls" in people.answer(namespace="web")
+
+
 # --- killed, and two at once
 
 

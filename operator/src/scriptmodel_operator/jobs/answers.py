@@ -99,7 +99,7 @@ class Requests:
                 self._handle(request, extra=count[request.namespace] > MOST_REQUESTS)
             except (NotFoundError, ConflictError):
                 continue  # it was deleted or replaced meanwhile
-            except EngineError as error:
+            except Exception as error:  # people write what is read here, and must not end the operator by that
                 self._report(request.uid, f"cannot answer request {request}, retrying: {error}")
 
     def _report(self, uid: str, error: str) -> None:
