@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError
 
 _PATH = re.compile(
-    r"/(?:api|apis/[^/]+)/v1(?:/namespaces/(?P<namespace>[^/]+))?/(?P<kind>[a-z]+)(?:/(?P<name>[^/]+))?(?P<rest>/.*)?"
+    r"/(?:api|apis/[^/]+)/v1(?:alpha1)?(?:/namespaces/(?P<namespace>[^/]+))?/(?P<kind>[a-z]+)(?:/(?P<name>[^/]+))?(?P<rest>/.*)?"
 )
 Place = tuple[str, str, str]
 """Kind (plural), namespace and name of an object."""
@@ -69,9 +69,13 @@ class FakeCluster:
             elif method == "POST":
                 found = self._create((kind, namespace, (body or {})["metadata"]["name"]), what, body or {})
             else:
-                selector = parse_qs(url.query).get("labelSelector", [""])[0]
+                query = {key: values[0] for key, values in parse_qs(url.query).items()}
+                selector, fields = query.get("labelSelector", ""), query.get("fieldSelector", "").partition("=")
                 items = [
-                    each for place, each in self.objects.items() if self._listed(place, each, kind, namespace, selector)
+                    each
+                    for place, each in self.objects.items()
+                    if self._listed(place, each, kind, namespace, selector)
+                    and (fields[0] != "metadata.name" or fields[2] == place[2])
                 ]
                 found = {"items": items}
             self._check(call, after=True)

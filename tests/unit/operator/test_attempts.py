@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
 from scriptmodel_operator.jobs import job_logs
@@ -87,6 +88,20 @@ def test_the_secret_is_there_before_the_pod_needs_it(world: World) -> None:
         f"POST secrets {NAME}",
         f"POST jobs {NAME}",
     ]
+
+
+@pytest.mark.parametrize(("namespace", "expected"), [("drama", "throne"), ("other", None)])
+def test_labels_of_the_object_reach_job_and_pod_while_it_exists(
+    world: World, namespace: str, expected: str | None
+) -> None:
+    for name, team in (("thrones", "throne"), ("rings", "ring")):
+        world.cluster.set("scriptmodels", namespace, name, metadata={"labels": {"team": team, "helm.sh/chart": "x"}})
+    mark = Mark(Owner("cluster", namespace, "thrones", "uid"))
+    world.attempts.start(replace(RUN, spec=replace(PLAIN, annotations=mark.annotations())), 1, OWNER)
+    (job,) = world.cluster.of("jobs")
+    for labels in (job["metadata"]["labels"], job["spec"]["template"]["metadata"]["labels"]):
+        assert labels.get("team") == expected
+        assert "helm.sh/chart" not in labels
 
 
 @pytest.mark.parametrize("call", [f"POST secrets {NAME}", f"POST jobs {NAME}"])

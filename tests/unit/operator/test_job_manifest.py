@@ -14,7 +14,7 @@ from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.training import Training
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.engine.values import PipelineRef, PipelineSpec, ResourceAmounts
-from scriptmodel_operator.jobs.job_manifest import job_manifest, job_name, secret_manifest
+from scriptmodel_operator.jobs.job_manifest import job_manifest, job_name, passed_on, secret_manifest
 from scriptmodel_operator.jobs.runs import JobSettings
 from tests.unit.operator.job_objects import HASH, NAME, OWNER, RUN
 from tests.unit.operator.pipeline_specs import FULL, PLAIN
@@ -70,6 +70,30 @@ def test_labels_of_the_chart_reach_job_and_pod_but_replace_none_of_ours() -> Non
     for each in (job, job["spec"]["template"]):
         assert each["metadata"]["labels"]["team"] == "drama"
         assert each["metadata"]["labels"]["scriptmodel.dev/run"] == HASH
+
+
+@pytest.mark.parametrize(
+    ("label", "passes"),
+    [
+        ("team", True),
+        ("cost.example.com/centre", True),
+        ("app.kubernetes.io/part-of", True),
+        ("app.kubernetes.io/instance", False),
+        ("app.kubernetes.io/managed-by", False),
+        ("argocd.argoproj.io/instance", False),
+        ("helm.sh/chart", False),
+        ("kustomize.toolkit.fluxcd.io/name", False),
+        ("applyset.kubernetes.io/part-of", False),
+        ("batch.kubernetes.io/job-name", False),
+        ("kueue.x-k8s.io/queue-name", False),
+        ("scriptmodel.dev/run", False),
+        ("job-name", False),
+        ("controller-uid", False),
+        ("pod-template-hash", False),
+    ],
+)
+def test_labels_by_which_objects_are_tracked_are_not_passed_on(label: str, passes: bool) -> None:
+    assert (label in passed_on({label: "value"})) is passes
 
 
 def test_a_job_with_a_queue_is_left_to_it() -> None:

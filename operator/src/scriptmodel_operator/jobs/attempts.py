@@ -7,11 +7,14 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+from scriptmodel_operator.api.identity import API_VERSION, PLURAL
+from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.engine.errors import (
     AccessError,
     ConflictError,
@@ -38,6 +41,7 @@ from scriptmodel_operator.jobs.job_manifest import (
     RUN,
     job_manifest,
     job_name,
+    passed_on,
     secret_manifest,
 )
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
@@ -102,7 +106,8 @@ class Attempts:
             if each.of_folder:
                 self._bucket.put(manifest_key(run, each), each.part.encode())
         self._write_secret(run, number, [owner])
-        job = job_manifest(run, number, self._settings, owner)
+        settings = replace(self._settings, labels={**self._settings.labels, **self._labels(run)})
+        job = job_manifest(run, number, settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
             self._cluster.request("POST", _jobs(run.namespace), f"creating Job {job_name(run, number)}", job)
 
@@ -168,6 +173,22 @@ class Attempts:
                 return self._stored_log(namespace, run_hash, number)
             except NotFoundError:
                 raise error from None
+
+    def _labels(self, run: Run) -> dict[str, str]:
+        """Return the labels that a run has of its ScriptModel as it is now; none if the object is gone.
+
+        A list needs no right that the operator does not have for its watch. People may edit the mark, so only the run's
+        own namespace is read.
+        """
+        mark = mark_of(run.spec.annotations)
+        if mark is None:
+            return {}
+        query = urlencode({"fieldSelector": f"metadata.name={mark.owner.name}"})
+        path = f"/apis/{API_VERSION}/namespaces/{run.namespace}/{PLURAL}?{query}"
+        found = self._cluster.request("GET", path, f"reading the labels of ScriptModel {mark.owner}")["items"]
+        return {
+            name: value for each in found for name, value in passed_on(each["metadata"].get("labels") or {}).items()
+        }
 
     def _write_secret(self, run: Run, number: int, owners: Sequence[Mapping[str, Any]]) -> None:
         name, path = job_name(run, number), _core(run.namespace, "secrets")

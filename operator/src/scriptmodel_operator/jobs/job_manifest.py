@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,12 +30,22 @@ _USER = 65532
 _FOLDERS = {"pfs": "/pfs", "state": "/state", "tmp": "/tmp"}  # noqa: S108  a mount of the container
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _ENV, _RUNTIME_CLASS = "/containers/0/env/-", "/runtimeClassName"
+_TRACKING = re.compile(
+    r"(argocd\.argoproj\.io|helm\.sh|.+\.fluxcd\.io|scriptmodel\.dev|(?!app\.)(.+\.)?(kubernetes|(x-)?k8s)\.io)/.*"
+    r"|app\.kubernetes\.io/(instance|managed-by)|controller-uid|job-name|pod-template-hash"
+)
+"""Labels by which tools and Kubernetes find their objects: a tool deletes a Job with its label that it did not make."""
 
 
 def job_name(run: Run, number: int) -> str:
     """Return the name of the Job and its Secret. The end of a pipeline's name tells it from all others."""
     pipeline = run.spec.ref.name.lower().replace("_", "-")[-_LONGEST_PIPELINE:].strip("-")
     return f"{pipeline}-{run.hash[:10]}-{number}"
+
+
+def passed_on(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of a ScriptModel that its Jobs and pods have, too, as for reports of cost."""
+    return {name: value for name, value in labels.items() if not _TRACKING.fullmatch(name)}
 
 
 def secret_manifest(
