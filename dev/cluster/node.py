@@ -15,6 +15,8 @@ from dev.programs import binaries
 from dev.stack import ControlPlane
 
 NAME = "node1"
+OPERATOR = "system:serviceaccount:scriptmodel-system:scriptmodel-scriptmodel-operator"
+"""The operator of the release that the tests install, whose requests the API server records."""
 GIVEN = {"manager": "system:kube-controller-manager", "scheduler": "system:kube-scheduler"}
 
 
@@ -32,7 +34,7 @@ class Node(ControlPlane):
             f"--kubelet-client-key={self.client_certificate.with_suffix('.key')}",
             "--kubelet-preferred-address-types=InternalIP",  # there is no DNS that knows the node's name
         )
-        super().__init__(root, address=f"{network.SERVICES.ip}:443")
+        super().__init__(root, audited=OPERATOR, address=f"{network.SERVICES.ip}:443")
         self.runtime = runtime
         self._tokens = {name: secrets.token_hex(16) for name in (*GIVEN, "kubelet")}
         self.users |= {self._tokens[name]: f"{user},{name}" for name, user in GIVEN.items()}
