@@ -120,6 +120,7 @@ FLAGS: dict[str, dict[str, str]] = {
         "--top-p": "who compares with programs that have it",
         "--repetition-penalty": "whose scripts have refrains, which a penalty suppresses",
         "--continue-text": "pipelines, whose jobs have no such file",
+        "--takes": "who wants the words as `serve` streams them: 1",
         "--together": "who writes many samples",
         "--keep": "who wants the judge to pick",
         "--format": "who continues in a screenplay program",

@@ -112,7 +112,7 @@ def bench_cold_start(rounds: int, folder: Path, roof: float) -> None:
 
     def generate() -> None:
         subprocess.run(
-            [command, "generate", model, "--words", str(_WORDS), "--out", written, "--record", record],
+            [command, "generate", model, "--words", str(_WORDS), "--takes", "1", "--out", written, "--record", record],
             check=True,
             stdout=subprocess.DEVNULL,
             env=environment,

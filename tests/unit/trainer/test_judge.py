@@ -220,7 +220,7 @@ def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], wri
     assert judged["verdict"] in SCALE
     assert judged["figures"].keys() == judged["held_out"].keys()
     done = run_trainer(["judge", model, "--data", corpus, "--samples", "3", "--words", "300"])
-    assert re.match(r"Verdict: (fair|good|like the corpus) \(\d\.\d\d: originality 1\.00", done.stdout), done.stdout
+    assert re.match(r"Verdict: (fair|good|like the corpus) \(\d\.\d\d: originality ", done.stdout), done.stdout
     copy = run_trainer(["judge", corpus / "play.md", "--data", corpus])
     assert copy.stdout.startswith("Verdict: a copy (0.")
 
@@ -310,8 +310,8 @@ def test_scripts_have_the_models_temperature_unless_one_is_given(learned: tuple[
     assert text != run_trainer([*command, "--temperature", "0.8"]).stdout
 
 
-def test_a_higher_temperature_has_to_be_clearly_better() -> None:
-    for scores, best in (((0.5, 0.6, 0.8), 1.0), ((0.5, 0.7, 0.8), 0.9), ((0.7, 0.3, 0.8), 0.8)):
+def test_the_liveliest_temperature_is_chosen_that_is_not_clearly_worse() -> None:
+    for scores, best in (((0.8, 0.6, 0.5), 0.8), ((0.8, 0.7, 0.5), 0.9), ((0.8, 0.3, 0.7), 1.0)):
         assert best_temperature(dict(zip(TEMPERATURES, scores, strict=True))) == best
 
 

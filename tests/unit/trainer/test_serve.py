@@ -47,7 +47,7 @@ def test_a_completion_is_what_generate_continues_the_text_with(server: Server, m
     client = server.client()
     (entry,) = client.models.list().data
     done = client.completions.create(model=entry.id, prompt=SCENE, max_tokens=60, temperature=0.9, top_p=0.9, seed=5)
-    options = ["--words", "60", "--temperature", "0.9", "--top-p", "0.9", "--seed", "5", "--only-new"]
+    options = ["--words", "60", "--temperature", "0.9", "--top-p", "0.9", "--seed", "5", "--only-new", "--takes", "1"]
     expected = run_trainer(["generate", model, "--continue-text", SCENE, *options]).stdout
     assert expected
     assert done.choices[0].text == f" {expected}"

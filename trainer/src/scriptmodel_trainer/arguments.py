@@ -281,6 +281,8 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add("--top-p", type=float, default=0.95, metavar="P", help=nucleus)
     penalty = "penalty on recent words, 1 disables it [default: 1.2]"
     add("--repetition-penalty", type=float, default=1.2, metavar="R", help=penalty)
+    takes = "write each sentence N times and keep the one that answers the scene best [default: 16]"
+    add("--takes", **_N, default=16, help=takes)
     add(
         "--together",
         action="store_true",

@@ -16,7 +16,7 @@ from scriptmodel_trainer.commands.evaluate import read_text, score
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import finite
 
@@ -61,7 +61,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     weights = {key: array for key, array in model.weights.items() if not key.startswith("cache/")}
     static = score(vocabulary, dataclasses.replace(model, weights=weights).network(), text, progress)
     cached = score(vocabulary, own, text, progress) if own.cache else None
-    writer, sampling = model.writer(), Sampling(model.temperature)
+    writer, sampling = model.writer(), Sampling(model.temperature, takes=TAKES)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]
     verdict = model.reference.verdict(*scripts) if model.reference else None
     return {

@@ -14,7 +14,7 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.judging import verdict
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
@@ -53,7 +53,7 @@ def judge(
         raise BadInputError(message, "judge a model of another layout")
     if model:
         seeds = [(seed, sample) for sample in range(samples)]
-        scripts = model.writer().write_together(words, Sampling(model.temperature), seeds, Opening())
+        scripts = model.writer().write_together(words, Sampling(model.temperature, takes=TAKES), seeds, Opening())
         texts = [script.tokens for script in scripts]
     else:
         texts = [_tokens(subject, layout, progress)]

@@ -1,4 +1,4 @@
-"""Chooses a model's temperature at the end of its training: the calmest whose scripts the judge ranks high."""
+"""Chooses a model's temperature at the end of its training: the liveliest whose scripts the judge ranks high."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
 
-_SCRIPTS = 5  # at each temperature
+_SCRIPTS = 2  # at each temperature
 _NEAR = 0.15
-"""What a score may lack of the highest: the judge rewards rare words, whether or not they make sense to a reader."""
+"""What a score may lack of the highest: two scripts say no more."""
 FEWEST_TOKENS = 50 * SAMPLE_WORDS * _SCRIPTS * len(TEMPERATURES)
 """Tokens read in training, below which no temperature is chosen: writing so much would take too large a part of it."""
 
@@ -39,6 +39,6 @@ def with_temperature(model: TrainedModel, progress: Progress) -> TrainedModel:
 
 
 def best_temperature(scores: Mapping[float, float]) -> float:
-    """Return the lowest temperature with a score near the highest."""
+    """Return the highest temperature with a score near the highest."""
     highest = max(scores.values())
-    return min(temperature for temperature, score in scores.items() if score >= highest - _NEAR)
+    return max(temperature for temperature, score in scores.items() if score >= highest - _NEAR)

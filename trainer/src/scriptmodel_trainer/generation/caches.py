@@ -6,6 +6,7 @@ A cache is trained with the network (`training.cache` has the formulas) or added
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,6 +135,11 @@ class RecentTokens:
         self._keys: Floats | None = None  # of the tokens, (window, D); a ring
         self._held = 0
         self._present: Floats | None = None
+
+    def copy(self) -> RecentTokens:
+        same = copy(self)
+        same._tokens, same._keys = self._tokens.copy(), None if self._keys is None else self._keys.copy()
+        return same
 
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
         """Return the temperature times the logarithms of the mixed probabilities of the next token, (V,).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 
 import numpy as np
 
@@ -54,6 +55,12 @@ class Page:
         self._budget = budget
         self._vocabulary = vocabulary
         self._grammar = grammar
+
+    def copy(self) -> Page:
+        """Return a page with the same script, which continues by itself."""
+        same = copy(self)
+        same.script, same.recent, same._speakers = [*self.script], self.recent.copy(), [*self._speakers]
+        return same
 
     @property
     def left(self) -> int:

@@ -5,11 +5,14 @@ Generation reads one token at a time. `evaluation.py` scores whole texts in rows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
+
 import numpy as np
 
 from scriptmodel_trainer.arrays import SMALLEST, Floats
 from scriptmodel_trainer.generation.caches import Cache, RecentTokens
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.network import Network, State
 from scriptmodel_trainer.trigrams import Trigrams
 
 
@@ -19,6 +22,9 @@ class LastTokens:
     def __init__(self, trigrams: Trigrams) -> None:
         self._trigrams = trigrams
         self._last: int | None = None
+
+    def copy(self) -> LastTokens:
+        return copy(self)
 
     def keep(self, token: int, features: Floats) -> None:
         """Read a token of a text that is given."""
@@ -49,6 +55,11 @@ class Mixers:
         if cache := network.cache or cache:
             self._mixers.append(RecentTokens(cache, network.document, temperature))
 
+    def copy(self) -> Mixers:
+        same = copy(self)
+        same._mixers = [mixer.copy() for mixer in self._mixers]
+        return same
+
     def mixed(self, token: int, features: Floats, logits: Floats) -> Floats:
         """Return the logits (V,) of the mixture after `token`, whose `features` are (D,) and `logits` (V,)."""
         for mixer in self._mixers:
@@ -73,3 +84,31 @@ class Reader:
         """Read one token; returns the logits of the next one, (V,)."""
         features = self._network.step(self.state, token)
         return self.mixers.mixed(token, features, self._network.logits(features))
+
+    def copy(self) -> Reader:
+        """Return a reader that has read the same and reads on by itself."""
+        same = copy(self)
+        same.state, same.mixers = State(list(self.state.outputs), list(self.state.cells)), self.mixers.copy()
+        return same
+
+
+def read_together(network: Network, readers: Sequence[Reader], tokens: Sequence[int]) -> list[Floats]:
+    """Read the next token of each reader of a network, all in one step; returns the logits after each, (V,).
+
+    A reader alone reads as by itself.
+    """
+    if len(readers) < 2:
+        return [reader.read(token) for reader, token in zip(readers, tokens, strict=True)]
+    states = [reader.state for reader in readers]
+    state = State(_stacked([each.outputs for each in states]), _stacked([each.cells for each in states]))
+    features = network.step(state, np.array(tokens, np.int32))
+    logits = network.logits_of_rows(features)
+    for row, reader in enumerate(readers):
+        reader.state = State([each[row] for each in state.outputs], [each[row] for each in state.cells])
+    mixed = zip(readers, tokens, features, logits, strict=True)
+    return [reader.mixers.mixed(token, own, predicted) for reader, token, own, predicted in mixed]
+
+
+def _stacked(parts: Sequence[Sequence[Floats]]) -> list[Floats]:
+    """Return the arrays of each layer side by side, (rows, units)."""
+    return [np.stack(layer) for layer in zip(*parts, strict=True)]

@@ -16,6 +16,9 @@ COMMON = 150
 """The most frequent tokens, which it spares."""
 COLD = 1e-6
 """Temperature below which a choice is always the likeliest."""
+TAKES = 16
+"""Takes of each sentence of a script that nobody reads while it is written."""
+_MOST_TAKES = 64
 _BLOCK = 128
 
 
@@ -25,12 +28,14 @@ class Sampling:
 
     `repetition_penalty` divides the probability of each word that was among the last words by that factor, once for
     each time it occurred; markers, punctuation and the commonest words are spared, so the structure does not suffer.
+    Of each sentence so many `takes` are written, and one is kept; a script that is read while it is written has one.
     """
 
     temperature: float = 0.8
     top_k: int = 0
     top_p: float = 0.95
     repetition_penalty: float = 1.2
+    takes: int = 1
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and 0 <= self.temperature <= 10):
@@ -42,6 +47,8 @@ class Sampling:
         if not (math.isfinite(self.repetition_penalty) and 1 <= self.repetition_penalty <= 100):
             message = f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100"
             raise BadInputError(message, parameter="repetition_penalty")
+        if not 1 <= self.takes <= _MOST_TAKES:
+            raise BadInputError(f"--takes {self.takes} must lie between 1 and {_MOST_TAKES}", parameter="takes")
 
 
 def penalise(logits: Floats, recent: Ids, sampling: Sampling) -> None:

@@ -24,7 +24,9 @@ from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, penalise
+from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
+from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # sub-words
@@ -178,9 +180,69 @@ class Writer(BaseWriter):
         self._elsewhere = np.zeros(len(vocabulary), np.float32)
         self._elsewhere[[vocabulary.id_of(name) for name in in_plays]] = np.log([*in_plays.values()])
 
+    def write(self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening) -> Script:
+        if sampling.takes == 1:
+            return super().write(words, sampling, seed, opening)
+        draft, random = Draft(), np.random.default_rng(seed)
+        reader = Reader(self._network, sampling.temperature)
+        page = run_alone(reader, self._open(words, sampling, seed, opening, draft, random))
+        kept = Take(page, reader, self._stage(draft.cast))
+        kept.stage.play(self._vocabulary.joined(page.script))
+        while not self._ended(kept.page, words):
+            takes = [kept.copy() for _ in range(sampling.takes)]
+            draws = random.spawn(sampling.takes)
+            sentences = [
+                self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
+            ]
+            run_takes(self._network, takes, sentences, sampling.temperature)
+            kept = best_take(self._network, self._vocabulary, takes)
+        draft.pieces = kept.page.script
+        return self.script(draft)
+
+    def write_together(
+        self, words: int, sampling: Sampling | Sequence[Sampling], seeds: Sequence[Sequence[int]], opening: Opening
+    ) -> list[Script]:
+        samplings = [sampling] * len(seeds) if isinstance(sampling, Sampling) else sampling
+        if all(each.takes == 1 for each in samplings):
+            return super().write_together(words, samplings, seeds, opening)
+        return [self.write(words, own, seed, opening) for own, seed in zip(samplings, seeds, strict=True)]
+
+    def _stage(self, cast: Cast) -> Stage:
+        names = [*map(cast.voice, cast.names)] or self._vocabulary.names
+        parts = ((part, name) for name in names for part in name_parts(name) if part not in self._shared)
+        return Stage(names, dict(parts), {title.casefold() for title in self._lines.capitals})
+
+    def _sentence(self, page: Page, words: int, sampling: Sampling, random: np.random.Generator) -> Stream[None]:
+        """Write to the end of a sentence, or of the script."""
+        yield from self._next(page, sampling, random)
+        while not (page.position.complete or self._ended(page, words)):
+            yield from self._next(page, sampling, random)
+
+    @staticmethod
+    def _ended(page: Page, words: int) -> bool:
+        """Return whether a script of at most so many words ends here."""
+        enough = page.used >= enough_of(words) and not page.silent
+        return page.position.final and (page.left <= 1 or enough)
+
     def stream(
         self, words: int, sampling: Sampling, seed: Sequence[int], opening: Opening, draft: Draft | None = None
     ) -> Stream[Script]:
+        draft, random = draft or Draft(), np.random.default_rng(seed)
+        page = yield from self._open(words, sampling, seed, opening, draft, random)
+        while not self._ended(page, words):
+            yield from self._next(page, sampling, random)
+        return self.script(draft)
+
+    def _open(
+        self,
+        words: int,
+        sampling: Sampling,
+        seed: Sequence[int],
+        opening: Opening,
+        draft: Draft,
+        random: np.random.Generator,
+    ) -> Stream[Page]:
+        """Write what a script starts with, kept in `draft`; returns the page with it."""
         if Kind.WORD not in self._grammar.kinds:
             raise BadInputError("the model knows no words", "train it on a larger corpus")
         start = self._starts.start(opening)
@@ -194,9 +256,7 @@ class Writer(BaseWriter):
         titles = {word.casefold() for word in lines.capitals}  # none follows another, as `Mrs. LORD`
         proper = () if self._vocabulary.spells else cast.proper
         page.proper = self._numbers(word for word in proper if word.casefold() not in titles and not word.isupper())
-        draft = draft or Draft()
         draft.pieces, draft.cast = page.script, cast
-        random = np.random.default_rng(seed)
         least, _ = self._grammar.to_end(page.position)
         if Kind.OPEN_EXPOSITION not in self._grammar.kinds:
             least += page.longest_name
@@ -212,10 +272,8 @@ class Writer(BaseWriter):
             while page.position.place in (Place.NAME, Place.NAMED):
                 yield from self._next(page, sampling, random)
         yield from self._force(page, renamed(start.prompt, cast.voice))
-        draft.opened, enough = True, enough_of(words)
-        while not (page.position.final and (page.left <= 1 or (page.used >= enough and not page.silent))):
-            yield from self._next(page, sampling, random)
-        return self.script(draft)
+        draft.opened = True
+        return page
 
     def script(self, draft: Draft) -> Script:
         tokens = self._vocabulary.joined(list(draft.pieces))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 
 TEMPERATURES = (Sampling().temperature, 0.9, 1.0)
 SAMPLE_WORDS = 250
 
 
 def sample_scripts(model: TrainedModel, count: int) -> dict[float, list[list[str]]]:
-    """Return the tokens of `count` scripts at each temperature, all written together.
+    """Return the tokens of `count` scripts at each temperature.
 
     The first script does not depend on `count`. Raises BadInputError if the model cannot write.
     """
     rows = [(temperature, number) for temperature in TEMPERATURES for number in range(count)]
-    samplings = [Sampling(temperature) for temperature, _ in rows]
+    samplings = [Sampling(temperature, takes=TAKES) for temperature, _ in rows]
     seeds = [(model.origin.seed, number) for _, number in rows]
     scripts = iter(model.writer().write_together(SAMPLE_WORDS, samplings, seeds, Opening()))
     return {temperature: [next(scripts).tokens for _ in range(count)] for temperature in TEMPERATURES}

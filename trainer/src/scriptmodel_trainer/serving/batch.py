@@ -12,12 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-import numpy as np
-
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import TrainerError
-from scriptmodel_trainer.generation.network import Network, State
-from scriptmodel_trainer.generation.readers import Reader
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.readers import Reader, read_together
 from scriptmodel_trainer.generation.streams import ROWS, Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
 
@@ -125,21 +123,8 @@ class Batch:
             if job.left:
                 job.end()
         jobs = [job for job in self._rows if not job.left]
-        predicted = self._predicted(jobs)
+        predicted = read_together(self._network, [job.reader for job in jobs], [job.token for job in jobs])
         self._rows = [job for job, logits in zip(jobs, predicted, strict=True) if job.advance(logits)]
-
-    def _predicted(self, jobs: Sequence[Job]) -> list[Floats]:
-        """Return the logits (V,) after the last token of each script; one alone is computed as `generate` does."""
-        if len(jobs) < 2:
-            return [job.reader.read(job.token) for job in jobs]
-        states = [job.reader.state for job in jobs]
-        state = State(_stacked([each.outputs for each in states]), _stacked([each.cells for each in states]))
-        features = self._network.step(state, np.array([job.token for job in jobs], np.int32))
-        logits = self._network.logits_of_rows(features)
-        for number, job in enumerate(jobs):
-            job.reader.state = State([each[number] for each in state.outputs], [each[number] for each in state.cells])
-        mixed = zip(jobs, features, logits, strict=True)
-        return [job.reader.mixers.mixed(job.token, own, predicted) for job, own, predicted in mixed]
 
 
 def _closed() -> TrainerError:
@@ -151,8 +136,3 @@ def _fail(jobs: Iterable[Job], error: Exception) -> None:
         job.error = error
         with suppress(RuntimeError):  # the event loop of the clients has ended
             job.end()
-
-
-def _stacked(parts: Sequence[Sequence[Floats]]) -> list[Floats]:
-    """Return the arrays of each layer side by side, (rows, units)."""
-    return [np.stack(layer) for layer in zip(*parts, strict=True)]

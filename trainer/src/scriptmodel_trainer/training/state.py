@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.records import Amount, Count, EpochRecord
 
-_KEPT, _MOST_KEPT = 0.05, 10.0  # share of the seconds of a budget, and seconds
+_KEPT, _MOST_KEPT = 0.05, 30.0  # share of the seconds of a budget, and seconds
 
 
 @dataclass(slots=True)

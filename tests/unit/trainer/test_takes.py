@@ -1,0 +1,103 @@
+"""Tests of scripts of which each sentence is written several times: which take is kept, and what does not change it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_models import SCRIPT, WORDS, faults, network
+
+from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.grammar import Grammar, Kind
+from scriptmodel_trainer.generation.lines import Lines
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.page import Page
+from scriptmodel_trainer.generation.readers import Reader
+from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.stage import Stage
+from scriptmodel_trainer.generation.takes import Take, best_take
+from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.trigrams import count
+
+SEEDS = [(5, 0), (5, 1), (5, 2)]
+SPEECH = [tokens.OPEN_NAME, "ANNA", tokens.CLOSE_NAME]
+END = tokens.EOS
+
+
+def test_scripts_of_takes_are_well_formed_and_depend_on_their_seed_alone(model: Path) -> None:
+    writers = [(load_model(model).writer(), 0.9), (Writer(network(SCRIPT, 1), SCRIPT), 3.0)]
+    for writer, temperature in writers:
+        sampling = Sampling(temperature, takes=4)
+        scripts = [writer.write(60, sampling, seed, Opening("ANNA", "the lamp")) for seed in SEEDS]
+        assert writer.write_together(60, sampling, SEEDS[:2], Opening("ANNA", "the lamp")) == scripts[:2]
+        assert len({tuple(script.tokens) for script in scripts}) == len(SEEDS)
+    assert not [fault for script in scripts for fault in faults(render(script.tokens), 60)]
+
+
+@pytest.mark.parametrize("takes", [0, 65])
+def test_the_number_of_takes_has_limits(takes: int) -> None:
+    with pytest.raises(BadInputError, match="--takes"):
+        Sampling(takes=takes)
+
+
+def kept(*written: tuple[list[str], float], stage: Stage | None = None) -> int:
+    """Return the number of the take that is kept, given the words of each and the log probability of its tokens."""
+    net = network(SCRIPT, 1)
+    page = Page(SCRIPT, Grammar(frozenset(Kind)), 100, {}, Lines())
+    first = Take(page, Reader(net), stage or Stage(("ANNA", "BEN"), {"anna": "ANNA", "ben": "BEN"}, set()))
+    takes = []
+    for words, likely in written:
+        new = [WORDS.index(word) for word in words]
+        takes.append(dataclasses.replace(first.copy(), new=new, likely=[likely] * (len(new) - 1)))
+    return takes.index(best_take(net, SCRIPT, takes))
+
+
+def test_the_likeliest_take_is_kept() -> None:
+    written = [*SPEECH, "the", "lamp", "waits", END]
+    assert kept((written, -3.0), (written, -1.0), (written, -2.0)) == 1
+
+
+def test_a_rare_word_is_worth_some_likelihood() -> None:
+    common, rare = ([*SPEECH, word, END] for word in ("the", WORDS[-2]))
+    assert kept((common, -2.0), (rare, -2.1)) == 1
+    assert kept((common, -2.0), (rare, -4.0)) == 0
+
+
+def test_a_take_with_a_fault_is_kept_only_without_another() -> None:
+    oneself, other = ([*SPEECH, "lamp", ",", name, END] for name in ("ANNA", "BEN"))
+    assert kept((oneself, -1.0), (other, -5.0)) == 1
+    assert kept((oneself, -2.0), (oneself, -1.0)) == 1
+
+
+def test_the_first_take_decides_whether_a_direction_follows() -> None:
+    speech, direction = [*SPEECH, "lamp", END], [tokens.OPEN_EXPOSITION, "lamp", END]
+    assert kept((speech, -5.0), (direction, -1.0)) == 0
+    aside = [*SPEECH, tokens.OPEN_BRACKET, "lamp", tokens.CLOSE_BRACKET, END]
+    assert kept((speech, -5.0), (aside, -1.0)) == 0
+    assert kept((aside, -5.0), (speech, -1.0)) == 1
+
+
+def test_a_take_of_the_length_of_the_first_one_is_preferred() -> None:
+    long, short = [*SPEECH, *["the", "lamp", "waits"] * 4, END], [*SPEECH, "lamp", END]
+    assert kept((long, -2.0), (short, -1.9), (long, -2.0)) == 0
+    assert kept((short, -2.0), (long, -1.9)) == 0
+
+
+def test_pairs_that_the_corpus_never_has_count_against_a_take() -> None:
+    net = network(SCRIPT, 1)
+    text = [WORDS.index(word) for word in [*SPEECH, "the", "lamp", "waits", END] * 3]
+    net.trigrams = count(np.array(text, np.int32), len(SCRIPT), SCRIPT.first)
+    right, wrong = ([*SPEECH, *words, END] for words in (("the", "lamp", "waits"), ("lamp", "the", "waits")))
+    page = Page(SCRIPT, Grammar(frozenset(Kind)), 100, {}, Lines())
+    takes = [
+        Take(
+            page, Reader(net), Stage((), {}, set()), [WORDS.index(word) for word in words], [likely] * (len(words) - 1)
+        )
+        for words, likely in ((wrong, -1.0), (right, -1.2))
+    ]
+    assert best_take(net, SCRIPT, takes) is takes[1]

@@ -1,0 +1,110 @@
+"""Several takes of the next sentence of a script, written side by side, and which of them is kept.
+
+A network that samples strays in one sentence of two. So several are written, and the one is kept that fits the stage
+and that the scene makes likely, less what is likely anywhere, as "Yes.": the highest
+log p(sentence | scene) - lambda log p(sentence) (Li et al. 2016, arXiv:1510.03055), where words alone are p(sentence).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXPOSITION, OPEN_NAME
+from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.generation.page import Page
+from scriptmodel_trainer.generation.readers import Reader, read_together
+from scriptmodel_trainer.generation.sampling import COLD, COMMON
+from scriptmodel_trainer.generation.stage import Stage
+from scriptmodel_trainer.generation.streams import Stream
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+_ANYWHERE = 0.4  # lambda
+_RANK = 10  # added to the number of a word: the commonest ones are nearly alike
+_LENGTH = 0.5  # what a take loses that is e times as long as the first one, or as short
+_STRANGE = 3.0  # nats that a pair of tokens costs which the corpus never has, though it often has both
+_EDGES = (OPEN_NAME, OPEN_EXPOSITION)
+
+
+@dataclass(slots=True)
+class Take:
+    """A page with one more sentence, whose token numbers are `new`, with what has read it and the stage after it."""
+
+    page: Page
+    reader: Reader
+    stage: Stage
+    new: list[int] = field(default_factory=list)
+    likely: list[float] = field(default_factory=list)  # log probability of each new token but the first
+
+    def copy(self) -> Take:
+        """Return what another take of the next sentence continues."""
+        return Take(self.page.copy(), self.reader.copy(), self.stage.copy())
+
+
+def run_takes(network: Network, takes: Sequence[Take], streams: Sequence[Stream[None]], temperature: float) -> None:
+    """Write one sentence in each take, side by side, with its stream; the readers mix for that temperature."""
+    for take, stream in zip(takes, streams, strict=True):
+        take.new.append(next(stream))
+    warmth = np.float32(temperature if temperature >= COLD else 1.0)
+    live = list(zip(takes, streams, strict=True))
+    while live:
+        logits = read_together(network, [take.reader for take, _ in live], [take.new[-1] for take, _ in live])
+        continued = []
+        for (take, stream), predicted in zip(live, logits, strict=True):
+            try:
+                take.new.append(stream.send(predicted))
+            except StopIteration:
+                continue
+            take.likely.append(_log_probability(predicted / warmth, take.new[-1]))
+            continued.append((take, stream))
+        live = continued
+
+
+def _log_probability(logits: Floats, number: int) -> float:
+    highest = logits.max()
+    return float(logits[number] - highest - np.log(np.exp(logits - highest).sum()))
+
+
+def best_take(network: Network, vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
+    """Return the take with the fewest faults, and of these the one that answers the scene best; its stage moves on.
+
+    The first take decides what follows, since likely sentences are short, and directions more than speeches.
+    """
+    written = [[vocabulary.words[number] for number in take.new] for take in takes]
+    best, highest = takes[0], (-np.inf, -np.inf)
+    for take, tokens in zip(takes, written, strict=True):
+        if _fits(tokens, written[0]):
+            faults = take.stage.play(vocabulary.joined(tokens))
+            score = _answers(network, take, tokens) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
+            if (-faults, score) > highest:
+                best, highest = take, (-faults, score)
+    return best
+
+
+def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
+    """Return whether a sentence begins a speech or a direction where the first take does, with no more in brackets."""
+    begins, others = ([token for token in each if token in _EDGES] for each in (tokens, first))
+    return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
+
+
+def _answers(network: Network, take: Take, tokens: Sequence[str]) -> float:
+    """Return by how much the scene makes a sentence likelier than its words are anywhere, in nats of a token.
+
+    Who speaks counts for nothing: that is always likelier in the scene.
+    """
+    said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
+    anywhere = -np.log(np.array(take.new[said + 1 :]) + _RANK)  # Zipf's law: words are in the order of their frequency
+    gain = np.array(take.likely[said:]) - _ANYWHERE * anywhere
+    return float((gain.sum() - _STRANGE * _strange_pairs(network, take.new)) / max(1, len(gain)))
+
+
+def _strange_pairs(network: Network, new: Sequence[int]) -> int:
+    """Return how many pairs of common tokens follow each other as they never do in the corpus, as `I are`."""
+    if network.trigrams is None:
+        return 0
+    pairs = [(first, second) for first, second in itertools.pairwise(new) if max(first, second) < COMMON]
+    return sum(network.trigrams.bigrams.place(*pair) is None for pair in pairs)
