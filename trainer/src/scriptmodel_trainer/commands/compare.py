@@ -22,6 +22,8 @@ from scriptmodel_trainer.storage import finite
 
 _SEEDS = [(0, number) for number in range(8)]
 _WORDS = 250  # of a script
+_EQUAL = 0.01  # share of a figure: another seed of the same training makes as much of a difference
+_BY = "nats_per_character"
 _ROWS = (
     ("", "model", "{}"),
     ("preset", "preset", "{}"),
@@ -52,7 +54,19 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
     for folder, model in zip(folders, models, strict=True):
         progress.note(f"measuring {folder} on {len(text.ids):,} tokens")
         found.append(_measured(str(folder), model, text, progress))
-    return json.dumps(finite({"models": found})) if as_json else _table(found)
+    better = better_of(found)
+    return json.dumps(finite({"models": found, "better": better, "by": _BY})) if as_json else _table(found, better)
+
+
+def better_of(found: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return which of two models predicts the text better, with the caches that they have; None for equal ones."""
+    low, high = sorted(found, key=_predicted)
+    return None if _predicted(high) - _predicted(low) <= _EQUAL * _predicted(low) else str(low["model"])
+
+
+def _predicted(model: Mapping[str, Any]) -> float:
+    cached = model["nats_per_character_with_cache"]
+    return float(model["nats_per_character"] if cached is None else cached)
 
 
 def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progress) -> dict[str, Any]:
@@ -78,7 +92,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     }
 
 
-def _table(found: Sequence[Mapping[str, Any]]) -> str:
+def _table(found: Sequence[Mapping[str, Any]], better: str | None) -> str:
     width = max(24, (shutil.get_terminal_size().columns - 3) // 2)
     rows = [
         (title, *("-" if each[key] is None else form.format(each[key]) for each in found)) for title, key, form in _ROWS
@@ -90,7 +104,9 @@ def _table(found: Sequence[Mapping[str, Any]]) -> str:
     ]
     columns = [_wrapped(each["script"], width) for each in found]
     sides = [f"{left:<{width}} | {right}".rstrip() for left, right in itertools.zip_longest(*columns, fillvalue="")]
-    return "\n".join([*lines, _NOTES, "", *sides])
+    named = f"{better} is better" if better else "the two are equal"
+    figures = " and ".join(f"{_predicted(each):.3f}" for each in found)
+    return "\n".join([*lines, f"{named}, by nats per character: {figures}", _NOTES, "", *sides])
 
 
 def _wrapped(text: str, width: int) -> list[str]:
