@@ -60,6 +60,11 @@ class GenerateOptions:
     title: str = ""
     author: str = ""
 
+    def sampling_of(self, model: artifacts.TrainedModel) -> Sampling:
+        """Return the sampling settings, with the model's own temperature unless another one is asked for."""
+        own = self.own_temperature
+        return dataclasses.replace(self.sampling, temperature=model.temperature) if own else self.sampling
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -80,9 +85,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     _prepare(options)
     writer = model.writer()
     note_unknown(writer, options.opening, progress)
-    if options.own_temperature:
-        sampling = dataclasses.replace(options.sampling, temperature=model.temperature)
-        options = dataclasses.replace(options, sampling=sampling)
+    options = dataclasses.replace(options, sampling=options.sampling_of(model))
     scripts = _scripts(options, writer)
     reference = model.reference
     verdicts = [reference.verdict(script.tokens[script.given :]) for script in scripts] if reference else []

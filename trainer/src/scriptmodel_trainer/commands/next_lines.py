@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample_paths
 from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.corpus import reading
@@ -66,7 +66,7 @@ def check_lines(count: int | None, request: GenerateOptions) -> None:
 def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, progress: Progress) -> list[str]:
     """Return the lines to print: numbered replies as the scene is set, best first, with the sources of real ones."""
     model = load_model(request.model)
-    replies, sampling = model.replies(), _sampling(request, model)
+    replies, sampling = model.replies(), request.sampling_of(model)
     note_unknown(replies.writer, dataclasses.replace(request.opening, speaker=""), progress)
     scene = replies.scene(request.opening, request.seed)
     quotable = Quotable(quoted.lines, model.vocabulary) if quoted else None
@@ -93,7 +93,7 @@ def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
         given = request.opening.text.rstrip() or request.opening.scene
         text = given
         for printed, words, source in _scene(
-            replies, request, sample, quotable, quoted.mixed, _sampling(request, model)
+            replies, request, sample, quotable, quoted.mixed, request.sampling_of(model)
         ):
             text += printed
             notes[words] = source
@@ -136,9 +136,3 @@ def _scene(
         yield reply.printed, scene.typography.words(reply.text), source
         replies.said(scene, reply)
         left -= len(reply.printed.split())
-
-
-def _sampling(request: GenerateOptions, model: TrainedModel) -> Sampling:
-    """Return the settings, with the model's own temperature unless another one is asked for."""
-    own = request.own_temperature
-    return dataclasses.replace(request.sampling, temperature=model.temperature) if own else request.sampling
