@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from scriptmodel_operator.api.identity import JOBS
+
 NAMESPACE = "kube-public"
 LABEL = "scriptmodel.dev/public-config"
 RELEASES_PATH = f"/api/v1/namespaces/{NAMESPACE}/configmaps?labelSelector={LABEL}%3Dtrue"
-JOBS = "jobs"
-"""Value of `engine` of a release whose engine is Jobs and a bucket."""
 _DEFAULT_PORT = 443
 _ADDRESS = re.compile(r"(?P<scheme>grpcs?://)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)*)(:(?P<port>[0-9]{1,5}))?")
 _LABELS_OF_A_SERVICE = 3

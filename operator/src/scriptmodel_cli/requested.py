@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scriptmodel_cli.transfer import Transfer
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Cluster
 from scriptmodel_operator.jobs.requests import LABEL, LIFETIME, NAME_PREFIX
 from scriptmodel_operator.jobs.store import MOST_PACKS
@@ -57,10 +57,19 @@ class RequestedBucket:
         self._sent = sent
 
     def get(self, key: str, limit: int) -> bytes:
-        return self._transfer.get(self._url(key), f"reading {key}", limit)
+        return self._read(key, lambda url: self._transfer.get(url, f"reading {key}", limit))
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        return self._transfer.get_range(self._url(key), f"reading {key}", start, length)
+        return self._read(key, lambda url: self._transfer.get_range(url, f"reading {key}", start, length))
+
+    def _read(self, key: str, read: Callable[[str], bytes]) -> bytes:
+        """Read by a URL; one that has expired, as while a laptop slept, is replaced once."""
+        try:
+            return read(self._url(key))
+        except AccessError:
+            with self._lock:
+                self._urls.pop(key, None)
+            return read(self._url(key))
 
     def put(self, key: str, data: bytes | Iterable[bytes]) -> None:
         """Store an object that a request to write has a URL for; its length has to be known before it is sent."""

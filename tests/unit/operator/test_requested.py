@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from scriptmodel_cli import requested
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
 
@@ -47,6 +47,20 @@ def test_urls_are_renewed_before_they_expire(people: People, monkeypatch: pytest
     bucket = bucket_of(people)
     manifest = bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
     monkeypatch.setattr(requested.time, "monotonic", lambda now=requested.time.monotonic: now() + 1801)
+    assert bucket.get(f"v1/ml/manifests/{version}.json", 10_000) == manifest
+    assert requests_made(people) == 2
+
+
+def test_a_url_that_expired_while_the_machine_slept_is_replaced(people: People) -> None:
+    """Its clock stands still then."""
+    version = people.put(people.repo())
+    bucket, refusals = bucket_of(people), [AccessError("reading it", "the bucket answered HTTP 403")]
+
+    def refuse_once(call: str) -> EngineError | None:
+        return refusals.pop() if call.startswith("get") and requests_made(people) == 1 and refusals else None
+
+    manifest = bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
+    people.bucket.fault = refuse_once
     assert bucket.get(f"v1/ml/manifests/{version}.json", 10_000) == manifest
     assert requests_made(people) == 2
 
