@@ -24,6 +24,7 @@ _MOST_BYTES = 1 << 28
 _ASIDE = re.compile(r"\s*[\[(][^\[\]()]*[\])]")
 _LEFT = re.compile(r"(?<=[.?!…—]) \.(?= |$)|^[.,;:!?]+ | (?=[.,;:!?])")  # of a sentence that an aside ends
 _ENDS = re.compile(r"(?<=[.?!…”\"])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\b[A-Z]\.)\s+(?=[“\"‘']?[A-Z])")
+_NO_WORDS, _NUMBER_BESIDE = re.compile(r"[^\w’']+|_"), re.compile(r"^\d+ | \d+$")  # of a file's name
 _ACT = re.compile(r"\b(act|aufzug|akt|acte|atto)\b", re.IGNORECASE)
 _MARKS = str.maketrans("", "", "_*|{}<>")
 
@@ -93,7 +94,7 @@ def _lines(event: Event) -> Iterator[str]:
 
 def _titled(name: str, title: str) -> str:
     """Return the title of a file's only play: the one printed in it if it agrees with the file's name, else that."""
-    stem = " ".join(re.sub(r"[^\w’']+|_", " ", PurePath(name).stem.split(".")[0]).split())
-    plain = re.sub(r"^\d+ | \d+$", "", stem)
+    stem = " ".join(_NO_WORDS.sub(" ", PurePath(name).stem.split(".")[0]).split())
+    plain = _NUMBER_BESIDE.sub("", stem)
     letters = ["".join(filter(str.isalnum, each.casefold())) for each in (title, plain)]
     return title.strip() if len(letters[0]) > 3 and letters[0] in letters[1] else plain or stem

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TITLE_WORDS = "mr mrs miss lady lord sir dr doctor mme aunt uncle judge captain major general colonel old young the"
 TITLES = frozenset(_TITLE_WORDS.split())
+_LAST_WORD = re.compile(r"(?<!\w)(\w+)\.?\s$")
+_OPENS, _CLOSES = re.compile(r"(^|, )$"), re.compile(r"\W*$|[,;.!?]")  # beside the name of who is addressed
 _CAPITAL = re.compile(r"[^\W\d_a-z]\w+\.?")
 
 
@@ -66,11 +68,11 @@ class Quotable:
             if found[0].rstrip(".").casefold() not in foreign:
                 continue
             begin, end = found.start(), found.start() + len(found[0].rstrip("."))
-            while before := re.search(r"(\w+)\.?\s$", text[:begin]):
+            while before := _LAST_WORD.search(text[:begin]):
                 if before[1].casefold() not in TITLES:
                     break
                 begin = before.start()
-            vocative = re.search(r"(^|, )$", text[:begin]) and re.match(r"\W*$|[,;.!?]", text[end:])
+            vocative = _OPENS.search(text[:begin]) and _CLOSES.match(text[end:])
             if not (vocative and addressed):
                 return None
             text, at = text[:begin] + addressed + text[end:], begin + len(addressed)

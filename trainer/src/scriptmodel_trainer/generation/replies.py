@@ -43,6 +43,7 @@ _LIKELY = 256  # real lines that are scored exactly
 _SHORT = 9  # letters of what may be said again, as "I see."
 _DRAW = 0x5A1D  # speakers are drawn apart from words
 _FEW = 6  # people of a play that a scene without a cast has
+_WORD = re.compile(r"\w+")
 _CUE = re.compile(r"\[ .*? \]:")
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
@@ -224,7 +225,7 @@ class Replies:
     def _scored(self, scene: Scene, name: str, texts: Sequence[str], kind: tuple[float, int]) -> Iterator[Reply]:
         """Yield a reply for each text that is not in the scene, and in which nobody says their own name."""
         own, said = set(name_parts(name)) - TITLES, _letters(scene.opening.text)
-        texts = [text for text in texts if own.isdisjoint(re.findall(r"\w+", text.casefold()))]
+        texts = [text for text in texts if own.isdisjoint(_WORD.findall(text.casefold()))]
         texts = [text for text in texts if len(_letters(text)) < _SHORT or _letters(text) not in said]
         if not texts:
             return

@@ -10,6 +10,11 @@ from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.tokens import name_token
 
+_FIRST_WORD = re.compile(r"[\w'’]+")
+_BLANK_ABOVE = re.compile(r"\n[^\S\n]*\n\s*\Z")
+_TO_LAST_MARK = re.compile(r".*\S")
+_SQUARE = re.compile(r"\[[^\[\]]*\](?!:)")
+
 _STRAIGHT = str.maketrans("‘’“”", "''\"\"")
 _OPENING = re.compile(r"(?<![^\s([—-])(['\"])(?=\S)")
 _ASIDE = re.compile(r"\[([^\[\]]*)\]")
@@ -56,23 +61,29 @@ def typography_of(text: str, known: Callable[[str], bool]) -> Typography:
     speeches = [event for event in given_events(text, known) if event.kind is EventKind.SPEECH]
     found: dict[str, str] = {}
     for event in reversed(speeches):
-        begins = re.match(r"[\w'’]+", event.text.strip())
-        name = re.escape(event.speaker.strip())
-        if begins and (cue := _last(rf"^([^\w\n]*){name}([^\w\n]*\n?[^\w\n]*?)[‘“'\"]?{re.escape(begins[0])}", text)):
+        begins = _FIRST_WORD.match(event.text.strip())
+        name = event.speaker.strip()
+        if begins and (cue := _last(_cue_of(name, begins[0]), text)):
             above = text[: cue.start()]
-            apart = re.search(r"\n\s*\n\Z", above) if above.strip() else "\n\n" in text or "\n" not in text.strip()
+            apart = _BLANK_ABOVE.search(above) if above.strip() else "\n\n" in text or "\n" not in text.strip()
             found = {"before": cue[1], "between": cue[2], "gap": "\n\n" if apart else "\n"}
             break
     if speeches and not speeches[-1].text.strip():
-        found["open_cue"] = re.sub(r".*\S", "", found.get("between", " "))
+        found["open_cue"] = _TO_LAST_MARK.sub("", found.get("between", " "))
     return Typography(
         **found,
         names={name_token(event.speaker).casefold(): event.speaker.strip() for event in speeches},
         curly="’" in text or "“" in text,
         dash="—" if "—" in text else "--",
-        rounded="(" in text and not re.search(r"\[[^\[\]]*\](?!:)", text),
+        rounded="(" in text and not _SQUARE.search(text),
     )
 
 
-def _last(pattern: str, text: str) -> re.Match[str] | None:
-    return next(reversed(list(re.finditer(pattern, text, re.MULTILINE))), None)
+def _cue_of(name: str, word: str) -> re.Pattern[str]:
+    """Return the pattern of a speaker's cue before the first word of a speech, perhaps on the line below."""
+    marks = r"[^\w\n‘“'\"]*"
+    return re.compile(rf"^([^\w\n]*){re.escape(name)}({marks}(?:\n{marks})?)[‘“'\"]?{re.escape(word)}", re.MULTILINE)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    return next(reversed(list(pattern.finditer(text))), None)
