@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from typing import Any
 from scriptmodel_operator.app import Process, compose
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.queue import arrived
+from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError
-from scriptmodel_operator.engine.gateway import Calls
+from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import BranchRef, JobRef, PipelineRef, RepoRef
 from scriptmodel_operator.kube.events import BURST
 from scriptmodel_operator.observe.follow import LogFollower
@@ -22,6 +24,7 @@ from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
 from tests.unit.operator.world import PLAYS, SPEC
 
 LISTS = ("list_projects", "list_repos", "list_pipelines", "list_jobs", "list_pipeline_jobs")
@@ -62,6 +65,8 @@ class Bench:
     kube: Kube
     pachyderm: FakePachyderm
     calls: Counter[str] = field(default_factory=Counter)
+    jobs: Gateway | None = None
+    """The engine of Jobs, where that is used in place of Pachyderm."""
 
     @classmethod
     def of(cls, many: int) -> Bench:
@@ -83,9 +88,10 @@ class Bench:
     @asynccontextmanager
     async def operator(self) -> AsyncIterator[tuple[Process, SnapshotSource]]:
         """Start a new process, as far as these objects can notice."""
-        calls, process = Calls(4), Process.create()
-        config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1")
-        controller = compose(config, self.kube, self.pachyderm, calls, "cluster-1", process)
+        policy = Policy(namespaced=self.jobs is not None)
+        calls, process = Calls(4), Process.create(namespaced=policy.namespaced)
+        config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", policy=policy)
+        controller = compose(config, self.kube, self.jobs or self.pachyderm, calls, "cluster-1", process)
         running = asyncio.create_task(process.queue.run(controller.reconcile, config.workers))
         sending = asyncio.create_task(controller.events.run())
         await process.queue.started.wait()
@@ -103,12 +109,28 @@ class Bench:
     async def start(self) -> None:
         """Meet all objects and handle them."""
         async with self.operator() as (process, snapshots):
-            queue = process.queue
             for raw in list(self.kube.objects.values()):
-                arrived(process.store, queue, raw)
-            async with asyncio.timeout(DEADLINE):
-                while snapshots._waiting or queue.active:
-                    await asyncio.sleep(0.01)
+                arrived(process.store, process.queue, raw)
+            await _idle(process, snapshots)
+
+    async def poll(self, process: Process, snapshots: SnapshotSource) -> None:
+        """Have a poll, and handle all objects as of it."""
+        await snapshots.latest(time.monotonic())
+        for raw in list(self.kube.objects.values()):
+            process.store.put(raw)
+            process.queue.add((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+        await _idle(process, snapshots)
+
+    @property
+    def reasons(self) -> set[str]:
+        conditions = (each for raw in self.kube.objects.values() for each in raw["status"]["conditions"])
+        return {each["reason"] for each in conditions if each["type"] == "Ready"}
+
+
+async def _idle(process: Process, snapshots: SnapshotSource) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while snapshots._waiting or process.queue.active:
+            await asyncio.sleep(0.01)
 
 
 def _object(name: str) -> dict[str, Any]:
@@ -142,6 +164,25 @@ async def test_calls_that_list_are_shared_by_all_objects() -> None:
         await bench.start()
     assert many.lists <= 2 * few.lists, "20 times the objects"
     assert many.calls["list_pipeline_jobs"] == 0
+
+
+async def test_objects_at_rest_on_jobs_cost_a_poll_one_list_and_the_id_of_the_bucket() -> None:
+    bench, world = Bench.of(20), JobWorld()
+    world.put(PLAYS_BRANCH, PLAYS)
+    bench.jobs = world.gateway()
+    async with bench.operator() as (process, snapshots):
+        for _ in range(10):
+            await bench.poll(process, snapshots)
+            if not world.run() and bench.reasons == {"Generated"}:
+                break
+        assert bench.reasons == {"Generated"}
+        await bench.poll(process, snapshots)
+        world.bucket.calls.clear()
+        world.cluster.calls.clear()
+        for _ in range(3):
+            await bench.poll(process, snapshots)
+    assert Counter(world.bucket.calls) == {"get v1/engine.json": 3}
+    assert Counter(world.cluster.calls) == {"GET configmaps": 3}
 
 
 async def test_a_changed_spec_is_reported_immediately_and_then_its_outcome() -> None:
