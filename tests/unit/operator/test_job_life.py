@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -258,3 +259,30 @@ async def test_a_corpus_by_url_is_refused_with_what_to_do_instead() -> None:
         await life.reconcile(found)
     assert reason(life.kube) == "DownloadFailed"
     assert "corpus.http is not available on this engine yet: push the files instead" in message(life.kube)
+
+
+async def test_the_status_says_why_a_job_waits_how_far_it_is_and_what_a_lost_pod_costs() -> None:
+    life = Life()
+    life.world.put(PLAYS_BRANCH, PLAYS)
+    async with life.operator() as found:
+        await life.reconcile(found)
+        (job,) = life.world.unfinished
+        life.world.block(job, "0/3 nodes are available: 3 Insufficient memory")
+        await life.reconcile(found)
+        assert reason(life.kube) == "WaitingForWorker"
+        assert "3 Insufficient memory" in message(life.kube)
+        life.world.start()
+        events = [
+            {"time": 0, "event": "start", "epochs": 4, "state": True},
+            {"time": 0, "event": "progress", "epoch": 2, "epochs": 4, "fraction": 0.5, "perplexity": 321.5},
+        ]
+        lines = [f"2026-01-01T00:00:00Z {json.dumps(event)}" for event in events]
+        life.world.cluster.logs[f"{job['metadata']['name']}-0"] = lines
+        await life.reconcile(found)
+        (running,) = life.world.gateway().list_jobs("ml", 9)
+        found.observer.logs._read_once(running.ref)
+        await life.reconcile(found)
+        assert message(life.kube).startswith("epoch 2 of 4")
+        lost = life.kube.raw["status"]["training"]["ifWorkerIsLost"]
+        assert lost == "at most one checkpoint interval is computed again: checkpoints are kept"
+        await life.until_ready(found)
