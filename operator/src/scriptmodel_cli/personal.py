@@ -58,9 +58,10 @@ class PersonalCluster:
         what: str,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         with self._advising(path):
-            return self._cluster.request(method, path, what, body, content_type)
+            return self._cluster.request(method, path, what, body, content_type, accept)
 
     def lines(self, path: str, what: str, seconds: float) -> Lines:
         with self._advising(path):

@@ -53,6 +53,7 @@ class FakeCluster:
         what: str,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         url = urlsplit(path)
         match = _PATH.fullmatch(url.path)
@@ -79,6 +80,8 @@ class FakeCluster:
                 ]
                 found = {"items": items}
             self._check(call, after=True)
+            if "PartialObjectMetadataList" in accept:
+                found = {"items": [{"metadata": each["metadata"]} for each in found["items"]]}
             return copy.deepcopy(found)
 
     def lines(self, path: str, what: str, seconds: float) -> FakeLines:

@@ -167,3 +167,25 @@ def test_versions_are_bounded() -> None:
     for number in range(60):
         record = record.put("master", replace(VERSION, id=str(number)))
     assert [each.id for each in record.branches["master"]] == [str(number) for number in range(59, 9, -1)]
+
+
+def test_of_records_that_have_not_changed_only_the_metadata_is_listed() -> None:
+    cluster = FakeCluster()
+    records = Records(cluster)
+    for number in range(20):
+        made = replace(PLAYS, ref=RepoRef("ml", f"plays-{number}"))
+        Records(cluster).put(Stored(made), made)
+    assert len(records.listed().repos) == 20
+    cluster.calls.clear()
+    found = records.listed().repos
+    assert cluster.calls == ["GET configmaps"]
+    for ref in (RepoRef("ml", "plays-0"), RepoRef("ml", "plays-1")):
+        Records(cluster).put(found[ref], replace(found[ref].record, description="new"))
+    cluster.calls.clear()
+    found = records.listed().repos
+    assert cluster.calls == [
+        "GET configmaps",
+        *(f"GET configmaps scriptmodel-repo-plays-{number}" for number in (0, 1)),
+    ]
+    assert [each.record.description for each in found.values()].count("new") == 2
+    assert len(found) == 20

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP
 from scriptmodel_operator.engine.errors import ConflictError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import PipelineRef, RepoRef
-from scriptmodel_operator.jobs.ports import MERGE_PATCH, Cluster
+from scriptmodel_operator.jobs.ports import MERGE_PATCH, METADATA, Cluster
 from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord
 
 SCHEMA = 1
@@ -25,6 +25,8 @@ LABEL = f"{GROUP}/record"
 _MOST_BYTES = 600 * 1024
 """A ConfigMap has at most 1 MiB; its record is text within it, whose quotes are escaped."""
 _CONFLICTS = 10
+_MOST_READ = 10
+"""With more changed records, a list of all is faster than reading each."""
 _PLAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 log = logging.getLogger(__name__)
@@ -83,22 +85,37 @@ class Records:
 
     def listed(self) -> Listing:
         """Return the records without those that are damaged, which are logged once."""
-        found = Listing()
-        parsed: dict[tuple[str, str], Stored[Any] | RefusedError] = {}
+        known, found = self._parsed, Listing()
+        self._parsed = {}
         for namespace in self._namespaces or ("",):
-            where = f"/namespaces/{namespace}" if namespace else ""
-            path = f"/api/v1{where}/configmaps?labelSelector={quote(LABEL, safe='')}"
-            answer = self._cluster.request("GET", path, f"listing records{f' in {namespace}' if namespace else ''}")
-            for raw in answer.get("items") or ():
-                key = raw["metadata"]["uid"], raw["metadata"]["resourceVersion"]
-                parsed[key] = each = self._parsed.get(key) or _tried(raw)
+            for raw in self._changed(namespace, known):
+                key = _version(raw)
+                self._parsed[key] = each = known.get(key) or _tried(raw)
                 match each:
                     case Stored(record=RepoRecord()):
                         found.repos[each.record.ref] = each
                     case Stored(record=PipelineRecord()):
                         found.pipelines[each.record.ref] = each
-        self._parsed = parsed
         return found
+
+    def _changed(self, namespace: str, known: Mapping[tuple[str, str], object]) -> list[dict[str, Any]]:
+        """Return the ConfigMaps; of those whose version is known, the metadata alone, if few others have changed."""
+        where = f"/namespaces/{namespace}" if namespace else ""
+        path = f"/api/v1{where}/configmaps?labelSelector={quote(LABEL, safe='')}"
+        what = f"listing records{f' in {namespace}' if namespace else ''}"
+        found: list[dict[str, Any]] = self._cluster.request("GET", path, what, accept=METADATA).get("items") or []
+        new = [raw for raw in found if _version(raw) not in known]
+        if len(new) > _MOST_READ:
+            return list(self._cluster.request("GET", path, what).get("items") or ())
+        whole = [self._whole(raw["metadata"]) for raw in new]
+        return [*(raw for raw in found if _version(raw) in known), *(raw for raw in whole if raw)]
+
+    def _whole(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+        path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{metadata['name']}"
+        try:
+            return self._cluster.request("GET", path, f"reading ConfigMap {metadata['namespace']}/{metadata['name']}")
+        except NotFoundError:  # it was deleted meanwhile
+            return None
 
     def repo(self, ref: RepoRef) -> Stored[RepoRecord] | None:
         return self._read(RepoRecord, ref)
@@ -155,6 +172,10 @@ class Records:
             self._cluster.request("DELETE", _path(kind, ref), f"deleting {_KINDS[kind]} {ref}", body)
         except NotFoundError:
             return
+
+
+def _version(raw: Mapping[str, Any]) -> tuple[str, str]:
+    return raw["metadata"]["uid"], raw["metadata"]["resourceVersion"]
 
 
 def _path(kind: type[Any], ref: RepoRef | PipelineRef) -> str:

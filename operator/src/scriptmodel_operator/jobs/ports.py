@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 MERGE_PATCH = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+"""Asks for a list of objects without what is in them."""
 
 
 class Bucket(Protocol):
@@ -46,6 +48,7 @@ class Cluster(Protocol):
         what: str,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         """Return the JSON of the answer. Raises NotFoundError, ConflictError, AccessError, UnavailableError."""
 

@@ -60,10 +60,11 @@ class KubeCluster:
         what: str,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         kind = _KIND.search(path)
         with counted(self._called, f"{method} {kind[1] if kind else '?'}"):
-            return self._run(self._client.request(method, path, what, body, content_type), what)
+            return self._run(self._client.request(method, path, what, body, content_type, accept), what)
 
     def lines(self, path: str, what: str, seconds: float) -> KubeLines:
         return KubeLines(self._client.stream(path, what, seconds), self._loop, what)
