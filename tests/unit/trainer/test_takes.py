@@ -39,6 +39,15 @@ def test_scripts_of_takes_are_well_formed_and_depend_on_their_seed_alone(model: 
     assert not [fault for script in scripts for fault in faults(render(script.tokens), 60)]
 
 
+def test_the_first_sentence_answers_nothing_so_it_is_not_chosen(model: Path) -> None:
+    writer = load_model(model).writer()
+    for seed in SEEDS:
+        few, many = (writer.write(60, Sampling(1.0, takes=takes), seed, Opening()).tokens for takes in (2, 9))
+        end = next(place for place, token in enumerate(few) if token in tokens.ENDERS)
+        assert few[: end + 1] == many[: end + 1]
+        assert few != many
+
+
 @pytest.mark.parametrize("takes", [0, 65])
 def test_the_number_of_takes_has_limits(takes: int) -> None:
     with pytest.raises(BadInputError, match="--takes"):

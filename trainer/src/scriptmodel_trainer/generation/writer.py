@@ -189,8 +189,8 @@ class Writer(BaseWriter):
         kept = Take(page, reader, self._stage(draft.cast))
         kept.stage.play(self._vocabulary.joined(page.script))
         while not self._ended(kept.page, words):
-            takes = [kept.copy() for _ in range(sampling.takes)]
-            draws = random.spawn(sampling.takes)
+            count = sampling.takes if kept.page.script else 1  # the first sentence answers nothing
+            takes, draws = [kept.copy() for _ in range(count)], random.spawn(count)
             sentences = [
                 self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
             ]
