@@ -128,6 +128,7 @@ def test_people_get_their_rights_from_a_binding_in_a_namespace() -> None:
     [
         (BUCKET, {}),
         (OWN_BUCKET, {"service": f"{S3}.{NAMESPACE}.svc:7070"}),
+        (merged(BUCKET, {"clusterId": "blue"}), {"clusterId": "blue"}),
         (merged(BUCKET, {"storage": {"publicUrl": "https://s3.example.com"}}), {"publicUrl": "https://s3.example.com"}),
     ],
 )

@@ -62,6 +62,11 @@ class PachdAccess:
         return not self._given and self._published is not None and self._published.uses_jobs
 
     @property
+    def cluster_id(self) -> str:
+        """What the release publishes to identify the cluster; empty if that is nothing."""
+        return self._published.cluster_id if self._published else ""
+
+    @property
     def people_role(self) -> str:
         """The ClusterRole of the release with what the command needs in a namespace."""
         return f"{self._published.name}-people" if self._published else "edit"

@@ -42,6 +42,8 @@ class PublicConfig:
     """Certificates in PEM form to trust instead of gRPC's roots; may be empty."""
     port_forward_role: str
     """Role in the Service's namespace that grants port-forwards; empty if the release created none."""
+    cluster_id: str = ""
+    """The operator's --cluster-id, or the uid of kube-system; empty if the release could not publish it."""
     storage: str = ""
     """Address of the S3 server to which a port is forwarded; empty for a bucket that people reach."""
 
@@ -83,6 +85,7 @@ def parse(config_map: Mapping[str, Any]) -> PublicConfig | None:
         pachd=data.get("pachd", ""),
         certificates=data.get("pachdCertificates", ""),
         port_forward_role=_object_name(data.get("portForwardRole", "")),
+        cluster_id=data.get("clusterId", ""),
         storage="" if data.get("publicUrl") else data.get("service", ""),
     )
 

@@ -214,6 +214,10 @@ class Session:
     def finds_engine(self) -> bool:
         return self._pachd.is_known
 
+    def cluster_id(self) -> str:
+        """Return what the release publishes to identify the cluster; empty if that is nothing."""
+        return self._pachd.cluster_id
+
     def forget_engine(self) -> None:
         if found := self.__dict__.pop("_pachd", None):
             found.close()

@@ -62,7 +62,7 @@ class PlanError(click.ClickException):
     envvar=f"{PREFIX}_CLUSTER_ID",
     default="",
     metavar="ID",
-    help="The operator's --cluster-id, if it is set [default: the uid of kube-system].",
+    help="The operator's --cluster-id, if it is set [default: what the release publishes, or the uid of kube-system].",
 )
 @click.pass_context
 @pass_session
@@ -101,7 +101,7 @@ def plan(
 def _planned(session: Session, name: str | None, documents: Documents | None, image: str, cluster_id: str) -> Any:
     raw = _if_applied(session, documents.scriptmodel) if documents else session.get(str(name))
     model = parsed(raw)
-    cluster = cluster_id or _cluster(session)
+    cluster = cluster_id or session.cluster_id() or _cluster(session)
     source, continued = _sources(session, model, documents)
     base = model.spec.model.base
     promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
