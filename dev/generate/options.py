@@ -36,6 +36,7 @@ _PERSONS = {
     "cluster_id": "whose clusters share a pachd",
     "worker_namespace": "who has queues of Kueue",
     **dict.fromkeys(("run_cpu", "run_memory"), "whose ScriptModels set no resources"),
+    "operator_image": "who has corpora by URL in a bucket",
     "run_labels": "who charges costs by label",
     "download_timeout": "whose web server is slow",
     "leader_elect": "who runs replicas",

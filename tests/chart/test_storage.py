@@ -182,6 +182,11 @@ def test_a_value_for_all_pods_reaches_the_server(values: Values, where: tuple[st
     assert given.items() <= found.items() if isinstance(given, dict) else given == found
 
 
+def test_downloads_run_the_image_of_the_operator() -> None:
+    container = operator_container(BUCKET)
+    assert f"--operator-image={container['image']}" in container["args"]
+
+
 def test_labels_of_runs_reach_the_operator() -> None:
     values = merged(BUCKET, {"runs": {"labels": {"cost": "drama"}, "resources": {"requests": {"cpu": 2}}}})
     assert "--run-label=cost=drama" in operator_container(values)["args"]

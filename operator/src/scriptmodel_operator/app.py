@@ -255,6 +255,8 @@ def open_engine(
         labels,
         config.policy.lists,
         cluster.close,
+        config.operator_image,
+        tuple(map(str.lower, config.policy.downloads)),
         partial(metrics.called, "bucket"),
         metrics.attempt,
     )

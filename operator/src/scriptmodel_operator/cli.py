@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import click
@@ -76,6 +78,22 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
         reported += errors.exceptions
     if reported:
         raise click.ClickException(str(reported[0]))
+
+
+@main.command(hidden=True)
+@click.argument("document", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("folder", default="/tmp", type=click.Path(path_type=Path, file_okay=False, exists=True))  # noqa: S108 - the pod's own
+def fetch(document: Path, folder: Path) -> None:
+    """Fetch the files of a corpus from web servers into the bucket, as the pod of a download does."""
+    from scriptmodel_operator.jobs import fetcher  # noqa: PLC0415 - see above
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the first process of a pod ignores it otherwise
+    try:
+        errors = asyncio.run(fetcher.fetch(fetcher.FetchDocument.parse(document.read_text()), folder, click.echo))
+    except fetcher.StoreError as error:
+        raise click.ClickException(str(error)) from error
+    if errors:
+        raise click.ClickException("; ".join(f"cannot fetch {path}: {text}" for path, text in errors.items()))
 
 
 main.add_command(check)

@@ -45,12 +45,14 @@ class OperatorConfig:
     """CPU that the Job of a run requests where its ScriptModel sets none, such as 500m. [default: none]"""
     run_memory: Annotated[str, Option("--run-memory", "QUANTITY")] = ""
     """Memory that the Job of a run requests where its ScriptModel sets none, such as 1Gi. [default: none]"""
+    operator_image: Annotated[str, Option("--operator-image", "IMAGE")] = ""
+    """The operator's own image, whose Jobs fetch corpora by URL into the bucket. [default: fetch none]"""
     run_labels: Annotated[tuple[str, ...], Option("--run-label", "NAME=VALUE")] = ()
     """Label of the Jobs and pods of runs; may be repeated."""
     download_timeout: Annotated[
         float, Option("--download-timeout", "SECONDS", FloatRange(min=0, min_open=True, max=1200))
     ] = 600.0
-    """Longest time that Pachyderm may take to fetch one file of a corpus by URL."""
+    """Longest time that the engine may take to fetch one file of a corpus by URL."""
     leader_elect: Annotated[bool, Option("--leader-elect/--no-leader-elect")] = False
     """Act only while holding the Lease scriptmodel-operator; required for more than one replica."""
     lease_namespace: Annotated[str, Option("--lease-namespace", "NS")] = ""

@@ -15,12 +15,14 @@ from scriptmodel_operator.engine.errors import (
     PipelineLimitError,
     RefusedError,
 )
+from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
     FILE_SETS,
     BranchRef,
     CommitInfo,
     Copies,
+    Fetched,
     JobInfo,
     JobRef,
     JobState,
@@ -175,6 +177,11 @@ class FakePachyderm(PachydermState):
         new |= {path: b"".join(pieces) for path, pieces in files}
         before = self.files.get((branch.repo, self.heads.get(branch, "")), {})
         self.put(branch, {**{path: text for path, text in before.items() if path not in gone}, **new})
+
+    def fetch_files(
+        self, _branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        return fetch_each(self.fetch_file, urls, seconds, cancelled)
 
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False

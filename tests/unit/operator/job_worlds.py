@@ -17,8 +17,11 @@ from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records
+from scriptmodel_operator.jobs.fetcher import FetchDocument
+from scriptmodel_operator.jobs.fetches import KEY, Fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
-from scriptmodel_operator.jobs.job_manifest import ATTEMPT, PIPELINE
+from scriptmodel_operator.jobs.job_manifest import ATTEMPT, FETCHER, PIPELINE, STAGE
+from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
 from scriptmodel_operator.jobs.runs import JobSettings
 from scriptmodel_operator.jobs.store import Versions
 from tests.unit.operator.fake_bucket import FakeBucket
@@ -38,18 +41,17 @@ class JobWorld:
     ran: list[str] = field(default_factory=list)
     """Stage and number of each attempt that was run, in order."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
+    web: dict[str, bytes | str] = field(default_factory=dict)
+    """What web servers have by URL, or the error of a file."""
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
     def gateway(self, may_read: MayRead = lambda _namespace, repo: repo.project == "library") -> JobsGateway:
         """Return the gateway of a new operator."""
-        return JobsGateway(
-            Records(self.cluster),
-            self.bucket,
-            Versions(self.bucket),
-            Attempts(self.cluster, self.bucket, JobSettings(), self.counted.append),
-            may_read,
-        )
+        records, versions, settings = Records(self.cluster), Versions(self.bucket), JobSettings()
+        attempts = Attempts(self.cluster, self.bucket, settings, self.counted.append)
+        fetches = Fetches(self.bucket, records, versions, attempts, settings, "operator:1", ["example.com"])
+        return JobsGateway(records, self.bucket, versions, attempts, may_read, fetches=fetches)
 
     def put(self, branch: BranchRef, files: Mapping[str, bytes]) -> None:
         """Somebody puts a corpus or a model, in place of what was there."""
@@ -78,10 +80,32 @@ class JobWorld:
         jobs = self.unfinished
         for job in jobs:
             labels = job["metadata"]["labels"]
+            if labels[STAGE] == FETCHER:
+                self.end(job, self._fetch(job), "a file cannot be fetched")
+                continue
             self.ran.append(f"{labels[PIPELINE].rpartition('-')[2]} {labels[ATTEMPT]}")
             Trainer(self._get, self._put, self.metrics).run(self._document(job), outcomes)
             self.end(job, 0)
         return len(jobs)
+
+    def _fetch(self, job: Mapping[str, Any]) -> int:
+        """Store what the pod of a download would; return its exit code."""
+        document = FetchDocument.parse(self._text(job, KEY))
+        answers = {each.path: self.web[each.url] for each in document.files}
+        if errors := {path: answer for path, answer in answers.items() if isinstance(answer, str)}:
+            self._put(document.errors, json.dumps(errors).encode())
+            return 1
+        packs, files = [], []
+        for number, source in enumerate(document.files):
+            data = self.web[source.url]
+            assert isinstance(data, bytes)
+            found = len(data), hashlib.sha256(data).hexdigest()
+            self._put(source.pack, data)
+            packs.append(Pack(f"pack-{number:04}", *found))
+            files.append(File(source.path, *found, number, 0))
+        manifest = Manifest(tuple(packs), tuple(sorted(files, key=lambda each: each.path)))
+        self._put(document.manifest, encode_own(manifest))
+        return 0
 
     def end(
         self, job: Mapping[str, Any], code: int, message: str = "", *, disrupted: bool = False, **terminated: Any
@@ -126,14 +150,19 @@ class JobWorld:
             status={
                 "phase": phase,
                 "conditions": list(conditions),
-                "containerStatuses": [{"name": "trainer", **container}] if container else [],
+                "containerStatuses": [{"name": template["spec"]["containers"][0]["name"], **container}]
+                if container
+                else [],
             },
         )
 
     def _document(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        secret = self.cluster.objects["secrets", job["metadata"]["namespace"], job["metadata"]["name"]]
-        found: dict[str, Any] = json.loads(base64.b64decode(secret["data"]["job.json"]))
+        found: dict[str, Any] = json.loads(self._text(job, "job.json"))
         return found
+
+    def _text(self, job: Mapping[str, Any], key: str) -> str:
+        secret = self.cluster.objects["secrets", job["metadata"]["namespace"], job["metadata"]["name"]]
+        return base64.b64decode(secret["data"][key]).decode()
 
     def _get(self, url: str) -> bytes:
         return self.bucket.objects[_key(url)]

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from scriptmodel_operator.engine.errors import EngineError
@@ -113,6 +114,8 @@ class _Taped:
         real, tape = getattr(self._fake, name), self._tape
         if name == "settle":  # no call
             return lambda *_given: self
+        if name == "fetch_files":  # its calls for each file are recorded
+            return partial(FakePachyderm.fetch_files, self)
 
         async def awaited(*args: Any) -> Any:
             with tape.call(name, args):

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.identity import ENGINE, RETRAIN_AT
+from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
+from scriptmodel_operator.jobs import fetches
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import FakeKube, controller_over, message, raw_object, reason, settled
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
@@ -173,6 +174,43 @@ async def test_a_corpus_in_a_config_map_is_put_up_once() -> None:
     assert life.world.ran == ["train 1", "generate 1"]
 
 
+async def test_a_corpus_by_url_is_fetched_by_a_job_and_again_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetches, "_POLL_SECONDS", 0.01)
+    url = "https://example.com/hamlet.txt"
+    life = Life(kube=FakeKube(raw_object({**SPEC, "corpus": {"http": {"urls": [url]}}})))
+    life.world.web[url] = "404 Not Found"
+
+    async def downloaded(found: Controller, at: str) -> None:
+        """Request a download, and let Jobs run until it has ended and what follows from it has, too."""
+        life.edit(annotations={**annotations(life), RECONCILE_AT: at})
+        async with asyncio.timeout(60):
+            while life.kube.raw["status"].get("lastHandledReconcileAt") != at or life.world.unfinished:
+                await life.reconcile(found)
+                life.world.run()
+                await asyncio.sleep(0.01)
+
+    async with life.operator(policy=Policy(namespaced=True, downloads=("example.com",))) as found:
+        await life.reconcile(found)
+        await downloaded(found, "1")
+        assert reason(life.kube) == "DownloadFailed"
+        assert message(life.kube).startswith(f"a Job could not fetch {url}: 404 Not Found. Check the address")
+        life.world.web[url] = b"HAMLET: To be.\n"
+        await downloaded(found, "2")
+        await life.until_ready(found)
+        assert life.world.news() == ["train 1", "generate 1"]
+        await downloaded(found, "3")
+        await life.until_ready(found)
+        assert life.world.news() == []
+        life.world.web[url] = b"HAMLET: Not to be.\n"
+        await downloaded(found, "4")
+        await life.until_ready(found)
+        assert life.world.news() == ["train 1", "generate 1"]
+        life.edit(deletionTimestamp="now")
+        await life.reconcile(found)
+    assert not life.world.cluster.of("configmaps")
+    assert not [key for key in life.world.bucket.objects if "/runs/" in key]
+
+
 async def test_a_corpus_of_another_namespace_is_read_if_policy_lists_it() -> None:
     life = Life(kube=FakeKube(raw_object({**SPEC, "corpus": {"repo": {"name": "plays", "project": "library"}}})))
     life.world.put(BranchRef(RepoRef("library", "plays"), "master"), PLAYS)
@@ -246,19 +284,6 @@ async def test_a_life_ends_as_without_a_kill_wherever_the_operator_is_killed(str
         life = await live(Killed(at, after))
         assert life.world.ran == whole.world.ran, f"killed at call {at}"
         assert sorted(life.world.cluster.objects) == sorted(whole.world.cluster.objects), f"killed at call {at}"
-
-
-async def test_a_corpus_by_url_is_refused_with_what_to_do_instead() -> None:
-    spec = {**SPEC, "corpus": {"http": {"urls": ["https://example.com/plays.txt"]}}}
-    life = Life(kube=FakeKube(raw_object(spec)))
-    async with life.operator(policy=Policy(namespaced=True, downloads=("example.com",))) as found:
-        requeued = asyncio.Event()
-        found.downloads._requeue = lambda _key: requeued.set()
-        await life.reconcile(found)
-        await requeued.wait()
-        await life.reconcile(found)
-    assert reason(life.kube) == "DownloadFailed"
-    assert "corpus.http is not available on this engine yet: push the files instead" in message(life.kube)
 
 
 async def test_the_status_says_why_a_job_waits_how_far_it_is_and_what_a_lost_pod_costs() -> None:

@@ -46,6 +46,11 @@ def engine_name(engine: str) -> str:
     return {LOCALPACH: LOCALPACH, JOBS: "the bucket"}.get(engine.partition("/")[0], "Pachyderm")
 
 
+def engine_fetcher(engine: str) -> str:
+    """Return what fetches a corpus by URL, for messages."""
+    return "a Job" if engine.startswith(f"{JOBS}/") else engine_name(engine)
+
+
 def engine_check(engine: str) -> str:
     """Return what to check if an engine does not answer."""
     jobs = "check the bucket and the API server, and that the operator's --storage and its credentials are right"

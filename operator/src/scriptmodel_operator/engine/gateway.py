@@ -17,6 +17,7 @@ from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     Copies,
+    Fetched,
     JobInfo,
     JobRef,
     LogLine,
@@ -117,12 +118,12 @@ class Gateway(Lists, Protocol):
         all. An error of `files` ends it.
         """
 
-    def fetch_file(
-        self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False
-    ) -> str:
-        """Have the engine fetch a file from a web server; return a file set with it and the files of `file_set`.
+    def fetch_files(
+        self, branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Have the engine fetch files from web servers, by path, into a file set for a branch; `seconds` for each.
 
-        The engine keeps a file set for half an hour. A call that is cancelled raises UnavailableError.
+        A call that is cancelled raises UnavailableError.
         """
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:

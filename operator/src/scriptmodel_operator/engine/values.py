@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
+
+from scriptmodel_operator.engine.errors import EngineError
 
 BASE_INPUT = "base"
 """Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
@@ -301,6 +303,16 @@ class StoredFile:
 
 FILE_SETS = RepoRef("default", "__filesets__")
 """The repo whose commits are file sets: files outside any branch, which Pachyderm deletes after a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The files of web servers in a file set, or the errors of those that could not be fetched, by URL."""
+
+    file_set: str
+    errors: Mapping[str, EngineError]
+    discard: Callable[[], None] = lambda: None
+    """Deletes what of the file set no commit has. An engine may do that by itself."""
 
 
 Upload = tuple[str, Iterable[bytes]]

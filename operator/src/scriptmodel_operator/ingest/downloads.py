@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.durations import backoff
-from scriptmodel_operator.api.identity import engine_name
+from scriptmodel_operator.api.identity import engine_fetcher
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
@@ -105,7 +105,7 @@ class Downloads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _attempt(self, entry: _Entry, download: Download) -> None:
-        fetch = Fetch(self._gateway, download.branch, self._seconds, entry.cancelled, engine_name(download.engine))
+        fetch = Fetch(self._gateway, download.branch, self._seconds, entry.cancelled, engine_fetcher(download.engine))
         try:
             run = asyncio.get_running_loop().run_in_executor(self._pool, fetch.run, download.request.urls)
             head, new = await run

@@ -1,7 +1,7 @@
-"""Has Pachyderm fetch the files of a corpus, and commits them unless they are those of the newest commit. Blocking.
+"""Has the engine fetch the files of a corpus, and commits them unless they are those of the newest commit. Blocking.
 
-The files are fetched into a file set, which no pipeline reads and which Pachyderm deletes after a while: an operator
-that is killed leaves nothing behind, and equal files make no commit. Only hashes reach the operator.
+The files are fetched into a file set, which no pipeline reads and which the engine deletes: an operator that is killed
+leaves nothing behind, and equal files make no commit. Only hashes reach the operator.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from threading import Event
 
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.urls import file_name, without_query
-from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError
+from scriptmodel_operator.engine.fetching import NOT_FETCHED, TIMED_OUT
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, StoredFile
 from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
-_TIMED_OUT = "DEADLINE_EXCEEDED"
 _QUERY = re.compile(r'\?\S*?(?="?:?(?:\s|$))')
 """The query of a URL in a text, without the quote and the colon that may follow."""
 
@@ -34,15 +34,33 @@ class Fetch:
     branch: BranchRef
     seconds: float
     cancelled: Event
-    engine: str
-    """Its name, for messages."""
+    fetcher: str
+    """What fetches the files, for messages."""
 
     def run(self, urls: Sequence[str]) -> tuple[CommitInfo, bool]:
         """Return the commit that has exactly the files of `urls`, and whether this call made it.
 
         Raises SourceError, or CancelledDownloadError.
         """
-        file_set = self._file_set(urls)
+        self._check()
+        try:
+            paths = {f"/{file_name(url)}": url for url in urls}
+            fetched = self.gateway.fetch_files(self.branch, paths, self.seconds, self.cancelled.is_set)
+        except EngineError as error:
+            self._check()
+            if error.code == NOT_FETCHED:
+                raise SourceError(Reason.DOWNLOAD_FAILED, f"{error}; trying again", passing=True) from error
+            raise
+        try:
+            if fetched.errors:
+                causes = {without_query(url): self._cause(url, error) for url, error in fetched.errors.items()}
+                raise _failed(self.fetcher, causes)
+            return self._committed(fetched.file_set)
+        finally:
+            fetched.discard()
+
+    def _committed(self, file_set: str) -> tuple[CommitInfo, bool]:
+        """Return the commit with the files of a file set, and whether this call made it."""
         files = self.gateway.walk_files(FILE_SETS, file_set)
         if not any(file.size for file in files.values()):
             raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus.http.urls has any bytes: put scripts there")
@@ -59,26 +77,9 @@ class Fetch:
             raise SourceError(Reason.CORPUS_FAILED, f"after the corpus was put into {self.branch}, it has {what}")
         return head, True
 
-    def _file_set(self, urls: Sequence[str]) -> str:
-        """Return a file set with all files. Raises SourceError with the errors of those that cannot be fetched."""
-        file_set, errors = "", dict[str, str]()
-        for url in urls:
-            self._check()
-            try:
-                path = f"/{file_name(url)}"
-                file_set = self.gateway.fetch_file(path, url, file_set, self.seconds, self.cancelled.is_set)
-            except EngineError as error:
-                self._check()
-                if error.code != _TIMED_OUT and not isinstance(error, RefusedError | NotFoundError):
-                    raise
-                errors[without_query(url)] = self._cause(url, error)
-        if errors:
-            raise _failed(self.engine, errors)
-        return file_set
-
     def _cause(self, url: str, error: EngineError) -> str:
         """Return the text of an error without the URL and without any query, which may be secret."""
-        if error.code == _TIMED_OUT:
+        if error.code == TIMED_OUT:
             return f"it was not complete after {self.seconds:g} s (--download-timeout)"
         text = error.detail
         for prefix in ("error retrieving content from ", "Get "):
@@ -108,8 +109,8 @@ class Fetch:
             raise CancelledDownloadError
 
 
-def _failed(engine: str, errors: Mapping[str, str]) -> SourceError:
+def _failed(fetcher: str, errors: Mapping[str, str]) -> SourceError:
     (url, cause), *others = errors.items()
     more = f" (and {len(others)} more, see status.source.errors)" if others else ""
-    text = f"{engine} could not fetch {url}: {cause}{more}. Check the address and its server; the operator tries again"
+    text = f"{fetcher} could not fetch {url}: {cause}{more}. Check the address and its server; the operator tries again"
     return SourceError(Reason.DOWNLOAD_FAILED, text, urls=errors)

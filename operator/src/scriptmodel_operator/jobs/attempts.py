@@ -109,7 +109,7 @@ class Attempts:
         settings = replace(self._settings, labels={**self._settings.labels, **self._labels(run)})
         job = job_manifest(run, number, settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
-            self._cluster.request("POST", _jobs(run.namespace), f"creating Job {job_name(run, number)}", job)
+            self.create(job)
 
     def take(self, run: Run, number: int) -> Manifest:
         """Return the manifest of a succeeded attempt, without what it was made from.
@@ -191,19 +191,35 @@ class Attempts:
         }
 
     def _write_secret(self, run: Run, number: int, owners: Sequence[Mapping[str, Any]]) -> None:
-        name, path = job_name(run, number), _core(run.namespace, "secrets")
+        name = job_name(run, number)
         signed = time.monotonic()
         seconds = self._settings.url_seconds
         expires = datetime.now(UTC) + timedelta(seconds=seconds)
         sign = partial(self._bucket.sign, seconds=seconds)
         document = job_document(run, number, self._earlier(run, number), sign, expires)
-        secret = secret_manifest(run, number, document, self._settings.labels, owners)
+        self.put_secret(secret_manifest(run, number, document, self._settings.labels, owners))
+        self._signed[run.namespace, name] = signed
+
+    def put_secret(self, secret: Mapping[str, Any]) -> None:
+        name, path = secret["metadata"]["name"], _core(secret["metadata"]["namespace"], "secrets")
         try:
             self._cluster.request("POST", path, f"creating Secret {name}", secret)
         except ConflictError:
             data = {"data": secret["data"]}
             self._cluster.request("PATCH", f"{path}/{name}", f"updating Secret {name}", data, MERGE_PATCH)
-        self._signed[run.namespace, name] = signed
+
+    def create(self, job: Mapping[str, Any]) -> None:
+        """Create a Job. Raises ConflictError if there is one of its name."""
+        path = _jobs(job["metadata"]["namespace"])
+        self._cluster.request("POST", path, f"creating Job {job['metadata']['name']}", job)
+
+    def found(self, namespace: str, name: str) -> Attempt | None:
+        """Return the attempt of a Job; None without one, or if somebody changed its labels."""
+        job = self._job(namespace, name)
+        if job is None or not _valid(job):
+            return None
+        pod, now = self._pod(namespace, f"{_JOB_NAME}={name}"), datetime.now(UTC)
+        return pods.attempt_of(job, pod, now, self._refusal(job, pod, now))
 
     def _earlier(self, run: Run, number: int) -> list[int]:
         """Return the earlier attempts that may have a checkpoint, newest first. The one before may still store it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.jobs.config_maps import Records, Stored
+from scriptmodel_operator.jobs.fetches import folder_of
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord
 from scriptmodel_operator.jobs.store import Versions
@@ -72,6 +73,7 @@ def _manifests(record: RepoRecord | PipelineRecord) -> Iterator[str]:
 
 
 def _runs(record: RepoRecord | PipelineRecord) -> frozenset[str]:
-    """Return the folders of the runs of a pipeline."""
-    jobs = record.jobs if isinstance(record, PipelineRecord) else ()
-    return frozenset(f"runs/{run.hash}" for job in jobs for run in job.runs)
+    """Return the folders of the runs of a pipeline, or of the downloads of a repo."""
+    if isinstance(record, RepoRecord):
+        return frozenset([folder_of(record.ref)])
+    return frozenset(f"runs/{run.hash}" for job in record.jobs for run in job.runs)

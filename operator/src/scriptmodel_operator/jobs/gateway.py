@@ -10,9 +10,11 @@ from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
+    FILE_SETS,
     BranchRef,
     CommitInfo,
     Copies,
+    Fetched,
     JobInfo,
     JobRef,
     PipelineApply,
@@ -26,6 +28,7 @@ from scriptmodel_operator.engine.values import (
 from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
+from scriptmodel_operator.jobs.fetches import Fetches
 from scriptmodel_operator.jobs.garbage import Garbage
 from scriptmodel_operator.jobs.lists import (
     MASTER,
@@ -54,13 +57,15 @@ class JobsGateway:
         attempts: Attempts,
         may_read: MayRead,
         close: Callable[[], None] = lambda: None,
+        fetches: Fetches | None = None,
     ) -> None:
-        """`close` ends the calls to the API server."""
+        """`close` ends the calls to the API server. Without `fetches` no corpora are fetched."""
         self.close = close
         self._records = records
         self._bucket = bucket
         self._versions = versions
         self._attempts = attempts
+        self._fetches = fetches
         self._advance = Advance(records, bucket, versions, attempts, may_read)
         self._garbage = Garbage(records, bucket, versions)
         self._projects: frozenset[str] = frozenset()
@@ -166,6 +171,8 @@ class JobsGateway:
     def _manifest(self, repo: RepoRef, commit: str) -> Manifest:
         """Return the manifest of a version; one without files if nothing was written, as by a job that failed."""
         what = f"reading {repo}@{commit}"
+        if repo == FILE_SETS and self._fetches:
+            return self._fetches.manifest(commit)
         if found := self._pipeline_of(repo):
             job = found.record.job(JobRef(found.record.ref, commit))
             if job is None:
@@ -204,7 +211,7 @@ class JobsGateway:
         if copies is not None:
             source = self._manifest(copies.repo, copies.commit)
             new = replaced(self._versions.copy_to(repo.project, source, copies.paths), new)
-        made_from = ((str(copies.repo), copies.commit),) if copies else ()
+        made_from = ((str(copies.repo), copies.commit),) if copies and copies.repo != FILE_SETS else ()
         head = self.put_version(branch, replace(new, made_from=made_from), gone)
         self._versions.discard(uploaded, self._versions.load(repo.project, head.manifest))
 
@@ -225,10 +232,13 @@ class JobsGateway:
 
         return self._records.change(self._repo(repo, what), what, put).record.branches[branch.name][0]
 
-    def fetch_file(self, path: str, *_given: object) -> str:
-        raise RefusedError(
-            f"fetching {path}", "corpus.http is not available on this engine yet: push the files instead"
-        )
+    def fetch_files(
+        self, branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Fetch files by a Job in the namespace of the branch."""
+        if self._fetches is None:
+            raise RefusedError(f"fetching files for {branch}", "it needs --operator-image, the image that fetches them")
+        return self._fetches.fetch(branch.repo, urls, seconds, cancelled)
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update them, each before those that read its output. All are checked before the first is written.

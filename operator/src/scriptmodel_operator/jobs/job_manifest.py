@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scriptmodel_operator.api.marks import ANNOTATION, parse_mark
-from scriptmodel_operator.engine.values import PipelineSpec, PodToleration, ResourceAmounts
+from scriptmodel_operator.engine.values import PipelineSpec, PodToleration, RepoRef, ResourceAmounts
 from scriptmodel_operator.jobs.document import KEY
 from scriptmodel_operator.jobs.runs import JobSettings, Run
 
 Object = dict[str, Any]
-CONTAINER = "trainer"
+CONTAINER, FETCHER = "trainer", "fetch"
 GRACE_SECONDS = 60
 """Time from SIGTERM to SIGKILL, in which the trainer stores a checkpoint."""
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "scriptmodel-operator"
@@ -51,23 +51,28 @@ def passed_on(labels: Mapping[str, str]) -> dict[str, str]:
 def secret_manifest(
     run: Run, number: int, document: str, labels: Mapping[str, str], owners: Sequence[Mapping[str, Any]]
 ) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": _metadata(run, number, labels, owners),
-        "data": {KEY: base64.b64encode(document.encode()).decode()},
-    }
+    return secret_of(_metadata(run, number, labels, owners), KEY, document)
+
+
+def secret_of(metadata: Object, key: str, document: str) -> Object:
+    data = {key: base64.b64encode(document.encode()).decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}
 
 
 def job_manifest(run: Run, number: int, settings: JobSettings, owner: Mapping[str, Any]) -> Object:
-    """Return the Job. Its failure says what ended it, an exit code or a disruption, even when its pod is gone.
+    metadata = _metadata(run, number, settings.labels, [owner])
+    return job_of(metadata, _pod(run.spec, metadata["name"], settings))
+
+
+def job_of(metadata: Object, pod: Object) -> Object:
+    """Return a Job with one pod. Its failure says what ended it, an exit code or a disruption, even when its pod is
+    gone.
 
     Not so a signal: the pods of a Job that a queue suspends end by one, which must not fail the Job.
     """
-    metadata = _metadata(run, number, settings.labels, [owner])
     queued = QUEUE in metadata["labels"]
     pod_labels = {name: value for name, value in metadata["labels"].items() if name != QUEUE}
-    exits = {"containerName": CONTAINER, "operator": "NotIn", "values": [0, *SIGNALLED]}
+    exits = {"containerName": pod["containers"][0]["name"], "operator": "NotIn", "values": [0, *SIGNALLED]}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -82,18 +87,44 @@ def job_manifest(run: Run, number: int, settings: JobSettings, owner: Mapping[st
                     {"action": "FailJob", "onExitCodes": exits},
                 ]
             },
-            "template": {"metadata": {"labels": pod_labels}, "spec": _pod(run.spec, metadata["name"], settings)},
+            "template": {"metadata": {"labels": pod_labels}, "spec": pod},
         },
     }
+
+
+def fetch_job(metadata: Object, image: str, key: str, seconds: int) -> Object:
+    """Return the Job of a download, which ends after `seconds` at the latest."""
+    container = {
+        "name": FETCHER,
+        "image": image,
+        "args": ["fetch", f"/scriptmodel/{key}"],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+    }
+    job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}))
+    job["spec"]["activeDeadlineSeconds"] = seconds
+    return job
+
+
+def fetch_metadata(repo: RepoRef, name: str, owner: str, request: str, number: int) -> Object:
+    """Return the metadata of Job and Secret of a download for the repo of an object."""
+    labels = {
+        MANAGED_BY: MANAGER,
+        NAME: label(owner),
+        STAGE: FETCHER,
+        PIPELINE: label(repo.name),
+        RUN: request,
+        ATTEMPT: str(number),
+    }
+    return {"name": name, "namespace": repo.project, "labels": labels}
 
 
 def _metadata(run: Run, number: int, labels: Mapping[str, str], owners: Sequence[Mapping[str, Any]]) -> Object:
     mark = parse_mark(run.spec.annotations.get(ANNOTATION))
     own = {
         MANAGED_BY: MANAGER,
-        NAME: _label(mark.owner.name if mark else ""),
+        NAME: label(mark.owner.name if mark else ""),
         STAGE: run.spec.ref.name.rpartition("-")[2],
-        PIPELINE: _label(run.spec.ref.name),
+        PIPELINE: label(run.spec.ref.name),
         RUN: run.hash,
         ATTEMPT: str(number),
     }
@@ -105,17 +136,39 @@ def _metadata(run: Run, number: int, labels: Mapping[str, str], owners: Sequence
     }
 
 
-def _label(value: str) -> str:
+def label(value: str) -> str:
     return value[:_LONGEST_LABEL].rstrip("-_.")
 
 
 def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
     changes = _changes(spec.pod_patch)
-    pod: Object = {
+    pod = restricted_pod(_container(spec, changes.pop(_ENV), settings), secret, _FOLDERS) | {
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "nodeSelector": dict(spec.node_selector),
+        "tolerations": [_toleration(each) for each in spec.tolerations],
+        "imagePullSecrets": [{"name": name} for name in spec.image_pull_secrets],
+    }
+    if spec.priority_class:
+        pod["priorityClassName"] = spec.priority_class
+    return pod | changes
+
+
+def restricted_pod(container: Object, secret: str, folders: Mapping[str, str]) -> Object:
+    """Return a pod with one container, a Secret at `/scriptmodel`, empty folders, and no credentials."""
+    mounts = [
+        {"name": "job", "mountPath": "/scriptmodel", "readOnly": True},
+        *({"name": name, "mountPath": path} for name, path in folders.items()),
+    ]
+    sealed = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,
@@ -125,16 +178,10 @@ def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
         },
         "volumes": [
             {"name": "job", "secret": {"secretName": secret, "defaultMode": 0o440}},
-            *({"name": name, "emptyDir": {}} for name in _FOLDERS),
+            *({"name": name, "emptyDir": {}} for name in folders),
         ],
-        "containers": [_container(spec, changes.pop(_ENV), settings)],
-        "nodeSelector": dict(spec.node_selector),
-        "tolerations": [_toleration(each) for each in spec.tolerations],
-        "imagePullSecrets": [{"name": name} for name in spec.image_pull_secrets],
+        "containers": [{**container, "securityContext": sealed, "volumeMounts": mounts, **policy}],
     }
-    if spec.priority_class:
-        pod["priorityClassName"] = spec.priority_class
-    return pod | changes
 
 
 def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings: JobSettings) -> Object:
@@ -147,16 +194,6 @@ def _container(spec: PipelineSpec, variables: list[Mapping[str, str]], settings:
         "command": ["scriptmodel-trainer", "job", f"/scriptmodel/{KEY}"],
         "env": [{"name": _STATE, "value": _FOLDERS["state"]}, *variables],
         "resources": {"requests": defaults | requests | gpu, "limits": limits | gpu},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "job", "mountPath": "/scriptmodel", "readOnly": True},
-            *({"name": name, "mountPath": path} for name, path in _FOLDERS.items()),
-        ],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
 

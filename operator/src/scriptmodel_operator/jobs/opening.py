@@ -11,6 +11,7 @@ from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.config_maps import Records
+from scriptmodel_operator.jobs.fetches import Fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from scriptmodel_operator.jobs.ports import Cluster
 from scriptmodel_operator.jobs.runs import JobSettings
@@ -26,17 +27,20 @@ def open_jobs(
     labels: Mapping[str, str],
     may_read: MayRead,
     close: Callable[[], None],
+    image: str,
+    hosts: Sequence[str],
     called: Called,
     count: Callable[[str], None],
 ) -> tuple[JobsGateway, Requests]:
     """Return the engine of some namespaces, or of all, and the requests of people there.
 
-    `requests` and `labels` are for Jobs, `close` ends calls to the API server, `called` receives those to the bucket,
-    `count` the states of attempts.
+    `requests` and `labels` are for Jobs, `image` and `hosts` for those that fetch corpora. `close` ends calls to the
+    API server, `called` receives those to the bucket, `count` the states of attempts.
     """
     bucket, records = open_bucket(storage, called), Records(cluster, namespaces)
     versions = Versions(bucket)
     settings = JobSettings(storage.url_lifetime, requests, labels)
     attempts = Attempts(cluster, bucket, settings, count)
-    gateway = JobsGateway(records, bucket, versions, attempts, may_read, close)
+    fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
+    gateway = JobsGateway(records, bucket, versions, attempts, may_read, close, fetches)
     return gateway, Requests(cluster, bucket, records, versions, gateway.put_version, may_read, namespaces)

@@ -12,7 +12,17 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from scriptmodel_operator.api.conditions import conditions_of, one_line
-from scriptmodel_operator.jobs.job_manifest import ATTEMPT, CONTAINER, KILLED, PIPELINE, QUEUE, RUN, SIGNALLED, STAGE
+from scriptmodel_operator.jobs.job_manifest import (
+    ATTEMPT,
+    CONTAINER,
+    FETCHER,
+    KILLED,
+    PIPELINE,
+    QUEUE,
+    RUN,
+    SIGNALLED,
+    STAGE,
+)
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState
 
 Object = Mapping[str, Any]
@@ -206,7 +216,7 @@ def _true(of: Object, kind: str) -> Object:
 
 def _process(pod: Object | None) -> Object:
     statuses = ((pod or {}).get("status") or {}).get("containerStatuses") or ()
-    return next((each.get("state") or {} for each in statuses if each["name"] == CONTAINER), {})
+    return next((each.get("state") or {} for each in statuses if each["name"] in (CONTAINER, FETCHER)), {})
 
 
 def _ran(pod: Object | None) -> Object:

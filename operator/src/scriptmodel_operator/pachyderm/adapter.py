@@ -23,10 +23,12 @@ from scriptmodel_operator.engine.errors import (
     RefusedError,
     UnavailableError,
 )
+from scriptmodel_operator.engine.fetching import fetch_each
 from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
     Copies,
+    Fetched,
     JobInfo,
     JobRef,
     LogLine,
@@ -338,6 +340,12 @@ class PachydermGateway:
         with self._observed(self._stubs.pfs.ModifyFile), _translated(what):
             self._deadline(what, seconds)
             send(self._stubs.pfs.ModifyFile, requests, seconds, self._metadata(), self._leadership)
+
+    def fetch_files(
+        self, _branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Return a file set, which Pachyderm keeps for half an hour."""
+        return fetch_each(self.fetch_file, urls, seconds, cancelled)
 
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False

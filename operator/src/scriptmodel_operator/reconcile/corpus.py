@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
-from scriptmodel_operator.api.identity import engine_name
+from scriptmodel_operator.api.identity import engine_fetcher
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
@@ -78,7 +78,7 @@ def _from_http(
     if failure is not None:
         return KnownSource(record, download, problem=failure, errors=errors)
     hosts = ", ".join(sorted({host_of(url) for url in http.urls}))
-    return KnownSource(record, download, waits_for=f"{engine_name(view.engine)} is fetching the corpus from {hosts}")
+    return KnownSource(record, download, waits_for=f"{engine_fetcher(view.engine)} is fetching the corpus from {hosts}")
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:

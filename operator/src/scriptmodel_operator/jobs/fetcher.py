@@ -1,0 +1,206 @@
+"""Fetches the files of a corpus from web servers into the bucket: the program in the pod of a download.
+
+Web servers are not trusted: hosts and their addresses are checked at each redirect, sizes and times are bounded. The
+document in the pod's Secret has presigned URLs, and no credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+import aiohttp
+from aiohttp.abc import ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from yarl import URL
+
+from scriptmodel_operator.api.urls import without_query
+from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
+
+MOST_BYTES = 5 << 30
+"""The size of the largest object that one request stores in S3."""
+ANY_HOST = "*"
+_MOST_REDIRECTS = 10
+_PIECE_BYTES = 1 << 20
+_LONGEST = 300
+"""Characters of an address, or of a server's words, in an error."""
+_STORING = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Before the tries to store an object that follow the first one, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to fetch: its path in the corpus, its address, and the URL that stores its bytes."""
+
+    path: str
+    url: str
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchDocument:
+    """What a download fetches, and the URLs that store either a manifest or the errors by path."""
+
+    files: Sequence[Source]
+    hosts: Sequence[str]
+    """Those that policy allows; `*` allows all with public addresses."""
+    seconds: float
+    """The longest time for a file."""
+    manifest: str
+    errors: str
+
+    @classmethod
+    def parse(cls, text: str) -> FetchDocument:
+        found = json.loads(text)
+        return cls(**{**found, "files": [Source(**each) for each in found["files"]]})
+
+
+class FetchError(Exception):
+    """Why a file cannot be fetched, on one line."""
+
+
+class StoreError(Exception):
+    """Why the bucket does not take an object, on one line."""
+
+
+async def fetch(document: FetchDocument, folder: Path, report: Callable[[str], None]) -> Mapping[str, str]:
+    """Store all files and their manifest, or else the errors of those that cannot be fetched, which are returned by
+    path. There is one file at a time in `folder`. Raises StoreError.
+    """
+    packs, files, errors, content = list[Pack](), list[File](), dict[str, str](), folder / "file"
+    for number, source in enumerate(document.files):
+        try:
+            async with asyncio.timeout(document.seconds):
+                size, sha256 = await _Web(document.hosts).save(source.url, content)
+        except TimeoutError:
+            errors[source.path] = f"it was not complete after {document.seconds:g} s (--download-timeout)"
+        except FetchError as error:
+            errors[source.path] = str(error)
+        else:
+            report(f"fetched {source.path}: {size} bytes")
+            if not errors:
+                await store(source.pack, content)
+                packs.append(Pack(f"pack-{number:04}", size, sha256))
+                files.append(File(source.path, size, sha256, number, 0))
+    if errors:
+        await store(document.errors, json.dumps(errors).encode())
+    else:
+        manifest = Manifest(tuple(packs), tuple(sorted(files, key=lambda each: each.path)))
+        await store(document.manifest, encode_own(manifest))
+    return errors
+
+
+@dataclass(frozen=True, slots=True)
+class _Web:
+    hosts: Sequence[str]
+
+    async def save(self, address: str, file: Path) -> tuple[int, str]:
+        """Write what is at an address into a file; return its size and SHA-256. Raises FetchError."""
+        connector = aiohttp.TCPConnector(resolver=_Resolver(self.hosts))
+        encoding = {
+            "Accept-Encoding": "identity"
+        }  # a file is kept as it is, and a small one does not become a large one
+        try:
+            async with aiohttp.ClientSession(
+                connector=connector, timeout=aiohttp.ClientTimeout(None), auto_decompress=False, headers=encoding
+            ) as session:
+                url = URL(address, encoded=True)
+                for _ in range(_MOST_REDIRECTS + 1):
+                    self._check(url)
+                    async with session.get(url, allow_redirects=False) as answer:
+                        if answer.status not in (301, 302, 303, 307, 308):
+                            return await _saved(answer, file)
+                        url = url.join(URL(answer.headers.get("Location", ""), encoded=True))
+        except (aiohttp.ClientError, ValueError) as error:  # what is no address is a ValueError
+            raise FetchError(_words(error)) from error
+        raise FetchError(f"it redirects more than {_MOST_REDIRECTS} times")
+
+    def _check(self, url: URL) -> None:
+        """Check where a request goes. A name is checked again once it is resolved."""
+        shown, host = without_query(str(url))[:_LONGEST], (url.raw_host or "").lower()[:_LONGEST]
+        if url.scheme not in ("http", "https"):
+            raise FetchError(f"it redirects to {shown!r}, which is neither http nor https")
+        if not {host, ANY_HOST} & set(self.hosts):
+            allow = f"have the operator run with --allow-download {host}"
+            raise FetchError(f"it redirects to {shown!r}, a host that is not allowed: use another address, or {allow}")
+        if host not in self.hosts and not _is_public(host):
+            raise FetchError(_private(host))
+
+
+def _words(error: Exception) -> str:
+    """Return an error without addresses, whose queries may be secret."""
+    if isinstance(error, aiohttp.InvalidURL):
+        return "it redirects to what is no address"
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return (text or type(error).__name__)[:_LONGEST]
+
+
+class _Resolver(ThreadedResolver):
+    """Resolves names; of a host that policy does not name, all addresses must be public."""
+
+    def __init__(self, named: Sequence[str]) -> None:
+        super().__init__()
+        self._named = named
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await super().resolve(host, port, family)
+        if host.lower() not in self._named and not all(_is_public(each["host"]) for each in found):
+            raise OSError(0, _private(host))
+        return found
+
+
+def _is_public(host: str) -> bool:
+    """Return whether a host is a name, or an address that is neither of this machine nor of a private network."""
+    try:
+        return ip_address(host.partition("%")[0]).is_global
+    except ValueError:
+        return True
+
+
+def _private(host: str) -> str:
+    return f"host {host} has a private address: have the operator run with --allow-download {host}"
+
+
+async def _saved(answer: aiohttp.ClientResponse, file: Path) -> tuple[int, str]:
+    if answer.status != 200:
+        raise FetchError(f"{answer.status} {answer.reason}"[:_LONGEST])
+    size, whole, expected = 0, hashlib.sha256(), answer.content_length
+    with file.open("wb") as opened:
+        try:
+            async for piece in answer.content.iter_chunked(_PIECE_BYTES):
+                size += len(piece)
+                if max(size, expected or 0) > MOST_BYTES:
+                    raise FetchError(f"it has more than {MOST_BYTES} bytes")
+                whole.update(piece)
+                opened.write(piece)
+        except aiohttp.ClientPayloadError:
+            of = "" if expected is None else f" of {expected}"
+            raise FetchError(f"unexpected EOF after {size}{of} bytes") from None
+    return size, whole.hexdigest()
+
+
+async def store(url: str, content: Path | bytes) -> None:
+    """Store an object by a presigned URL; try again if the bucket is away. Raises StoreError."""
+    problem, target = "", URL(url, encoded=True)  # other quotes would not be what was signed
+    for pause in (0.0, *_PAUSES):
+        await asyncio.sleep(pause)
+        try:
+            data = content if isinstance(content, bytes) else content.open("rb")  # closed once it is sent
+            async with aiohttp.request("PUT", target, data=data, timeout=_STORING, allow_redirects=False) as answer:
+                if answer.status == 200:
+                    return
+                problem = f"HTTP {answer.status}"
+                if answer.status < 500 and answer.status not in (408, 409, 425, 429):
+                    break
+        except (aiohttp.ClientError, TimeoutError) as error:
+            problem = _words(error)
+    raise StoreError(f"the bucket does not take an object: {problem}")
