@@ -154,9 +154,18 @@ class FakeCluster:
     @staticmethod
     def _listed(place: Place, content: Mapping[str, Any], kind: str, namespace: str, selector: str) -> bool:
         labels = content["metadata"].get("labels", {})
-        wanted = (each.partition("=") for each in filter(None, selector.split(",")))
-        fits = all(labels.get(key) == value if equals else key in labels for key, equals, value in wanted)
+        fits = all(_fits(labels, each) for each in filter(None, re.split(r",(?![^(]*\))", selector)))
         return place[0] == kind and namespace in ("", place[1]) and fits
+
+
+def _fits(labels: Mapping[str, str], requirement: str) -> bool:
+    key, equals, value = requirement.partition("=")
+    if equals:
+        return labels.get(key) == value
+    key, of_many, values = requirement.partition(" in ")
+    if of_many:
+        return labels.get(key) in values.strip("()").split(",")
+    return key[1:] not in labels if key.startswith("!") else key in labels
 
 
 def _merged(known: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -258,6 +258,30 @@ def ended(world: World, made: Object | None) -> None:
         world.cluster.logs[made["metadata"]["name"]] = ["one", "two"]
 
 
+def test_an_attempt_whose_result_is_stored_is_listed_no_more(world: World) -> None:
+    ended(world, terminated(0))
+    world.attempts.end("drama", NAME, done=True)
+    world.cluster.calls.clear()
+    assert world.attempts.listed("drama") == []
+    assert world.cluster.calls == ["GET jobs"]
+    assert len(world.cluster.of("jobs")) == 1
+
+
+def test_an_attempt_that_failed_is_listed_while_its_job_exists(world: World) -> None:
+    ended(world, terminated(1))
+    world.attempts.end("drama", NAME)
+    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.FAILED]
+
+
+@pytest.mark.parametrize("longest", [0, 4000])
+def test_pods_are_found_by_their_jobs_or_together(world: World, longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scriptmodel_operator.jobs.attempts._LONGEST_SELECTOR", longest)
+    world.start()
+    world.start(2)
+    world.pod(running())
+    assert [each.state for each in world.attempts.listed("drama")] == [AttemptState.RUNNING, AttemptState.WAITING]
+
+
 def test_an_attempt_that_ended_leaves_its_log_and_a_job_for_a_day(world: World) -> None:
     ended(world, terminated(1))
     world.attempts.end("drama", NAME)

@@ -189,3 +189,12 @@ def test_of_records_that_have_not_changed_only_the_metadata_is_listed() -> None:
     ]
     assert [each.record.description for each in found.values()].count("new") == 2
     assert len(found) == 20
+
+
+def test_a_record_is_not_read_again_by_who_wrote_it() -> None:
+    cluster = FakeCluster()
+    records = Records(cluster)
+    written = records.put(Stored(PLAYS), PLAYS)
+    cluster.calls.clear()
+    assert records.listed().repos == {PLAYS.ref: written}
+    assert cluster.calls == ["GET configmaps"]

@@ -220,9 +220,10 @@ class Advance:
         if failed is None:
             runs = self._with_starts(record, runs, now)
         changed = self._job_of(record, job, runs, found)
-        for attempt in found.values():
-            if attempt.state.ended:  # its result is in the bucket; whoever repeats this finds the Job for a day
-                self._attempts.end(record.ref.project, attempt.name)
+        done = {run.folder for run in runs if run.state is RunState.DONE}
+        for folder, attempt in found.items():
+            if attempt.state.ended:  # whoever repeats this finds the result in the bucket, or the Job for a day
+                self._attempts.end(record.ref.project, attempt.name, done=folder in done)
         stored = self._records.put(stored, record.with_job(changed))
         self._count(job.runs, changed.runs, found)
         waits = ""
@@ -256,14 +257,12 @@ class Advance:
         self, record: PipelineRecord, job: JobRecord, run: RunRecord, attempt: Attempt | None, now: Round
     ) -> RunRecord:
         """Return a run after what became of its attempt, whose result is in the bucket then."""
-        if not run.state.active:
+        if not run.state.active or (attempt is None and self._is_to_start(record, run)):
             return run
-        if attempt is None:  # it was not created yet, or somebody deleted its Job
-            return run if run.state is RunState.STARTING else replace(run, state=RunState.PENDING)
+        if attempt is None or attempt.state is AttemptState.LOST:  # or it is done, and its result will be found
+            return replace(run, state=RunState.PENDING)
         if attempt.state in (AttemptState.WAITING, AttemptState.RUNNING):
             return replace(run, state=RunState.RUNNING)
-        if attempt.state is AttemptState.LOST:
-            return replace(run, state=RunState.PENDING)
         if attempt.state is AttemptState.SUCCEEDED:
             try:
                 manifest = self._attempts.take(self._run(record, job, run, now), run.attempt)
@@ -276,6 +275,13 @@ class Advance:
         tries = run.tries + 1
         over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datum_tries
         return replace(run, state=RunState.FAILED if over else RunState.PENDING, tries=tries, reason=attempt.reason)
+
+    def _is_to_start(self, record: PipelineRecord, run: RunRecord) -> bool:
+        """Return whether an attempt that is not listed was not created, rather than deleted, or done already."""
+        if run.state is not RunState.STARTING:
+            return False
+        result = self._results.find(record.ref.project, run.hash)
+        return result is None or result[0] != run.attempt
 
     def _with_starts(self, record: PipelineRecord, runs: list[RunRecord], now: Round) -> list[RunRecord]:
         """Return the runs with the attempts that are to be started, and with results that others computed."""

@@ -35,6 +35,7 @@ from scriptmodel_operator.jobs.document import (
 )
 from scriptmodel_operator.jobs.job_manifest import (
     ATTEMPT,
+    DONE,
     MANAGED_BY,
     MANAGER,
     PIPELINE,
@@ -55,6 +56,7 @@ _REFUSAL_SECONDS = 10.0
 """How long a Job waits for a pod before its events are read, and how long one reading serves all Jobs of a namespace:
 the API server reads every event of the namespace for it."""
 _MOST_EARLIER = 8
+_LONGEST_SELECTOR = 4000
 _JOB_NAME = "batch.kubernetes.io/job-name"
 _OURS = f"{MANAGED_BY}={MANAGER},{PIPELINE},{RUN},{ATTEMPT}"
 _REFUSED_PODS = urlencode({"fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"})
@@ -83,11 +85,14 @@ class Attempts:
         self._refusals: dict[str, tuple[float, Mapping[str, str]]] = {}
 
     def listed(self, namespace: str) -> Sequence[Attempt]:
-        """Return the attempts of a namespace that have a Job. One whose Job somebody deleted is missing: it is lost."""
-        query = urlencode({"labelSelector": _OURS})
-        what = f"in namespace {namespace}"
-        jobs = self._cluster.request("GET", f"{_jobs(namespace)}?{query}", f"listing Jobs {what}")["items"]
-        found = self._cluster.request("GET", f"{_core(namespace, 'pods')}?{query}", f"listing pods {what}")["items"]
+        """Return the attempts of a namespace that have a Job, but for those that `end` has marked as done.
+
+        One whose Job somebody deleted is missing, too: it is lost.
+        """
+        query = urlencode({"labelSelector": f"{_OURS},!{DONE}"})
+        what = f"listing Jobs in namespace {namespace}"
+        jobs = self._cluster.request("GET", f"{_jobs(namespace)}?{query}", what)["items"]
+        found = self._pods(namespace, _pods_of(jobs)) if jobs else []
         newest = {_job_of(pod): pod for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"])}
         now = datetime.now(UTC)
         return [
@@ -126,9 +131,12 @@ class Attempts:
         Versions(self._bucket).check_sizes(manifest)
         return manifest
 
-    def end(self, namespace: str, name: str) -> None:
-        """Clean up an attempt whose end is recorded: store its log unless the trainer did, delete its Secret, and have
-        Kubernetes delete its Job after a day, or now if its pod never ended. A missing Job is not an error."""
+    def end(self, namespace: str, name: str, *, done: bool = False) -> None:
+        """Clean up an attempt that ended: store its log unless the trainer did, delete its Secret, and have Kubernetes
+        delete its Job after a day, or now if its pod never ended. A missing Job is not an error.
+
+        It is listed no more if it is `done`: the result of its run is stored.
+        """
         job = self._job(namespace, name)
         pod = self._pod(namespace, f"{_JOB_NAME}={name}") if job else None
         if job is None or not pods.has_ended(job, pod):
@@ -137,7 +145,9 @@ class Attempts:
         if pod and _valid(job):
             self._keep_log(job, pod)
         self._forget_secret(namespace, name)
-        ttl = {"spec": {"ttlSecondsAfterFinished": KEPT_SECONDS}}
+        ttl: dict[str, Any] = {"spec": {"ttlSecondsAfterFinished": KEPT_SECONDS}}
+        if done:
+            ttl["metadata"] = {"labels": {DONE: "true"}}
         self._cluster.request("PATCH", f"{_jobs(namespace)}/{name}", f"ending Job {name}", ttl, MERGE_PATCH)
 
     def stop(self, namespace: str, name: str) -> None:
@@ -240,9 +250,12 @@ class Attempts:
 
     def _pod(self, namespace: str, selector: str) -> dict[str, Any] | None:
         """Return the newest pod with these labels."""
-        path = f"{_core(namespace, 'pods')}?{urlencode({'labelSelector': selector})}"
-        found = self._cluster.request("GET", path, f"listing pods in namespace {namespace}")["items"]
+        found = self._pods(namespace, selector)
         return max(found, key=lambda pod: pod["metadata"]["creationTimestamp"], default=None)
+
+    def _pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        path = f"{_core(namespace, 'pods')}?{urlencode({'labelSelector': selector})}"
+        return list(self._cluster.request("GET", path, f"listing pods in namespace {namespace}")["items"])
 
     def _refusal(self, job: dict[str, Any], pod: dict[str, Any] | None, now: datetime) -> str:
         """Return why the API server takes no pod of a Job, such as a quota; empty if it takes one."""
@@ -303,6 +316,12 @@ def _jobs(namespace: str) -> str:
 
 def _core(namespace: str, kind: str) -> str:
     return f"/api/v1/namespaces/{namespace}/{kind}"
+
+
+def _pods_of(jobs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the selector of the pods of Jobs; of all ours if it would be too long for a URL."""
+    names = ",".join(job["metadata"]["name"] for job in jobs)
+    return f"{_JOB_NAME} in ({names})" if len(names) <= _LONGEST_SELECTOR else _OURS
 
 
 def _job_of(pod: Mapping[str, Any]) -> str:

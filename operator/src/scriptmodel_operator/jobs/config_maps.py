@@ -147,7 +147,8 @@ class Records:
             body["metadata"] = {"name": name, "namespace": namespace, "labels": labels}
             path, method, content_type = path.rpartition("/")[0], "POST", "application/json"
         raw = self._cluster.request(method, path, f"writing {_KINDS[kind]} {record.ref}", body, content_type)
-        return _stored(raw, kind)
+        self._parsed[_version(raw)] = stored = _stored(raw, kind)
+        return stored
 
     def change(self, known: Stored[R] | None, what: str, update: Callable[[R], R]) -> Stored[R]:
         """Replace a record by what `update` makes of it, again if somebody changes it meanwhile.

@@ -20,6 +20,8 @@ GRACE_SECONDS = 60
 MANAGED_BY, MANAGER = "app.kubernetes.io/managed-by", "scriptmodel-operator"
 NAME, STAGE, PIPELINE = "scriptmodel.dev/name", "scriptmodel.dev/stage", "scriptmodel.dev/pipeline"
 RUN, ATTEMPT = "scriptmodel.dev/run", "scriptmodel.dev/attempt"
+DONE = "scriptmodel.dev/done"
+"""Label of a Job whose run has a result, so that no later poll need read it."""
 KILLED = 137
 SIGNALLED = (130, KILLED, 143)
 """Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended."""
