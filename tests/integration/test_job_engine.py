@@ -10,25 +10,28 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
-from dev.paths import TRAINER_ENV
+from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from tests.chart.rendering import OWN_BUCKET, objects
-from tests.integration.cluster import Cluster, StatusWatch, is_ready
+from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready
 from tests.integration.texts import play
 from tests.unit.operator.job_worlds import Trainer
 from tests.unit.operator.world import SPEC
+from tests.web import WebServer, content, redirect
 
 Object = dict[str, Any]
 
@@ -36,7 +39,8 @@ Object = dict[str, Any]
 @pytest.fixture
 def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
     storage = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
-    options = [*storage, "--source-interval=1", "--cluster-id=test"]
+    downloads = ["--operator-image=operator:1", "--allow-download=127.0.0.1"]
+    options = [*storage, *downloads, "--source-interval=1", "--cluster-id=test"]
     made = Operator(tmp_path, as_in_the_chart(tmp_path, control_plane), options=options, env=s3.credentials)
     with made as running:
         yield running
@@ -105,16 +109,32 @@ def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
     waiting = [job for job in jobs if not job.get("status", {}).get("conditions")]
     for job in waiting:
         name = job["metadata"]["name"]
-        secret = json.loads(cluster.kubectl("get", "secret", name, "-o", "json"))
-        trainer.run(json.loads(base64.b64decode(secret["data"]["job.json"])))
+        (document,) = json.loads(cluster.kubectl("get", "secret", name, "-o", "json"))["data"].values()
+        kinds = ("SuccessCriteriaMet", "Complete")
+        if job["metadata"]["labels"]["scriptmodel.dev/stage"] == "fetch":
+            kinds = kinds if fetched(base64.b64decode(document)) else ("FailureTarget", "Failed")
+        else:
+            trainer.run(json.loads(base64.b64decode(document)))
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        cause = {"reason": "PodFailurePolicy", "message": f"Container fetch for pod {name}-x failed with exit code 1"}
         conditions = [
-            {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("SuccessCriteriaMet", "Complete")
+            {"type": kind, "status": "True", "lastTransitionTime": now, **(cause if "Fail" in kind else {})}
+            for kind in kinds
         ]
-        status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
+        ended = {"succeeded": 1, "completionTime": now} if "Complete" in kinds else {"failed": 1}
+        status = {"startTime": now, "conditions": conditions, **ended}
         patch = json.dumps({"status": status})
         cluster.kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
     return len(waiting)
+
+
+def fetched(document: bytes) -> bool:
+    """Do what the pod of a download does, by the real program; return whether it fetched all files."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "fetch.json"
+        path.write_bytes(document)
+        command = [OPERATOR_ENV / "bin" / "scriptmodel-operator", "fetch", path, folder]
+        return subprocess.run(command, check=False).returncode == 0
 
 
 def trained(cluster: Cluster, name: str, trainer: Trainer | RealTrainer | None = None, within: float = 120) -> int:
@@ -154,6 +174,48 @@ def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
     cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
     cluster.gone("thrones")
     assert "scriptmodel-" not in cluster.kubectl("get", "configmaps,jobs,secrets", "-o", "name")
+    watched.check()
+
+
+def test_a_corpus_by_url_is_fetched_by_the_program_of_a_job(
+    jobs_operator: Operator, control_plane: ControlPlane, watched: StatusWatch
+) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    control_plane.kubectl("label", "ns", cluster.namespace, "pod-security.kubernetes.io/enforce=restricted")
+
+    def until(holds: Callable[[Object], bool], *, run: bool = True) -> Object:
+        deadline = time.monotonic() + 120
+        while not holds(found := cluster.get("thrones")):
+            assert time.monotonic() < deadline, json.dumps(found.get("status"), indent=1)
+            time.sleep(0.2 if not run or not run_jobs(cluster, finished_trainer()) else 0)
+        return found
+
+    def check(at: str) -> None:
+        cluster.kubectl("annotate", "sm", "thrones", f"{RECONCILE_AT}={at}", "--overwrite")
+
+    with WebServer({"/hamlet.txt": content(b"HAMLET: To be."), "/lear.txt": redirect("file:///etc/passwd")}) as server:
+        urls = [server.url("/hamlet.txt?token=canary"), server.url("/lear.txt")]
+        cluster.apply("thrones", {**SPEC, "corpus": {"http": {"urls": urls}}})
+        until(lambda _found: "job.batch/" in cluster.kubectl("get", "jobs", "-o", "name"), run=False)
+        (job,) = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": job["spec"]["template"]["spec"]}
+        cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", stdin=json.dumps(pod))
+
+        refused = until(lambda found: "status" in found and condition(found)["reason"] == "DownloadFailed")
+        assert "'file:///etc/passwd', which is neither http nor https" in condition(refused)["message"]
+        server.answers["/lear.txt"] = content(b"LEAR: Howl!")
+        check("1")
+        first = until(is_ready)["status"]["source"]
+        check("2")
+        again = until(lambda found: found["status"].get("lastHandledReconcileAt") == "2")["status"]["source"]
+        assert (again["commit"], again["lastChangeTime"]) == (first["commit"], first["lastChangeTime"]), "equal bytes"
+        server.answers["/lear.txt"] = content(b"LEAR: Never!")
+        check("3")
+        until(lambda found: is_ready(found) and found["status"]["source"]["commit"] != first["commit"])
+        assert "canary" not in json.dumps(cluster.get("thrones")["status"]) + jobs_operator.log.read_text()
+        cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
+        cluster.gone("thrones")
+    assert "scriptmodel-" not in cluster.kubectl("get", "configmaps", "-o", "name")
     watched.check()
 
 

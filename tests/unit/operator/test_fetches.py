@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -143,6 +144,16 @@ def test_a_pod_that_stores_nothing_says_why_it_ended_and_is_tried_again(download
     assert downloading.left == []
     downloading.meanwhile = world.run
     downloading.download()
+
+
+def test_a_pod_that_is_disrupted_is_replaced_by_the_next_try(downloading: Downloading) -> None:
+    world = downloading.world
+    world.cluster.now = (datetime.now(UTC) - timedelta(seconds=6)).isoformat()
+    downloading.meanwhile = lambda: world.end(world.unfinished[0], 143, disrupted=True)
+    with pytest.raises(SourceError, match="its pod was disrupted: drained; trying again"):
+        downloading.download()
+    assert downloading.left == []
+    assert downloading.now < fetches.WAIT_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def attempt_of(job: Object, pod: Object | None, now: datetime, refusal: str = ""
     labels = job["metadata"]["labels"]
     state, reason = next(_verdicts(job, pod, now, refusal))
     age = now - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-    if state is _LOST and age.total_seconds() < _pause(int(labels[ATTEMPT])):
+    number = 1 if labels.get(STAGE) == FETCHER else int(labels[ATTEMPT])  # downloads have a back-off of their own
+    if state is _LOST and age.total_seconds() < _pause(number):
         state = AttemptState.WAITING
     ran = _ran(pod)
     finished = ran.get("finishedAt") or (_failed(job) or _completed(job)).get("lastTransitionTime") or now.isoformat()
