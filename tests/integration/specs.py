@@ -120,7 +120,7 @@ REFUSED = pytest.mark.parametrize(
         ({"corpus": REPO, "generation": {"words": "many"}}, "spec.generation.words"),
         (
             {"corpus": REPO, "generation": {"temperature": "11"}},
-            'spec.generation.temperature: Invalid value: "string": must be at most 10',
+            'spec.generation.temperature: Invalid value: "string": must be at most 2',
         ),
         (
             {"corpus": REPO, "generation": {"temperature": "automatic"}},
