@@ -34,8 +34,19 @@ _PACK = "v1/web/uploads/secret/pack-0000"
 _NAMES = ["", "ml", "web", "plays", "thrones-train", "..", "../web", "ml/../web", "/", "\0", "\ud800", "x" * 300, "%2e"]
 _KEYS = [_PACK, "v1/ml/../web/uploads/secret/pack-0000", "v1/web/manifests/", "../web/pack-0000", "v1/engine.json"]
 _NUMBERS = [0, -1, 1, 2**31, 2**63, 10**400, 0.5, float("inf"), float("nan")]
-_ODD = [None, True, [], {}, [[]], "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", *_NAMES, *_KEYS, *_NUMBERS]
-_REQUESTS = [
+_ODD: list[Any] = [
+    None,
+    True,
+    [],
+    {},
+    [[]],
+    "2026-01-01T00:00:00Z",
+    "9999-12-31T23:59:59-23:59",
+    *_NAMES,
+    *_KEYS,
+    *_NUMBERS,
+]
+_REQUESTS: list[dict[str, Any]] = [
     {"read": "web@{web}"},
     {"read": "ml@{web}"},
     {"read": "ml@{ml}"},
@@ -152,7 +163,10 @@ def _record(chance: random.Random, people: People, ids: dict[str, str]) -> None:
         place for place in people.cluster.objects if place[:2] == ("configmaps", "ml") and "request" not in place[2]
     ]
     place = chance.choice(names)
-    record = json.loads(people.cluster.objects[place]["data"]["record"])
+    try:
+        record = dict(json.loads(people.cluster.objects[place]["data"]["record"]))
+    except (ValueError, TypeError, RecursionError):  # damaged before
+        return
     for _ in range(chance.randint(0, 4)):
         _change(chance, record, ids)
     text = json.dumps(record)
@@ -221,7 +235,7 @@ def _attempt(chance: random.Random, people: People, ids: dict[str, str]) -> None
 def _manifest(chance: random.Random, data: bytes, ids: dict[str, str]) -> bytes:
     try:
         document = json.loads(data)
-    except (ValueError, RecursionError):  # damaged before
+    except (ValueError, RecursionError):
         return data + b"\xff\0"
     for _ in range(chance.randint(1, 3)):
         _change(chance, document, ids)
