@@ -35,6 +35,8 @@ from tests.web import WebServer, content, redirect
 
 Object = dict[str, Any]
 
+pytestmark = pytest.mark.usefixtures("shared_operator_paused")
+
 
 @pytest.fixture
 def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
