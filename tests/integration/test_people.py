@@ -22,7 +22,7 @@ from scriptmodel_cli.ui.reads import Reads
 from scriptmodel_operator.kube.client import KubeClient
 from scriptmodel_operator.leadership import UNLIMITED
 from tests.chart.rendering import objects, only
-from tests.integration.cluster import Cluster, StatusWatch
+from tests.integration.cluster import Cluster, StatusWatch, paused
 from tests.integration.command import scriptmodel
 from tests.integration.test_job_engine import as_in_the_chart, finished_trainer, trained
 from tests.unit.operator.browsing import Api, entered
@@ -75,7 +75,11 @@ def person(control_plane: ControlPlane, cluster: Cluster, name: str, role: str =
 
 @pytest.fixture(scope="module")
 def team(
-    tmp_path_factory: pytest.TempPathFactory, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch
+    tmp_path_factory: pytest.TempPathFactory,
+    control_plane: ControlPlane,
+    s3: S3Server,
+    watched: StatusWatch,
+    operator: Operator,
 ) -> Iterator[Team]:
     cluster, folder, prefix = Cluster.create(control_plane, "people"), tmp_path_factory.mktemp("people"), uuid4().hex
     url = f"{s3.url}/{prefix}"
@@ -90,15 +94,16 @@ def team(
     options = [f"--storage={url}", f"--storage-endpoint={s3.endpoint}", f"--namespace={cluster.namespace}"]
     options += ["--poll-interval=0.5", f"--cluster-id={CLUSTER}"]
     config = as_in_the_chart(folder, control_plane)
-    with Operator(folder / "operator", config, options=options, env=s3.credentials) as operator:
+    own = Operator(folder / "operator", config, options=options, env=s3.credentials)
+    with paused(operator), own as running:
         pushed = alice("push", folder / "plays", "--repo", "plays", "--create")
         assert pushed.returncode == 0, pushed.stderr
         cluster.apply("thrones", SPEC)
         more = {"/new_script.txt": SCRIPT, "/report.html": REPORT}
         trained(cluster, "thrones", finished_trainer(more, LOG))
         yield Team(alice, stranger, cluster, s3.folder / prefix, folder / "plays", pushed.stdout)
-        assert "Traceback" not in operator.log.read_text()
-        assert "forbidden" not in operator.log.read_text()
+        assert "Traceback" not in running.log.read_text()
+        assert "forbidden" not in running.log.read_text()
     watched.check()
     for each in published:
         control_plane.kubectl("delete", "-f", "-", stdin=json.dumps(each))
