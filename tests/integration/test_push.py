@@ -62,7 +62,7 @@ def test_a_folder_becomes_one_commit_and_binary_files_are_noted(
     assert pachyderm.read(repo, commit, "/acts/one.txt") == "[ HAMLET ]: Words .\n"
     skipped = [line for line in done.stderr.splitlines() if line.startswith("skipped ")]
     assert [line.rpartition(": it is ")[2] for line in skipped] == ["hidden", "empty", "binary, not text"]
-    assert f"spec.corpus.repo: {{name: {repo}," in done.stderr
+    assert f"spec.corpus.repo: {{name: {repo}}}" in done.stderr
     progress = [line for line in done.stderr.splitlines() if "% of " in line]
     assert [line.partition("  ")[2] for line in progress] == ["100% of 0.6 kB"], "one line where it is no terminal"
 

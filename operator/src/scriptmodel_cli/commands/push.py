@@ -62,8 +62,10 @@ def push(
     if readers:
         note(f"Next: {', '.join(map(str, readers))} trains on it: see `scriptmodel list -A`")
     else:
-        where = f"{{name: {repo}, branch: {branch}, project: {project}}}"
-        note(f"Next: write a ScriptModel with spec.corpus.repo: {where}")
+        usual = {"branch": "master", "project": "default"}
+        fields = {"name": repo, "branch": branch, "project": project}
+        where = ", ".join(f"{name}: {value}" for name, value in fields.items() if usual.get(name) != value)
+        note(f"Next: write a ScriptModel with spec.corpus.repo: {{{where}}}")
 
 
 def _reader(session: Session) -> str:
