@@ -44,10 +44,20 @@ def tokens(line: str) -> list[str]:
         (["{Enter BEN .}", "BEN: It rains .", "MIRA: It does ."], 0),
         (["ANNA: It rains .", "BEN: It rains ."], 1),
         (["{He sits .}", "{He sits .}"], 1),
+        (["{He sits}", "{He sits}"], 1),
+        (["{ACT I .}", "{SCENE II .}"], 1),
+        (["{ACT I .}", "{A room .}", "{SCENE II .}"], 0),
+        (["{ACT I .}", "ANNA: It rains .", "{ACT II .}"], 0),
     ],
 )
 def test_what_does_not_fit_the_stage_is_counted(scene: list[str], faults: int) -> None:
     assert Stage(PEOPLE.values(), PEOPLE, {"mrs."}).play(token for line in scene for token in tokens(line)) == faults
+
+
+def test_a_direction_that_comes_again_is_found_at_the_end_of_its_sentence() -> None:
+    stage = Stage(PEOPLE.values(), PEOPLE, set())
+    stage.play(tokens("{ACT I .}"))
+    assert stage.play(tokens("{ACT I .}")[:-1]) == 2
 
 
 def test_a_sentence_may_come_again_after_a_while() -> None:

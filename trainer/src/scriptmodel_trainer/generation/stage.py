@@ -39,6 +39,7 @@ class Stage:
         self._said: deque[tuple[str, ...]] = deque(maxlen=_BACK)
         self._sentence: tuple[str, ...] = ()  # of a speech, so far
         self._direction: tuple[str, ...] | None = None  # that is open
+        self._headed = False  # by a heading, and nothing happened since
         self._last = ""
 
     def copy(self) -> Stage:
@@ -50,13 +51,14 @@ class Stage:
         """Move on by some tokens; returns how many of them do not fit.
 
         These are speeches by who is off, addresses to them or to oneself, entrances that nobody takes notice of in the
-        next speech, and sentences that were said shortly before.
+        next speech, sentences that were said shortly before, and a heading below another one.
         """
         return sum(map(self._put, tokens))
 
     def _put(self, token: str) -> int:
         before, self._last = self._last, token
         if before == OPEN_NAME:
+            self._headed = False
             self._speaker, absent = token, token in self._off
             self._off -= {token}
             if token in self._entered:
@@ -69,14 +71,28 @@ class Stage:
         if token in (OPEN_BRACKET, OPEN_EXPOSITION):
             self._direction = ()
         elif self._direction is not None:
-            self._direction += (token.casefold(),)
-            if token in (CLOSE_BRACKET, CLOSE_EXPOSITION):
-                self._happens(self._direction)
-                again, self._direction = self._again(self._direction), None
-                return again
+            return self._direct(token, self._direction)
         elif token != CLOSE_NAME:
             return self._say(token)
         return 0
+
+    def _direct(self, token: str, direction: tuple[str, ...]) -> int:
+        """Move on within a direction; each of its sentences may be the end of a take."""
+        closes = token in (CLOSE_BRACKET, CLOSE_EXPOSITION)
+        self._direction = direction = (*direction, token)
+        faults = 0
+        if token in ENDERS or (closes and not set(direction) & ENDERS):
+            faults = self._again(tuple(word.casefold() for word in direction)) + self._heads_again(direction)
+        if closes:
+            self._happens([word.casefold() for word in direction])
+            self._direction = None
+        return faults
+
+    def _heads_again(self, direction: tuple[str, ...]) -> bool:
+        """Return whether this is a heading, in capitals, right below another one."""
+        words = [word for word in direction if is_word(word)]
+        below, self._headed = self._headed, bool(words) and all(map(str.isupper, words))
+        return below and self._headed
 
     def _say(self, token: str) -> int:
         faults = 0
