@@ -183,4 +183,5 @@ def test_the_operator_used_each_of_its_rights_and_no_other(cluster: Running, tea
     requests = audited(cluster)[earlier:]
     assert not [str(each) for each in requests if each.status == 403]
     used = {(each.group, each.resource, each.verb) for each in requests if each.status < 400}
-    assert granted(cluster) <= used, granted(cluster) - used
+    seldom = {("", "secrets", "patch")}  # to renew URLs, of trainings that take longer than the ones above
+    assert granted(cluster) <= used | seldom, granted(cluster) - used
