@@ -1,164 +1,249 @@
-"""Documents of word processors: what their paragraphs become, and what is dropped or refused."""
+"""Starts of documents: a token before each file, at which the state is cleared, the same in training and generation."""
 
 from __future__ import annotations
 
-import io
-import zipfile
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from running import run_trainer, train
+from samples import play
+from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer.corpus import archives, documents, layouts, reading
-from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer import presets
+from scriptmodel_trainer.training.hardware import load_tensorflow
 
-OOXML = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
-ODF = (
-    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
-    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
-    'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"'
-)
+load_tensorflow(0)
+
+import tensorflow as tf  # noqa: E402  # quietly loaded above
+
+from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
+from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
+from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
+from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
+from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
+from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
+from scriptmodel_trainer.training.base import load_base, preset_after  # noqa: E402  # as above
+from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
+from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
+from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
+from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
+from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402  # as above
+
+START = 49  # the token that starts a document
+FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))
+SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=16", "batch_size=32", "steps=5"]
 
 
-def zipped(parts: dict[str, str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in parts.items():
-            archive.writestr(name, text)
-    return file.getvalue()
+def stream_of(*documents: np.ndarray[Any, np.dtype[np.int32]]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    parts = [part for document in documents for part in (np.array([START], np.int32), document)]
+    return np.concatenate(parts[1:])
 
 
-def docx(body: str, styles: str = "") -> bytes:
-    return zipped(
-        {
-            "word/document.xml": f"<w:document {OOXML}><w:body>{body}</w:body></w:document>",
-            "word/styles.xml": f"<w:styles {OOXML}>{styles}</w:styles>",
-            "word/comments.xml": f"<w:comments {OOXML}><w:p><w:r><w:t>A comment</w:t></w:r></w:p></w:comments>",
-        }
+def model_of(**more: str) -> LanguageModel:
+    settings = {"hidden_units": "12", "initial_range": "0.7", "steps": "7", "batch_size": "3", **more}
+    preset: Preset = with_overrides(PRESETS["small"], settings)
+    return LanguageModel(preset, 50, seed=2, document=START)
+
+
+@pytest.fixture(scope="module")
+def plays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plays")
+    for number in range(4):
+        (folder / f"{number}.md").write_text(play(50, number), "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_folder(plays: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "model"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(presets, "KEYS", [*presets.KEYS, "document_starts"])
+        assert train(plays, out, *SMALL, "document_starts=true") == 0
+    return out
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_window_with_a_start_is_two_windows(precision: str) -> None:
+    random = np.random.default_rng(7)
+    inputs, output, cell, kernel, recurrent, bias = (
+        tf.Variable(random.normal(size=shape).astype(np.float32))
+        for shape in ((2, 7, 5), (2, 4), (2, 4), (5, 16), (4, 16), (16,))
     )
+    variables = [inputs, output, cell, kernel, recurrent, bias]
+    kept = np.ones((2, 7), np.float32)
+    kept[:, 3] = 0
+    weight = tf.constant(random.normal(size=(2, 7, 4)).astype(np.float32))
+    with tf.GradientTape(persistent=True) as tape:
+        one, *ends = read_window(*variables, precision, tf.constant(kept))
+        before, *_ = read_window(inputs[:, :3], *variables[1:], precision)
+        zeros = tf.zeros_like(output)
+        after, *expected_ends = read_window(inputs[:, 3:], zeros, zeros, *variables[3:], precision)
+        two = tf.concat([before, after], axis=1)
+        ours = tf.reduce_sum(one * weight) + tf.reduce_sum(ends[0] * ends[1])
+        plain = tf.reduce_sum(two * weight) + tf.reduce_sum(expected_ends[0] * expected_ends[1])
+    assert np.allclose(one, two, atol=1e-6)
+    tolerance = 1e-5 if precision == "float32" else 0.02
+    for found, expected in zip(tape.gradient(ours, variables), tape.gradient(plain, variables), strict=True):
+        assert float(tf.norm(found - expected)) <= tolerance * float(tf.norm(expected))
 
 
-def odt(body: str, own: str = "", styles: str = "") -> bytes:
-    return zipped(
-        {
-            "content.xml": f"<office:document {ODF}>{own}<office:text>{body}</office:text></office:document>",
-            "styles.xml": f"<office:document-styles {ODF}>{styles}</office:document-styles>",
-        }
-    )
+def test_only_the_rows_with_a_start_are_cleared() -> None:
+    model = model_of()
+    network = Network(model.weights(), START)
+    state, alone = network.initial_state(2), network.initial_state()
+    for token in (3, 5, 7):
+        network.step(state, np.array([token, token]))
+    features = network.step(state, np.array([START, 9]))
+    assert features[0] == pytest.approx(network.step(alone, START), abs=1e-6)
+    fresh = network.initial_state()
+    assert features[1] != pytest.approx(network.step(fresh, 9), abs=1e-3)
 
 
-def paragraph(text: str, style: str = "") -> str:
-    return f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>'
+def test_training_and_generation_read_a_start_alike() -> None:
+    model, stream = model_of(), stream_of(FIRST, SECOND, OTHER)
+    tokens = tf.constant(stream[None, :])
+    features, _ = model.features(tokens[:, :120], model.zero_state(1))
+    network = Network(model.weights(), START)
+    assert features.numpy()[0] == pytest.approx(network.read(network.initial_state(), stream[:120]), abs=1e-5)
+    whole = negative_log_likelihoods(network, stream, START)
+    assert stepwise_negative_log_likelihoods(Reader(network), stream, START) == pytest.approx(whole, abs=1e-4)
+    validation = ValidationGraph(model, cut_for_validation(stream, START)).run()
+    assert validation == pytest.approx(whole.mean(), rel=1e-3)
 
 
-def text_of(name: str, content: bytes) -> str:
-    return documents.text_of(name, content, archives.Allowance())
+def test_the_words_of_a_play_do_not_depend_on_the_play_before() -> None:
+    network = Network(model_of().weights(), START)
+    begin = len(FIRST) + 1
+    alone = negative_log_likelihoods(network, SECOND, START)
+    for before in (FIRST, OTHER):
+        after = negative_log_likelihoods(network, stream_of(before, SECOND), START)[begin:]
+        assert after == pytest.approx(alone, abs=1e-5)
+    without = Network(model_of().weights())
+    crossed = [negative_log_likelihoods(without, stream_of(play, SECOND), START)[begin] for play in (FIRST, OTHER)]
+    assert crossed[0] != pytest.approx(crossed[1], abs=1e-4)
 
 
-def test_a_document_without_styles_of_a_screenplay_reads_as_its_plain_text() -> None:
-    broken = "<w:p><w:r><w:tab/><w:t>one</w:t><w:br/><w:t>two &amp; three</w:t></w:r></w:p>"
-    assert text_of("play.docx", docx(paragraph("VIVIE. Good morning.") + "<w:p/>" + broken)) == (
-        "VIVIE. Good morning.\n\n\tone\ntwo & three\n"
-    )
-    spaced = '<text:p>PRAED.<text:s text:c="2"/>Ah!<text:tab/>So</text:p><text:h>ACT I</text:h>'
-    assert text_of("play.odt", odt(spaced)) == "PRAED.  Ah!\tSo\nACT I\n\n"
+def trained_on(stream: np.ndarray[Any, np.dtype[np.int32]], windows: int) -> TrainingGraph:
+    model = model_of(batch_size="1", layers="1")
+    graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
+    graph.run(0, 0, [0.0] * windows)
+    return graph
 
 
-def test_comments_notes_deleted_text_and_link_targets_are_dropped() -> None:
-    deleted = "<w:del><w:r><w:delText>gone</w:delText><w:t>gone</w:t></w:r></w:del>"
-    link = (
-        '<w:hyperlink w:anchor="http"><w:r><w:instrText>HYPERLINK http</w:instrText><w:t>kept</w:t></w:r></w:hyperlink>'
-    )
-    assert text_of("a.docx", docx(f"<w:p>{deleted}{link}</w:p>")) == "kept\n"
-    note = "<text:note><text:note-body><text:p>gone</text:p></text:note-body></text:note>"
-    remark = "<office:annotation><text:p>gone</text:p></office:annotation>"
-    changes = "<text:tracked-changes><text:p>gone</text:p></text:tracked-changes>"
-    assert text_of("a.odt", odt(f"{changes}<text:p>kept{note}{remark} too</text:p>")) == "kept too\n"
+def test_training_carries_no_state_into_the_next_play() -> None:
+    ends = []
+    for before in (FIRST, OTHER):
+        graph = trained_on(stream_of(before, SECOND), 50)  # 350 tokens: 49 of the second play
+        ends.append([part.numpy() for layer in graph.state for part in layer])
+    for one, other in zip(*ends, strict=True):
+        assert np.array_equal(one, other)
 
 
-STYLES = (
-    '<w:style w:styleId="Figur"><w:name w:val="Character Name"/></w:style>'
-    '<w:style w:styleId="Own"><w:name w:val="My names"/><w:basedOn w:val="Figur"/></w:style>'
-    '<w:style w:styleId="D"><w:name w:val="Dialogue"/></w:style>'
-    '<w:style w:styleId="P"><w:name w:val="parenthetical"/></w:style>'
-)
-AUTOMATIC = (
-    '<style:style style:name="P1" style:parent-style-name="Character"/>'
-    '<style:style style:name="P2" style:parent-style-name="Dialogue_20_wide"/>'
-)
+def test_on_a_gpu_keras_layers_read_the_windows_without_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of(FIRST, SECOND)
+
+    def trained() -> tuple[float, dict[str, Any]]:
+        model = model_of(batch_size="1", layers="1")
+        graph = TrainingGraph(model, Optimizer(model.preset, model.variables), cut_for_training(stream, 1, 7, START), 3)
+        return graph.run(0, 0, [0.01] * 60), model.weights()
+
+    loss, weights = trained()
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU:0"])
+    chosen, real = [], tf.cond
+    monkeypatch.setattr(tf, "cond", lambda *args: chosen.append(args) or real(*args))
+    on_gpu, same = trained()
+    assert chosen, "each window's layers are chosen by whether a document starts in it"
+    assert on_gpu == pytest.approx(loss, rel=1e-5)
+    for name, expected in weights.items():
+        assert same[name] == pytest.approx(expected, abs=1e-4), name
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        (
-            "a.docx",
-            docx(
-                paragraph("Enter both.")
-                + paragraph("vivie", "Own")
-                + paragraph("(rising)", "P")
-                + paragraph("Good morning.", "D"),
-                STYLES,
-            ),
-        ),
-        (
-            "a.odt",
-            odt(
-                "<text:p>Enter both.</text:p>"
-                '<text:p text:style-name="P1">vivie</text:p>'
-                '<text:p text:style-name="Parenthetical">(rising)</text:p>'
-                '<text:p text:style-name="P2">Good morning.</text:p>',
-                AUTOMATIC,
-            ),
-        ),
-    ],
-)
-def test_paragraph_styles_say_who_speaks(name: str, content: bytes, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(content)
-    (source,) = reading.find_sources([tmp_path], print)
-    assert source.name == name
-    lines = list(reading.read_lines(source))
-    layout, _ = layouts.detect(lines)
-    assert layout.name == "fdx"
-    speech = next(event for event in layout.parse(lines, lines) if event.kind is EventKind.SPEECH)
-    assert speech.speaker.lower() == "vivie"
-    assert "Good morning." in speech.text
-    assert "rising" in speech.text
+def read(folder: Path, split: str = SCENES) -> TokenStream:
+    return read_corpus(find_sources([folder], lambda _: None), None, lambda _: None, split)
 
 
-def bomb() -> bytes:
-    return docx(paragraph("x" * (1 << 27)))
+@pytest.mark.parametrize("split", [SCENES, FILES])
+def test_a_split_starts_anew_where_another_file_starts(split: str, plays: Path) -> None:
+    corpus = read(plays, split)
+    vocabulary = with_documents(build_open_vocabulary(corpus.splits["train"], corpus.lexicon, 300))
+    assert vocabulary.first == vocabulary.document == len(vocabulary) - 1
+    for name, ids in corpus.splits.items():
+        starts = corpus.starts[name].tolist()
+        numbers = vocabulary.translated(ids, corpus.lexicon, starts)
+        text = vocabulary.joined(vocabulary.words[number] for number in numbers.tolist())
+        places = [place for place, token in enumerate(text) if token == DOCUMENT]
+        assert [place - before for before, place in enumerate(places)] == starts
+        assert [token for token in text if token != DOCUMENT] == [corpus.lexicon[number] for number in ids.tolist()]
+    assert len(corpus.starts["train"]) == (3 if split == SCENES else 1)
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (docx(paragraph("a"))[:-40], "is damaged"),
-        (docx("<w:p>"), "cannot be read: word/document.xml: mismatched tag"),
-        (docx("<w:p/>").replace(b"word/document.xml", b"word/elsewhere.xm"), "has no word/document.xml"),
-        (docx("<w:r>" * 600 + "</w:r>" * 600), "more than 500 deep"),
-        (zipped({"word/document.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}), "EntitiesForbidden"),
-        (bomb(), "unpacks to more than"),
-    ],
-    ids=["cut", "no XML", "no text", "deep", "entities", "bomb"],
-)
-def test_hostile_documents_are_refused_in_one_line(content: bytes, problem: str, tmp_path: Path) -> None:
-    (tmp_path / "a.docx").write_bytes(content)
-    with pytest.raises(BadInputError) as refused:
-        reading.find_sources([tmp_path], print)
-    assert str(refused.value).startswith("a.docx ")
-    assert problem in str(refused.value)
-    assert "\n" not in str(refused.value)
+def test_named_splits_and_whole_corpora_know_their_files(tmp_path: Path) -> None:
+    for name in ("a.train", "b.train", "c.valid", "d.valid", "e.test"):
+        (tmp_path / f"{name}.txt").write_text(f"only {name} words\n" * 3)
+    corpus = read(tmp_path)
+    assert {name: starts.tolist() for name, starts in corpus.starts.items()} == {
+        "train": [12],
+        "valid": [12],
+        "test": [],
+    }
+    whole = read_whole(find_sources([tmp_path], lambda _: None), None)
+    assert whole.starts.tolist() == [12, 24, 36, 48]
 
 
-def test_a_document_in_an_archive_is_read(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "plays.zip", "w") as archive:
-        archive.writestr("a.docx", docx(paragraph("VIVIE. Good morning.")))
-    (source,) = reading.find_sources([tmp_path], print)
-    assert list(reading.read_lines(source)) == ["VIVIE. Good morning."]
+def test_a_vocabulary_without_the_token_reads_files_as_one(plays: Path) -> None:
+    corpus = read(plays)
+    closed = Vocabulary(("<unk>", "<eos>", "the"))
+    assert closed.document is None
+    ids = corpus.splits["train"]
+    assert len(closed.translated(ids, corpus.lexicon, corpus.starts["train"])) == len(ids)
 
 
-def test_a_pdf_is_refused_though_all_of_it_is_text(tmp_path: Path) -> None:
-    (tmp_path / "play.txt").write_bytes(b"%PDF-1.4\nplain ASCII\n")
-    with pytest.raises(BadInputError, match="is PDF, not text"):
-        reading.find_sources([tmp_path / "play.txt"], print)
+def test_a_model_starts_each_script_with_the_token_and_never_writes_it(model_folder: Path, plays: Path) -> None:
+    model = load_model(model_folder)
+    assert model.vocabulary.words[-1] == DOCUMENT
+    corpus = read(plays)
+    tokens = {name: len(ids) + len(corpus.starts[name]) for name, ids in corpus.splits.items()}
+    assert model.metrics.tokens == tokens
+    assert kind_of(DOCUMENT) is kind_of_piece(DOCUMENT) is Kind.UNWRITTEN
+    done = run_trainer(["generate", model_folder, "--words", "60", "--temperature", "3", "--samples", "3"])
+    assert done.returncode == 0
+    assert "<" not in done.stdout
+    assert all(word != DOCUMENT for word, _ in model.origin.corpus.summary.frequent_words)
+
+
+def test_evaluation_scores_a_folder_as_its_files_one_after_the_other(model_folder: Path, plays: Path) -> None:
+    whole = json.loads(run_trainer(["evaluate", model_folder, "--data", plays, "--json"]).stdout)
+    nats, tokens = 0.0, 0
+    for path in sorted(plays.iterdir()):
+        alone = json.loads(run_trainer(["evaluate", model_folder, "--data", path, "--json"]).stdout)
+        nats, tokens = nats + alone["tokens"] * np.log(alone["perplexity"]), tokens + alone["tokens"]
+    assert whole["tokens"] == tokens + 3
+    assert whole["tokens"] * np.log(whole["perplexity"]) > nats  # the starts themselves are charged
+    assert whole["tokens"] * np.log(whole["perplexity"]) < nats + 3 * 15
+    cached = json.loads(run_trainer(["evaluate", model_folder, "--data", plays, "--json", "--cache"]).stdout)
+    assert cached["perplexity"] == pytest.approx(whole["perplexity"])
+
+
+def test_models_with_and_without_starts_are_compared_on_the_same_text(
+    model_folder: Path, plays: Path, tmp_path: Path
+) -> None:
+    assert train(plays, tmp_path / "usual", *SMALL) == 0
+    usual, ours = load_model(tmp_path / "usual"), load_model(model_folder)
+    assert usual.vocabulary.document is None
+    assert usual.metrics.validation is not None
+    assert ours.metrics.validation is not None
+    assert usual.metrics.validation.digest == ours.metrics.validation.digest
+    assert usual.metrics.fingerprint != ours.metrics.fingerprint
+
+
+def test_a_model_that_starts_from_another_has_starts_of_documents_if_that_has_them(model_folder: Path) -> None:
+    base = load_base(model_folder)
+    name, preset = preset_after(base, "demo", {"hidden_units": "16"})
+    assert (name, preset.document_starts) == ("demo", True)
