@@ -115,7 +115,8 @@ class RequestedBucket:
             if "version" in data:
                 return str(data["version"])
             time.sleep(_POLL_SECONDS)
-        raise UnavailableError("pushing", f"the operator made no version within {_FINISH_SECONDS:.0f} s: see its log")
+        why = "see its log, it may not reach the bucket"
+        raise UnavailableError("pushing", f"the operator made no version within {_FINISH_SECONDS:.0f} s: {why}")
 
     def _patch(self, path: str, uid: str, data: Mapping[str, str]) -> None:
         body = {"metadata": {"uid": uid}, "data": data}
