@@ -99,6 +99,7 @@ RULES = [
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
     Here(r"kubectl create configmap .*", option="--dry-run=server"),
+    Here(r"kubectl create (namespace|rolebinding) .*", option="--dry-run=client"),
     Elsewhere(r"kubectl -n (PACHYDERM|pachyderm) .*", "needs pods and volumes; localpach has none"),
     Elsewhere(r"kubectl -n (scriptmodel-system|default) .*", "needs pods; the e2e suite has them"),
     # Our own commands.
@@ -113,14 +114,15 @@ RULES = [
     Elsewhere(r"scriptmodel search .*", "the ScriptModel of these pages has no search; test_search.py has one"),
     Here(r"scriptmodel why \S+"),
     Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
-    Here(r"scriptmodel ui", option="--no-browser", lasts=True),
+    Here(r"scriptmodel ui( plays-written)?", option="--no-browser", lasts=True),
+    Here(r"scriptmodel voice .*"),
     Elsewhere(r"ssh .* scriptmodel ui .*", "needs another machine"),
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),
     Here(r"scriptmodel-trainer train .* --from .*", option="--epochs 1"),
     Here(r"scriptmodel-trainer train .* --minutes .*", option="--minutes 0.01"),
     Here(r"scriptmodel-trainer train .*", option="--preset test"),
-    Elsewhere(r"scriptmodel-trainer (trial|select) .*", "needs folders that describe runs; it has tests of its own"),
+    Elsewhere(r"scriptmodel-trainer (trial|select|job) .*", "needs what describes a run; it has tests of its own"),
     Here(r"scriptmodel-trainer (serve|ui) .*", lasts=True),
     Here(r"scriptmodel(-trainer)? write plays/.*", option="--minutes 0.01"),
     Here(r"scriptmodel-trainer judge .*", option="--samples 1 --words 60"),
@@ -266,6 +268,8 @@ def _lay_out(folder: Path) -> None:
     (folder / "the-weir.txt").write_bytes((ROOT / "tests/gold/synthetic/caps-period.txt").read_bytes())
     (folder / "new_script.txt").write_text("[ HAMLET ]: To be, or not to be.\n" * 20)
     (folder / "scene.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I? I was at the")
+    (folder / "draft.txt").write_text("HEDDA: You are late, Tesman.\n\nTESMAN: Am I?\n\n" * 3)
+    (folder / "snow.txt").write_text("HEDDA: It snows.\n\nTESMAN: It does.\n")
     (folder / "another_play.txt").write_text("".join(lines[ONE_ACT : ONE_ACT + 100]))
     (folder / ".config/fish/completions").mkdir(parents=True)
     (folder / "thrones.yaml").write_text(json.dumps(manifest("thrones", SPEC)))
