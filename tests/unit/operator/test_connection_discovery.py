@@ -291,8 +291,9 @@ def test_the_bucket_of_a_release_is_reached_by_a_port_forward_unless_it_has_a_pu
     @click.command("tunnel", cls=Command)
     @pass_session
     def tunnel(session: Session) -> None:
-        click.echo(PachdAccess(session, "", None, None).s3_tunnel())
-        session.close()
+        access = PachdAccess(session, "", None, None)
+        click.echo(access.s3_tunnel())
+        access.close()
 
     monkeypatch.setattr(main, "get_command", lambda _context, _name: tunnel)
     kubectl.leads_to("127.0.0.1:1")
