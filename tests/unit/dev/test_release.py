@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,8 @@ def test_a_whole_release_is_verified(release: Path) -> None:
     ],
     ids=["changed", "missing", "added", "provenance"],
 )
-def test_what_differs_is_named(release: Path, change: object, problem: str) -> None:
-    change(release)  # type: ignore[operator]
+def test_what_differs_is_named(release: Path, change: Callable[[Path], object], problem: str) -> None:
+    change(release)
     with pytest.raises(ReleaseError, match=problem):
         statements.verify(release)
 

@@ -346,7 +346,7 @@ def test_a_failed_command_ends_with_its_code_and_stores_its_log(
 
 
 def test_the_error_of_the_command_is_the_termination_message(job: Job, pod: Path) -> None:
-    """Of a real command: there are no runs."""
+    """Run the real command, whose input has no runs."""
     assert main(["job", str(job.write())]) == 2
     message = (pod / "termination").read_text()
     assert re.fullmatch(r".*/trials holds no runs of a search; give the --out of trial.*\n", message)

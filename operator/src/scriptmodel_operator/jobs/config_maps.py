@@ -65,7 +65,7 @@ class Listing:
 
 
 def config_map_of(kind: type[Any], ref: RepoRef | PipelineRef) -> str:
-    """Return the name of a record's ConfigMap. A name that is no DNS name is told from others by its hash."""
+    """Return the name of a record's ConfigMap. A name that is not a DNS label gets its hash as a suffix."""
     name = ref.name
     if not _PLAIN.fullmatch(name):
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]

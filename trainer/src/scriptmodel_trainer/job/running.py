@@ -59,7 +59,7 @@ class Attempt:
         return code
 
     def _captured(self, output: CapturedOutput, signals: StopSignals) -> int:
-        """Do what the log is to tell of; returns the exit code."""
+        """Fetch the inputs, run the command and store its outputs, all of it logged. Returns the exit code."""
         state = Path(os.environ.setdefault("SCRIPTMODEL_STATE_DIR", "/state"))
         checkpoints = Checkpoints(state, self._transfers, self._progress, output.content)
         try:

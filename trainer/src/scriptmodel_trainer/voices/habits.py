@@ -104,7 +104,7 @@ def _lines(found: Sequence[Speech]) -> tuple[int, ...]:
 
 
 def _without_parts(tics: Sequence[Tic]) -> list[Tic]:
-    """Leave out what is a part of another tic that is there nearly as often, and what only contains one."""
+    """Drop a tic that contains, or is part of, a more striking one of a similar count."""
     kept: list[Tic] = []
     for tic in tics:
         near = (each for each in kept if f" {tic.words} " in f" {each.words} " or f" {each.words} " in f" {tic.words} ")

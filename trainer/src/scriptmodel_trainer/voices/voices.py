@@ -17,7 +17,7 @@ LEAST_WORDS = 500
 _LETTERS_OF_A_CHARACTER, _LETTERS_OF_AN_AUTHOR = 12_000, 200_000
 """Letters of each that are compared: who says more is not likelier for it."""
 _SHARE_OF_ALL = 0.5
-"""Of a probability, the part that all of the corpus has: nobody says only what was heard before."""
+"""Weight of the model of the whole corpus in each mixture, which smooths the model of one voice."""
 _SPREAD = (0.03, 0.15)
 """Shares of the corpus' own speeches that are as unusual: below them a speech is `very unusual`, `unusual`."""
 _LENGTHS = (40, 120)
