@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import itertools
 import re
@@ -183,15 +184,24 @@ def reference() -> float:
     return min(_timed(_REFERENCE, "findall", text) for _ in range(3)) / len(text)
 
 
-def slow(pattern: Pattern, longest: int, budget: float) -> str:
-    """Return how a pattern exceeds `budget` CPU per character in a text of at most `longest` characters, else ""."""
+_first_reference = functools.cache(reference)
+
+
+def slow(pattern: Pattern, longest: int, times: float) -> str:
+    """Return how a pattern takes more than `times` the reference per character, for one of its worst texts, else "".
+
+    A text has at most `longest` characters. What seems slow is measured again beside a new reference, since a busy
+    machine changes its pace.
+    """
     methods = pattern.methods & {"match", "fullmatch"}
     if pattern.methods != methods or not methods:
         methods |= {"finditer"}
+    measures = (_first_reference, *(reference,) * 4)
     read = as_joined if pattern.module.endswith(_JOINING) else str if pattern.module.endswith(_WHOLE) else as_read
     for text in dict.fromkeys(map(read, attacks(pattern.compiled, longest))):
         for method in methods:
-            if all(_timed(pattern.compiled, method, text) > budget * max(len(text), _FEW) for _ in range(3)):
+            allowed = times * max(len(text), _FEW)
+            if all(_timed(pattern.compiled, method, text) > allowed * measure() for measure in measures):
                 return f"{method} of {len(text)} characters like {text[:60]!r}"
     return ""
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patterns import METHODS, Pattern, modules, patterns, reference, slow
+from patterns import METHODS, Pattern, modules, patterns, slow
 
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import _write_one
@@ -29,7 +29,7 @@ WINDOWS = {
     "pattern", patterns(), ids=lambda pattern: f"{pattern.module.rpartition('.')[2]}.{pattern.name}"
 )
 def test_no_pattern_takes_long_for_its_own_worst_cases(pattern: Pattern) -> None:
-    assert not slow(pattern, WINDOWS.get(pattern.name, WINDOW), BUDGET * reference())
+    assert not slow(pattern, WINDOWS.get(pattern.name, WINDOW), BUDGET)
 
 
 def test_every_pattern_is_compiled_by_its_module() -> None:

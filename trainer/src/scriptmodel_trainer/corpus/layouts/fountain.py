@@ -32,7 +32,7 @@ _TITLE_PAGE = re.compile(
 )
 _RECORD = re.compile(r"\s*(?:[^\n]{1,80}\n\s*)?Writers? :")  # what a site says of the film below its script
 _NOTES = re.compile(r"\[\[[^\[\]]*\]\]")
-_SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|\s+#[^#\n]{{1,10}}#\s*$|\s{{3,}}{_NUMBERED}\s*$")
+_SCENE_NUMBER = re.compile(rf"^\s*{_NUMBERED}\s+|(?<!\s)(?:\s+#[^#\n]{{1,10}}#|\s{{3,}}{_NUMBERED})\s*$")
 _NUMBER = re.compile(_NUMBERED)
 _CENTRED = 12  # spaces before the lines of a printed title page
 _ASIDE = re.compile(r"^\s*(\(.*\))\s*$", re.MULTILINE)
