@@ -125,23 +125,23 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
     [
         (b" " * (MAX_MANIFEST_BYTES + 1), "it has more than 16 MiB"),
         *((piece * (MAX_MANIFEST_BYTES // 8), "it has more than 1000000 values") for piece in (b"0,", b"[", b'{"":')),
-        (b"[" * 100_000, "it is not JSON: maximum recursion depth"),
-        (own().decode().encode("utf-16"), "it is not JSON: 'utf-8' codec"),
-        (b"[]", "it does not have the fields schema, packs, files, and no others"),
-        (own(more=1), "it does not have the fields schema, packs, files, and no others"),
-        (own(made_from=[]), "it does not have the fields schema, packs, files, and no others"),
-        (own(schema=2), "schema of it is not 1"),
-        (own(schema=True), "schema of it is not 1"),
-        (own(packs={}), "packs of it is not a list of at most 1000"),
-        (own(packs=[{"key": "v1/other/uploads/1/pack-0000", "size": 10, "sha256": A}]), "packs[0] does not have"),
+        (b"[" * 100_000, "Invalid JSON: recursion limit exceeded"),
+        (own().decode().encode("utf-16"), "Invalid JSON"),
+        (b"[]", "Input should be an object"),
+        (own(more=1), "more: Unexpected keyword argument"),
+        (own(made_from=[]), "made_from: Unexpected keyword argument"),
+        (own(schema=2), "schema: Input should be less than or equal to 1"),
+        (own(schema=True), "schema: Input should be a valid integer"),
+        (own(packs={}), "packs: Input should be a valid array"),
+        (own(packs=[{"key": "v1/other/uploads/1/pack-0000", "size": 10, "sha256": A}]), "packs.0.name: Field required"),
         (
             own(packs=[{"name": "../1/pack-0000", "size": 10, "sha256": A}]),
-            "name of packs[0] is not the name of a pack",
+            "packs.0.name: String should match pattern",
         ),
         (own(packs=OWN["packs"] * 2), "a pack twice"),
         (
             own(packs=[{"name": f"pack-{each:04}", "size": 1, "sha256": A} for each in range(1001)]),
-            "a list of at most 1000",
+            "packs: Tuple should have at most 1000 items",
         ),
         (own(files=[file(0), file(0)]), "not sorted by path, or one is there twice"),
         (own(files=[file(1), file(0)]), "not sorted by path"),
@@ -149,13 +149,14 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
         (own(files=[file(0, path="/a"), file(1, path="/b", offset=3)]), "'/b' overlaps another file"),
         (own(files=[file(1, size=7)]), "'/hamlet.txt' ends after its pack"),
         (own(files=[file(0, pack=1)]), "'/acts/1.txt' is in pack 1, which it does not list"),
-        (own(files=[file(0, size=True)]), "size of files[0] is not a number up to"),
-        (own(files=[file(0, size=1.0)]), "size of files[0] is not a number up to"),
-        (own(files=[file(0, size=1 << 50)]), "size of files[0] is not a number up to"),
-        (own(files=[file(0, offset=-1)]), "offset of files[0] is not a number up to"),
-        (own(files=[file(0, sha256=A.upper())]), "sha256 of files[0] is not a SHA-256"),
-        (own(files=[file(0, path=None)]), "path of files[0] is not text"),
-        (own().replace(b'"size": 4', b'"size": ' + b"9" * 10_000), "it is not JSON: Exceeds the limit"),
+        (own(files=[file(0, size=True)]), "files.0.size: Input should be a valid integer"),
+        (own(files=[file(0, size=1.0)]), "files.0.size: Input should be a valid integer"),
+        (own(files=[file(0, size=1 << 50)]), "files.0.size: Input should be less than"),
+        (own(files=[file(0, offset=-1)]), "files.0.offset: Input should be greater than"),
+        (own(files=[file(0, sha256=A.upper())]), "files.0.sha256: String should match pattern"),
+        (own(files=[file(0, path=None)]), "files.0.path: Input should be a valid string"),
+        (own().replace(b'"size": 4', b'"size": ' + b"9" * 10_000), "Invalid JSON: number out of range"),
+        (own(files=[file(0, path="/\ud800")]), "Invalid JSON: unexpected end of hex escape"),
         *(
             (own(files=[file(0, path=path)]), "is not the path of a file")
             for path in (
@@ -166,7 +167,6 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
                 "/a/",
                 "/a\n",
                 "/a\x85",
-                "/\ud800",
                 "/a/../b",
                 "/..",
                 "/./a",
@@ -190,7 +190,7 @@ def test_packs_of_an_attempt_lie_below_its_prefix() -> None:
 )
 def test_a_stored_manifest_names_packs_alone(key: str) -> None:
     manifest = version("1", "/a")
-    with pytest.raises(RefusedError, match=r"key of packs\[0\] is not the key of a pack"):
+    with pytest.raises(RefusedError, match=r"packs.0.key: String should match pattern"):
         parse(replace(manifest, packs=(replace(manifest.packs[0], key=key),)).encode())
 
 
@@ -199,7 +199,7 @@ def test_a_stored_manifest_names_packs_alone(key: str) -> None:
 )
 def test_a_stored_manifest_is_made_from_versions(made_from: Any) -> None:
     document = json.loads(version("1", "/a").encode()) | {"made_from": made_from}
-    with pytest.raises(RefusedError, match="made_from of it is not a list of repos and versions"):
+    with pytest.raises(RefusedError, match=r"invalid: (made_from|Invalid JSON)"):
         parse(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
 
 

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from scriptmodel_operator.api.identity import FIELD_MANAGER, GROUP
 from scriptmodel_operator.engine.errors import ConflictError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import PipelineRef, RepoRef
+from scriptmodel_operator.jobs.manifest import first_problem
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, METADATA, Cluster
 from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord
 
@@ -233,8 +234,7 @@ def _stored(raw: Mapping[str, Any], kind: type[R]) -> Stored[R]:
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(error)
     return f"{type(error).__name__}: {error}"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, TypeVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
 
@@ -19,54 +21,56 @@ MAX_FILES = 100_000
 _MAX_VALUES = 1_000_000
 """More values in 16 MiB would take gigabytes of memory before they are refused."""
 _MAX_PATH_BYTES = 1024
-_MAX_OBJECT_BYTES = 5 << 40
-"""The size of the largest object in S3."""
-_KEY = re.compile(r"v1/([a-z0-9-]{1,63})/(uploads/[a-z0-9-]{1,63}|runs/[0-9a-f]{1,64}/[0-9]{1,9})/pack-[0-9]{4}")
-_NAME = re.compile(r"pack-[0-9]{4}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_KEY = r"^v1/([a-z0-9-]{1,63})/(uploads/[a-z0-9-]{1,63}|runs/[0-9a-f]{1,64}/[0-9]{1,9})/pack-[0-9]{4}$"
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f\ud800-\udfff]+)+")
-_REFERENCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,512}")
+
+
+_Size = Annotated[int, Field(ge=0, le=5 << 40)]
+"""Up to that of the largest object in S3."""
+_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Reference = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,512}$")]
+_Schema = Annotated[int, Field(ge=1, le=1)]
+_STRICT = ConfigDict(strict=True, extra="forbid")
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
     """An object of the bucket that holds files, one after the other."""
 
-    key: str
-    size: int
-    sha256: str
+    __pydantic_config__ = _STRICT
+    key: Annotated[str, Field(pattern=_KEY)]
+    size: _Size
+    sha256: _Sha256
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     """A file of a version: `size` bytes from `offset` of the pack with the index `pack`."""
 
+    __pydantic_config__ = _STRICT
     path: str
-    size: int
-    sha256: str
-    pack: int
-    offset: int
+    size: _Size
+    sha256: _Sha256
+    pack: Annotated[int, Field(ge=0)]
+    offset: _Size
+
+
+_Files = Annotated[tuple[File, ...], Field(max_length=MAX_FILES)]
 
 
 @dataclass(frozen=True)
 class Manifest:
     """The files of a version by path, their packs, and the versions (repo, id) that it was made from."""
 
-    packs: tuple[Pack, ...] = ()
-    files: tuple[File, ...] = ()
-    made_from: tuple[tuple[str, str], ...] = ()
+    __pydantic_config__ = _STRICT
+    packs: Annotated[tuple[Pack, ...], Field(max_length=MAX_PACKS)] = ()
+    files: _Files = ()
+    made_from: tuple[tuple[_Reference, _Reference], ...] = ()
+    schema: _Schema = 1
 
     def encode(self) -> bytes:
         """Return the canonical form."""
-        document = {
-            "schema": 1,
-            "packs": [{"key": each.key, "size": each.size, "sha256": each.sha256} for each in self.packs],
-            "files": [
-                {"path": each.path, "size": each.size, "sha256": each.sha256, "pack": each.pack, "offset": each.offset}
-                for each in self.files
-            ],
-            "made_from": self.made_from,
-        }
+        document = _ADAPTER.dump_python(self)
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
     @cached_property
@@ -95,43 +99,26 @@ class Manifest:
         return {each.path: each for each in self.files}
 
 
-Form = tuple[Callable[[Any], bool], str]
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A pack as an attempt or a person lists it, below a prefix of their own."""
+
+    __pydantic_config__ = _STRICT
+    name: Annotated[str, Field(pattern="^pack-[0-9]{4}$")]
+    size: _Size
+    sha256: _Sha256
 
 
-def _text(pattern: re.Pattern[str], form: str) -> Form:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, form
+@dataclass(frozen=True, slots=True)
+class _Own:
+    __pydantic_config__ = _STRICT
+    schema: _Schema
+    packs: Annotated[tuple[_Named, ...], Field(max_length=MAX_PACKS)]
+    files: _Files
 
 
-def _number(most: int) -> Form:
-    return lambda value: type(value) is int and 0 <= value <= most, f"a number up to {most}"
-
-
-def _are_versions(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(pair, list) and len(pair) == 2 and all(isinstance(t, str) and _REFERENCE.fullmatch(t) for t in pair)
-        for pair in value
-    )
-
-
-def _list(most: int) -> Form:
-    return lambda value: isinstance(value, list) and len(value) <= most, f"a list of at most {most}"
-
-
-_COMMON = {"size": _number(_MAX_OBJECT_BYTES), "sha256": _text(_SHA256, "a SHA-256")}
-_NAMED_PACK: Mapping[str, Form] = {"name": _text(_NAME, "the name of a pack, as pack-0000"), **_COMMON}
-_STORED_PACK: Mapping[str, Form] = {"key": _text(_KEY, "the key of a pack"), **_COMMON}
-_FILE: Mapping[str, Form] = {
-    "path": (lambda value: isinstance(value, str), "text"),
-    "pack": _number(MAX_PACKS),
-    "offset": _number(_MAX_OBJECT_BYTES),
-    **_COMMON,
-}
-_OWN: Mapping[str, Form] = {
-    "schema": (lambda value: type(value) is int and value == 1, "1"),
-    "packs": _list(MAX_PACKS),
-    "files": _list(MAX_FILES),
-}
-_STORED: Mapping[str, Form] = {**_OWN, "made_from": (_are_versions, "a list of repos and versions")}
+_ADAPTER, _OWN = TypeAdapter(Manifest), TypeAdapter(_Own)
+Form = TypeVar("Form")
 
 
 def parse(data: bytes, *, prefix: str | None = None) -> Manifest:
@@ -139,54 +126,39 @@ def parse(data: bytes, *, prefix: str | None = None) -> Manifest:
 
     Nothing in `data` is trusted. Raises RefusedError.
     """
-    document = _fields(_json(data), "it", _STORED if prefix is None else _OWN)
-    files = tuple(File(**found) for found in _each(document, "files", _FILE))
     if prefix is not None:
-        named = _each(document, "packs", _NAMED_PACK)
-        start = prefix.rstrip("/")
-        packs = (Pack(f"{start}/{found['name']}", found["size"], found["sha256"]) for found in named)
-        manifest = Manifest(tuple(packs), files)
-        check(manifest)
-        return manifest
-    packs = (Pack(**found) for found in _each(document, "packs", _STORED_PACK))
-    manifest = Manifest(tuple(packs), files, tuple((repo, version) for repo, version in document["made_from"]))
+        own = _parsed(_OWN, data)
+        packs = (Pack(f"{prefix.rstrip('/')}/{each.name}", each.size, each.sha256) for each in own.packs)
+        manifest = Manifest(tuple(packs), own.files)
+    else:
+        manifest = _parsed(_ADAPTER, data)
     check(manifest)
-    if manifest.encode() != data:
+    if prefix is None and manifest.encode() != data:
         raise _invalid("it is not in the canonical form")
     return manifest
 
 
 def encode_own(manifest: Manifest) -> bytes:
     """Return the manifest as a person writes it beside its packs."""
-    document = json.loads(manifest.encode())
-    packs = [{"name": each["key"].rpartition("/")[2], **each} for each in document["packs"]]
-    for each in packs:
-        del each["key"]
-    return json.dumps({"schema": 1, "packs": packs, "files": document["files"]}).encode()
+    packs = tuple(_Named(each.key.rpartition("/")[2], each.size, each.sha256) for each in manifest.packs)
+    return _OWN.dump_json(_Own(1, packs, manifest.files))
 
 
-def _json(data: bytes) -> Any:
+def _parsed(adapter: TypeAdapter[Form], data: bytes) -> Form:
     if len(data) > MAX_MANIFEST_BYTES:
         raise _invalid(f"it has more than {MAX_MANIFEST_BYTES >> 20} MiB")
     if sum(map(data.count, (b",", b"[", b"{"))) > _MAX_VALUES:
         raise _invalid(f"it has more than {_MAX_VALUES} values")
     try:
-        return json.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        raise _invalid(f"it is not JSON: {error}") from None
+        return adapter.validate_json(data)
+    except ValidationError as error:
+        raise _invalid(first_problem(error)) from None
 
 
-def _fields(value: Any, where: str, forms: Mapping[str, Form]) -> dict[str, Any]:
-    if not isinstance(value, dict) or value.keys() != forms.keys():
-        raise _invalid(f"{where} does not have the fields {', '.join(forms)}, and no others")
-    for name, (is_valid, form) in forms.items():
-        if not is_valid(value[name]):
-            raise _invalid(f"{name} of {where} is not {form}")
-    return value
-
-
-def _each(document: Mapping[str, Any], name: str, forms: Mapping[str, Form]) -> Iterator[dict[str, Any]]:
-    return (_fields(each, f"{name}[{number}]", forms) for number, each in enumerate(document[name]))
+def first_problem(error: ValidationError) -> str:
+    """Return where the first error is, and what is wrong there."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 def check_path(path: str) -> None:
