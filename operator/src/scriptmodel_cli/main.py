@@ -29,7 +29,7 @@ SECTIONS = {
         "plan": (f"{COMMANDS}.plan:plan", "Show what would change in Pachyderm, without changing it."),
         "push": (f"{COMMANDS}.push:push", "Upload a corpus to a Pachyderm repo as one commit."),
         "retrain": (f"{COMMANDS}.lifecycle:retrain", "Train again with the same spec."),
-        "promote": (f"{COMMANDS}.lifecycle:promote", "Promote a model that spec.promotion holds back."),
+        "promote": ("scriptmodel_cli.promotion.command:promote", "Promote a model that spec.promotion holds back."),
         "suspend": (f"{COMMANDS}.lifecycle:suspend", "Stop the pipelines of a ScriptModel."),
         "resume": (f"{COMMANDS}.lifecycle:resume", "Restart the pipelines of a suspended ScriptModel."),
     },

@@ -18,6 +18,7 @@ from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
+from scriptmodel_operator.features import start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.observer import Observer
@@ -46,14 +47,14 @@ def preview(
     image: str,
     source: Sourced,
     now: datetime,
-    promoted: str = "",
+    base: ScriptModel | None = None,
     continued: str | Problem = "",
 ) -> Preview:
     """Return the planned changes. Raises EngineError.
 
-    `image` is the operator's default, empty if unknown; `promoted` the promoted model of the object in spec.model.from.
+    `image` is the operator's default, empty if unknown; `base` the object in spec.model.from.
     """
-    observer = Observer(gateway, cluster, promoted=lambda _key: promoted)
+    observer = Observer(gateway, cluster, find=lambda _key: base, start=start)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
     snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
     view = observer.view(model, snapshot)
@@ -195,8 +196,8 @@ def _later(change: PipelineChange, view: ModelView) -> Change:
 
 
 def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -> Iterator[str]:
-    if isinstance(state, Applied) and not state.stages.first_unfinished and state.promotion.held_back:
-        yield state.promotion.held_back
+    if isinstance(state, Applied) and not state.stages.first_unfinished and state.chosen.held_back:
+        yield state.chosen.held_back
     difference = state.difference
     training, http = model.spec.training, model.spec.corpus.http
     if not training.image and not image and difference.now:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from scriptmodel_cli.charts import bar, sparkline
+from scriptmodel_cli.features import COLUMNS, FEATURES
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
@@ -39,7 +40,7 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> lis
         *_perplexity(training.get("perplexity") or {}, epochs),
         *([("sample", one_line(training["sample"], _WIDEST_SAMPLE))] if training.get("sample") else []),
         *_lineage(status.get("lineage") or {}),
-        *_promotion(status.get("promotion") or {}),
+        *(fact for feature in FEATURES for fact in feature.facts(status)),
     ]
     lines += ["", *table(facts)] if facts else []
     lines += _search(status.get("search") or {})
@@ -133,15 +134,6 @@ def _lineage(lineage: Object) -> list[tuple[str, str]]:
     ]
 
 
-def _promotion(found: Object) -> list[tuple[str, str]]:
-    if not found:
-        return []
-    model, previous = (short_id(str(found.get(key))) for key in ("model", "previous"))
-    figures = f": {found['figure']} after {found['previousFigure']}" if found.get("improvement") else ""
-    compared = f"model {model} compared with {previous}{figures}"
-    return [("promotion", f"{found.get('decision')}: {compared}")]
-
-
 def _search(search: Object) -> list[str]:
     if not search:
         return []
@@ -152,15 +144,15 @@ def _search(search: Object) -> list[str]:
 def _history(history: Sequence[Object], now: datetime) -> list[str]:
     if len(history) < 2:
         return []
-    gated = any(entry.get("promotion") for entry in history)
-    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED", *(("PROMOTION",) if gated else ()))]
+    columns = [column for column in COLUMNS if any(entry.get(column) for entry in history)]
+    rows = [("MODEL", "GENERATION", "PERPLEXITY", "FINISHED", *map(str.upper, columns))]
     for entry in history:
         finished = entry.get("finished")
         ago = f"{age(finished, now)} ago" if finished else ""
         generation = str(entry.get("generation", ""))
-        promotion = (str(entry.get("promotion", "")),) if gated else ()
+        more = (str(entry.get(column, "")) for column in columns)
         commit = short_id(str(entry.get("modelCommit")))
-        rows.append((commit, generation, str(entry.get("perplexity", "")), ago, *promotion))
+        rows.append((commit, generation, str(entry.get("perplexity", "")), ago, *more))
     return ["", *table(rows)]
 
 

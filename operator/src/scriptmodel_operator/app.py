@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.api.objects import promoted_model
+from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.config import OperatorConfig
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
@@ -24,6 +24,7 @@ from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import ResourceAmounts
+from scriptmodel_operator.features import start as start_of
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube import watch
@@ -298,11 +299,13 @@ def compose(
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
     clock = EngineClock(gateway.server_time, metrics.clock_skew.set)
 
-    def promoted(key: Key) -> str:
+    def find(key: Key) -> ScriptModel | None:
         stored = store.get(key)
-        return promoted_model(stored.raw if stored else None)
+        with suppress(InvalidSpecError):
+            return parse_object(stored.raw) if stored else None
+        return None
 
-    observer = Observer(gateway, cluster, clock.now, lambda: len(store), promoted)
+    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, start_of)
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     return Controller(

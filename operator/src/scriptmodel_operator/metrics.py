@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.search_status import best_trial
+from scriptmodel_operator.features import FEATURES
 from scriptmodel_operator.jobs.runs import AttemptState
 from scriptmodel_operator.kube.store import Store
 
@@ -38,7 +39,7 @@ _OBJECT_GAUGES = {
     **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
     "scriptmodel_search_best_perplexity": "Perplexity of the best trial in status.search.top of the ScriptModel",
     "scriptmodel_other_engine": "1 if the ScriptModel's pipelines are on another Pachyderm than the operator's, else 0",
-    "scriptmodel_promotion_held_back": "1 if spec.promotion holds back the newest model of the ScriptModel, else 0",
+    **{name: text for feature in FEATURES for name, text in feature.gauges.items()},
 }
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library does not annotate it
@@ -114,8 +115,8 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for kind in ("Ready", "Stalled"):
         yield f"scriptmodel_{kind.lower()}", float(conditions.get(kind, {}).get("status") == "True")
     yield "scriptmodel_other_engine", float(conditions.get("Ready", {}).get("reason") == Reason.OTHER_ENGINE)
-    if promotion := status.get("promotion"):
-        yield "scriptmodel_promotion_held_back", float(promotion.get("decision") == "HeldBack")
+    for feature in FEATURES:
+        yield from feature.measure(status)
     if best := best_trial(status.get("search") or {}):
         yield "scriptmodel_search_best_perplexity", float(best["perplexity"])
     for name, path in _FIGURES.items():

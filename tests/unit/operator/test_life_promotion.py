@@ -17,10 +17,10 @@ from scriptmodel_cli.main import main
 from scriptmodel_cli.preview import preview
 from scriptmodel_cli.screen import screen_of
 from scriptmodel_cli.session import Session
-from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT
-from scriptmodel_operator.api.objects import parse_object
+from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.promotion.declared import ANNOTATION
 from tests.unit.operator.promoting import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.terminal import CREATED, as_object, plain
@@ -62,7 +62,7 @@ def test_a_worse_model_is_held_back_and_the_object_is_ready_with_the_last_script
     assert [entry.get("promotion") for entry in status["history"]] == ["HeldBack", None]
     message = world.condition("Ready")["message"]
     assert f"model {held_back[:8]} is held back, since it is worse than the last one" in message
-    assert f"--overwrite {PROMOTE}={held_back[:8]}" in message
+    assert f"--overwrite {ANNOTATION}={held_back[:8]}" in message
 
 
 def test_a_status_with_a_model_that_is_held_back_does_not_change_by_itself() -> None:
@@ -158,7 +158,7 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
     world = held_back_world()
     world.written()
     held_back, script = world.model.status["promotion"]["model"], world.model.status["lineage"]["heldBack"]
-    world.want(GATE, promote=held_back[:digits])
+    world.want(GATE, annotations={ANNOTATION: held_back[:digits]})
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert (decision(world), world.written()) == ("PromotedByAnnotation", [])
@@ -176,14 +176,9 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
 def test_an_annotation_that_names_no_model_promotes_nothing(name: str) -> None:
     world = held_back_world()
     held_back = world.model.status["promotion"]["model"]
-    world.want(GATE, promote=name or held_back[:7])
+    world.want(GATE, annotations={ANNOTATION: name or held_back[:7]})
     world.reconcile()
     assert decision(world) == "HeldBack"
-
-
-def test_the_annotation_is_read_from_the_object() -> None:
-    metadata = {"namespace": "ml", "name": "thrones", "uid": "u", "annotations": {PROMOTE: " 50e97041 "}}
-    assert parse_object({"metadata": metadata, "spec": {"corpus": {"repo": {"name": "plays"}}}}).promote == "50e97041"
 
 
 def test_removing_the_gate_promotes_the_newest_script() -> None:
@@ -313,8 +308,8 @@ def test_the_command_promotes_what_is_held_back_and_asks_for_a_reconcile(monkeyp
     assert done.exit_code == 0, done.output
     annotations = patches[0]["metadata"]["annotations"]
     name = world.model.status["promotion"]["model"]
-    assert (annotations[PROMOTE], bool(annotations[RECONCILE_AT])) == (name, True)
-    world.want(GATE, promote=annotations[PROMOTE])
+    assert (annotations[ANNOTATION], bool(annotations[RECONCILE_AT])) == (name, True)
+    world.want(GATE, annotations={ANNOTATION: annotations[ANNOTATION]})
     world.reconcile()
     done = CliRunner().invoke(main, ["promote", "thrones"])
     assert (done.exit_code, len(patches)) == (0, 1)
@@ -346,7 +341,7 @@ def test_a_follower_starts_from_the_promoted_model_of_a_base_with_a_gate() -> No
         "corpus": {"repo": {"name": "poems"}},
         "model": {"preset": "test", "from": {"scriptModel": "shakespeare", "follow": True}},
     }
-    world = World(model=scriptmodel(start), pachyderm=base.pachyderm, promoted=lambda _key: base.model.promoted_model)
+    world = World(model=scriptmodel(start), pachyderm=base.pachyderm, find=lambda _key: base.model)
     retrained(world)
     first = commits(base)[0]
     assert world.model.status["lineage"]["base"].partition("@")[2] == first
@@ -357,7 +352,7 @@ def test_a_follower_starts_from_the_promoted_model_of_a_base_with_a_gate() -> No
     world.reconcile()
     assert world.written() == [], "the newest model is held back"
     held_back = base.model.status["promotion"]["model"]
-    base.want(GATE, promote=held_back)
+    base.want(GATE, annotations={ANNOTATION: held_back})
     base.reconcile()
     retrained(world)
     assert world.model.status["lineage"]["base"].partition("@")[2] == held_back

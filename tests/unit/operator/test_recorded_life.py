@@ -19,13 +19,14 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from scriptmodel_operator.kube.errors import KubeUnavailableError
+from scriptmodel_operator.promotion.declared import ANNOTATION
 from tests.unit.operator import search_worlds
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, FakeKube, controller, raw_object
@@ -168,7 +169,7 @@ async def promote_and_suspend(tape: Tape) -> None:
         await life.then("a new commit of the corpus")
         await life.end_jobs("the second model is held back")
         model = life.kube.raw["status"]["promotion"]["model"]
-        await life.then("the second model is promoted by annotation", annotations={PROMOTE: model})
+        await life.then("the second model is promoted by annotation", annotations={ANNOTATION: model})
         tape.fail("stop_pipeline", UNKNOWN)
         await life.then("suspended, and a call fails", {**gate, "suspend": True})
         tape.fail("start_pipeline", BROKEN, after=True)

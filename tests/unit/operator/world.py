@@ -16,6 +16,7 @@ from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.values import BranchRef, PipelineRef
+from scriptmodel_operator.features import start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
@@ -61,13 +62,13 @@ class World:
     source: Sourced = None
     continued: str | Problem = ""
     clock: EngineClock | None = None
-    promoted: Callable[[Key], str] = lambda _key: ""
-    """Returns the promoted model of another object that has a gate."""
+    find: Callable[[Key], ScriptModel | None] = lambda _key: None
+    """Returns another object."""
     queue: QueueView | None = None
     """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.pachyderm, self.cluster, promoted=self.promoted)
+        self.observer = Observer(self.pachyderm, self.cluster, find=self.find, start=start)
 
     def elapsed(self, since: datetime) -> timedelta:
         """The time of the fake Pachyderm, which no other clock affects unless one is given."""

@@ -1,4 +1,4 @@
-"""The commands `retrain`, `promote`, `suspend`, `resume` and `wait`."""
+"""The commands `retrain`, `suspend`, `resume` and `wait`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from scriptmodel_cli.options import check_ready, name_argument, seconds
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.session import ServerUnavailableError, Session, pause
-from scriptmodel_operator.api.identity import PROMOTE, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.api.identity import RECONCILE_AT, RETRAIN_AT
 
 
 @click.command(cls=Command)
@@ -31,20 +29,6 @@ def retrain(session: Session, name: str) -> None:
     # The reconcile request lets `wait` distinguish the new status from the previous one.
     session.patch(name, {"metadata": {"annotations": {RETRAIN_AT: stamp, RECONCILE_AT: stamp}}})
     note(f"requested a new training of {name}: see `scriptmodel status {name} -w`")
-
-
-@click.command(cls=Command)
-@name_argument
-@pass_session
-def promote(session: Session, name: str) -> None:
-    """Promote the newest model of NAME, which spec.promotion holds back: its script becomes that of the status."""
-    found = (session.get(name).get("status") or {}).get("promotion") or {}
-    if found.get("decision") != Reason.HELD_BACK:
-        note(f"no model of {name} is held back, nothing changed: see `scriptmodel status {name}`")
-        return
-    stamp = datetime.now(UTC).isoformat(timespec="microseconds")
-    session.patch(name, {"metadata": {"annotations": {PROMOTE: found["model"], RECONCILE_AT: stamp}}})
-    note(f"requested to promote model {short_id(found['model'])} of {name}: `scriptmodel script {name}` prints it")
 
 
 @click.command(cls=Command)

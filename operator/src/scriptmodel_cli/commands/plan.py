@@ -20,7 +20,7 @@ from scriptmodel_cli.session import Session, parsed
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
-from scriptmodel_operator.api.objects import ScriptModel, promoted_model
+from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
 from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeForbiddenError
@@ -104,12 +104,12 @@ def _planned(session: Session, name: str | None, documents: Documents | None, im
     cluster = cluster_id or session.cluster_id() or _cluster(session)
     source, continued = _sources(session, model, documents)
     base = model.spec.model.base
-    promoted = promoted_model(session.find(base.script_model, model.namespace)) if base and base.script_model else ""
+    other = session.find(base.script_model, model.namespace) if base and base.script_model else None
     repos = [each for each in (model.spec.corpus.repo, base.repo if base else None) if each]
     namespaces = sorted({model.namespace, *(each.project for each in repos)} - {DEFAULT_PROJECT})
     with session.engine("the current state for the plan", namespaces=namespaces) as gateway:
         model = parsed(raw, gateway.engine())
-        return preview(gateway, model, cluster, image, source, now(), promoted, continued)
+        return preview(gateway, model, cluster, image, source, now(), parsed(other) if other else None, continued)
 
 
 def _cluster(session: Session) -> str:

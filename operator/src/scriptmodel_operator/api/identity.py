@@ -25,8 +25,6 @@ RECONCILE_AT = f"{GROUP}/reconcile-at"
 """Any new value requests a reconcile; acknowledged in status.lastHandledReconcileAt."""
 RETRAIN_AT = f"{GROUP}/retrain-at"
 """Any new value requests training with an unchanged spec; acknowledged in status.lastHandledRetrainAt."""
-PROMOTE = f"{GROUP}/promote"
-"""Commit of a model that is held back by spec.promotion, or its first characters: its script is promoted anyway."""
 ENGINE = f"{GROUP}/engine"
 """The Pachyderm, localpach or bucket that the object's pipelines are made on; the operator sets it. Once it is removed,
 the object starts anew on the one that the operator is connected to."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scriptmodel_operator.api.identity import ADOPT, PROMOTE, RECONCILE_AT, RETRAIN_AT, engine_of
+from scriptmodel_operator.api.identity import ADOPT, GROUP, RECONCILE_AT, RETRAIN_AT, engine_of
 from scriptmodel_operator.api.marks import Owner, Ownership
 from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
@@ -33,11 +33,11 @@ class ScriptModel:
     finalizers: tuple[str, ...] = ()
     reconcile_at: str = ""
     retrain_at: str = ""
-    promote: str = ""
-    """Commit of a model that is promoted whatever spec.promotion says, or its first characters."""
     adopt: bool = False
     engine: str = ""
     """The Pachyderm or localpach that its pipelines are made on (`api/identity.py`); empty before it is recorded."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Those of the API's group."""
     status: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -54,12 +54,6 @@ class ScriptModel:
     def reconcile_requested(self) -> bool:
         """Whether reconcile-at has a new value, which takes a snapshot that is newer than the annotation."""
         return bool(self.reconcile_at) and self.reconcile_at != self.previous.last_handled_reconcile_at
-
-    @property
-    def promoted_model(self) -> str:
-        """Commit of the promoted model; empty before the first one, and if spec.promotion holds back none."""
-        model = self.previous.lineage.model
-        return model.partition("@")[2] if model and self.spec.promotion.min_improvement is not None else ""
 
     def may_write(self, found: Ownership) -> bool:
         """Return whether the operator may write to an object in Pachyderm of that ownership, never if it is FOREIGN."""
@@ -92,9 +86,9 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         finalizers=tuple(metadata.get("finalizers") or ()),
         reconcile_at=str(annotations.get(RECONCILE_AT, "")),
         retrain_at=str(annotations.get(RETRAIN_AT, "")),
-        promote=str(annotations.get(PROMOTE, "")).strip(),
         adopt=annotations.get(ADOPT) == "true",
         engine=engine_of(raw),
+        annotations={key: str(text) for key, text in annotations.items() if key.startswith(f"{GROUP}/")},
         status=raw.get("status") or {},
     )
 
@@ -127,11 +121,3 @@ def parse_for_deletion(raw: Mapping[str, Any]) -> tuple[ScriptModel, str]:
     except InvalidSpecError as error:
         unknown = "" if spec.get("deletionPolicy") == "Orphan" else str(error)
         return parse_object({**raw, "spec": {"corpus": {}, "deletionPolicy": "Orphan"}}), unknown
-
-
-def promoted_model(raw: Mapping[str, Any] | None) -> str:
-    """Return the `promoted_model` of an object as the API server sends it, if it exists and is valid."""
-    try:
-        return parse_object(raw).promoted_model if raw else ""
-    except InvalidSpecError:
-        return ""

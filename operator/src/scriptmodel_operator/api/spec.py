@@ -8,11 +8,9 @@ from pydantic import ConfigDict, Field
 
 from scriptmodel_operator.api.corpus import Corpus
 from scriptmodel_operator.api.fields import (
-    AS_DECIMAL,
     PROJECT_PATTERN,
     PROJECT_WORDS,
     ApiModel,
-    decimal,
     must_match,
     rules,
 )
@@ -21,6 +19,7 @@ from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
 from scriptmodel_operator.api.search import SEARCH_NAMES_PRESET, SEARCH_OR_OVERRIDE, SEARCH_STARTS_AFRESH, Search
 from scriptmodel_operator.api.training import Training
+from scriptmodel_operator.promotion.declared import Promotion
 
 _ONE_START = (
     "!has(self.model.from) || !self.training.warmStart",
@@ -30,14 +29,6 @@ _UNCHANGED = (
     "self == oldSelf",
     "pachyderm.project cannot be changed: create another ScriptModel",
 )
-
-
-class Promotion(ApiModel):
-    """When the script of a retrained model replaces the last one. The models must have the same validation text."""
-
-    min_improvement: Annotated[str, decimal(at_most=10), AS_DECIMAL] | None = None
-    """Least improvement over the last model in nats per character of validation text; a model below it is held back.
-    Absent: each model replaces the last."""
 
 
 class Pachyderm(ApiModel):

@@ -9,6 +9,7 @@ from pydantic import Field
 from scriptmodel_operator.api.fields import ApiModel
 from scriptmodel_operator.api.search_status import SearchStatus
 from scriptmodel_operator.api.text import without_controls, without_surrogates
+from scriptmodel_operator.promotion.declared import PromotionStatus
 
 _ACKNOWLEDGED = ("lastHandledReconcileAt", "lastHandledRetrainAt")
 MAX_CAUSE = 1900
@@ -177,23 +178,6 @@ class Lineage(ApiModel):
     """Commit of the model that training started from; without its repo if the spec no longer names it."""
     held_back: str | None = None
     """Commit of the newest script, if spec.promotion holds its model back (the one in promotion.model)."""
-
-
-class PromotionStatus(ApiModel):
-    """The newest comparison of a retrained model with the one that it was to replace."""
-
-    decision: str | None = None
-    """Promoted, PromotedByAnnotation, NotComparable (and promoted) or HeldBack."""
-    model: str | None = None
-    """Commit of the retrained model."""
-    previous: str | None = None
-    """Commit of the model that it was compared with."""
-    figure: str | None = None
-    """Figure of the retrained model: nats per character of validation text."""
-    previous_figure: str | None = None
-    """The same figure of the model that it was compared with."""
-    improvement: str | None = None
-    """By how much the retrained model is better; negative if it is worse."""
 
 
 class UrlError(ApiModel):

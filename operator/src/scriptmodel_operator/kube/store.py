@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from scriptmodel_operator.api.identity import ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT
+from scriptmodel_operator.api.identity import ENGINE, GROUP
 from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 
@@ -26,7 +26,6 @@ _METADATA = (
 )
 RESTORED_SECONDS = 60.0
 """A list or an answer is newer than versions that were received so long before, unless etcd was restored meanwhile."""
-_ANNOTATIONS = (ADOPT, ENGINE, PROMOTE, RECONCILE_AT, RETRAIN_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +146,5 @@ def _request(raw: Mapping[str, Any]) -> tuple[Any, ...]:
 def _trimmed(raw: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {key: raw["metadata"][key] for key in _METADATA if key in raw["metadata"]}
     annotations = raw["metadata"].get("annotations") or {}
-    metadata["annotations"] = {key: annotations[key] for key in _ANNOTATIONS if key in annotations}
+    metadata["annotations"] = {key: text for key, text in annotations.items() if key.startswith(f"{GROUP}/")}
     return {"metadata": metadata, "spec": raw.get("spec"), "status": raw.get("status") or {}}

@@ -45,8 +45,10 @@ class Bases:
     gateway: Gateway
     head: Callable[[BranchRef, Snapshot], CorpusView]
     pipeline: Callable[[PipelineRef, Snapshot], PipelineView | None]
-    promoted: Callable[[Key], str]
-    """Returns the promoted model of another object, empty if that is its newest."""
+    find: Callable[[Key], ScriptModel | None]
+    """Returns another object, if it exists and is valid."""
+    start: Callable[[ScriptModel], str]
+    """Returns the commit of the model of an object that trainings start from; empty if it is the newest one."""
 
     def view(self, model: ScriptModel, owner: Owner, observed: ModelView, snapshot: Snapshot) -> BaseView:
         """Return the base model of an object observed without it. Raises EngineError where a read fails."""
@@ -98,13 +100,14 @@ class Bases:
             return replace(view, source=BaseSource(ref, circular=True))
         if repo is not None:
             return replace(view, source=self._in_repo(repo, snapshot))
-        promoted = self.promoted((model.namespace, base.script_model or "")) if base else ""
-        return replace(view, source=self._of_pipeline(train, snapshot, view, copies, promoted))
+        other = self.find((model.namespace, base.script_model or "")) if base else None
+        start = self.start(other) if other else ""
+        return replace(view, source=self._of_pipeline(train, snapshot, view, copies, start))
 
     def _of_pipeline(
-        self, train: PipelineRef | None, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...], promoted: str
+        self, train: PipelineRef | None, snapshot: Snapshot, view: BaseView, copies: tuple[str, ...], start: str
     ) -> BaseSource:
-        """Return the promoted model of a pipeline, else its newest, unless the current copy is of a newer one.
+        """Return the model `start` of a pipeline, else its newest, unless the current copy is of a newer one.
 
         While a pipeline is being deleted, its newest jobs may be gone before the others. A pipeline that was created
         again, or that selects from a search, never had the job of the current copy.
@@ -112,7 +115,7 @@ class Bases:
         seen = self.pipeline(train, snapshot) if train else None
         if seen is None:
             return BaseSource(None)
-        good = _start(seen, promoted)
+        good = _start(seen, start)
         newest, copied = seen.computed(good).ref.id if good else None, copied_commit(view.current)
         jobs = [job.ref.id for job in seen.jobs]
         if copied in jobs and newest:
@@ -132,7 +135,7 @@ class Bases:
         train, reported, good = observed.train, observed.reported_commits, observed.good_model
         if train is None or reported is None or good is None:
             return None
-        newest, start = train.newest, _start(train, model.promoted_model)
+        newest, start = train.newest, _start(train, self.start(model))
         learned = good.corpus == reported.corpus or newest is None or newest.ref.id != reported.model
         if learned or start is None or not self._is_of_network(model, start, train, refs):
             return None
@@ -199,6 +202,6 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
     return by_name or is_copy_of(read.name, origin_of_branch(refs.model))
 
 
-def _start(train: PipelineView, promoted: str) -> JobInfo | None:
-    """Return the job that made the model to start from: the promoted one, else the newest."""
-    return next((job for job in train.jobs if job.ref.id == promoted), train.last_good)
+def _start(train: PipelineView, commit: str) -> JobInfo | None:
+    """Return the job that made the model to start from: that of a commit, else the newest."""
+    return next((job for job in train.jobs if job.ref.id == commit), train.last_good)

@@ -55,17 +55,18 @@ class Observer:
         cluster: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         objects: Callable[[], int] = lambda: 1,
-        promoted: Callable[[Key], str] = lambda _key: "",
+        find: Callable[[Key], ScriptModel | None] = lambda _key: None,
+        start: Callable[[ScriptModel], str] = lambda _model: "",
     ) -> None:
-        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, and `promoted`
-        the `promoted_model` of an object.
+        """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, `find` one of
+        them, and `start` the commit of its model that trainings start from, empty if it is the newest one.
         """
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
-        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, promoted)
+        self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, find, start)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
 

@@ -10,6 +10,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
+from scriptmodel_operator.features import choose
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import CorpusView, ModelView
 from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
@@ -18,7 +19,6 @@ from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, 
 from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
-from scriptmodel_operator.reconcile.promotion import promotion
 from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_select
 from scriptmodel_operator.reconcile.searching import search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
@@ -74,7 +74,7 @@ def assess(given: Situation) -> ModelState | Early:
         return Refused(Problem(Reason.NOT_ALLOWED, given.refused + missing))
     if view is None or desired is None:
         return Unread()
-    return replace(_observed(given, view, desired), promotion=promotion(model, view))
+    return replace(_observed(given, view, desired), chosen=choose(model, view))
 
 
 def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung

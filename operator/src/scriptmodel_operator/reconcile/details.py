@@ -15,15 +15,14 @@ from scriptmodel_operator.api.status import (
     Lineage,
     Perplexity,
     PipelineStatus,
-    PromotionStatus,
     TrainingStatus,
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.engine.values import JobInfo, JobState
+from scriptmodel_operator.feature import Chosen
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
-from scriptmodel_operator.reconcile.promotion import PromotedScript
 from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,
@@ -81,11 +80,11 @@ def training_status(
     return found.model_copy(update=_from_log(log, running=not job.state.final))
 
 
-def perplexity(view: ModelView, training: TrainingStatus, promoted: WrittenScript | None) -> str | None:
+def perplexity(view: ModelView, training: TrainingStatus, script: WrittenScript | None) -> str | None:
     """Return the figure of the training in progress, else of the model whose script the status shows."""
     if view.train and view.train.running:
         return training.perplexity.best if training.perplexity else None
-    metrics = promoted.metrics if promoted else view.metrics
+    metrics = script.metrics if script else view.metrics
     return _figure(metrics.best) if metrics else None
 
 
@@ -158,19 +157,19 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
     return max(0, int(gpus * took.total_seconds()))
 
 
-def lineage(model: ScriptModel, view: ModelView, promotion: PromotedScript) -> Lineage:
+def lineage(model: ScriptModel, view: ModelView, chosen: Chosen) -> Lineage:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
-    newest, promoted = view.newest_script, promotion.script
-    source = promoted.model if promoted else view.good_model
+    newest, script = view.newest_script, chosen.script
+    source = script.model if script else view.good_model
     if source is None:
         return Lineage()
     output = view.refs.generate.output
     return Lineage(
         corpus=f"{source.corpus_repo}@{source.corpus}" if source.corpus_repo else None,
         model=f"{source.repo}@{source.model}",
-        script=f"{output}@{promoted.commit}" if promoted else None,
+        script=f"{output}@{script.commit}" if script else None,
         base=_base_commit(model, view, source),
-        held_back=f"{output}@{newest.commit}" if newest and promotion.held_back else None,
+        held_back=f"{output}@{newest.commit}" if newest and chosen.held_back else None,
     )
 
 
@@ -199,7 +198,7 @@ def pipeline_statuses(view: ModelView) -> list[PipelineStatus]:
 def history(
     model: ScriptModel,
     view: ModelView,
-    comparison: PromotionStatus | None,
+    chosen: Chosen,
     elapsed: Elapsed,
     search: SearchStatus | None,
 ) -> list[HistoryEntry]:
@@ -212,15 +211,15 @@ def history(
     gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, maker, job, elapsed)
     if search and view.search and made and made.trained == view.search.source:
         gpu_seconds = search.gpu_seconds
-    newest = HistoryEntry(
-        generation=before.generation or view.trained_for or model.generation,
-        model_commit=job.ref.id,
-        perplexity=_figure(view.metrics.best) if view.metrics else None,
-        test_perplexity=_figure(view.metrics.perplexity.test) if view.metrics else None,
-        finished=_time(job.finished),
-        gpu_seconds=gpu_seconds,
-        promotion=comparison.decision if comparison and comparison.model == job.ref.id else before.promotion,
-    )
+    figures = {
+        "generation": before.generation or view.trained_for or model.generation,
+        "model_commit": job.ref.id,
+        "perplexity": _figure(view.metrics.best) if view.metrics else None,
+        "test_perplexity": _figure(view.metrics.perplexity.test) if view.metrics else None,
+        "finished": _time(job.finished),
+        "gpu_seconds": gpu_seconds,
+    }
+    newest = before.model_copy(update={**figures, **chosen.history.get(job.ref.id, {})})
     others = [entry for entry in entries if entry.model_commit != newest.model_commit]
     return [newest, *others][:_PAST_MODELS]
 

@@ -13,10 +13,10 @@ from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
 from scriptmodel_operator.engine.values import Copies
+from scriptmodel_operator.features import choose
 from scriptmodel_operator.observe.view import ModelView, SearchView
 from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, ReplaceFiles
 from scriptmodel_operator.reconcile.blockers import own_repo
-from scriptmodel_operator.reconcile.promotion import promotion
 
 
 def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
@@ -55,11 +55,11 @@ def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
 def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
     """Yield the deletion of the select pipeline once the spec has no search and nothing reads that pipeline.
 
-    The last model of the search stays until another one has `finished` and is promoted.
+    The last model of the search stays until another one has `finished` and is not held back.
     """
     select, generate = view.select, view.generate
     if view.refs.searches or select is None or not select.ownership.ours:
         return
     read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
-    if finished and not (read or view.readers or promotion(model, view).held_back):
+    if finished and not (read or view.readers or choose(model, view).held_back):
         yield DeletePipeline(select.info.ref, keep_repo=False)

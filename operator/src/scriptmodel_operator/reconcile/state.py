@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
+from scriptmodel_operator.feature import NO_SCRIPT, Chosen
 from scriptmodel_operator.ingest.values import Download
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
-from scriptmodel_operator.reconcile.promotion import NO_SCRIPT, PromotedScript
 
 Elapsed = Callable[[datetime], timedelta]
 """Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
@@ -68,7 +68,7 @@ class _Observed:
     source: KnownSource
     difference: Difference = NO_DIFFERENCE
     """Between the desired and the observed pipelines, as far as the two were compared."""
-    promotion: PromotedScript = NO_SCRIPT
+    chosen: Chosen = NO_SCRIPT
     """Decided once, by `assess`."""
     actions: tuple[Action, ...] = ()
     """What is done now. After it the object is observed again."""

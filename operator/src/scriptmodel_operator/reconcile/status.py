@@ -28,7 +28,7 @@ def status_of(
 
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
-    mark, promoted = view.train.mark if view.train else None, state.promotion.script
+    mark, script = view.train.mark if view.train else None, state.chosen.script
     progress = search_progress(model, view, elapsed)
     search = progress.status if progress else None
     training = details.training_status(model, view, elapsed, search)
@@ -37,18 +37,17 @@ def status_of(
         last_handled_reconcile_at=handled or None,
         last_handled_retrain_at=(mark.retrain_at if mark else "") or None,
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
-        perplexity=details.perplexity(view, training, promoted),
+        perplexity=details.perplexity(view, training, script),
         training=training,
         search=search,
         generation=details.generation_status(view, model.previous.generation),
-        script=promoted.script.status if promoted and promoted.script else None,
-        lineage=details.lineage(model, view, state.promotion),
-        promotion=state.promotion.comparison,
+        script=script.script.status if script and script.script else None,
+        lineage=details.lineage(model, view, state.chosen),
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.promotion.comparison, elapsed, search),
+        history=details.history(model, view, state.chosen, elapsed, search),
     )
-    wire = to_wire(status)
+    wire = to_wire(status.model_copy(update=dict(state.chosen.status)))
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
 

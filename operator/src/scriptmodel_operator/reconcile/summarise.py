@@ -60,8 +60,8 @@ def _unfinished(stage: Condition, difference: Difference) -> dict[ConditionType,
 
 def _settled(state: Applied) -> dict[ConditionType, Condition]:
     reason, message = Reason.GENERATED, state.stages.generated.message
-    if state.promotion.held_back:
-        reason, message = Reason.HELD_BACK, state.promotion.held_back
+    if state.chosen.held_back:
+        reason, message = Reason.HELD_BACK, state.chosen.held_back
     if state.source.unchecked:
         message += f"; whether there is a newer corpus is not known: {state.source.unchecked}"
     return _summary(True, reason, message)

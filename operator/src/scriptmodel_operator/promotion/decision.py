@@ -5,14 +5,12 @@ Pachyderm writes the new script in any case; the status names the script that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from scriptmodel_operator.api.identity import PROMOTE
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.status import PromotionStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.observe.view import ModelView, WrittenScript
+from scriptmodel_operator.promotion.declared import ANNOTATION, PromotionStatus
 
 _ROUNDING = 1e-9
 _SHORTEST = 8
@@ -26,48 +24,30 @@ class Decision(StrEnum):
     HELD_BACK = "HeldBack"
 
 
-@dataclass(frozen=True, slots=True)
-class PromotedScript:
-    """The script that the status reports, and the comparison of models that decided it."""
-
-    script: WrittenScript | None = None
-    """The newest one, unless its model is held back or it has no text; None before the first one."""
-    comparison: PromotionStatus | None = None
-    """None without spec.promotion.minImprovement, and before the second model."""
-    held_back: str = ""
-    """Why the newest model is held back, and what promotes it; empty if it is not."""
-
-
-NO_SCRIPT = PromotedScript()
-
-
-def promotion(model: ScriptModel, view: ModelView) -> PromotedScript:
+def compared(model: ScriptModel, view: ModelView, chosen: WrittenScript | None) -> PromotionStatus | None:
     """Compare the newest model with that of the script in the status, unless its job wrote no text.
 
-    A comparison stays in the status until the next model is compared.
+    None without spec.promotion.minImprovement, and before the second model. A comparison stays in the status until the
+    next model is compared.
     """
     least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, view.kept_script
-    if newest is not None and not newest.has_text and kept is not None:
-        return PromotedScript(kept, _earlier(model, _computed(view, kept)))
+    if chosen is not newest and chosen is not None:
+        return _earlier(model, _computed(view, chosen))
     if least is None or newest is None or newest.script is None:
-        return PromotedScript(newest)
+        return None
     name, kept_name = _computed(view, newest), _computed(view, kept) if kept else None
     if kept is None or name == kept_name:
-        return PromotedScript(newest, _earlier(model, name))
+        return _earlier(model, name)
     figure, previous = _figures(newest, kept)
     improvement = None if figure is None or previous is None else previous - figure
-    decision = _decided(model, (name, newest.model.model), improvement, float(least))
-    comparison = PromotionStatus(
-        decision=decision,
+    return PromotionStatus(
+        decision=_decided(model, (name, newest.model.model), improvement, float(least)),
         model=name,
         previous=kept_name,
         figure=_rendered(figure),
         previous_figure=_rendered(previous),
         improvement=_rendered(improvement),
     )
-    if decision is Decision.HELD_BACK:
-        return PromotedScript(kept, comparison, _held_back(model, comparison))
-    return PromotedScript(newest, comparison)
 
 
 def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
@@ -76,7 +56,8 @@ def _earlier(model: ScriptModel, name: str) -> PromotionStatus | None:
     return found if found and found.model == name and found.decision != Decision.HELD_BACK else None
 
 
-def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
+def held_back(model: ScriptModel, found: PromotionStatus) -> str:
+    """Return why a model is held back, and what promotes it."""
     name, kept = short_id(found.model or ""), short_id(found.previous or "")
     what = "is worse than" if (found.improvement or "").startswith("-") else "improves too little on"
     figures = f"{found.figure} after {found.previous_figure} nats per character"
@@ -84,7 +65,7 @@ def _held_back(model: ScriptModel, found: PromotionStatus) -> str:
         f"model {name} is held back, since it {what} the last one: {figures} "
         f"(spec.promotion.minImprovement {model.spec.promotion.min_improvement}). "
         f"The script of model {kept} stays; to promote the new one: "
-        f"kubectl annotate sm {model.name} -n {model.namespace} --overwrite {PROMOTE}={name}"
+        f"kubectl annotate sm {model.name} -n {model.namespace} --overwrite {ANNOTATION}={name}"
     )
 
 
@@ -96,7 +77,8 @@ def _computed(view: ModelView, written: WrittenScript) -> str:
 
 
 def _decided(model: ScriptModel, names: tuple[str, ...], improvement: float | None, least: float) -> Decision:
-    if len(model.promote) >= _SHORTEST and any(name.startswith(model.promote) for name in names):
+    requested = model.annotations.get(ANNOTATION, "").strip()
+    if len(requested) >= _SHORTEST and any(name.startswith(requested) for name in names):
         return Decision.BY_ANNOTATION
     if improvement is None:
         return Decision.NOT_COMPARABLE

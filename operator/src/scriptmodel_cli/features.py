@@ -1,0 +1,10 @@
+"""Lists the features that the command shows."""
+
+from __future__ import annotations
+
+from scriptmodel_cli.feature import Feature
+from scriptmodel_cli.promotion.feature import Promotions
+
+FEATURES: tuple[Feature, ...] = (Promotions(),)
+COLUMNS = tuple(column for feature in FEATURES for column in feature.columns)
+"""Fields of an entry of status.history that features show as columns."""

@@ -1,0 +1,52 @@
+"""Defines what a feature adds to a reconcile. `features.py` lists the features; no other module of the core knows one.
+
+A feature can be left out: delete its folder, and its lines in that list and in the classes of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.observe.view import ModelView, WrittenScript
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The script that the status reports, and what features have to say of the choice."""
+
+    script: WrittenScript | None = None
+    """The newest one, unless it has no text or its model is held back; None before the first one."""
+    held_back: str = ""
+    """Why the newest model is held back, and what puts it to use; empty if it is not."""
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the status."""
+    history: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Fields of an entry of the history, by the commit of its model."""
+
+
+NO_SCRIPT = Chosen()
+
+
+class Feature(Protocol):
+    """What a feature adds; by default nothing. Methods are pure."""
+
+    gauges: ClassVar[Mapping[str, str]] = {}
+    """Descriptions of gauges of an object, by their names."""
+
+    def choose(self, model: ScriptModel, view: ModelView, chosen: Chosen) -> Chosen:
+        """Return the script to report, given the choice of the features before."""
+        del model, view
+        return chosen
+
+    def start(self, model: ScriptModel) -> str:
+        """Return the commit of the model that other trainings start from; empty if it is the newest one."""
+        del model
+        return ""
+
+    def measure(self, status: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
+        """Return the values of `gauges` for the status of an object, as it is on the wire."""
+        del status
+        return ()
