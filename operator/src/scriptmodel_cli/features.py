@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scriptmodel_cli.feature import Feature
 from scriptmodel_cli.promotion.feature import Promotions
 
-FEATURES: tuple[Feature, ...] = (Promotions(),)
+FEATURES: Sequence[Feature] = [
+    Promotions(),
+]
 COLUMNS = tuple(column for feature in FEATURES for column in feature.columns)
 """Fields of an entry of status.history that features show as columns."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.feature import Chosen, Feature
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.promotion.feature import Promotions
 
-FEATURES: tuple[Feature, ...] = (Promotions(),)
+FEATURES: Sequence[Feature] = [
+    Promotions(),
+]
 
 
 def choose(model: ScriptModel, view: ModelView) -> Chosen:

@@ -10,7 +10,6 @@ from scriptmodel_operator.engine.errors import RefusedError
 from scriptmodel_operator.engine.values import JobState, RepoInfo
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, world_of
-from tests.unit.operator.promoting import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 
@@ -51,30 +50,3 @@ def test_an_object_whose_data_cannot_be_read_is_deleted_all_the_same(call: str) 
     world.pachyderm.fault = lambda each: lost if each == call else None
     assert world.delete() is None
     assert world.pachyderm.pipelines == {}
-
-
-@pytest.mark.parametrize("content", [b"\n", None])
-@pytest.mark.parametrize("spec", [GATE, {}])
-def test_a_script_without_text_does_not_replace_the_last_one(spec: dict[str, Any], content: bytes | None) -> None:
-    world = gated_world(spec)
-    before, script = commits(world), world.model.status["script"]
-    measured(world, 1.4)
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
-    world.pachyderm.succeed(world.train)
-    written = world.pachyderm.files[world.generate.output, world.pachyderm.succeed(world.generate).ref.id]
-    if content is None:
-        del written["/new_script.txt"]
-    else:
-        written["/new_script.txt"] = content
-    for _ in range(2):
-        world.reconcile()
-        status = world.model.status
-        assert world.ready == ("False", "GenerationFailed")
-        assert (commits(world), status["script"]) == (before, script)
-        assert "promotion" not in status
-        assert "heldBack" not in status["lineage"]
-    measured(world, 1.6)
-    retrained(world)
-    assert world.ready == ("True", "HeldBack" if spec else "Generated")
-    assert (commits(world) == before) == bool(spec), "it is compared with the last model whose script has text"

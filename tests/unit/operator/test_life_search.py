@@ -336,23 +336,6 @@ def test_the_best_model_of_a_search_is_the_base_of_another_object() -> None:
     assert world.model.status["lineage"]["base"] == first.model.status["lineage"]["model"]
 
 
-def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:
-    gated = {**RANDOM, "promotion": {"minImprovement": "0.5"}}
-    world = search_world(gated)
-    search(world)
-    script = world.model.status["lineage"]["script"]
-    world.pachyderm.put(world.corpus, MORE)
-    search(world, {"0001": 0.9})
-    assert world.ready == ("True", "HeldBack")
-    assert world.model.status["lineage"]["script"] == script
-    assert world.model.status["promotion"]["figure"] == "0.9000"
-    world.want({"promotion": {"minImprovement": "0.5"}})
-    world.pachyderm.metrics["validation"] = {"digest": "one text", "nats_per_character": 0.8}
-    search(world)
-    assert world.ready == ("True", "HeldBack")
-    assert select(world) in world.pachyderm.pipelines, "its model is that of the script"
-
-
 def test_a_repo_of_runs_that_somebody_deletes_is_put_again_and_read_again() -> None:
     world = search_world(HALVING)
     search(world)

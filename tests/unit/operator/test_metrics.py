@@ -75,7 +75,6 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert 'scriptmodel_progress_percent{name="thrones",namespace="ml"} 100.0' in text
     assert 'scriptmodel_gpu_seconds{name="thrones",namespace="ml"} 512.0' in text
     assert 'scriptmodel_training_restarts{name="thrones",namespace="ml"} 2.0' in text
-    assert 'scriptmodel_promotion_held_back{name="thrones",namespace="ml"} 1.0' in text
     assert 'scriptmodel_reconcile_duration_seconds_count{outcome="done"} 1.0' in text
     assert 'scriptmodel_reconcile_duration_seconds_count{outcome="failed"} 1.0' in text
     assert 'scriptmodel_reconcile_duration_seconds_sum{outcome="done"} 0.5' in text
@@ -86,16 +85,6 @@ def test_figures_of_an_object_go_with_it() -> None:
     assert "scriptmodel_queue_depth 3.0" in text
     store.remove(RAW)
     assert "thrones" not in metrics.render().decode()
-
-
-def test_a_promoted_model_is_not_held_back() -> None:
-    store = Store(EchoFilter())
-    metrics = Metrics(store)
-    store.put({**RAW, "status": {}})
-    assert "held_back" not in metrics.render().decode(), "nothing was compared"
-    metadata = {**RAW["metadata"], "name": "other", "uid": "2"}
-    store.put({**RAW, "metadata": metadata, "status": {"promotion": {"decision": "Promoted"}}})
-    assert 'scriptmodel_promotion_held_back{name="other",namespace="ml"} 0.0' in metrics.render().decode()
 
 
 def test_counters_start_at_zero() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import click
 import pytest
@@ -21,8 +21,10 @@ from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.controller.event_policy import record_status
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.promotion.declared import ANNOTATION
-from tests.unit.operator.promoting import GATE, commits, gated_world, measured, retrained
+from scriptmodel_operator.promotion.feature import Promotions
+from tests.unit.operator.promotion.worlds import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.recording import Recorder
+from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
 
@@ -406,3 +408,53 @@ def test_perplexity_is_that_of_the_training_in_progress_else_of_the_script_that_
     assert world.ready == ("True", "HeldBack")
     assert world.model.status["training"]["perplexity"]["best"] == "300.0"
     assert world.model.status["perplexity"] == "170.0"
+
+
+@pytest.mark.parametrize("content", [b"\n", None])
+@pytest.mark.parametrize("spec", [GATE, {}])
+def test_a_script_without_text_does_not_replace_the_last_one(spec: dict[str, Any], content: bytes | None) -> None:
+    world = gated_world(spec)
+    before, script = commits(world), world.model.status["script"]
+    measured(world, 1.4)
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    world.pachyderm.succeed(world.train)
+    written = world.pachyderm.files[world.generate.output, world.pachyderm.succeed(world.generate).ref.id]
+    if content is None:
+        del written["/new_script.txt"]
+    else:
+        written["/new_script.txt"] = content
+    for _ in range(2):
+        world.reconcile()
+        status = world.model.status
+        assert world.ready == ("False", "GenerationFailed")
+        assert (commits(world), status["script"]) == (before, script)
+        assert "promotion" not in status
+        assert "heldBack" not in status["lineage"]
+    measured(world, 1.6)
+    retrained(world)
+    assert world.ready == ("True", "HeldBack" if spec else "Generated")
+    assert (commits(world) == before) == bool(spec), "it is compared with the last model whose script has text"
+
+
+def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:
+    gated = {**RANDOM, "promotion": {"minImprovement": "0.5"}}
+    world = search_world(gated)
+    search(world)
+    script = world.model.status["lineage"]["script"]
+    world.pachyderm.put(world.corpus, {**PLAYS, "/lear.txt": b"LEAR: Nothing will come of nothing.\n"})
+    search(world, {"0001": 0.9})
+    assert world.ready == ("True", "HeldBack")
+    assert world.model.status["lineage"]["script"] == script
+    assert world.model.status["promotion"]["figure"] == "0.9000"
+    world.want({"promotion": {"minImprovement": "0.5"}})
+    world.pachyderm.metrics["validation"] = {"digest": "one text", "nats_per_character": 0.8}
+    search(world)
+    assert world.ready == ("True", "HeldBack")
+    assert select(world) in world.pachyderm.pipelines, "its model is that of the script"
+
+
+@pytest.mark.parametrize(("status", "value"), [({}, None), ("HeldBack", 1.0), ("Promoted", 0.0)])
+def test_a_gauge_says_whether_a_model_is_held_back(status: str, value: float | None) -> None:
+    found = dict(Promotions().measure({"promotion": {"decision": status}} if status else {}))
+    assert found == ({} if value is None else {"scriptmodel_promotion_held_back": value})

@@ -1,0 +1,50 @@
+"""A feature can be left out: without its folders, and its lines in lists and classes of the API, all else is whole."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev.paths import ROOT
+
+LISTS = (
+    "operator/src/scriptmodel_operator/features.py",
+    "operator/src/scriptmodel_operator/api/spec.py",
+    "operator/src/scriptmodel_operator/api/status.py",
+    "operator/src/scriptmodel_cli/features.py",
+    "operator/src/scriptmodel_cli/main.py",
+)
+TESTS = ("test_recorded_life.py", "test_life_training.py", "test_command_status.py", "test_command_why.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("feature", ["promotion"])
+def test_the_operator_and_the_command_are_whole_without_a_feature(feature: str, tmp_path: Path) -> None:
+    parts = ("operator/src", "dev", "tests/unit/operator", "pyproject.toml")
+    for each in (*parts, *(path.relative_to(ROOT) for path in ROOT.glob("tests/*.py"))):
+        source, target = ROOT / each, tmp_path / each
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+    for folder in list(tmp_path.rglob(feature)):
+        shutil.rmtree(folder)
+    for each in LISTS:
+        lines = (tmp_path / each).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if not re.search(rf"\b{feature}", line, re.IGNORECASE)]
+        assert len(kept) < len(lines)
+        (tmp_path / each).write_text("".join(kept))
+
+    environment = {"PYTHONPATH": "operator/src:.", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+
+    def succeed(*command: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    succeed("mypy", "operator/src")
+    succeed("pytest", "-q", "-n", "0", *(f"tests/unit/operator/{each}" for each in TESTS))
