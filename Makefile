@@ -150,7 +150,7 @@ test-slow-trainer: env ## Run the slow tests of the trainer
 
 .PHONY: test-slow-integration
 test-slow-integration: env controlplane s3 ## Run the slow tests of operator, localpach and pages with a real API server
-	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration tests/browser
+	$(OPERATOR)/$(PYTEST) -m slow $(RERUN) tests/integration tests/browser tests/unit/dev
 
 .PHONY: test-browser
 test-browser: env ## Test the pages of `scriptmodel ui` in Chromium (a part of test-slow)
@@ -183,7 +183,7 @@ e2e: env cluster ## Test the chart with real pods; needs root and `make images` 
 	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
 
 .PHONY: chaos
-chaos: chaos-localpach chaos-pods chaos-operator chaos-trainer ## Run all fault suites
+chaos: chaos-localpach chaos-pods chaos-operator chaos-jobs chaos-trainer ## Run all fault suites
 
 .PHONY: chaos-localpach
 chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED=a number)
@@ -197,6 +197,10 @@ chaos-pods: env ## Kill localpach during jobs whose commands run in pods: each r
 chaos-operator: env controlplane ## Inject every kind of fault into every call of the operator (CASES=sample size, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)
 	$(OPERATOR)/bin/python -m tests.chaos.operator $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(LIMIT),--seconds $(LIMIT)) $(if $(PART),--part $(PART)) $(if $(ONLY),--only '$(ONLY)')
+
+.PHONY: chaos-jobs
+chaos-jobs: env ## Kill the operator at each call to bucket and API server, and let another act there (make test does so at some)
+	$(OPERATOR)/$(PYTEST) -m slow tests/unit/operator
 
 .PHONY: chaos-trainer
 chaos-trainer: env ## Lose the worker of a training at random steps: the weights stay those of an undisturbed run (KILLS=20, SEED, EPOCHS=12)
