@@ -17,7 +17,6 @@ from tests.chart import rendering
 from tests.chart.monitoring import CUSTOM_RESOURCES
 
 WATCHED = ("team-a", "team-b")
-WORKERS = f"{NAMESPACE}-workers"
 
 
 _WITH_A_CLUSTER = ("test_commands.py", "test_notes.py", "test_objects.py", "test_release.py")
@@ -49,9 +48,8 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
         crds = json.dumps({"apiVersion": "v1", "kind": "List", "items": CUSTOM_RESOURCES})
         running.kubectl("apply", "--server-side", "-f", "-", stdin=crds)
         running.kubectl("apply", "--server-side", "-f", "manifests/namespace.yaml", "-f", "manifests/crd.yaml")
-        restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-        for name, labels in (*((name, {}) for name in WATCHED), (WORKERS, restricted)):
-            made = running.api.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+        for name in WATCHED:
+            made = running.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
             assert made["kind"] == "Namespace", made
         running.wait_for_definitions()
         yield running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.chart.rendering import BUCKET, OWN_BUCKET, OWN_PACHD, Object, merged, nested
+from tests.chart.rendering import BUCKET, OWN_BUCKET, Object, merged, nested
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 SECRET = {"pachd": {"secret": {"name": "pachd-access"}}}
@@ -42,20 +42,11 @@ CHANGES: dict[str, Any] = {
     "pachd.secret.addressKey": ("address", SECRET),
     "pachd.secret.tokenKey": ("token", SECRET),
     "pachd.secret.caKey": ("ca.pem", SECRET),
-    "localpach.storage.size": ("1Ti", OWN_PACHD),
-    "localpach.storage.className": ("fast", OWN_PACHD),
-    "localpach.scratch": ("", OWN_PACHD),
-    "localpach.workerNamespace": ("workers", OWN_PACHD),
-    "localpach.createWorkerNamespace": (False, OWN_PACHD),
-    "localpach.tokenSecret": ("theirs", OWN_PACHD),
-    "localpach.clusterIP": ("10.96.0.50", OWN_PACHD),
-    "localpach.resources": ({"requests": {"memory": "2Gi"}}, OWN_PACHD),
-    "storage.url": ("s3://scripts/team-a", OWN_PACHD),
+    "storage.url": ("s3://scripts/team-a", OWN_BUCKET),
     "storage.endpoint": ("http://minio.storage.svc:9000", BUCKET),
     "storage.publicUrl": ("https://s3.example.com", BUCKET),
     "storage.region": ("eu-central-1", BUCKET),
     "storage.secret.name": ("theirs", OWN_BUCKET),
-    "storage.server.enabled": (True, OWN_PACHD),
     "storage.server.size": ("1Ti", OWN_BUCKET),
     "storage.server.className": ("fast", OWN_BUCKET),
     "storage.server.clusterIP": ("10.96.0.51", OWN_BUCKET),
@@ -132,7 +123,6 @@ CHANGES: dict[str, Any] = {
     "networkPolicy.apiServerPorts": ([16443], POLICY),
     "networkPolicy.pachdPorts": ([1651], POLICY),
     "networkPolicy.storagePorts": ([9000], merged(POLICY, BUCKET)),
-    "networkPolicy.corpusPorts": ([8080], POLICY | OWN_PACHD),
     "networkPolicy.egress": ([{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], POLICY),
     "serviceMonitor.enabled": True,
     "serviceMonitor.labels": ({"release": "prometheus"}, MONITORED),
@@ -166,15 +156,14 @@ _SWITCHES_OFF = {
     "podDisruptionBudget.enabled",
     "trainer.checkpoints.cleanup.enabled",
 }
-_ANOTHER_ENGINE = {path for path in CHANGES if "storage" in change(path)[1]}
+_ANOTHER_ENGINE = {path for path in CHANGES if change(path)[0].get("pachd") == OWN_BUCKET["pachd"]}
 for _path in sorted(set(CHANGES) - _SWITCHES_OFF - _ANOTHER_ENGINE):
     ALL_AT_ONCE = merged(ALL_AT_ONCE, change(_path)[1])
 
 COMBINATIONS: dict[str, Object] = {
     "a pachd": {},
-    "no pachd": {**OWN_PACHD, **POLICY},
     "a bucket": BUCKET,
-    "the chart's S3 server": merged(OWN_BUCKET, POLICY),
+    "no pachd": {**OWN_BUCKET, **POLICY},
     "everything": ALL_AT_ONCE,
     "one replica without a lease": {"replicas": 1, "leaderElection": {"enabled": False}},
     "some namespaces": {"watchNamespaces": ["team-a", "team-b"], "uninstall": {"policy": "orphan"}},

@@ -23,13 +23,11 @@ Values = Mapping[str, Any]
 RELEASE = "scriptmodel-operator"
 PACHD: Object = {"pachd": {"address": "pachd.default.svc:30650"}}
 """What the tests set besides their own values, so that each object is there once."""
-OWN_PACHD: Object = {"pachd": {"address": ""}}
-"""The default: the release runs localpach."""
-BUCKET: Object = {"pachd": {"address": ""}, "storage": {"url": "s3://scripts/team-a"}}
+OWN_BUCKET: Object = {"pachd": {"address": ""}}
+"""The default: Jobs, and the chart's S3 server."""
+BUCKET: Object = {**OWN_BUCKET, "storage": {"url": "s3://scripts/team-a"}}
 """Jobs, and a bucket that somebody has."""
-OWN_BUCKET: Object = {"pachd": {"address": ""}, "storage": {"server": {"enabled": True}}}
-"""Jobs, and the chart's S3 server."""
-_SECRETS = re.compile(r'(?m)^  (token|AWS_\w+): "\w+=*"$')
+_SECRETS = re.compile(r'(?m)^  (AWS_\w+): "\w+=*"$')
 
 
 @functools.cache

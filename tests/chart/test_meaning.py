@@ -15,7 +15,6 @@ from dev.paths import OPERATOR_ENV
 from tests.chart.matrix import COMBINATIONS, DIGEST
 from tests.chart.rendering import (
     OWN_BUCKET,
-    OWN_PACHD,
     Object,
     Values,
     kinds,
@@ -59,6 +58,18 @@ def test_all_arguments_of_the_operator_are_known_to_it(values: Values) -> None:
     assert args[0] == "run"
     for argument in args[1:]:
         assert argument.partition("=")[0] in known, argument
+
+
+def test_the_other_images_are_in_the_registry_of_the_operator_unless_they_name_theirs() -> None:
+    def images(registry: str) -> set[str]:
+        theirs = {"image": {"registry": registry}}
+        given = {"image": {"registry": "registry.example.com"}, "trainer": theirs, "storage": {"server": theirs}}
+        server = only("Deployment", objects(merged(OWN_BUCKET, given)), "scriptmodel-operator-s3")
+        (container,) = server["spec"]["template"]["spec"]["containers"]
+        return {container["image"], str(env(given)["SCRIPTMODEL_TRAINER_IMAGE"])}
+
+    for given, found in (("", "registry.example.com"), ("mirror.example.com/ml", "mirror.example.com/ml")):
+        assert images(given) == {f"{found}/scriptmodel-s3:0.1.0", f"{found}/scriptmodel-trainer:0.1.0"}
 
 
 def test_the_chart_installs_the_operator_of_its_own_version() -> None:
@@ -202,17 +213,7 @@ def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() ->
         assert selects(policy["podSelector"], pod_labels(kind, found))
 
 
-def test_localpach_has_a_network_policy_of_its_own_that_admits_the_operator_and_helm_test() -> None:
-    found = objects({"networkPolicy": {"enabled": True}, **OWN_PACHD})
-    policies = [each for each in found if each["kind"] == "NetworkPolicy"]
-    labels = pod_labels("StatefulSet", found)
-    (policy,) = (each["spec"] for each in policies if selects(each["spec"]["podSelector"], labels))
-    (api,) = (rule["from"] for rule in policy["ingress"] if rule["ports"] == [{"port": "api"}])
-    for admitted in (pod_labels("Deployment", found), only("Pod", found)["metadata"]["labels"]):
-        assert any(selects(peer["podSelector"], admitted) for peer in api)
-
-
-PODS = {"Deployment": "operator", "StatefulSet": "localpach", "Job": "uninstall", "CronJob": "cleanup", "Pod": "test"}
+PODS = {"Deployment": "operator", "Job": "uninstall", "CronJob": "cleanup", "Pod": "test"}
 
 
 def pods(values: Values) -> dict[str, Object]:
@@ -258,7 +259,7 @@ def test_a_value_reaches_every_pod_that_its_description_names(
     claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints", "cleanup": {"namespace": "ml"}}}}
     ((name, given),) = values.items()
     reached = set()
-    for kind, pod in pods({**OWN_PACHD, **claimed, name: given}).items():
+    for kind, pod in pods({**claimed, name: given}).items():
         found: Any = pod
         for key in where:
             found = found[key] if isinstance(key, int) else found.get(key, {})
@@ -424,26 +425,3 @@ def test_names_that_look_like_numbers_or_booleans_stay_text() -> None:
 
     for name in ("2024", "true"):
         assert with_name(name) == with_name("plain")
-
-
-def test_localpach_gets_hosts_and_pull_secrets_and_the_operator_its_address_and_token() -> None:
-    def words(values: dict[str, Any]) -> list[str]:
-        (container,) = only("StatefulSet", objects(values))["spec"]["template"]["spec"]["containers"]
-        return list(container["command"])
-
-    named = {"policy": {"downloads": ["files.example.com"]}, "imagePullSecrets": [{"name": "registry"}]}
-    assert "--allow-download=" in words(OWN_PACHD), "without hosts, none is allowed"
-    assert {"--allow-download=files.example.com", "--pull-secret=registry"} <= set(words({**OWN_PACHD, **named}))
-    found = {each["name"]: each.get("value") for each in operator_container(OWN_PACHD)["env"]}
-    service = only("Service", objects(OWN_PACHD), "scriptmodel-operator-localpach")
-    assert found["SCRIPTMODEL_PACHD"] == f"{service['metadata']['name']}.{NAMESPACE}.svc:30650"
-    assert "SCRIPTMODEL_PACHD_TOKEN_FILE" in found
-
-
-def test_localpach_may_write_to_its_volume_as_the_given_group_or_the_default() -> None:
-    def group(values: Values) -> int:
-        spec = only("StatefulSet", objects({**OWN_PACHD, **values}))["spec"]["template"]["spec"]
-        return int(spec["securityContext"]["fsGroup"])
-
-    assert group({}) == group({"podSecurityContext": None}) == 65532
-    assert group({"podSecurityContext": {"fsGroup": 1000710000}}) == 1000710000

@@ -7,7 +7,7 @@ import pytest
 from dev.generate.chart import CHART
 from dev.stack import ControlPlane
 from tests.chart.matrix import COMBINATIONS
-from tests.chart.rendering import Values, run_helm
+from tests.chart.rendering import PACHD, Values, run_helm
 
 
 def notes(control_plane: ControlPlane, values: Values) -> str:
@@ -26,7 +26,7 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
             ["rbac.aggregateEdit=true", "in values.yaml first what it grants", "kubectl delete scriptmodels --all -A"],
         ),
         ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
-        ({}, ["that localpach answers", "scriptmodel push plays/ --repo plays --create", "ml-workers"]),
+        ({}, ["that the bucket answers", "scriptmodel push plays/ --repo plays --create", "for one team"]),
         ({"pachd": {"address": "pachd.pachyderm:30650"}}, ["that pachd answers", "in Pachyderm's namespace"]),
         (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
     ],
@@ -59,7 +59,7 @@ def test_the_notes_warn_of_open_metrics_without_a_network_policy(control_plane: 
 
 @pytest.mark.parametrize("claim", ["", "checkpoints"])
 def test_the_notes_name_what_a_lost_worker_costs_without_a_claim(control_plane: ControlPlane, claim: str) -> None:
-    said = notes(control_plane, {"trainer": {"checkpoints": {"claimName": claim}}})
+    said = notes(control_plane, {**PACHD, "trainer": {"checkpoints": {"claimName": claim}}})
     assert ("A training whose worker is lost starts over" in said) is not bool(claim)
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from dev.generate.chart import NAMESPACE
 from dev.stack import ControlPlane
-from localpach.config import PodSettings
-from localpach.pods.manifest import Work, job_manifest, secret_manifest
-from localpach.pods.patch import pod_changes
-from localpach.refs import JobRef, PipelineRef
-from tests.chart.conftest import WORKERS
 from tests.chart.matrix import COMBINATIONS
 from tests.chart.rendering import Object, objects, only, rendered
 
@@ -29,11 +22,9 @@ def pods_of(found: list[Object]) -> list[Object]:
     """Each pod that the objects would bring about, as a pod."""
     result = []
     for each in found:
-        template = each["spec"].get("template") if each["kind"] in ("Deployment", "StatefulSet", "Job") else None
+        template = each["spec"].get("template") if each["kind"] in ("Deployment", "Job") else None
         if each["kind"] == "Pod" or template:
             pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": (template or each)["spec"]}
-            claims = [claim["metadata"]["name"] for claim in each["spec"].get("volumeClaimTemplates", [])]
-            pod["spec"].setdefault("volumes", []).extend({"name": claim, "emptyDir": {}} for claim in claims)
             result.append(pod)
     return result
 
@@ -43,48 +34,6 @@ def test_every_object_is_taken(control_plane: ControlPlane, name: str) -> None:
     done = control_plane.kubectl(*DRY, "-f", "-", stdin=rendered(COMBINATIONS[name]))
     assert len(done.stdout.splitlines()) == len(objects(COMBINATIONS[name]))
     assert "PodSecurity" not in done.stderr
-
-
-def test_the_job_of_a_datum_is_taken_where_pods_must_be_restricted(control_plane: ControlPlane) -> None:
-    """With a GPU, a claim, a runtime class and all the rest that a pipeline can ask for."""
-    details = pps.PipelineInfo.Details(
-        tolerations=[pps.Toleration(key="gpu", operator=pps.EXISTS, effect=pps.NO_SCHEDULE)]
-    )
-    details.transform.image, details.transform.working_dir = "trainer:1", "/pfs"
-    details.transform.cmd.extend(["sh", "-c", "echo $(HOME)"])
-    details.transform.image_pull_secrets.append("registry")
-    details.resource_requests.cpu, details.resource_requests.memory = 1.5, "2Gi"
-    details.resource_limits.gpu.type, details.resource_limits.gpu.number = "nvidia.com/gpu", 1
-    details.scheduling_spec.node_selector["disk"] = "ssd"
-    patch = pod_changes(
-        json.dumps(
-            [
-                {"op": "add", "path": "/runtimeClassName", "value": "nvidia"},
-                {
-                    "op": "add",
-                    "path": "/volumes/-",
-                    "value": {"name": "s", "persistentVolumeClaim": {"claimName": "c"}},
-                },
-                {"op": "add", "path": "/containers/0/volumeMounts/-", "value": {"name": "s", "mountPath": "/state"}},
-            ]
-        )
-    )
-    job = JobRef(PipelineRef("train", "default"), "0" * 32)
-    work = Work("train-1", "engine", job, 1, details, patch, {"PLAIN": "$(X)"})
-    steps = PodSettings(WORKERS, "operator:1", "localpach:30651", "0.0.0.0:30651", "20Gi")
-    made = [job_manifest(work, steps), secret_manifest(work, "hidden", "uid")]
-    spec = {**made[0]["spec"]["template"]["spec"], "runtimeClassName": None}  # the server has none of that name
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "try"}, "spec": spec}
-    for each in (*made, pod):
-        create = ("-n", WORKERS, "create", "--dry-run=server", "--validate=strict", "-f", "-")
-        done = control_plane.kubectl(*create, stdin=json.dumps(each))
-        assert "PodSecurity" not in done.stderr
-    assert "hidden" not in json.dumps(made[0])
-    selector = re.search(r"get pods -l (\S+)", Path("docs/guide/troubleshooting.md").read_text())
-    assert selector
-    labels = made[0]["spec"]["template"]["metadata"]["labels"]
-    documented = selector[1].replace("PIPELINE", "train").split(",")
-    assert set(documented) <= {f"{key}={value}" for key, value in labels.items()}
 
 
 def test_what_is_not_in_the_schema_is_refused(control_plane: ControlPlane) -> None:
@@ -97,10 +46,10 @@ def test_what_is_not_in_the_schema_is_refused(control_plane: ControlPlane) -> No
         assert field in done.stderr
 
 
-@pytest.mark.parametrize("name", ["a pachd", "no pachd", "the chart's S3 server", "some namespaces"])
+@pytest.mark.parametrize("name", ["a pachd", "no pachd", "some namespaces"])
 def test_every_pod_meets_the_pod_security_standard_restricted(control_plane: ControlPlane, name: str) -> None:
     pods = pods_of(objects(COMBINATIONS[name]))
-    assert len(pods) == (4 if name in ("no pachd", "the chart's S3 server") else 3)
+    assert len(pods) == (4 if name == "no pachd" else 3)
     for pod in pods:
         control_plane.kubectl("-n", NAMESPACE, "create", "--dry-run=server", "-f", "-", stdin=json.dumps(pod))
         (container,) = pod["spec"]["containers"]

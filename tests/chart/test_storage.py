@@ -35,7 +35,8 @@ def rights(values: Values) -> dict[str, set[str]]:
 
 
 def test_a_release_with_a_pachyderm_has_nothing_of_it() -> None:
-    assert "PersistentVolumeClaim" not in kinds()
+    assert not {"PersistentVolumeClaim", "Secret"} & kinds()
+    assert [each["metadata"]["name"] for each in objects() if each["kind"] == "Deployment"] == ["scriptmodel-operator"]
     assert not arguments({})
     assert not {"jobs", "secrets", "pods", "pods/log"} & set(rights({}))
     assert "engine" not in only("ConfigMap", objects(), "scriptmodel-operator")["data"]
@@ -43,7 +44,6 @@ def test_a_release_with_a_pachyderm_has_nothing_of_it() -> None:
 
 @pytest.mark.parametrize("values", [BUCKET, OWN_BUCKET])
 def test_a_release_with_a_bucket_has_nothing_of_another_engine(values: Values) -> None:
-    assert "StatefulSet" not in kinds(values)
     assert not [each for each in operator_container(values)["env"] if "PACHD" in each["name"]]
     assert "pachd" not in only("ConfigMap", objects(values), "scriptmodel-operator")["data"]
 
@@ -97,6 +97,15 @@ def test_the_volume_and_its_keys_outlive_the_release() -> None:
 def test_two_pods_of_the_server_never_share_the_volume() -> None:
     server = only("Deployment", objects(OWN_BUCKET), S3)["spec"]
     assert (server["replicas"], server["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_the_server_may_write_to_its_volume_as_the_given_group_or_the_default() -> None:
+    def group(values: Values) -> int:
+        spec = only("Deployment", objects(merged(OWN_BUCKET, values)), S3)["spec"]["template"]["spec"]
+        return int(spec["securityContext"]["fsGroup"])
+
+    assert group({}) == group({"podSecurityContext": None}) == 65532
+    assert group({"podSecurityContext": {"fsGroup": 1000710000}}) == 1000710000
 
 
 def test_the_operator_never_lists_secrets_and_watches_only_scriptmodels() -> None:

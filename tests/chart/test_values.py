@@ -12,7 +12,7 @@ import yaml
 
 from dev.generate.chart import CHART, main, values
 from tests.chart.matrix import CHANGES, change
-from tests.chart.rendering import BUCKET, OWN_BUCKET, merged, nested, refusal, rendered, run_helm
+from tests.chart.rendering import BUCKET, merged, nested, refusal, rendered, run_helm
 
 DOCUMENTED = {path: default for path, default, _text in values()}
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -66,7 +66,7 @@ def test_only_mappings_of_kubernetes_accept_unknown_keys() -> None:
     open_ones = mappings - set(closed_mappings(SCHEMA))
     free = {"podSecurityContext.seccompProfile", "securityContext.capabilities", "dashboard.labels"}
     assert open_ones <= OPEN | free | {
-        f"{of}resources.{name}" for of in ("", "localpach.", "storage.server.") for name in ("requests", "limits")
+        f"{of}resources.{name}" for of in ("", "storage.server.") for name in ("requests", "limits")
     }
 
 
@@ -104,7 +104,7 @@ def test_a_key_without_a_value_means_none_or_is_refused_by_its_name() -> None:
     """As `watchNamespaces:` with nothing below: helm removes the default."""
     empty, needed = dict[str, Any](), dict[str, Any]()
     for path, default in DOCUMENTED.items():
-        none = default in ("", []) or isinstance(default, dict) or path == "localpach.scratch"
+        none = default in ("", []) or isinstance(default, dict)
         (empty if none else needed)[path] = None
     mappings = {path.rpartition(".")[0]: None for path in DOCUMENTED if "." in path}
     given: dict[str, Any] = {}
@@ -128,7 +128,6 @@ def test_a_key_without_a_value_means_none_or_is_refused_by_its_name() -> None:
         ({"serviceMonitor": {"enabled": True}, "service": {"enabled": False}}, "needs service.enabled"),
         ({"pachd": {"secret": {"name": "pachd-access", "tokenKey": "token"}}}, "needs the address of pachd"),
         ({"storage": BUCKET["storage"], "pachd": {"address": "pachd:30650"}}, "a release has one engine"),
-        (merged(BUCKET, OWN_BUCKET), "name a bucket, or run the S3 server of the chart"),
         ({**BUCKET, "trainer": {"checkpoints": {"claimName": "c"}}}, "checkpoints are in the bucket"),
     ],
 )

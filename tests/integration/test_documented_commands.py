@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 README = ROOT / "README.md"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
-    r"(\.ci/run|make|git|docker|kind|minikube|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
+    r"(\.ci/run|make|git|docker|kind|eksctl|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
 )
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
@@ -81,7 +81,7 @@ RULES = [
     Here(r"make .*", option="--dry-run --silent"),
     Elsewhere(r"\.ci/run|\.venv/operator/bin/pytest .*", "is what runs this"),
     Elsewhere(r"docker .*", "needs a docker engine and a registry; `make images` has buildah build them"),
-    Elsewhere(r"kind .*|minikube .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
+    Elsewhere(r"kind .*|eksctl .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
     Elsewhere(r"git clone .*", "fetches Pachyderm's repository"),
     Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there
@@ -95,7 +95,7 @@ RULES = [
     Here(r"kubectl get nodes .*"),
     Here(r"kubectl get \S+ -w", lasts=True),
     Elsewhere(r"kubectl get scriptmodel tuned -w", "follows a training that loses pods; the e2e suite deletes them"),
-    Here(r"kubectl get events .*"),
+    Here(r"kubectl get (events|configmaps) .*"),
     Here(r"kubectl (get|describe) (sm|scriptmodels?)( .*)?"),
     Here(r"kubectl (annotate|patch) sm .*", option="--dry-run=server"),
     Here(r"kubectl create configmap .*", option="--dry-run=server"),

@@ -24,7 +24,7 @@ S3 = f"{NAME}-scriptmodel-operator-s3"
 TEAM = "team-of-jobs"
 IN_RELEASE = f"--namespace={NAMESPACE}"
 IN_TEAM = f"--namespace={TEAM}"
-STORAGE = {"server": {"enabled": True, "className": "manual", "clusterIP": ADDRESS}}
+STORAGE = {"server": {"className": "manual", "clusterIP": ADDRESS}}
 
 
 @pytest.fixture(scope="module")

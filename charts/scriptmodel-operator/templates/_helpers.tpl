@@ -45,11 +45,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- default (ternary (include "scriptmodel-operator.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
 {{- end }}
 
-{{/* [registry/]repository[:tag][@digest] from a dict of image and default tag. */}}
+{{/* [registry/]repository[:tag][@digest] from a dict of image and `root`, whose registry and version are the defaults. */}}
 {{- define "scriptmodel-operator.image" -}}
 {{- with .image }}
-{{- with .registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .repository }}
-{{- if or .tag (not .digest) }}:{{ default $.tag .tag }}{{ end }}
+{{- with default $.root.Values.image.registry .registry }}{{ trimSuffix "/" . }}/{{ end }}{{ .repository }}
+{{- if or .tag (not .digest) }}:{{ default $.root.Chart.AppVersion .tag }}{{ end }}
 {{- with .digest }}@{{ . }}{{ end }}
 {{- end }}
 {{- end }}
@@ -60,20 +60,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if or .Values.pachd.address (and $secret.name $secret.addressKey) }}true{{ end }}
 {{- end }}
 
-{{/* "true" if Jobs and a bucket are the engine. */}}
+{{/* "true" if Jobs and a bucket are the engine, as in each release that names no pachd. */}}
 {{- define "scriptmodel-operator.jobs" -}}
-{{- if or .Values.storage.url .Values.storage.server.enabled }}
-{{- if or .Values.pachd.secret.name (include "scriptmodel-operator.namesPachd" .) }}
-{{- fail "pachd.address and storage exclude each other: a release has one engine. Unset pachd.address and pachd.secret, or storage.url and storage.server.enabled" }}
-{{- else if and .Values.storage.url .Values.storage.server.enabled }}
-{{- fail "storage.url and storage.server.enabled exclude each other: name a bucket, or run the S3 server of the chart" }}
-{{- end }}true
+{{- if include "scriptmodel-operator.namesPachd" . }}
+{{- if .Values.storage.url }}
+{{- fail "pachd.address and storage.url exclude each other: a release has one engine" }}
 {{- end }}
+{{- else if .Values.pachd.secret.name }}
+{{- fail "pachd.secret.name needs the address of pachd, in pachd.address or in the Secret (pachd.secret.addressKey)" }}
+{{- else }}true{{ end }}
 {{- end }}
 
-{{/* "true" if neither a pachd nor a bucket is named, so that the release runs localpach. */}}
-{{- define "scriptmodel-operator.ownPachd" -}}
-{{- if not (or (include "scriptmodel-operator.namesPachd" .) (include "scriptmodel-operator.jobs" .)) }}true{{ end }}
+{{/* "true" if that bucket is the chart's own. */}}
+{{- define "scriptmodel-operator.ownBucket" -}}
+{{- if and (include "scriptmodel-operator.jobs" .) (not .Values.storage.url) }}true{{ end }}
 {{- end }}
 
 {{- define "scriptmodel-operator.s3Name" -}}
@@ -92,7 +92,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* The Secret with the keys of the bucket: the one that is named, or the one of the chart's S3 server. */}}
 {{- define "scriptmodel-operator.storageSecret" -}}
-{{- default (ternary (include "scriptmodel-operator.s3Name" .) "" .Values.storage.server.enabled) .Values.storage.secret.name }}
+{{- default (ternary (include "scriptmodel-operator.s3Name" .) "" (eq (include "scriptmodel-operator.ownBucket" .) "true")) .Values.storage.secret.name }}
 {{- end }}
 
 {{/* Options of what connects to the bucket; empty on another engine. */}}
@@ -100,7 +100,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if include "scriptmodel-operator.jobs" . }}
 {{- $storage := .Values.storage -}}
 - {{ printf "--storage=%s" (default "s3://scriptmodel" $storage.url) | quote }}
-{{- with ternary (printf "http://%s" (include "scriptmodel-operator.s3Address" .)) $storage.endpoint $storage.server.enabled }}
+{{- with ternary (printf "http://%s" (include "scriptmodel-operator.s3Address" .)) $storage.endpoint (eq (include "scriptmodel-operator.ownBucket" .) "true") }}
 - {{ printf "--storage-endpoint=%s" . | quote }}
 {{- end }}
 {{- with $storage.publicUrl }}
@@ -131,44 +131,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- include (printf "scriptmodel-operator.%s" $name) . }}
 {{- end }}
 
-{{- define "scriptmodel-operator.pachdName" -}}
-{{- include "scriptmodel-operator.serviceName" . | trunc 41 | trimSuffix "-" }}-localpach
-{{- end }}
-
-{{- define "scriptmodel-operator.pachdHost" -}}
-{{- default (printf "%s.%s.svc" (include "scriptmodel-operator.pachdName" .) .Release.Namespace) .Values.localpach.clusterIP }}
-{{- end }}
-
-{{/* HOST:PORT of the pachd that is named, or of localpach. */}}
-{{- define "scriptmodel-operator.pachdAddress" -}}
-{{- if include "scriptmodel-operator.ownPachd" . }}
-{{- include "scriptmodel-operator.pachdHost" . }}:30650
-{{- else }}
-{{- .Values.pachd.address }}
-{{- end }}
-{{- end }}
-
-{{- define "scriptmodel-operator.localpachNamespace" -}}
-{{- default (printf "%s-workers" .Release.Namespace) .Values.localpach.workerNamespace }}
-{{- end }}
-
-{{- define "scriptmodel-operator.tokenSecret" -}}
-{{- default (printf "%s-token" (include "scriptmodel-operator.pachdName" .)) .Values.localpach.tokenSecret }}
-{{- end }}
-
-{{/* pachd.secret, or the Secret with localpach's token. */}}
-{{- define "scriptmodel-operator.pachdSecret" -}}
-{{- if include "scriptmodel-operator.jobs" . }}
-{{- dict | toYaml }}
-{{- else if include "scriptmodel-operator.ownPachd" . }}
-{{- dict "name" (include "scriptmodel-operator.tokenSecret" .) "tokenKey" "token" "addressKey" "" "caKey" "" | toYaml }}
-{{- else }}
-{{- .Values.pachd.secret | toYaml }}
-{{- end }}
-{{- end }}
-
 {{- define "scriptmodel-operator.pachdEnv" -}}
-{{- $secret := include "scriptmodel-operator.pachdSecret" . | fromYaml -}}
+{{- $secret := .Values.pachd.secret -}}
 - name: SCRIPTMODEL_PACHD
 {{- if and $secret.name $secret.addressKey }}
   valueFrom:
@@ -176,7 +140,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
       name: {{ $secret.name | quote }}
       key: {{ $secret.addressKey | quote }}
 {{- else }}
-  value: {{ include "scriptmodel-operator.pachdAddress" . | quote }} # HOST:PORT of pachd
+  value: {{ .Values.pachd.address | quote }} # HOST:PORT of pachd
 {{- end }}
 {{- if $secret.name }}
 {{- if $secret.tokenKey }}
@@ -192,7 +156,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* Token and certificates of pachd, if a Secret has them. */}}
 {{- define "scriptmodel-operator.pachdVolume" -}}
-{{- with include "scriptmodel-operator.pachdSecret" . | fromYaml }}
+{{- with .Values.pachd.secret }}
 {{- if and .name (or .tokenKey .caKey) }}
 - name: pachd
   secret:
@@ -235,7 +199,7 @@ app.kubernetes.io/part-of: scriptmodel
 
 {{/* What the pods of hooks share with the operator's: image, security context, scheduling. */}}
 {{- define "scriptmodel-operator.hookContainer" -}}
-image: {{ include "scriptmodel-operator.image" (dict "image" .Values.image "tag" .Chart.AppVersion) }}
+image: {{ include "scriptmodel-operator.image" (dict "image" .Values.image "root" .) }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- with .Values.resources }}
 resources:
@@ -278,7 +242,7 @@ priorityClassName: {{ . | quote }}
 {{- else if .Values.publicConfig.address }}
 {{- .Values.publicConfig.address }}
 {{- else if not (and $secret.name $secret.addressKey) }}
-{{- $address := include "scriptmodel-operator.pachdAddress" . }}
+{{- $address := .Values.pachd.address }}
 {{- if and $secret.name $secret.caKey (not (hasPrefix "grpcs://" $address)) }}grpcs://{{ end }}
 {{- trimPrefix "grpc://" $address }}
 {{- end }}
@@ -299,19 +263,18 @@ priorityClassName: {{ . | quote }}
 
 {{/* The namespace of the pods to which people forward ports: of the chart's S3 server, or of pachd. */}}
 {{- define "scriptmodel-operator.portForwardNamespace" -}}
-{{- if .Values.storage.server.enabled }}
+{{- if include "scriptmodel-operator.ownBucket" . }}
 {{- .Release.Namespace }}
 {{- else }}
 {{- include "scriptmodel-operator.pachdNamespace" . }}
 {{- end }}
 {{- end }}
 
-{{/* Where workers' pods run: localpach's workers, or pachd's namespace; refuses an address without a namespace. */}}
+{{/* Where the pods of workers run: the namespace of pachd; refuses an address without one. */}}
 {{- define "scriptmodel-operator.workerNamespace" -}}
-{{- $own := include "scriptmodel-operator.ownPachd" . }}
-{{- $namespace := ternary (include "scriptmodel-operator.localpachNamespace" .) (include "scriptmodel-operator.pachdNamespace" .) (eq $own "true") }}
-{{- if not $namespace }}
+{{- with include "scriptmodel-operator.pachdNamespace" . }}
+{{- . }}
+{{- else }}
 {{- fail "rbac.workerPods.list needs pachd's address as NAME.NAMESPACE.svc:PORT, in publicConfig.address or pachd.address" }}
 {{- end }}
-{{- $namespace }}
 {{- end }}
