@@ -12,7 +12,7 @@ import pytest
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
-from scriptmodel_operator.jobs import job_logs
+from scriptmodel_operator.jobs import logs
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.document import prefix
 from scriptmodel_operator.jobs.runs import AttemptState, Input, JobSettings
@@ -400,5 +400,5 @@ def test_of_a_long_log_the_newest_lines_are_stored(world: World) -> None:
     world.cluster.logs[f"{NAME}-x7x2k"] = [f"{number:07}" for number in range(200_000)]
     world.attempts.end("drama", NAME)
     stored = world.bucket.objects[LOG_KEY]
-    assert len(stored) == job_logs.TAIL_BYTES
+    assert len(stored) == logs.TAIL_BYTES
     assert stored.endswith(b"0199999\n")

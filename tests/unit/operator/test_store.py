@@ -79,7 +79,9 @@ def test_files_are_read_as_they_were_put(bucket: CountingBucket, versions: Versi
 
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=12), piece=st.integers(1, 9))
-def test_packs_are_closed_before_they_grow_too_large(sizes: list[int], piece: int) -> None:
+def test_packs_are_filled_and_only_a_last_file_of_unknown_size_makes_one_too_large(
+    sizes: list[int], piece: int
+) -> None:
     files = {f"/{number:02}": bytes([number]) * size for number, size in enumerate(sizes)}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(packing, "MAX_PACK_BYTES", 20)
@@ -88,12 +90,13 @@ def test_packs_are_closed_before_they_grow_too_large(sizes: list[int], piece: in
         pieces = ((path, [text[at : at + piece] for at in range(0, len(text), piece)]) for path, text in files.items())
         manifest = versions.put_files("ml", pieces)
     assert {path: versions.read_file(manifest, path, 100) for path in files} == files
+    before = None
     for number, pack in enumerate(manifest.packs):
-        inside = [each for each in manifest.files if each.pack == number]
-        assert pack.size <= 20 or pack.size == max(each.size for each in inside)
+        inside = sorted((each for each in manifest.files if each.pack == number), key=lambda each: each.offset)
         assert sum(each.size for each in inside) == pack.size
-    small = sum(size for size in sizes if size <= 8)
-    assert len(manifest.packs) <= small // 12 + 2 * sum(size > 8 for size in sizes) + 1
+        assert len(inside) == 1 or pack.size - inside[-1].size + min(inside[-1].size, 8) <= 20
+        assert before is None or before.size + min(inside[0].size, 8 + piece) > 20, "it had room for another file"
+        before = pack
 
 
 def test_a_large_file_is_sent_while_it_is_read(versions: Versions, monkeypatch: pytest.MonkeyPatch) -> None:

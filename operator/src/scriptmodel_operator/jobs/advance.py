@@ -37,7 +37,6 @@ from scriptmodel_operator.jobs.records import (
     Version,
     branches_of,
 )
-from scriptmodel_operator.jobs.results import Results
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, Run, run_hash
 from scriptmodel_operator.jobs.store import Versions
 
@@ -79,7 +78,6 @@ class Advance:
         self._may_read = may_read
         self._records = records
         self._bucket = bucket
-        self._results = Results(bucket, versions)
         self._versions = versions
         self._attempts = attempts
         self.blocked: Mapping[PipelineRef, str] = {}
@@ -170,8 +168,8 @@ class Advance:
         again = record.again and not done
         for folder in folders:
             found = run_hash(record.spec, self._read(record, job, folder, now), mark.retrain_at if mark else "")
-            result = self._results.find(record.ref.project, found) if again else None
-            yield RunRecord(folder, found, after=result[0] if result else 0)
+            result = self._versions.result(record.ref.project, found) if again else None
+            yield RunRecord(folder, found, after=result.attempt if result else 0)
 
     def _read(self, record: PipelineRecord, job: JobRecord, folder: str, now: Round) -> tuple[Input, ...]:
         for each in job.inputs:
@@ -269,9 +267,8 @@ class Advance:
             except RefusedError as error:
                 attempt = replace(attempt, state=AttemptState.FAILED, reason=str(error))
             else:
-                return replace(
-                    run, state=RunState.DONE, manifest=self._results.keep(record.ref.project, attempt, manifest)
-                )
+                kept = self._versions.keep_result(record.ref.project, run.hash, run.attempt, manifest)
+                return replace(run, state=RunState.DONE, manifest=kept)
         tries = run.tries + 1
         over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datum_tries
         return replace(run, state=RunState.FAILED if over else RunState.PENDING, tries=tries, reason=attempt.reason)
@@ -280,8 +277,8 @@ class Advance:
         """Return whether an attempt that is not listed was not created, rather than deleted, or done already."""
         if run.state is not RunState.STARTING:
             return False
-        result = self._results.find(record.ref.project, run.hash)
-        return result is None or result[0] != run.attempt
+        result = self._versions.result(record.ref.project, run.hash)
+        return result is None or result.attempt != run.attempt
 
     def _with_starts(self, record: PipelineRecord, runs: list[RunRecord], now: Round) -> list[RunRecord]:
         """Return the runs with the attempts that are to be started, and with results that others computed."""
@@ -290,9 +287,9 @@ class Advance:
         for run in runs:
             if run.state is not RunState.PENDING or active >= max(1, record.spec.parallelism):
                 found.append(run)
-            elif (result := self._results.find(namespace, run.hash)) and result[0] > run.after:
-                reused = not run.attempt
-                found.append(replace(run, state=RunState.DONE, attempt=result[0], manifest=result[1], reused=reused))
+            elif (result := self._versions.result(namespace, run.hash)) and result.attempt > run.after:
+                done = replace(run, state=RunState.DONE, reused=not run.attempt)
+                found.append(replace(done, attempt=result.attempt, manifest=result.manifest))
             elif now.first.setdefault((namespace, run.hash), record.ref) != record.ref:
                 found.append(run)  # another pipeline computes it
             else:

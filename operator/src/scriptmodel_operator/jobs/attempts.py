@@ -23,7 +23,7 @@ from scriptmodel_operator.engine.errors import (
     RefusedError,
 )
 from scriptmodel_operator.engine.gateway import LogStream
-from scriptmodel_operator.jobs import job_logs, pods
+from scriptmodel_operator.jobs import logs, pods
 from scriptmodel_operator.jobs.document import (
     CHECKPOINTS,
     LOG,
@@ -177,7 +177,7 @@ class Attempts:
         if pod is None or not pods.has_started(pod):
             return self._stored_log(namespace, run_hash, number)
         try:
-            return job_logs.PodLog(self._cluster, pod, follow=follow, seconds=seconds)
+            return logs.PodLog(self._cluster, pod, follow=follow, seconds=seconds)
         except EngineError as error:  # a pod may outlive its node, which has the log
             try:
                 return self._stored_log(namespace, run_hash, number)
@@ -288,7 +288,7 @@ class Attempts:
         if ended is None or ended.state is AttemptState.SUCCEEDED:
             return
         try:
-            found = job_logs.tail(self._cluster, pod)
+            found = logs.tail(self._cluster, pod)
         except EngineError as error:  # the log is on a node that may never answer again
             log.warning("the end of the log of Job %s is lost: %s", name, error)
             return
@@ -296,9 +296,9 @@ class Attempts:
         if len(found) > self._bucket.sizes(own).get(own + LOG, 0):
             self._bucket.put(own + LOG, found)
 
-    def _stored_log(self, namespace: str, run_hash: str, number: int) -> job_logs.StoredLog:
+    def _stored_log(self, namespace: str, run_hash: str, number: int) -> logs.StoredLog:
         key = attempt_prefix(namespace, run_hash, number) + LOG
-        return job_logs.StoredLog(self._bucket.get(key, job_logs.MAX_STORED_BYTES))
+        return logs.StoredLog(self._bucket.get(key, logs.MAX_STORED_BYTES))
 
     def _forget_secret(self, namespace: str, name: str) -> None:
         self._signed.pop((namespace, name), None)

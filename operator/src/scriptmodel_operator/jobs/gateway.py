@@ -39,10 +39,10 @@ from scriptmodel_operator.jobs.lists import (
     pipeline_info,
     repo_info,
 )
+from scriptmodel_operator.jobs.logs import RunLogs
 from scriptmodel_operator.jobs.manifest import Manifest, replaced
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version, branches_of
-from scriptmodel_operator.jobs.run_logs import RunLogs
 from scriptmodel_operator.jobs.store import Versions, engine_id
 
 
@@ -156,8 +156,13 @@ class JobsGateway:
         found = self._records.pipeline(job.pipeline)
         known = found.record.job(job) if found else None
         runs = [run for run in known.runs if run.attempt and not run.reused] if known else []
-        what = f"reading the log of job {job}"
-        return RunLogs(self._attempts, job.pipeline.project, runs, what, follow=follow, seconds=seconds)
+        namespace, log = job.pipeline.project, self._attempts.log
+        return RunLogs(
+            lambda run, follows: log(namespace, run.hash, run.attempt, follow=follows, seconds=seconds),
+            runs,
+            f"reading the log of job {job}",
+            follow=follow,
+        )
 
     def _pipeline_of(self, repo: RepoRef) -> Stored[PipelineRecord] | None:
         return self._records.pipeline(PipelineRef(repo.project, repo.name))

@@ -12,7 +12,7 @@ from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, check, chec
 
 MAX_PACK_BYTES = 256 << 20
 _HEAD_BYTES = 16 << 20
-"""A file up to this size is read before it is decided which pack takes it; a larger one starts a pack."""
+"""So much of a file is read before it is decided which pack takes it. A larger one may make that pack too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,7 @@ class _Opened:
     head: list[bytes]
     rest: Iterator[bytes]
     size: int
-    """That of the head, or of a small file."""
-    small: bool
+    """That of the head."""
 
 
 class Packing:
@@ -49,7 +48,7 @@ class Packing:
 
     def _content(self, key: str) -> Iterator[bytes]:
         size, whole = 0, hashlib.sha256()
-        while self._next and (not size or (self._next.small and size + self._next.size <= MAX_PACK_BYTES)):
+        while self._next and (not size or size + self._next.size <= MAX_PACK_BYTES):
             file, offset, own = self._next, size, hashlib.sha256()
             for piece in chain(file.head, file.rest):
                 size += len(piece)
@@ -68,5 +67,5 @@ def _opened(path: str, pieces: Iterator[bytes]) -> _Opened:
         head.append(piece)
         size += len(piece)
         if size > _HEAD_BYTES:
-            return _Opened(path, head, pieces, size, small=False)
-    return _Opened(path, head, pieces, size, small=True)
+            break
+    return _Opened(path, head, pieces, size)

@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter, ValidationError
 
 from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
@@ -21,6 +23,7 @@ from scriptmodel_operator.jobs.manifest import (
     File,
     Manifest,
     Pack,
+    first_problem,
     namespace_of,
     only,
     parse,
@@ -36,6 +39,7 @@ _MOST_READ_BYTES = 1 << 27
 _CACHED_FILES = 200_000
 _READERS = 8
 ENGINE_KEY, _MOST_ENGINE_BYTES = "v1/engine.json", 1024
+_MOST_RESULT_BYTES = 4096
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -51,6 +55,17 @@ def engine_id(bucket: Bucket) -> str:
         raise RefusedError(
             f"reading {ENGINE_KEY}", "it is not the id of an engine: is the bucket used otherwise?"
         ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The attempt that computed a run, and the id of the manifest of what it stored."""
+
+    attempt: int
+    manifest: str
+
+
+_RESULT = TypeAdapter(Result)
 
 
 class Versions:
@@ -151,6 +166,22 @@ class Versions:
                 raise _changed(manifest, file)
         return replace(replaced(manifest, new), made_from=manifest.made_from)
 
+    def keep_result(self, namespace: str, run_hash: str, attempt: int, manifest: Manifest) -> str:
+        """Store what an attempt made as the result of its run, and return the id of the manifest."""
+        self.store(namespace, manifest)
+        self._bucket.put(_result_key(namespace, run_hash), _RESULT.dump_json(Result(attempt, manifest.id)))
+        return manifest.id
+
+    def result(self, namespace: str, run_hash: str) -> Result | None:
+        """Return the result of a run, which is not run again then; None without one."""
+        key = _result_key(namespace, run_hash)
+        try:
+            return _RESULT.validate_json(self._bucket.get(key, _MOST_RESULT_BYTES))
+        except NotFoundError:
+            return None
+        except ValidationError as error:
+            raise RefusedError(f"reading {key}", f"it is not valid ({first_problem(error)}): delete it") from error
+
     def discard(self, uploaded: Manifest, kept: Manifest) -> None:
         """Delete the packs of `put_files` that a version does not use."""
         self._bucket.delete([pack.key for pack in uploaded.packs if pack not in kept.packs])
@@ -190,6 +221,10 @@ class Versions:
 
 def manifest_key(namespace: str, version: str) -> str:
     return f"v1/{namespace}/manifests/{version}.json"
+
+
+def _result_key(namespace: str, run_hash: str) -> str:
+    return f"v1/{namespace}/runs/{run_hash}/result.json"
 
 
 def _check_namespace(namespace: str, manifest: Manifest) -> None:

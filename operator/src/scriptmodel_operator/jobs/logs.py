@@ -1,25 +1,32 @@
-"""Reads the log of an attempt: of its pod while that exists, else the one that is stored in the bucket."""
+"""Logs: of an attempt, from its pod while that exists, else from the bucket; of a job, those of all its runs."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
-from scriptmodel_operator.engine.errors import NotFoundError
+from scriptmodel_operator.engine.errors import EngineError, NotFoundError
+from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import LogLine
 from scriptmodel_operator.jobs.job_manifest import CONTAINER
 from scriptmodel_operator.jobs.pods import ending
 from scriptmodel_operator.jobs.ports import Cluster, Lines
+from scriptmodel_operator.jobs.records import RunRecord
 
 MAX_STORED_BYTES = 8 << 20
 """Above what a trainer stores; a pod may store anything."""
 TAIL_BYTES = 1 << 20
 _TAIL_LINES = 20_000
 _TAIL_SECONDS = 30.0
+
+_End = EngineError | None
 
 
 class PodLog:
@@ -56,6 +63,48 @@ class StoredLog:
         self._lines = []
 
 
+class RunLogs:
+    """Implements `LogStream` over the attempts that exist now. Raises NotFoundError if none has a log."""
+
+    def __init__(
+        self, read: Callable[[RunRecord, bool], LogStream], runs: Sequence[RunRecord], what: str, *, follow: bool
+    ) -> None:
+        """`read` returns the log of the newest attempt at a run, which it follows or not."""
+        self._ended: list[LogStream] = []
+        self._followed: list[LogStream] = []
+        for run in runs:
+            follows = follow and run.state.active
+            try:
+                stream = read(run, follows)
+            except NotFoundError:
+                continue  # it has not started, or its log is gone
+            (self._followed if follows else self._ended).append(stream)
+        if not (self._ended or self._followed):
+            raise NotFoundError(what, "no run of it has a log")
+
+    def __iter__(self) -> Iterator[LogLine]:
+        for stream in self._ended:
+            yield from stream
+        yield from self._merged() if len(self._followed) > 1 else chain.from_iterable(self._followed)
+
+    def cancel(self) -> None:
+        for stream in (*self._ended, *self._followed):
+            stream.cancel()
+
+    def _merged(self) -> Iterator[LogLine]:
+        """Yield the lines of all as they come, until one ends: another attempt may follow it, whose log is new."""
+        lines: queue.SimpleQueue[LogLine | _End] = queue.SimpleQueue()
+        for stream in self._followed:
+            threading.Thread(target=_read, args=(stream, lines.put), name="log-run", daemon=True).start()
+        try:
+            while isinstance(line := lines.get(), LogLine):
+                yield line
+            if line is not None:
+                raise line
+        finally:
+            self.cancel()
+
+
 def tail(cluster: Cluster, pod: dict[str, Any]) -> bytes:
     """Return the newest lines of a pod that has ended."""
     query = {"container": CONTAINER, "tailLines": str(_TAIL_LINES)}
@@ -89,3 +138,14 @@ def _timed(line: str) -> LogLine:
         return LogLine(text, datetime.fromisoformat(stamp))
     except ValueError:
         return LogLine(line)
+
+
+def _read(stream: LogStream, put: Callable[[LogLine | _End], None]) -> None:
+    end: _End = None
+    try:
+        for line in stream:
+            put(line)
+    except EngineError as error:
+        end = error
+    finally:
+        put(end)
