@@ -32,11 +32,11 @@ class OperatorConfig:
     namespaces: Annotated[tuple[str, ...], Option("--namespace", "NS")] = ()
     """Watch this namespace only; may be repeated. [default: all]"""
     poll_interval: Annotated[float, Option("--poll-interval", "SECONDS", _PERIOD)] = 5.0
-    """Time between two polls of Pachyderm."""
+    """Time between two polls of the engine."""
     source_interval: Annotated[float, Option("--source-interval", "SECONDS", _PERIOD)] = 60.0
     """Time between two polls of a ConfigMap that a ScriptModel names, or of a base model that is followed."""
     workers: Annotated[int, Option("--workers", kind=IntRange(min=1, max=4096))] = 512
-    """Number of objects that are reconciled at a time; most of them wait for a shared poll of Pachyderm."""
+    """Number of objects that are reconciled at a time; most of them wait for a shared poll of the engine."""
     cluster_id: Annotated[str, Option("--cluster-id")] = ""
     """Distinguish clusters that share a pachd. [default: the uid of the namespace kube-system]"""
     worker_namespace: Annotated[str, Option("--worker-namespace", "NS")] = ""

@@ -79,7 +79,7 @@ class CorpusRepo(ApiModel):
 
 
 class CorpusHttp(ApiModel):
-    """Files that Pachyderm fetches from web servers into a repo that the object owns, one commit for each change."""
+    """Files that are fetched from web servers into a repo that the object owns, one commit for each change."""
 
     urls: Annotated[
         list[Url],
@@ -126,7 +126,7 @@ class Corpus(ApiModel):
     repo: CorpusRepo | None = None
     """A branch of an existing Pachyderm repo. The operator only reads it."""
     http: CorpusHttp | None = None
-    """Files that Pachyderm fetches from web servers into a repo that the object owns, one commit for each change."""
+    """Files that are fetched from web servers into a repo that the object owns, one commit for each change."""
     config_map: CorpusConfigMap | None = None
     """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
     layout: Layout = "auto"

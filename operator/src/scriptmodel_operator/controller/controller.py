@@ -185,7 +185,7 @@ class Controller:
         return Next(requeue_after(state, model, view, self.clock.elapsed, poll_interval=poll, source_due=due))
 
     async def _observe(self, model: ScriptModel, requested: float) -> tuple[Situation, ModelState | Early]:
-        """Assess the object, reading no more of Pachyderm than the state depends on."""
+        """Assess the object, reading no more of the engine than the state depends on."""
         given = Situation(model, self.clock.elapsed, refusal(model, self.config.policy) or "")
         if model.spec.suspend:
             given = replace(given, view=await self._owned(model, requested))

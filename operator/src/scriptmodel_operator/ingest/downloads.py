@@ -1,4 +1,4 @@
-"""Checks corpora by URL in the background: when one is due, Pachyderm fetches and compares it.
+"""Checks corpora by URL in the background: when one is due, the engine fetches it, and it is compared.
 
 No state has to survive the process: the record of the download is in the object's status, and if it is lost, the files
 are fetched and compared again.
@@ -51,7 +51,7 @@ class Downloads:
     """`requeue` receives the key of an object whose attempt has ended. Call all methods in the event loop."""
 
     def __init__(self, gateway: Gateway, seconds: float, requeue: Callable[[Key], None]) -> None:
-        """Pachyderm may take `seconds` for each file."""
+        """Each file may take `seconds`."""
         self._gateway = gateway
         self._seconds = seconds
         self._requeue = requeue

@@ -1,4 +1,4 @@
-"""Takes snapshots of Pachyderm, which all ScriptModels share: three lists, and one of jobs per project in use."""
+"""Takes snapshots of the engine, which all ScriptModels share: three lists, and one of jobs per project in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JOBS_PER_PIPELINE = 50
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The content of Pachyderm at some moment after `started` (monotonic seconds)."""
+    """What the engine has at some moment after `started` (monotonic seconds)."""
 
     started: float
     engine: str
