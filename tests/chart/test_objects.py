@@ -121,6 +121,15 @@ def test_a_new_script_differs_from_the_first_try_in_generation_alone() -> None:
 
 def test_each_use_has_a_sample() -> None:
     names = {path.stem for path in SAMPLES}
-    assert names >= {"shakespeare", "thrones", "existing-repo", "retraining", "new-script", "config-map", "from-url"}
+    assert names >= {
+        "shakespeare",
+        "thrones",
+        "existing-repo",
+        "retraining",
+        "new-script",
+        "config-map",
+        "from-url",
+        "from-bucket",
+    }
     assert spec_of("thrones")["training"]["tolerations"]
     assert spec_of("thrones")["training"]["gpu"]

@@ -13,6 +13,10 @@ def by_url(*urls: str, **http: Any) -> dict[str, Any]:
     return {"corpus": {"http": {"urls": list(urls), **http}}}
 
 
+def in_bucket(url: str, **bucket: Any) -> dict[str, Any]:
+    return {"corpus": {"bucket": {"url": url, "secretRef": {"name": "plays"}, **bucket}}}
+
+
 LAYERS = {"name": "layers", "categorical": {"values": ["1", "2"]}}
 RATE = {"name": "learningRate", "logUniform": {"min": "0.002", "max": "0.02"}}
 
@@ -49,6 +53,11 @@ REFUSED = pytest.mark.parametrize(
             'spec.corpus.http.interval: Invalid value: "string": must be more than 0',
         ),
         (by_url("https://example.com/a", interval="599s"), "must be at least 10m"),
+        (in_bucket("https://plays"), "must be s3://BUCKET or s3://BUCKET/PATH"),
+        (in_bucket("s3://plays//shaw"), "must be s3://BUCKET or s3://BUCKET/PATH"),
+        (in_bucket("s3://Plays/my shaw"), "must be s3://BUCKET or s3://BUCKET/PATH"),
+        ({"corpus": {"bucket": {"url": "s3://plays"}}}, "spec.corpus.bucket.secretRef: Required value"),
+        (in_bucket("s3://plays", interval="9m"), "must be at least 10m"),
         (by_url("https://example.com/a", interval="9m"), "must be at least 10m"),
         (by_url("https://example.com/a", interval="30m1h"), "must be a duration such as"),
         ({"corpus": {"configMap": {"name": "No Such"}}}, "name of lower case letters, digits, - and ."),

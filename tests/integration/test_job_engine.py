@@ -114,7 +114,8 @@ def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
         (document,) = json.loads(cluster.kubectl("get", "secret", name, "-o", "json"))["data"].values()
         kinds = ("SuccessCriteriaMet", "Complete")
         if job["metadata"]["labels"]["scriptmodel.dev/stage"] == "fetch":
-            kinds = kinds if fetched(base64.b64decode(document)) else ("FailureTarget", "Failed")
+            variables = secret_variables(cluster, job["spec"]["template"]["spec"]["containers"][0])
+            kinds = kinds if fetched(base64.b64decode(document), variables) else ("FailureTarget", "Failed")
         else:
             trainer.run(json.loads(base64.b64decode(document)))
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -130,13 +131,25 @@ def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
     return len(waiting)
 
 
-def fetched(document: bytes) -> bool:
+def secret_variables(cluster: Cluster, container: Object) -> dict[str, str]:
+    """Return the variables that a container has from Secrets."""
+    found = {}
+    for each in container.get("env", []):
+        source = each["valueFrom"]["secretKeyRef"]
+        data = json.loads(cluster.kubectl("get", "secret", source["name"], "-o", "json"))["data"]
+        assert source["optional"] or source["key"] in data
+        if source["key"] in data:
+            found[each["name"]] = base64.b64decode(data[source["key"]]).decode()
+    return found
+
+
+def fetched(document: bytes, variables: Mapping[str, str]) -> bool:
     """Do what the pod of a download does, by the real program; return whether it fetched all files."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "fetch.json"
         path.write_bytes(document)
         command = [OPERATOR_ENV / "bin" / "scriptmodel-operator", "fetch", path, folder]
-        return subprocess.run(command, check=False).returncode == 0
+        return subprocess.run(command, check=False, env={**os.environ, **variables}).returncode == 0
 
 
 def trained(cluster: Cluster, name: str, trainer: Trainer | RealTrainer | None = None, within: float = 120) -> int:
@@ -218,6 +231,42 @@ def test_a_corpus_by_url_is_fetched_by_the_program_of_a_job(
         cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
         cluster.gone("thrones")
     assert "scriptmodel-" not in cluster.kubectl("get", "configmaps", "-o", "name")
+    watched.check()
+
+
+def test_a_corpus_in_a_bucket_of_a_user_is_fetched_after_a_change_only(
+    jobs_operator: Operator, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch
+) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    shaw = s3.folder / cluster.namespace / "shaw"
+    shaw.mkdir(parents=True)
+    (shaw / "pygmalion.txt").write_text("LIZA: Garn!")
+    keys = {**s3.credentials, "AWS_REGION": s3.region, "AWS_ENDPOINT_URL": s3.endpoint}
+    literals = [f"--from-literal={name}={value}" for name, value in keys.items()]
+    cluster.kubectl("create", "secret", "generic", "plays", *literals)
+    bucket = {"url": f"{s3.url}/{cluster.namespace}/shaw", "secretRef": {"name": "plays"}}
+    cluster.apply("liza", {**SPEC, "corpus": {"bucket": bucket}})
+    assert trained(cluster, "liza") == 3, "a download, a training and a script"
+    first = cluster.get("liza")["status"]["source"]
+
+    def checked(at: str) -> Object:
+        cluster.kubectl("annotate", "sm", "liza", f"{RECONCILE_AT}={at}", "--overwrite")
+        deadline = time.monotonic() + 120
+        while (found := cluster.get("liza"))["status"].get("lastHandledReconcileAt") != at or not is_ready(found):
+            assert time.monotonic() < deadline, json.dumps(found.get("status"), indent=1)
+            run_jobs(cluster, finished_trainer())
+        return dict(found["status"]["source"])
+
+    jobs_operator.kill()
+    jobs_operator.start()
+    again = checked("1")
+    assert again == {**first, "lastCheckTime": again["lastCheckTime"]}
+    (shaw / "pygmalion.txt").write_text("LIZA: Not bloody likely.")
+    changed = checked("2")
+    assert {changed[name] == first[name] for name in ("commit", "listing")} == {False}
+    cluster.kubectl("delete", "scriptmodel", "liza", "--wait=false")
+    cluster.gone("liza")
+    assert s3.secret_key not in jobs_operator.log.read_text() + json.dumps(changed)
     watched.check()
 
 

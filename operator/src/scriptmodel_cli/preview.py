@@ -13,7 +13,6 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.api.urls import host_of, without_query
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.engine.gateway import Gateway
@@ -87,10 +86,8 @@ def _later_changes(given: Situation, state: ModelState, view: ModelView, target:
         case Ingesting() if not state.source.waits_for:
             yield from _after_copy(given, view, target)
         case Ingesting():
-            if http := given.model.spec.corpus.http:
-                others = f" and {len(http.urls) - 1} more" if len(http.urls) > 1 else ""
-                what = f"{without_query(http.urls[0])}{others} into {view.refs.corpus}"
-                yield Change("~", f"fetch {what}, as one commit")
+            if request := given.model.spec.corpus.download:
+                yield Change("~", f"fetch {request} into {view.refs.corpus}, as one commit")
             yield from _after_ingest(given, view)
         case Applying(difference=difference):
             yield from (_later(deferred, view) for deferred in difference.deferred)
@@ -199,7 +196,7 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     if isinstance(state, Applied) and not state.stages.first_unfinished and state.chosen.held_back:
         yield state.chosen.held_back
     difference = state.difference
-    training, http = model.spec.training, model.spec.corpus.http
+    training, corpus = model.spec.training, model.spec.corpus
     if not training.image and not image and difference.now:
         yield "the operator's default image is assumed to be unchanged; --trainer-image names another"
     claim = view.train.mark.claim if view.train and view.train.mark else ""
@@ -209,8 +206,10 @@ def _notes(model: ScriptModel, state: ModelState, view: ModelView, image: str) -
     classes = (training.priority_class_name, training.runtime_class_name, training.queue_name)
     named = (training.image, *classes, training.checkpoints.claim_name, *secrets)
     restricted = [name for name in named if name]
-    if http:
-        restricted += sorted({f"URLs of {host_of(url)}" for url in http.urls})
+    if corpus.http:
+        restricted += [f"URLs of {host}" for host in corpus.http.hosts]
+    if corpus.bucket:
+        restricted.append(f"the host of {corpus.bucket}")
     budget = training.budget.duration
     if budget and parse_duration(budget) >= parse_duration(training.active_deadline):
         yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from dataclasses import fields
@@ -84,12 +85,16 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
 @click.argument("document", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.argument("folder", default="/tmp", type=click.Path(path_type=Path, file_okay=False, exists=True))  # noqa: S108 - the pod's own
 def fetch(document: Path, folder: Path) -> None:
-    """Fetch the files of a corpus from web servers into the bucket, as the pod of a download does."""
-    from scriptmodel_operator.jobs import fetcher  # noqa: PLC0415 - see above
+    """Fetch the files of a corpus from web servers or a bucket into ours, as the pod of a download does."""
+    from scriptmodel_operator.jobs import fetcher, user_bucket  # noqa: PLC0415 - see above
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the first process of a pod ignores it otherwise
     try:
-        errors = asyncio.run(fetcher.fetch(fetcher.FetchDocument.parse(document.read_text()), folder, click.echo))
+        given = fetcher.FetchDocument.parse(document.read_text())
+        if given.bucket:
+            errors = asyncio.run(user_bucket.fetch(given, given.bucket, folder, click.echo, os.environ))
+        else:
+            errors = asyncio.run(fetcher.fetch(given, folder, click.echo))
     except fetcher.StoreError as error:
         raise click.ClickException(str(error)) from error
     if errors:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scriptmodel_operator.api.marks import Owner
+from scriptmodel_operator.api.urls import file_name
 from scriptmodel_operator.engine.errors import (
     EngineError,
     NotFoundError,
@@ -36,6 +37,7 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
     StoredFile,
     Upload,
+    UserBucket,
 )
 from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion
@@ -182,6 +184,16 @@ class FakePachyderm(PachydermState):
         self, _branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
     ) -> Fetched:
         return fetch_each(self.fetch_file, urls, seconds, cancelled)
+
+    def fetch_bucket(
+        self, branch: BranchRef, bucket: UserBucket, seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Fetch all that web servers have, as an engine that can read buckets."""
+        self.listed.append((bucket.url, bucket.secret, bucket.known))
+        if bucket.known == self.listing:
+            return Fetched("", {}, listing=self.listing)
+        found = self.fetch_files(branch, {f"/{file_name(url)}": url for url in self.web}, seconds, cancelled)
+        return replace(found, listing=self.listing)
 
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scriptmodel_operator.api.urls import file_name
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records
-from scriptmodel_operator.jobs.fetcher import FetchDocument
+from scriptmodel_operator.jobs.fetcher import FetchDocument, Source
 from scriptmodel_operator.jobs.fetches import KEY, Fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from scriptmodel_operator.jobs.job_manifest import ATTEMPT, FETCHER, PIPELINE, STAGE
@@ -42,7 +43,9 @@ class JobWorld:
     """Stage and number of each attempt that was run, in order."""
     metrics: dict[str, Any] = field(default_factory=lambda: dict(METRICS))
     web: dict[str, bytes | str] = field(default_factory=dict)
-    """What web servers have by URL, or the error of a file."""
+    """What web servers have by URL, or the error of a file; by its name a bucket of a user has the same."""
+    etag: str = ""
+    """What changes the listing of that bucket."""
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
@@ -91,12 +94,20 @@ class JobWorld:
     def _fetch(self, job: Mapping[str, Any]) -> int:
         """Store what the pod of a download would; return its exit code."""
         document = FetchDocument.parse(self._text(job, KEY))
-        answers = {each.path: self.web[each.url] for each in document.files}
+        sources = document.files
+        if document.bucket:
+            listing = hashlib.sha256(json.dumps([self.etag, sorted(self.web)]).encode()).hexdigest()
+            self._put(document.bucket.listing, listing.encode())
+            if listing == document.bucket.known:
+                return 0
+            packs = zip(self.web, document.bucket.packs, strict=False)
+            sources = [Source(f"/{file_name(url)}", url, pack) for url, pack in packs]
+        answers = {each.path: self.web[each.url] for each in sources}
         if errors := {path: answer for path, answer in answers.items() if isinstance(answer, str)}:
             self._put(document.errors, json.dumps(errors).encode())
             return 1
         packs, files = [], []
-        for number, source in enumerate(document.files):
+        for number, source in enumerate(sources):
             data = self.web[source.url]
             assert isinstance(data, bytes)
             found = len(data), hashlib.sha256(data).hexdigest()

@@ -86,6 +86,10 @@ class PachydermState:
     """Answers of web servers by URL; a function receives whether the call is cancelled."""
     fetched: list[str] = field(default_factory=list)
     """The URLs that were fetched, in order."""
+    listing: str = ""
+    """That of the bucket of a user."""
+    listed: list[tuple[str, str, str]] = field(default_factory=list)
+    """Address, Secret and known listing of each check of such a bucket."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

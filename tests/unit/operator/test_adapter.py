@@ -21,6 +21,7 @@ from scriptmodel_operator.engine.values import (
     PipelineRef,
     PipelineSpec,
     RepoRef,
+    UserBucket,
 )
 from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
@@ -155,6 +156,13 @@ def test_a_refusal_in_a_transaction_drops_the_whole_transaction() -> None:
         assert (transactions.open, transactions.finished) == ([], [])
         gateway.apply_pipelines([pipeline("first"), pipeline("third")])
         assert transactions.finished == ["tx0"]
+
+
+def test_a_bucket_of_a_user_is_refused_with_what_to_do_instead() -> None:
+    with pachd() as (gateway, _files, _transactions):
+        bucket = UserBucket("s3://plays/shaw", "plays")
+        with pytest.raises(RefusedError, match=r"s3://plays/shaw.*cannot use a Secret of yours.*scriptmodel push"):
+            gateway.fetch_bucket(BranchRef(REPO, "master"), bucket, 1, lambda: False)
 
 
 def test_a_transaction_that_is_being_filled_is_not_among_those_that_are_left_over() -> None:

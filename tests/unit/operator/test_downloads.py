@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.conditions import timestamp
-from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload, CorpusHttp, CorpusSecret
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
@@ -52,7 +52,7 @@ class World:
     downloads: Downloads
     ended: asyncio.Queue[Key]
     known: SourceStatus | None = None
-    request: CorpusHttp = BOTH
+    request: CorpusDownload = BOTH
 
     def start(self, requested: str = "") -> None:
         self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested, self.pachyderm.engine_id))
@@ -110,6 +110,24 @@ async def test_equal_files_make_no_commit_but_a_changed_and_a_removed_one_do() -
         made.request = CorpusHttp(urls=[HAMLET], interval="1h")
         await made.attempt()
         assert (set(made.files), made.commits) == ({"/hamlet.txt"}, 3)
+
+
+async def test_the_listing_of_a_bucket_is_recorded_and_a_known_one_is_only_a_check() -> None:
+    async with world() as made:
+        made.request = CorpusBucket(url="s3://plays/shaw", secret_ref=CorpusSecret(name="plays"))
+        made.pachyderm.listing = "first"
+        first = (await made.attempt()).record
+        assert first
+        assert (first.commit, first.listing) == (made.pachyderm.heads[BRANCH], "first")
+        again = (await made.attempt("check")).record
+        assert again
+        assert again.last_check_time
+        assert again == first.model_copy(update={"last_check_time": again.last_check_time})
+        assert [known for _url, _secret, known in made.pachyderm.listed] == ["", "first"]
+        made.request = CorpusBucket(url="s3://plays/other", secret_ref=CorpusSecret(name="plays"))
+        await made.attempt()
+        assert made.pachyderm.listed[-1] == ("s3://plays/other", "plays", ""), "its listing is not that of the other"
+        assert made.commits == 1
 
 
 async def test_after_a_restart_without_status_the_commit_is_recognised() -> None:

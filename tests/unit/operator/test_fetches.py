@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from scriptmodel_operator.api.corpus import CorpusBucket, CorpusHttp, CorpusSecret
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
@@ -49,9 +50,14 @@ class Downloading:
         self.now += seconds
         self.meanwhile()
 
-    def download(self, *urls: str, gateway: JobsGateway | None = None) -> tuple[CommitInfo, bool]:
+    def download(self, *urls: str, gateway: JobsGateway | None = None) -> tuple[CommitInfo | None, bool]:
         made = fetch.Fetch(gateway or self.gateway, BRANCH, 600.0, self.cancelled, "a Job")
-        return made.run(urls or (HAMLET, LEAR))
+        taken = made.run(CorpusHttp(urls=list(urls or (HAMLET, LEAR))))
+        return taken.head, taken.new
+
+    def bucket(self, known: str = "") -> fetch.Taken:
+        made = fetch.Fetch(self.gateway, BRANCH, 600.0, self.cancelled, "a Job")
+        return made.run(CorpusBucket(url="s3://plays/shaw", secret_ref=CorpusSecret(name="plays")), known)
 
     @property
     def head(self) -> CommitInfo:
@@ -98,6 +104,7 @@ def test_equal_files_make_no_version_and_of_changed_ones_only_these_are_kept(dow
     downloading.world.web[LEAR] = b"LEAR: Never!\n"
     second, new = downloading.download()
     assert (new, downloading.files["/lear.txt"]) == (True, b"LEAR: Never!\n")
+    assert second
     assert second.provenance == ()
     assert downloading.left == []
     downloading.download(LEAR)
@@ -126,6 +133,56 @@ def test_the_job_is_one_restricted_pod_that_can_only_store_its_result(downloadin
     assert (document["hosts"], document["seconds"]) == (["example.com"], 600.0)
     signed = [document["manifest"], document["errors"], *(each["pack"] for each in document["files"])]
     assert all("?method=PUT" in url and "/v1/ml/runs/" in url for url in signed)
+
+
+def test_a_bucket_is_fetched_again_only_if_its_listing_has_changed(downloading: Downloading) -> None:
+    first = downloading.bucket()
+    assert first.new
+    assert downloading.files == {"/hamlet.txt": b"HAMLET: To be.\n", "/lear.txt": b"LEAR: Howl!\n"}
+    assert downloading.bucket(first.listing).head is None
+    assert downloading.left == []
+    downloading.world.etag = "uploaded in parts"
+    second = downloading.bucket(first.listing)
+    assert (second.head, second.new) == (first.head, False), "equal bytes are the same version"
+    assert second.listing not in ("", first.listing)
+    downloading.world.web[LEAR] = b"LEAR: Never!\n"
+    downloading.world.etag = "changed"
+    assert downloading.bucket(second.listing).new
+    assert downloading.left == []
+
+
+def test_only_the_pod_of_a_bucket_reads_the_secret_of_the_namespace(downloading: Downloading) -> None:
+    downloading.meanwhile = lambda: None
+    with pytest.raises(SourceError):
+        downloading.bucket()
+    (job,), (secret,) = (downloading.world.cluster.of(kind) for kind in ("jobs", "secrets"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    named = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"]}
+    assert {each["name"] for each in named.values()} == {"plays"}
+    assert {name for name, each in named.items() if not each["optional"]} == {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    assert not [call for call in downloading.world.cluster.calls if "secrets plays" in call]
+    document = json.loads(base64.b64decode(secret["data"]["fetch.json"]))
+    assert (document["files"], len(document["bucket"]["packs"])) == ([], 64)
+
+
+@pytest.mark.parametrize("listing", [b"\xff", b"A" * 64, b"0" * 65, None])
+def test_what_a_hostile_pod_lists_is_not_recorded(downloading: Downloading, listing: bytes | None) -> None:
+    objects = downloading.world.bucket.objects
+
+    def spoiled() -> None:
+        downloading.world.run()
+        (key,) = (key for key in objects if key.endswith("/listing"))
+        if listing is None:
+            del objects[key]
+        else:
+            objects[key] = listing
+
+    downloading.meanwhile = spoiled
+    assert downloading.bucket("known").listing == ""
+    assert downloading.left == []
 
 
 def test_the_error_of_a_file_is_reported_as_it_is_and_nothing_is_left(downloading: Downloading) -> None:

@@ -181,6 +181,9 @@ def test_settings_of_the_operator_are_shown_as_unknown() -> None:
     found = reported(planned(World(model=scriptmodel({"corpus": {"http": {"urls": urls}}}))))
     hosts = "URLs of example.com, URLs of localhost"
     assert f"Note: whether the operator's configuration allows {hosts} is not checked here" in found
+    bucket = {"url": "s3://plays/shaw", "secretRef": {"name": "plays"}}
+    found = reported(planned(World(model=scriptmodel({"corpus": {"bucket": bucket}}))))
+    assert "Note: whether the operator's configuration allows the host of s3://plays/shaw is not checked" in found
 
 
 def test_raising_the_budget_that_ended_training_continues_it_and_a_deadline_before_a_budget_is_noted() -> None:

@@ -28,9 +28,10 @@ spec:
       name: plays
       branch: master
       project: default
-    # Or, in place of repo, a ConfigMap or an address:
+    # Or, in place of repo, a ConfigMap, an address, or without a Pachyderm a bucket with a Secret of its keys:
     # configMap: {{name: plays}}
     # http: {{urls: ["https://example.com/plays.zip"]}}
+    # bucket: {{url: "s3://my-plays/shaw", secretRef: {{name: my-plays}}}}
   model:
     # Network and settings are chosen for the corpus and for these minutes of training on two cores.
     minutes: 10

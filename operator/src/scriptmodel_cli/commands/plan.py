@@ -151,7 +151,7 @@ def _sources(session: Session, model: ScriptModel, documents: Documents | None) 
             except KubeForbiddenError as error:  # the user may not read it; whether the operator may is not known
                 raise click.ClickException(str(error)) from error
 
-        files = Attempt() if model.spec.corpus.http else await corpus_files(config_map, model)
+        files = Attempt() if model.spec.corpus.download else await corpus_files(config_map, model)
         return files, await continued_text(config_map, model)
 
     return session.call(read)

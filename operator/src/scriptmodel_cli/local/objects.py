@@ -105,8 +105,9 @@ def checked(spec: Mapping[str, Any]) -> Object:
     except ValidationError as error:
         causes = (f"spec.{'.'.join(map(str, each['loc']))}: {_cause(each)}" for each in error.errors())
         raise InputError(f"the ScriptModel is invalid: {'; '.join(causes)}") from error
-    if sum(source is not None for source in (found.corpus.repo, found.corpus.http, found.corpus.config_map)) != 1:
-        raise InputError("name exactly one source of the corpus in spec.corpus: repo, http or configMap")
+    corpus = found.corpus
+    if sum(source is not None for source in (corpus.repo, corpus.http, corpus.bucket, corpus.config_map)) != 1:
+        raise InputError("name exactly one source of the corpus in spec.corpus: repo, http, bucket or configMap")
     return found.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -58,7 +58,7 @@ class Model:
         progress = self.training.get("epochProgress") if self.trains else ""
         words = f"{self.script['words']:,} words" if self.script.get("words") else "not written yet"
         for kind, title, text in (
-            ("corpus", "Corpus", source.get("name") or "files by URL"),
+            ("corpus", "Corpus", source.get("name") or (corpus.get("bucket") or {}).get("url") or "files by URL"),
             ("base", "Base model", (base.get("scriptModel") or base).get("name") or "a commit"),
             ("model", "Model", self.spec["model"].get("preset", "") + (f", epoch {progress}" if progress else "")),
             ("script", "Script", words),

@@ -19,7 +19,7 @@ from scriptmodel_operator.api.fields import (
     must_match,
     rules,
 )
-from scriptmodel_operator.api.urls import URL_PATTERN
+from scriptmodel_operator.api.urls import BUCKET_PATTERN, URL_PATTERN, host_of, without_query
 
 RepoName = Annotated[str, formatted(r"^[A-Za-z0-9_-]+$", "letters, digits, _ and -", max_length=128)]
 ProjectName = Annotated[str, formatted(PROJECT_PATTERN, PROJECT_WORDS, max_length=51)]
@@ -97,11 +97,61 @@ class CorpusHttp(ApiModel):
     @property
     def digest(self) -> str:
         """A digest of the URLs, by which status tells what a commit was made from."""
-        return hashlib.sha256(json.dumps(sorted(self.urls)).encode()).hexdigest()[:_DIGEST_DIGITS]
+        return _digest(sorted(self.urls))
 
     @property
     def seconds(self) -> float:
         return parse_duration(self.interval).total_seconds()
+
+    @property
+    def hosts(self) -> list[str]:
+        return sorted({host_of(url) for url in self.urls})
+
+    def __str__(self) -> str:
+        others = f" and {len(self.urls) - 1} more" if len(self.urls) > 1 else ""
+        return f"{without_query(self.urls[0])}{others}"
+
+
+class CorpusSecret(ApiModel):
+    """A Secret in the object's namespace."""
+
+    name: DnsName
+    """Name of the Secret."""
+
+
+class CorpusBucket(ApiModel):
+    """Objects of a bucket, which a Job fetches into a repo that the object owns, one commit for each change."""
+
+    url: Annotated[
+        str,
+        formatted(BUCKET_PATTERN, "s3://BUCKET or s3://BUCKET/PATH, without spaces, ? and #", max_length=512),
+    ]
+    """The bucket, or the part of it below a path, as s3://my-plays/shaw."""
+    secret_ref: CorpusSecret
+    """Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and where needed AWS_REGION, AWS_ENDPOINT_URL and
+    AWS_SESSION_TOKEN. Only the pod of the Job reads it."""
+    interval: Interval = "1h"
+    """How often to list the bucket, at least 10m. Objects are fetched only if the list has changed."""
+
+    @property
+    def digest(self) -> str:
+        """A digest of the bucket and the Secret's name, by which status tells what a commit was made from."""
+        return _digest([self.url, self.secret_ref.name])
+
+    @property
+    def seconds(self) -> float:
+        return parse_duration(self.interval).total_seconds()
+
+    def __str__(self) -> str:
+        return self.url
+
+
+CorpusDownload = CorpusHttp | CorpusBucket
+"""What is fetched, and checked regularly."""
+
+
+def _digest(what: list[str]) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
 class CorpusConfigMap(ApiModel):
@@ -117,8 +167,8 @@ class Corpus(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "[has(self.repo), has(self.http), has(self.configMap)].filter(x, x).size() == 1",
-                "name exactly one source of the corpus: repo, http or configMap",
+                "[has(self.repo), has(self.http), has(self.bucket), has(self.configMap)].filter(x, x).size() == 1",
+                "name exactly one source of the corpus: repo, http, bucket or configMap",
             ),
         )
     )
@@ -127,7 +177,13 @@ class Corpus(ApiModel):
     """A branch of an existing Pachyderm repo. The operator only reads it."""
     http: CorpusHttp | None = None
     """Files that are fetched from web servers into a repo that the object owns, one commit for each change."""
+    bucket: CorpusBucket | None = None
+    """Objects of a bucket, which a Job fetches into a repo that the object owns, one commit for each change."""
     config_map: CorpusConfigMap | None = None
     """Scripts kept in a ConfigMap of the object's namespace, one file a key."""
     layout: Layout = "auto"
     """Layout of the scripts; `auto` detects it per file."""
+
+    @property
+    def download(self) -> CorpusDownload | None:
+        return self.http or self.bucket

@@ -190,16 +190,18 @@ class UrlError(ApiModel):
 
 
 class SourceStatus(ApiModel):
-    """What is known of a corpus by URL."""
+    """What is known of a corpus by URL or in a bucket."""
 
     last_check_time: str | None = None
-    """When the URLs were last fetched and compared with the commit."""
+    """When the source was last compared with the commit."""
     last_change_time: str | None = None
     """When the commit was made: the files had changed."""
     commit: str | None = None
     """Newest commit with the files of the URLs."""
     request: str | None = None
     """Digest of the URLs of that commit: a restarted operator knows by it whether they are those of the spec."""
+    listing: str | None = None
+    """Digest of the keys, sizes and ETags of the bucket: while they are the same, nothing is fetched."""
     errors: list[UrlError] | None = None
     """URLs that could not be fetched in the newest check; the corpus stays as it was."""
 

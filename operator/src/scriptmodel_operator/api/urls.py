@@ -8,6 +8,7 @@ _HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _FOLDERS = r"([!\x24-.0->@-~]*/)*"
 _FILE_NAME = r"[A-Za-z0-9_~%-][A-Za-z0-9._~%-]{0,199}"
 """Pachyderm accepts these characters in a path; a URL has any other one percent-encoded."""
+BUCKET_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[!\x24-.0->@-~]+)*/?$"
 URL_PATTERN = rf"^https?://([^/?#]*@)?{_HOST}/{_FOLDERS}{_FILE_NAME}([?][!\x24-~]*)?$"
 """A user and a password are rejected by a rule of their own, which gives the reason."""
 

@@ -62,7 +62,7 @@ class Policy:
     """Allow a namespace (* for all) to read this repo as corpus or base model, such as plays-* or drama/plays-*.
     [default: those that its objects made, and those whose description names it]"""
     downloads: Annotated[_Names, Option("--allow-download", "HOST")] = ()
-    """Allow URLs of this host in corpus.http.urls; * for any. [default: none]"""
+    """Allow corpora of this host, in corpus.http.urls or as the endpoint of a bucket; * for any. [default: none]"""
 
     def projects_of(self, namespace: str) -> tuple[str, ...]:
         """Return the projects of a namespace; each may use the default one."""

@@ -28,6 +28,7 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
     StoredFile,
     Upload,
+    UserBucket,
 )
 
 P = ParamSpec("P")
@@ -125,6 +126,11 @@ class Gateway(Lists, Protocol):
 
         A call that is cancelled raises UnavailableError.
         """
+
+    def fetch_bucket(
+        self, branch: BranchRef, bucket: UserBucket, seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Like `fetch_files`, of the objects in a bucket of a user, unless it has the known listing."""
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update all of them, or none where the engine has transactions. A repetition completes the rest."""

@@ -310,9 +310,23 @@ class Fetched:
     """The files of web servers in a file set, or the errors of those that could not be fetched, by URL."""
 
     file_set: str
+    """Empty if the bucket of a user has the known listing."""
     errors: Mapping[str, EngineError]
     discard: Callable[[], None] = lambda: None
     """Deletes what of the file set no commit has. An engine may do that by itself."""
+    listing: str = ""
+    """That of the bucket of a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserBucket:
+    """A bucket of a user, as s3://plays/shaw."""
+
+    url: str
+    secret: str
+    """Name of the Secret with its credentials, in the namespace of the object."""
+    known: str = ""
+    """Digest of the listing that the newest commit was made from."""
 
 
 Upload = tuple[str, Iterable[bytes]]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from scriptmodel_operator.api.conditions import timestamp
-from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.corpus import CorpusDownload
 from scriptmodel_operator.api.durations import backoff
 from scriptmodel_operator.api.identity import engine_fetcher
 from scriptmodel_operator.api.names import Key
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Entry:
-    request: CorpusHttp
+    request: CorpusDownload
     requested: str = ""
     task: asyncio.Task[None] | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -58,7 +58,7 @@ class Downloads:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="download")
         self._entries: dict[str, _Entry] = {}
 
-    def attempt(self, uid: str, request: CorpusHttp) -> Attempt:
+    def attempt(self, uid: str, request: CorpusDownload) -> Attempt:
         """Return the state of this request; other URLs discard that of the previous one."""
         entry = self._entries.get(uid)
         if entry is not None and entry.request.digest != request.digest:
@@ -106,9 +106,11 @@ class Downloads:
 
     async def _attempt(self, entry: _Entry, download: Download) -> None:
         fetch = Fetch(self._gateway, download.branch, self._seconds, entry.cancelled, engine_fetcher(download.engine))
+        known = download.known if download.known and download.known.request == download.request.digest else None
+        listing = known.listing or "" if known else ""
         try:
-            run = asyncio.get_running_loop().run_in_executor(self._pool, fetch.run, download.request.urls)
-            head, new = await run
+            loop = asyncio.get_running_loop()
+            taken = await loop.run_in_executor(self._pool, fetch.run, download.request, listing)
         except CancelledDownloadError:
             return
         except (SourceError, EngineError) as error:
@@ -117,16 +119,17 @@ class Downloads:
             log.exception("%s/%s: its download ended unexpectedly", *download.key, extra={"object": download.key})
             self._failed(entry, download, SourceError(Reason.RETRYING, f"{error}; trying again", passing=True))
         else:
-            if new:
+            head = taken.head
+            if head is not None and taken.new:
                 names = (head.id, download.branch)
                 log.info("%s/%s: commit %s of %s", *download.key, *names, extra={"object": download.key})
-            record = SourceStatus(
-                commit=head.id,
-                request=download.request.digest,
-                last_check_time=timestamp(datetime.now(UTC)),
-                last_change_time=timestamp(head.finished_at) if head.finished_at else None,
-            )
-            entry.attempt = Attempt(record=record, committed=time.monotonic() if new else entry.attempt.committed)
+            now = timestamp(datetime.now(UTC))
+            record = (known or SourceStatus()).model_copy(update={"last_check_time": now})
+            if head is not None:
+                changed = timestamp(head.finished_at) if head.finished_at else None
+                made = {"commit": head.id, "request": download.request.digest, "listing": taken.listing or None}
+                record = record.model_copy(update={**made, "last_change_time": changed})
+            entry.attempt = Attempt(record=record, committed=time.monotonic() if taken.new else entry.attempt.committed)
             entry.next_at = time.monotonic() + entry.request.seconds
         finally:
             entry.task = None

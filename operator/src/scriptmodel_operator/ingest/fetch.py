@@ -8,22 +8,41 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 
+from scriptmodel_operator.api.corpus import CorpusBucket, CorpusDownload
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.urls import file_name, without_query
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 from scriptmodel_operator.engine.fetching import NOT_FETCHED, TIMED_OUT
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import FILE_SETS, BranchRef, CommitInfo, Copies, StoredFile
+from scriptmodel_operator.engine.values import (
+    FILE_SETS,
+    BranchRef,
+    CommitInfo,
+    Copies,
+    Fetched,
+    StoredFile,
+    UserBucket,
+)
 from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5
 _QUERY = re.compile(r'\?\S*?(?="?:?(?:\s|$))')
 """The query of a URL in a text, without the quote and the colon that may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The commit with the files of a source; None if a bucket has the known listing."""
+
+    head: CommitInfo | None
+    new: bool = False
+    """Whether this process made it."""
+    listing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +56,14 @@ class Fetch:
     fetcher: str
     """What fetches the files, for messages."""
 
-    def run(self, urls: Sequence[str]) -> tuple[CommitInfo, bool]:
-        """Return the commit that has exactly the files of `urls`, and whether this call made it.
+    def run(self, request: CorpusDownload, known: str = "") -> Taken:
+        """Return the commit that has exactly the files of a source. `known` is the listing of the newest commit.
 
         Raises SourceError, or CancelledDownloadError.
         """
         self._check()
         try:
-            paths = {f"/{file_name(url)}": url for url in urls}
-            fetched = self.gateway.fetch_files(self.branch, paths, self.seconds, self.cancelled.is_set)
+            fetched = self._fetched(request, known)
         except EngineError as error:
             self._check()
             if error.code == NOT_FETCHED:
@@ -55,15 +73,24 @@ class Fetch:
             if fetched.errors:
                 causes = {without_query(url): self._cause(url, error) for url, error in fetched.errors.items()}
                 raise _failed(self.fetcher, causes)
-            return self._committed(fetched.file_set)
+            if not fetched.file_set:
+                return Taken(None)
+            return Taken(*self._committed(fetched.file_set), fetched.listing)
         finally:
             fetched.discard()
+
+    def _fetched(self, request: CorpusDownload, known: str) -> Fetched:
+        if isinstance(request, CorpusBucket):
+            bucket = UserBucket(request.url, request.secret_ref.name, known)
+            return self.gateway.fetch_bucket(self.branch, bucket, self.seconds, self.cancelled.is_set)
+        paths = {f"/{file_name(url)}": url for url in request.urls}
+        return self.gateway.fetch_files(self.branch, paths, self.seconds, self.cancelled.is_set)
 
     def _committed(self, file_set: str) -> tuple[CommitInfo, bool]:
         """Return the commit with the files of a file set, and whether this call made it."""
         files = self.gateway.walk_files(FILE_SETS, file_set)
         if not any(file.size for file in files.values()):
-            raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus.http.urls has any bytes: put scripts there")
+            raise SourceError(Reason.CORPUS_EMPTY, "no file of spec.corpus has any bytes: put scripts there")
         head, before = self._newest()
         if head is not None and not head.error and before == files:
             return head, False

@@ -31,11 +31,11 @@ LONGEST_TEXT = 64 * 1024
 
 async def corpus_source(read: Read, downloads: Downloads, model: ScriptModel) -> Sourced:
     """Return the corpus in a ConfigMap, or the newest attempt at a download; None for a repo. Raises KubeError."""
-    http = model.spec.corpus.http
-    if http is None or model.spec.suspend:
+    request = model.spec.corpus.download
+    if request is None or model.spec.suspend:
         downloads.forget(model.uid)
         return await corpus_files(read, model)
-    return downloads.attempt(model.uid, http)
+    return downloads.attempt(model.uid, request)
 
 
 def next_check(downloads: Downloads, model: ScriptModel, interval: float) -> float | None:
@@ -44,7 +44,7 @@ def next_check(downloads: Downloads, model: ScriptModel, interval: float) -> flo
     A download is due by itself; a ConfigMap, or a base model that is followed, each `interval`.
     """
     spec = model.spec
-    due = downloads.due_in(model.uid) if spec.corpus.http is not None else None
+    due = downloads.due_in(model.uid) if spec.corpus.download is not None else None
     polled = spec.corpus.config_map or spec.generation.continuation or spec.model.follows
     return min(due or math.inf, interval) if polled else due
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.corpus import CorpusDownload
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
@@ -52,7 +52,7 @@ class Download:
     """A download for the object `key` into `branch`. `known` is the record of its newest commit."""
 
     key: Key
-    request: CorpusHttp
+    request: CorpusDownload
     branch: BranchRef
     known: SourceStatus | None
     requested: str = ""

@@ -16,6 +16,7 @@ from obstore.store import S3Store
 
 from scriptmodel_operator.engine.counting import Called, counted, ignored
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.jobs.ports import S3_ERROR
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, MemoryStore, RetryConfig, S3Config
@@ -33,7 +34,6 @@ _READ_RETRIES: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(secon
 _WRITE_CLIENT: ClientConfig = {"connect_timeout": "3s", "timeout": "300s"}
 _WRITE_RETRIES: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
 _STATUS = re.compile(r"status code: (\d{3})")
-_ANSWER = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>")
 _CAUSE = re.compile(r'(?:message|error): "([^"]*)"|(TimedOut|InvalidCertificate\(\w+)')
 _BY_STATUS: dict[str, type[EngineError]] = {
     "401": AccessError,
@@ -157,7 +157,7 @@ def _engine_error(error: Exception, what: str) -> EngineError:
     """Return the error with what the store or the connection says, without URLs, headers and what was signed."""
     text = str(error)
     first = text.partition("\n")[0]
-    status, answer, cause = _STATUS.search(first), _ANSWER.search(text), _CAUSE.search(text)
+    status, answer, cause = _STATUS.search(first), S3_ERROR.search(text), _CAUSE.search(text)
     said = answer.groups() if answer else (first.rpartition(" - ")[2], *(cause.groups() if cause else ()))
     detail = ": ".join(filter(None, said))
     if answer[1] == "NoSuchKey" if answer else not status and isinstance(error, FileNotFoundError):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -22,12 +23,14 @@ from yarl import URL
 
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
+from scriptmodel_operator.jobs.ports import S3_ERROR
 
 MOST_BYTES = 5 << 30
 """The size of the largest object that one request stores in S3."""
 ANY_HOST = "*"
 _MOST_REDIRECTS = 10
 _PIECE_BYTES = 1 << 20
+_MOST_ERROR_BYTES = 4096
 _LONGEST = 300
 """Characters of an address, or of a server's words, in an error."""
 _STORING = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
@@ -45,6 +48,18 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketSource:
+    """A bucket of a user, whose credentials are in the environment, and the URLs that store its objects."""
+
+    url: str
+    known: str
+    """Digest of the listing that need not be fetched again."""
+    packs: Sequence[str]
+    listing: str
+    """Stores the digest of the listing that was fetched."""
+
+
+@dataclass(frozen=True, slots=True)
 class FetchDocument:
     """What a download fetches, and the URLs that store either a manifest or the errors by path."""
 
@@ -55,11 +70,14 @@ class FetchDocument:
     """The longest time for a file."""
     manifest: str
     errors: str
+    bucket: BucketSource | None = None
+    """What is fetched in place of `files`."""
 
     @classmethod
     def parse(cls, text: str) -> FetchDocument:
         found = json.loads(text)
-        return cls(**{**found, "files": [Source(**each) for each in found["files"]]})
+        bucket = found["bucket"] and BucketSource(**found["bucket"])
+        return cls(**{**found, "files": [Source(**each) for each in found["files"]], "bucket": bucket})
 
 
 class FetchError(Exception):
@@ -78,7 +96,7 @@ async def fetch(document: FetchDocument, folder: Path, report: Callable[[str], N
     for number, source in enumerate(document.files):
         try:
             async with asyncio.timeout(document.seconds):
-                size, sha256 = await _Web(document.hosts).save(source.url, content)
+                size, sha256 = await Web(document.hosts).save(source.url, content)
         except TimeoutError:
             errors[source.path] = f"it was not complete after {document.seconds:g} s (--download-timeout)"
         except FetchError as error:
@@ -98,15 +116,22 @@ async def fetch(document: FetchDocument, folder: Path, report: Callable[[str], N
 
 
 @dataclass(frozen=True, slots=True)
-class _Web:
+class Web:
+    """Servers of hosts that policy allows."""
+
     hosts: Sequence[str]
 
-    async def save(self, address: str, file: Path) -> tuple[int, str]:
-        """Write what is at an address into a file; return its size and SHA-256. Raises FetchError."""
+    async def save(self, address: str, file: Path, mode: Literal["wb", "ab"] = "wb", etag: str = "") -> tuple[int, str]:
+        """Write what is at an address into a file; return its size and SHA-256. Raises FetchError.
+
+        With `etag` it must be that version of it.
+        """
         connector = aiohttp.TCPConnector(resolver=_Resolver(self.hosts))
         encoding = {
             "Accept-Encoding": "identity"
         }  # a file is kept as it is, and a small one does not become a large one
+        if etag:
+            encoding["If-Match"] = etag
         try:
             async with aiohttp.ClientSession(
                 connector=connector, timeout=aiohttp.ClientTimeout(None), auto_decompress=False, headers=encoding
@@ -116,7 +141,7 @@ class _Web:
                     self._check(url)
                     async with session.get(url, allow_redirects=False) as answer:
                         if answer.status not in (301, 302, 303, 307, 308):
-                            return await _saved(answer, file)
+                            return await _saved(answer, file, mode)
                         url = url.join(URL(answer.headers.get("Location", ""), encoded=True))
         except (aiohttp.ClientError, ValueError) as error:  # what is no address is a ValueError
             raise FetchError(_words(error)) from error
@@ -170,11 +195,12 @@ def _private(host: str) -> str:
     return f"host {host} has a private address: have the operator run with --allow-download {host}"
 
 
-async def _saved(answer: aiohttp.ClientResponse, file: Path) -> tuple[int, str]:
+async def _saved(answer: aiohttp.ClientResponse, file: Path, mode: Literal["wb", "ab"]) -> tuple[int, str]:
     if answer.status != 200:
-        raise FetchError(f"{answer.status} {answer.reason}"[:_LONGEST])
+        said = S3_ERROR.search((await answer.content.read(_MOST_ERROR_BYTES)).decode(errors="replace"))
+        raise FetchError(f"{answer.status} {': '.join(said.groups()) if said else answer.reason}"[:_LONGEST])
     size, whole, expected = 0, hashlib.sha256(), answer.content_length
-    with file.open("wb") as opened:
+    with file.open(mode) as opened:
         try:
             async for piece in answer.content.iter_chunked(_PIECE_BYTES):
                 size += len(piece)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,24 +21,25 @@ from functools import partial
 from scriptmodel_operator.api.marks import parse_mark
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.fetching import NOT_FETCHED
-from scriptmodel_operator.engine.values import Fetched, RepoRef
+from scriptmodel_operator.engine.values import Fetched, RepoRef, UserBucket
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records, Stored
 from scriptmodel_operator.jobs.document import MANIFEST, attempt_prefix
-from scriptmodel_operator.jobs.fetcher import FetchDocument, Source
+from scriptmodel_operator.jobs.fetcher import BucketSource, FetchDocument, Source
 from scriptmodel_operator.jobs.job_manifest import fetch_job, fetch_metadata, secret_of
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import RepoRecord
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, JobSettings
-from scriptmodel_operator.jobs.store import Versions
+from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 
-KEY, ERRORS = "fetch.json", "errors.json"
+KEY, ERRORS, LISTING = "fetch.json", "errors.json", "listing"
 WAIT_SECONDS = 60.0
 """How long one call waits for a pod; the next one continues to wait for the same."""
 _POLL_SECONDS = 1.0
 _STORING_SECONDS = 600
 _MOST_ERROR_BYTES = 1 << 20
+_DIGEST_CHARACTERS = 64
 _USABLE = timedelta(minutes=9)
 """How old a result may be that another operator left: less than the shortest interval between two downloads."""
 
@@ -57,21 +60,35 @@ class Fetches:
     hosts: Sequence[str]
     """The hosts that policy allows."""
 
-    def fetch(self, repo: RepoRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]) -> Fetched:
-        """Fetch files by path for a repo. The file set is the prefix of the download in the bucket."""
+    def fetch(
+        self,
+        repo: RepoRef,
+        urls: Mapping[str, str],
+        seconds: float,
+        cancelled: Callable[[], bool],
+        bucket: UserBucket | None = None,
+    ) -> Fetched:
+        """Fetch files by path, or what a bucket of a user has, for a repo.
+
+        The file set is the prefix of the download in our bucket.
+        """
         what, found = f"fetching the corpus of repo {repo}", self.records.repo(repo)
         if found is None:
             raise NotFoundError(what, f"repo {repo} not found", "NOT_FOUND")
-        number = self._started(found, urls, seconds)
+        number = self._started(found, urls, seconds, bucket)
         own, discard = _prefix(repo, number), partial(self._discard, repo, number)
         attempt = self._ended(repo, what, cancelled, discard)
         if errors := self._errors(own, urls):
             return Fetched("", {url: RefusedError(what, text) for url, text in errors.items()}, discard)
-        problem = self._problem(own, urls) if attempt.state is AttemptState.SUCCEEDED else attempt.reason
+        listing = self._listing(own) if bucket else ""
+        if bucket and listing and listing == bucket.known:
+            return Fetched("", {}, discard, listing)
+        paths = None if bucket else urls.keys()
+        problem = self._problem(own, paths) if attempt.state is AttemptState.SUCCEEDED else attempt.reason
         if problem:
             discard()
             raise UnavailableError(what, problem, NOT_FETCHED)
-        return Fetched(own, {}, discard)
+        return Fetched(own, {}, discard, listing)
 
     def manifest(self, file_set: str) -> Manifest:
         """Return the files of a file set."""
@@ -79,34 +96,51 @@ class Fetches:
         self.versions.check_sizes(manifest)
         return manifest
 
-    def _problem(self, own: str, urls: Mapping[str, str]) -> str:
-        """Return what is wrong with the result of a download. Its pod is not trusted."""
+    def _listing(self, own: str) -> str:
+        """Return the digest that a pod stored; empty without one, so that all is fetched next time."""
+        with suppress(NotFoundError, RefusedError):
+            found = self.bucket.get(own + LISTING, _DIGEST_CHARACTERS).decode("ascii", "replace")
+            return found if re.fullmatch("[0-9a-f]*", found) else ""
+        return ""
+
+    def _problem(self, own: str, paths: Set[str] | None) -> str:
+        """Return what is wrong with the result of a download, of these paths if they are known.
+
+        Its pod is not trusted.
+        """
         try:
             found = {file.path for file in self.manifest(own).files}
         except (RefusedError, NotFoundError) as error:
             return error.detail
-        return "" if found == urls.keys() else "its pod stored other files"
+        return "" if paths in (None, found) else "its pod stored other files"
 
-    def _started(self, repo: Stored[RepoRecord], urls: Mapping[str, str], seconds: float) -> int:
+    def _started(
+        self, repo: Stored[RepoRecord], urls: Mapping[str, str], seconds: float, bucket: UserBucket | None
+    ) -> int:
         """Return the number of the download in progress, or of a new one in place of what is left of an older one."""
         ref, settings = repo.record.ref, self.settings
-        request, now = _hash([urls, self.hosts]), datetime.now(UTC)
+        request, now = _hash([urls, self.hosts, bucket and asdict(bucket)]), datetime.now(UTC)
         known = self.attempts.found(ref.project, fetch_name(ref))
         if known is not None:
             if known.hash == request and now - (known.finished or now) < _USABLE:
                 return known.number
             self._discard(ref, known.number)
         number = 1 + secrets.randbelow(999_999_999)  # one that no pod uses that outlives its Job
-        names = [*(f"pack-{index:04}" for index in range(len(urls))), MANIFEST, ERRORS]
+        most = MOST_PACKS if bucket else len(urls)
+        names = [*(f"pack-{index:04}" for index in range(most)), MANIFEST, ERRORS, LISTING]
         keys = [_prefix(ref, number) + name for name in names]
-        *packs, manifest, errors = self.bucket.sign("PUT", keys, settings.url_seconds)
-        files = [Source(path, url, pack) for (path, url), pack in zip(urls.items(), packs, strict=True)]
-        document = json.dumps(asdict(FetchDocument(files, self.hosts, seconds, manifest, errors)))
+        *packs, manifest, errors, listing = self.bucket.sign("PUT", keys, settings.url_seconds)
+        if bucket:
+            files, source = [], BucketSource(bucket.url, bucket.known, packs, listing)
+        else:
+            files, source = [Source(*place, pack) for place, pack in zip(urls.items(), packs, strict=True)], None
+        document = json.dumps(asdict(FetchDocument(files, self.hosts, seconds, manifest, errors, source)))
         mark = parse_mark(repo.record.description)
         metadata = fetch_metadata(ref, fetch_name(ref), mark.owner.name if mark else "", request, number)
         metadata |= {"ownerReferences": [repo.owner], "labels": {**settings.labels, **metadata["labels"]}}
         self.attempts.put_secret(secret_of(metadata, KEY, document))
-        self.attempts.create(fetch_job(metadata, self.image, KEY, int(seconds * len(urls)) * 2 + _STORING_SECONDS))
+        longest = int(seconds * most) * 2 + _STORING_SECONDS
+        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, bucket.secret if bucket else ""))
         return number
 
     def _ended(self, repo: RepoRef, what: str, cancelled: Callable[[], bool], discard: Callable[[], None]) -> Attempt:

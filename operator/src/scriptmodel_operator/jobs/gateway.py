@@ -24,6 +24,7 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
     StoredFile,
     Upload,
+    UserBucket,
 )
 from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
@@ -241,9 +242,18 @@ class JobsGateway:
         self, branch: BranchRef, urls: Mapping[str, str], seconds: float, cancelled: Callable[[], bool]
     ) -> Fetched:
         """Fetch files by a Job in the namespace of the branch."""
+        return self._fetching(branch).fetch(branch.repo, urls, seconds, cancelled)
+
+    def fetch_bucket(
+        self, branch: BranchRef, bucket: UserBucket, seconds: float, cancelled: Callable[[], bool]
+    ) -> Fetched:
+        """Fetch the objects of a bucket by such a Job, whose pod alone reads the Secret."""
+        return self._fetching(branch).fetch(branch.repo, {"": bucket.url}, seconds, cancelled, bucket)
+
+    def _fetching(self, branch: BranchRef) -> Fetches:
         if self._fetches is None:
             raise RefusedError(f"fetching files for {branch}", "it needs --operator-image, the image that fetches them")
-        return self._fetches.fetch(branch.repo, urls, seconds, cancelled)
+        return self._fetches
 
     def apply_pipelines(self, pipelines: Sequence[PipelineApply]) -> None:
         """Create or update them, each before those that read its output. All are checked before the first is written.

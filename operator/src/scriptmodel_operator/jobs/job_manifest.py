@@ -25,6 +25,8 @@ DONE = "scriptmodel.dev/done"
 KILLED = 137
 SIGNALLED = (130, KILLED, 143)
 """Exit codes of a process that SIGINT, SIGKILL or SIGTERM ended."""
+CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN")
+"""Keys of the Secret of a user's bucket; the pod does not start without the first two."""
 QUEUE = "kueue.x-k8s.io/queue-name"
 _LONGEST_LABEL = 63
 _LONGEST_PIPELINE = 40
@@ -94,12 +96,17 @@ def job_of(metadata: Object, pod: Object) -> Object:
     }
 
 
-def fetch_job(metadata: Object, image: str, key: str, seconds: int) -> Object:
-    """Return the Job of a download, which ends after `seconds` at the latest."""
+def fetch_job(metadata: Object, image: str, key: str, seconds: int, secret: str = "") -> Object:
+    """Return the Job of a download, which ends after `seconds` at the latest. `secret` opens the bucket of a user."""
+    variables = CREDENTIALS if secret else ()
     container = {
         "name": FETCHER,
         "image": image,
         "args": ["fetch", f"/scriptmodel/{key}"],
+        "env": [
+            {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name, "optional": number > 1}}}
+            for number, name in enumerate(variables)
+        ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     }
     job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}))

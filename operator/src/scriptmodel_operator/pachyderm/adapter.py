@@ -40,6 +40,7 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
     StoredFile,
     Upload,
+    UserBucket,
 )
 from scriptmodel_operator.leadership import Leadership
 from scriptmodel_operator.pachyderm import messages
@@ -346,6 +347,20 @@ class PachydermGateway:
     ) -> Fetched:
         """Return a file set, which Pachyderm keeps for half an hour."""
         return fetch_each(self.fetch_file, urls, seconds, cancelled)
+
+    def fetch_bucket(
+        self,
+        branch: BranchRef,
+        bucket: UserBucket,
+        seconds: float,  # noqa: ARG002 - of the port
+        cancelled: Callable[[], bool],  # noqa: ARG002 - of the port
+    ) -> Fetched:
+        """Raise RefusedError: pachd has one set of credentials, so an object could read what is another team's."""
+        raise RefusedError(
+            f"fetching {bucket.url} for {branch}",
+            "Pachyderm cannot use a Secret of yours: put the files into a repo (`scriptmodel push`, or "
+            "`pachctl put file`), or use presigned URLs in corpus.http.urls",
+        )
 
     def fetch_file(
         self, path: str, url: str, file_set: str, seconds: float, cancelled: Callable[[], bool] = lambda: False

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.corpus import CorpusHttp
+from scriptmodel_operator.api.corpus import CorpusDownload, CorpusHttp
 from scriptmodel_operator.api.identity import engine_fetcher
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.api.urls import host_of
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
 from scriptmodel_operator.ingest.values import Attempt, Download, Failure, SourceError
@@ -48,10 +47,10 @@ def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: Mo
         return KnownSource(problem=owned)
     if isinstance(owned, CreateRepo):
         return KnownSource(waits_for=_PUTTING, actions=(owned,))
-    http = model.spec.corpus.http
+    request = model.spec.corpus.download
     if not isinstance(source, Attempt):
         return _from_config_map(view.refs, source, owned)
-    return _from_http(model, view, http, source, owned) if http else KnownSource()
+    return _downloaded(model, view, request, source, owned) if request else KnownSource()
 
 
 def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownSource:
@@ -62,23 +61,23 @@ def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownS
     return KnownSource(waits_for=_PUTTING, actions=(ReplaceFiles(refs.own_branch, files, gone),))
 
 
-def _from_http(
-    model: ScriptModel, view: ModelView, http: CorpusHttp, attempt: Attempt, owned: OwnedRepo
+def _downloaded(
+    model: ScriptModel, view: ModelView, request: CorpusDownload, attempt: Attempt, owned: OwnedRepo
 ) -> KnownSource:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download(model.key, http, view.refs.own_branch, record, requested, view.engine)
+    download = Download(model.key, request, view.refs.own_branch, record, requested, view.engine)
     failure = _problem(attempt.failure, attempt.failures, view.engine) if attempt.failure else None
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
-    if known is not None and known.request == http.digest:
+    if known is not None and known.request == request.digest:
         return KnownSource(known, download, unchecked=failure.message if failure else "", errors=errors)
     if failure is not None:
         return KnownSource(record, download, problem=failure, errors=errors)
-    hosts = ", ".join(sorted({host_of(url) for url in http.urls}))
-    return KnownSource(record, download, waits_for=f"{engine_fetcher(view.engine)} is fetching the corpus from {hosts}")
+    where = ", ".join(request.hosts) if isinstance(request, CorpusHttp) else request.url
+    return KnownSource(record, download, waits_for=f"{engine_fetcher(view.engine)} is fetching the corpus from {where}")
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:

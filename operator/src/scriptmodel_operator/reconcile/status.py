@@ -53,8 +53,8 @@ def status_of(
 
 
 def _source(model: ScriptModel, known: KnownSource) -> SourceStatus | None:
-    """Return what is known of a corpus by URL; None while the corpus has another source."""
-    if model.spec.corpus.http is None:
+    """Return what is known of a corpus that is fetched; None while the corpus has another source."""
+    if model.spec.corpus.download is None:
         return None
     errors = [UrlError(url=url, message=message) for url, message in known.errors.items()]
     return (known.record or SourceStatus()).model_copy(update={"errors": errors})
@@ -74,7 +74,9 @@ def status_of_problem(
     """
     wire = dict(model.status)
     wire["observedGeneration"] = model.generation
-    if model.reconcile_at and (problem.stalled or model.spec.corpus.http is None):  # else it requests a download, too
+    if model.reconcile_at and (
+        problem.stalled or model.spec.corpus.download is None
+    ):  # else it requests a download, too
         wire["lastHandledReconcileAt"] = model.reconcile_at
     if suspended:
         wire["suspended"] = True
