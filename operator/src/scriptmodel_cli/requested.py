@@ -20,7 +20,7 @@ from scriptmodel_operator.jobs.ports import MERGE_PATCH, Cluster
 from scriptmodel_operator.jobs.requests import LABEL, LIFETIME, NAME_PREFIX
 from scriptmodel_operator.jobs.store import MOST_PACKS
 
-_ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 30.0
 _FINISH_SECONDS = 600.0
 _POLL_SECONDS = 0.2
 _MANIFEST = re.compile(r"v1/(?P<namespace>[a-z0-9-]+)/manifests/(?P<id>[0-9a-f]{64})\.json")
@@ -107,16 +107,22 @@ class RequestedBucket:
     def finish(self, answered: Answered, manifest_id: str) -> str:
         """Have the operator make a version of what was written; return it."""
         self._patch(answered.path, answered.uid, {"stored": manifest_id})
-        deadline = time.monotonic() + _FINISH_SECONDS
-        while time.monotonic() < deadline:
-            data = self._cluster.request("GET", answered.path, "reading the operator's answer").get("data") or {}
+        since = time.monotonic()
+        while (waited := time.monotonic() - since) < _FINISH_SECONDS:
+            data = self._data(answered.path)
             if "error" in data:
                 raise RefusedError("pushing", data["error"])
             if "version" in data:
                 return str(data["version"])
+            if "waits" in data and waited > _ANSWER_SECONDS:
+                raise UnavailableError("pushing", data["waits"])
             time.sleep(_POLL_SECONDS)
         why = "see its log, it may not reach the bucket"
         raise UnavailableError("pushing", f"the operator made no version within {_FINISH_SECONDS:.0f} s: {why}")
+
+    def _data(self, path: str) -> Mapping[str, str]:
+        """Return what a request says, and what the operator added to it."""
+        return self._cluster.request("GET", path, "reading the operator's answer").get("data") or {}
 
     def _patch(self, path: str, uid: str, data: Mapping[str, str]) -> None:
         body = {"metadata": {"uid": uid}, "data": data}
@@ -152,7 +158,7 @@ class RequestedBucket:
         created = self._cluster.request("POST", path, "creating a request to the operator", body)
         path, uid = f"{path}/{name}", created["metadata"]["uid"]
         try:
-            yield Answered(path, uid, self._answer(namespace, name))
+            yield Answered(path, uid, self._answer(path, namespace, name))
         finally:
             with suppress(EngineError):  # the operator deletes it later
                 if writes:
@@ -160,7 +166,7 @@ class RequestedBucket:
                 else:
                     self._cluster.request("DELETE", path, "deleting a request", {})
 
-    def _answer(self, namespace: str, name: str) -> Mapping[str, str]:
+    def _answer(self, request: str, namespace: str, name: str) -> Mapping[str, str]:
         """Return the URLs of the answer once it comes. Raises RefusedError if it is a refusal."""
         path, what = f"/api/v1/namespaces/{namespace}/secrets/{name}", "reading the operator's answer"
         deadline = time.monotonic() + _ANSWER_SECONDS
@@ -176,7 +182,8 @@ class RequestedBucket:
                     raise RefusedError(what, f"Secret {name} has no valid answer") from error
             time.sleep(_POLL_SECONDS)
         where = f"does it run, and does it watch namespace {namespace}?"
-        raise UnavailableError(what, f"the operator gave none within {_ANSWER_SECONDS:.0f} s: {where}")
+        waits = self._data(request).get("waits", where)
+        raise UnavailableError(what, f"the operator gave none within {_ANSWER_SECONDS:.0f} s: {waits}")
 
 
 def _only_the_operator(what: str) -> RefusedError:

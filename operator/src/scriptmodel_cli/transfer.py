@@ -5,21 +5,43 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.client import HTTPException
-from typing import BinaryIO, TypeVar
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, BinaryIO, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import urlsplit, urlunsplit
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.engine.fetching import TIMED_OUT
 
 T = TypeVar("T")
 
-_SILENCE_SECONDS = 60.0
+_SILENCE_SECONDS = 30.0
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Before the tries that follow the first one, in seconds."""
 _PIECE_BYTES = 1 << 18
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,64})</Code>")
+
+
+class _Connection(HTTPConnection):
+    """Reads an answer that comes before the request was sent whole, as of a bucket that has no room for it."""
+
+    def request(self, *given: Any, **named: Any) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # without an answer, reading it fails
+            super().request(*given, **named)
+
+
+class _SecureConnection(HTTPSConnection, _Connection):
+    pass
+
+
+class _Handler(HTTPHandler, HTTPSHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_SecureConnection, req)
 
 
 class Transfer:
@@ -80,7 +102,7 @@ class Transfer:
         headers = {**headers, "Host": url.netloc}  # the one that was signed
         request = Request(to, data, headers, method="GET" if data is None else "PUT")  # noqa: S310 - checked above
         try:
-            with build_opener(ProxyHandler(proxies)).open(request, timeout=_SILENCE_SECONDS) as answer:
+            with build_opener(ProxyHandler(proxies), _Handler).open(request, timeout=_SILENCE_SECONDS) as answer:
                 found = answer.read(limit) if limit else b""
                 if limit > len(found) and answer.length:
                     raise UnavailableError(what, f"the answer ended {answer.length} bytes early")
@@ -96,13 +118,16 @@ class Transfer:
             raise kind(what, detail) from error
         except (OSError, HTTPException) as error:
             cause = getattr(error, "reason", error)
-            raise UnavailableError(what, f"{url.netloc} does not answer: {cause or type(cause).__name__}") from error
+            detail = f"the bucket at {url.netloc} does not answer: {cause or type(cause).__name__}"
+            raise UnavailableError(what, detail, TIMED_OUT if isinstance(cause, TimeoutError) else "") from error
 
 
 def _retried(call: Callable[[], T]) -> T:
     for pause in _PAUSES:
         try:
             return call()
-        except UnavailableError:
+        except UnavailableError as error:
+            if error.code == TIMED_OUT:  # another try would take as long
+                raise
             time.sleep(pause)
     return call()

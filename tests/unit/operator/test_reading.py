@@ -68,6 +68,12 @@ def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_
     assert read(event(event="device", device=7, name=None, memory_bytes="much")).device == DeviceStatus()
 
 
+def test_a_bucket_that_answers_again_ends_the_warning_that_it_is_away() -> None:
+    away = event(event="warning", code="bucket-away", message="the log: HTTP 507")
+    assert read(away).warnings == (("bucket-away", "the log: HTTP 507"),)
+    assert read(away, event(event="warning", code="bucket-back", message="after 9 s")).warnings == ()
+
+
 def test_an_epochs_sample_is_one_bounded_line() -> None:
     assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).sample.startswith(
         "[ JON ]: no x"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from scriptmodel_cli import requested
+from scriptmodel_cli.requested import RequestedBucket
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.jobs.store import MOST_PACKS, Versions
 from tests.unit.operator.people import PLAYS, People, answering, bucket_of, left
@@ -100,6 +102,28 @@ def test_an_operator_that_does_not_answer_is_named(people: People, monkeypatch: 
     with pytest.raises(UnavailableError, match=r"does it run, and does it watch namespace ml\?"):
         bucket_of(people).get("v1/engine.json", 100)
     assert left(people) == []
+
+
+def push(bucket: RequestedBucket, version: str) -> None:
+    with bucket.writing("ml", WRITE) as answered:
+        bucket.finish(answered, version)
+
+
+def read(bucket: RequestedBucket, version: str) -> None:
+    bucket.get(f"v1/ml/manifests/{version}.json", 10_000)
+
+
+@pytest.mark.parametrize("does", [push, read])
+def test_a_bucket_that_the_operator_does_not_reach_is_named_soon(
+    does: Callable[[RequestedBucket, str], None], people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = people.put(people.repo())
+    monkeypatch.setattr(requested, "_ANSWER_SECONDS", 0.3)
+    people.requests = people.operator()  # which has no manifest in memory
+    away = UnavailableError("reading v1/ml in s3://plays", "connection refused")
+    people.bucket.fault = lambda call: away if call.startswith(("list", "get")) else None
+    with pytest.raises(UnavailableError, match="s3://plays: connection refused"):
+        does(bucket_of(people), version)
 
 
 def test_an_upload_that_is_interrupted_leaves_nothing(people: People) -> None:

@@ -402,6 +402,7 @@ def test_a_request_that_cannot_be_answered_now_keeps_no_other_waiting_and_is_log
     assert [each.message for each in caplog.records].count(
         f"cannot answer request ml/{NAME}, retrying: reading it: the bucket is away"
     ) == 1
+    assert people.data()["waits"] == "reading it: the bucket is away"
     people.bucket.fault = lambda _call: None
     people.requests.answer()
     assert "urls" in people.answer()

@@ -10,7 +10,7 @@ import pytest
 from scriptmodel_cli import transfer
 from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
-from tests.web import Answer, Handler, WebServer, content, status
+from tests.web import Answer, Handler, WebServer, content, silence, status
 
 PACK = "/scriptmodel/v1/ml/uploads/1/pack-0000"
 
@@ -115,5 +115,22 @@ def test_over_a_port_forward_the_server_receives_the_host_that_was_signed(
 def test_a_server_that_is_away_is_named() -> None:
     with WebServer() as gone:
         address = f"127.0.0.1:{gone.port}"
-    with pytest.raises(UnavailableError, match=f"^reading it: {address} does not answer: .*refused"):
+    with pytest.raises(UnavailableError, match=f"^reading it: the bucket at {address} does not answer: .*refused"):
         direct().get(f"http://{address}/x", "reading it", 6)
+
+
+def test_a_server_that_never_answers_is_tried_once_since_that_takes_as_long_as_all_other_tries(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_SILENCE_SECONDS", 0.2)
+    server.answers[PACK] = silence
+    with pytest.raises(UnavailableError, match=r"the bucket at \S+ does not answer: timed out"):
+        direct().get(server.url(PACK), "reading it", 6)
+    assert server.requested == [PACK]
+
+
+def test_a_server_that_refuses_before_it_has_read_the_body_is_not_away(server: WebServer) -> None:
+    server.answers[PACK] = status(413)
+    data = b"x" * (20 << 20)
+    with pytest.raises(RefusedError, match="the bucket answered HTTP 413"):
+        direct().put(server.url(PACK), "writing it", io.BytesIO(data), len(data), lambda _bytes: None)

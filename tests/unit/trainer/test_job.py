@@ -303,9 +303,12 @@ def test_expired_urls_are_waited_for_until_the_document_is_renewed(
     assert next(tries) == 5
 
 
-def test_a_write_that_is_refused_for_good_ends_the_job(job: Job, pod: Path, running_as: Callable[[Run], None]) -> None:
+@pytest.mark.parametrize("size", [1, 20 << 20])
+def test_a_write_that_is_refused_for_good_ends_the_job_although_the_bucket_read_none_of_it(
+    size: int, job: Job, pod: Path, running_as: Callable[[Run], None]
+) -> None:
     job.bucket.fault = lambda _, key: 413 if key.endswith("pack-0000") else None
-    running_as(writing(pod, {"a": b"A"}))
+    running_as(writing(pod, {"a": b"A" * size}))
     assert main(["job", str(job.write())]) == 3
     assert "pack-0000: the bucket answered HTTP 413" in (pod / "termination").read_text()
 

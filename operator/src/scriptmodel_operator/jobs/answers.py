@@ -100,12 +100,16 @@ class Requests:
             except (NotFoundError, ConflictError):
                 continue  # it was deleted or replaced meanwhile
             except Exception as error:  # people write what is read here, and must not end the operator by that
-                self._report(request.uid, f"cannot answer request {request}, retrying: {error}")
+                if self._report(request.uid, f"cannot answer request {request}, retrying: {error}"):
+                    with suppress(EngineError):  # it is in the log, too
+                        self._write(request, {"waits": str(error)})
 
-    def _report(self, uid: str, error: str) -> None:
-        if self._reported.get(uid) != error:
+    def _report(self, uid: str, error: str) -> bool:
+        """Log an error once; return whether it is a new one."""
+        if new := self._reported.get(uid) != error:
             self._reported[uid] = error
             log.warning("%s", error)
+        return new
 
     def _listed(self) -> Iterator[Request]:
         query = f"labelSelector={quote(LABEL, safe='')}%3Dtrue&resourceVersion=0"
@@ -214,8 +218,11 @@ class Requests:
             result = {"version": self._version(request)}
         except (RefusedError, NotFoundError) as error:
             result = {"error": str(error)}
-        patch = {"metadata": {"uid": request.uid}, "data": result}
-        self.cluster.request("PATCH", request.path, f"finishing request {request}", patch, MERGE_PATCH)
+        self._write(request, result)
+
+    def _write(self, request: Request, data: dict[str, str]) -> None:
+        patch = {"metadata": {"uid": request.uid}, "data": data}
+        self.cluster.request("PATCH", request.path, f"writing into request {request}", patch, MERGE_PATCH)
 
     def _version(self, request: Request) -> str:
         what, prefix = f"checking the upload of request {request}", request.prefix

@@ -25,6 +25,8 @@ NO_GPU = "no-gpu"
 """Code of the warning that TensorFlow sees no GPU although one was requested."""
 STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 """Codes of the warnings that a training continues without keeping its state."""
+_AWAY, _BACK = "bucket-away", "bucket-back"
+"""Code of the warning that the bucket of a job does not answer, and of the one that ends it."""
 _MOST_RUNS = 2560  # another image may name any number of them
 _SIGNALLED = (130, 143)
 """Exit codes of a trainer that SIGINT or SIGTERM stopped."""
@@ -171,7 +173,9 @@ def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 def _warning(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     code, message = short_text(event.get("code"), _LONGEST_WORD), short_text(event.get("message"), _LONGEST_MESSAGE)
     digest = replace(digest, keeps_state=digest.keeps_state and code not in STATE_WARNINGS)
-    others = tuple(each for each in digest.warnings if each[0] != code)
+    others = tuple(each for each in digest.warnings if each[0] != (_AWAY if code == _BACK else code))
+    if code == _BACK:
+        return replace(digest, warnings=others)
     return replace(digest, warnings=(*others, (code, message))[-_MOST_WARNINGS:]) if message else digest
 
 

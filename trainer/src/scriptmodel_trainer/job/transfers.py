@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import math
 import re
@@ -11,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError, WriteError
 from scriptmodel_trainer.job.document import Document, read_document
@@ -54,7 +56,27 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
+class _Connection(http.client.HTTPConnection):
+    """Reads an answer that comes before the request was sent whole, as of a bucket that has no room for it."""
+
+    def request(self, *given: Any, **named: Any) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # without an answer, reading it fails
+            super().request(*given, **named)
+
+
+class _SecureConnection(http.client.HTTPSConnection, _Connection):
+    pass
+
+
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, req)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_SecureConnection, req)
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect, _Handler)
 
 
 class Transfers:
