@@ -183,15 +183,11 @@ e2e: env cluster ## Test the chart with real pods; needs root and `make images` 
 	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
 
 .PHONY: chaos
-chaos: chaos-localpach chaos-pods chaos-operator chaos-jobs chaos-trainer ## Run all fault suites
+chaos: chaos-localpach chaos-operator chaos-jobs chaos-trainer ## Run all fault suites
 
 .PHONY: chaos-localpach
 chaos-localpach: env ## Kill localpach under concurrent writers (KILLS=300, SEED=a number)
 	$(OPERATOR)/bin/python -m tests.contract.chaos --kills $(or $(KILLS),300) $(if $(SEED),--seed $(SEED))
-
-.PHONY: chaos-pods
-chaos-pods: env ## Kill localpach during jobs whose commands run in pods: each runs once, and nothing is lost (KILLS=40, SEED=a number)
-	$(OPERATOR)/bin/python -m tests.chaos.pods --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
 
 .PHONY: chaos-operator
 chaos-operator: env controlplane ## Inject every kind of fault into every call of the operator (CASES=sample size, SEED, LIMIT=seconds, PART=1/4, ONLY=a pattern)

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from python_pachyderm.proto.v2.pfs import pfs_pb2 as pfs
 from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
-from localpach.store.backup import backup
-from localpach.store.database import DamagedStoreError
+from localpach.pfs.garbage import collect
+from localpach.store.opening import open_store
 from tests.contract.chaos import torture
 from tests.contract.serving import localpach, serving, start
 from tests.seed import run_seed
-from tests.unit.localpach.client import Client, commit, modifications, pfs_input, repo, sh
+from tests.unit.localpach.client import Client, commit, modifications, repo
 
 # A sample; `python -m tests.contract.chaos` runs as many kills as requested.
 SAMPLE_KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
 LARGE = 300_000
+FILES = {"/large": random.Random(1).randbytes(LARGE), "/small": b"small"}
 
 
 def test_kills_lose_no_acknowledged_writes(tmp_path: Path) -> None:
     torture(tmp_path / "root", SAMPLE_KILLS, run_seed())
-
-
-def test_a_backup_of_a_running_server_is_what_another_start_restores(tmp_path: Path) -> None:
-    root, archive = tmp_path / "root", tmp_path / "backup.tar"
-
-    def run(command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
-        words = [sys.executable, "-m", "localpach.cli", command, "--root", str(root)]
-        return subprocess.run(words, check=False, timeout=120, stderr=subprocess.PIPE, **streams)
-
-    with serving(root) as server:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        known = client.put("corpus", {"/small": b"s", "/large": b"l" * LARGE})
-        with archive.open("wb") as target:
-            assert run("backup", stdout=target).stderr == b"backed up 2 contents\n"
-        client.put("corpus", {"/later": b"later", "/large": b"L" * LARGE})
-        with archive.open("rb") as source:
-            assert b"restart localpach" in run("restore", stdin=source, stdout=subprocess.PIPE).stdout
-        assert client.read("corpus", "/later") == b"later", "it is served until it is restarted"
-    with serving(root) as server:
-        client = Client(server.address)
-        assert client.head("corpus") == known
-        assert (client.paths("corpus"), client.read("corpus", "/large")) == (["/large", "/small"], b"l" * LARGE)
-    archive.write_bytes(archive.read_bytes()[:100_000])
-    with archive.open("rb") as source:
-        refused = run("restore", stdin=source)
-    assert (refused.returncode, b"nothing was restored" in refused.stderr) == (1, True)
 
 
 def test_an_interrupted_stream_leaves_nothing(tmp_path: Path) -> None:
@@ -98,11 +69,9 @@ def test_unreferenced_contents_are_collected(tmp_path: Path) -> None:
             client.create_repo(name)
             client.put(name, {"/large": content, "/small": content[:10]})
         client.pfs.DeleteRepo(pfs.DeleteRepoRequest(repo=repo("gone")))
-    stored = {path for path in (root / "objects").rglob("*") if path.is_file()}
-    assert len(stored) == 2
-    result = localpach("check", "--root", str(root), "--collect")
-    assert result.returncode == 0, result.stderr
-    assert f"deleted 2 unreferenced parts ({LARGE + 10} bytes)" in result.stdout
+    db, contents = open_store(root)
+    with closing(db), closing(contents):
+        assert collect(db, contents) == (2, LARGE + 10)
     assert len([path for path in (root / "objects").rglob("*") if path.is_file()]) == 1
     with serving(root) as server:
         assert Client(server.address).read("kept", "/large") == b"k" * LARGE
@@ -115,7 +84,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with serving(root) as server:
         client = Client(server.address)
         client.create_repo("corpus")
-        client.put("corpus", {"/large": random.Random(1).randbytes(LARGE), "/small": b"small"})
+        client.put("corpus", FILES)
     return root
 
 
@@ -179,10 +148,9 @@ def test_damaged_metadata_is_reported_and_not_served(filled: Path, damage: objec
 
 def test_a_store_without_metadata_says_what_to_do_and_gets_no_empty_metadata(filled: Path) -> None:
     delete_metadata(filled)
-    for command in (("serve", "--listen", "127.0.0.1:0"), ("check",)):
-        result = localpach(*command, "--root", str(filled))
-        assert result.returncode == 3
-        assert f"{filled} has contents but no metadata.db: restore the folder from a backup" in result.stderr
+    result = localpach("serve", "--listen", "127.0.0.1:0", "--root", str(filled))
+    assert result.returncode == 3
+    assert f"{filled} has contents but no metadata.db: restore the file, or use another --root" in result.stderr
     assert not (filled / "metadata.db").exists()
 
 
@@ -199,11 +167,10 @@ def test_acknowledged_changes_that_the_write_ahead_log_lost_are_reported_until_a
         result = localpach("serve", "--root", str(root), "--listen", "127.0.0.1:0")
         assert result.returncode == 3
         assert f"{root / 'metadata.db'} lost its last " in result.stderr
-        assert f"localpach check --root {root} --accept-loss" in result.stderr
-    assert localpach("check", "--root", str(root)).returncode == 3
-    assert localpach("check", "--root", str(root), "--accept-loss").returncode == 0
-    with serving(root) as again:
-        assert 0 < len(Client(again.address).paths("corpus")) < 30
+        assert f"localpach serve --root {root} --accept-loss" in result.stderr
+    for options in (["--accept-loss"], []):
+        with serving(root, *options) as again:
+            assert 0 < len(Client(again.address).paths("corpus")) < 30
 
 
 def flip_a_bit(path: Path) -> None:
@@ -225,7 +192,7 @@ def flip_a_bit(path: Path) -> None:
     ],
     ids=["truncated", "lost", "flipped", "lost row"],
 )
-def test_only_what_needs_a_damaged_content_fails_until_it_is_dropped(
+def test_only_what_needs_a_damaged_content_fails_until_it_is_pushed_again(
     filled: Path, damage: Callable[[Path], None], path: str, intact: str
 ) -> None:
     damage(filled)
@@ -240,75 +207,14 @@ def test_only_what_needs_a_damaged_content_fails_until_it_is_dropped(
             pieces.extend(client.pfs.GetFile(request))
         assert error.value.code() == grpc.StatusCode.DATA_LOSS  # type: ignore[attr-defined]  # errors of calls have it
         assert f"cannot read {name}: content " in error.value.details()  # type: ignore[attr-defined]  # likewise
-        assert f"`localpach check --root {filled} --drop`" in error.value.details()  # type: ignore[attr-defined]  # likewise
+        assert "push the same file again" in error.value.details()  # type: ignore[attr-defined]  # likewise
         assert pieces == []
         failed = client.create_pipeline("copy", ["true"], "corpus")
         info = client.finished_job("copy", failed)
         assert info.state == pps.JOB_UNRUNNABLE
         assert f"unrunnable because an input is damaged: cannot read {name}: " in info.reason
-    result = localpach("check", "--root", str(filled))
-    assert (result.returncode, result.stdout) == (3, f"{name}\n")
-    result = localpach("check", "--root", str(filled), "--drop")
-    assert (result.returncode, result.stdout) == (0, f"{name}\ndropped 1 damaged files\n")
-    assert localpach("check", "--root", str(filled)).stdout == "no damage found\n"
-    with serving(filled) as server:
-        client = Client(server.address)
-        assert client.paths("corpus") == [intact]
-        request = pfs.InspectCommitRequest(commit=commit("corpus"))
-        assert client.pfs.InspectCommit(request).details.size_bytes == len(client.read("corpus", intact))
-
-
-@pytest.mark.parametrize("damage", [truncate, delete_large, delete_small], ids=lambda each: each.__name__)
-def test_no_backup_is_made_that_could_not_be_restored(filled: Path, damage: Callable[[Path], None]) -> None:
-    damage(filled)
-    with pytest.raises(DamagedStoreError, match="is lost: back up again, or see `localpach check`"):
-        backup(filled, io.BytesIO())
-
-
-def test_a_damaged_file_is_dropped_from_the_commits_that_append_to_it_but_not_from_others(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    with serving(root) as server:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {"/a": b"before"})
-        client.put("corpus", {"/a": b"damaged", "/b": b"intact"})
-        added = pfs.AddFile(path="/a")
-        added.raw.value = b" and more"
-        appended = [pfs.ModifyFileRequest(set_commit=commit("corpus")), pfs.ModifyFileRequest(add_file=added)]
-        client.pfs.ModifyFile(iter(appended))
-        client.put("corpus", {"/a": b"after"})
-        commits = [
-            info.commit.id for info in client.pfs.ListCommit(pfs.ListCommitRequest(repo=repo("corpus"), all=True))
-        ]
-    with sqlite3.connect(root / "contents.db") as db:
-        db.execute("DELETE FROM small WHERE data = ?", (b"damaged",))
-    assert localpach("check", "--root", str(root), "--drop").stdout.endswith("dropped 1 damaged files\n")
-    with serving(root) as server:
-        client = Client(server.address)
-        found = [client.paths("corpus", uuid) for uuid in reversed(commits)]
-        assert found == [["/a"], ["/b"], ["/b"], ["/a", "/b"]]
-        assert client.read("corpus", "/a") == b"after"
-
-
-def test_output_that_was_dropped_is_written_again_by_the_next_job(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    with serving(root, "--settle", "0") as server:
-        client = Client(server.address)
-        client.create_repo("corpus")
-        client.put("corpus", {"/a": b"a"})
-        copies = pfs_input("corpus", "/*", name="in")
-        copy = sh("for f in /pfs/in/*; do echo copy > /pfs/out/$(basename $f); echo > /pfs/out/$(basename $f).2; done")
-        client.finished_job("copy", client.create_pipeline("copy", copy, copies))
-    with sqlite3.connect(root / "contents.db") as db:
-        db.execute("DELETE FROM small WHERE data = ?", (b"copy\n",))
-    assert localpach("check", "--root", str(root), "--drop").returncode == 0
-    with serving(root, "--settle", "0") as server:
-        client = Client(server.address)
-        assert client.paths("copy") == ["/a.2"]
-        client.put("corpus", {"/b": b"b"})
-        assert client.finished_job("copy", client.head("corpus")).state == pps.JOB_SUCCESS
-        assert client.paths("copy") == ["/a", "/a.2", "/b", "/b.2"]
-        assert [client.read("copy", path) for path in ("/a", "/a.2")] == [b"copy\n", b"\n"]
+        client.put("corpus", FILES)
+        assert client.read("corpus", path) == FILES[path]
 
 
 def test_a_root_is_served_by_one_server_only(filled: Path) -> None:

@@ -19,19 +19,17 @@ from localpach.errors import UnauthenticatedError
 
 log = logging.getLogger(__name__)
 HEADER = "authn-token"
-_LOOPBACK = ("ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The token in a file, read at each call. With `forwarded` loopback needs none: only port-forwards are there."""
+    """The token in a file, read at each call."""
 
     file: Path
-    forwarded: bool = False
 
     def check(self, peer: str, metadata: Mapping[str, Any]) -> None:
         """Raise UnauthenticatedError for a client of a port that does not send the token."""
-        if peer.startswith(SOCKET) or (self.forwarded and peer.startswith(_LOOPBACK)):
+        if peer.startswith(SOCKET):
             return
         given = str(metadata.get(HEADER, ""))
         hint = f"localpach needs the one in {self.file}, for scriptmodel and its operator by --pachd-token-file"

@@ -24,7 +24,6 @@ from localpach.pfs.commits import Commit
 from localpach.pfs.content import CommitContent
 from localpach.pfs.reading import Reader
 from localpach.pps import jobs, lifecycle
-from localpach.pps.execution import Workers
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
 from localpach.store.contents import Contents
@@ -43,8 +42,6 @@ class Backend:
     logs: Logs
     master: Master
     transactions: Transactions
-    workers: Workers
-    downloads: frozenset[str] | None
 
 
 class Calls:

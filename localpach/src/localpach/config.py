@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,28 +13,12 @@ SOCKET = "unix:"
 
 
 @dataclass(frozen=True, slots=True)
-class PodSettings:
-    """Settings of workers that are pods.
-
-    ``image`` has localpach, for the steps that fetch and upload. They connect to ``transfer``, where the server listens
-    on ``transfer_listen``. ``scratch`` limits `/pfs`, as a quantity; empty for no limit.
-    """
-
-    namespace: str
-    image: str
-    transfer: str
-    transfer_listen: str
-    scratch: str = ""
-    pull_secrets: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of a server.
 
     ``listen`` is HOST:PORT, whose clients need the token in ``token_file``, or unix:PATH. Without that file a token is
-    made in the root. ``isolation`` None selects the strongest isolation that the machine allows. With ``pods`` workers
-    are pods. ``downloads`` are the hosts from which it fetches URLs; None for any.
+    made in the root. ``isolation`` None selects the strongest isolation that the machine allows.
+    ``accept_loss`` lets a store that has lost its last changes continue from the state before them.
     """
 
     root: Path
@@ -43,6 +27,5 @@ class Settings:
     isolation: Isolation | None = None
     settle: float = 1.0
     fsync: bool = True
-    pods: PodSettings | None = None
+    accept_loss: bool = False
     token_file: Path | None = None
-    downloads: frozenset[str] | None = None

@@ -45,10 +45,6 @@ class UnavailableError(PachError):
     code = grpc.StatusCode.UNAVAILABLE
 
 
-class DiskFullError(PachError):
-    code = grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
 class UnimplementedError(PachError):
     code = grpc.StatusCode.UNIMPLEMENTED
 

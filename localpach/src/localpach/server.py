@@ -10,7 +10,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import grpc
 
@@ -26,28 +26,24 @@ from localpach.pfs import projects
 from localpach.pfs.content import CommitContent
 from localpach.pfs.garbage import GarbageCollector
 from localpach.pfs.reading import Reader
-from localpach.pods.frames import BOUNDED_READING
-from localpach.pps.execution import WorkerContext
+from localpach.pps.execution import Machine, WorkerContext
 from localpach.pps.logs import Logs
 from localpach.pps.master import Master
-from localpach.pps.runner import Machine, ProcessWorkers
 from localpach.protocol import pfs_grpc, pps_grpc, transaction_grpc
-from localpach.run.isolation import Isolation, detect
-from localpach.store.backup import install
+from localpach.run.isolation import detect
 from localpach.store.opening import open_store
 from localpach.transactions import Transactions
 
-if TYPE_CHECKING:
-    from localpach.pods.workers import PodWorkers
-
 log = logging.getLogger(__name__)
 
-STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims", "restored")
+STORE_FILES = ("metadata.db*", "contents.db*", "lock", "objects", "incoming", "logs", "work", "claims")
 # Commands of jobs that run at the same time.
 PROCESSES = 32
 # Each waiting call occupies a thread; threads are created on demand.
 THREADS = 1024
 MAX_MESSAGE = 64 * 1024 * 1024
+READ_AHEAD = 1024 * 1024
+"""gRPC's own estimate grows with the delays of a busy machine, up to a gigabyte."""
 GRACE_SECONDS = 2.0
 
 
@@ -63,9 +59,8 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         settings.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_root(settings.root)
-        install(settings.root)
-        self.db, self.contents = open_store(settings.root, fsync=settings.fsync)
-        self.isolation = settings.isolation or (Isolation.REPLACE if settings.pods else detect())
+        self.db, self.contents = open_store(settings.root, fsync=settings.fsync, accept_loss=settings.accept_loss)
+        self.isolation = settings.isolation or detect()
         content = CommitContent()
         register_end_hooks(self.db, content)
         reader = Reader(self.db, content, self.contents)
@@ -75,11 +70,6 @@ class Server:
         logs = self._logs = Logs(settings.root / "logs")
         restrict_permissions(settings.root)
         cluster_id = self._load_cluster_id()
-        self._pods: PodWorkers | None = None
-        if settings.pods is not None:
-            from localpach.pods.workers import PodWorkers  # noqa: PLC0415  # importing it takes a second
-
-            self._pods = PodWorkers(self.db, settings.pods, cluster_id)
         machine = Machine(
             images=settings.images,
             isolation=self.isolation,
@@ -87,8 +77,7 @@ class Server:
             claims=claims,
             slots=threading.Semaphore(PROCESSES),
         )
-        workers = self._pods or ProcessWorkers(machine)
-        shared = WorkerContext(self.db, self.contents, content, reader, workers, settings.settle)
+        shared = WorkerContext(self.db, self.contents, content, reader, machine, settings.settle)
         self._master = Master(shared, logs, work)
         transactions = Transactions(self.db, apply_request(content))
         backend = Backend(
@@ -99,12 +88,9 @@ class Server:
             logs=logs,
             master=self._master,
             transactions=transactions,
-            workers=workers,
-            downloads=settings.downloads,
         )
         self._garbage = GarbageCollector(self.db, self.contents)
-        in_a_pod = settings.pods is not None and "KUBERNETES_SERVICE_HOST" in os.environ
-        self.token = Token(settings.token_file or settings.root / "token", forwarded=in_a_pod)
+        self.token = Token(settings.token_file or settings.root / "token")
         self._grpc = grpc.server(
             ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="call"),
             interceptors=[ErrorTranslation(self.token)],
@@ -112,7 +98,8 @@ class Server:
                 ("grpc.max_receive_message_length", MAX_MESSAGE),
                 ("grpc.max_send_message_length", MAX_MESSAGE),
                 ("grpc.so_reuseport", 0),
-                *BOUNDED_READING,
+                ("grpc.http2.bdp_probe", 0),
+                ("grpc.http2.lookahead_bytes", READ_AHEAD),
             ],
         )
         cluster.add_to(self._grpc, cluster_id)
@@ -123,8 +110,6 @@ class Server:
         self._makes_token = settings.token_file is None and not self.address.startswith(SOCKET)
 
     def __enter__(self) -> Server:
-        if self._pods is not None:
-            self._pods.start()
         self._master.start()
         self._garbage.start()
         if self._makes_token:
@@ -142,8 +127,6 @@ class Server:
         stopped = self._grpc.stop(GRACE_SECONDS)
         self.db.notifier.close()
         self._master.stop()
-        if self._pods is not None:
-            self._pods.stop()
         self._garbage.stop()
         self._logs.close()
         stopped.wait()

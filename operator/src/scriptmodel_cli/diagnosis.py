@@ -61,8 +61,8 @@ NEXT: Mapping[str, str] = {
 _PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={train}"
 _OF_ENGINE: Mapping[str, Mapping[str, str]] = {
     LOCALPACH: {
-        Reason.WORKER_ERROR: "check localpach's volume: kubectl logs -A -l app.kubernetes.io/component=localpach",
-        Reason.ENGINE_UNAVAILABLE: "check its pod: kubectl describe pods -A -l app.kubernetes.io/component=localpach",
+        Reason.WORKER_ERROR: "check the disk and the log of localpach",
+        Reason.ENGINE_UNAVAILABLE: "check that localpach is running",
     },
     JOBS: {
         Reason.WAITING_FOR_WORKER: _PODS_OF_JOBS,

@@ -42,11 +42,11 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localpach]:
         yield running
 
 
-def check(token_file: Path, peer: str, *tokens: str, forwarded: bool = False) -> None:
+def check(token_file: Path, peer: str, *tokens: str) -> None:
     """Check a call from a peer with a token or without."""
     metadata = [("authn-token", token) for token in tokens]
     context: Any = SimpleNamespace(peer=lambda: peer, invocation_metadata=lambda: metadata)
-    ErrorTranslation(Token(token_file, forwarded))._check_access(context)
+    ErrorTranslation(Token(token_file))._check_access(context)
 
 
 @pytest.mark.parametrize("peer", ["ipv4:10.1.2.3:4000", "ipv6:[fd00::1]:4000", "ipv4:127.0.0.1:4000", "ipv6:[::1]:1"])
@@ -60,11 +60,6 @@ def test_a_client_of_a_port_needs_the_token_in_the_file(tmp_path: Path, peer: st
         check(token_file, peer, "wrong")
     token_file.write_text("new")  # renewed
     check(token_file, peer, "new")
-
-
-@pytest.mark.parametrize("peer", ["ipv4:127.0.0.1:4000", "ipv6:[::1]:4000", "ipv6:%5B::1%5D:4000"])
-def test_a_port_forward_to_a_pod_needs_none(tmp_path: Path, peer: str) -> None:
-    check(tmp_path / "token", peer, forwarded=True)
 
 
 def test_the_token_of_a_port_is_made_for_its_owner_alone_and_found_by_the_port(port: Localpach) -> None:

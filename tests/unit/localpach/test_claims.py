@@ -127,41 +127,45 @@ def test_an_isolated_job_finds_the_folder_at_its_path_only(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("operation", "words"),
+    "operation",
     [
-        (add("/volumes/-", {"name": "state", "hostPath": {"path": "/"}}), "only persistentVolumeClaim volumes"),
-        (volume(claim="../../etc"), "'../../etc' is not the name of a claim"),
-        (add("/volumes/0", {"name": "state", "persistentVolumeClaim": {"claimName": "c"}}), "/volumes/0"),
-        (mount(readOnly=True), "readOnly"),
-        (mount(subPathExpr="$(POD)"), "subPathExpr"),
-        (mount(sub="../other"), "subPath '../other' must be a relative path without '..'"),
-        (mount(sub="/etc"), "subPath '/etc' must be a relative path without '..'"),
-        (add("/containers/0/volumeMounts/-", {"name": "none", "mountPath": "/x"}), "volume 'none' is not in the patch"),
-        (add("/containers/0/volumeMounts/-", {"name": "state", "mountPath": "/usr/x"}), "/usr exists on this machine"),
-        (add("/containers/0/volumeMounts/-", {"name": "state", "mountPath": "x"}), "mountPath 'x' must be absolute"),
-        (add("/containers/0/env/-", {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}), "valueFrom"),
-        (add("/containers/0/env/-", {"value": "1"}), "an environment variable needs a name"),
-        ({"op": "add", "path": "/containers/0/env/-"}, "an environment variable needs a name"),
-        ({"op": "add", "path": "/volumes/-"}, "only persistentVolumeClaim volumes"),
-        ({"op": "add", "path": "/containers/0/volumeMounts/-"}, "a volume mount needs name and mountPath"),
-        (add("/containers/0/image", "other:1"), "/containers/0/image"),
-        (add("/containers/1/env/-", {"name": "N", "value": "1"}), "/containers/1/env/-"),
-        (add("/containers/-", {"name": "mine"}), "/containers/-"),
-        (add("/initContainers/-", {"name": "mine"}), "/initContainers/-"),
-        ({"op": "replace", "path": "/containers/0/env/0/value", "value": "x"}, "replace /containers/0/env/0/value"),
-        ({"op": "move", "path": "/volumes/-", "from": "/volumes/0"}, "move /volumes/-"),
+        add("/volumes/-", {"name": "state", "hostPath": {"path": "/"}}),
+        volume(claim="../../etc"),
+        add("/volumes/0", {"name": "state", "persistentVolumeClaim": {"claimName": "c"}}),
+        mount(readOnly=True),
+        mount(subPathExpr="$(POD)"),
+        mount(sub="../other"),
+        mount(sub="/etc"),
+        mount(mountPath="/usr/x"),
+        mount(mountPath="/pfs/in"),
+        mount(mountPath="/new/../usr/x"),
+        mount(mountPath="x"),
+        mount(name="none"),
+        add("/containers/0/env/-", {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}),
+        add("/containers/0/env/-", {"value": "1"}),
+        {"op": "add", "path": "/containers/0/env/-"},
+        {"op": "add", "path": "/volumes/-"},
+        {"op": "add", "path": "/containers/0/volumeMounts/-"},
+        add("/containers/0/image", "other:1"),
+        add("/containers/1/env/-", {"name": "N", "value": "1"}),
+        add("/containers/-", {"name": "mine"}),
+        add("/initContainers/-", {"name": "mine"}),
+        {"op": "replace", "path": "/containers/0/env/0/value", "value": "x"},
+        {"op": "move", "path": "/volumes/-", "from": "/volumes/0"},
+        "no operation",
     ],
+    ids=str,
 )
 def test_what_localpach_does_not_do_in_a_patch_is_refused_in_one_sentence(
-    client: Client, name: Name, operation: dict[str, Any], words: str
+    client: Client, name: Name, operation: dict[str, Any]
 ) -> None:
     source = corpus(client, name("corpus"))
+    operations = [volume(), operation, mount(mountPath="/elsewhere")]
     with pytest.raises(grpc.RpcError) as refused:
-        client.create_pipeline(name("train"), ["true"], source, pod_patch=json.dumps([volume(), operation]))
+        client.create_pipeline(name("train"), ["true"], source, pod_patch=json.dumps(operations))
     assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED  # type: ignore[attr-defined]  # it is also a Call
     message = refused.value.details()  # type: ignore[attr-defined]  # likewise
-    assert message.startswith("localpach does not support this pod_patch: ")
-    assert words in message
+    assert message.startswith(("localpach does not support this operation of a pod_patch: ", "localpach cannot mount "))
     assert "\n" not in message
 
 

@@ -30,22 +30,6 @@ def test_an_incomplete_line_is_skipped(tmp_path: Path, truncated: bytes) -> None
     assert messages(logs) == ["after"]
 
 
-def test_the_log_is_read_once_for_the_last_lines_of_all_datums(tmp_path: Path) -> None:
-    def datum(logs: Logs, name: str) -> Writer:
-        return writer(logs).for_datum(name, ())
-
-    before = Logs(tmp_path)
-    before.open(1)
-    datum(before, "a").user("one", 1)
-    logs = Logs(tmp_path)
-    logs.open(1)
-    assert datum(logs, "a").last_user_time() == 1
-    (tmp_path / "1.jsonl").unlink()
-    datum(logs, "b").user("two", 2)
-    datum(logs, "b").system("three")
-    assert [datum(logs, name).last_user_time() for name in "abc"] == [1, 2, 0]
-
-
 def test_a_full_disk_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "1.jsonl").symlink_to("/dev/full")
     logs = Logs(tmp_path)

@@ -5,21 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from localpach.errors import PachError, UnimplementedError
 from localpach.names import is_commit_id, parse_ancestry, validate_name, validate_project_name
 from localpach.pfs.filesets import EMPTY, Changes, Snapshot
-from localpach.pfs.globs import _follow, compile_glob
+from localpach.pfs.globs import compile_glob
 from localpach.pfs.paths import clean, validate
 from localpach.pps import inputs
 from localpach.run.quantity import parse_quantity
 from localpach.store import parts as parts_of
 from tests.unit.localpach.client import pfs_input
-
-TOKENS = [*"ab/*?^{},", "**", "[ab]", "[!a]"]
-"""Pieces of random patterns."""
 
 
 @pytest.mark.parametrize(
@@ -86,8 +81,11 @@ def test_invalid_paths_are_rejected(path: str) -> None:
         ("/**/*.txt", ["/d/a.txt", "/d/e/a.txt"], ["/a.txt"]),
         ("/[a-c].txt", ["/a.txt", "/c.txt"], ["/d.txt"]),
         ("/[!a].txt", ["/b.txt"], ["/a.txt"]),
-        ("/[[:digit:]]", ["/1"], ["/a"]),
+        ("/[^a-].txt", ["/b.txt"], ["/a.txt", "/-.txt"]),
+        (r"/[\]x]", ["/]", "/x"], ["/a"]),
         ("/{a,b}/*", ["/a/x", "/b/y"], ["/c/x"]),
+        ("/{a,b{c,d", ["/a", "/bc", "/bd"], ["/b"]),
+        ("/a,b}", ["/a,b}"], ["/a"]),
         ("/a?", ["/ab"], ["/a", "/a/"]),
         (r"/a\*", ["/a*"], ["/ab"]),
     ],
@@ -97,26 +95,8 @@ def test_patterns(pattern: str, matching: list[str], other: list[str]) -> None:
     assert [path for path in (*matching, *other) if glob.matches(path)] == matching
 
 
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("pattern", ["/" + "*a" * 12 + "*b", "/" + "**a" * 12 + "**b"])
-def test_patterns_of_many_stars_are_matched_in_polynomial_time(pattern: str) -> None:
-    glob = compile_glob(pattern)
-    assert not glob.matches("/" + "a" * 250)
-    assert glob.matches("/" + "a" * 250 + "b")
-
-
-@given(st.lists(st.sampled_from(TOKENS), max_size=8).map("".join), st.text("ab,", max_size=7))
-def test_pieces_match_what_the_regular_expression_matches(pattern: str, path: str) -> None:
-    try:
-        glob = compile_glob(f"/{pattern}")
-    except PachError:
-        return
-    followed = any(_follow(pieces, f"/{path}") for pieces in glob._alternatives)
-    assert followed == (glob._regex.fullmatch(f"/{path}") is not None)
-
-
-@pytest.mark.parametrize("pattern", ["/@(a|b)", "/!(a)", "/" + "{a,b}" * 9])
-def test_extended_patterns_and_many_alternatives_are_unsupported(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", ["/@(a|b)", "/!(a)", "/[[:alpha:]]"])
+def test_extended_patterns_are_unsupported(pattern: str) -> None:
     with pytest.raises(UnimplementedError, match="localpach does not support"):
         compile_glob(pattern)
 
@@ -133,7 +113,7 @@ def test_inputs_outside_their_folder_are_rejected(name: str) -> None:
         inputs.validate("default", pfs_input("corpus", "/", name=name))
 
 
-@pytest.mark.parametrize("pattern", ["/[", "/[a", "/x[[:alpha:]"])
+@pytest.mark.parametrize("pattern", ["/[", "/[a", r"/x[\]"])
 def test_invalid_patterns_are_rejected(pattern: str) -> None:
     with pytest.raises(PachError, match="unexpected end of input"):
         compile_glob(pattern)

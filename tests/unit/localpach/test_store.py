@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -11,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from localpach.errors import DataLossError
-from localpach.store import parts as parts_of
 from localpach.store import schema
-from localpach.store.backup import backup
 from localpach.store.contents import SMALL, Contents
 from localpach.store.database import DamagedStoreError, Database
-from localpach.store.opening import METADATA
 
 
 @pytest.mark.parametrize(
@@ -56,19 +52,6 @@ def test_contents_can_be_written_after_the_disk_was_full(tmp_path: Path) -> None
     contents._db.execute(f"PRAGMA max_page_count = {pages + 100}")
     contents.store_small({b"1": bytes(60_000)})
     contents.close()
-
-
-def test_a_backup_without_a_small_part_that_was_collected_meanwhile_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for store in (Database(tmp_path / METADATA), Contents(tmp_path)):
-        store.close()
-    assert backup(tmp_path, io.BytesIO()) == 0
-    referenced = parts_of.PartSet()
-    referenced.add([parts_of.pack(bytes(32), 5)])
-    monkeypatch.setattr("localpach.store.backup.referenced_parts", lambda _db: referenced)
-    with pytest.raises(DamagedStoreError, match="back up again, or see `localpach check`"):
-        backup(tmp_path, io.BytesIO())
 
 
 @pytest.fixture

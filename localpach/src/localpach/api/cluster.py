@@ -1,4 +1,4 @@
-"""The services that describe the server: version, admin, health."""
+"""The services that describe the server: version, admin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from localpach import __version__
 from localpach.protocol import admin, admin_grpc, version, version_grpc
 
 VERSION = (2, 7, 8)
-SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse with status SERVING
 
 
 class VersionService(version_grpc.APIServicer):  # type: ignore[misc]  # generated code without types
@@ -34,8 +33,3 @@ class AdminService(admin_grpc.APIServicer):  # type: ignore[misc]  # generated c
 def add_to(server: grpc.Server, cluster_id: str) -> None:
     version_grpc.add_APIServicer_to_server(VersionService(), server)
     admin_grpc.add_APIServicer_to_server(AdminService(cluster_id), server)
-    health = grpc.method_handlers_generic_handler(
-        "grpc.health.v1.Health",
-        {"Check": grpc.unary_unary_rpc_method_handler(lambda _request, _context: SERVING)},
-    )
-    server.add_generic_rpc_handlers((health,))

@@ -168,7 +168,7 @@ class FileCalls(Calls):
             if kind == "add_file":
                 added = request.add_file
                 if added.WhichOneof("source") == "url":
-                    pieces = read_url(added.url.URL, context.add_callback, self._backend.downloads)
+                    pieces = read_url(added.url.URL, context.add_callback)
                 else:
                     pieces = iter([added.raw.value])
                 for piece in itertools.chain([b""], pieces):  # an empty body is a file too

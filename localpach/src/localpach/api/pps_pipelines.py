@@ -18,7 +18,6 @@ from localpach.store.database import Txn
 class PipelineCalls(Calls):
     def CreatePipeline(self, request: pps.CreatePipelineRequest, context: grpc.ServicerContext) -> Empty:
         request.pipeline.project.name = request.pipeline.project.name or DEFAULT_PROJECT
-        self._backend.workers.check(request)
         self._perform(context, create_pipeline=request)
         return Empty()
 

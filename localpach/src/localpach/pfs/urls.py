@@ -9,9 +9,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-from localpach.errors import FailedPreconditionError, PachError, UnimplementedError
+from localpach.errors import PachError, UnimplementedError
 
 CONNECT_SECONDS = 30.0
 PIECE = 1024 * 1024
@@ -19,20 +18,18 @@ PIECE = 1024 * 1024
 Connected = Callable[[socket.socket], None]
 
 
-def read_url(
-    url: str, on_cancel: Callable[[Callable[[], None]], object], allowed: frozenset[str] | None = None
-) -> Iterator[bytes]:
+def read_url(url: str, on_cancel: Callable[[Callable[[], None]], object]) -> Iterator[bytes]:
     """Yield the body of an HTTP response, as it arrives.
 
-    ``on_cancel`` registers a function that is called when the client goes away. With ``allowed``, hosts that are not
-    among them are refused, also after a redirect. Raises PachError with the texts of the real server.
+    ``on_cancel`` registers a function that is called when the client goes away. Raises PachError with the texts of the
+    real server.
     """
     if not url.startswith(("http://", "https://")):
         raise UnimplementedError(f"localpach supports http and https URLs only, not {url}")
     request = _Request()
     if not on_cancel(request.cancel):
         request.cancelled = True
-    opener = urllib.request.build_opener(_Handler(request.connected, allowed))
+    opener = urllib.request.build_opener(_Handler(request.connected))
     try:
         answer = opener.open(url, timeout=CONNECT_SECONDS)
     except urllib.error.HTTPError as error:
@@ -73,29 +70,19 @@ class _Request:
 class _Handler(urllib.request.HTTPSHandler):
     handler_order = 400  # before the handlers that urllib adds by itself
 
-    def __init__(self, connected: Connected, allowed: frozenset[str] | None) -> None:
+    def __init__(self, connected: Connected) -> None:
         super().__init__()
         self._connected = connected
-        self._allowed = allowed
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        self._check(req)
         return self.do_open(self._reporting(http.client.HTTPConnection), req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        self._check(req)
         return self.do_open(self._reporting(http.client.HTTPSConnection), req)
 
     def ftp_open(self, req: urllib.request.Request) -> NoReturn:
         """Refuse what urllib itself would read after a redirect."""
         raise PachError(f'Get "{req.full_url}": unsupported protocol scheme "ftp"')
-
-    def _check(self, request: urllib.request.Request) -> None:
-        host = urlsplit(request.full_url).hostname or ""
-        if self._allowed is not None and host not in self._allowed:
-            raise FailedPreconditionError(
-                f'localpach may not fetch "{request.full_url}": {host} is not among the hosts of its --allow-download'
-            )
 
     def _reporting(self, kind: type[http.client.HTTPConnection]) -> Any:
         connected = self._connected

@@ -1,28 +1,24 @@
-"""The execution of datums: what jobs ask of their workers, which are processes of this machine or pods of a cluster."""
+"""What the workers of a server, their jobs and the datums of these have in common."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from localpach.messages import pps
 from localpach.pfs.content import CommitContent
 from localpach.pfs.filesets import Changes
-from localpach.pfs.listing import Tree
 from localpach.pfs.reading import Reader
-from localpach.pps.datums import Datum, DatumInput
-from localpach.pps.jobs import Job
-from localpach.pps.logs import Writer
+from localpach.pps.datums import Datum
 from localpach.pps.states import DatumState
 from localpach.refs import JobRef
-from localpach.store.contents import Contents, Session
+from localpach.run.isolation import Isolation
+from localpach.store.contents import Contents
 from localpach.store.database import Database
 
-DEFAULT_RETRIES = 3
 FROM_SIGNAL = 128
 
 
@@ -78,66 +74,30 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a datum, and the changes that its output makes to the output commit.
-
-    ``stored`` is called when these are committed, ``dropped`` if they cannot be.
-    """
+    """The result of a datum, and the changes that its output makes to the output commit."""
 
     state: DatumState
     reason: str
     stats: pps.ProcessStats
     output: Changes
-    stored: Callable[[], None] = field(default=lambda: None)
-    dropped: Callable[[], None] = field(default=lambda: None)
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
-    """What the datums of one job have in common.
+class Machine:
+    """The resources of this machine that all jobs share."""
 
-    ``tmp`` is the worker's `/tmp`. ``begin`` reports that a command runs; ``blocked`` reports why none can, or with an
-    empty text that nothing blocks any more.
-    """
-
-    job: Job
-    version: int
-    details: pps.PipelineInfo.Details
-    tmp: Path
-    cancelled: Cancellation
-    begin: Callable[[], None]
-    blocked: Callable[[str], None]
-
-    @property
-    def tries(self) -> int:
-        return self.details.datum_tries if self.details.datum_tries > 0 else DEFAULT_RETRIES + 1
-
-
-class DatumRunner(Protocol):
-    """Runs the datums of one job."""
-
-    def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
-        """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
-
-
-class Workers(Protocol):
-    """Where commands run."""
-
-    outlive_server: bool
-    """Whether commands run on while the server is away, so that a restarted one resumes its jobs."""
-
-    def check(self, request: pps.CreatePipelineRequest) -> None:
-        """Raise UnimplementedError for a pipeline that cannot run here."""
-
-    def note(self, details: pps.PipelineInfo.Details) -> str:
-        """Return what the log of a job says about its resources; empty if nothing."""
-
-    def runner(self, execution: Execution) -> DatumRunner:
-        """Return the runner of a job's datums."""
+    images: Mapping[str, Path]
+    """The environment of each image, by its name."""
+    isolation: Isolation
+    folder: Path
+    claims: Path
+    """The folder with one folder for each PersistentVolumeClaim."""
+    slots: threading.Semaphore
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all workers of a server share: the stores, and where commands run.
+    """What all workers of a server share: the stores and the machine.
 
     A job stays in JOB_RUNNING for at least ``settle`` seconds, so that clients that poll observe the state.
     """
@@ -146,7 +106,7 @@ class WorkerContext:
     contents: Contents
     content: CommitContent
     reader: Reader
-    workers: Workers
+    machine: Machine
     settle: float
 
 
@@ -166,8 +126,3 @@ def datum_variables(job: JobRef, datum: Datum) -> dict[str, str]:
     found["PACH_JOB_ID"] = job.id
     found["PACH_OUTPUT_COMMIT_ID"] = job.id
     return found
-
-
-def top(path: str) -> str:
-    """Return the path of a datum's file or folder as trees are walked from it."""
-    return path if path == "/" else path.rstrip("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,12 @@ from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pps import datums, inputs, jobs
 from localpach.pps.datums import Datum, DatumInput, DatumRecord
-from localpach.pps.execution import Cancellation, CancelledError, DatumRunner, Execution, Outcome, WorkerContext
+from localpach.pps.execution import Cancellation, CancelledError, Outcome, WorkerContext
 from localpach.pps.jobs import Counts, Job
 from localpach.pps.logs import Writer
 from localpach.pps.pipelines import Pipeline, expected_workers
 from localpach.pps.reuse import Base, find_base, paths_by_datum
+from localpach.pps.runner import DatumRunner
 from localpach.pps.states import DatumState, JobState
 from localpach.pps.validation import EVERY_JOB
 from localpach.refs import CommitRef, RepoRef
@@ -28,30 +29,18 @@ from localpach.store.database import Txn
 
 
 class JobRun:
-    """The execution of one job. ``blocked`` gets the reason why no command can run, or an empty text once one can."""
+    """The execution of one job. ``tmp`` is the worker's `/tmp`."""
 
-    def __init__(
-        self,
-        shared: WorkerContext,
-        pipeline: Pipeline,
-        job: Job,
-        tmp: Path,
-        log: Writer,
-        blocked: Callable[[str], None],
-    ) -> None:
+    def __init__(self, shared: WorkerContext, pipeline: Pipeline, job: Job, tmp: Path, log: Writer) -> None:
         self._shared = shared
         self._job = job
-        self._version = pipeline.version
         self._details = pipeline.message().details
-        self._blocked = blocked
-        self._begun = False
-        self._tmp = tmp
         self._log = log
         self._counts = Counts()
         self._stats = pps.ProcessStats()
-        self._has_stats = False
         self._failed: list[str] = []
         self.cancelled = Cancellation()
+        self._runner = DatumRunner(shared.machine, job.ref, self._details, tmp, self.cancelled)
 
     def run(self) -> None:
         """Run the job, whichever state an earlier run of the server has left it in."""
@@ -78,9 +67,6 @@ class JobRun:
             job = self._current_job(txn)
             if job.state == JobState.CREATED:
                 jobs.set_state(txn, job, JobState.STARTING)
-            elif self._shared.workers.outlive_server:
-                self._counts, self._has_stats = job.counts, bool(job.stats)
-                self._stats.ParseFromString(job.stats)
             elif job.state in (JobState.RUNNING, JobState.FINISHING):
                 jobs.restart(txn, job)
                 for commit in (jobs.output_commit(txn, job), jobs.meta_commit(txn, job)):
@@ -103,19 +89,10 @@ class JobRun:
                 reason = f"unrunnable because the following upstream pipelines failed: {names}"
                 jobs.end(txn, self._shared.content, job, JobState.UNRUNNABLE, reason)
                 self._log.system(reason)
+            elif job.state == JobState.STARTING:
+                jobs.set_state(txn, job, JobState.RUNNING)
         if failed:
             raise CancelledError
-        if not self._shared.workers.outlive_server:
-            self._begin()  # a pod begins when it has found a node
-
-    def _begin(self) -> None:
-        """Report that the job runs."""
-        if not self._begun:
-            with self._shared.db.write() as txn:
-                job = self._current_job(txn)
-                if job.state == JobState.STARTING:
-                    jobs.set_state(txn, job, JobState.RUNNING)
-            self._begun = True
 
     def _await_commit(self, ref: CommitRef) -> Commit:
         while True:
@@ -136,14 +113,13 @@ class JobRun:
     def _process_and_end(self) -> None:
         started = time.monotonic()
         self._process()
-        self._begin()
         self.cancelled.wait(started + self._shared.settle - time.monotonic())
         self._end()
 
     def _process(self) -> None:
         self._log.system("the job started")
-        if note := self._shared.workers.note(self._details):
-            self._log.system(note)
+        if self._details.resource_limits.HasField("gpu") or self._details.resource_requests.HasField("gpu"):
+            self._log.system("GPU limits are ignored: the command can use all GPUs of this machine")
         try:
             found = datums.of_input(self._input(), self._job.ref.id, self._open)
         except DataLossError:
@@ -157,11 +133,8 @@ class JobRun:
         with self._shared.db.read() as txn:
             meta, output = self._commits(txn)
             base = find_base(txn, self._job.ref.pipeline, meta, output)
-            done = {each.id: each for each in datums.of_commit(txn, meta) if each.job == self._job.ref.id}
-        self._failed = [each.id for each in done.values() if each.state == DatumState.FAILED]
-        todo = [datum for datum in found if datum.id not in done]
-        new = [datum for datum in todo if datum.id not in base.records]
-        known = [datum for datum in todo if datum.id in base.records]
+        new = [datum for datum in found if datum.id not in base.records]
+        known = [datum for datum in found if datum.id in base.records]
         self._set_counts(replace(self._counts, total=len(found)))
         self._run_datums(new, {})
         if self._failed:
@@ -198,42 +171,25 @@ class JobRun:
     def _run_datums(self, todo: list[Datum], stale: dict[str, list[str]]) -> None:
         if not todo:
             return
-        if not self._has_stats:
-            for field in ("download_time", "process_time", "upload_time"):
-                getattr(self._stats, field).CopyFrom(duration(0))
-            self._has_stats = True
-        execution = Execution(
-            job=self._job,
-            version=self._version,
-            details=self._details,
-            tmp=self._tmp,
-            cancelled=self.cancelled,
-            begin=self._begin,
-            blocked=self._blocked,
-        )
-        runner = self._shared.workers.runner(execution)
+        for field in ("download_time", "process_time", "upload_time"):
+            getattr(self._stats, field).SetInParent()
         with ThreadPoolExecutor(max_workers=expected_workers(self._details)) as pool:
-            for outcome in [pool.submit(self._run_datum, runner, datum, stale) for datum in todo]:
+            for outcome in [pool.submit(self._run_datum, datum, stale) for datum in todo]:
                 try:
                     outcome.result()
                 except BaseException:
                     self.cancelled.set()
                     raise
 
-    def _run_datum(self, runner: DatumRunner, datum: Datum, stale: dict[str, list[str]]) -> None:
+    def _run_datum(self, datum: Datum, stale: dict[str, list[str]]) -> None:
         self.cancelled.check()
         data = tuple((each.path, each.hash.hex()) for each in datum.inputs)
         log = self._log.for_datum(datum.id, data)
         with self._shared.contents.session() as session:
-            outcome = runner.run(datum, session, self._tree, log)
-            try:
-                session.flush()
-                with self._shared.db.write() as txn:
-                    self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
-            except BaseException:
-                outcome.dropped()
-                raise
-            outcome.stored()
+            outcome = self._runner.run(datum, session, self._tree, log)
+            session.flush()
+            with self._shared.db.write() as txn:
+                self._store_result(txn, datum, outcome, stale.get(datum.id, ()))
 
     def _store_result(self, txn: Txn, datum: Datum, outcome: Outcome, stale: Iterable[str]) -> None:
         meta, output = self._commits(txn)

@@ -55,13 +55,6 @@ class _Log:
     changed: threading.Condition = field(default_factory=threading.Condition)
     closed: bool = False
     failed: bool = False
-    times: dict[tuple[str, str], int] | None = None
-    """The time of the last line of each command, by job and datum; None until it is needed."""
-
-    def note(self, line: dict[str, Any]) -> None:
-        """Update the times by a new line."""
-        if self.times is not None and line.get("user"):
-            self.times[line["job"], line.get("datum", "")] = line["ts"]
 
 
 class Logs:
@@ -123,22 +116,7 @@ class Logs:
         with log.changed:
             if not log.closed:
                 _append(log, text)
-                log.note(line)
                 log.changed.notify_all()
-
-    def last_user_time(self, version: int, job: str, datum: str) -> int:
-        """Return the time of the last line that the command of a datum has written; 0 if it has written none."""
-        log = self._open.get(version)
-        if log is None:
-            return 0
-        with log.changed:
-            if log.times is None:
-                log.times = {}
-                with log.path.open(encoding="utf-8", errors="replace") as file:
-                    for text in file:
-                        if line := _parsed(text):
-                            log.note(line)
-            return log.times.get((job, datum), 0)
 
     def read(self, version: int, log_filter: LogFilter) -> Iterator[pps.LogMessage]:
         """Yield the lines written so far that pass a filter."""
@@ -239,20 +217,15 @@ class Writer:
     def system(self, text: str) -> None:
         self._write(text, user=False)
 
-    def user(self, text: str, moment: int = 0) -> None:
-        """Write a line of the user's command; ``moment`` is its time in nanoseconds, now if it is 0."""
-        self._write(text, user=True, moment=moment)
-
-    def last_user_time(self) -> int:
-        """Return the time of the last line of the datum's command; 0 if there is none."""
-        return self.logs.last_user_time(self.version, self.job.id, self.datum)
+    def user(self, text: str) -> None:
+        self._write(text, user=True)
 
     def for_datum(self, datum: str, data: tuple[tuple[str, str], ...]) -> Writer:
         return Writer(self.logs, self.version, self.worker, self.job, datum, data)
 
-    def _write(self, text: str, *, user: bool, moment: int = 0) -> None:
+    def _write(self, text: str, *, user: bool) -> None:
         line: dict[str, Any] = {
-            "ts": moment or time.time_ns(),
+            "ts": time.time_ns(),
             "project": self.job.pipeline.project,
             "pipeline": self.job.pipeline.name,
             "job": self.job.id,

@@ -6,9 +6,8 @@ import errno
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from localpach.errors import PachError
@@ -17,20 +16,20 @@ from localpach.pfs.filesets import Changes
 from localpach.pfs.listing import Tree
 from localpach.pps.datums import Datum, DatumInput
 from localpach.pps.execution import (
+    Cancellation,
     CancelledError,
-    Execution,
     FailedAttemptError,
+    Machine,
     Outcome,
     TransferError,
     datum_variables,
     format_status,
-    top,
 )
 from localpach.pps.logs import Writer
-from localpach.pps.pod_patch import check_mounts, parse_pod_patch
+from localpach.pps.pod_patch import parse_pod_patch
 from localpach.pps.states import DatumState
+from localpach.refs import JobRef
 from localpach.run.environment import kept_in_tmp, variables_in
-from localpach.run.isolation import Isolation
 from localpach.run.process import Command, Process
 from localpach.run.quantity import parse_quantity
 from localpach.run.tree import OUTPUT, read_output, remove_tree, write_input
@@ -39,54 +38,23 @@ from localpach.store.contents import Session
 SLOT_RECHECK_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The resources of this machine that all jobs share."""
+class DatumRunner:
+    """Runs the datums of one job. ``tmp`` is the worker's `/tmp`."""
 
-    images: Mapping[str, Path]
-    """The environment of each image, by its name."""
-    isolation: Isolation
-    folder: Path
-    claims: Path
-    """The folder with one folder for each PersistentVolumeClaim."""
-    slots: threading.Semaphore
-
-
-class ProcessWorkers:
-    """Workers that are processes of this machine, which end with the server."""
-
-    outlive_server = False
-
-    def __init__(self, machine: Machine) -> None:
+    def __init__(
+        self, machine: Machine, job: JobRef, details: pps.PipelineInfo.Details, tmp: Path, cancelled: Cancellation
+    ) -> None:
         self._machine = machine
-
-    def check(self, request: pps.CreatePipelineRequest) -> None:
-        """Raise UnimplementedError for a patch that this machine cannot follow."""
-        check_mounts(parse_pod_patch(request.pod_patch))
-
-    def note(self, details: pps.PipelineInfo.Details) -> str:
-        if details.resource_limits.HasField("gpu") or details.resource_requests.HasField("gpu"):
-            return "GPU limits are ignored: the command can use all GPUs of this machine"
-        return ""
-
-    def runner(self, execution: Execution) -> ProcessRunner:
-        return ProcessRunner(self._machine, execution)
-
-
-class ProcessRunner:
-    """Runs the datums of one job as processes."""
-
-    def __init__(self, machine: Machine, execution: Execution) -> None:
-        self._machine = machine
-        self._execution = execution
-        self._details = execution.details
-        self._patch = parse_pod_patch(execution.details.pod_patch)
-        self._cancelled = execution.cancelled
+        self._job = job
+        self._details = details
+        self._patch = parse_pod_patch(details.pod_patch)
+        self._tmp = tmp
+        self._cancelled = cancelled
 
     def run(self, datum: Datum, session: Session, opener: Callable[[DatumInput], Tree], log: Writer) -> Outcome:
         """Run a datum until it succeeds or its tries are used up. Raises CancelledError if the job is stopped."""
         stats = pps.ProcessStats()
-        tries = self._execution.tries
+        tries = max(1, self._details.datum_tries)
         reason = ""
         for attempt in range(1, tries + 1):
             stats = pps.ProcessStats()
@@ -143,7 +111,7 @@ class ProcessRunner:
 
     def _download(self, each: DatumInput, tree: Tree, pfs: Path) -> int:
         """Write the files of an input; return the number of bytes written."""
-        entries = (entry for entry in tree.walk(top(each.path)) if not entry.is_dir)
+        entries = (entry for entry in tree.walk(each.path.rstrip("/") or "/") if not entry.is_dir)
         files = ((entry.path, () if each.empty_files else tree.read(entry)) for entry in entries)
         try:
             return write_input(pfs / each.name, files, self._cancelled.check)
@@ -163,7 +131,7 @@ class ProcessRunner:
             stdin="".join(f"{line}\n" for line in transform.stdin).encode(),
             pfs=work / "pfs",
             scratch=scratch,
-            tmp=self._execution.tmp,
+            tmp=self._tmp,
             tmp_keeps=kept_in_tmp(self._machine.images.values()),
             store=self._machine.folder.parent,
             mounts=self._mounts(),
@@ -217,7 +185,7 @@ class ProcessRunner:
         variables = variables_in(self._machine.images.get(transform.image))
         variables |= dict(transform.env)
         variables |= self._patch.variables
-        return variables | datum_variables(self._execution.job.ref, datum)
+        return variables | datum_variables(self._job, datum)
 
 
 def _since(start: int) -> str:

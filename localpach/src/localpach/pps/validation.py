@@ -8,7 +8,7 @@ from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
 from localpach.names import DEFAULT_PROJECT, validate_name
 from localpach.pps import inputs
-from localpach.pps.pod_patch import parse_pod_patch
+from localpach.pps.pod_patch import check_mounts, parse_pod_patch
 
 MAX_NAME = 51
 MAX_KUBERNETES_NAME = 63
@@ -80,7 +80,7 @@ def complete(info: pps.PipelineInfo) -> None:
         json.loads(details.pod_spec or "{}")
     except ValueError:
         raise PachError("malformed PodSpec") from None
-    parse_pod_patch(details.pod_patch)
+    check_mounts(parse_pod_patch(details.pod_patch))
 
 
 def _reject_unsupported(request: pps.CreatePipelineRequest) -> None:

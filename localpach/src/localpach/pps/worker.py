@@ -18,7 +18,7 @@ from localpach.pps.pipelines import Pipeline
 from localpach.pps.states import JobState, PipelineState
 from localpach.pps.validation import kubernetes_name
 from localpach.run.tree import remove_tree
-from localpach.store.disk import DISK_ERRORS, FULL, is_full, log_error
+from localpach.store.disk import FULL, is_full, log_error
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class Worker(threading.Thread):
         if not details.transform.cmd:
             self._set_state(PipelineState.FAILURE, "nothing to run: no transform.cmd")
             return
-        if details.autoscaling and not (self._shared.workers.outlive_server and self._next_job()):
-            self._enter_standby()  # which deletes the log, that a job in progress still writes
+        if details.autoscaling:
+            self._enter_standby()
         else:
             self._enter_running()
         self._serve(autoscaling=details.autoscaling)
@@ -99,7 +99,7 @@ class Worker(threading.Thread):
 
     def _run_job(self, job: jobs.Job) -> None:
         writer = Writer(self._logs, self.pipeline.id, self.pod_name, job.ref)
-        run = JobRun(self._shared, self.pipeline, job, self._tmp, writer, self._report_blocked)
+        run = JobRun(self._shared, self.pipeline, job, self._tmp, writer)
         self._current = run
         self._cancel_if_stopping(run)
         with self._shared.db.notifier.subscribe(("job", job.ref)) as changed:
@@ -121,15 +121,7 @@ class Worker(threading.Thread):
                 watcher.join()
 
     def _retry_or_fail(self, job: jobs.Job, writer: Writer, error: Exception) -> None:
-        """Wait before the next attempt at a job, or end it with FAILURE after the last.
-
-        Pods keep the outputs that a full disk has no room for, so such a job continues once there is room.
-        """
-        if self._shared.workers.outlive_server and is_full(error):
-            with contextlib.suppress(*DISK_ERRORS):
-                self._report_blocked(FULL)
-            self._stopping.wait(RESTART_SECONDS)
-            return
+        """Wait before the next attempt at a job, or end it with FAILURE after the last."""
         failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
         if failures < ATTEMPTS:
             writer.system(f"internal error in attempt {failures} of {ATTEMPTS}, retrying: {error}")
@@ -175,10 +167,6 @@ class Worker(threading.Thread):
         self.ready = False
         self._set_state(PipelineState.STANDBY, workers=0)
         self._logs.discard(self.pipeline.id)
-
-    def _report_blocked(self, reason: str) -> None:
-        """Report why no pod of the pipeline can start; with an empty reason, that one can."""
-        self._set_state(PipelineState.CRASHING if reason else PipelineState.RUNNING, reason)
 
     def _state(self) -> PipelineState:
         with self._shared.db.read() as txn:

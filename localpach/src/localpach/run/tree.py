@@ -92,7 +92,7 @@ def _read_folder(
         if stat.S_ISDIR(kind):
             yield from _read_folder(session, pfs, path, name + "/", proceed, depth + 1)
         elif stat.S_ISREG(kind):
-            yield checked(name), _store(session, path, proceed)
+            yield _checked(name), _store(session, path, proceed)
 
 
 def _followed(pfs: Path, link: Path, name: str) -> Path:
@@ -114,7 +114,7 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def checked(name: str) -> str:
+def _checked(name: str) -> str:
     """Return the canonical form of an output file's path. Raises PachError if it is not valid."""
     try:
         validate(name)

@@ -108,17 +108,6 @@ class Contents:
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
 
-    def holds(self, digest: bytes, size: int) -> bool:
-        """Return whether a part exists with its size. It is not read."""
-        if size <= SMALL:
-            with self._lock:
-                found = self._db.execute("SELECT length(data) FROM small WHERE digest = ?", (digest,)).fetchone()
-            return found is not None and bool(found[0] == size)
-        try:
-            return self._path(digest).stat().st_size == size
-        except FileNotFoundError:
-            return False
-
     def collect(self, referenced: Callable[[], PartSet]) -> tuple[int, int]:
         """Delete the parts that are neither ``referenced`` nor read; return (number, bytes) deleted.
 
@@ -197,14 +186,15 @@ class Contents:
                 os.close(descriptor)
 
     def _path(self, digest: bytes) -> Path:
-        return part_path(self._objects, digest)
+        text = digest.hex()
+        return self._objects / text[:2] / text
 
     def _read_part(self, digest: bytes, size: int, offset: int) -> Iterator[bytes]:
         data = self._stored(digest, size)
         if data is None or parts_of.digest(data) != digest:
             raise DataLossError(
-                f"content {digest.hex()} is {'lost' if data is None else 'damaged'}: push the same file "
-                f"again, restore a backup, or stop localpach and run `localpach check --root {self._root} --drop`"
+                f"content {digest.hex()} is {'lost' if data is None else 'damaged'}: push the same file again, or "
+                "run the pipeline that wrote it again"
             )
         for start in range(offset, size, READ_SIZE):
             yield data[start : start + READ_SIZE]
@@ -249,12 +239,6 @@ class Contents:
 
     def _is_leased(self, digest: bytes) -> bool:
         return digest in self._leased or digest in self._released_during_collection
-
-
-def part_path(objects: Path, digest: bytes) -> Path:
-    """Return the path of a large part below the folder of all."""
-    text = digest.hex()
-    return objects / text[:2] / text
 
 
 class Session:

@@ -8,8 +8,6 @@ import sqlite3
 
 FULL = "the disk of localpach is full: free some space on the disk of its --root folder, then retry"
 _FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
-DISK_ERRORS = (OSError, sqlite3.Error)
-"""What a full disk raises, among other errors."""
 
 
 def is_full(error: BaseException) -> bool:

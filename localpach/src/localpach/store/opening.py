@@ -16,15 +16,13 @@ def open_store(root: Path, *, fsync: bool = True, accept_loss: bool = False) -> 
     With ``accept_loss`` a store that has lost its last changes continues from the state before them.
     """
     if (root / CONTENTS).exists() and not (root / METADATA).exists():
-        raise DamagedStoreError(
-            f"{root} has contents but no {METADATA}: restore the folder from a backup, or use another --root"
-        )
+        raise DamagedStoreError(f"{root} has contents but no {METADATA}: restore the file, or use another --root")
     db, contents = Database(root / METADATA, fsync=fsync), Contents(root, fsync=fsync)
     lost = contents.generation() - db.generation()
     if lost > 0 and not accept_loss:
         raise DamagedStoreError(
-            f"{root / METADATA} lost its last {lost} changes, which were acknowledged: restore the folder from a "
-            f"backup, or continue without them after `localpach check --root {root} --accept-loss`"
+            f"{root / METADATA} lost its last {lost} changes, which were acknowledged: continue without them by "
+            f"`localpach serve --root {root} --accept-loss`, or use another --root"
         )
     contents.record_generation(db.generation())
     db.on_commit = contents.record_generation

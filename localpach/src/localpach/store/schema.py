@@ -1,6 +1,6 @@
 """The database tables. `VERSION` changes with them; a store of another version is refused."""
 
-VERSION = 3
+VERSION = 4
 
 METADATA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -154,20 +154,6 @@ CREATE TABLE transactions (
     version INTEGER NOT NULL,
     info BLOB NOT NULL
 ) STRICT;
-
--- Attempts at datums by pods. `ended` ones need no pod any more; `counted` ones have failed and used up a try.
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    job INTEGER NOT NULL,
-    datum TEXT NOT NULL,
-    try INTEGER NOT NULL,
-    name TEXT NOT NULL UNIQUE,
-    token BLOB NOT NULL UNIQUE,
-    counted INTEGER NOT NULL DEFAULT 0,
-    reason TEXT NOT NULL DEFAULT '',
-    ended INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX attempts_job ON attempts (job, datum);
 """
 
 CONTENT = """
