@@ -11,7 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,6 +26,8 @@ from dev.paths import OPERATOR_ENV, TRAINER_ENV
 from dev.stack import ControlPlane, Operator
 from dev.stack.s3 import S3Server
 from scriptmodel_operator.api.identity import RECONCILE_AT
+from scriptmodel_operator.jobs.bucket import open_bucket
+from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.chart.rendering import OWN_BUCKET, objects
 from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready
 from tests.integration.texts import play
@@ -40,10 +42,16 @@ pytestmark = pytest.mark.usefixtures("shared_operator_paused")
 
 @pytest.fixture
 def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> Iterator[Operator]:
-    storage = [f"--storage={s3.url}/{uuid4().hex}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
+    with operator_over(s3, uuid4().hex, tmp_path, control_plane) as running:
+        yield running
+
+
+@contextmanager
+def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPlane) -> Iterator[Operator]:
+    storage = [f"--storage={s3.url}/{path}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
     downloads = ["--operator-image=operator:1", "--allow-download=127.0.0.1"]
     options = [*storage, *downloads, "--source-interval=1", "--cluster-id=test"]
-    made = Operator(tmp_path, as_in_the_chart(tmp_path, control_plane), options=options, env=s3.credentials)
+    made = Operator(root, as_in_the_chart(root, control_plane), options=options, env=s3.credentials)
     with made as running:
         yield running
     text = running.log.read_text()
@@ -267,6 +275,39 @@ def test_a_corpus_in_a_bucket_of_a_user_is_fetched_after_a_change_only(
     cluster.kubectl("delete", "scriptmodel", "liza", "--wait=false")
     cluster.gone("liza")
     assert s3.secret_key not in jobs_operator.log.read_text() + json.dumps(changed)
+    watched.check()
+
+
+def test_after_a_move_to_another_bucket_nothing_is_computed_again(
+    tmp_path: Path, control_plane: ControlPlane, s3: S3Server, watched: StatusWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster.create(control_plane, "jobs")
+    cluster.kubectl("create", "configmap", "plays", "--from-literal=hamlet.txt=HAMLET: To be or not to be.")
+    spec = {**SPEC, "corpus": {"configMap": {"name": "plays"}}}
+    with operator_over(s3, "old", tmp_path, control_plane):
+        cluster.apply("thrones", spec)
+        assert trained(cluster, "thrones") == 2
+        before = cluster.get("thrones")["status"]
+        cluster.apply("thrones", {**spec, "suspend": True})
+        cluster.reason("thrones", "Suspended")
+    with S3Server(tmp_path / "new") as new:
+        for name, value in s3.credentials.items():
+            monkeypatch.setenv(name, value)
+        old_bucket, new_bucket = (
+            open_bucket(StorageConfig(storage=f"{server.url}/{path}", storage_endpoint=server.endpoint))
+            for server, path in ((s3, "old"), (new, "below/new"))
+        )
+        for key, size in old_bucket.sizes("").items():
+            new_bucket.put(key, old_bucket.get(key, size))
+        old_bucket.delete(list(old_bucket.sizes("")))
+        with operator_over(new, "below/new", tmp_path, control_plane):
+            cluster.apply("thrones", spec)
+            assert trained(cluster, "thrones") == 0
+            assert cluster.get("thrones")["status"]["lineage"] == before["lineage"]
+            cluster.apply("thrones", {**spec, "generation": {"temperature": "0.5"}})
+            assert trained(cluster, "thrones") == 1, "only a script, by the model that was moved"
+            cluster.kubectl("delete", "scriptmodel", "thrones", "--wait=false")
+            cluster.gone("thrones")
     watched.check()
 
 
