@@ -9,10 +9,10 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from scriptmodel_cli.transfer import Transfer
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
@@ -34,6 +34,10 @@ class Answered:
     path: str
     uid: str
     urls: Mapping[str, str]
+
+
+def _only_the_operator(*_arguments: object, **_named: object) -> NoReturn:
+    raise RefusedError("listing or changing the bucket", "only the operator may do that")
 
 
 class RequestedBucket:
@@ -84,17 +88,7 @@ class RequestedBucket:
     def create(self, key: str, data: bytes, limit: int) -> bytes:  # noqa: ARG002 - the operator has created it
         return self.get(key, limit)
 
-    def sizes(self, prefix: str) -> Mapping[str, int]:
-        raise _only_the_operator(f"listing {prefix}")
-
-    def copy(self, source: str, target: str) -> None:
-        raise _only_the_operator(f"copying {source} to {target}")
-
-    def delete(self, keys: Sequence[str]) -> None:
-        raise _only_the_operator(f"deleting {len(keys)} objects")
-
-    def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
-        raise _only_the_operator(f"signing {method} of {len(keys)} URLs for {seconds:.0f} s, {public=}")
+    sizes = copy = delete = sign = staticmethod(_only_the_operator)
 
     @contextmanager
     def writing(self, namespace: str, request: Mapping[str, Any]) -> Iterator[Answered]:
@@ -184,7 +178,3 @@ class RequestedBucket:
         where = f"does it run, and does it watch namespace {namespace}?"
         waits = self._data(request).get("waits", where)
         raise UnavailableError(what, f"the operator gave none within {_ANSWER_SECONDS:.0f} s: {waits}")
-
-
-def _only_the_operator(what: str) -> RefusedError:
-    return RefusedError(what, "only the operator may do that")

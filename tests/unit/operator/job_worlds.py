@@ -15,7 +15,6 @@ from typing import Any
 from scriptmodel_operator.api.urls import file_name
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records
 from scriptmodel_operator.jobs.fetcher import FetchDocument, Source
@@ -23,6 +22,7 @@ from scriptmodel_operator.jobs.fetches import KEY, Fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from scriptmodel_operator.jobs.job_manifest import ATTEMPT, FETCHER, PIPELINE, STAGE
 from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
+from scriptmodel_operator.jobs.planning import MayRead
 from scriptmodel_operator.jobs.runs import JobSettings
 from scriptmodel_operator.jobs.store import Versions
 from tests.unit.operator.fake_bucket import FakeBucket

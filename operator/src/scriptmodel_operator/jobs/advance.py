@@ -7,66 +7,24 @@ is done. So it may be killed between any two calls, and of two operators one is 
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from scriptmodel_operator.api.marks import mark_of, naming
 from scriptmodel_operator.engine.errors import ConflictError, EngineError, RefusedError
-from scriptmodel_operator.engine.values import (
-    TRIALS_INPUT,
-    BranchRef,
-    JobState,
-    PipelineRef,
-    PipelineSpec,
-    RepoRef,
-)
+from scriptmodel_operator.engine.values import JobState, PipelineRef
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.document import attempt_prefix
 from scriptmodel_operator.jobs.manifest import combined
+from scriptmodel_operator.jobs.planning import MayRead, Planning, Round
 from scriptmodel_operator.jobs.pods import IN_QUEUE
 from scriptmodel_operator.jobs.ports import Bucket
-from scriptmodel_operator.jobs.records import (
-    InputRecord,
-    JobRecord,
-    PipelineRecord,
-    RunRecord,
-    RunState,
-    Version,
-    branches_of,
-)
-from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Input, Run, run_hash
+from scriptmodel_operator.jobs.records import JobRecord, PipelineRecord, RunRecord, RunState, Version
+from scriptmodel_operator.jobs.runs import Attempt, AttemptState, Run
 from scriptmodel_operator.jobs.store import Versions
 
-UPDATED = "the pipeline was updated"
-STOPPED = "the pipeline was stopped"
-SUPERSEDED = "a newer version of an input replaced the one that it was to read"
-
-MayRead = Callable[[str, RepoRef], bool]
-"""Whether a namespace may read a repo of another one, whatever its description says."""
-
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Round:
-    """What is known of the namespaces during one call of `settle`."""
-
-    listing: Listing
-    attempts: dict[str, Sequence[Attempt]] = field(default_factory=dict)
-    """The attempts of a namespace, once they were listed."""
-    first: dict[tuple[str, str], PipelineRef] = field(default_factory=dict)
-    """The pipeline that computes a run, by namespace and hash: others with an equal run wait for its result."""
-
-    def newest(self, branch: BranchRef) -> Version | None:
-        """Return the newest good version of a branch."""
-        pipeline = self.listing.pipelines.get(PipelineRef(branch.repo.project, branch.repo.name))
-        if pipeline is not None:
-            return next((job.output for job in pipeline.record.jobs if job.good), None)
-        repo = self.listing.repos.get(branch.repo)
-        return next(iter(repo.record.branches.get(branch.name, ())), None) if repo else None
 
 
 class Advance:
@@ -75,7 +33,7 @@ class Advance:
     def __init__(
         self, records: Records, bucket: Bucket, versions: Versions, attempts: Attempts, may_read: MayRead
     ) -> None:
-        self._may_read = may_read
+        self._planning = Planning(versions, may_read)
         self._records = records
         self._bucket = bucket
         self._versions = versions
@@ -108,7 +66,7 @@ class Advance:
 
     def _step(self, stored: Stored[PipelineRecord], now: Round) -> tuple[Stored[PipelineRecord], str]:
         """Return the record after one step, and why its job waits, if that is known."""
-        stored = self._records.put(stored, self._with_job(stored.record, now))
+        stored = self._records.put(stored, self._planning.with_job(stored.record, now))
         if not stored.record.has_work:
             return stored, ""
         if stored.record.ref.project not in now.attempts:
@@ -117,81 +75,12 @@ class Advance:
         job = next(iter(stored.record.unfinished), None)
         return self._carry_on(stored, job, now) if job else (stored, "")
 
-    # --- jobs
-
-    def _with_job(self, record: PipelineRecord, now: Round) -> PipelineRecord:
-        """Return the record with a job for the newest versions of its inputs, if they have none yet."""
-        if record.stopped:
-            return record
-        at = datetime.now(UTC)
-        for job in record.unfinished:
-            if job.version != record.version:
-                record = record.killed(UPDATED, at, job.id)
-        inputs = tuple(self._inputs(record.spec, now))
-        versions = [now.newest(branch) for _name, branch in branches_of(record.spec)]
-        newest = next(iter(record.jobs), None)
-        known = newest and (newest.version, newest.inputs) == (record.version, inputs) and newest.reason != STOPPED
-        if known or not all(versions):
-            return record
-        for job in record.unfinished:
-            if job.state is JobState.CREATED and not any(run.attempt for run in job.runs):
-                record = record.killed(SUPERSEDED, at, job.id)
-        job = JobRecord(uuid.uuid4().hex, record.version, at, inputs)
-        if not all(version and version.size for version in versions):
-            return record.with_job(replace(job.end(JobState.SUCCESS, "", at), started=at))
-        runs = tuple(self._runs(record, job, now))
-        return record.with_job(replace(job, runs=runs, total=len(runs)))
-
-    def _inputs(self, spec: PipelineSpec, now: Round) -> Iterator[InputRecord]:
-        for name, branch in branches_of(spec):
-            if version := now.newest(branch):
-                self._check_readable(spec.ref.project, branch.repo, now)
-                yield InputRecord(name, branch.repo, version.id, version.manifest)
-
-    def _check_readable(self, namespace: str, repo: RepoRef, now: Round) -> None:
-        """Raise RefusedError for what a namespace may not read, whoever wrote that into its records."""
-        found = now.listing.repos.get(repo)
-        named = found is not None and naming(namespace) in found.record.description
-        if repo.project != namespace and not named and not self._may_read(namespace, repo):
-            why = f"namespace {namespace!r} may not: have the operator run with --allow-repo {namespace}={repo}"
-            raise RefusedError(f"reading repo {repo}", why)
-
-    def _runs(self, record: PipelineRecord, job: JobRecord, now: Round) -> Iterator[RunRecord]:
-        """Yield the runs of a job: one, or one for each folder of the trials."""
-        trials = next((each for each in job.inputs if each.name == TRIALS_INPUT), None)
-        folders = ["/"]
-        if trials is not None:
-            paths = (file.path.split("/") for file in self._versions.load(trials.repo.project, trials.manifest).files)
-            folders = sorted({f"/{parts[1]}" for parts in paths if len(parts) > 2})
-        mark = mark_of(record.spec.annotations)
-        done = any(each.version == record.version and each.state is JobState.SUCCESS for each in record.jobs)
-        again = record.again and not done
-        for folder in folders:
-            found = run_hash(record.spec, self._read(record, job, folder, now), mark.retrain_at if mark else "")
-            result = self._versions.result(record.ref.project, found) if again else None
-            yield RunRecord(folder, found, after=result.attempt if result else 0)
-
-    def _read(self, record: PipelineRecord, job: JobRecord, folder: str, now: Round) -> tuple[Input, ...]:
-        for each in job.inputs:
-            self._check_readable(record.ref.project, each.repo, now)
-        return tuple(
-            Input(
-                each.name,
-                self._versions.load(each.repo.project, each.manifest),
-                folder if each.name == TRIALS_INPUT else "/",
-            )
-            for each in job.inputs
-        )
-
-    # --- attempts
-
     def _clean(self, stored: Stored[PipelineRecord], now: Round) -> Stored[PipelineRecord]:
         """Stop the attempts of jobs that have ended, and those that no record has any more."""
         record, ended = stored.record, self._strangers(stored.record, now)
         for job in (job for job in record.jobs if job.state.final and any(run.state.active for run in job.runs)):
-            found = {run.folder: self._found(record, run, now) for run in job.runs if run.state.active}
-            ended += filter(None, found.values())
-            runs = (replace(run, state=RunState.STOPPED) if run.folder in found else run for run in job.runs)
+            ended += now.attempts_at(record, job).values()
+            runs = (replace(run, state=RunState.STOPPED) if run.state.active else run for run in job.runs)
             record = record.with_job(replace(job, runs=tuple(runs)))
         for attempt in ended:
             self._attempts.stop(record.ref.project, attempt.name)
@@ -208,11 +97,7 @@ class Advance:
         self, stored: Stored[PipelineRecord], job: JobRecord, now: Round
     ) -> tuple[Stored[PipelineRecord], str]:
         """Record what became of the attempts of a job, then start more or end the job."""
-        record, found = stored.record, dict[str, Attempt]()
-        for run in job.runs:
-            attempt = self._found(record, run, now) if run.state.active else None
-            if attempt is not None:
-                found[run.folder] = attempt
+        record, found = stored.record, now.attempts_at(stored.record, job)
         runs = [self._observed(record, job, run, found.get(run.folder), now) for run in job.runs]
         failed = next((run for run in runs if run.state is RunState.FAILED), None)
         if failed is None:
@@ -244,12 +129,6 @@ class Advance:
                 self._attempts.count(AttemptState.LOST.value)
             if new.state is RunState.STARTING and new.attempt != old.attempt:
                 self._attempts.count("started")
-
-    def _found(self, record: PipelineRecord, run: RunRecord, now: Round) -> Attempt | None:
-        """Return the newest attempt at a run, if its Job exists."""
-        key = (record.ref.name, run.hash, run.attempt)
-        listed = now.attempts[record.ref.project]
-        return next((each for each in listed if (each.pipeline, each.hash, each.number) == key), None)
 
     def _observed(
         self, record: PipelineRecord, job: JobRecord, run: RunRecord, attempt: Attempt | None, now: Round
@@ -308,7 +187,7 @@ class Advance:
         return 1 + max(run.attempt, run.after, *listed, *recorded, *(int(each) for each in stored if each.isdecimal()))
 
     def _run(self, record: PipelineRecord, job: JobRecord, run: RunRecord, now: Round) -> Run:
-        inputs = self._read(record, job, run.folder, now)
+        inputs = self._planning.read(record, job, run.folder, now)
         return Run(record.ref.project, record.spec, record.version, run.hash, inputs)
 
     def _job_of(
@@ -330,8 +209,6 @@ class Advance:
         if job.started:
             return replace(job, state=JobState.RUNNING)
         return replace(job, state=JobState.STARTING) if any(run.state.active for run in runs) else job
-
-    # --- results
 
     def _succeeded(self, record: PipelineRecord, job: JobRecord, at: datetime) -> JobRecord:
         namespace = record.ref.project

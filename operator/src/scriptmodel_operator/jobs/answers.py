@@ -24,10 +24,10 @@ from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import Calls
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, PipelineRef, RepoRef
-from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.config_maps import Records
 from scriptmodel_operator.jobs.document import MANIFEST, MAX_BYTES
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, namespace_of, parse
+from scriptmodel_operator.jobs.planning import MayRead
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Bucket, Cluster
 from scriptmodel_operator.jobs.records import Version
 from scriptmodel_operator.jobs.requests import (

@@ -15,13 +15,7 @@ from urllib.parse import urlencode
 
 from scriptmodel_operator.api.identity import API_VERSION, PLURAL
 from scriptmodel_operator.api.marks import mark_of
-from scriptmodel_operator.engine.errors import (
-    AccessError,
-    ConflictError,
-    EngineError,
-    NotFoundError,
-    RefusedError,
-)
+from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.jobs import logs, pods
 from scriptmodel_operator.jobs.document import (
@@ -47,19 +41,16 @@ from scriptmodel_operator.jobs.job_manifest import (
 )
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Bucket, Cluster
+from scriptmodel_operator.jobs.refusals import Refusals
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, JobSettings, Run
 from scriptmodel_operator.jobs.store import Versions
 
 KEPT_SECONDS = 24 * 3600
 """How long Kubernetes keeps a Job whose end is recorded."""
-_REFUSAL_SECONDS = 10.0
-"""How long a Job waits for a pod before its events are read, and how long one reading serves all Jobs of a namespace:
-the API server reads every event of the namespace for it."""
 _MOST_EARLIER = 8
 _LONGEST_SELECTOR = 4000
 _JOB_NAME = "batch.kubernetes.io/job-name"
 _OURS = f"{MANAGED_BY}={MANAGER},{PIPELINE},{RUN},{ATTEMPT}"
-_REFUSED_PODS = urlencode({"fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"})
 _HASH, _NUMBER = re.compile(r"[0-9a-f]{56}"), re.compile(r"[1-9][0-9]{0,8}")
 
 log = logging.getLogger(__name__)
@@ -82,7 +73,7 @@ class Attempts:
         self._settings = settings
         self._signed: dict[tuple[str, str], float] = {}
         """When the URLs in a Secret were signed, on the monotonic clock; unknown of those of another process."""
-        self._refusals: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._refusals = Refusals(cluster)
 
     def listed(self, namespace: str) -> Sequence[Attempt]:
         """Return the attempts of a namespace that have a Job, but for those that `end` has marked as done.
@@ -96,7 +87,7 @@ class Attempts:
         newest = {_job_of(pod): pod for pod in sorted(found, key=lambda pod: pod["metadata"]["creationTimestamp"])}
         now = datetime.now(UTC)
         return [
-            pods.attempt_of(job, pod, now, self._refusal(job, pod, now))
+            pods.attempt_of(job, pod, now, self._refusals.of(job, pod, now))
             for job in jobs
             if _valid(job)
             for pod in [newest.get(job["metadata"]["name"])]
@@ -229,7 +220,7 @@ class Attempts:
         if job is None or not _valid(job):
             return None
         pod, now = self._pod(namespace, f"{_JOB_NAME}={name}"), datetime.now(UTC)
-        return pods.attempt_of(job, pod, now, self._refusal(job, pod, now))
+        return pods.attempt_of(job, pod, now, self._refusals.of(job, pod, now))
 
     def _earlier(self, run: Run, number: int) -> list[int]:
         """Return the earlier attempts that may have a checkpoint, newest first. The one before may still store it."""
@@ -256,30 +247,6 @@ class Attempts:
     def _pods(self, namespace: str, selector: str) -> list[dict[str, Any]]:
         path = f"{_core(namespace, 'pods')}?{urlencode({'labelSelector': selector})}"
         return list(self._cluster.request("GET", path, f"listing pods in namespace {namespace}")["items"])
-
-    def _refusal(self, job: dict[str, Any], pod: dict[str, Any] | None, now: datetime) -> str:
-        """Return why the API server takes no pod of a Job, such as a quota; empty if it takes one."""
-        metadata = job["metadata"]
-        age = now - datetime.fromisoformat(metadata["creationTimestamp"])
-        if not pods.waits_for_a_pod(job, pod) or age.total_seconds() < _REFUSAL_SECONDS:
-            return ""
-        namespace = metadata["namespace"]
-        read, refusals = self._refusals.get(namespace, (-_REFUSAL_SECONDS, {}))
-        if time.monotonic() - read >= _REFUSAL_SECONDS:
-            refusals = self._read_refusals(namespace)
-            self._refusals[namespace] = (time.monotonic(), refusals)
-        return refusals.get(metadata["uid"], "")
-
-    def _read_refusals(self, namespace: str) -> Mapping[str, str]:
-        """Return the newest message for each Job. Events may not be readable; the state of a Job does not need them."""
-        path = f"{_core(namespace, 'events')}?{_REFUSED_PODS}"
-        try:
-            events = self._cluster.request("GET", path, f"listing events in namespace {namespace}")["items"]
-        except AccessError as error:
-            log.warning("cannot explain why Jobs have no pods: %s", error)
-            return {}
-        ordered = sorted(events, key=lambda each: each.get("lastTimestamp") or each.get("eventTime") or "")
-        return {each["involvedObject"]["uid"]: str(each["message"]) for each in ordered}
 
     def _keep_log(self, job: dict[str, Any], pod: dict[str, Any]) -> None:
         """Store the newest lines of a pod that failed, if they are more than what the trainer stored."""

@@ -26,22 +26,15 @@ from scriptmodel_operator.engine.values import (
     Upload,
     UserBucket,
 )
-from scriptmodel_operator.jobs.advance import STOPPED, Advance, MayRead
+from scriptmodel_operator.jobs import lists
+from scriptmodel_operator.jobs.advance import Advance
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Listing, Records, Stored
 from scriptmodel_operator.jobs.fetches import Fetches
 from scriptmodel_operator.jobs.garbage import Garbage
-from scriptmodel_operator.jobs.lists import (
-    MASTER,
-    JobsLists,
-    commit_of_job,
-    commit_of_version,
-    job_info,
-    pipeline_info,
-    repo_info,
-)
 from scriptmodel_operator.jobs.logs import RunLogs
 from scriptmodel_operator.jobs.manifest import Manifest, replaced
+from scriptmodel_operator.jobs.planning import STOPPED, MayRead
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version, branches_of
 from scriptmodel_operator.jobs.store import Versions, engine_id
@@ -71,7 +64,7 @@ class JobsGateway:
         self._garbage = Garbage(records, bucket, versions)
         self._projects: frozenset[str] = frozenset()
 
-    def settle(self, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> JobsLists:
+    def settle(self, projects: Iterable[str], beat: Callable[[], None] = lambda: None) -> lists.JobsLists:
         self._projects = frozenset(projects)
         engine, listing = self.engine(), self._records.listed()  # without both, no pipeline need be tried
         self._advance.settle(listing, beat)
@@ -89,8 +82,8 @@ class JobsGateway:
         """Return the time of this process, which is that of all records."""
         return datetime.now(UTC)
 
-    def _lists(self, listing: Listing, engine: str = "") -> JobsLists:
-        return JobsLists(listing, self._projects, self._advance.blocked, engine)
+    def _lists(self, listing: Listing, engine: str = "") -> lists.JobsLists:
+        return lists.JobsLists(listing, self._projects, self._advance.blocked, engine)
 
     def list_projects(self) -> Sequence[str]:
         return self._lists(self._records.listed()).list_projects()
@@ -105,40 +98,29 @@ class JobsGateway:
         return self._lists(self._records.listed()).list_jobs(project, limit)
 
     def list_pipeline_versions(self, pipeline: PipelineRef) -> Sequence[PipelineInfo]:
-        found = self._records.pipeline(pipeline)
-        if found is None:
+        if (found := self._records.pipeline(pipeline)) is None:
             return []
-        record = found.record
-        older = (pipeline_info(replace(record, version=each, spec=record.older[each])) for each in sorted(record.older))
-        return [pipeline_info(record), *reversed(list(older))]
+        specs = {**found.record.older, found.record.version: found.record.spec}
+        versions = (replace(found.record, version=each, spec=specs[each]) for each in sorted(specs, reverse=True))
+        return [lists.pipeline_info(each) for each in versions]
 
     def list_pipeline_jobs(self, pipeline: PipelineRef, limit: int) -> Sequence[JobInfo]:
         found = self._records.pipeline(pipeline)
-        return [job_info(found.record, job) for job in found.record.jobs[:limit]] if found else []
+        return [lists.job_info(found.record, job) for job in found.record.jobs[:limit]] if found else []
 
     def branch_head(self, branch: BranchRef) -> CommitInfo | None:
         repo = branch.repo
         if found := self._pipeline_of(repo):
-            if branch.name != MASTER:
+            if branch.name != lists.MASTER:
                 raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
-            return next((commit_of_job(found.record, job) for job in found.record.jobs), None)
+            return next((lists.commit_of_job(found.record, job) for job in found.record.jobs), None)
         versions = self._repo(repo, f"reading branch {branch}").record.branches.get(branch.name)
         if not versions:
             raise NotFoundError(f"reading branch {branch}", "not found", "NOT_FOUND")
-        return commit_of_version(repo, branch.name, versions[0])
+        return lists.commit_of_version(repo, branch.name, versions[0])
 
     def inspect_commit(self, repo: RepoRef, commit: str) -> CommitInfo:
-        what = f"reading commit {repo}@{commit}"
-        if found := self._pipeline_of(repo):
-            job = found.record.job(JobRef(found.record.ref, commit))
-            if job is not None:
-                return commit_of_job(found.record, job)
-            raise NotFoundError(what, "not found", "NOT_FOUND")
-        for name, versions in self._repo(repo, what).record.branches.items():
-            for version in versions:
-                if version.id == commit:
-                    return commit_of_version(repo, name, version)
-        raise NotFoundError(what, "not found", "NOT_FOUND")
+        return self._written(repo, commit)[0]
 
     def read_file(self, repo: RepoRef, commit: str, path: str, limit: int) -> bytes:
         return self._versions.read_file(self._manifest(repo, commit), path, limit)
@@ -176,19 +158,22 @@ class JobsGateway:
 
     def _manifest(self, repo: RepoRef, commit: str) -> Manifest:
         """Return the manifest of a version; one without files if nothing was written, as by a job that failed."""
-        what = f"reading {repo}@{commit}"
         if repo == FILE_SETS and self._fetches:
             return self._fetches.manifest(commit)
+        _commit, version = self._written(repo, commit)
+        return self._versions.load(repo.project, version.manifest) if version else Manifest()
+
+    def _written(self, repo: RepoRef, commit: str) -> tuple[CommitInfo, Version | None]:
+        """Return a commit and its version, None for a job that wrote nothing. Raises NotFoundError."""
+        what = f"reading commit {repo}@{commit}"
         if found := self._pipeline_of(repo):
-            job = found.record.job(JobRef(found.record.ref, commit))
-            if job is None:
-                raise NotFoundError(what, "not found", "NOT_FOUND")
-            return self._versions.load(repo.project, job.output.manifest) if job.output else Manifest()
-        branches = self._repo(repo, what).record.branches.values()
-        known = next((each for versions in branches for each in versions if each.id == commit), None)
-        if known is None:
-            raise NotFoundError(what, "not found", "NOT_FOUND")
-        return self._versions.load(repo.project, known.manifest)
+            if job := found.record.job(JobRef(found.record.ref, commit)):
+                return lists.commit_of_job(found.record, job), job.output
+        else:
+            for name, versions in self._repo(repo, what).record.branches.items():
+                if version := next((each for each in versions if each.id == commit), None):
+                    return lists.commit_of_version(repo, name, version), version
+        raise NotFoundError(what, "not found", "NOT_FOUND")
 
     # --- writes
 
@@ -313,9 +298,9 @@ class JobsGateway:
         if not keep_repo:
             self._garbage.free(found)
         elif self._records.repo(pipeline.output) is None:
-            record = RepoRecord(pipeline.output, found.record.created, repo_info(found.record).description)
+            record = RepoRecord(pipeline.output, found.record.created, lists.repo_info(found.record).description)
             for job in reversed(found.record.jobs):
-                record = record.put(MASTER, job.output) if job.output else record
+                record = record.put(lists.MASTER, job.output) if job.output else record
             self._records.put(Stored(record), record)
         self._records.delete(PipelineRecord, pipeline)
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from scriptmodel_operator.engine.counting import Called
 from scriptmodel_operator.engine.values import ResourceAmounts
-from scriptmodel_operator.jobs.advance import MayRead
 from scriptmodel_operator.jobs.answers import Requests
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.config_maps import Records
 from scriptmodel_operator.jobs.fetches import Fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
+from scriptmodel_operator.jobs.planning import MayRead
 from scriptmodel_operator.jobs.ports import Cluster
 from scriptmodel_operator.jobs.runs import JobSettings
 from scriptmodel_operator.jobs.storage import StorageConfig
