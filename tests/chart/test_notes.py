@@ -26,7 +26,7 @@ def notes(control_plane: ControlPlane, values: Values) -> str:
             ["rbac.aggregateEdit=true", "in values.yaml first what it grants", "kubectl delete scriptmodels --all -A"],
         ),
         ({"watchNamespaces": ["team-a"]}, ["watches team-a", "kubectl apply -n team-a"]),
-        ({}, ["that the bucket answers", "scriptmodel push plays/ --repo plays --create", "for one team"]),
+        ({}, ["that the bucket answers", "scriptmodel push plays/ --repo plays --create", "for one team", "-people"]),
         ({"pachd": {"address": "pachd.pachyderm:30650"}}, ["that pachd answers", "in Pachyderm's namespace"]),
         (COMBINATIONS["pachd with auth and TLS"], ["at the address in Secret pachd-access"]),
     ],
