@@ -14,7 +14,7 @@ from scriptmodel_operator.api.durations import parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
-from scriptmodel_operator.desired.pipelines import Desired, desired
+from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
 from scriptmodel_operator.features import start
@@ -33,9 +33,9 @@ from scriptmodel_operator.reconcile.actions import (
     PipelineChange,
     ReplaceFiles,
 )
-from scriptmodel_operator.reconcile.assess import Situation, assess
+from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
-from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Early, Ingesting, ModelState, Suspended
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED, state_is_kept
 
 
@@ -68,27 +68,28 @@ def preview(
     def elapsed(since: datetime) -> timedelta:
         return now - since
 
-    given = Situation(model, elapsed, view=view, desired=target, source=source, continued=continued)
-    state = assess(given)
+    if stopping := stop(model, view):
+        return Preview(str(model), tuple(change for action in stopping.actions for change in _of_action(action, view)))
+    observed = Observed(Given(model, elapsed, source, continued), view, target)
+    state = assess(observed).state
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in state.actions for change in _of_action(action, view)]
-    if isinstance(state, Early):
-        return Preview(str(model), tuple(changes))
-    changes += _later_changes(given, state, view, target)
+    changes += _later_changes(observed, state)
     changes += _of_trials(state, view)
     return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
 
-def _later_changes(given: Situation, state: ModelState, view: ModelView, target: Desired) -> Iterator[Change]:
+def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
+    view = observed.view
     match state:
         case Suspended() | Blocked():
             return
         case Ingesting() if not state.source.waits_for:
-            yield from _after_copy(given, view, target)
+            yield from _after_copy(observed)
         case Ingesting():
-            if request := given.model.spec.corpus.download:
+            if request := observed.given.model.spec.corpus.download:
                 yield Change("~", f"fetch {request} into {view.refs.corpus}, as one commit")
-            yield from _after_ingest(given, view)
+            yield from _after_ingest(observed)
         case Applying(difference=difference):
             yield from (_later(deferred, view) for deferred in difference.deferred)
             # an update leaves a pipeline stopped; the next reconcile starts it
@@ -116,16 +117,18 @@ def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
     return Preview(title, tuple(change for action in actions for change in _of_action(action, view)))
 
 
-def _after_ingest(given: Situation, view: ModelView) -> list[Change]:
+def _after_ingest(observed: Observed) -> list[Change]:
+    view, given = observed.view, replace(observed.given, source=None)
     branch = view.refs.corpus
     head = CommitInfo(branch.repo, branch.name, "to come", finished=True, size_bytes=1)
     corpus = CorpusView(branch, head=head, untied=view.corpus is not None and view.corpus.untied)
-    state = assess(replace(given, view=replace(view, corpus=corpus), source=None))
-    return [change for action in state.actions for change in _of_action(action, view)]
+    found = assess(replace(observed, given=given, view=replace(view, corpus=corpus)))
+    return [change for action in found.actions for change in _of_action(action, view)]
 
 
-def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[Change]:
-    source, train = view.base.source, target.train.mark
+def _after_copy(observed: Observed) -> Iterator[Change]:
+    view, given = observed.view, replace(observed.given, source=None)
+    source, train = view.base.source, observed.desired.train.mark
     if source is None or source.repo is None:
         return
     name = copy_name(view.base.origin, source.commit or "")
@@ -136,8 +139,8 @@ def _after_copy(given: Situation, view: ModelView, target: Desired) -> Iterator[
     view = replace(view, refs=refs, base=replace(view.base, current=name, source=None))
     mark = view.train.mark if view.train else None
     target = desired(given.model, refs, train.owner, mark, image=train.image, claim=train.claim, continued=given.text)
-    state = assess(replace(given, view=view, desired=target, source=None))
-    yield from (change for action in state.actions for change in _of_action(action, view))
+    found = assess(Observed(given, view, target))
+    yield from (change for action in found.actions for change in _of_action(action, view))
 
 
 def _of_action(action: Action, view: ModelView) -> Iterator[Change]:

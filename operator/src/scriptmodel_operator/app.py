@@ -16,8 +16,11 @@ from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.controller.engines import RecordedEngines
+from scriptmodel_operator.controller.observing import Observing
 from scriptmodel_operator.controller.queue import WorkQueue, arrived, deleted
+from scriptmodel_operator.controller.reconciler import Reconciler
+from scriptmodel_operator.controller.reporter import Reporter
 from scriptmodel_operator.controller.sweeper import sweep
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.controller.worker_pods import WorkerPods
@@ -82,6 +85,19 @@ class Process:
     def stop_on_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop.set)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What runs beside the watch, or is closed at the end."""
+
+    reconciler: Reconciler
+    snapshots: SnapshotSource
+    ticker: Ticker
+    observer: Observer
+    events: EventRecorder
+    downloads: Downloads
+    clock: EngineClock
 
 
 async def run(config: OperatorConfig) -> None:
@@ -202,21 +218,21 @@ async def working(
     The gateway is closed at the end.
     """
     calls = Calls(CALL_THREADS)
-    controller = compose(config, kube, gateway, calls, cluster, process)
-    controller.snapshots.create_task = group.create_task
-    queue, ticker = process.queue, controller.ticker
+    parts = compose(config, kube, gateway, calls, cluster, process)
+    parts.snapshots.create_task = group.create_task
+    queue, ticker = process.queue, parts.ticker
 
     def is_ours(owner: Owner) -> bool:
         return owner.cluster == cluster and (not config.namespaces or owner.namespace in config.namespaces)
 
     process.health.mark_ready()
     background = [
-        start(group, "queue", partial(queue.run, controller.reconcile, config.workers)),
+        start(group, "queue", partial(queue.run, parts.reconciler.reconcile, config.workers)),
         start(group, "ticker", ticker.run),
-        start(group, "sweeper", partial(sweep, gateway, calls, is_ours, controller.clock)),
+        start(group, "sweeper", partial(sweep, gateway, calls, is_ours, parts.clock)),
         *([start(group, "requests", partial(requests.run, calls))] if requests else []),
     ]
-    sending = start(group, "events", controller.events.run)
+    sending = start(group, "events", parts.events.run)
     try:
         await asyncio.gather(queue.started.wait(), ticker.started.wait())
         yield
@@ -225,13 +241,13 @@ async def working(
             task.cancel()
         await asyncio.wait(background)
         if not sending.cancelling():  # as after an error in the group
-            await controller.events.drain()
+            await parts.events.drain()
         sending.cancel()
         await asyncio.wait([sending])
-        controller.observer.logs.close()
-        controller.downloads.close()
+        parts.observer.logs.close()
+        parts.downloads.close()
         gateway.close()
-        controller.snapshots.close()
+        parts.snapshots.close()
         calls.close()
 
 
@@ -294,8 +310,8 @@ def version_reporter(metrics: Metrics) -> Callable[[ServerVersion], None]:
 
 def compose(
     config: OperatorConfig, kube: KubeGateway, gateway: Gateway, calls: Calls, cluster: str, process: Process
-) -> Controller:
-    """Create the controller, and its parts each after those that it uses."""
+) -> Parts:
+    """Create the parts, each after those that it uses."""
     store, queue, metrics, health = process.store, process.queue, process.metrics, process.health
     clock = EngineClock(gateway.server_time, metrics.clock_skew.set)
 
@@ -308,20 +324,11 @@ def compose(
     observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, start_of)
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
-    return Controller(
-        config=config,
-        cluster=cluster,
-        store=store,
-        queue=queue,
-        ticker=ticker,
-        kube=kube,
-        gateway=gateway,
-        calls=calls,
-        snapshots=snapshots,
-        observer=observer,
-        events=EventRecorder(kube, metrics.events_left_out.inc),
-        downloads=Downloads(gateway, config.download_timeout, queue.add),
-        pods=WorkerPods(kube, config.worker_namespace, clock.now),
-        metrics=metrics,
-        clock=clock,
-    )
+    events = EventRecorder(kube, metrics.events_left_out.inc)
+    downloads = Downloads(gateway, config.download_timeout, queue.add)
+    pods = WorkerPods(kube, config.worker_namespace, clock.now)
+    engines = RecordedEngines(gateway, calls, store)
+    observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads, pods, clock)
+    reporter = Reporter(kube, store, queue, events, engines)
+    reconciler = Reconciler(config, store, engines, observing, reporter, downloads, metrics)
+    return Parts(reconciler, snapshots, ticker, observer, events, downloads, clock)

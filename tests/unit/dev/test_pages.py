@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from dev.paths import ROOT
 
@@ -21,3 +24,10 @@ def test_every_make_target_of_readme_is_one() -> None:
     named = re.findall(r"\bmake ([a-z-]+)\b(?= *[`\n#])", (ROOT / "README.md").read_text())
     assert "demo" in named
     assert set(named) <= targets
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/contributing").glob("*.md")), ids=lambda page: page.stem)
+def test_every_module_that_a_page_for_contributors_names_exists(page: Path) -> None:
+    named = set(re.findall(r"`([\w/.-]+\.py)`", page.read_text()))
+    files = [f"/{path.relative_to(ROOT)}" for path in ROOT.glob("[!.]*/**/*.py")]
+    assert [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in files)] == []

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.api.names import Key
-from scriptmodel_operator.app import Process, compose
+from scriptmodel_operator.app import Parts, Process, compose
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
@@ -102,7 +101,7 @@ def raw_object(spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
 @asynccontextmanager
 async def controller(
     raw: dict[str, Any], wrap: Callable[[Any], Any] = lambda fake: fake, **settings: Any
-) -> AsyncIterator[tuple[Controller, FakeKube, FakePachyderm]]:
+) -> AsyncIterator[tuple[Parts, FakeKube, FakePachyderm]]:
     """Yield a controller and its fakes, which it calls through `wrap`."""
     kube, pachyderm = FakeKube(raw), FakePachyderm(now=datetime.now(UTC))
     async with controller_over(wrap(kube), wrap(pachyderm), raw, **settings) as found:
@@ -112,7 +111,7 @@ async def controller(
 @asynccontextmanager
 async def controller_over(
     kube: KubeGateway, gateway: Gateway, raw: dict[str, Any], **settings: Any
-) -> AsyncIterator[Controller]:
+) -> AsyncIterator[Parts]:
     """Yield a controller over an engine, which has the object."""
     calls = Calls(2)
     config = OperatorConfig(
@@ -124,7 +123,7 @@ async def controller_over(
     created = Process.create(namespaced=config.policy.namespaced)
     process = replace(created, queue=RecordingQueue(created.metrics))
     found = compose(config, kube, gateway, calls, "cluster-1", process)
-    found.store.put(raw)
+    found.reconciler.store.put(raw)
     sending = asyncio.create_task(found.events.run())
     try:
         yield found
@@ -135,13 +134,13 @@ async def controller_over(
         calls.close()
 
 
-async def settled(found: Controller) -> float | None:
+async def settled(found: Parts) -> float | None:
     """Reconcile until no snapshot is waited for."""
     news = asyncio.Event()
     found.snapshots._requeue = lambda _key: news.set()
     while True:
         news.clear()
-        requeue_after = await found.reconcile(KEY)
+        requeue_after = await found.reconciler.reconcile(KEY)
         if not found.snapshots._waiting and not news.is_set():
             return requeue_after
         await news.wait()
@@ -157,9 +156,9 @@ def message(kube: FakeKube) -> str:
     return str(conditions["Ready"]["message"])
 
 
-async def later(found: Controller, pachyderm: FakePachyderm, seconds: float) -> float | None:
+async def later(found: Parts, pachyderm: FakePachyderm, seconds: float) -> float | None:
     """Reconcile with a snapshot and a clock that are so much later."""
     pachyderm.advance(seconds)
-    await found.calls.run(found.clock.measure)
+    await found.reconciler.engines.calls.run(found.clock.measure)
     await found.snapshots.latest(time.monotonic())
     return await settled(found)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.objects import parse_object
-from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.app import Parts
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
@@ -37,7 +37,7 @@ class Life:
     """One object from its creation on, reconciled as the queue and the ticker would."""
 
     tape: Tape
-    found: Controller
+    found: Parts
     kube: FakeKube
     requeued: asyncio.Event
 
@@ -53,11 +53,15 @@ class Life:
         annotations = {**known.get("annotations", {}), **metadata.pop("annotations", {})}
         metadata = {**known, **metadata, "generation": generation, "annotations": annotations}
         self.kube.raw = {**self.kube.raw, "spec": spec, "metadata": metadata}
-        self.found.store.put(self.kube._changed())
+        self.found.reconciler.store.put(self.kube._changed())
 
     async def then(self, title: str, spec: dict[str, Any] | None = None, **metadata: Any) -> None:
         """Reconcile until nothing is left to do, half a minute later, with a newer snapshot."""
-        tape, failures, uid = self.tape, self.found.queue._failures, self.kube.raw["metadata"]["uid"]
+        tape, failures, uid = (
+            self.tape,
+            self.found.reconciler.reporter.queue._failures,
+            self.kube.raw["metadata"]["uid"],
+        )
         tape.write(title)
         tape.pachyderm.advance(30)
         if spec is not None or metadata:
@@ -67,7 +71,7 @@ class Life:
             self.requeued.clear()
             failed, after = True, None
             with suppress(RetryError):
-                failed, after = False, await self.found.reconcile(KEY)
+                failed, after = False, await self.found.reconciler.reconcile(KEY)
             if self.found.snapshots._waiting or self.found.downloads.in_progress(uid):
                 await self.requeued.wait()
             await self.found.events.drain()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT
-from scriptmodel_operator.controller.controller import MAX_ROUNDS
 from scriptmodel_operator.controller.queue import RetryError, deleted
+from scriptmodel_operator.controller.reconciler import MAX_ROUNDS
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import NotFoundError, UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, RepoRef
@@ -36,7 +36,7 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         pachyderm.put(BranchRef(RepoRef("default", "plays"), "master"), PLAYS)
         pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "apply_pipelines" else None
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         await found.events.drain()
         assert (kube.writes, kube.events) == (["finalizers", "status"], ["Creating", "EngineUnavailable"])
         pachyderm.fault = lambda _call: None
@@ -47,12 +47,12 @@ async def test_the_finalizer_is_set_before_any_pipeline_and_an_idle_object_is_no
         )
         for ref in list(pachyderm.pipelines):
             pachyderm.succeed(ref)
-        found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
+        found.reconciler.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "generation": 1}})
         await found.snapshots.latest(time.monotonic())
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "Generated"
         written = list(kube.writes)
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert kube.writes == written
 
 
@@ -61,10 +61,10 @@ async def test_nothing_is_made_for_an_object_that_is_deleted_while_pachyderm_is_
         pachyderm.put(PLAYS_BRANCH, PLAYS)
 
         def read(_call: str) -> None:
-            found.store.remove(raw)
+            found.reconciler.store.remove(raw)
 
         pachyderm.fault = read
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert pachyderm.pipelines == {}
 
 
@@ -79,13 +79,13 @@ async def test_the_scene_in_a_config_map_reaches_the_command() -> None:
 async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None:
     spec = {**SPEC, "model": {"preset": "from-the-future"}}
     async with controller(raw_object(spec, finalizers=["scriptmodel.dev/pipelines"])) as (found, kube, pachyderm):
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "InvalidSpec"
         deleted = raw_object(spec, finalizers=["scriptmodel.dev/pipelines"], deletionTimestamp="now", generation=2)
         deleted["metadata"]["resourceVersion"] = "9"
-        found.store.put(deleted)
+        found.reconciler.store.put(deleted)
         kube.raw = deleted
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert kube.raw["metadata"]["finalizers"] == []
         assert pachyderm.pipelines == {}
 
@@ -94,17 +94,17 @@ async def test_an_unreadable_spec_is_reported_and_can_still_be_deleted() -> None
 async def test_a_deletion_whose_place_or_policy_is_unreadable_says_how_to_end_it(wrong: dict[str, Any]) -> None:
     raw = raw_object({**SPEC, **wrong}, finalizers=["scriptmodel.dev/pipelines"])
     async with controller(raw) as (found, kube, pachyderm):
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "InvalidSpec"
         kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "deletionTimestamp": "now"}}
-        found.store.put(kube._changed())
-        assert await found.reconcile(KEY) is None
+        found.reconciler.store.put(kube._changed())
+        assert await found.reconciler.reconcile(KEY) is None
         message = kube.raw["status"]["conditions"][0]["message"]
         assert message.startswith(f"spec.{next(iter(wrong))}")
         assert "set deletionPolicy: Orphan" in message
         kube.raw = {**kube.raw, "spec": {**SPEC, **wrong, "deletionPolicy": "Orphan"}}
-        found.store.put(kube._changed())
-        assert await found.reconcile(KEY) is None
+        found.reconciler.store.put(kube._changed())
+        assert await found.reconciler.reconcile(KEY) is None
         assert kube.raw["metadata"]["finalizers"] == []
         assert pachyderm.calls == []
 
@@ -113,7 +113,7 @@ async def test_a_forbidden_spec_causes_no_call() -> None:
     spec = {**SPEC, "training": {"image": "evil:1"}}
     async with controller(raw_object(spec)) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: UnavailableError(call, "must not be called")
-        assert await found.reconcile(KEY) is None
+        assert await found.reconciler.reconcile(KEY) is None
         assert reason(kube) == "NotAllowed"
 
 
@@ -122,8 +122,8 @@ async def test_no_event_is_lost_or_repeated_if_the_status_cannot_be_written() ->
         faults = iter([True])
         kube.fault = lambda what: what == "status" and next(faults, False)
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
-        await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
+        await found.reconciler.reconcile(KEY)
         await found.events.drain()
         assert kube.writes == ["finalizers", "status"]
         assert kube.events == ["CorpusNotFound"]
@@ -142,12 +142,12 @@ async def test_nothing_is_kept_of_an_object_that_is_gone() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         await settled(found)
-        assert found._acted
-        deleted(found.store, found.queue, kube.raw)
-        assert isinstance(found.queue, RecordingQueue)
-        assert found.queue.added[-1] == KEY
-        await found.reconcile(KEY)
-        assert (found._acted, found._rounds) == ({}, {})
+        assert found.reconciler.observing._acted
+        deleted(found.reconciler.store, found.reconciler.reporter.queue, kube.raw)
+        assert isinstance(found.reconciler.reporter.queue, RecordingQueue)
+        assert found.reconciler.reporter.queue.added[-1] == KEY
+        await found.reconciler.reconcile(KEY)
+        assert (found.reconciler.observing._acted, found.reconciler._rounds) == ({}, {})
 
 
 async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_has_failed() -> None:
@@ -160,7 +160,7 @@ async def test_a_job_that_runs_is_polled_until_its_deadline_though_the_newest_ha
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.fail(train)
         await found.snapshots.latest(time.monotonic())
-        assert await settled(found) == found.config.poll_interval
+        assert await settled(found) == found.reconciler.config.poll_interval
         assert reason(kube) == "TrainingFailed"
 
 
@@ -184,11 +184,11 @@ async def test_an_object_is_not_ready_before_the_script_of_its_downloaded_commit
         await found.snapshots.latest(time.monotonic())
         await settled(found)
         assert reason(kube) == "Generated"
-        found.config = replace(found.config, poll_interval=60.0)
+        found.reconciler.config = replace(found.reconciler.config, poll_interval=60.0)
         pachyderm.web[URL] = b"HAMLET: Not to be.\n"
         metadata = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
         kube.raw = {**kube.raw, "metadata": metadata}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         await downloaded()
         assert len([call for call in pachyderm.calls if call.startswith("copy ")]) == 2
         assert reason(kube) == "WaitingForWorker"
@@ -206,8 +206,8 @@ async def test_a_host_that_the_operator_does_not_allow_is_not_fetched_from() -> 
 async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_missed() -> None:
     """The answer to the write has the new spec, and so the watch brings nothing that is newer."""
     async with controller(raw_object(SPEC)) as (found, kube, _pachyderm):
-        assert isinstance(found.queue, RecordingQueue)
-        requeued = found.queue.added
+        assert isinstance(found.reconciler.reporter.queue, RecordingQueue)
+        requeued = found.reconciler.reporter.queue.added
 
         def changed(what: str) -> bool:
             if what == "status":
@@ -215,17 +215,17 @@ async def test_a_spec_that_changes_just_before_the_status_is_written_is_not_miss
             return False
 
         kube.fault = changed
-        await found.reconcile(KEY)
+        await found.reconciler.reconcile(KEY)
         assert (kube.writes[-1], requeued) == ("status", [KEY])
-        await found.reconcile(KEY)
+        await found.reconciler.reconcile(KEY)
         assert kube.raw["status"]["observedGeneration"] == 2
         assert requeued == [KEY]
 
 
 async def test_an_object_that_is_gone_needs_nothing() -> None:
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
-        found.store.remove(raw_object(SPEC))
-        assert await found.reconcile(KEY) is None
+        found.reconciler.store.remove(raw_object(SPEC))
+        assert await found.reconciler.reconcile(KEY) is None
         assert kube.writes == []
         assert PipelineRef("default", "x") not in pachyderm.pipelines
 
@@ -239,7 +239,7 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
         changed["metadata"]["finalizers"] = kube.raw["metadata"]["finalizers"]
         changed["status"] = kube.raw["status"]
         kube.raw = changed
-        found.store.put(changed)
+        found.reconciler.store.put(changed)
         real = pachyderm.apply_pipelines
 
         def unheard(pipelines: Sequence[PipelineApply]) -> None:
@@ -249,7 +249,7 @@ async def test_an_update_whose_answer_was_lost_is_not_sent_again() -> None:
         pachyderm.calls.clear()
         pachyderm.apply_pipelines = unheard  # type: ignore[method-assign]  # the answer is lost
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         pachyderm.apply_pipelines = real  # type: ignore[method-assign]  # answers again
         await settled(found)
         assert len(pachyderm.calls) == 1
@@ -262,9 +262,9 @@ async def test_a_call_that_keeps_failing_is_stalled_and_still_retried() -> None:
         pachyderm.fault = lambda call: NotFoundError(call, "gone") if call == "apply_pipelines" else None
         reported = []
         for number in range(6):
-            found.queue._failures[KEY] = number
+            found.reconciler.reporter.queue._failures[KEY] = number
             with pytest.raises(RetryError):
-                await found.reconcile(KEY)
+                await found.reconciler.reconcile(KEY)
             conditions = {each["type"]: each["status"] for each in kube.raw["status"]["conditions"]}
             reported.append(conditions["Stalled"])
         assert reported == ["False"] * 4 + ["True"] * 2
@@ -279,7 +279,7 @@ async def test_a_corpus_created_just_before_the_object_is_not_reported_missing()
         await found.snapshots.latest(time.monotonic())
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         kube.raw = raw_object(SPEC, generation=2, resourceVersion="2")
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         await settled(found)
         await found.events.drain()
         assert "CorpusNotFound" not in kube.events
@@ -293,12 +293,12 @@ async def test_reconcile_at_is_handled_with_a_newer_snapshot() -> None:
         names = [ref.name for ref in pachyderm.pipelines]
         pachyderm.delete_pipeline(PipelineRef("default", names[1]), keep_repo=False)
         pachyderm.calls.clear()
-        found.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "80"}})
+        found.reconciler.store.put({**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "80"}})
         await settled(found)
         assert pachyderm.calls == [], "nothing requests a newer snapshot"
         annotated = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "90"}
         kube.raw = {**kube.raw, "metadata": annotated}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         await settled(found)
         assert pachyderm.calls == [f"create {names[1]}"]
         assert kube.raw["status"]["lastHandledReconcileAt"] == "now"
@@ -314,7 +314,7 @@ async def test_nothing_is_deleted_with_an_older_snapshot() -> None:
         pachyderm.apply_pipelines([PipelineApply(theirs)])
         pachyderm.calls.clear()
         kube.raw["metadata"] = {**kube.raw["metadata"], "deletionTimestamp": "now", "resourceVersion": "90"}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         await settled(found)
         assert pachyderm.calls == []
         assert reason(kube) == "DeletionBlocked"
@@ -389,5 +389,5 @@ async def test_a_request_to_poll_a_url_is_not_handled_while_pachyderm_is_away() 
     async with controller(raw, policy=Policy(downloads=("example.com",))) as (found, kube, pachyderm):
         pachyderm.fault = lambda call: UnavailableError(call, "gone")
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert "lastHandledReconcileAt" not in kube.raw["status"]

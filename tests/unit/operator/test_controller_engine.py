@@ -32,7 +32,7 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         with pytest.raises(EngineError):
             await found.snapshots.latest(time.monotonic())
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert message(kube).startswith("localpach does not answer (list_projects: gone): check that localpach runs")
         pachyderm.fault = lambda _call: None
         pachyderm.engine_id = "pachyderm/b"
@@ -40,18 +40,18 @@ async def test_another_engine_is_reported_and_left_alone_until_the_record_is_rem
         pachyderm.calls.clear()
         await found.snapshots.latest(time.monotonic())
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
         words = "its pipelines were made on localpach a, but the operator is connected to Pachyderm b, where nothing is"
         assert message(kube).startswith(words)
-        assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.metrics.render()
+        assert b'scriptmodel_other_engine{name="thrones",namespace="ml"} 1.0' in found.reconciler.metrics.render()
 
         pachyderm.pipelines.update(made)  # as in a copy of the other engine
         gone = {"deletionTimestamp": "now", "generation": 2, "resourceVersion": "9"}
         kube.raw = {**kube.raw, "metadata": {**kube.raw["metadata"], **gone}}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
 
 
@@ -60,7 +60,7 @@ async def test_a_first_call_that_fails_names_the_engine() -> None:
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "apply_pipelines" else None
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert message(kube).startswith("localpach does not answer (apply_pipelines: lost)")
 
 
@@ -71,10 +71,10 @@ async def test_an_engine_that_changes_after_the_snapshot_is_noticed_before_the_a
         pachyderm.engine_id = "pachyderm/b"
         pachyderm.calls.clear()
         with pytest.raises(RetryError):
-            await found.reconcile(KEY)
+            await found.reconciler.reconcile(KEY)
         assert (reason(kube), pachyderm.calls) == ("OtherEngine", [])
         kube.raw = raw = {**kube.raw, "metadata": {**kube.raw["metadata"], "resourceVersion": "9", "annotations": {}}}
-        found.store.put(raw)
+        found.reconciler.store.put(raw)
         await settled(found)
         assert kube.raw["metadata"]["annotations"] == {ENGINE: "pachyderm/b"}
         assert len(pachyderm.pipelines) == 2

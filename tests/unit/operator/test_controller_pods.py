@@ -34,7 +34,7 @@ async def test_a_gated_pod_waits_for_quota_however_long_and_then_for_a_worker() 
         assert pachyderm.pipelines[train][-1].spec.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
         selector = f"pipelineProject=default,pipelineName={train.name},pipelineVersion=1"
         assert set(kube.listed) == {f"pachyderm {selector}"}
-        assert await later(found, pachyderm, 3600) == found.config.poll_interval
+        assert await later(found, pachyderm, 3600) == found.reconciler.config.poll_interval
         assert reason(kube) == "WaitingForQuota"
         kube.pods = [{**GATED, "metadata": {"deletionTimestamp": "now"}}, FREE]
         await later(found, pachyderm, 0)

@@ -28,7 +28,7 @@ async def test_an_object_that_is_refused_can_be_suspended_and_resumed() -> None:
 
         async def apply(spec: dict[str, Any], version: str) -> None:
             kube.raw = {**kube.raw, "spec": spec, "metadata": {**kube.raw["metadata"], "resourceVersion": version}}
-            found.store.put(kube.raw)
+            found.reconciler.store.put(kube.raw)
             await settled(found)
 
         await apply({**refused, "suspend": True}, "80")
@@ -47,12 +47,12 @@ async def test_an_object_that_is_resumed_before_it_is_reported_as_suspended_is_s
         await settled(found)
         suspended = {**kube.raw["metadata"], "resourceVersion": "80"}
         kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": True}, "metadata": suspended}
-        found.store.put(kube.raw)
-        await found.reconcile(KEY)
+        found.reconciler.store.put(kube.raw)
+        await found.reconciler.reconcile(KEY)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
         resumed = {**kube.raw["metadata"], "resourceVersion": "90"}
         kube.raw = {**kube.raw, "spec": {**kube.raw["spec"], "suspend": False}, "metadata": resumed}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         await settled(found)
         assert reason(kube) == "WaitingForWorker"
         assert "suspended" not in kube.raw["status"]
@@ -67,7 +67,7 @@ async def test_a_suspended_object_is_stopped_though_its_results_cannot_be_read()
             pachyderm.succeed(ref)
         pachyderm.fault = lambda call: UnavailableError(call, "lost") if call == "read_file" else None
         suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
         with pytest.raises(RetryError):
             await settled(found)
         assert all(versions[-1].stopped for versions in pachyderm.pipelines.values())
@@ -85,6 +85,6 @@ async def test_pipelines_that_somebody_starts_after_each_stop_are_stopped_once_i
 
         pachyderm.stop_pipeline = fought_over  # type: ignore[method-assign]  # somebody is faster than the operator
         suspended = {**kube.raw["metadata"], "resourceVersion": "90"}
-        found.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
+        found.reconciler.store.put({**kube.raw, "spec": {**SPEC, "suspend": True}, "metadata": suspended})
         assert await settled(found) == 5
         assert reason(kube) == "Suspended"

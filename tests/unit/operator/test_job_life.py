@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT, RETRAIN_AT
-from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.app import Parts
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError
@@ -37,7 +37,7 @@ class Life:
     kube: FakeKube = field(default_factory=lambda: FakeKube(raw_object(SPEC)))
 
     @asynccontextmanager
-    async def operator(self, policy: Policy = NAMESPACED) -> AsyncIterator[Controller]:
+    async def operator(self, policy: Policy = NAMESPACED) -> AsyncIterator[Parts]:
         async with controller_over(self.kube, self.world.gateway(), self.kube.raw, policy=policy) as found:
             yield found
 
@@ -48,14 +48,14 @@ class Life:
         self.kube.raw = {**self.kube.raw, "spec": new, "metadata": {**known, **metadata, "generation": generation}}
         self.kube._changed()
 
-    async def reconcile(self, found: Controller) -> None:
-        found.store.put(self.kube.raw)
+    async def reconcile(self, found: Parts) -> None:
+        found.reconciler.store.put(self.kube.raw)
         with suppress(EngineError):
             await found.snapshots.latest(time.monotonic())
         with suppress(RetryError):
             await settled(found)
 
-    async def until_ready(self, found: Controller, outcomes: Mapping[str, float | str] | None = None) -> None:
+    async def until_ready(self, found: Parts, outcomes: Mapping[str, float | str] | None = None) -> None:
         """Reconcile and run Jobs until nothing is left."""
         for _ in range(30):
             await self.reconcile(found)
@@ -180,7 +180,7 @@ async def test_a_corpus_by_url_is_fetched_by_a_job_and_again_after_a_change(monk
     life = Life(kube=FakeKube(raw_object({**SPEC, "corpus": {"http": {"urls": [url]}}})))
     life.world.web[url] = "404 Not Found"
 
-    async def downloaded(found: Controller, at: str) -> None:
+    async def downloaded(found: Parts, at: str) -> None:
         """Request a download, and let Jobs run until it has ended and what follows from it has, too."""
         life.edit(annotations={**annotations(life), RECONCILE_AT: at})
         async with asyncio.timeout(60):
@@ -228,10 +228,10 @@ async def test_a_namespace_may_have_a_long_name() -> None:
     life = Life(kube=FakeKube(raw_object(SPEC, namespace=namespace)))
     life.world.put(BranchRef(RepoRef(namespace, "plays"), "master"), PLAYS)
     async with life.operator() as found:
-        found.queue.added.clear()
+        found.reconciler.reporter.queue.added.clear()
         for _ in range(6):
             await found.snapshots.latest(time.monotonic())
-            await found.reconcile((namespace, "thrones"))
+            await found.reconciler.reconcile((namespace, "thrones"))
             life.world.run()
     assert life.world.ran[:2] == ["train 1", "generate 1"]
 

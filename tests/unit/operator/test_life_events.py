@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.controller.controller import Controller
+from scriptmodel_operator.app import Parts
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import UnavailableError
 from tests.unit.operator.controlling import PLAYS_BRANCH, FakeKube, controller, raw_object, reason, settled
 from tests.unit.operator.world import PLAYS, SPEC
 
 
-async def events(found: Controller, kube: FakeKube) -> list[str]:
+async def events(found: Parts, kube: FakeKube) -> list[str]:
     """Return the events since the last call of this function."""
     await found.events.drain()
     reasons, kube.events = kube.events, []
@@ -54,7 +54,7 @@ async def test_a_stop_by_a_suspension_is_not_attributed_to_somebody_else(changed
             await events(found, kube)
             metadata = {**kube.raw["metadata"], "generation": number, "resourceVersion": str(10 * number)}
             kube.raw = {**kube.raw, "metadata": metadata, "spec": expected}
-            found.store.put(kube.raw)
+            found.reconciler.store.put(kube.raw)
             pachyderm.fault = lambda call: UnavailableError(call, "gone") if call == "start_pipeline" else None
             with suppress(RetryError):
                 await settled(found)

@@ -69,8 +69,8 @@ async def test_every_line_about_an_object_carries_its_reference(caplog: pytest.L
         await settled(found)
         metadata = {**kube.raw["metadata"], "deletionTimestamp": "now", "generation": 2, "resourceVersion": "99"}
         kube.raw = {**kube.raw, "metadata": metadata}
-        found.store.put(kube.raw)
-        await found.reconcile(KEY)
+        found.reconciler.store.put(kube.raw)
+        await found.reconciler.reconcile(KEY)
         lines = [record for record in caplog.records if record.getMessage().startswith("ml/thrones: ")]
     assert {record.__dict__.get("object") for record in lines} == {KEY}
     text = " ".join(record.getMessage() for record in lines)

@@ -23,7 +23,7 @@ async def test_an_existing_corpus_is_reported_although_the_pipelines_are_refused
         pachyderm.put(PLAYS_BRANCH, PLAYS)
         pachyderm.pipeline_limit = 1
         kube.raw["metadata"] = {**kube.raw["metadata"], "annotations": {RECONCILE_AT: "now"}, "resourceVersion": "9"}
-        found.store.put(kube.raw)
+        found.reconciler.store.put(kube.raw)
         with pytest.raises(RetryError):
             await settled(found)
         assert reason(kube) == "PipelineLimit"
@@ -34,7 +34,7 @@ async def test_a_poll_that_fails_inside_pachyderm_is_not_a_refusal_of_the_spec()
     async with controller(raw_object(SPEC)) as (found, kube, pachyderm):
         error = RefusedError("listing projects", "failed to connect to the database", "UNKNOWN")
         pachyderm.fault = lambda call: error if call == "list_projects" else None
-        found.queue._failures[KEY] = 100
+        found.reconciler.reporter.queue._failures[KEY] = 100
         with pytest.raises(RetryError):
             await settled(found)
         conditions = {each["type"]: each for each in kube.raw["status"]["conditions"]}

@@ -92,7 +92,7 @@ class Bench:
         calls, process = Calls(4), Process.create(namespaced=policy.namespaced)
         config = OperatorConfig(pachd=PachdAddress("nowhere:1"), trainer_image="trainer:1", policy=policy)
         controller = compose(config, self.kube, self.jobs or self.pachyderm, calls, "cluster-1", process)
-        running = asyncio.create_task(process.queue.run(controller.reconcile, config.workers))
+        running = asyncio.create_task(process.queue.run(controller.reconciler.reconcile, config.workers))
         sending = asyncio.create_task(controller.events.run())
         await process.queue.started.wait()
         try:

@@ -15,10 +15,9 @@ from click.testing import CliRunner
 
 from scriptmodel_operator import app
 from scriptmodel_operator.api.marks import Mark, Owner
-from scriptmodel_operator.app import Process, run, working
+from scriptmodel_operator.app import Parts, Process, run, working
 from scriptmodel_operator.cli import main
 from scriptmodel_operator.config import OperatorConfig
-from scriptmodel_operator.controller.controller import Controller
 from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.engine.values import OpenTransaction
@@ -98,9 +97,9 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     monkeypatch.setattr(source, "take_snapshot", bug)
     compose = app.compose
 
-    made: list[Controller] = []
+    made: list[Parts] = []
 
-    def composed(*arguments: Any) -> Controller:
+    def composed(*arguments: Any) -> Parts:
         made.append(compose(*arguments))
         return made[0]
 

@@ -22,10 +22,10 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView, QueueView
 from scriptmodel_operator.reconcile.actions import StopJob
-from scriptmodel_operator.reconcile.assess import Situation, assess
+from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.execute import execute
-from scriptmodel_operator.reconcile.state import ModelState
+from scriptmodel_operator.reconcile.state import ModelState, Planned
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -93,19 +93,19 @@ class World:
         self.model = replace(self.model, spec=expected, **{"generation": generation, **changes})
 
     def assess(self) -> tuple[Any, ModelView]:
+        """Return the state and the view."""
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         view = self.observer.view(self.model, snapshot)
         view = replace(view, queue=self.queue) if view.queue and self.queue else view
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
-        given = Situation(self.model, self.elapsed, view=view, source=self.source, continued=self.continued)
+        given = Given(self.model, self.elapsed, self.source, self.continued)
         expected = desired(self.model, view.refs, owner, mark, image=self.image, claim=self.claim, continued=given.text)
-        given = replace(given, desired=expected)
-        state = assess(given)
-        if self.clock and any(isinstance(action, StopJob) for action in state.actions):  # as the controller does
+        found = stop(self.model, view) or assess(Observed(given, view, expected))
+        if self.clock and any(isinstance(action, StopJob) for action in found.actions):  # as the operator does
             self.clock.measure()
-            state = assess(given)
-        return state, view
+            found = assess(Observed(given, view, expected))
+        return (found.state if isinstance(found, Planned) else found), view
 
     def reconcile(self) -> ModelState:
         """Reconcile until nothing is left to do; writes the status, which must keep to the rules."""

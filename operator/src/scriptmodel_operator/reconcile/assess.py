@@ -27,30 +27,24 @@ from scriptmodel_operator.reconcile.state import (
     Applied,
     Applying,
     Blocked,
-    Early,
     Elapsed,
     Ingesting,
     KnownSource,
     ModelState,
+    Planned,
     Refused,
     Stages,
     Stopping,
     Suspended,
-    Unread,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """All that decides the state of an object that is not being deleted."""
+class Given:
+    """What decides the state of an object besides its engine."""
 
     model: ScriptModel
     elapsed: Elapsed
-    refused: str = ""
-    """Why the operator's configuration does not allow the spec or what it reads; empty if it does."""
-    view: ModelView | None = None
-    """What has been observed: nothing, what the object owns, or with `desired` everything."""
-    desired: Desired | None = None
     source: Sourced = None
     continued: str | Problem = ""
     """The text that the script continues, empty without one, or what prevents reading it."""
@@ -61,26 +55,36 @@ class Situation:
         return self.continued if isinstance(self.continued, str) else ""
 
 
-def assess(given: Situation) -> ModelState | Early:
-    """Return the first state that applies, in this order."""
-    model, view, desired = given.model, given.view, given.desired
-    if model.spec.suspend and view is not None:
-        # Each before the one that it reads from.
-        running = [seen.info.ref for seen in reversed(view.own) if not seen.info.stopped]
-        if running:
-            return Stopping(tuple(map(StopPipeline, running)))
-    if given.refused:
-        missing = f". {missing_project(model, view)}" if view is not None and not view.project_exists else ""
-        return Refused(Problem(Reason.NOT_ALLOWED, given.refused + missing))
-    if view is None or desired is None:
-        return Unread()
-    return replace(_observed(given, view, desired), chosen=choose(model, view))
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that decides the state of an object that is not being deleted."""
+
+    given: Given
+    view: ModelView
+    desired: Desired
 
 
-def _observed(  # noqa: C901, PLR0911 - a ladder, with a state on each rung
-    given: Situation, view: ModelView, desired: Desired
-) -> ModelState:
-    """Return the first state that applies once everything is observed, in this order."""
+def stop(model: ScriptModel, view: ModelView) -> Stopping | None:
+    """Return that pipelines are to be stopped first, whatever else is refused or unreadable; None if none is."""
+    # Each before the one that it reads from.
+    running = [seen.info.ref for seen in reversed(view.own) if not seen.info.stopped] if model.spec.suspend else []
+    return Stopping(tuple(map(StopPipeline, running))) if running else None
+
+
+def refuse(model: ScriptModel, view: ModelView | None, refused: str) -> Refused:
+    """Return that the operator's configuration does not allow the spec or what it reads, and why."""
+    missing = f". {missing_project(model, view)}" if view is not None and not view.project_exists else ""
+    return Refused(Problem(Reason.NOT_ALLOWED, refused + missing))
+
+
+def assess(observed: Observed) -> Planned:
+    """Return the first state that applies once everything is observed, in the order of `_state`."""
+    view = observed.view
+    return Planned(view, replace(_state(observed), chosen=choose(observed.given.model, view)))
+
+
+def _state(observed: Observed) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+    given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
     stages, owner, recorded = _stages(given, view), desired.train.mark.owner, KnownSource(model.previous.download)
     if model.spec.suspend:
@@ -138,7 +142,7 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
 
 
-def _stages(given: Situation, view: ModelView, *, creating: bool = False) -> Stages:
+def _stages(given: Given, view: ModelView, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = given.model.previous
     search = search_progress(given.model, view, given.elapsed)
@@ -167,8 +171,8 @@ def _corpus(view: ModelView, namespace: str) -> Condition:
     return Condition(Reason.CORPUS_FOUND, message, ConditionStatus.TRUE)
 
 
-def corpus_after_failure(problem: Problem, state: ModelState | Early) -> Condition | None:
-    """Return the corpus stage after an action of `state` met a problem, which may be about the corpus itself."""
-    if isinstance(state, Early):
+def corpus_after_failure(state: ModelState | None, problem: Problem) -> Condition | None:
+    """Return the stage of the corpus after an action of `state` met a problem, which may be about the corpus itself."""
+    if state is None:
         return None
     return problem if state.source.actions else state.stages.corpus

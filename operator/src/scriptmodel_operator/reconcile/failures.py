@@ -14,8 +14,16 @@ from scriptmodel_operator.engine.errors import (
     UnavailableError,
 )
 
+DELETING = Problem(Reason.DELETING, "its pipelines are being deleted", stalled=False)
 FAILURES_UNTIL_STALLED = 5
 """Failures in a row. The operator keeps retrying, but reports that it is stuck."""
+
+
+def invalid_spec(error: str, *, deleting: bool) -> Problem:
+    """Return the problem of an object that this version cannot read."""
+    text = f"{error}: the CustomResourceDefinition and the operator are of different versions"
+    orphan = ", or set deletionPolicy: Orphan to leave its pipelines" if deleting else ""
+    return Problem(Reason.INVALID_SPEC, f"{text}; upgrade the older{orphan}")
 
 
 def problem_of(

@@ -11,6 +11,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.feature import NO_SCRIPT, Chosen
 from scriptmodel_operator.ingest.values import Download
+from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
@@ -91,13 +92,6 @@ class Refused:
     actions: tuple[Action, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What decides the state has not been read from Pachyderm yet."""
-
-    actions: tuple[Action, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspended(_Observed):
     """spec.suspend is true, and no pipeline runs."""
@@ -130,6 +124,18 @@ class Applied(_Observed):
     """
 
 
-Early = Stopping | Refused | Unread
+Early = Stopping | Refused
 """States that are known before commits and files are read."""
 ModelState = Suspended | Blocked | Ingesting | Applying | Applied
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The state of an object, and the view that it follows from."""
+
+    view: ModelView
+    state: ModelState
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        return self.state.actions

@@ -19,6 +19,7 @@ from scriptmodel_operator.reconcile.actions import ChangeKind
 from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 
+STOPPING = Problem(Reason.SUSPENDED, "pipelines are being stopped because spec.suspend is true", stalled=False)
 _STAGES = (ConditionType.CORPUS_READY, ConditionType.TRAINED, ConditionType.GENERATED)
 
 

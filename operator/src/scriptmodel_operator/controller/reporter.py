@@ -1,0 +1,89 @@
+"""Writes the status of an object, and records its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.controller.engines import RecordedEngines
+from scriptmodel_operator.controller.event_policy import record_actions, record_status
+from scriptmodel_operator.controller.queue import RetryError, WorkQueue
+from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.gateway import KubeGateway, write_status
+from scriptmodel_operator.kube.store import News, Store
+from scriptmodel_operator.reconcile.actions import Action
+from scriptmodel_operator.reconcile.failures import problem_of
+from scriptmodel_operator.reconcile.state import Applying, Elapsed, Planned
+from scriptmodel_operator.reconcile.status import status_of, status_of_problem
+from scriptmodel_operator.reconcile.summarise import summary
+
+
+@dataclass
+class Reporter:
+    kube: KubeGateway
+    store: Store
+    queue: WorkQueue
+    events: EventRecorder
+    engines: RecordedEngines
+
+    def actions(self, model: ScriptModel, actions: tuple[Action, ...]) -> None:
+        """Record the events of actions that follow."""
+        record_actions(self.events, model, actions)
+
+    async def state(self, model: ScriptModel, found: Planned, elapsed: Elapsed, *, downloading: bool) -> None:
+        """Write the whole status of an observed object."""
+        await self._report(model, status_of(model, found.state, found.view, _now(), elapsed, downloading=downloading))
+
+    async def problem(
+        self, model: ScriptModel, problem: Problem, corpus: Condition | None = None, *, suspended: bool = False
+    ) -> None:
+        """Write the previous status with a problem; only `corpus` was observed, or nothing."""
+        await self._report(model, status_of_problem(model, problem, _now(), corpus, suspended=suspended))
+
+    async def failure(
+        self,
+        model: ScriptModel,
+        error: EngineError,
+        corpus: Callable[[Problem], Condition | None] = lambda _problem: None,
+        *,
+        observing: bool = False,
+    ) -> RetryError:
+        """Write what an error of the engine means, with the stage of the corpus that follows; return what to raise."""
+        failures = self.queue.failures(model.key) + 1
+        engine = model.engine or self.engines.last  # the record may be newer than this copy of the object
+        problem = problem_of(error, engine, deleting=model.deleting, observing=observing, failures=failures)
+        await self.problem(model, problem, corpus(problem))
+        return RetryError(str(error))
+
+    async def suspended(self, model: ScriptModel) -> ScriptModel:
+        """Write that the pipelines are suspended, and return the object with that status."""
+        status = {**model.status, "suspended": True}
+        await self._write(model, status)
+        return replace(model, status=status)
+
+    async def applying(self, model: ScriptModel, state: Applying) -> None:
+        """Write that pipelines were changed, before the snapshot that shows it."""
+        ready = summary(state)[ConditionType.READY]
+        problem = Problem(ready.reason, ready.message, stalled=False)
+        await self._write(model, status_of_problem(model, problem, _now(), state.stages.corpus))
+
+    async def _report(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        if status == model.status:
+            return
+        record_status(self.events, model, status)
+        await self._write(model, status)
+
+    async def _write(self, model: ScriptModel, status: dict[str, Any]) -> None:
+        written = await write_status(self.kube, model, status)
+        if written is not None and self.store.refresh(written) is News.REQUESTED:
+            # A user has changed the object meanwhile. The watch event of that change is older than this answer.
+            self.queue.add(model.key)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
