@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
+from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.controller.engines import RecordedEngines
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
@@ -18,7 +19,7 @@ from scriptmodel_operator.kube.gateway import KubeGateway, write_status
 from scriptmodel_operator.kube.store import News, Store
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.failures import problem_of
-from scriptmodel_operator.reconcile.state import Applying, Elapsed, Planned
+from scriptmodel_operator.reconcile.state import Applying, Planned
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem
 from scriptmodel_operator.reconcile.summarise import summary
 

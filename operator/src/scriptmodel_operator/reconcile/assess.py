@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
+from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
@@ -20,14 +21,13 @@ from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
 from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_select
-from scriptmodel_operator.reconcile.searching import search_progress
+from scriptmodel_operator.reconcile.searching import Progress, search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
     Applied,
     Applying,
     Blocked,
-    Elapsed,
     Ingesting,
     KnownSource,
     ModelState,
@@ -80,13 +80,19 @@ def refuse(model: ScriptModel, view: ModelView | None, refused: str) -> Refused:
 def assess(observed: Observed) -> Planned:
     """Return the first state that applies once everything is observed, in the order of `_state`."""
     view = observed.view
-    return Planned(view, replace(_state(observed), chosen=choose(observed.given.model, view)))
+    given = observed.given
+    search = search_progress(given.model, view, given.elapsed)
+    return Planned(view, replace(_state(observed, search), chosen=choose(given.model, view), search=search))
 
 
-def _state(observed: Observed) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+def _state(observed: Observed, search: Progress | None) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
-    stages, owner, recorded = _stages(given, view), desired.train.mark.owner, KnownSource(model.previous.download)
+    stages, owner, recorded = (
+        _stages(given, view, search),
+        desired.train.mark.owner,
+        KnownSource(model.previous.download),
+    )
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
     problem, stops = find_blocker(model, view), jobs_to_stop(model, view, given.elapsed)
@@ -113,7 +119,7 @@ def _state(observed: Observed) -> ModelState:  # noqa: C901, PLR0911 - a ladder,
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
-    stages = _with_unchecked(_stages(given, view, creating=True) if differs.now else stages, source.unchecked)
+    stages = _with_unchecked(_stages(given, view, search, creating=True) if differs.now else stages, source.unchecked)
     runs = runs_to_put(model, owner, view)
     if isinstance(runs, Problem):
         return blocked(stages=stages, source=source, problem=runs)
@@ -142,10 +148,9 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
 
 
-def _stages(given: Given, view: ModelView, *, creating: bool = False) -> Stages:
+def _stages(given: Given, view: ModelView, search: Progress | None, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = given.model.previous
-    search = search_progress(given.model, view, given.elapsed)
     searched = search.message if search else ""
     train, select, generate = (
         seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.select, view.generate)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.durations import Elapsed, parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineState
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.reconcile.actions import StopJob
-from scriptmodel_operator.reconcile.state import Elapsed
 
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 REASON_FOLLOWS = ": "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from scriptmodel_operator.api.conditions import cut, timestamp
-from scriptmodel_operator.api.durations import format_duration
+from scriptmodel_operator.api.durations import Elapsed, format_duration
 from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search_status import SearchStatus, best_trial
@@ -23,7 +23,6 @@ from scriptmodel_operator.feature import Chosen
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
-from scriptmodel_operator.reconcile.state import Elapsed
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,
     restarts_in_log,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.deadlines import remaining_wait
-from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Elapsed, Ingesting, ModelState, Suspended
+from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 
 
 @dataclass(frozen=True, slots=True)

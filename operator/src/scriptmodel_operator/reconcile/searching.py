@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialStatus
 from scriptmodel_operator.desired.search import STATES, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView, SearchView
-from scriptmodel_operator.reconcile.state import Elapsed
 
 _LEAST_WORK = 0.02
 """Work that must be done before an estimate of the rest is worth anything."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
@@ -14,9 +13,8 @@ from scriptmodel_operator.ingest.values import Download
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
+from scriptmodel_operator.reconcile.searching import Progress
 
-Elapsed = Callable[[datetime], timedelta]
-"""Returns the time that has passed since a time that Pachyderm gave (`pachyderm/clock.py`)."""
 NOT_STARTED = Condition(Reason.NOT_STARTED, "an earlier stage comes first")
 
 
@@ -71,6 +69,8 @@ class _Observed:
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT
     """Decided once, by `assess`."""
+    search: Progress | None = None
+    """How far the search is, if the spec has one."""
     actions: tuple[Action, ...] = ()
     """What is done now. After it the object is observed again."""
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from scriptmodel_operator.api.conditions import Condition, Problem
+from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
-from scriptmodel_operator.reconcile.searching import search_progress
-from scriptmodel_operator.reconcile.state import Elapsed, KnownSource, ModelState, Suspended
+from scriptmodel_operator.reconcile.state import KnownSource, ModelState, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -29,8 +29,7 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, script = view.train.mark if view.train else None, state.chosen.script
-    progress = search_progress(model, view, elapsed)
-    search = progress.status if progress else None
+    search = state.search.status if state.search else None
     training = details.training_status(model, view, elapsed, search)
     status = ScriptModelStatus(
         observed_generation=model.generation,
