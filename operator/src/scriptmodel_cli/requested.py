@@ -88,7 +88,7 @@ class RequestedBucket:
     def create(self, key: str, data: bytes, limit: int) -> bytes:  # noqa: ARG002 - the operator has created it
         return self.get(key, limit)
 
-    sizes = copy = delete = sign = staticmethod(_only_the_operator)
+    sizes = stored = copy = delete = sign = staticmethod(_only_the_operator)
 
     @contextmanager
     def writing(self, namespace: str, request: Mapping[str, Any]) -> Iterator[Answered]:

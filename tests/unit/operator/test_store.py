@@ -274,6 +274,16 @@ def test_files_are_copied_into_another_namespace_by_the_server_once(bucket: Coun
     assert versions.read_files(copies[0], "/", 100) == {"/hamlet.txt": PLAYS["/hamlet.txt"]}
 
 
+def test_a_pack_that_is_too_large_for_the_server_is_copied_in_pieces(
+    bucket: CountingBucket, versions: Versions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "_MOST_COPIED_BYTES", 1)
+    monkeypatch.setattr(storing, "_PIECE_BYTES", 10)
+    copied = versions.copy_to("web", put(versions), PLAYS)
+    assert not [call for call in bucket.calls if call.startswith("copy")]
+    assert versions.read_files(copied, "/", 100) == PLAYS
+
+
 def test_within_a_namespace_nothing_is_copied(bucket: CountingBucket, versions: Versions) -> None:
     manifest = put(versions)
     bucket.calls.clear()

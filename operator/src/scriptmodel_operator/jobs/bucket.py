@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoun
 from scriptmodel_operator.jobs.ports import S3_ERROR
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, MemoryStore, RetryConfig, S3Config
 
     from scriptmodel_operator.jobs.storage import StorageConfig
@@ -119,8 +120,14 @@ class ObstoreBucket:
         return self.get(key, limit)
 
     def sizes(self, prefix: str) -> Mapping[str, int]:
+        return {each["path"]: each["size"] for each in self._listed(prefix)}
+
+    def stored(self, prefix: str) -> Mapping[str, datetime]:
+        return {each["path"]: each["last_modified"] for each in self._listed(prefix)}
+
+    def _listed(self, prefix: str) -> list[ObjectMeta]:
         with self._translated("listing", prefix):
-            return {each["path"]: each["size"] for chunk in obstore.list(self._store, prefix) for each in chunk}
+            return [each for chunk in obstore.list(self._store, prefix) for each in chunk]
 
     def copy(self, source: str, target: str) -> None:
         with self._translated("copying", source):

@@ -70,8 +70,8 @@ class JobsGateway:
         self._advance.settle(listing, beat)
         return self._lists(listing, engine)
 
-    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:
-        """Do nothing: no call leaves anything behind that the next one does not complete."""
+    def sweep(self, is_ours: Callable[[Owner], bool]) -> None:  # noqa: ARG002 - of the port; records have no owner
+        self._garbage.sweep()
 
     # --- reads
 

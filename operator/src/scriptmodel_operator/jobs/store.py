@@ -35,6 +35,8 @@ from scriptmodel_operator.jobs.ports import Bucket
 MOST_PACKS = 64
 """A version of more packs is compacted: a job document has room for 200 URLs."""
 _PIECE_BYTES = 8 << 20
+_MOST_COPIED_BYTES = 5 << 30
+"""The size of the largest object that a server copies at once: a larger one goes through the operator."""
 _MOST_READ_BYTES = 1 << 27
 _CACHED_FILES = 200_000
 _READERS = 8
@@ -190,9 +192,13 @@ class Versions:
         """Copy a pack once. Its source may have changed since, if whoever wrote it still has the URL."""
         if namespace_of(pack.key) == namespace:
             return pack
-        folder = f"v1/{namespace}/uploads/{hashlib.sha256(f'{pack.key} {pack.sha256}'.encode()).hexdigest()[:32]}"
+        folder = f"v1/{namespace}/uploads/copy-{hashlib.sha256(f'{pack.key} {pack.sha256}'.encode()).hexdigest()[:32]}"
         target = f"{folder}/pack-0000"
-        if self._bucket.sizes(folder).get(target) != pack.size:
+        if self._bucket.sizes(folder).get(target) == pack.size:
+            pass
+        elif pack.size > _MOST_COPIED_BYTES:
+            self._bucket.put(target, self._range(pack.key, 0, pack.size))
+        else:
             self._bucket.copy(pack.key, target)
         return replace(pack, key=target)
 
@@ -205,11 +211,14 @@ class Versions:
     def _pieces(self, manifest: Manifest, file: File, limit: int | None = None) -> Iterator[bytes]:
         pack = manifest.packs[file.pack]
         end = file.offset + min(file.size, file.size if limit is None else limit)
-        for start in range(file.offset, end, _PIECE_BYTES):
-            try:
-                yield self._bucket.get_range(pack.key, start, min(_PIECE_BYTES, end - start))
-            except NotFoundError as error:  # the file is there, its bytes are lost
-                raise RefusedError(f"reading {file.path}", f"its pack is missing: {error}") from error
+        try:
+            yield from self._range(pack.key, file.offset, end)
+        except NotFoundError as error:  # the file is there, its bytes are lost
+            raise RefusedError(f"reading {file.path}", f"its pack is missing: {error}") from error
+
+    def _range(self, key: str, start: int, end: int) -> Iterator[bytes]:
+        for at in range(start, end, _PIECE_BYTES):
+            yield self._bucket.get_range(key, at, min(_PIECE_BYTES, end - at))
 
     def _remember(self, namespace: str, manifest: Manifest) -> None:
         with self._lock:
