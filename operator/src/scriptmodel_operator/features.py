@@ -16,7 +16,7 @@ FEATURES: Sequence[Feature] = [
 
 def choose(model: ScriptModel, view: ModelView) -> Chosen:
     """Return the script that the status reports: the newest one with a text, unless a feature holds it back."""
-    newest, kept = view.newest_script, view.kept_script
+    newest, kept = view.scripts.newest, view.scripts.kept
     chosen = Chosen(kept if newest and kept and not newest.has_text else newest)
     for feature in FEATURES:
         chosen = feature.choose(model, view, chosen)

@@ -96,7 +96,8 @@ class World:
         """Return the state and the view."""
         snapshot = take_snapshot(self.pachyderm, {self.model.spec.pachyderm.project})
         view = self.observer.view(self.model, snapshot)
-        view = replace(view, queue=self.queue) if view.queue and self.queue else view
+        if self.queue and view.train and view.train.queue:
+            view = replace(view, train=replace(view.train, queue=self.queue))
         mark = view.train.mark if view.train else None
         owner = self.model.owner(self.cluster)
         given = Given(self.model, self.elapsed, self.source, self.continued)

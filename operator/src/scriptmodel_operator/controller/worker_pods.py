@@ -29,9 +29,10 @@ class WorkerPods:
 
     async def observed(self, view: ModelView) -> ModelView:
         """Return the view with what the pods say of its queue; the view itself if they cannot be listed."""
-        train, queue = view.train, view.queue
+        train = view.train
         if train is None or not self._namespace:
             return view
+        queue = train.queue
         if queue is None or train.newest is None:
             self._released.pop(train.info.ref, None)
             return view
@@ -43,9 +44,9 @@ class WorkerPods:
         pods = [pod for pod in listed if "deletionTimestamp" not in pod["metadata"]]
         if any(pod["spec"].get("schedulingGates") for pod in pods):
             self._released.pop(train.info.ref, None)
-            return replace(view, queue=replace(queue, gated=True))
+            return replace(view, train=replace(train, queue=replace(queue, gated=True)))
         released = self._first_released(train.newest.ref) if pods else None
-        return replace(view, queue=replace(queue, gated=False, released=released))
+        return replace(view, train=replace(train, queue=replace(queue, gated=False, released=released)))
 
     def _first_released(self, job: JobRef) -> datetime:
         known, since = self._released.get(job.pipeline, (None, None))

@@ -132,7 +132,7 @@ class Bases:
 
     def _warm_source(self, model: ScriptModel, refs: References, observed: ModelView) -> BaseSource | None:
         """Return the object's own model, if it has the network of the spec and the corpus has a newer commit."""
-        train, reported, good = observed.train, observed.reported_commits, observed.good_model
+        train, reported, good = observed.train, observed.models.reported, observed.models.good
         if train is None or reported is None or good is None:
             return None
         newest, start = train.newest, _start(train, self.start(model))

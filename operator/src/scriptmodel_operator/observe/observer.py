@@ -34,11 +34,16 @@ from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
     CorpusView,
+    EngineView,
+    LogsView,
     ModelCommits,
+    ModelsView,
     ModelView,
     OwnedRepo,
     PipelineView,
     QueueView,
+    ReposView,
+    ScriptsView,
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
@@ -78,15 +83,16 @@ class Observer:
         owner, refs = model.owner(self._cluster), references(model)
         return ModelView(
             refs=refs,
-            project_exists=model.spec.pachyderm.project in snapshot.projects,
-            engine=snapshot.engine,
+            engine=EngineView(snapshot.engine, model.spec.pachyderm.project in snapshot.projects),
             train=self._owned_pipeline(refs.train, owner, snapshot),
             select=self._owned_pipeline(refs.select, owner, snapshot),
             generate=self._owned_pipeline(refs.generate, owner, snapshot),
-            owned_corpus=owned_repo(refs.own_corpus, owner, snapshot),
-            owned_trials=owned_repo(refs.own_trials, owner, snapshot),
+            owned=ReposView(
+                owned_repo(refs.own_corpus, owner, snapshot),
+                owned_repo(refs.own_trials, owner, snapshot),
+                readers=self._readers(refs, snapshot),
+            ),
             base=BaseView("", owned_repo(refs.own_base, owner, snapshot)),
-            readers=self._readers(refs, snapshot),
         )
 
     def _owned_pipeline(self, ref: PipelineRef, owner: Owner, snapshot: Snapshot) -> PipelineView | None:
@@ -111,31 +117,40 @@ class Observer:
         good = maker.last_good if maker else None
         made = Lineages(self._results, refs, snapshot)
         good_model = made.reported(good)
-        owned, trials = self._owned_corpus(model, refs, found.owned_corpus), found.owned_trials
+        owned, trials = self._owned_corpus(model, refs, found.owned.corpus), found.owned.trials
         written = generate.last_good if generate else None
         # Before the newest job has made a model, it does not matter what the generate job reads.
         writer = generate.newest if generate and _is_trained(maker) else None
         observed = replace(
             found,
-            queue=_queue(train),
-            retained=tuple(
-                snapshot.repos[ref.output]
-                for ref, seen in zip(names, (train, select, generate), strict=True)
-                if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
-            ),
+            train=replace(train, queue=_queue(train)) if train else None,
             corpus=self._corpus(refs.corpus, reader, owned, snapshot),
-            owned_corpus=owned,
-            owned_trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
-            training_log=self._log(reported),
-            selection_log=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
-            generation_log=self._log(writer),
-            reported_commits=made.reported(reported),
-            model_read=made.model_read(writer),
-            good_model=good_model,
-            metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
-            trained_for=self._trained_for(model, found, good_model),
-            newest_script=made.script(written.ref.id) if written else None,
-            kept_script=made.kept_script(model, written, repos),
+            owned=replace(
+                found.owned,
+                corpus=owned,
+                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
+                retained=tuple(
+                    snapshot.repos[ref.output]
+                    for ref, seen in zip(names, (train, select, generate), strict=True)
+                    if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
+                ),
+            ),
+            logs=LogsView(
+                training=self._log(reported),
+                selection=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
+                generation=self._log(writer),
+            ),
+            models=ModelsView(
+                reported=made.reported(reported),
+                read=made.model_read(writer),
+                good=good_model,
+                metrics=self._results.metrics(good.ref.pipeline.output, good.ref.id) if good else None,
+                trained_for=self._trained_for(model, found, good_model),
+            ),
+            scripts=ScriptsView(
+                newest=made.script(written.ref.id) if written else None,
+                kept=made.kept_script(model, written, repos),
+            ),
         )
         base = self._bases.view(model, model.owner(self._cluster), observed, snapshot)
         if base.current:
@@ -292,9 +307,9 @@ def _is_trained(maker: PipelineView | None) -> bool:
     return maker is not None and maker.newest is not None and maker.newest.state is JobState.SUCCESS
 
 
-def _queue(train: PipelineView | None) -> QueueView | None:
+def _queue(train: PipelineView) -> QueueView | None:
     """Return the queue of a train job that no worker has taken, as far as the engine knows."""
-    name = dict(train.info.spec.labels).get(QUEUE_LABEL, "") if train else ""
-    if train is None or not name or train.newest is None or not train.newest.state.waiting or train.running:
+    name = dict(train.info.spec.labels).get(QUEUE_LABEL, "")
+    if not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
     return QueueView(name, train.newest.queued, train.newest.released)

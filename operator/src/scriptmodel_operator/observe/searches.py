@@ -20,7 +20,7 @@ def search_view(gateway: Gateway, lineages: Lineages, model: ScriptModel, observ
 
     Blocking; raises EngineError where a read fails.
     """
-    search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned_trials
+    search, refs, train, owned = model.spec.search, observed.refs, observed.train, observed.owned.trials
     if search is None:
         return None
     newest = lineages.read_by(train.newest) if train and train.newest else None

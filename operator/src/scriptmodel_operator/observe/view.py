@@ -28,6 +28,17 @@ from scriptmodel_operator.observe.results import Script
 
 
 @dataclass(frozen=True, slots=True)
+class QueueView:
+    """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
+
+    name: str
+    gated: bool | None = None
+    """Whether a pod has scheduling gates; None if the operator may not list pods."""
+    released: datetime | None = None
+    """When pods without gates were first observed."""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineView:
     """An existing pipeline, its ownership, and its jobs of all versions, newest first."""
 
@@ -39,6 +50,8 @@ class PipelineView:
     """Whether its jobs are listed in the shared snapshot, so that a change of them requeues the object."""
     lost: JobInfo | None = None
     """The newest job of the current version, if somebody deleted its commit; then it is not among `jobs`."""
+    queue: QueueView | None = None
+    """Observed only while the newest job of a train pipeline waits for a worker."""
 
     @property
     def current(self) -> tuple[JobInfo, ...]:
@@ -81,17 +94,6 @@ class PipelineView:
         before = self.jobs[self.jobs.index(good) + 1 :]
         made = (job for job in before if job.good and not job.skipped)
         return next(made, good)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueView:
-    """The queue in which the pods of a train job may wait for quota, while no worker has taken the job."""
-
-    name: str
-    gated: bool | None = None
-    """Whether a pod has scheduling gates; None if the operator may not list pods."""
-    released: datetime | None = None
-    """When pods without gates were first observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,40 +219,72 @@ class SearchView:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelView:
-    refs: References
-    project_exists: bool
-    engine: str = ""
-    train: PipelineView | None = None
-    select: PipelineView | None = None
-    """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
-    generate: PipelineView | None = None
+class EngineView:
+    id: str = ""
+    has_project: bool = True
+    """Whether the project of the pipelines exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReposView:
+    """Repos with names of the object's own, and who else reads its output."""
+
+    corpus: OwnedRepo | None = None
+    trials: OwnedRepo | None = None
     retained: tuple[RepoInfo, ...] = ()
     """Output repos without a pipeline that block the names of the pipelines."""
-    queue: QueueView | None = None
-    """Observed only while the newest train job waits for a worker."""
-    corpus: CorpusView | None = None
-    owned_corpus: OwnedRepo | None = None
-    owned_trials: OwnedRepo | None = None
-    search: SearchView | None = None
-    base: BaseView = NO_BASE
     readers: Mapping[PipelineRef, str] = field(default_factory=dict)
     """Pipelines outside the object that read its output."""
-    training_log: LogDigest | None = None
-    selection_log: LogDigest | None = None
-    generation_log: LogDigest | None = None
-    reported_commits: ModelCommits | None = None
-    model_read: str | None = None
-    good_model: ModelCommits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogsView:
+    training: LogDigest | None = None
+    selection: LogDigest | None = None
+    generation: LogDigest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsView:
+    """The models of the object, and what they were made from."""
+
+    reported: ModelCommits | None = None
+    """The commits of the reported train job."""
+    read: str | None = None
+    """The model that the newest generate job read."""
+    good: ModelCommits | None = None
     """The commits of the newest job that made a model."""
     metrics: ModelMetrics | None = None
     """The metrics of that model."""
     trained_for: int = 0
     """metadata.generation that set up its training; 0 if it is unknown or in the status already."""
-    newest_script: WrittenScript | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptsView:
+    newest: WrittenScript | None = None
     """The newest script, of any version of the pipeline; None before the first one."""
-    kept_script: WrittenScript | None = None
+    kept: WrittenScript | None = None
     """The script in the status, if it is older than the newest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """All that is observed of one ScriptModel."""
+
+    refs: References
+    engine: EngineView = EngineView()
+    train: PipelineView | None = None
+    select: PipelineView | None = None
+    """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
+    generate: PipelineView | None = None
+    corpus: CorpusView | None = None
+    owned: ReposView = ReposView()
+    base: BaseView = NO_BASE
+    search: SearchView | None = None
+    logs: LogsView = LogsView()
+    models: ModelsView = ModelsView()
+    scripts: ScriptsView = ScriptsView()
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:
@@ -277,16 +311,16 @@ class ModelView:
 
         Pachyderm reports pods that cannot start, and gated ones are not among them.
         """
-        if self.queue is None or self.train is None:
+        if self.train is None or self.train.queue is None:
             return False
-        if self.queue.gated is None:
+        if self.train.queue.gated is None:
             return self.train.info.state is not PipelineState.CRASHING
-        return self.queue.gated
+        return self.train.queue.gated
 
     @property
     def repeats(self) -> bool:
         """Whether the newest train job only repeats the newest model, as after a pipeline was restarted."""
-        train, newest, good = self.train, self.reported_commits, self.good_model
+        train, newest, good = self.train, self.models.reported, self.models.good
         if train is None or train.newest is None or train.newest.state.final or train.last_good is None:
             return False
         same_version = train.last_good.version == train.info.version
@@ -297,12 +331,12 @@ class ModelView:
     @property
     def reads_newest_model(self) -> bool:
         newest = self.maker.newest if self.maker else None
-        return newest is not None and self.model_read == newest.ref.id
+        return newest is not None and self.models.read == newest.ref.id
 
     @property
     def script_is_of_newest_model(self) -> bool:
         """Whether the current version of the pipeline wrote the newest script, from a model equal to the newest one."""
-        maker, generate, newest = self.maker, self.generate, self.newest_script
+        maker, generate, newest = self.maker, self.generate, self.scripts.newest
         if maker is None or generate is None or maker.last_good is None or newest is None or newest.script is None:
             return False
         source = next((job for job in maker.jobs if job.ref.id == newest.model.model), None)

@@ -30,7 +30,7 @@ def compared(model: ScriptModel, view: ModelView, chosen: WrittenScript | None) 
     None without spec.promotion.minImprovement, and before the second model. A comparison stays in the status until the
     next model is compared.
     """
-    least, newest, kept = model.spec.promotion.min_improvement, view.newest_script, view.kept_script
+    least, newest, kept = model.spec.promotion.min_improvement, view.scripts.newest, view.scripts.kept
     if chosen is not newest and chosen is not None:
         return _earlier(model, _computed(view, chosen))
     if least is None or newest is None or newest.script is None:

@@ -28,7 +28,7 @@ class Promotions(Feature):
         )
         if comparison.decision != Decision.HELD_BACK:
             return chosen
-        return replace(chosen, script=view.kept_script, held_back=held_back(model, comparison))
+        return replace(chosen, script=view.scripts.kept, held_back=held_back(model, comparison))
 
     def start(self, model: ScriptModel) -> str:
         """Return the commit of the promoted model; empty before the first one, and without a gate."""

@@ -73,7 +73,7 @@ def stop(model: ScriptModel, view: ModelView) -> Stopping | None:
 
 def refuse(model: ScriptModel, view: ModelView | None, refused: str) -> Refused:
     """Return that the operator's configuration does not allow the spec or what it reads, and why."""
-    missing = f". {missing_project(model, view)}" if view is not None and not view.project_exists else ""
+    missing = f". {missing_project(model, view)}" if view is not None and not view.engine.has_project else ""
     return Refused(Problem(Reason.NOT_ALLOWED, refused + missing))
 
 
@@ -164,7 +164,7 @@ def _stages(given: Given, view: ModelView, search: Progress | None, *, creating:
 def _corpus(view: ModelView, namespace: str) -> Condition:
     if view.corpus is not None:
         return corpus_stage(view.corpus, namespace)
-    commits = view.reported_commits
+    commits = view.models.reported
     if commits is None or commits.corpus is None:
         return Condition(Reason.PROGRESSING, "the train pipeline has not read the corpus yet", ConditionStatus.UNKNOWN)
     if view.train is not None and commits.corpus_open:

@@ -24,15 +24,15 @@ _MISSING = {
 
 def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
-    if not view.project_exists:
+    if not view.engine.has_project:
         return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model, view))
     needed = (view.train, view.select if view.refs.searches else None, view.generate)
     for seen in needed:
         if seen and not model.may_write(seen.ownership):
             return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
-    if view.retained:
-        names = ", ".join(str(repo.ref) for repo in view.retained)
-        commands = "; ".join(repo.delete_command for repo in view.retained)
+    if view.owned.retained:
+        names = ", ".join(str(repo.ref) for repo in view.owned.retained)
+        commands = "; ".join(repo.delete_command for repo in view.owned.retained)
         return Problem(
             Reason.RETAINED_REPOS,
             f"output repos kept by an earlier deletion block the pipelines' names ({names}): "
@@ -43,7 +43,7 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
 
 def missing_project(model: ScriptModel, view: ModelView) -> str:
     project = model.spec.pachyderm.project
-    where = engine_name(view.engine)
+    where = engine_name(view.engine.id)
     return (
         f"{where} has no project {project!r}: create it with `pachctl create project {project}`, or with a repo in it: "
         f"`scriptmodel push DIR --repo REPO --project {project} --create -n {model.namespace}`"

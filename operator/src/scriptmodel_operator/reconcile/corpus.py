@@ -42,7 +42,7 @@ def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelVie
 
 def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> KnownSource:
     effect = " and replace its files"
-    owned = own_repo(model, owner, view.refs.own_corpus, view.owned_corpus, "corpus repo", effect)
+    owned = own_repo(model, owner, view.refs.own_corpus, view.owned.corpus, "corpus repo", effect)
     if isinstance(owned, Problem):
         return KnownSource(problem=owned)
     if isinstance(owned, CreateRepo):
@@ -67,8 +67,8 @@ def _downloaded(
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download(model.key, request, view.refs.own_branch, record, requested, view.engine)
-    failure = _problem(attempt.failure, attempt.failures, view.engine) if attempt.failure else None
+    download = Download(model.key, request, view.refs.own_branch, record, requested, view.engine.id)
+    failure = _problem(attempt.failure, attempt.failures, view.engine.id) if attempt.failure else None
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
@@ -77,7 +77,9 @@ def _downloaded(
     if failure is not None:
         return KnownSource(record, download, problem=failure, errors=errors)
     where = ", ".join(request.hosts) if isinstance(request, CorpusHttp) else request.url
-    return KnownSource(record, download, waits_for=f"{engine_fetcher(view.engine)} is fetching the corpus from {where}")
+    return KnownSource(
+        record, download, waits_for=f"{engine_fetcher(view.engine.id)} is fetching the corpus from {where}"
+    )
 
 
 def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:
@@ -97,8 +99,8 @@ def _problem(failure: Failure, failures: int, engine: str) -> Problem:
 def unused_repos(view: ModelView) -> Iterator[DeleteRepo]:
     """Yield the deletion of each repo of the object's own that the spec no longer needs, once no pipeline reads it."""
     for owned, needed in (
-        (view.owned_corpus, view.refs.own_corpus == view.refs.corpus.repo),
-        (view.owned_trials, view.refs.searches),
+        (view.owned.corpus, view.refs.own_corpus == view.refs.corpus.repo),
+        (view.owned.trials, view.refs.searches),
         (view.base.owned, view.base.current),
     ):
         if owned is not None and owned.ownership.ours and not owned.readers and not needed:

@@ -29,7 +29,7 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
     computing = (
         (view.train, _runs_since(view.train.running)),
         (selecting, _computes_since(selecting, view.train)),
-        (view.generate, _computes_since(view.generate, view.maker, view.model_read)),
+        (view.generate, _computes_since(view.generate, view.maker, view.models.read)),
     )
     waiting = (
         (view.train, _training_waits_since(view)),
@@ -66,7 +66,7 @@ def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tim
     """
     if view.train is None or view.generate is None or not (view.train.listed and view.generate.listed):
         return None
-    if view.waits_for_quota and view.queue and view.queue.gated is None:
+    if view.waits_for_quota and view.train and view.train.queue and view.train.queue.gated is None:
         return parse_duration(model.spec.training.pending_deadline)
     since = None if view.generate.running else _training_waits_since(view)
     return None if since is None else parse_duration(model.spec.training.pending_deadline) - elapsed(since)
@@ -78,7 +78,7 @@ def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     Also the running job of a search, if newer runs have been put into its repo: those of that job are of no use.
     """
     unfinished = [job for job in train.current if not job.state.final]
-    newest, reported = view.search.newest if view.search else None, view.reported_commits
+    newest, reported = view.search.newest if view.search else None, view.models.reported
     behind = train.running if newest and reported and newest.trials != reported.trials else None
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 
@@ -109,10 +109,10 @@ def _training_waits_since(view: ModelView) -> datetime | None:
 
     A job exists as soon as its corpus commit is started, and waits for a worker only once that commit is finished.
     """
-    train, commits = view.train, view.reported_commits
+    train, commits = view.train, view.models.reported
     if train is None or train.newest is None or not train.newest.state.waiting:
         return None
-    corpus, released = commits.corpus_info if commits else None, view.queue.released if view.queue else None
+    corpus, released = commits.corpus_info if commits else None, train.queue.released if train.queue else None
     if train.running or (corpus and not corpus.finished) or view.waits_for_quota:
         return None
     return _latest(_waits_since(train, train.newest), corpus.finished_at if corpus else None, released)

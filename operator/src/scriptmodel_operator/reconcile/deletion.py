@@ -16,9 +16,9 @@ def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | P
     """
     pipelines = [seen.info.ref for seen in reversed(view.own)]
     keep = model.spec.deletion_policy == "Retain"
-    found = () if keep else (view.owned_corpus, view.owned_trials, view.base.owned)
+    found = () if keep else (view.owned.corpus, view.owned.trials, view.base.owned)
     repos = [repo for repo in found if repo is not None and repo.ownership.ours]
-    found_readers = [view.readers if pipelines else {}, *(repo.readers for repo in repos)]
+    found_readers = [view.owned.readers if pipelines else {}, *(repo.readers for repo in repos)]
     readers = {ref: owner for found in found_readers for ref, owner in found.items() if ref not in pipelines}
     if readers:
         names = [str(ref) for ref in sorted(readers) if readers[ref] in ("", model.namespace)]

@@ -49,7 +49,7 @@ def training_status(
     job = (train.last_good if view.repeats else train.reported) if train else None
     if train is None or job is None:
         return TrainingStatus()
-    trained, last, log = train.computed(job), model.previous.training, view.training_log or LogDigest()
+    trained, last, log = train.computed(job), model.previous.training, view.logs.training or LogDigest()
     start, end = _time(trained.started), _time(trained.finished)
     kept = last if start and start == last.start_time else TrainingStatus()
     preset = log.preset or kept.preset if model.spec.model.preset == AUTO_PRESET else None
@@ -65,7 +65,7 @@ def training_status(
         **restarts_in_log(log, kept),
     )
     if job.state is JobState.SUCCESS:
-        metrics = view.metrics if view.good_model and view.good_model.trained == job.ref.id else None
+        metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
     if search:
@@ -74,7 +74,7 @@ def training_status(
         return found.model_copy(update=known | {"eta": _eta(None if job.state.final else search.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found
-    if view.training_log and not log.epochs and end and end == last.completion_time:
+    if view.logs.training and not log.epochs and end and end == last.completion_time:
         return last.model_copy(update={"failure": found.failure})  # the log is gone
     return found.model_copy(update=_from_log(log, running=not job.state.final))
 
@@ -83,13 +83,13 @@ def perplexity(view: ModelView, training: TrainingStatus, script: WrittenScript 
     """Return the figure of the training in progress, else of the model whose script the status shows."""
     if view.train and view.train.running:
         return training.perplexity.best if training.perplexity else None
-    metrics = script.metrics if script else view.metrics
+    metrics = script.metrics if script else view.models.metrics
     return _figure(metrics.best) if metrics else None
 
 
 def generation_status(view: ModelView, previous: GenerationStatus) -> GenerationStatus:
     job = view.generate.newest if view.generate else None
-    failed = failure(job, view.generation_log, previous.failure, generating=True) if job else None
+    failed = failure(job, view.logs.generation, previous.failure, generating=True) if job else None
     return GenerationStatus(failure=failed)
 
 
@@ -158,8 +158,8 @@ def _gpu_seconds(model: ScriptModel, train: PipelineView, job: JobInfo, elapsed:
 
 def lineage(model: ScriptModel, view: ModelView, chosen: Chosen) -> Lineage:
     """Return the commits that the script was made from; before the first script, those of the newest model."""
-    newest, script = view.newest_script, chosen.script
-    source = script.model if script else view.good_model
+    newest, script = view.scripts.newest, chosen.script
+    source = script.model if script else view.models.good
     if source is None:
         return Lineage()
     output = view.refs.generate.output
@@ -202,7 +202,7 @@ def history(
     search: SearchStatus | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history, with the generation of its first entry."""
-    entries, maker, made = model.previous.history, view.maker, view.good_model
+    entries, maker, made = model.previous.history, view.maker, view.models.good
     if maker is None or maker.last_good is None:
         return entries
     job = maker.computed(maker.last_good)
@@ -211,10 +211,10 @@ def history(
     if search and view.search and made and made.trained == view.search.source:
         gpu_seconds = search.gpu_seconds
     figures = {
-        "generation": before.generation or view.trained_for or model.generation,
+        "generation": before.generation or view.models.trained_for or model.generation,
         "model_commit": job.ref.id,
-        "perplexity": _figure(view.metrics.best) if view.metrics else None,
-        "test_perplexity": _figure(view.metrics.perplexity.test) if view.metrics else None,
+        "perplexity": _figure(view.models.metrics.best) if view.models.metrics else None,
+        "test_perplexity": _figure(view.models.metrics.perplexity.test) if view.models.metrics else None,
         "finished": _time(job.finished),
         "gpu_seconds": gpu_seconds,
     }

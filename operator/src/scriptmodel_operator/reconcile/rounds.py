@@ -24,7 +24,7 @@ def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Acti
     search, spec = view.search, model.spec.search
     if search is None or spec is None:
         return ()
-    owned = own_repo(model, owner, view.refs.own_trials, view.owned_trials, "repo")
+    owned = own_repo(model, owner, view.refs.own_trials, view.owned.trials, "repo")
     if isinstance(owned, Problem):
         return owned
     create = (owned,) if isinstance(owned, CreateRepo) else ()
@@ -61,5 +61,5 @@ def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Ite
     if view.refs.searches or select is None or not select.ownership.ours:
         return
     read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
-    if finished and not (read or view.readers or choose(model, view).held_back):
+    if finished and not (read or view.owned.readers or choose(model, view).held_back):
         yield DeletePipeline(select.info.ref, keep_repo=False)

@@ -37,7 +37,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
     train, plan = view.train, found.plan
     # Another job trains what is no longer planned.
     job = train.running if train and found.in_progress and train.running == train.newest else None
-    logs = view.training_log.runs if job and view.training_log else {}
+    logs = view.logs.training.runs if job and view.logs.training else {}
     todo = plan.todo(found.results)
     runs = [logs[name] for name in todo if name in logs]
     done = max(sum(run.ended is not None for run in runs), min(job.data_processed, len(todo))) if job else 0

@@ -70,11 +70,11 @@ def _training_job(
     if job.state is JobState.SUCCESS:
         return _searched(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
     if job.state.final:
-        failed = failure(job, view.training_log, reported, generating=False)
+        failed = failure(job, view.logs.training, reported, generating=False)
         return _ended(job, failed, _of(train, _TRAINING), train.claim)
     if train.running is not None:
         message = _training_message(view, train, job, searched)
-        return _repeated(view.training_log, message) or Condition(Reason.TRAINING, message)
+        return _repeated(view.logs.training, message) or Condition(Reason.TRAINING, message)
     return _waiting(view, train, job)
 
 
@@ -98,7 +98,7 @@ def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Con
     if chosen.good:
         return _succeeded(job, view)
     if chosen.state is not JobState.SUCCESS:
-        failed = failure(chosen, view.selection_log, reported, generating=False)
+        failed = failure(chosen, view.logs.selection, reported, generating=False)
         return _ended(chosen, failed, _of(select, _SELECTION))
     text = "selection wrote no model: the image in spec.training.image may be no scriptmodel trainer"
     return Problem(Reason.TRAINING_FAILED, f"{text} (job {short_id(chosen.ref.id)})")
@@ -109,20 +109,20 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
         return Problem(
             Reason.NO_DATA, "the train job read no files: put scripts into the corpus; a new commit trains again"
         )
-    metrics = view.metrics if view.good_model and view.good_model.trained == job.ref.id else None
+    metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
-    winner, model = view.search.plan.winner if view.search else "", view.good_model.model if view.good_model else ""
+    winner, model = view.search.plan.winner if view.search else "", view.models.good.model if view.models.good else ""
     text = f"trial {winner.lstrip('0')} is the best" if winner else "the model is trained"
     text += f": perplexity {', '.join(figures)}" if figures else ""
-    if view.metrics is None:
+    if view.models.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
     text += ended_early(view) + warnings_as_text(warnings_of_model(view))
     return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, searched: str) -> str:
-    text, log = searched or "the train job runs", view.training_log
+    text, log = searched or "the train job runs", view.logs.training
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:
@@ -147,10 +147,10 @@ def _repeated(log: LogDigest | None, message: str) -> Condition | None:
 
 
 def _waiting(view: ModelView, train: PipelineView, job: JobInfo) -> Condition:
-    if view.reported_commits and view.reported_commits.corpus_open:
-        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.reported_commits))
-    if view.queue and view.waits_for_quota:
-        return Condition(Reason.WAITING_FOR_QUOTA, _queued(view.queue, job))
+    if view.models.reported and view.models.reported.corpus_open:
+        return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(train, view.models.reported))
+    if train.queue and view.waits_for_quota:
+        return Condition(Reason.WAITING_FOR_QUOTA, _queued(train.queue, job))
     if train.info.state is PipelineState.CRASHING:
         return Condition(
             Reason.WAITING_FOR_WORKER, f"no worker can start: {cannot_start(train.info.reason, train.claim)}"
@@ -194,20 +194,20 @@ def _generation_job(view: ModelView, generate: PipelineView, job: JobInfo, repor
     if job.state is JobState.SUCCESS:
         return _written(job, view)
     if job.state.final:
-        failed = failure(job, view.generation_log, reported, generating=True)
+        failed = failure(job, view.logs.generation, reported, generating=True)
         return _ended(job, failed, _of(generate, _GENERATION))
     if job.state.waiting and generate.info.state is PipelineState.CRASHING:
         return Condition(Reason.WAITING_FOR_WORKER, f"no worker can start: {generate.info.reason}")
     if job.state.waiting:
         return Condition(Reason.GENERATING, f"the generate job waits for a worker (job {short_id(job.ref.id)})")
     message = "the script is being written"
-    return _repeated(view.generation_log, message) or Condition(Reason.GENERATING, message)
+    return _repeated(view.logs.generation, message) or Condition(Reason.GENERATING, message)
 
 
 def _written(job: JobInfo, view: ModelView) -> Condition:
     if not job.data_total:
         return Problem(Reason.NO_DATA, "the generate job read no model")
-    script = view.newest_script.script if view.newest_script else None
+    script = view.scripts.newest.script if view.scripts.newest else None
     if script is None:
         text = (
             f"generation wrote no {SCRIPT_PATH}: the image in spec.training.image may be no scriptmodel trainer "

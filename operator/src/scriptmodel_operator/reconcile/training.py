@@ -56,7 +56,7 @@ def restart_as_text(resumed: TrainingStatus | None) -> str:
 
 def state_is_kept(train: PipelineView, view: ModelView) -> bool:
     """Return whether the running worker says that it keeps its state on a claim, or where the engine does."""
-    log = view.training_log
+    log = view.logs.training
     return bool(
         (train.claim or train.info.keeps_checkpoints)
         and log
@@ -66,7 +66,7 @@ def state_is_kept(train: PipelineView, view: ModelView) -> bool:
 
 def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     """Return what is computed again if the worker is lost; None unless a training is in progress."""
-    log = view.training_log
+    log = view.logs.training
     if train.running is None or log is None or not (log.epochs or log.runs):
         return None
     claim = train.claim
@@ -80,7 +80,7 @@ def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
 
 
 def warnings_of(view: ModelView) -> tuple[str, ...]:
-    log = view.training_log or LogDigest()
+    log = view.logs.training or LogDigest()
     codes = dict(log.warnings)
     unseen = [] if NO_GPU in codes else _no_gpu(view, log.device)
     return tuple(dict.fromkeys((*codes.values(), *unseen)))
@@ -88,7 +88,7 @@ def warnings_of(view: ModelView) -> tuple[str, ...]:
 
 def warnings_of_model(view: ModelView) -> tuple[str, ...]:
     """Return the warnings about the newest model, which need no log."""
-    return tuple(_no_gpu(view, view.metrics.device if view.metrics else None))
+    return tuple(_no_gpu(view, view.models.metrics.device if view.models.metrics else None))
 
 
 def warnings_as_text(warnings: tuple[str, ...]) -> str:
@@ -102,13 +102,13 @@ def _no_gpu(view: ModelView, device: DeviceStatus | None) -> Iterator[str]:
 
 def ended_by_budget(view: ModelView) -> str:
     """Return the end of a message about a model whose training its budget ended; else nothing."""
-    ended = view.metrics is not None and view.metrics.stopped_by == "budget"
+    ended = view.models.metrics is not None and view.models.metrics.stopped_by == "budget"
     return "; training was ended by spec.training.budget.duration" if ended else ""
 
 
 def ended_early(view: ModelView) -> str:
     """Return the end of a message about a model whose training did not run all epochs; else nothing."""
-    early = view.metrics is not None and view.metrics.stopped_by == "early-stopping"
+    early = view.models.metrics is not None and view.models.metrics.stopped_by == "early-stopping"
     return "; training was ended by early stopping" if early else ended_by_budget(view)
 
 
@@ -118,11 +118,11 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
     A job in progress ends first, under the budget that it started with. The runs of a search have ended for good.
     """
-    train, metrics = view.train, view.metrics
+    train, metrics = view.train, view.models.metrics
     if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
         return False
     newest = train.newest
-    if newest is None or view.good_model is None or newest.ref.id != view.good_model.trained or view.search:
+    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.search:
         return False
     before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))
