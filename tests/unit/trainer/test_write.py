@@ -249,3 +249,11 @@ def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("# A project\n\n" + "It builds the tool: run `make`, then read the docs.\n\n" * 80)
     done = run_trainer(["write", tmp_path, "--out", tmp_path / "new"])
     assert (done.returncode, f"no scripts in {tmp_path}: 1 of 1 file(s)" in done.stderr) == (2, True), done.stderr
+
+
+def test_of_a_play_of_one_line_only_the_error_is_printed(tmp_path: Path) -> None:
+    play = tmp_path / "play.txt"
+    play.write_text("HAMLET. To be or not to be.\n")
+    done = run_trainer(["write", play, "--out", tmp_path / "new"])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"scriptmodel-trainer: error: {play} has about 8 words; give at least one whole scene\n"

@@ -15,6 +15,7 @@ from scriptmodel_trainer.commands.train_assess import assess
 from scriptmodel_trainer.commands.train_fit import Attempt, fit
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run, prepare
+from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
@@ -27,15 +28,19 @@ from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Sto
 
 
 def train(
-    options: TrainOptions, progress: Progress, signals: StopSignals, before: Callable[[Run], Run] | None = None
+    options: TrainOptions,
+    progress: Progress,
+    signals: StopSignals,
+    before: Callable[[Run], Run] | None = None,
+    require: Callable[[TokenStream], None] | None = None,
 ) -> TrainedModel | None:
     """Train on a corpus, and store and return the model; None if the run pauses, or the very same model is there.
 
-    `before` may change or refuse the run once the corpus is read.
+    `require` may refuse the corpus before anything is said of it; `before` may change or refuse the run.
     """
     log = BoundedLog()
     logged = LoggedProgress(progress, log)
-    run = prepare(options, logged)
+    run = prepare(options, logged, require)
     run = before(run) if before else run
     with locked(options.out):
         prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))

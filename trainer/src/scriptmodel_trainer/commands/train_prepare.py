@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,13 +55,19 @@ class Run:
     """The finished epochs, while it trains and afterwards."""
 
 
-def prepare(options: TrainOptions, progress: Progress) -> Run:
-    """Read the corpus; returns the run with these options on this machine."""
+def prepare(
+    options: TrainOptions, progress: Progress, require: Callable[[stream.TokenStream], None] | None = None
+) -> Run:
+    """Read the corpus; returns the run with these options on this machine. `require` may refuse the corpus."""
     started = time.monotonic()
     layout = layouts.layout_named(options.layout)
     _look_for_gpu(options, progress)
     sources = reading.find_sources(options.data, progress.note)
-    corpus = stream.read_corpus(sources, layout, progress.note, options.split)
+    corpus = stream.read_corpus(sources, layout, lambda _: None, options.split)
+    if require:
+        require(corpus)
+    for note in corpus.notes:
+        progress.note(note)
     train = corpus.splits["train"]
     options = options.chosen(len(train), [corpus.lexicon[number] for number in np.unique(train)])
     if options.auto:

@@ -21,6 +21,7 @@ from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.formats import parts_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
@@ -170,13 +171,15 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
 
 
 def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
-    def before(run: Run) -> Run:
-        """Find out before an hour of training what is wrong with corpus or folder, and say how long that takes."""
-        if (tokens := len(run.corpus.splits["train"])) < _LEAST:
+    def require(corpus: TokenStream) -> None:
+        if (tokens := len(corpus.splits["train"])) < _LEAST:
             raise BadInputError(f"{options.plays[0]} has about {tokens} words", "give at least one whole scene")
-        if run.corpus.understood < _FEWEST:
+        if corpus.understood < _FEWEST:
             hint = "`scriptmodel-trainer normalize FOLDER` shows how each file is read"
-            raise BadInputError(f"no scripts in {options.plays[0]}: {run.corpus.doubt}", hint)
+            raise BadInputError(f"no scripts in {options.plays[0]}: {corpus.doubt}", hint)
+
+    def before(run: Run) -> Run:
+        """Find out before an hour of training what is wrong with the folder, and say how long that takes."""
         if unfinished.exists() and not (begun and begun.fingerprint == run.fingerprint):
             if not options.force:
                 message = f"{folder} has an unfinished training of other files, or for other --minutes"
@@ -191,7 +194,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     request = Request(options.request.words, options.request.opening)
     resume = unfinished.exists()
     training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
-    train(training, quiet, signals, before)
+    train(training, quiet, signals, before, require)
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
     lines_beside(options.folder, options.plays)  # for the page to write, too, which does not have the plays
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
