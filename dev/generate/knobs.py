@@ -116,13 +116,10 @@ FLAGS: dict[str, dict[str, str]] = {
     "generate": {
         **_WRITING,
         "MODEL_DIR": _MODELS,
-        "--top-k": "who compares with programs that have no top-p",
         "--top-p": "who compares with programs that have it",
-        "--repetition-penalty": "whose scripts have refrains, which a penalty suppresses",
         "--continue-text": "pipelines, whose jobs have no such file",
         "--takes": "who wants the words as `serve` streams them: 1",
         "--together": "who writes many samples",
-        "--keep": "who wants the judge to pick",
         "--format": "who continues in a screenplay program",
         "--record": "who has to know later what made a script",
         "--log": "whose program reads what was written",

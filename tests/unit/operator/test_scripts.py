@@ -89,9 +89,6 @@ def test_a_sample_that_does_not_exist_names_those_that_do(world: World) -> None:
     assert "thrones has no sample 4: it has 1, 2, 3; raise spec.generation.samples" in err
     assert run("script", "thrones", "--sample", "0")[0] == 2
     assert run("script", "thrones", "--sample", "1", "--all")[0] == 2
-    world.want({"generation": {"samples": 9, "keep": "best"}})
-    advice = "spec.generation.keep: best keeps one; set keep: first"
-    assert advice in run("script", "thrones", "--sample", "4")[2]
 
 
 def test_the_report_goes_to_stdout_a_file_or_the_browser(

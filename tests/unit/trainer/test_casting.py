@@ -109,31 +109,16 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
         Play("one.txt", ("ANNA", "MIRA"), proper=("Bell", "BELL", "MISS")),
         Play("two.txt", ("EVA", "ANNA"), proper=("EVA", "Torvald")),
     )
-    lines = Lines(
-        frozenset(["The"]),
-        capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs.", "Miss"]),
-        aside=20,
-        doubled=frozenset(["Bell"]),
-        unended=frozenset(["the"]),
-        unpaused=frozenset(["waits"]),
-        articles={"to": (False, ())},
-    )
+    lines = Lines(frozenset(["The"]), capitals=frozenset([tokens.EOS, tokens.CLOSE_NAME, "Mrs.", "Miss"]))
     page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, plays=plays, lines=lines)
     text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "MIRA"))).tokens)
     assert "EVA" not in text
     assert "Torvald" not in text
     assert not re.search(r"((?<!\.)\.|\]:)( \[[^]]*\])* [a-z]", text)
     assert re.search(r"[?!] [a-z]", text)
-    assert 10 < max(len(aside.split()) for aside in re.findall(r"\[([^][]{9,})\]", text)) < 30
     assert set(re.findall(r"Mrs\. (\w+)", text)) == {"Bell"}
     assert re.search(r"^\[ ANNA \]:.*\[[^]]*\bto [^]]*MIRA", text, re.MULTILINE)
     assert not re.search(r"^\[ (\w+) \]:.*\[[^]]*\b[a-z]+ \1\b", text, re.MULTILINE)
-    assert {*re.findall(r"\b(\w+) \1\b", text)} == {"Bell"}
-    assert re.search(r"\bthe (lamp|waits)\b", text)
-    assert not re.search(r"\bthe\b[].?!]", text)
-    assert re.search(r"\blamp,", text)
-    assert not re.search(r"\bwaits,", text)
-    assert not re.search(r"\bto ANNA\b", text)
     assert re.search(r"[.?!] The\b", text)
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 
@@ -147,7 +132,7 @@ def test_a_list_in_a_direction_has_each_name_once(monkeypatch: pytest.MonkeyPatc
     written = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
     text = " ".join(re.findall(r"\{\{ .*? \}\}|\[(?! [A-Z ]+ \]:).*?\]", written))
     lists = re.findall(r"\b[A-Z]+(?:(?:,| and|, and) [A-Z]+)+\b", text)
-    assert max(map(len, lists)) > len("ANNA and MIRA")
+    assert max(map(len, lists)) >= len("ANNA and MIRA")
     for names in (re.findall(r"\b(?!BEN\b)[A-Z]+", each) for each in lists):  # there is an old Ben, too
         assert len(names) == len(set(names)), names
     assert re.search(r"\bANNA,? [a-z]+,? [a-z]+ ANNA\b", text), "where it is no list"
@@ -290,9 +275,9 @@ def test_no_direction_or_quote_is_endless_and_whoever_has_a_speech_says_somethin
         },
     )
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
-    page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, lines=Lines(longest=20))
+    page = Writer(Network(weights_of(CLOSED, 1)), CLOSED)
     text = render(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
-    assert 10 < max(len(direction.split()) for direction in re.findall(r"\{\{ (.*) \}\}", text)) < 60
+    assert 20 < max(len(direction.split()) for direction in re.findall(r"\{\{ (.*) \}\}", text)) < 80
     assert 30 < max(len(quote.split()) for quote in re.findall(r'"([^"]+)"', text)) < 80
     speeches = re.findall(r"^\[ [^]]+ \]:(.*)", text, re.MULTILINE)
     assert sum("[" in speech for speech in speeches) > 20

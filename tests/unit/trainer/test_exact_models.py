@@ -155,7 +155,7 @@ def test_training_starts_from_a_model_with_its_sub_words(exact_model: Path, tmp_
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from(["", "the lamp", "MIRA:\nIt is", "\x1b[1m é\n"]))
 def test_any_weights_write_whole_lines_of_at_most_so_many_words(seed: int, more: int, prompt: str) -> None:
     words = len(list(exact_tokens(prompt))) + more
-    script = writer(seed).write(words, Sampling(1.0, repetition_penalty=1.0), (seed,), Opening("", prompt)).tokens
+    script = writer(seed).write(words, Sampling(1.0), (seed,), Opening("", prompt)).tokens
     text = writer(seed).text(script)
     assert text.endswith("\n")
     assert len(text.split()) <= words

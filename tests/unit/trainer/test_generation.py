@@ -127,7 +127,7 @@ def test_unknown_words_of_the_prompt_are_named_once() -> None:
 @pytest.mark.parametrize("top_p", [5e-324, 1e-320, 1e-46])
 def test_a_nucleus_near_zero_is_the_most_probable_word(top_p: float) -> None:
     logits = np.array([0, 3, 1], np.float32)
-    assert {choose(logits, Sampling(1.0, 0, top_p), np.random.default_rng(seed)) for seed in range(20)} == {1}
+    assert {choose(logits, Sampling(1.0, top_p), np.random.default_rng(seed)) for seed in range(20)} == {1}
 
 
 @pytest.mark.parametrize("vocabulary", [SCRIPT, PLAIN, Vocabulary(("the", "w" * 200, "<eos>", "<unk>"))])
@@ -211,35 +211,33 @@ def test_rendering() -> None:
 LOGITS = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=40)
 
 
-@given(LOGITS, st.floats(0, 3), st.integers(0, 5), st.floats(0.01, 1), st.integers(0, 1000))
-def test_a_forbidden_token_is_never_chosen(
-    values: list[float], temperature: float, top_k: int, top_p: float, seed: int
-) -> None:
+@given(LOGITS, st.floats(0, 3), st.floats(0.01, 1), st.integers(0, 1000))
+def test_a_forbidden_token_is_never_chosen(values: list[float], temperature: float, top_p: float, seed: int) -> None:
     logits = np.array([*values, -np.inf], np.float32)
-    chosen = choose(logits, Sampling(temperature, top_k, top_p), np.random.default_rng(seed))
+    chosen = choose(logits, Sampling(temperature, top_p), np.random.default_rng(seed))
     assert np.isfinite(logits[chosen])
-    if top_k == 1 or temperature == 0:
+    if temperature == 0:
         assert logits[chosen] == logits.max()
 
 
 def test_sampling_follows_the_probabilities() -> None:
     random = np.random.default_rng(1)
     logits = np.log(np.array([0.7, 0.2, 0.1], np.float32))
-    chosen = [choose(logits, Sampling(1.0, 0, 1.0), random) for _ in range(6000)]
+    chosen = [choose(logits, Sampling(1.0, 1.0), random) for _ in range(6000)]
     assert np.bincount(chosen) / 6000 == pytest.approx([0.7, 0.2, 0.1], abs=0.02)
 
 
 def test_top_p_takes_the_fewest_words_that_hold_it() -> None:
     random = np.random.default_rng(1)
     logits = np.log(np.array([0.6, 0.3, 0.1], np.float32))
-    assert {choose(logits, Sampling(1.0, 0, 0.5), random) for _ in range(300)} == {0}
-    assert {choose(logits, Sampling(1.0, 0, 0.8), random) for _ in range(300)} == {0, 1}
+    assert {choose(logits, Sampling(1.0, 0.5), random) for _ in range(300)} == {0}
+    assert {choose(logits, Sampling(1.0, 0.8), random) for _ in range(300)} == {0, 1}
 
 
 def test_within_the_nucleus_the_probabilities_keep_their_ratio() -> None:
     random = np.random.default_rng(1)
     logits = np.log(np.array([0.1, 0.3, 0.1, 0.5], np.float32))
-    chosen = [choose(logits, Sampling(1.0, 0, 0.7), random) for _ in range(6000)]
+    chosen = [choose(logits, Sampling(1.0, 0.7), random) for _ in range(6000)]
     assert np.bincount(chosen, minlength=4) / 6000 == pytest.approx([0, 0.375, 0, 0.625], abs=0.02)
 
 
@@ -247,7 +245,7 @@ def test_a_large_vocabulary_is_drawn_from_in_proportion() -> None:
     random = np.random.default_rng(1)
     weights = np.linspace(0, 1, 1000, dtype=np.float32)
     with np.errstate(divide="ignore"):
-        chosen = [choose(np.log(weights), Sampling(1.0, 0, 1.0), random) for _ in range(6000)]
+        chosen = [choose(np.log(weights), Sampling(1.0, 1.0), random) for _ in range(6000)]
     shares = np.histogram(chosen, bins=10, range=(0, 1000))[0] / 6000
     assert shares == pytest.approx(np.arange(0.5, 10) / 50, abs=0.02)
 
@@ -258,14 +256,12 @@ def test_in_a_large_vocabulary_the_choice_is_among_those_that_sorting_all_words_
     likely = np.exp(logits[falling].astype(np.float64))
     nucleus = falling[: int(np.searchsorted(np.cumsum(likely), 0.9 * likely.sum())) + 1]
     random = np.random.default_rng(0)
-    chosen = [choose(logits, Sampling(1.0, 0, 0.9), random) for _ in range(3000)]
+    chosen = [choose(logits, Sampling(1.0, 0.9), random) for _ in range(3000)]
     assert set(chosen) <= set(nucleus.tolist())
     assert min(chosen.count(number) for number in nucleus[:5].tolist()) > 0
-    among_seven = [choose(logits, Sampling(1.0, 7, 1.0), random) for _ in range(500)]
-    assert set(among_seven) <= set(falling[:7].tolist())
 
 
-@pytest.mark.parametrize("arguments", [(-1, 0, 1.0), (float("nan"), 0, 1.0), (1, -1, 1.0), (1, 0, 0.0), (1, 0, 1.5)])
-def test_sampling_that_cannot_work_is_refused(arguments: tuple[float, int, float]) -> None:
+@pytest.mark.parametrize("arguments", [(-1, 1.0), (float("nan"), 1.0), (1, 0.0), (1, 1.5)])
+def test_sampling_that_cannot_work_is_refused(arguments: tuple[float, float]) -> None:
     with pytest.raises(BadInputError):
         Sampling(*arguments)

@@ -244,7 +244,7 @@ def test_any_weights_write_whole_scripts_of_at_most_so_many_words(
 ) -> None:
     words = more + (11 if prompt else 0)
     writer = Writer(Network(weights_of(vocabulary, seed)), vocabulary)
-    script = writer.write(words, Sampling(3.0, repetition_penalty=1.0), (seed,), Opening("", prompt, cast=cast)).tokens
+    script = writer.write(words, Sampling(3.0), (seed,), Opening("", prompt, cast=cast)).tokens
     text = writer.text(script)
     assert count_pieces(text) <= words
     assert "<" not in text

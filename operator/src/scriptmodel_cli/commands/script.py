@@ -62,9 +62,7 @@ def script(
     if score:
         emit(f"{_verdict(name, found)}\n")
         return
-    keeps_best = (model["spec"].get("generation") or {}).get("keep") == "best"
-    advice = "spec.generation.keep: best keeps one; set keep: first" if keeps_best else "raise spec.generation.samples"
-    content = b"\n".join(_samples(session, name, found, where, None if every else sample or 1, suffix, advice))
+    content = b"\n".join(_samples(session, name, found, where, None if every else sample or 1, suffix))
     if out is None:
         emit(content.decode(errors="replace"))
     else:
@@ -88,9 +86,8 @@ def _samples(
     where: str,
     sample: int | None,
     suffix: str,
-    advice: str,
 ) -> list[bytes]:
-    """Return one sample, or all. Raises InputError, with `advice`, if the sample does not exist."""
+    """Return one sample, or all. Raises InputError if the sample does not exist."""
     excerpt = str(found.get("excerpt", "")).encode()
     if sample == 1 and suffix == TEXT and len(excerpt) >= found["sizeBytes"]:
         return [excerpt]
@@ -101,6 +98,6 @@ def _samples(
         paths = {number: forms[TEXT] for number, forms in samples_of(gateway, repo, commit).items() if TEXT in forms}
         if sample is not None and sample not in paths:
             known = ", ".join(map(str, paths))
-            raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; {advice}")
+            raise InputError(f"{name} has no sample {sample}: it has {known or 'none'}; raise spec.generation.samples")
         numbers = list(paths) if sample is None else [sample]
         return [read_script(gateway, repo, commit, paths[number], suffix) for number in numbers]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -49,10 +49,6 @@ class Generation(ApiModel):
     one that the judge chose for the model when it was trained."""
     top_p: Annotated[str, decimal(above=0, at_most=1), AS_DECIMAL] = "0.95"
     """Nucleus sampling: sample from the smallest set of words whose total probability reaches this value."""
-    top_k: Annotated[int, Field(ge=0, le=1000000)] = 0
-    """Sample from this many of the most probable words only; 0 for all."""
-    repetition_penalty: Annotated[str, decimal(at_least=1, at_most=100), AS_DECIMAL] = "1.2"
-    """Divides the probability of each word that was written recently; 1 for no penalty."""
     seed: Seed = 0
     """Random seed; another seed writes another script with the same model."""
     prompt: Annotated[str, formatted(_TEXT, "text without control characters", max_length=1000)] = ""
@@ -78,5 +74,3 @@ class Generation(ApiModel):
     """A scene to continue, in any layout that a corpus may have; `words` counts the new words only."""
     samples: Annotated[int, Field(ge=1, le=100)] = 1
     """Number of scripts; further ones are new_script.2.txt and so on."""
-    keep: Literal["first", "best"] = "first"
-    """Which samples are kept: first for all, best for the one that the trainer's judge ranks first."""

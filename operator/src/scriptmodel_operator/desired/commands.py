@@ -65,7 +65,7 @@ def generate_command(generation: Generation, continued: str = "") -> tuple[str, 
         "--continue-text": continued,
     }
     optional = [f"{option}={text}" for option, text in texts.items() if text]
-    for name in ("temperature", "top_k", "repetition_penalty", "samples", "keep"):
+    for name in ("temperature", "samples"):
         if (value := getattr(generation, name)) != getattr(DEFAULTS, name):
             optional += [f"--{name.replace('_', '-')}", str(value)]
     if generation.continuation and generation.continuation.only_new:

@@ -23,24 +23,19 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter, Script
-from scriptmodel_trainer.judging.reference import NO_FIGURES
-from scriptmodel_trainer.judging.verdict import Verdict
-from scriptmodel_trainer.progress.events import FileWritten, Warned
+from scriptmodel_trainer.progress.events import FileWritten
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage import json_bytes, prepare_folder, require_file, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES, TEXT
-
-FIRST, BEST = "first", "best"
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateOptions:
     """The generate command's options, checked; without `out` the scripts are returned only.
 
-    `record` is where the description of what made the scripts goes, None for nowhere. `keep` is FIRST for all samples
-    or BEST for the one that the judge ranks first. With `only_new` a script leaves out the text that it continues.
-    With `own_temperature` that of the model replaces that of `sampling`. Each of several `formats` has its suffix in
-    place of that of `out`. The file that is `continued` is not overwritten.
+    `record` is where the description of what made the scripts goes, None for nowhere. With `only_new` a script leaves
+    out the text that it continues. With `own_temperature` that of the model replaces that of `sampling`. Each of some
+    `formats` has its suffix in place of that of `out`. The file that is `continued` is not overwritten.
     """
 
     model: Path
@@ -51,7 +46,6 @@ class GenerateOptions:
     samples: int
     out: Path | None
     record: Path | None = None
-    keep: str = FIRST
     together: bool = False
     own_temperature: bool = False
     only_new: bool = False
@@ -75,13 +69,13 @@ class Sheet:
 
 
 def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
-    """Write `samples` scripts, or the best of them; returns them.
+    """Write `samples` scripts; returns them.
 
     Sample i of a seed is the same whatever `samples` is.
     """
     check(options)
     started = time.monotonic()
-    model = artifacts.load_model(options.model, judged=options.keep == BEST or options.record is not None)
+    model = artifacts.load_model(options.model, judged=options.record is not None)
     _prepare(options)
     writer = model.writer()
     note_unknown(writer, options.opening, progress)
@@ -89,9 +83,6 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     scripts = _scripts(options, writer)
     reference = model.reference
     verdicts = [reference.verdict(script.tokens[script.given :]) for script in scripts] if reference else []
-    best = _best(verdicts, progress) if options.keep == BEST else None
-    if best is not None:
-        scripts, verdicts = [scripts[best]], verdicts[best : best + 1]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
     printed = [
         _printed(options, model, script, text, number, len(scripts))
@@ -104,8 +95,6 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
             entries.append(_store(files, count_pieces(text), script, progress))
         for entry, verdict in zip(entries, verdicts, strict=False):
             entry["score"] = dataclasses.asdict(verdict)
-        if best is not None:
-            entries[0] |= {"sample": best + 1, "of": options.samples}
         if options.record is not None:
             record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))
@@ -144,7 +133,7 @@ def _printed(
 def check(options: GenerateOptions) -> None:
     """Raise BadInputError if options are out of range or exclude each other."""
     require_limits(options.words, options.samples, options.seed, most=1000)
-    if options.out is None and options.formats != (TEXT,) and options.samples > 1 and options.keep != BEST:
+    if options.out is None and options.formats != (TEXT,) and options.samples > 1:
         message = f"standard output holds one script of the format {options.formats[0]}"
         raise BadInputError(message, "name a file with --out, or leave out --samples")
 
@@ -157,23 +146,14 @@ def _scripts(options: GenerateOptions, writer: BaseWriter) -> list[Script]:
     return [writer.write(options.words, options.sampling, seed, options.opening) for seed in seeds]
 
 
-def _best(verdicts: list[Verdict], progress: Progress) -> int:
-    """Return the index of the sample that the judge ranks first; the first one if the model cannot judge."""
-    if not verdicts:
-        text = f"the first sample is kept: {NO_FIGURES}; train again to judge samples"
-        progress.report(Warned("not_judged", text))
-        return 0
-    return max(range(len(verdicts)), key=lambda number: verdicts[number].overall)
-
-
 def _prepare(options: GenerateOptions) -> None:
     """Check that all files can be stored, and that none of them belongs to a model, before anything is written."""
     if options.out is None:
         if options.record is not None:
             raise BadInputError("--record needs --out", "give both or neither")
         return
-    count = 1 if options.keep == BEST else options.samples
-    paths = [path for sample in range(1, count + 1) for path in sample_paths(options.out, sample, options.formats)]
+    samples = range(1, options.samples + 1)
+    paths = [path for sample in samples for path in sample_paths(options.out, sample, options.formats)]
     folder = Path(os.path.realpath(options.model))
     if options.record is not None and os.path.realpath(options.record) in map(os.path.realpath, paths):
         raise BadInputError(f"{options.record} is the name of a script and of its record", "give another name")

@@ -13,7 +13,6 @@ from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.contractions import Contractions, contractions_of
 from scriptmodel_trainer.generation.lines import lines_of
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
@@ -90,12 +89,9 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train, lexicon = corpus.splits["train"], corpus.lexicon
     known = frozenset(lexicon if vocabulary.spells else vocabulary.words)
-    contractions = Contractions() if vocabulary.spells else contractions_of(train, lexicon, known)
     lines = lines_of(train, corpus.lines, lexicon, known)
     plays = plays_of(corpus.plays, frozenset(vocabulary.names), lexicon, known - lines.openings)
-    return TrainedModel(
-        origin, vocabulary, result.weights, metrics, reference, trigrams, plays, contractions, lines=lines
-    )
+    return TrainedModel(origin, vocabulary, result.weights, metrics, reference, trigrams, plays, lines=lines)
 
 
 def validation_value(run: Run, perplexity: float) -> float | None:

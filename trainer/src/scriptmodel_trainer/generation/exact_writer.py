@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +14,7 @@ from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.sampling import COMMON, MEMORY, Sampling, choose, penalise
+from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.streams import Stream
 from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script, enough_of
 from scriptmodel_trainer.subwords import continues, is_word, words_of
@@ -74,8 +73,6 @@ class ExactWriter(BaseWriter):
         self._network = network
         self._vocabulary = vocabulary
         self._kinds = [_kind_of(word) for word in vocabulary.words]
-        self._penalised = np.array([kind is _Kind.WORD for kind in self._kinds])
-        self._penalised[:COMMON] = False
         self._masks: dict[frozenset[_Kind], Floats] = {}
 
     def text(self, script: Sequence[str]) -> str:
@@ -112,8 +109,6 @@ class ExactWriter(BaseWriter):
         enough, most = max(1, enough_of(words)), len(page.script) + _LONGEST_SCRIPT * words
         while not (page.used >= enough and page.last is _Kind.LINE_END) and len(page.script) < most:
             logits = logits + self._mask(page.allowed(words))
-            recent = np.fromiter(page.recent, np.int32, len(page.recent))
-            penalise(logits, recent[self._penalised[recent]], sampling)
             logits = yield page.put(choose(logits, sampling, random))
         if page.last is not _Kind.LINE_END:
             draft.pieces = [*page.whole, NEWLINE]
@@ -135,7 +130,6 @@ class _Page:
 
     def __init__(self, vocabulary: Vocabulary, kinds: Sequence[_Kind]) -> None:
         self.script: list[str] = []
-        self.recent: deque[int] = deque(maxlen=MEMORY)
         self.last = _Kind.LINE_END
         self.used = 0
         self._pieces = 0  # of the present word
@@ -156,8 +150,6 @@ class _Page:
         starts = kind in (_Kind.WORD, _Kind.MARK, _Kind.UNWRITTEN)
         self.used += starts or (kind is _Kind.ATTACHED and self.last in (_Kind.LINE_END, _Kind.GAP))
         self._pieces = self._pieces + 1 if kind is _Kind.CONTINUATION else 1
-        if kind in (_Kind.WORD, _Kind.CONTINUATION):
-            self.recent.append(number)
         self.last = kind
         self.script.append(self._vocabulary.words[number])
         return number

@@ -7,8 +7,8 @@ of a line: a word that has no capital within sentences of prose begins one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -23,7 +23,6 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_BRACKET,
     OPEN_EXPOSITION,
     OPEN_NAME,
-    PAIRS,
     PUNCTUATION,
 )
 from scriptmodel_trainer.records import Count, Name, Share
@@ -34,10 +33,6 @@ _LONGEST, _WIDEST = 70, 200  # characters of verse, and that are told apart
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 _STARTS = MARKERS - {OPEN_NAME, OPEN_BRACKET, CLOSE_BRACKET}  # after what is in brackets a sentence may continue
 _MISPRINTS = 0.01  # share of the words that may begin small where all are meant to have a capital
-_MOST_DIRECTIONS = 0.9  # a network strays long before the end of the longest ones
-_DOUBLED = 2  # times that a word follows itself in the corpus, as `had had`, before it may
-_ENDED, _OFTEN = 0.002, 50  # share of a word's places at which a mark may come after it nevertheless; the fewest
-_SOUNDED = 0.02  # share of the words after `a` that may begin with a vowel nevertheless
 _TITLED, _TIMES = 0.9, 20  # share of the places of a title after which a name comes; the fewest of them
 
 
@@ -55,24 +50,14 @@ class Lines:
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
-    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. One direction in ten
-    has more than `longest` tokens, and one in ten of those in brackets more than `aside`; 0 for a corpus without any.
-    A share of `replies` of all speeches is spoken by who spoke last but one. Only `doubled` words follow themselves,
-    neither a sentence nor a bracket ends after `unended` ones, as `the`, and no comma follows `unpaused` ones.
-    `articles` are followed by vowels (True) or by consonants, as `an` and `a`, but for those words that the corpus has
-    after them nevertheless.
+    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
+    A share of `replies` of all speeches is spoken by who spoke last but one.
     """
 
     openings: frozenset[Name] = frozenset()
     widths: tuple[Count, ...] = ()
     capitals: frozenset[Name] = frozenset()
-    longest: Count = 0
-    aside: Count = 0
     replies: Share = 1.0
-    doubled: frozenset[Name] = frozenset()
-    unended: frozenset[Name] = frozenset()
-    unpaused: frozenset[Name] = frozenset()
-    articles: Mapping[Name, tuple[bool, tuple[Name, ...]]] = field(default_factory=dict)
 
     def broken(self, script: Sequence[str]) -> list[str]:
         """Return the tokens of a script with LINE before each word that begins another line of a speech in verse.
@@ -135,51 +120,14 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    longest, aside = (_longest(train, lexicon, opener) for opener in (OPEN_EXPOSITION, OPEN_BRACKET))
     names = train[1:][train[:-1] == lexicon.index(OPEN_NAME)] if OPEN_NAME in lexicon else train[:0]
     replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
-    twice = np.bincount(train[1:][train[1:] == train[:-1]], minlength=len(lexicon)) >= _DOUBLED
-    doubled = frozenset(itertools.compress(lexicon, twice & ~marker))
-    capitals, unended = _capitals(train, lexicon), _unended(train, lexicon, ENDERS | {CLOSE_BRACKET})
-    unpaused, articles = _unended(train, lexicon, {",", ";", ":"}), dict(_articles(train, lexicon))
-    return Lines(openings, widths, capitals, longest, aside, replies, doubled, unended, unpaused, articles)
-
-
-def _unended(train: Ids, lexicon: Sequence[str], marks: Set[str]) -> frozenset[str]:
-    """Return the words after which hardly one of the marks comes; names of cues are no part of any sentence."""
-    kinds = np.array([(token in marks) - (token == CLOSE_NAME) for token in lexicon])[train[1:]]
-    places, ends = (np.bincount(train[:-1][chosen], minlength=len(lexicon)) for chosen in (kinds >= 0, kinds > 0))
-    return frozenset(itertools.compress(lexicon, (places >= _OFTEN) & (ends <= _ENDED * places))) - MARKERS
-
-
-def _articles(train: Ids, lexicon: Sequence[str]) -> Iterator[tuple[str, tuple[bool, tuple[str, ...]]]]:
-    """Yield the words that vowels follow, or consonants, whether it is vowels, and which others do nevertheless."""
-    vowels = np.array([vowel_of(token) for token in lexicon])
-    places, opened = (np.bincount(train[:-1][vowels[train[1:]] >= least], minlength=len(lexicon)) for least in (0, 1))
-    others = np.minimum(opened, places - opened)
-    for number in np.flatnonzero((places >= _OFTEN) & (others <= _SOUNDED * places)).tolist():
-        vowel = opened[number] * 2 > places[number]
-        after = np.unique(train[1:][train[:-1] == number]).tolist()
-        if lexicon[number] not in MARKERS:
-            yield lexicon[number], (bool(vowel), tuple(lexicon[word] for word in after if vowels[word] == 1 - vowel))
-
-
-def vowel_of(token: str) -> int:
-    """Return 1 for a word that begins with a vowel, 0 with a consonant, -1 for what is no word or has a silent `h`."""
-    first = "h" if token in MARKERS else token[0].lower()
-    return -1 if first == "h" or not first.isalpha() else first in "aeiou"
+    return Lines(openings, widths, _capitals(train, lexicon), replies)
 
 
 def is_small(token: str) -> bool:
     """Return whether a word has a small letter where a sentence would have a capital."""
     return token.lstrip("'")[:1].islower()
-
-
-def _longest(train: Ids, lexicon: Sequence[str], opener: str) -> int:
-    """Return how many tokens one direction in ten exceeds after this marker, 0 without directions."""
-    marks = (opener, PAIRS[opener])
-    opens, closes = (np.flatnonzero(train == (lexicon.index(mark) if mark in lexicon else -1)) for mark in marks)
-    return max(0, int(np.quantile(closes - opens, _MOST_DIRECTIONS))) if len(opens) == len(closes) > 0 else 0
 
 
 def _capitals(train: Ids, lexicon: Sequence[str]) -> frozenset[str]:

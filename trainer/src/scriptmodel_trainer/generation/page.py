@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from copy import copy
 
 import numpy as np
@@ -11,7 +10,6 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
 from scriptmodel_trainer.generation.lines import Lines, Start, width_of
-from scriptmodel_trainer.generation.sampling import MEMORY
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 Names = dict[int, "Names"]
@@ -34,7 +32,7 @@ class Page:
         self.script: list[str] = []
         self.logits: Floats = np.zeros(len(vocabulary), np.float32)
         self.position = grammar.start
-        self.recent: deque[int] = deque(maxlen=MEMORY)
+        self.last = 0  # number of the last token
         self.used = 0
         self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
@@ -42,8 +40,7 @@ class Page:
         self._replies = 0  # speeches whose speaker spoke last but one
         self.width = 0  # characters of the present line
         self.bracketed = False
-        self.aside = 0  # tokens in the bracket or quote that is open
-        self.direction = 0  # tokens of the direction that is open
+        self.aside = 0  # tokens in the bracket, quote or direction that is open
         self.silent = False  # nothing but asides has been said in the present speech
         self._mark, self._outer = "", ""  # the last marker; the one before the bracket that is open
         self.names = names
@@ -59,7 +56,7 @@ class Page:
     def copy(self) -> Page:
         """Return a page with the same script, which continues by itself."""
         same = copy(self)
-        same.script, same.recent, same._speakers = [*self.script], self.recent.copy(), [*self._speakers]
+        same.script, same._speakers = [*self.script], [*self._speakers]
         return same
 
     @property
@@ -103,15 +100,13 @@ class Page:
         elif token in MARKERS:
             self._mark = self._outer if token == CLOSE_BRACKET else token
         self.bracketed = any(group is Kind.OPEN_BRACKET for group, _ in self.position.groups)
-        self.aside = self.aside + 1 if self.position.groups else 0
-        self.direction = self.direction + 1 if self.position.place is Place.EXPOSITION else 0
+        self.aside = self.aside + 1 if self.position.groups or self.position.place is Place.EXPOSITION else 0
         self.silent = kind is Kind.CLOSE_NAME or (self.silent and (self.bracketed or kind is not Kind.WORD))
         ends = named or (start is not None and self._lines.end_at(self.width, start))
         self.width = (0 if ends else self.width) + width_of(token)
         self.script.append(token)
-        if kind in (Kind.WORD, Kind.CLITIC):
-            self.recent.append(number)
-        elif kind is Kind.NAME:
+        self.last = number
+        if kind is Kind.NAME:
             self.speaker = number
             self._replies += number in self._speakers[-2:-1]
             self._speakers.append(number)

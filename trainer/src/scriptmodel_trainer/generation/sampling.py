@@ -1,4 +1,4 @@
-"""Choosing the next token from logits: temperature, top-k, top-p, and a penalty on recent words."""
+"""Choosing the next token from logits: temperature and top-p."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 
-MEMORY = 64
-"""Words back that the repetition penalty looks."""
-COMMON = 150
-"""The most frequent tokens, which it spares."""
 COLD = 1e-6
 """Temperature below which a choice is always the likeliest."""
 TAKES = 16
@@ -24,17 +20,13 @@ _BLOCK = 128
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Sampling settings. temperature 0 is greedy; top_k 0 and top_p 1 exclude no word.
+    """Sampling settings. temperature 0 is greedy; top_p 1 excludes no word.
 
-    `repetition_penalty` divides the probability of each word that was among the last words by that factor, once for
-    each time it occurred; markers, punctuation and the commonest words are spared, so the structure does not suffer.
     Of each sentence so many `takes` are written, and one is kept; a script that is read while it is written has one.
     """
 
     temperature: float = 0.8
-    top_k: int = 0
     top_p: float = 0.95
-    repetition_penalty: float = 1.2
     takes: int = 1
 
     def __post_init__(self) -> None:
@@ -42,19 +34,8 @@ class Sampling:
             raise BadInputError(f"temperature {self.temperature:g} must lie between 0 and 10", parameter="temperature")
         if not 0 < self.top_p <= 1:
             raise BadInputError(f"top-p {self.top_p:g} must be more than 0 and at most 1", parameter="top_p")
-        if self.top_k < 0:
-            raise BadInputError(f"top-k {self.top_k} must not be negative", parameter="top_k")
-        if not (math.isfinite(self.repetition_penalty) and 1 <= self.repetition_penalty <= 100):
-            message = f"repetition penalty {self.repetition_penalty:g} must lie between 1 and 100"
-            raise BadInputError(message, parameter="repetition_penalty")
         if not 1 <= self.takes <= _MOST_TAKES:
             raise BadInputError(f"--takes {self.takes} must lie between 1 and {_MOST_TAKES}", parameter="takes")
-
-
-def penalise(logits: Floats, recent: Ids, sampling: Sampling) -> None:
-    """Lower the logits of recent words, once for each time that a word occurs among them."""
-    if sampling.repetition_penalty > 1 and len(recent):
-        np.subtract.at(logits, recent, np.float32(np.log(sampling.repetition_penalty)))
 
 
 def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> int:
@@ -67,8 +48,6 @@ def choose(logits: Floats, sampling: Sampling, random: np.random.Generator) -> i
         return int(np.argmax(logits))
     with np.errstate(over="ignore"):  # at a temperature of nearly zero all but the likeliest go to minus infinity
         weights = np.exp((logits - logits.max()) / np.float32(sampling.temperature))
-    if 0 < sampling.top_k < len(logits):
-        weights[np.argpartition(logits, -sampling.top_k)[: -sampling.top_k]] = 0
     enough = sampling.top_p * float(weights.sum(dtype=np.float64))
     if np.float32(enough) == 0:  # so small a nucleus holds the likeliest word alone
         return int(np.argmax(logits))

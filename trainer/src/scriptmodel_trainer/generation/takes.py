@@ -7,7 +7,6 @@ log p(sentence | scene) - lambda log p(sentence) (Li et al. 2016, arXiv:1510.030
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +17,7 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXP
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.readers import Reader, read_together
-from scriptmodel_trainer.generation.sampling import COLD, COMMON
+from scriptmodel_trainer.generation.sampling import COLD
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream
 from scriptmodel_trainer.vocabulary import Vocabulary
@@ -26,7 +25,6 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 _ANYWHERE = 0.4  # lambda
 _RANK = 10  # added to the number of a word: the commonest ones are nearly alike
 _LENGTH = 0.5  # what a take loses that is e times as long as the first one, or as short
-_STRANGE = 3.0  # nats that a pair of tokens costs which the corpus never has, though it often has both
 _EDGES = (OPEN_NAME, OPEN_EXPOSITION)
 
 
@@ -69,7 +67,7 @@ def _log_probability(logits: Floats, number: int) -> float:
     return float(logits[number] - highest - np.log(np.exp(logits - highest).sum()))
 
 
-def best_take(network: Network, vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
+def best_take(vocabulary: Vocabulary, takes: Sequence[Take]) -> Take:
     """Return the take with the fewest faults, and of these the one that answers the scene best; its stage moves on.
 
     The first take decides what follows, since likely sentences are short, and directions more than speeches.
@@ -79,7 +77,7 @@ def best_take(network: Network, vocabulary: Vocabulary, takes: Sequence[Take]) -
     for take, tokens in zip(takes, written, strict=True):
         if _fits(tokens, written[0]):
             faults = take.stage.play(vocabulary.joined(tokens))
-            score = _answers(network, take, tokens) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
+            score = _answers(take, tokens) - _LENGTH * abs(np.log(len(tokens) / len(written[0])))
             if (-faults, score) > highest:
                 best, highest = take, (-faults, score)
     return best
@@ -91,7 +89,7 @@ def _fits(tokens: Sequence[str], first: Sequence[str]) -> bool:
     return begins == others and tokens.count(OPEN_BRACKET) <= first.count(OPEN_BRACKET)
 
 
-def _answers(network: Network, take: Take, tokens: Sequence[str]) -> float:
+def _answers(take: Take, tokens: Sequence[str]) -> float:
     """Return by how much the scene makes a sentence likelier than its words are anywhere, in nats of a token.
 
     Who speaks counts for nothing: that is always likelier in the scene.
@@ -99,12 +97,4 @@ def _answers(network: Network, take: Take, tokens: Sequence[str]) -> float:
     said = tokens.index(CLOSE_NAME) if CLOSE_NAME in tokens else 0
     anywhere = -np.log(np.array(take.new[said + 1 :]) + _RANK)  # Zipf's law: words are in the order of their frequency
     gain = np.array(take.likely[said:]) - _ANYWHERE * anywhere
-    return float((gain.sum() - _STRANGE * _strange_pairs(network, take.new)) / max(1, len(gain)))
-
-
-def _strange_pairs(network: Network, new: Sequence[int]) -> int:
-    """Return how many pairs of common tokens follow each other as they never do in the corpus, as `I are`."""
-    if network.trigrams is None:
-        return 0
-    pairs = [(first, second) for first, second in itertools.pairwise(new) if max(first, second) < COMMON]
-    return sum(network.trigrams.bigrams.place(*pair) is None for pair in pairs)
+    return float(gain.sum() / max(1, len(gain)))

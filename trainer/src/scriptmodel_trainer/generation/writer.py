@@ -10,29 +10,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_NAME, PUNCTUATION
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
-from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import Lines, is_small, vowel_of
+from scriptmodel_trainer.generation.lines import Lines, is_small
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
 from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
-from scriptmodel_trainer.generation.sampling import COMMON, Sampling, choose, penalise
+from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
 from scriptmodel_trainer.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # sub-words
-_LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket or a quote is open, as it does a direction
-_CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET)
-_ENDS = (Kind.ENDER, Kind.CLOSE_BRACKET)  # of a sentence
+_LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket, a quote or a direction is open
+_CLOSERS = (Kind.CLOSE_QUOTE, Kind.CLOSE_BRACKET, Kind.CLOSE_EXPOSITION)
 _SPEECH_ENDS = (Kind.OPEN_NAME, Kind.OPEN_EXPOSITION)
 _WITHIN = (Last.WORD, Last.CLITIC, Last.COMMA, Last.DASH)  # a sentence
 
@@ -129,7 +127,6 @@ class Writer(BaseWriter):
         network: Network,
         vocabulary: Vocabulary,
         plays: Sequence[Play] = (),
-        contractions: Contractions | None = None,
         lines: Lines | None = None,
     ) -> None:
         self._network = network
@@ -149,23 +146,13 @@ class Writer(BaseWriter):
         words = self._members[Kind.WORD].tolist()
         small = [number for number in words if is_small(vocabulary.words[number])]
         self._small = np.array(small if len(small) < len(words) else [], np.int64)
-        vowels = np.array([vowel_of(word) for word in vocabulary.words])
-        self._clashing = {  # part of a word has no sound of its own
-            vocabulary.id_of(word): np.setdiff1d(np.flatnonzero(vowels == 1 - vowel), self._numbers(seen))
-            for word, (vowel, seen) in self._lines.articles.items()
-            if word in vocabulary and not vocabulary.spells
-        }
         spoken = [number for number in words if "_" not in vocabulary.words[number]]  # others are names of cues
         self._members[Kind.WORD] = np.array(spoken, np.int64)
         self._grammar = Grammar(frozenset(kind for kind, numbers in self._members.items() if len(numbers)))
         self._starts = Openings(vocabulary, self._casting, has_names=self._grammar.has_names)
         self._joins = np.array([piece.count("_") for piece in vocabulary.words])  # further words that a name gets
-        self._penalised = np.isin(numbered, (Kind.WORD, Kind.CLITIC))
-        self._penalised[:COMMON] = False
         self._masks: dict[frozenset[Kind], Floats] = {}
-        ids, contractions = vocabulary.id_of, contractions or Contractions()
-        self._follows = {ids(mark): frozenset(map(ids, words)) for mark, words in contractions.after.items()}
-        self._bound = frozenset(map(ids, contractions.bound)) - {vocabulary.unknown}
+        self._never: dict[int, Ids] = {}  # after each token
         # A speech is followed by one of another speaker, unless a direction comes between.
         self._changes_speakers = not vocabulary.spells and len(names) > 1
         folded = () if vocabulary.spells else {name.casefold() for name in vocabulary.names}
@@ -195,7 +182,7 @@ class Writer(BaseWriter):
                 self._sentence(each.page, words, sampling, own) for each, own in zip(takes, draws, strict=True)
             ]
             run_takes(self._network, takes, sentences, sampling.temperature)
-            kept = best_take(self._network, self._vocabulary, takes)
+            kept = best_take(self._vocabulary, takes)
         draft.pieces = kept.page.script
         return self.script(draft)
 
@@ -316,11 +303,10 @@ class Writer(BaseWriter):
             allowed -= {Kind.CONTINUATION}
         if page.left <= 16 + page.longest_name:
             allowed = frozenset(kind for kind in allowed if self._affordable(page, kind))
-        longest = (page.bracketed and self._lines.aside) or _LONGEST_ASIDE
-        if page.aside >= longest and page.script[-1] not in self._lines.unended and not allowed.isdisjoint(_CLOSERS):
+        if page.aside >= _LONGEST_ASIDE and not allowed.isdisjoint(_CLOSERS):
             return allowed & {*_CLOSERS, Kind.CONTINUATION, Kind.CLITIC}
-        if page.direction > self._lines.longest > 0 and Kind.CLOSE_EXPOSITION in allowed:
-            return frozenset((Kind.CLOSE_EXPOSITION,))
+        if page.titled and Kind.WORD in allowed:
+            return allowed & {Kind.WORD, Kind.CONTINUATION}
         if page.silent:
             return allowed.difference(_SPEECH_ENDS) or allowed
         return allowed
@@ -340,7 +326,7 @@ class Writer(BaseWriter):
             logits = page.logits + self._only(page.names)
             logits -= self._elsewhere if in_name else 0
         else:
-            allowed = self._mask(self._contracted(page, self._allowed(page)))
+            allowed = self._mask(self._allowed(page))
             logits = page.logits + allowed
             self._spell(page, logits)
             if page.position.place in (Place.NAME, Place.NAMED):
@@ -349,13 +335,8 @@ class Writer(BaseWriter):
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
                 parts = own - self._shared if len(own) > 1 else own
                 logits[[number for part in parts for number in self._spoken_names.get(part, ())]] = -np.inf
-            if page.position.last is Last.WORD:
-                logits[[mark for mark, words in self._follows.items() if page.recent[-1] not in words]] = -np.inf
-                logits[self._clashing.get(page.recent[-1], [])] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
                 logits = page.logits + allowed
-        recent = np.fromiter(page.recent, np.int32, len(page.recent))
-        penalise(logits, recent[self._penalised[recent]], sampling)
         if in_name and self._changes_speakers:
             self._pass_on(page, logits)
         number = choose(logits, sampling, random)
@@ -371,20 +352,19 @@ class Writer(BaseWriter):
         if page.needs_capital:
             logits[self._small] = -np.inf
         logits[page.strangers] = -np.inf
-        if (
-            page.position.last is Last.WORD
-            and page.script[-1] not in self._lines.doubled
-            and not self._vocabulary.spells
-        ):
-            logits[page.recent[-1]] = -np.inf
-        if page.position.last in (Last.WORD, Last.CLITIC):
-            for kinds, words in ((_ENDS, self._lines.unended), ((Kind.COMMA,), self._lines.unpaused)):
-                if page.script[-1] in words:
-                    logits[[number for kind in kinds for number in self._members[kind]]] = -np.inf
+        logits[self._never_after(page.last)] = -np.inf
         if page.bracketed or page.position.place is Place.EXPOSITION:
             logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
             logits += self._only(page.proper)
+
+    def _never_after(self, last: int) -> Ids:
+        """Return the tokens that the corpus never has after a token, though it often has both."""
+        if self._network.trigrams is None:
+            return np.zeros(0, np.int32)
+        if last not in self._never:
+            self._never[last] = self._network.trigrams.never_after(last)
+        return self._never[last]
 
     def _listed(self, page: Page) -> list[int]:
         """Return the names in the list that a direction ends with, as `Enter A, B and`: at most a word between."""
@@ -402,17 +382,6 @@ class Writer(BaseWriter):
         for speaker in (page.speaker, page.partner):
             if speaker is not None and (logits > -np.inf).sum() > 1:
                 logits[speaker] = -np.inf
-
-    def _contracted(self, page: Page, allowed: frozenset[Kind]) -> frozenset[Kind]:
-        """Return the kinds that may come next: a word after a title, a clitic where the corpus always contracts."""
-        if page.titled and Kind.WORD in allowed:
-            return allowed & {Kind.WORD, Kind.CONTINUATION}
-        if page.position.last is not Last.WORD or Kind.CLITIC not in allowed or not self._follows:
-            return allowed
-        last = page.recent[-1]
-        if not any(last in words for words in self._follows.values()):
-            return allowed - {Kind.CLITIC}
-        return frozenset((Kind.CLITIC,)) if last in self._bound else allowed
 
     def _numbers(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of those words that the model knows."""

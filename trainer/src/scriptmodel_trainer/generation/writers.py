@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.contractions import Contractions
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.network import Network
@@ -24,13 +23,12 @@ def writer_of(
     network: Network,
     vocabulary: Vocabulary,
     plays: Sequence[Play] = (),
-    contractions: Contractions | None = None,
     lines: Lines | None = None,
 ) -> BaseWriter:
     """Return a writer for a network with that vocabulary, and what is known of the corpus that trained it."""
     if vocabulary.exact:
         return ExactWriter(network, vocabulary)
-    return Writer(network, vocabulary, plays, contractions, lines)
+    return Writer(network, vocabulary, plays, lines)
 
 
 def sample_line(

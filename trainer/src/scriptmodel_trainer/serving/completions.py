@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -37,7 +36,7 @@ _USUAL_WORDS = 200
 _SECONDS = 0.04  # between two looks at the scripts of a request
 _UNREAD_SECONDS = 30.0  # that a client may leave unread what was sent to it
 _WARMEST = 0.9  # usual temperature: that of a model suits scripts of which the best of several takes is kept
-_NAMES = {"words": "max_tokens", "repetition_penalty": "frequency_penalty"}  # ours, and the API's
+_NAMES = {"words": "max_tokens"}  # ours, and the API's
 
 
 Pieces = AsyncIterator[tuple[int, str, str | None]]
@@ -66,7 +65,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     n: Annotated[int, msgspec.Meta(ge=1)] = 1
     stream: bool = False
     stream_options: dict[str, Any] = {}
-    frequency_penalty: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    frequency_penalty: Annotated[float, msgspec.Meta(ge=0, le=0)] = 0
     presence_penalty: Annotated[float, msgspec.Meta(ge=0, le=0)] = 0
     best_of: Annotated[int, msgspec.Meta(le=1)] = 1
     echo: bool = False
@@ -89,14 +88,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return [stop for stop in ([self.stop] if isinstance(self.stop, str) else self.stop) if stop]
 
     def sampling(self, usual: float) -> Sampling:
-        """Return the sampling settings, with the `usual` temperature unless the request has one.
-
-        A frequency penalty f divides probabilities by exp(f) for each occurrence.
-        """
-        temperature = usual if self.temperature is None else self.temperature
-        if self.frequency_penalty is None:
-            return Sampling(temperature, top_p=self.top_p)
-        return Sampling(temperature, top_p=self.top_p, repetition_penalty=math.exp(self.frequency_penalty))
+        """Return the sampling settings, with the `usual` temperature unless the request has one."""
+        return Sampling(usual if self.temperature is None else self.temperature, self.top_p)
 
     def opening(self) -> Opening:
         cast = None if self.cast is None else () if self.cast == ["any"] else tuple(self.cast)
