@@ -93,7 +93,7 @@ def test_labels_of_the_chart_reach_job_and_pod_but_replace_none_of_ours() -> Non
     ],
 )
 def test_labels_by_which_objects_are_tracked_are_not_passed_on(label: str, passes: bool) -> None:
-    assert (label in passed_on({label: "value"})) is passes
+    assert (label in passed_on({"metadata": {"labels": {label: "value"}}})) is passes
 
 
 def test_a_job_with_a_queue_is_left_to_it() -> None:

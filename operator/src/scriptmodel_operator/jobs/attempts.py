@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from scriptmodel_operator.api.identity import API_VERSION, PLURAL
-from scriptmodel_operator.api.marks import mark_of
+from scriptmodel_operator.api.marks import Mark, mark_of
 from scriptmodel_operator.engine.errors import ConflictError, EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.jobs import logs, pods
@@ -102,7 +102,8 @@ class Attempts:
             if each.of_folder:
                 self._bucket.put(manifest_key(run, each), each.part.encode())
         self._write_secret(run, number, [owner])
-        settings = replace(self._settings, labels={**self._settings.labels, **self._labels(run)})
+        owner_now = self.owner(run.namespace, mark_of(run.spec.annotations))
+        settings = replace(self._settings, labels={**self._settings.labels, **passed_on(owner_now)})
         job = job_manifest(run, number, settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
             self.create(job)
@@ -175,21 +176,17 @@ class Attempts:
             except NotFoundError:
                 raise error from None
 
-    def _labels(self, run: Run) -> dict[str, str]:
-        """Return the labels that a run has of its ScriptModel as it is now; none if the object is gone.
+    def owner(self, namespace: str, mark: Mark | None) -> Mapping[str, Any]:
+        """Return the ScriptModel that a mark names, as it is now; empty if it is gone.
 
-        A list needs no right that the operator does not have for its watch. People may edit the mark, so only the run's
-        own namespace is read.
+        A list needs no right that the operator does not have for its watch. People may edit the mark, so only this
+        namespace is read.
         """
-        mark = mark_of(run.spec.annotations)
         if mark is None:
             return {}
         query = urlencode({"fieldSelector": f"metadata.name={mark.owner.name}"})
-        path = f"/apis/{API_VERSION}/namespaces/{run.namespace}/{PLURAL}?{query}"
-        found = self._cluster.request("GET", path, f"reading the labels of ScriptModel {mark.owner}")["items"]
-        return {
-            name: value for each in found for name, value in passed_on(each["metadata"].get("labels") or {}).items()
-        }
+        path = f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}?{query}"
+        return next(iter(self._cluster.request("GET", path, f"reading ScriptModel {mark.owner}")["items"]), {})
 
     def _write_secret(self, run: Run, number: int, owners: Sequence[Mapping[str, Any]]) -> None:
         name = job_name(run, number)

@@ -26,7 +26,7 @@ from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records, Stored
 from scriptmodel_operator.jobs.document import MANIFEST, attempt_prefix
 from scriptmodel_operator.jobs.fetcher import BucketSource, FetchDocument, Source
-from scriptmodel_operator.jobs.job_manifest import fetch_job, fetch_metadata, secret_of
+from scriptmodel_operator.jobs.job_manifest import fetch_job, fetch_metadata, passed_on, secret_of
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import RepoRecord
@@ -137,10 +137,12 @@ class Fetches:
         document = json.dumps(asdict(FetchDocument(files, self.hosts, seconds, manifest, errors, source)))
         mark = parse_mark(repo.record.description)
         metadata = fetch_metadata(ref, fetch_name(ref), mark.owner.name if mark else "", request, number)
-        metadata |= {"ownerReferences": [repo.owner], "labels": {**settings.labels, **metadata["labels"]}}
+        owner = self.attempts.owner(ref.project, mark)
+        labels = {**settings.labels, **passed_on(owner), **metadata["labels"]}
+        metadata |= {"ownerReferences": [repo.owner], "labels": labels}
         self.attempts.put_secret(secret_of(metadata, KEY, document))
         longest = int(seconds * most) * 2 + _STORING_SECONDS
-        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, bucket.secret if bucket else ""))
+        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, owner, bucket.secret if bucket else ""))
         return number
 
     def _ended(self, repo: RepoRef, what: str, cancelled: Callable[[], bool], discard: Callable[[], None]) -> Attempt:

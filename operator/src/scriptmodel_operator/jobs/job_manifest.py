@@ -47,8 +47,9 @@ def job_name(run: Run, number: int) -> str:
     return f"{pipeline}-{run.hash[:10]}-{number}"
 
 
-def passed_on(labels: Mapping[str, str]) -> dict[str, str]:
+def passed_on(owner: Mapping[str, Any]) -> dict[str, str]:
     """Return the labels of a ScriptModel that its Jobs and pods have, too, as for reports of cost."""
+    labels = owner.get("metadata", {}).get("labels") or {}
     return {name: value for name, value in labels.items() if not _TRACKING.fullmatch(name)}
 
 
@@ -96,8 +97,12 @@ def job_of(metadata: Object, pod: Object) -> Object:
     }
 
 
-def fetch_job(metadata: Object, image: str, key: str, seconds: int, secret: str = "") -> Object:
-    """Return the Job of a download, which ends after `seconds` at the latest. `secret` opens the bucket of a user."""
+def fetch_job(
+    metadata: Object, image: str, key: str, seconds: int, owner: Mapping[str, Any], secret: str = ""
+) -> Object:
+    """Return the Job of a download, which ends after `seconds` at the latest, on the nodes of the trainings of its
+    owner, a ScriptModel. `secret` opens the bucket of a user.
+    """
     variables = CREDENTIALS if secret else ()
     container = {
         "name": FETCHER,
@@ -109,7 +114,9 @@ def fetch_job(metadata: Object, image: str, key: str, seconds: int, secret: str 
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     }
-    job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}))
+    training = owner.get("spec", {}).get("training") or {}
+    placed = {name: training[name] for name in ("nodeSelector", "tolerations", "imagePullSecrets") if name in training}
+    job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}) | placed)
     job["spec"]["activeDeadlineSeconds"] = seconds
     return job
 
