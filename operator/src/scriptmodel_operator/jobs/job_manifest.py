@@ -42,9 +42,12 @@ _TRACKING = re.compile(
 
 
 def job_name(run: Run, number: int) -> str:
-    """Return the name of the Job and its Secret. The end of a pipeline's name tells it from all others."""
-    pipeline = run.spec.ref.name.lower().replace("_", "-")[-_LONGEST_PIPELINE:].strip("-")
-    return f"{pipeline}-{run.hash[:10]}-{number}"
+    """Return the name of the Job and its Secret. The end of a pipeline's name, -HASH-STAGE, tells it from all others."""
+    pipeline = run.spec.ref.name.lower().replace("_", "-")
+    if len(pipeline) > _LONGEST_PIPELINE:
+        room = max(0, _LONGEST_PIPELINE - len("-0123456789abcdef-") - len(pipeline.rpartition("-")[2]))
+        pipeline = pipeline[:room] + pipeline[room - _LONGEST_PIPELINE :]
+    return f"{pipeline.strip('-')}-{run.hash[:10]}-{number}"
 
 
 def passed_on(owner: Mapping[str, Any]) -> dict[str, str]:
