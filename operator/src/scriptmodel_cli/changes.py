@@ -10,7 +10,7 @@ from scriptmodel_cli.output import style
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
     EACH_ENTRY,
-    TRIALS_INPUT,
+    TRIAL_INPUT,
     PipelineSpec,
     PodToleration,
     ResourceAmounts,
@@ -61,7 +61,7 @@ def spec_fields(spec: PipelineSpec) -> dict[str, str]:
         "image": spec.image or OPERATORS_IMAGE,
         "input": f"{spec.input_name}: {spec.input_branch}:{spec.glob}",
         "base": f"{BASE_INPUT}: {spec.base_branch}:/" if spec.base_branch else "",
-        "trials": f"{TRIALS_INPUT}: {spec.trials_branch}:{EACH_ENTRY}" if spec.trials_branch else "",
+        "trials": f"{TRIAL_INPUT}: {spec.trials_branch}:{EACH_ENTRY}" if spec.trials_branch else "",
         **_command(spec.command),
         "tries": str(spec.datum_tries),
         "parallelism": str(spec.parallelism),

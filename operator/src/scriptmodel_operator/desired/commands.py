@@ -7,16 +7,16 @@ from pydantic.alias_generators import to_snake
 from scriptmodel_operator.api.corpus import Layout
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.engine.values import BASE_INPUT, TRIALS_INPUT
+from scriptmodel_operator.engine.values import BASE_INPUT, TRIAL_INPUT
 
 PROGRAM = "scriptmodel-trainer"
 CORPUS_INPUT = "corpus"
 MODEL_INPUT = "model"
-RUNS_INPUT = "trials"
+TRIALS_INPUT = "trials"
 SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
-SELECT = (PROGRAM, "select", f"/pfs/{RUNS_INPUT}", "--out", "/pfs/out")
+SELECT = (PROGRAM, "select", f"/pfs/{TRIALS_INPUT}", "--out", "/pfs/out")
 """The command that copies the best model of a search; without a selection it writes nothing."""
 DEFAULTS = Generation()
 """Those of sampling are also the trainer's defaults: these are left out of the command."""
@@ -29,7 +29,7 @@ def train_command(
 
     Overrides are `--set` words with names in snake case.
     """
-    what = ("trial", "--trial", f"/pfs/{TRIALS_INPUT}") if searches else ("train",)
+    what = ("trial", "--trial", f"/pfs/{TRIAL_INPUT}") if searches else ("train",)
     seed = () if searches else ("--seed", str(model.seed))  # each run has its own
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
     stopping = () if patience is None else ("--set", f"patience={patience}")

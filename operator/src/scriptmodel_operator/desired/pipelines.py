@@ -159,7 +159,7 @@ def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> D
         ref=refs.select,
         image=image,
         command=(*commands.SELECT, *refs.selection),
-        input_name=commands.RUNS_INPUT,
+        input_name=commands.TRIALS_INPUT,
         input_branch=BranchRef(refs.train.output, "master"),
         glob=WHOLE_REPO,
         description=f"Selects the best model of ScriptModel {model}",

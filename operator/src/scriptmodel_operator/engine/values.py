@@ -13,7 +13,7 @@ from scriptmodel_operator.engine.errors import EngineError
 
 BASE_INPUT = "base"
 """Name of the input with the model that training starts from; part of a datum's identity, so it never changes."""
-TRIALS_INPUT = "trial"
+TRIAL_INPUT = "trial"
 """Name of the input with one folder for each run of a search; part of a datum's identity, too."""
 EACH_ENTRY = "/*"
 """The glob that makes each file or folder at the top of a commit a datum."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from scriptmodel_operator.api.marks import mark_of, naming
 from scriptmodel_operator.engine.errors import RefusedError
-from scriptmodel_operator.engine.values import TRIALS_INPUT, BranchRef, JobState, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import TRIAL_INPUT, BranchRef, JobState, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.jobs.config_maps import Listing
 from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, Version, branches_of
 from scriptmodel_operator.jobs.runs import Attempt, Input, run_hash
@@ -94,7 +94,7 @@ class Planning:
 
     def _runs(self, record: PipelineRecord, job: JobRecord, now: Round) -> Iterator[RunRecord]:
         """Yield the runs of a job: one, or one for each folder of the trials."""
-        trials = next((each for each in job.inputs if each.name == TRIALS_INPUT), None)
+        trials = next((each for each in job.inputs if each.name == TRIAL_INPUT), None)
         folders = ["/"]
         if trials is not None:
             paths = (file.path.split("/") for file in self._versions.load(trials.repo.project, trials.manifest).files)
@@ -114,7 +114,7 @@ class Planning:
             Input(
                 each.name,
                 self._versions.load(each.repo.project, each.manifest),
-                folder if each.name == TRIALS_INPUT else "/",
+                folder if each.name == TRIAL_INPUT else "/",
             )
             for each in job.inputs
         )

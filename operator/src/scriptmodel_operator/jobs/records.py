@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, PlainSerializer
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
-    TRIALS_INPUT,
+    TRIAL_INPUT,
     BranchRef,
     JobRef,
     JobState,
@@ -194,7 +194,7 @@ class PipelineRecord:
 
 def branches_of(spec: PipelineSpec) -> list[tuple[str, BranchRef]]:
     """Return the inputs of a pipeline: their names and branches."""
-    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIALS_INPUT, spec.trials_branch))
+    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIAL_INPUT, spec.trials_branch))
     return [(name, branch) for name, branch in pairs if branch is not None]
 
 

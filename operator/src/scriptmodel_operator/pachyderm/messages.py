@@ -13,7 +13,7 @@ from google.protobuf import empty_pb2, timestamp_pb2, wrappers_pb2
 from scriptmodel_operator.engine.values import (
     BASE_INPUT,
     EACH_ENTRY,
-    TRIALS_INPUT,
+    TRIAL_INPUT,
     WHOLE_REPO,
     BranchRef,
     CommitInfo,
@@ -109,7 +109,7 @@ def _input(spec: PipelineSpec) -> Any:
     if spec.base_branch is not None:
         found.append(_branch_input(spec.base_branch, BASE_INPUT, WHOLE_REPO))
     if spec.trials_branch is not None:
-        found.append(_branch_input(spec.trials_branch, TRIALS_INPUT, EACH_ENTRY))
+        found.append(_branch_input(spec.trials_branch, TRIAL_INPUT, EACH_ENTRY))
     return pps.Input(cross=found) if len(found) > 1 else found[0]
 
 
@@ -181,7 +181,7 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
     """Return exactly the fields that the operator sets, from a pipeline's details or a CreatePipelineRequest."""
     crossed = [each.pfs for each in details.input.cross if each.HasField("pfs")]
     base = next((each for each in crossed if each.name == BASE_INPUT), None)
-    trials = next((each for each in crossed if (each.name, each.glob) == (TRIALS_INPUT, EACH_ENTRY)), None)
+    trials = next((each for each in crossed if (each.name, each.glob) == (TRIAL_INPUT, EACH_ENTRY)), None)
     source = next((each for each in crossed if each is not base and each is not trials), details.input.pfs)
     branch = _branch_of(source, ref)
     known = sum(each is not None for each in (source, base, trials))
