@@ -42,7 +42,7 @@ _TRACKING = re.compile(
 
 
 def job_name(run: Run, number: int) -> str:
-    """Return the name of the Job and its Secret. The end of a pipeline's name, -HASH-STAGE, tells it from all others."""
+    """Return the name of the Job and its Secret. The end of a pipeline's name, -HASH-STAGE, is its own."""
     pipeline = run.spec.ref.name.lower().replace("_", "-")
     if len(pipeline) > _LONGEST_PIPELINE:
         room = max(0, _LONGEST_PIPELINE - len("-0123456789abcdef-") - len(pipeline.rpartition("-")[2]))
