@@ -92,8 +92,8 @@ class Reason(StrEnum):
     NAME_CONFLICT = "NameConflict", "A pipeline or repo of the needed name belongs to somebody else."
     OTHER_ENGINE = (
         "OtherEngine",
-        "The object's pipelines were made on another Pachyderm than the operator is connected to; nothing is created "
-        "or deleted there.",
+        "The object's pipelines were made on another Pachyderm, or in another bucket, than the operator has; nothing "
+        "is created or deleted there.",
     )
     RETAINED_REPOS = (
         "RetainedRepos",
