@@ -21,7 +21,7 @@ import pytest
 
 from dev.stack import ControlPlane
 from dev.stack.s3 import S3Server
-from scriptmodel_operator.jobs import attempts, pods
+from scriptmodel_operator.jobs import pods, refusals
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
 from scriptmodel_operator.jobs.job_manifest import job_manifest
@@ -186,7 +186,7 @@ def test_the_pod_of_a_node_that_died_is_lost_and_its_job_is_deleted(
 def test_what_keeps_kubernetes_from_making_a_pod_is_read_from_its_events(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "_REFUSAL_SECONDS", -5.0)
+    monkeypatch.setattr(refusals, "_SECONDS", -5.0)
     world.start()
     metadata = world.job()["metadata"]
     regarding = {"kind": "Job", "namespace": world.namespace, "name": metadata["name"], "uid": metadata["uid"]}

@@ -38,6 +38,7 @@ from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
+from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
 from scriptmodel_operator.kube.kopf_patches.session import watch_session
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import Leader
@@ -108,6 +109,7 @@ async def run(config: OperatorConfig) -> None:
     """
     process = Process.create(namespaced=config.policy.namespaced)
     process.stop_on_signals()
+    quiet_endings(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(process.health, config.health_listen))
         leader = await stack.enter_async_context(_leader(config)) if config.leader_elect else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,6 +23,7 @@ from scriptmodel_operator.controller.queue import WorkQueue
 from scriptmodel_operator.controller.ticker import Ticker
 from scriptmodel_operator.engine.values import OpenTransaction
 from scriptmodel_operator.kube.events import EventRecorder
+from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
@@ -225,3 +227,22 @@ async def test_a_release_sweeps_what_is_of_its_own_namespaces(
             await asyncio.sleep(0.01)
 
     await work(replace(CONFIG, namespaces=namespaces), swept)
+
+
+def test_a_watch_that_the_loop_closes_is_no_error_and_a_lost_task_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def watch() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            raise RuntimeError("generator didn't stop")
+
+    async def end() -> None:
+        quiet_endings(asyncio.get_running_loop())
+        watches.append(watch())
+        await anext(watches[0])
+        asyncio.get_running_loop().call_exception_handler({"message": "a task was lost"})
+
+    watches: list[AsyncIterator[int]] = []
+    with caplog.at_level(logging.INFO):
+        asyncio.run(end())
+    assert [record.getMessage() for record in caplog.records] == ["a task was lost"]
