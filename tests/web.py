@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -51,6 +53,9 @@ class WebServer:
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
 
+            def do_POST(self) -> None:
+                self.do_GET()
+
             def do_PUT(self) -> None:
                 self.do_GET()
 
@@ -68,6 +73,12 @@ class WebServer:
 
     def url(self, path: str, host: str = "") -> str:
         return f"http://{host or self.host}:{self.port}{path}"
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Answer by TLS."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

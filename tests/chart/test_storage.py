@@ -59,9 +59,16 @@ def test_a_bucket_of_somebody_needs_no_server_and_no_secret() -> None:
     assert not variables(operator_container(BUCKET)), "the credentials are those of the service account"
 
 
-def test_the_operator_alone_has_the_credentials_of_a_secret() -> None:
-    found = objects(merged(BUCKET, {"storage": {"secret": {"name": "bucket"}}}))
-    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("s3://scripts", ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")),
+        ("gs://scripts", ("GOOGLE_SERVICE_ACCOUNT_KEY",)),
+        ("az://scripts/team", ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY")),
+    ],
+)
+def test_the_operator_alone_has_the_credentials_of_a_secret(url: str, names: tuple[str, ...]) -> None:
+    found = objects(merged(BUCKET, {"storage": {"url": url, "secret": {"name": "bucket"}}}))
     (container,) = only("Deployment", found)["spec"]["template"]["spec"]["containers"]
     (check,) = only("Pod", found)["spec"]["containers"]
     assert variables(container) == variables(check) == {name: f"bucket/{name}" for name in names}

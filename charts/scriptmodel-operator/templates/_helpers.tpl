@@ -113,15 +113,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Credentials of the bucket, for the operator alone: pods of runs get presigned URLs. */}}
 {{- define "scriptmodel-operator.storageEnv" -}}
 {{- with include "scriptmodel-operator.storageSecret" . -}}
-- name: AWS_ACCESS_KEY_ID
+{{- $keys := dict "gs" (list "GOOGLE_SERVICE_ACCOUNT_KEY") "az" (list "AZURE_STORAGE_ACCOUNT_NAME" "AZURE_STORAGE_ACCOUNT_KEY") }}
+{{- $aws := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_SESSION_TOKEN" }}
+{{- range get $keys (splitList ":" (default "" $.Values.storage.url) | first) | default $aws }}
+- name: {{ . }}
   valueFrom:
-    secretKeyRef: {name: {{ . | quote }}, key: AWS_ACCESS_KEY_ID}
-- name: AWS_SECRET_ACCESS_KEY
-  valueFrom:
-    secretKeyRef: {name: {{ . | quote }}, key: AWS_SECRET_ACCESS_KEY}
-- name: AWS_SESSION_TOKEN
-  valueFrom:
-    secretKeyRef: {name: {{ . | quote }}, key: AWS_SESSION_TOKEN, optional: true}
+    secretKeyRef: {name: {{ include "scriptmodel-operator.storageSecret" $ | quote }}, key: {{ . }}{{ if eq . "AWS_SESSION_TOKEN" }}, optional: true{{ end }}}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -14,6 +14,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, ProxyHandler, Request, bui
 
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, RefusedError, UnavailableError
 from scriptmodel_operator.engine.fetching import TIMED_OUT
+from scriptmodel_operator.jobs.ports import PUT_HEADERS
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class Transfer:
             sent(-done)
             done = 0
             file.seek(0)
-            headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+            headers = {**PUT_HEADERS, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
             self._send(url, what, 0, headers, pieces())
 
         _retried(once)

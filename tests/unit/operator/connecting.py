@@ -47,7 +47,7 @@ def pachd(pair: Pair | None = None, port: int = 0, target: str = "") -> Iterator
         server.stop(None).wait()
 
 
-def key_and_certificate(host: str = "") -> Pair:
+def key_and_certificate(host: str = "", *, ca: bool = True) -> Pair:
     """Create a self-signed certificate for a host name, by default for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     owner = x509.DNSName(host) if host else x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
@@ -62,7 +62,7 @@ def key_and_certificate(host: str = "") -> Pair:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([owner]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
     private = key.private_bytes(

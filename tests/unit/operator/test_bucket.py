@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
+import obstore
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from obstore.store import MemoryStore
 
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
+from scriptmodel_operator.jobs import bucket as module
 from scriptmodel_operator.jobs.bucket import ObstoreBucket, open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.bucket_behaviour import BucketBehaviour
-from tests.web import Handler, WebServer
+from tests.unit.operator.connecting import key_and_certificate
+from tests.web import Handler, WebServer, content
 
 SIGNED = "AKIDEXAMPLE AWS4-HMAC-SHA256 5d672d79"
 
@@ -39,6 +49,7 @@ def bucket_at(endpoint: str, public: str = "") -> ObstoreBucket:
     ("status", "code", "kind", "text"),
     [
         (404, "NoSuchKey", NotFoundError, "NoSuchKey: see there"),
+        (404, "BlobNotFound", NotFoundError, "BlobNotFound: see there"),
         (404, "NoSuchBucket", UnavailableError, "NoSuchBucket: see there"),
         (404, "", UnavailableError, "Server returned non-2xx status code: 404 Not Found"),
         (403, "SignatureDoesNotMatch", AccessError, "SignatureDoesNotMatch: see there"),
@@ -106,6 +117,110 @@ def test_a_bucket_that_never_answers_is_unavailable() -> None:
         away = bucket_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(UnavailableError, match=r"^reading v1/x in s3://plays/team: .*TimedOut"):
             away.get("v1/x", 1)
+
+
+def test_a_session_signs_for_as_long_as_it_lasts_and_is_renewed_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The identity of a pod at Amazon: an agent on the node answers with the keys of a session."""
+    sessions = iter(range(9))
+
+    def answer(to: Handler) -> None:
+        assert to.http.headers["Authorization"] == "of the pod"
+        expires = datetime.now(UTC) + timedelta(hours=1)
+        keys = {"AccessKeyId": "key", "SecretAccessKey": "secret", "Token": f"session {next(sessions)}"}
+        content(json.dumps({**keys, "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode())(to)
+
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    now = 1000.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    with WebServer({"/keys": answer}) as server:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url("/keys"))
+        (tmp_path / "token").write_text("of the pod")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
+        bucket = bucket_at("")
+
+        def signed(seconds: float) -> tuple[str, str]:
+            query = parse_qs(urlsplit(bucket.sign("PUT", ["x"], seconds)[0]).query)
+            return query["X-Amz-Security-Token"][0], query["X-Amz-Expires"][0]
+
+        assert [signed(60), signed(7 * 24 * 3600)] == [("session 0", "60"), ("session 0", "2700")]
+        now += 15 * 60
+        assert signed(3600) == ("session 1", "2700")
+    assert bucket.longest == 2700
+
+
+def test_a_role_is_assumed_with_the_token_of_the_service_account(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    requested: list[str] = []
+
+    def answer(to: Handler) -> None:
+        requested.append(to.http.path)
+        expires = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        keys = (
+            "<AccessKeyId>key</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>of-STS</SessionToken>"
+        )
+        result = f"<Credentials>{keys}<Expiration>{expires}</Expiration></Credentials>"
+        result = f"<AssumeRoleWithWebIdentityResult>{result}</AssumeRoleWithWebIdentityResult>"
+        content(f"<AssumeRoleWithWebIdentityResponse>{result}</AssumeRoleWithWebIdentityResponse>".encode())(to)
+
+    for name, data in zip(("key.pem", "certificate.pem"), key_and_certificate(ca=False), strict=True):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "token").write_text("of the account")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/scripts")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    with WebServer({"/": answer}) as server:
+        server.encrypt(tmp_path / "certificate.pem", tmp_path / "key.pem")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url("").replace("http:", "https:"))
+        (url,) = bucket_at("").sign("GET", ["x"], 60)
+    assert "X-Amz-Security-Token=of-STS&" in url
+    query = parse_qs(urlsplit(requested[0]).query)
+    assert (query["RoleArn"], query["WebIdentityToken"]) == (["arn:aws:iam::1:role/scripts"], ["of the account"])
+
+
+def test_urls_of_google_are_signed_with_the_key_of_a_service_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    private = rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    key = {"private_key": private.decode(), "private_key_id": "1", "client_email": "x@p.iam.gserviceaccount.com"}
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps(key))
+    bucket = open_bucket(StorageConfig(storage="gs://my_plays/team"))
+    (url,) = bucket.sign("PUT", ["v1/a b"], 3600)
+    assert url.startswith("https://storage.googleapis.com/my_plays/team/v1/a%20b?X-Goog-Algorithm=GOOG4-RSA-SHA256&")
+    assert "X-Goog-Expires=3600&" in url
+    with pytest.raises(AccessError, match=r"^opening gs://plays: .*endpoint"):
+        open_bucket(StorageConfig(storage="gs://plays", storage_endpoint="https://s3.example"))
+
+
+def test_urls_of_azure_are_signed_with_the_key_of_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "drama")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "c2VjcmV0")
+    (url,) = open_bucket(StorageConfig(storage="az://plays/team")).sign("PUT", ["v1/a b"], 3600)
+    assert url.startswith("https://drama.blob.core.windows.net/plays/team/v1/a%20b?")
+    assert {"sp", "se", "sig"} <= parse_qs(urlsplit(url).query).keys()
+
+
+def test_all_are_deleted_where_a_missing_one_is_an_error(
+    bucket: ObstoreBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at Azure."""
+    for key in "ac":
+        bucket.put(key, b"")
+    delete = obstore.delete
+
+    def strict(store: MemoryStore, keys: str | list[str]) -> None:
+        for key in [keys] if isinstance(keys, str) else keys:
+            obstore.head(store, key)
+            delete(store, key)
+
+    monkeypatch.setattr(obstore, "delete", strict)
+    bucket.delete(["a", "b", "c"])
+    assert bucket.sizes("") == {}
 
 
 def test_half_of_the_credentials_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

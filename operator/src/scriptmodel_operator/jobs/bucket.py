@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import S3Store
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from scriptmodel_operator.engine.counting import Called, counted, ignored
 from scriptmodel_operator.engine.errors import AccessError, EngineError, NotFoundError, RefusedError, UnavailableError
@@ -20,7 +24,7 @@ from scriptmodel_operator.jobs.ports import S3_ERROR
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-    from obstore.store import ClientConfig, MemoryStore, RetryConfig, S3Config
+    from obstore.store import ClientConfig, MemoryStore, RetryConfig
 
     from scriptmodel_operator.jobs.storage import StorageConfig
 
@@ -36,6 +40,17 @@ _WRITE_CLIENT: ClientConfig = {"connect_timeout": "3s", "timeout": "300s"}
 _WRITE_RETRIES: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
 _STATUS = re.compile(r"status code: (\d{3})")
 _CAUSE = re.compile(r'(?:message|error): "([^"]*)"|(TimedOut|InvalidCertificate\(\w+)')
+_MISSING = ("NoSuchKey", "BlobNotFound")
+_ANEW_SECONDS, SESSION_SECONDS = 15 * 60, 45 * 60
+"""A session, as of a workload identity, lasts an hour or longer. Its keys are fetched anew after the first time, so
+that a URL is valid for the second one."""
+Store = S3Store | GCSStore | AzureStore
+_KINDS: dict[str, tuple[type[Store], tuple[str, ...]]] = {
+    "s3": (S3Store, ("AWS_ACCESS_KEY_ID",)),
+    "gs": (GCSStore, ("GOOGLE_SERVICE_ACCOUNT_KEY", "GOOGLE_SERVICE_ACCOUNT")),
+    "az": (AzureStore, ("AZURE_STORAGE_ACCOUNT_KEY",)),
+}
+"""The store of a scheme, and the variables with keys that are not those of a session."""
 _BY_STATUS: dict[str, type[EngineError]] = {
     "401": AccessError,
     "403": AccessError,
@@ -48,26 +63,33 @@ _BY_STATUS: dict[str, type[EngineError]] = {
 def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucket:
     """Return the bucket; credentials are those of the environment, as AWS_ACCESS_KEY_ID. No request is sent."""
     where = urlsplit(config.storage)
+    kind, keys = _KINDS[where.scheme]
+    session = not any(os.environ.get(name) for name in keys)
 
-    def store(endpoint: str, client: ClientConfig, retries: RetryConfig) -> S3Store:
-        settings: S3Config = {"region": config.storage_region}
+    def store(endpoint: str, client: ClientConfig, retries: RetryConfig) -> Store:
+        settings = {"region": config.storage_region} if kind is S3Store else {}
         if endpoint:
             settings["endpoint"] = endpoint
         client = {**client, "allow_http": endpoint.startswith("http:")}
         prefix = where.path.strip("/") or None
-        return S3Store(where.netloc, prefix=prefix, config=settings, client_options=client, retry_config=retries)
+        return kind(where.netloc, prefix=prefix, config=settings, client_options=client, retry_config=retries)  # type: ignore[arg-type]  # of the kind
 
     endpoint = config.storage_endpoint
+
+    @lru_cache(maxsize=2)
+    def signing(endpoint: str, _period: int) -> Store:
+        return store(endpoint, _READ_CLIENT, _READ_RETRIES)
+
+    def signer(public: bool) -> Store:
+        period = int(time.monotonic() // _ANEW_SECONDS) if session else 0
+        return signing(config.storage_public_url if public and config.storage_public_url else endpoint, period)
+
     try:
-        return ObstoreBucket(
-            store(endpoint, _READ_CLIENT, _READ_RETRIES),
-            config.storage,
-            writes=store(endpoint, _WRITE_CLIENT, _WRITE_RETRIES),
-            public=store(config.storage_public_url or endpoint, _READ_CLIENT, _READ_RETRIES),
-            called=called,
-        )
+        reads, writes = store(endpoint, _READ_CLIENT, _READ_RETRIES), store(endpoint, _WRITE_CLIENT, _WRITE_RETRIES)
     except BaseError as error:  # such as a key without a secret
         raise AccessError(f"opening {config.storage}", str(error).partition("\n")[0]) from None
+    longest = SESSION_SECONDS if session else math.inf
+    return ObstoreBucket(reads, config.storage, writes=writes, signer=signer, longest=longest, called=called)
 
 
 class ObstoreBucket:
@@ -75,16 +97,19 @@ class ObstoreBucket:
 
     def __init__(
         self,
-        store: S3Store | MemoryStore,
+        store: Store | MemoryStore,
         name: str,
         *,
-        writes: S3Store | MemoryStore | None = None,
-        public: S3Store | None = None,
+        writes: Store | MemoryStore | None = None,
+        signer: Callable[[bool], Store] | None = None,
+        longest: float = math.inf,
         called: Called = ignored,
     ) -> None:
+        """`signer` returns the store that signs, for people or not; URLs are valid for `longest` seconds at most."""
         self._store = store
         self._writes = writes or store
-        self._public = public or store
+        self._signer = signer or (lambda _public: cast("Store", store))
+        self.longest = longest
         self._name = name
         self._called = called
 
@@ -135,12 +160,17 @@ class ObstoreBucket:
 
     def delete(self, keys: Sequence[str]) -> None:
         with self._translated("deleting", " ".join(keys[:3])):
-            obstore.delete(self._writes, keys)
+            try:
+                obstore.delete(self._writes, keys)
+            except FileNotFoundError:  # Azure's answer if one is missing
+                for each in keys:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self._writes, each)
 
     def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
-        store = cast("S3Store", self._public if public else self._store)
+        valid = timedelta(seconds=min(seconds, self.longest))
         with self._translated(_SIGNING, f"{len(keys)} keys"):
-            return list(obstore.sign(store, cast('Literal["GET", "PUT"]', method), keys, timedelta(seconds=seconds)))
+            return list(obstore.sign(self._signer(public), cast('Literal["GET", "PUT"]', method), keys, valid))
 
     @contextmanager
     def _translated(self, doing: str, key: str) -> Iterator[str]:
@@ -167,7 +197,7 @@ def _engine_error(error: Exception, what: str) -> EngineError:
     status, answer, cause = _STATUS.search(first), S3_ERROR.search(text), _CAUSE.search(text)
     said = answer.groups() if answer else (first.rpartition(" - ")[2], *(cause.groups() if cause else ()))
     detail = ": ".join(filter(None, said))
-    if answer[1] == "NoSuchKey" if answer else not status and isinstance(error, FileNotFoundError):
+    if answer[1] in _MISSING if answer else not status and isinstance(error, FileNotFoundError):
         return NotFoundError(what, detail)
     if not status:
         return UnavailableError(what, detail)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -23,7 +23,7 @@ from yarl import URL
 
 from scriptmodel_operator.api.urls import without_query
 from scriptmodel_operator.jobs.manifest import File, Manifest, Pack, encode_own
-from scriptmodel_operator.jobs.ports import S3_ERROR
+from scriptmodel_operator.jobs.ports import PUT_HEADERS, S3_ERROR
 
 MOST_BYTES = 5 << 30
 """The size of the largest object that one request stores in S3."""
@@ -33,7 +33,11 @@ _PIECE_BYTES = 1 << 20
 _MOST_ERROR_BYTES = 4096
 _LONGEST = 300
 """Characters of an address, or of a server's words, in an error."""
-_STORING = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
+_STORING: Mapping[str, Any] = {
+    "timeout": aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300),
+    "headers": PUT_HEADERS,
+    "allow_redirects": False,
+}
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Before the tries to store an object that follow the first one, in seconds."""
 
@@ -221,8 +225,8 @@ async def store(url: str, content: Path | bytes) -> None:
         await asyncio.sleep(pause)
         try:
             data = content if isinstance(content, bytes) else content.open("rb")  # closed once it is sent
-            async with aiohttp.request("PUT", target, data=data, timeout=_STORING, allow_redirects=False) as answer:
-                if answer.status == 200:
+            async with aiohttp.request("PUT", target, data=data, **_STORING) as answer:
+                if answer.status in (200, 201):
                     return
                 problem = f"HTTP {answer.status}"
                 if answer.status < 500 and answer.status not in (408, 409, 425, 429):

@@ -39,7 +39,7 @@ def open_jobs(
     """
     bucket, records = open_bucket(storage, called), Records(cluster, namespaces)
     versions = Versions(bucket)
-    settings = JobSettings(storage.url_lifetime, requests, labels)
+    settings = JobSettings(min(storage.url_lifetime, bucket.longest), requests, labels)
     attempts = Attempts(cluster, bucket, settings, count)
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
     gateway = JobsGateway(records, bucket, versions, attempts, may_read, close, fetches)

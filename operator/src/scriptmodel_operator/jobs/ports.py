@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 MERGE_PATCH = "application/merge-patch+json"
+PUT_HEADERS = {"x-ms-blob-type": "BlockBlob"}
+"""Without them Azure stores nothing; other servers ignore them."""
 S3_ERROR = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>")
 METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 """Asks for a list of objects without what is in them."""

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.options import DOCUMENTED, Option
 
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*")
+_BUCKET = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*")
 _SERVER = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _DAYS = 7 * 24 * 3600
 """The longest life of a presigned URL."""
@@ -35,7 +35,7 @@ class _Url(click.ParamType[str]):
 
 
 def _bucket_problem(url: str) -> str:
-    return "" if _BUCKET.fullmatch(url) else "is not s3://BUCKET or s3://BUCKET/PATH"
+    return "" if _BUCKET.fullmatch(url) else "is not s3://BUCKET or s3://BUCKET/PATH, nor gs:// or az:// in its place"
 
 
 def _server_problem(url: str) -> str:
@@ -59,8 +59,8 @@ class StorageConfig:
     """A bucket, and how it is reached from the cluster and by people."""
 
     storage: Annotated[str, Option("--storage", "URL", _Url(_bucket_problem))] = ""
-    """Run Jobs instead of a pachd's pipelines, and keep their data in this bucket, as s3://BUCKET/PATH. The environment
-    has its credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    """Run Jobs instead of a pachd's pipelines, and keep their data in this bucket, as s3://BUCKET/PATH, gs://BUCKET or
+    az://CONTAINER. The environment has its credentials, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
     storage_endpoint: Annotated[str, Option("--storage-endpoint", "URL", _Url(_server_problem))] = ""
     """S3 server of the bucket, as pods reach it. [default: that of AWS in the region]"""
     storage_public_url: Annotated[str, Option("--storage-public-url", "URL", _Url(_server_problem))] = ""

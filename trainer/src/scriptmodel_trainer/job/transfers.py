@@ -26,6 +26,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between two tries
 _OUTAGE = 2  # tries in a row that fail: a single one is not worth a warning
 _RETRIED = (403, 408, 409, 425, 429)  # 403 is an expired URL, which the operator renews
 _EXPIRED = (b"ExpiredToken", b"RequestTimeout", b"TokenRefreshRequired")  # with status 400
+_PUT_HEADERS = {"x-ms-blob-type": "BlockBlob"}  # without them Azure stores nothing; other servers ignore them
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
 UrlOf = Callable[[Document], str]
@@ -112,7 +113,7 @@ class Transfers:
         """Store an object, whole or not at all. Raises RefusedError."""
         while True:
             size, chunks = content()
-            headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+            headers = {**_PUT_HEADERS, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
             try:
                 with self._open(what, url_of, "PUT", headers, self._interruptible(chunks)):
                     self._answered()
