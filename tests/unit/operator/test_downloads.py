@@ -55,7 +55,10 @@ class World:
     request: CorpusDownload = BOTH
 
     def start(self, requested: str = "") -> None:
-        self.downloads.start(UID, Download(KEY, self.request, BRANCH, self.known, requested, self.pachyderm.engine_id))
+        attempt = self.downloads.attempt(UID, self.request)
+        self.downloads.start(
+            UID, Download(KEY, self.request, BRANCH, self.known, requested, self.pachyderm.engine_id, attempt)
+        )
 
     async def attempt(self, requested: str = "") -> Attempt:
         """Start an attempt and wait until it has ended."""
@@ -154,6 +157,14 @@ async def test_a_foreign_commit_is_replaced_before_the_interval_has_passed() -> 
         await made.attempt()
         made.start()
         assert len(made.pachyderm.fetched) == 6, "a server that fails is given a pause"
+
+
+async def test_an_object_that_was_observed_before_the_commit_starts_no_second_download() -> None:
+    async with world() as made:
+        observed = Download(KEY, made.request, BRANCH, None, attempt=made.downloads.attempt(UID, made.request))
+        await made.attempt()
+        made.downloads.start(UID, observed)
+        assert not made.downloads.in_progress(UID)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

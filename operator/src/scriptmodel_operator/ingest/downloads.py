@@ -75,7 +75,9 @@ class Downloads:
         if entry.task is not None:
             return
         requested = download.requested not in ("", entry.requested)
-        replaced = entry.attempt.record is not None and entry.attempt.failure is None and download.known is None
+        # What an attempt has committed since the object was observed is no foreign commit.
+        found = download.attempt
+        replaced = found.record is not None and found.failure is None and download.known is None
         if download.request.seconds < entry.request.seconds:
             entry.next_at = min(entry.next_at, time.monotonic() + download.request.seconds)
         entry.requested, entry.request = download.requested or entry.requested, download.request

@@ -59,3 +59,5 @@ class Download:
     """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""
     engine: str = ""
     """What fetches it (`api/identity.py`)."""
+    attempt: Attempt = Attempt()
+    """The state of the object's download that `known` was compared with."""

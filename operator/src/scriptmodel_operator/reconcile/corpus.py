@@ -67,7 +67,7 @@ def _downloaded(
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
-    download = Download(model.key, request, view.refs.own_branch, record, requested, view.engine.id)
+    download = Download(model.key, request, view.refs.own_branch, record, requested, view.engine.id, attempt)
     failure = _problem(attempt.failure, attempt.failures, view.engine.id) if attempt.failure else None
     errors = attempt.failure.urls if isinstance(attempt.failure, SourceError) else {}
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
