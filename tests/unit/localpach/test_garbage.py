@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,14 +46,3 @@ def test_calls_continue_while_the_store_is_scanned(store: Store, monkeypatch: py
     monkeypatch.setattr(parts_of, "unpack", scanned)
     collect(store.db, store.contents)
     assert waited == [False, False]
-
-
-def test_a_collection_needs_no_memory_for_each_part(store: Store) -> None:
-    parts = ((parts_of.pack(number.to_bytes(parts_of.DIGEST_SIZE), 1), number) for number in range(20_000))
-    with store.db.write() as txn:
-        txn.db.executemany("INSERT INTO files VALUES (1, ?2, 0, ?1)", parts)
-    tracemalloc.start()
-    collect(store.db, store.contents)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 500_000

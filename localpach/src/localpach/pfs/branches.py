@@ -136,7 +136,6 @@ def delete(txn: Txn, ref: BranchRef, *, force: bool) -> None:
     txn.db.execute("DELETE FROM branch_provenance WHERE branch = ? OR provenance = ?", (branch.id, branch.id))
     txn.db.execute("DELETE FROM branches WHERE id = ?", (branch.id,))
     txn.moved_branches.pop(branch.id, None)
-    txn.changed_keys.add(("branches of", ref.repo))
 
 
 def make_empty_commit(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef], parent: Commit | None) -> Commit:
@@ -157,7 +156,6 @@ def make_empty_commit(txn: Txn, ref: BranchRef, upstream: Sequence[BranchRef], p
 def set_head(txn: Txn, branch: Branch, commit: Commit) -> Branch:
     """Set the head of a branch; return the changed branch."""
     txn.db.execute("UPDATE branches SET head = ? WHERE id = ?", (commit.id, branch.id))
-    txn.changed_keys.add(("branches of", branch.ref.repo))
     return Branch(branch.id, branch.ref, commit.id)
 
 
@@ -216,7 +214,6 @@ def _reject_commit_id(ref: BranchRef) -> None:
 def _insert(txn: Txn, ref: BranchRef, commit: Commit) -> Branch:
     repo = repos.get(txn, ref.repo)
     txn.db.execute("INSERT INTO branches (repo, name, head) VALUES (?, ?, ?)", (repo.id, ref.name, commit.id))
-    txn.changed_keys.add(("branches of", ref.repo))
     return get(txn, ref)
 
 

@@ -165,7 +165,7 @@ def add(
     assert number is not None  # noqa: S101  # an INSERT has a row
     for position, commit in enumerate(provenance):
         txn.db.execute("INSERT OR IGNORE INTO commit_provenance VALUES (?, ?, ?)", (number, commit.id, position))
-    txn.changed_keys |= {("commit", number), ("commits of", branch.repo)}
+    txn.changed_keys.add(("commit", number))
     return get(txn, number)
 
 

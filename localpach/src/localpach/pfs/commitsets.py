@@ -70,7 +70,7 @@ def _delete(txn: Txn, content: CommitContent, commit: Commit) -> None:
     content.delete(txn, commit)
     txn.db.execute("DELETE FROM commit_provenance WHERE commit_id = ? OR provenance = ?", (commit.id, commit.id))
     txn.db.execute("DELETE FROM commits WHERE id = ?", (commit.id,))
-    txn.changed_keys |= {("commit", commit.id), ("commits of", commit.repo)}
+    txn.changed_keys.add(("commit", commit.id))
     headless = [branch for branch in branches.in_repo(txn, commit.repo) if branch.head == commit.id]
     if not headless:
         return
@@ -111,7 +111,6 @@ def delete_repos(txn: Txn, content: CommitContent, targets: list[Repo], *, force
             txn.changed_keys.add(("commit", commit.id))
         txn.db.execute("DELETE FROM commits WHERE repo = ?", (repo.id,))
         txn.db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
-        txn.changed_keys.add(("commits of", repo.ref))
 
 
 def sorted_branches(txn: Txn, ref: RepoRef) -> list[branches.Branch]:

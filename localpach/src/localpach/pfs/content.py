@@ -57,7 +57,6 @@ class CommitContent:
             txn.db.execute(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (commit.id, name, combined.cut, combined.parts)
             )
-        txn.changed_keys.add(("files", commit.id))
 
     def clear(self, txn: Txn, commit: Commit) -> None:
         txn.db.execute("DELETE FROM files WHERE commit_id = ?", (commit.id,))
@@ -81,7 +80,7 @@ class CommitContent:
             except PachError:
                 return  # the parent is not finished yet: this commit is finished together with it
             self._close(txn, commit, base)
-        txn.changed_keys |= {("commit", commit.id), ("commits of", commit.repo)}
+        txn.changed_keys.add(("commit", commit.id))
         finished = commits.get(txn, commit.id)
         for action in self.on_finished:
             action(txn, finished)

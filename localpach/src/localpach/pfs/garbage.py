@@ -6,10 +6,10 @@ import logging
 import threading
 
 from localpach.pfs import temporary
+from localpach.store import parts as parts_of
 from localpach.store.contents import Contents
 from localpach.store.database import Database, snapshot
 from localpach.store.disk import log_error
-from localpach.store.parts import PartSet
 
 log = logging.getLogger(__name__)
 PERIOD_SECONDS = 600.0
@@ -19,16 +19,16 @@ def collect(db: Database, contents: Contents) -> tuple[int, int]:
     """Delete the contents that nothing references; return (parts, bytes) deleted."""
     with db.write() as txn:
         temporary.expire(txn)
-    return contents.collect(lambda: _referenced_parts(db))
+    return contents.collect(lambda: _referenced(db))
 
 
-def _referenced_parts(db: Database) -> PartSet:
-    """Return the parts that the metadata references. Calls can change it meanwhile."""
-    found = PartSet()
+def _referenced(db: Database) -> set[bytes]:
+    """Return the digests of the parts that the metadata references. Calls can change it meanwhile."""
+    found: set[bytes] = set()
     with snapshot(db.path) as connection:
         for table in ("files", "totals", "fileset_files"):
-            packed = connection.execute(f"SELECT parts FROM {table} WHERE parts IS NOT NULL")
-            found.add(row[0] for row in packed)
+            for (parts,) in connection.execute(f"SELECT parts FROM {table} WHERE parts IS NOT NULL"):
+                found.update(digest for digest, _ in parts_of.unpack(parts))
     return found
 
 

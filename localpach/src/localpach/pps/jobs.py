@@ -182,7 +182,7 @@ def _close_commits(txn: Txn, content: CommitContent, job: Job, error: str) -> No
 
 
 def _touch(txn: Txn, ref: JobRef) -> None:
-    txn.changed_keys |= {("job", ref), ("jobs of", ref.pipeline), "jobs"}
+    txn.changed_keys |= {("job", ref), ("jobs of", ref.pipeline)}
 
 
 def _from_row(row: tuple[Any, ...]) -> Job:

@@ -55,7 +55,7 @@ def create(txn: Txn, content: CommitContent, request: pps.CreatePipelineRequest)
     if repos.find(txn, ref.repo(META)) is None:
         repos.create(txn, ref.repo(META), f"Meta repo for pipeline {ref.name}")
     branches.create(txn, ref.repo(META).branch(details.output_branch), None, provenance)
-    _touch(txn, ref)
+    txn.changed_keys.add("pipelines")
 
 
 def start(txn: Txn, ref: PipelineRef) -> None:
@@ -66,7 +66,7 @@ def start(txn: Txn, ref: PipelineRef) -> None:
     for kind in (USER, META):
         branches.create(txn, pipeline.ref.repo(kind).branch(details.output_branch), None, provenance)
     txn.db.execute("UPDATE pipelines SET stopped = 0 WHERE id = ?", (pipeline.id,))
-    _touch(txn, pipeline.ref)
+    txn.changed_keys.add("pipelines")
 
 
 def stop(txn: Txn, content: CommitContent, ref: PipelineRef) -> None:
@@ -83,7 +83,7 @@ def stop(txn: Txn, content: CommitContent, ref: PipelineRef) -> None:
         txn.db.execute("UPDATE pipelines SET stopped = 1 WHERE id = ?", (pipeline.id,))
         set_state(txn, pipeline, PipelineState.PAUSED)
     jobs.stop_all(txn, content, ref, "all jobs killed because pipeline was stopped")
-    _touch(txn, ref)
+    txn.changed_keys.add("pipelines")
 
 
 def delete(txn: Txn, content: CommitContent, refs: Iterable[PipelineRef], *, keep_repo: bool, force: bool) -> None:
@@ -100,7 +100,7 @@ def delete(txn: Txn, content: CommitContent, refs: Iterable[PipelineRef], *, kee
             branches.create(txn, ref.repo().branch(pipeline.message().details.output_branch), None, ())
         kinds = (SPEC, META) if keep_repo else (USER, SPEC, META)
         targets += [repo for kind in kinds if (repo := repos.find(txn, ref.repo(kind))) is not None]
-        _touch(txn, ref)
+        txn.changed_keys.add("pipelines")
     commitsets.delete_repos(txn, content, targets, force=force)
 
 
@@ -154,7 +154,3 @@ def _create_repos(txn: Txn, ref: PipelineRef) -> None:
 
 def _provenance(ref: PipelineRef, root: pps.Input | None) -> list[BranchRef]:
     return [*inputs.branches_of(ref.project, root), ref.repo(SPEC).branch("master")]
-
-
-def _touch(txn: Txn, ref: PipelineRef) -> None:
-    txn.changed_keys |= {("pipeline", ref), "pipelines"}

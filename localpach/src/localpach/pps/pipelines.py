@@ -101,7 +101,6 @@ def current(txn: Txn) -> list[Pipeline]:
 
 def set_state(txn: Txn, pipeline: Pipeline, state: PipelineState, reason: str = "") -> None:
     txn.db.execute("UPDATE pipelines SET state = ?, reason = ? WHERE id = ?", (state, reason, pipeline.id))
-    txn.changed_keys.add(("pipeline", pipeline.ref))
 
 
 def set_parallelism(txn: Txn, pipeline: Pipeline, workers: int) -> None:

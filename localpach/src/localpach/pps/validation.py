@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
 from localpach.names import DEFAULT_PROJECT, validate_name
@@ -22,6 +20,8 @@ UNSUPPORTED = {
     "egress": "read the output repo and upload it yourself",
     "s3_out": "write to /pfs/out",
     "determined": "remove it",
+    "tf_job": "run the command yourself",
+    "pod_spec": "use pod_patch",
     "spec_commit": "create the pipeline without it",
     "job_timeout": "limit each datum by datum_timeout",
 }
@@ -55,8 +55,6 @@ def validate_request(request: pps.CreatePipelineRequest) -> None:
     if len(pod) > MAX_KUBERNETES_NAME:
         excess = len(pod) - MAX_KUBERNETES_NAME
         raise PachError(f'Kubernetes name "{pod}" is {excess} characters longer than the {MAX_KUBERNETES_NAME} max')
-    if request.HasField("tf_job"):
-        raise PachError("embedding TFJobs in pipelines is not supported yet")
     _reject_unsupported(request)
     if not request.HasField("transform"):
         raise PachError("pipeline must specify a transform")
@@ -76,10 +74,6 @@ def complete(info: pps.PipelineInfo) -> None:
     if not info.pipeline.name[0].isalnum():
         raise PachError("pipeline names must start with an alphanumeric character")
     inputs.validate(info.pipeline.project.name or DEFAULT_PROJECT, root)
-    try:
-        json.loads(details.pod_spec or "{}")
-    except ValueError:
-        raise PachError("malformed PodSpec") from None
     check_mounts(parse_pod_patch(details.pod_patch))
 
 

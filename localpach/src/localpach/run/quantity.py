@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import re
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(m|[kMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?")
-_FACTORS = {
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([eE][+-]?[0-9]+)|(m|[kMGTPE]|[KMGTPE]i)?)")
+_FACTORS: dict[str | None, float] = {
     None: 1.0,
     "m": 0.001,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "P": 1e15,
-    "E": 1e18,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-    "Pi": 2.0**50,
-    "Ei": 2.0**60,
+    **{unit: 1000.0**power for power, unit in enumerate("kMGTPE", 1)},
+    **{f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)},
 }
 
 
@@ -28,7 +18,5 @@ def parse_quantity(text: str) -> int | None:
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         return None
-    number, suffix = match.groups()
-    if suffix in _FACTORS:
-        return int(float(number) * _FACTORS[suffix])
-    return int(float(number + suffix))
+    number, exponent, unit = match.groups()
+    return int(float(number + (exponent or "")) * _FACTORS[unit])

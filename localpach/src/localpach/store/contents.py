@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
@@ -22,7 +22,6 @@ from localpach.errors import DataLossError
 from localpach.store import parts as parts_of
 from localpach.store import schema
 from localpach.store.database import close_sqlite, open_sqlite, snapshot
-from localpach.store.parts import PartSet
 
 SMALL = 64 * 1024
 PART = 4 * 1024 * 1024
@@ -108,7 +107,7 @@ class Contents:
         with self._lock:
             self._db.execute("INSERT OR REPLACE INTO joined VALUES (?, ?)", (key, whole))
 
-    def collect(self, referenced: Callable[[], PartSet]) -> tuple[int, int]:
+    def collect(self, referenced: Callable[[], set[bytes]]) -> tuple[int, int]:
         """Delete the parts that are neither ``referenced`` nor read; return (number, bytes) deleted.
 
         ``referenced`` is called after the collection has started, so a part of a write that ends during the collection
@@ -117,12 +116,13 @@ class Contents:
         with self._lock:
             self._collecting = True
         try:
-            with closing(referenced()) as live:
-                with self._lock:
-                    reading = list(self._reading)
-                for each in reading:
-                    live.add(each.files.values())
-                return self._delete_all_except(live)
+            live = referenced()
+            with self._lock:
+                reading = list(self._reading)
+            for each in reading:
+                for parts in each.files.values():
+                    live.update(digest for digest, _ in parts_of.unpack(parts))
+            return self._delete_all_except(live)
         finally:
             with self._lock:
                 self._collecting = False
@@ -218,7 +218,7 @@ class Contents:
                 if self._collecting:
                     self._released_during_collection.add(digest)
 
-    def _delete_all_except(self, live: PartSet) -> tuple[int, int]:
+    def _delete_all_except(self, live: set[bytes]) -> tuple[int, int]:
         count = total = 0
         with snapshot(self._root / CONTENTS) as small:
             for digest, size in small.execute("SELECT digest, length(data) FROM small"):

@@ -117,23 +117,20 @@ class ChangeNotifier:
         self.closed = False
 
     @contextmanager
-    def subscribe(self, *keys: Hashable) -> Iterator[threading.Event]:
-        """Yield an event that is set at each later change of one of the keys."""
+    def subscribe(self, key: Hashable) -> Iterator[threading.Event]:
+        """Yield an event that is set at each later change of a key."""
         event = threading.Event()
         with self._lock:
-            for key in keys:
-                self._events.setdefault(key, set()).add(event)
+            self._events.setdefault(key, set()).add(event)
             if self.closed:
                 event.set()
         try:
             yield event
         finally:
             with self._lock:
-                for key in keys:
-                    events = self._events[key]
-                    events.discard(event)
-                    if not events:
-                        del self._events[key]
+                self._events[key].discard(event)
+                if not self._events[key]:
+                    del self._events[key]
 
     def notify(self, keys: set[Hashable]) -> None:
         """Wake the threads that wait for any of the keys."""

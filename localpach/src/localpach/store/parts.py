@@ -7,9 +7,8 @@ files have a single part.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 DIGEST_SIZE = 32
 RECORD_SIZE = DIGEST_SIZE + 8
@@ -42,26 +41,3 @@ def size(parts: bytes) -> int:
         found: int = _SIZE.unpack_from(parts, DIGEST_SIZE)[0]
         return found
     return sum(length for _, length in unpack(parts))
-
-
-class PartSet:
-    """A set of parts with their sizes. It is on disk, because a store can have more parts than memory can hold."""
-
-    def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)  # a temporary file
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("CREATE TABLE parts (digest BLOB PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID")
-        self._db.execute("BEGIN")
-
-    def add(self, contents: Iterable[bytes]) -> None:
-        records = (record for content in contents for record in unpack(content))
-        self._db.executemany("INSERT OR IGNORE INTO parts VALUES (?, ?)", records)
-
-    def __contains__(self, digest: bytes) -> bool:
-        return self._db.execute("SELECT 1 FROM parts WHERE digest = ?", (digest,)).fetchone() is not None
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        yield from self._db.execute("SELECT digest, size FROM parts")
-
-    def close(self) -> None:
-        self._db.close()
