@@ -300,6 +300,21 @@ def test_an_idle_object_costs_one_list_of_records_and_no_listing_of_the_bucket()
     assert world.bucket.calls == ["get v1/engine.json"]
 
 
+def test_many_running_attempts_cost_one_list_of_jobs_and_pods() -> None:
+    world = JobWorld()
+    many = (
+        replace(TRAINING, ref=PipelineRef("ml", f"play-{number}-train"), image=f"x:{number}") for number in range(5)
+    )
+    gateway = applied(world, *many)
+    world.start()
+    gateway.settle(["ml"])
+    world.cluster.calls.clear()
+    world.bucket.calls.clear()
+    gateway.settle(["ml"])
+    assert world.cluster.calls == ["GET configmaps", "GET jobs", "GET pods"]
+    assert world.bucket.calls == ["get v1/engine.json"]
+
+
 def test_the_log_of_a_job_is_that_of_its_runs() -> None:
     world = JobWorld()
     gateway = applied(world)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from scriptmodel_operator.engine.errors import NotFoundError, RefusedError
 from scriptmodel_operator.jobs.manifest import (
@@ -125,14 +126,14 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
     [
         (b" " * (MAX_MANIFEST_BYTES + 1), "it has more than 16 MiB"),
         *((piece * (MAX_MANIFEST_BYTES // 8), "it has more than 1000000 values") for piece in (b"0,", b"[", b'{"":')),
-        (b"[" * 100_000, "Invalid JSON: recursion limit exceeded"),
-        (own().decode().encode("utf-16"), "Invalid JSON"),
-        (b"[]", "Input should be an object"),
+        (b"[" * 100_000, "it is not JSON: maximum recursion depth"),
+        (own().decode().encode("utf-16"), "it is not JSON: 'utf-8' codec"),
+        (b"[]", "Input should be a dictionary"),
         (own(more=1), "more: Unexpected keyword argument"),
         (own(made_from=[]), "made_from: Unexpected keyword argument"),
         (own(schema=2), "schema: Input should be less than or equal to 1"),
         (own(schema=True), "schema: Input should be a valid integer"),
-        (own(packs={}), "packs: Input should be a valid array"),
+        (own(packs={}), "packs: Input should be a valid tuple"),
         (own(packs=[{"key": "v1/other/uploads/1/pack-0000", "size": 10, "sha256": A}]), "packs.0.name: Field required"),
         (
             own(packs=[{"name": "../1/pack-0000", "size": 10, "sha256": A}]),
@@ -155,8 +156,7 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
         (own(files=[file(0, offset=-1)]), "files.0.offset: Input should be greater than"),
         (own(files=[file(0, sha256=A.upper())]), "files.0.sha256: String should match pattern"),
         (own(files=[file(0, path=None)]), "files.0.path: Input should be a valid string"),
-        (own().replace(b'"size": 4', b'"size": ' + b"9" * 10_000), "Invalid JSON: number out of range"),
-        (own(files=[file(0, path="/\ud800")]), "Invalid JSON: unexpected end of hex escape"),
+        (own().replace(b'"size": 4', b'"size": ' + b"9" * 10_000), "it is not JSON: Exceeds the limit"),
         *(
             (own(files=[file(0, path=path)]), "is not the path of a file")
             for path in (
@@ -167,6 +167,7 @@ def test_what_is_no_manifest_is_refused(data: bytes, prefix: str | None) -> None
                 "/a/",
                 "/a\n",
                 "/a\x85",
+                "/\ud800",
                 "/a/../b",
                 "/..",
                 "/./a",
@@ -179,6 +180,17 @@ def test_an_attempt_cannot_list(data: bytes, why: str) -> None:
     with pytest.raises(RefusedError, match="reading a manifest: invalid: ") as refused:
         parse(data, prefix=PREFIX)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, None])
+@pytest.mark.parametrize("field", ["packs", "files", "made_from"])
+def test_of_many_errors_one_is_kept(field: str, prefix: str | None) -> None:
+    """A million of them would take gigabytes of memory."""
+    with pytest.raises(RefusedError) as refused:
+        parse(json.dumps({field: [{}] * 900}).encode(), prefix=prefix)
+    error = refused.value.__context__
+    assert isinstance(error, ValidationError)
+    assert error.error_count() < 10
 
 
 def test_packs_of_an_attempt_lie_below_its_prefix() -> None:
@@ -199,7 +211,7 @@ def test_a_stored_manifest_names_packs_alone(key: str) -> None:
 )
 def test_a_stored_manifest_is_made_from_versions(made_from: Any) -> None:
     document = json.loads(version("1", "/a").encode()) | {"made_from": made_from}
-    with pytest.raises(RefusedError, match=r"invalid: (made_from|Invalid JSON)"):
+    with pytest.raises(RefusedError, match=r"invalid: made_from"):
         parse(json.dumps(document, sort_keys=True, separators=(",", ":")).encode())
 
 
