@@ -25,6 +25,7 @@ _PERSONS = {
     "storage_endpoint": "whose bucket is not of AWS",
     "storage_public_url": "whose people reach the bucket by another address than pods",
     "storage_region": "whose bucket is in another region",
+    "storage_egress": "whose runs may reach nothing but the bucket",
     "url_lifetime": "whose URLs must not last for a week",
     "kubeconfig": "who runs it outside the cluster",
     "trainer_image": "everyone: it is the image",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from dev.generate.chart import NAMESPACE
@@ -46,6 +48,13 @@ def test_a_release_with_a_pachyderm_has_nothing_of_it() -> None:
 def test_a_release_with_a_bucket_has_nothing_of_another_engine(values: Values) -> None:
     assert not [each for each in operator_container(values)["env"] if "PACHD" in each["name"]]
     assert "pachd" not in only("ConfigMap", objects(values), "scriptmodel-operator")["data"]
+
+
+def test_what_runs_may_connect_to_needs_a_right_of_its_own() -> None:
+    peers = [{"ipBlock": {"cidr": "10.1.2.0/24"}}]
+    values = merged(BUCKET, {"storage": {"egress": peers}})
+    assert json.loads(arguments(values)["--storage-egress"]) == peers
+    assert rights(values) == {**rights(BUCKET), "networkpolicies": {"create", "patch"}}
 
 
 def test_a_bucket_of_somebody_needs_no_server_and_no_secret() -> None:

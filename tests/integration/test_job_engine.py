@@ -28,7 +28,7 @@ from dev.stack.s3 import S3Server
 from scriptmodel_operator.api.identity import RECONCILE_AT
 from scriptmodel_operator.jobs.bucket import open_bucket
 from scriptmodel_operator.jobs.storage import StorageConfig
-from tests.chart.rendering import OWN_BUCKET, objects
+from tests.chart.rendering import OWN_BUCKET, merged, objects
 from tests.integration.cluster import Cluster, StatusWatch, condition, is_ready
 from tests.integration.texts import play
 from tests.unit.operator.job_worlds import Trainer
@@ -36,6 +36,8 @@ from tests.unit.operator.world import SPEC
 from tests.web import WebServer, content, redirect
 
 Object = dict[str, Any]
+PEERS = [{"ipBlock": {"cidr": "10.1.2.0/24"}}]
+"""What runs may connect to."""
 
 pytestmark = pytest.mark.usefixtures("shared_operator_paused")
 
@@ -50,6 +52,7 @@ def jobs_operator(tmp_path: Path, control_plane: ControlPlane, s3: S3Server) -> 
 def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPlane) -> Iterator[Operator]:
     storage = [f"--storage={s3.url}/{path}", f"--storage-endpoint={s3.endpoint}", "--poll-interval=0.5"]
     downloads = ["--operator-image=operator:1", "--allow-download=127.0.0.1"]
+    downloads.append(f"--storage-egress={json.dumps(PEERS)}")
     options = [*storage, *downloads, "--source-interval=1", "--cluster-id=test"]
     made = Operator(root, as_in_the_chart(root, control_plane), options=options, env=s3.credentials)
     with made as running:
@@ -61,7 +64,8 @@ def operator_over(s3: S3Server, path: str, root: Path, control_plane: ControlPla
 
 def as_in_the_chart(root: Path, control_plane: ControlPlane) -> Path:
     """Return a kubeconfig with the rights that the chart gives an operator with a bucket, and no others."""
-    roles = [each for each in objects(OWN_BUCKET) if each["kind"] == "ClusterRole"]
+    rendered = objects(merged(OWN_BUCKET, {"storage": {"egress": PEERS}}))
+    roles = [each for each in rendered if each["kind"] == "ClusterRole"]
     (role,) = (each for each in roles if any(rule["resources"] == ["jobs"] for rule in each["rules"]))
     name = {"name": "jobs-operator"}
     account = {"kind": "ServiceAccount", **name, "namespace": "default"}
@@ -181,6 +185,8 @@ def test_an_object_is_trained_changed_suspended_and_deleted_without_a_pachyderm(
     found = cluster.get("thrones")
     assert found["metadata"]["annotations"]["scriptmodel.dev/engine"].startswith("jobs/")
     assert found["status"]["script"]["words"] == 5
+    policies = json.loads(cluster.kubectl("get", "networkpolicies", "-o", "json"))["items"]
+    assert [each["spec"]["egress"][-1] for each in policies] == [{"to": PEERS}] * 2, "of each pipeline"
 
     jobs_operator.kill()
     jobs_operator.start()

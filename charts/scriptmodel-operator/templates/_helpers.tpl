@@ -107,6 +107,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - {{ printf "--storage-public-url=%s" . | quote }}
 {{- end }}
 - {{ printf "--storage-region=%s" $storage.region | quote }}
+{{- with $storage.egress }}
+- {{ printf "--storage-egress=%s" (toJson .) | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,8 +48,8 @@ class World:
     def __post_init__(self) -> None:
         self.attempts = self.restarted()
 
-    def restarted(self, seconds: float = 3600.0) -> Attempts:
-        return Attempts(self.cluster, self.bucket, JobSettings(url_seconds=seconds))
+    def restarted(self, seconds: float = 3600.0, egress: Sequence[Object] = ()) -> Attempts:
+        return Attempts(self.cluster, self.bucket, JobSettings(url_seconds=seconds, egress=egress))
 
     def start(self, number: int = 1) -> None:
         self.attempts.start(RUN, number, OWNER)
@@ -69,6 +70,21 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+def test_pods_connect_to_the_listed_peers_alone_from_the_start(world: World) -> None:
+    for cidr in ("10.0.0.0/8", "10.1.0.0/16"):
+        peers = [{"ipBlock": {"cidr": cidr}}]
+        world.attempts = world.restarted(egress=peers)
+        world.attempts.start(RUN, 1, OWNER)
+        (policy,) = world.cluster.of("networkpolicies")
+        (job,) = world.cluster.of("jobs")
+        labels = job["spec"]["template"]["metadata"]["labels"]
+        assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+        assert policy["spec"]["egress"][-1] == {"to": peers}
+        assert policy["metadata"]["ownerReferences"] == [OWNER], "it goes with the pipeline"
+    calls = [call.split()[1] for call in world.cluster.calls if call.startswith("POST")]
+    assert calls.index("networkpolicies") < calls.index("jobs")
 
 
 def lines(stream: Any) -> list[LogLine]:

@@ -36,6 +36,7 @@ from scriptmodel_operator.jobs.job_manifest import (
     RUN,
     job_manifest,
     job_name,
+    network_policy,
     passed_on,
     secret_manifest,
 )
@@ -104,6 +105,8 @@ class Attempts:
         self._write_secret(run, number, [owner])
         owner_now = self.owner(run.namespace, mark_of(run.spec.annotations))
         settings = replace(self._settings, labels={**self._settings.labels, **passed_on(owner_now)})
+        if settings.egress:
+            self._put("networkpolicies", network_policy(run, settings, owner), "spec")
         job = job_manifest(run, number, settings, owner)
         with suppress(ConflictError):  # an operator that was killed has created it
             self.create(job)
@@ -199,12 +202,19 @@ class Attempts:
         self._signed[run.namespace, name] = signed
 
     def put_secret(self, secret: Mapping[str, Any]) -> None:
-        name, path = secret["metadata"]["name"], _core(secret["metadata"]["namespace"], "secrets")
+        self._put("secrets", secret, "data")
+
+    def _put(self, resource: str, wanted: Mapping[str, Any], field: str) -> None:
+        """Create an object, or update this field of the one of its name."""
+        what, metadata = f"{wanted['kind']} {wanted['metadata']['name']}", wanted["metadata"]
+        version = wanted["apiVersion"]
+        api = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        path = f"{api}/namespaces/{metadata['namespace']}/{resource}"
         try:
-            self._cluster.request("POST", path, f"creating Secret {name}", secret)
+            self._cluster.request("POST", path, f"creating {what}", wanted)
         except ConflictError:
-            data = {"data": secret["data"]}
-            self._cluster.request("PATCH", f"{path}/{name}", f"updating Secret {name}", data, MERGE_PATCH)
+            patch = {field: wanted[field]}
+            self._cluster.request("PATCH", f"{path}/{metadata['name']}", f"updating {what}", patch, MERGE_PATCH)
 
     def create(self, job: Mapping[str, Any]) -> None:
         """Create a Job. Raises ConflictError if there is one of its name."""

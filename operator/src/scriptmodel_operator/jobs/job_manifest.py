@@ -42,12 +42,17 @@ _TRACKING = re.compile(
 
 
 def job_name(run: Run, number: int) -> str:
-    """Return the name of the Job and its Secret. The end of a pipeline's name, -HASH-STAGE, is its own."""
+    """Return the name of the Job and its Secret."""
+    return f"{_shortened(run)}-{run.hash[:10]}-{number}"
+
+
+def _shortened(run: Run) -> str:
+    """Return the name of a pipeline for its objects. Its end, -HASH-STAGE, is its own."""
     pipeline = run.spec.ref.name.lower().replace("_", "-")
     if len(pipeline) > _LONGEST_PIPELINE:
         room = max(0, _LONGEST_PIPELINE - len("-0123456789abcdef-") - len(pipeline.rpartition("-")[2]))
         pipeline = pipeline[:room] + pipeline[room - _LONGEST_PIPELINE :]
-    return f"{pipeline.strip('-')}-{run.hash[:10]}-{number}"
+    return pipeline.strip("-")
 
 
 def passed_on(owner: Mapping[str, Any]) -> dict[str, str]:
@@ -70,6 +75,26 @@ def secret_of(metadata: Object, key: str, document: str) -> Object:
 def job_manifest(run: Run, number: int, settings: JobSettings, owner: Mapping[str, Any]) -> Object:
     metadata = _metadata(run, number, settings.labels, [owner])
     return job_of(metadata, _pod(run.spec, metadata["name"], settings))
+
+
+def network_policy(run: Run, settings: JobSettings, owner: Mapping[str, Any]) -> Object:
+    """Return a policy for all pods of a pipeline: they resolve names and connect to some peers, and nobody to them."""
+    names = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": _shortened(run),
+            "namespace": run.namespace,
+            "labels": {**settings.labels, MANAGED_BY: MANAGER},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "podSelector": {"matchLabels": {MANAGED_BY: MANAGER, PIPELINE: label(run.spec.ref.name)}},
+            "policyTypes": ["Ingress", "Egress"],
+            "egress": [{"ports": names}, {"to": list(settings.egress)}],
+        },
+    }
 
 
 def job_of(metadata: Object, pod: Object) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from scriptmodel_operator.engine.counting import Called
@@ -39,7 +40,9 @@ def open_jobs(
     """
     bucket, records = open_bucket(storage, called), Records(cluster, namespaces)
     versions = Versions(bucket)
-    settings = JobSettings(min(storage.url_lifetime, bucket.longest), requests, labels)
+    settings = JobSettings(
+        min(storage.url_lifetime, bucket.longest), requests, labels, json.loads(storage.storage_egress)
+    )
     attempts = Attempts(cluster, bucket, settings, count)
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None
     gateway = JobsGateway(records, bucket, versions, attempts, may_read, close, fetches)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from scriptmodel_operator.engine.values import PipelineSpec, ResourceAmounts
 from scriptmodel_operator.jobs.manifest import Manifest, below
@@ -23,6 +24,8 @@ class JobSettings:
     url_seconds: float = 7 * 24 * 3600.0
     requests: ResourceAmounts = field(default_factory=ResourceAmounts)
     labels: Mapping[str, str] = field(default_factory=dict)
+    egress: Sequence[Mapping[str, Any]] = ()
+    """NetworkPolicyPeers that pods may connect to; without any they may connect to all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -32,6 +33,21 @@ class _Url(click.ParamType[str]):
         if url and (problem := self._problem(url)):
             self.fail(f"{url!r} {problem}", param, ctx)
         return url
+
+
+class _Peers(click.ParamType[str]):
+    """A list of objects as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, list) or not all(isinstance(each, dict) and each for each in found):
+            self.fail(f"{value!r} is not a list of NetworkPolicyPeers as JSON", param, ctx)
+        return str(value)
 
 
 def _bucket_problem(url: str) -> str:
@@ -67,5 +83,8 @@ class StorageConfig:
     """The same server, as people outside of the cluster reach it. [default: the endpoint]"""
     storage_region: Annotated[str, Option("--storage-region", "NAME")] = "us-east-1"
     """Region of the bucket."""
+    storage_egress: Annotated[str, Option("--storage-egress", "JSON", _Peers())] = "[]"
+    """List of NetworkPolicyPeers, as [{"ipBlock": {"cidr": "10.0.0.0/8"}}]: the pods of runs may connect to these
+    alone, among which must be the bucket; with none to all."""
     url_lifetime: Annotated[int, Option("--url-lifetime", "SECONDS", click.IntRange(60, _DAYS))] = _DAYS
     """Life of the presigned URLs that pods get; they are renewed after half of it."""
