@@ -1,8 +1,8 @@
 """A real node: the operator as pods of its image, the chart, and the trainer's image at work.
 
-`make e2e` starts the cluster and runs this. Pachyderm is localpach, a process of the host that listens on the bridge,
-or the server that PACHD_ADDRESS names, which pods and host must reach by the same address. If that has auth,
-PACHD_ROOT_TOKEN is its root token: the operator gets a user with the least roles.
+`make e2e` starts the cluster and runs this. The engine is that of a release without a Pachyderm, or the server that
+PACHD_ADDRESS names, which pods and host must reach by the same address. If that has auth, PACHD_ROOT_TOKEN is its root
+token: the operator gets a user with the least roles.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from dev.cluster import network
 from dev.cluster.loading import derive, load
 from dev.cluster.runtime import OURS, Runtime
-from dev.images.project import Image, image
-from dev.paths import TRAINER_ENV
-from dev.stack import Localpach
+from dev.images.project import image
 from tests.contract.met import server_met
 from tests.integration.pachyderm import Pachyderm
 from tests.node.access import operators_token
+from tests.node.engines import Engine, Jobs, RealPachyderm, s3_server
 from tests.node.release import NAME, NAMESPACE, Release, chart_of
-from tests.node.running import Namespace, Running
+from tests.node.running import Namespace, Person, Running
 
 PREVIOUS = "0.0.9"
 """The version that the upgrade starts from. Nothing was released, so it has the same programs: the upgrade changes the
@@ -52,26 +50,16 @@ def cluster(runtime: Runtime) -> Running:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of Pachyderm, and the token of the operator and of the person who writes the corpora; "" without."""
-    if given := os.environ.get("PACHD_ADDRESS"):
-        with operators_token(given, os.environ.get("PACHD_ROOT_TOKEN", "")) as found:
-            yield given, found
-        return
-    root = tmp_path_factory.mktemp("localpach")
-    names = [_short(image("trainer", version=version)) for version in ("", PREVIOUS)]
-    with Localpach(root, dict.fromkeys(names, TRAINER_ENV), host=str(network.GATEWAY.ip)) as running:
-        yield running.address, running.token_file.read_text().strip()
+def pachd() -> str:
+    return os.environ["PACHD_ADDRESS"]
 
 
 @pytest.fixture(scope="session")
-def pachd(engine: tuple[str, str]) -> str:
-    return engine[0]
-
-
-@pytest.fixture(scope="session")
-def token(engine: tuple[str, str]) -> str:
-    return engine[1]
+def token() -> Iterator[str]:
+    """The token of the operator, and of the person who writes the corpora; "" without auth."""
+    given = os.environ.get("PACHD_ADDRESS", ""), os.environ.get("PACHD_ROOT_TOKEN", "")
+    with operators_token(*given) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -91,12 +79,35 @@ def pachyderm(pachd: str, token: str) -> Iterator[Pachyderm]:
 
 
 @pytest.fixture(scope="session")
-def release(cluster: Running, pachd: str, pachyderm: Pachyderm, token: str) -> Iterator[Release]:
-    """Delete the namespace with everything in it, whatever happened, before `pachyderm` is cleaned up."""
-    found = Release(cluster, pachd, token)
+def engine(
+    request: pytest.FixtureRequest, cluster: Running, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engine]:
+    if given := os.environ.get("PACHD_ADDRESS"):
+        yield RealPachyderm(cluster, given, request.getfixturevalue("pachyderm"))
+        return
+    with s3_server(cluster, tmp_path_factory.mktemp("bucket")):
+        yield Jobs(cluster, "plays")
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Running, engine: Engine, token: str) -> Iterator[Release]:
+    """Delete the namespace with everything in it, whatever happened, before `engine` is cleaned up."""
+    found = Release(cluster, engine.values, token)
     yield found
     found.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
     cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
+
+
+@pytest.fixture(scope="session")
+def writer(cluster: Running, token: str, plays: Namespace, tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """Whoever has the ScriptModels of `plays`: the administrator of the cluster."""
+    del plays
+    env = {"SCRIPTMODEL_PACHD": os.environ.get("PACHD_ADDRESS", "")}
+    if token:
+        path = tmp_path_factory.mktemp("writer") / "token"
+        path.write_text(token)
+        env["SCRIPTMODEL_PACHD_TOKEN_FILE"] = str(path)
+    return Person(cluster.kubeconfig, "plays", env)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +121,8 @@ def previous(tmp_path_factory: pytest.TempPathFactory, runtime: Runtime) -> Path
     """The chart of the version that the upgrade starts from; the node has its images."""
     tag = image("operator", version=PREVIOUS).tag
     load(runtime, {tag: derive(image("operator"), tag, f'LABEL org.opencontainers.image.version="{PREVIOUS}"\n')})
-    runtime.ctr("images", "tag", "--force", image("trainer").tag, image("trainer", version=PREVIOUS).tag)
+    for part in ("trainer", "s3"):
+        runtime.ctr("images", "tag", "--force", image(part).tag, image(part, version=PREVIOUS).tag)
     return chart_of(PREVIOUS, tmp_path_factory.mktemp("chart"))
 
 
@@ -122,7 +134,3 @@ def plays(cluster: Running) -> Iterator[Namespace]:
     for name in cluster.names("scriptmodels", "--namespace=plays"):
         cluster.kubectl("patch", name, "--namespace=plays", "--type=merge", '--patch={"metadata":{"finalizers":null}}')
     cluster.kubectl("delete", "namespace", "plays")
-
-
-def _short(found: Image) -> str:
-    return found.tag.removeprefix("docker.io/library/")

@@ -33,13 +33,13 @@ def chart_of(version: str, folder: Path) -> Path:
 class Release:
     """One release in the namespace of the operator, which enforces the Pod Security Standard `restricted`."""
 
-    def __init__(self, cluster: Running, pachd: str, token: str = "") -> None:
-        """With a token, the release reads it from a Secret."""
+    def __init__(self, cluster: Running, engine: Object, token: str = "") -> None:
+        """`engine` are its values; with a token for pachd, the release reads it from a Secret."""
         self.cluster = cluster
-        self.pachd = pachd
         self.token = token
-        secret = {"secret": {"name": ACCESS, "tokenKey": "token"}} if token else {}
-        self.values: dict[str, Any] = {"pachd": {"address": pachd} | secret, "pollInterval": 1}
+        self.values = {**engine, "pollInterval": 1}
+        if token:
+            self.values["pachd"] = {**engine["pachd"], "secret": {"name": ACCESS, "tokenKey": "token"}}
 
     def deploy(self, chart: Path, **values: Any) -> None:
         """Install or upgrade the release, and wait until every pod is ready."""

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from dev.paths import OPERATOR_ENV
 from dev.programs.binaries import find_or_build
 from tests.integration.cluster import Cluster
 
@@ -59,6 +62,29 @@ class Running:
             assert waited < within, f"not in {within:.0f} s: {what}\n{self.kubectl('get', 'pods', '-A')}"
             time.sleep(0.5 + waited / 20)
         return found
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whoever has a kubeconfig and the program, outside of the cluster, with the variables that the engine needs."""
+
+    kubeconfig: Path
+    namespace: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def scriptmodel(self, *words: str) -> str:
+        path = f"{find_or_build()}:{os.environ['PATH']}"  # with kubectl
+        env = {"KUBECONFIG": str(self.kubeconfig), "PATH": path, **self.env}
+        return run(str(OPERATOR_ENV / "bin" / "scriptmodel"), *words, f"--namespace={self.namespace}", env=env)
+
+    def push(self, files: Mapping[str, str], repo: str = "") -> str:
+        """Push files to a repo, by default to a new one; return its name."""
+        repo = repo or f"plays-{uuid.uuid4().hex[:8]}"
+        with TemporaryDirectory() as folder:
+            for name, text in files.items():
+                Path(folder, name).write_text(text)
+            self.scriptmodel("push", folder, f"--repo={repo}", "--create")
+        return repo
 
 
 class Namespace(Cluster):

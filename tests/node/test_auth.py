@@ -16,6 +16,7 @@ from tests.integration.pachyderm import Pachyderm, place
 from tests.integration.texts import play
 from tests.node.access import Administrator, Roles, administrator
 from tests.node.conftest import SCRIPTMODEL
+from tests.node.engines import Engine
 from tests.node.release import NAME, Release
 from tests.node.running import Namespace, Object
 
@@ -43,11 +44,11 @@ def root(pachd: str) -> Iterator[Administrator]:
 
 
 @pytest.fixture
-def deploy(release: Release, current: Path) -> Iterator[Deploy]:
+def deploy(release: Release, engine: Engine, current: Path) -> Iterator[Deploy]:
     """Deploy the operator with a token."""
 
     def deployed(token: str) -> None:
-        Release(release.cluster, release.pachd, token).deploy(current)
+        Release(release.cluster, engine.values, token).deploy(current)
 
     yield deployed
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")

@@ -3,67 +3,30 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dev.cluster.node import OPERATOR
+from scriptmodel_operator.api.identity import ENGINE
 from tests.integration.audit import Request, requests_in
+from tests.integration.cluster import condition
 from tests.integration.texts import play
+from tests.node.engines import ADDRESS, S3_PODS
 from tests.node.release import NAME, NAMESPACE, Release
 from tests.node.running import Namespace, Object, Running
-from tests.node.service import serving
-from tests.node.test_lost_workers import volume
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.skipif("PACHD_ADDRESS" in os.environ, reason="the release has the Pachyderm at PACHD_ADDRESS"),
+]
 
-ADDRESS = "10.232.0.51"
-S3 = f"{NAME}-scriptmodel-operator-s3"
 TEAM = "team-of-jobs"
 IN_RELEASE = f"--namespace={NAMESPACE}"
 IN_TEAM = f"--namespace={TEAM}"
-STORAGE = {"server": {"className": "manual", "clusterIP": ADDRESS}}
-
-
-@pytest.fixture(scope="module")
-def bucket(cluster: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A volume for the S3 server, of a type that the kubelet applies `fsGroup` to."""
-    folder = tmp_path_factory.mktemp("bucket")
-    persistent, _claim = volume(folder, NAMESPACE)
-    persistent["metadata"]["name"] = S3
-    persistent["spec"] |= {"capacity": {"storage": "20Gi"}, "storageClassName": "manual"}
-    persistent["spec"]["claimRef"]["name"] = S3
-    cluster.apply(persistent)
-    yield
-    cluster.kubectl("delete", "persistentvolume", S3, "--wait=false")
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def release(cluster: Running, bucket: None) -> Iterator[Release]:
-    """The release, and the team's namespace, which accepts restricted pods only; both are deleted in the end."""
-    del bucket
-
-    def pod_address() -> str:
-        pods = cluster.get("pods", IN_RELEASE, "--selector=app.kubernetes.io/component=s3")["items"]
-        return str(pods[-1]["status"]["podIP"])
-
-    made = Release(cluster, "")
-    made.values["storage"] = STORAGE
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM, "labels": labels}})
-    with serving(ADDRESS, (7070,), pod_address):
-        try:
-            yield made
-        finally:
-            cluster.kubectl("delete", "scriptmodels", "--all", IN_TEAM, "--timeout=90s", check=False)
-            made.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
-            for name in cluster.names("scriptmodels", IN_TEAM):  # whose finalizer nobody removes any more
-                cluster.kubectl("patch", name, IN_TEAM, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
-            gone = ("--ignore-not-found", "--timeout=120s")
-            cluster.kubectl("delete", "namespace", TEAM, NAMESPACE, *gone, check=False)
+INTRUDER = Path(__file__).with_name("intruder.py")
 
 
 def audited(cluster: Running) -> list[Request]:
@@ -78,10 +41,12 @@ def earlier(cluster: Running) -> int:
 
 
 @pytest.fixture(scope="module")
-def team(cluster: Running, release: Release, current: Path, earlier: int) -> Namespace:
-    """The namespace, with a corpus in a ConfigMap, of people whose operator is ready."""
+def team(cluster: Running, release: Release, current: Path, earlier: int) -> Iterator[Namespace]:
+    """The namespace, which accepts restricted pods only, of people whose operator is ready; it has two corpora."""
     del earlier
     release.deploy(current, replicas=1)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM, "labels": labels}})
     for name, scenes in (("castle", 60), ("long", 600)):
         cluster.apply(
             {
@@ -91,7 +56,12 @@ def team(cluster: Running, release: Release, current: Path, earlier: int) -> Nam
                 "data": {"castle.txt": play(scenes)},
             }
         )
-    return Namespace(cluster, TEAM)
+    yield Namespace(cluster, TEAM)
+    cluster.kubectl("delete", "scriptmodels", "--all", IN_TEAM, "--timeout=90s", check=False)
+    release.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", check=False)
+    for name in cluster.names("scriptmodels", IN_TEAM):  # whose finalizer nobody removes any more
+        cluster.kubectl("patch", name, IN_TEAM, "--type=merge", '--patch={"metadata":{"finalizers":null}}')
+    cluster.kubectl("delete", "namespace", TEAM, "--timeout=120s", check=False)
 
 
 def spec(corpus: str, model: Object) -> Object:
@@ -147,6 +117,54 @@ def test_a_training_whose_pod_is_deleted_resumes(cluster: Running, team: Namespa
     found = team.ready("long", 600)
     assert found["status"]["training"]["restarts"] == 1
     assert len([name for name in jobs(cluster, "long") if "-train-" in name]) == 2
+
+
+def test_a_training_outlives_the_bucket_and_the_operator(cluster: Running, team: Namespace) -> None:
+    team.apply("outlives", spec("long", {"preset": "small", "overrides": {"epochs": 8}, "seed": 8}))
+    team.wait_for("outlives", lambda each: progress(each) >= 1, 400)
+    at_once = ("--force", "--grace-period=0")
+    cluster.kubectl("delete", "pod", *S3_PODS, *at_once)
+    cluster.kubectl("delete", "pod", IN_RELEASE, "--selector=app.kubernetes.io/component=operator", *at_once)
+    assert team.ready("outlives", 600)["status"]["training"].get("restarts", 0) == 0
+    assert sorted(stages(cluster, "outlives").values()) == ["generate", "train"]
+
+
+def test_a_command_finds_no_way_out_of_its_pod(cluster: Running, team: Namespace) -> None:
+    team.apply("watched", spec("long", {"preset": "small", "overrides": {"epochs": 40}, "seed": 9}))
+    team.wait_for("watched", lambda each: progress(each) >= 1, 400)
+    selected = "--selector=scriptmodel.dev/name=watched,scriptmodel.dev/stage=train"
+    (pod,) = cluster.names("pods", IN_TEAM, selected, "--field-selector=status.phase=Running")
+    address = f"http://{ADDRESS}:7070"
+    words = ("exec", "--stdin", pod, IN_TEAM, "--", "python3", "-", address, *foreign(cluster))
+    answers = json.loads(cluster.kubectl(*words, stdin=INTRUDER.read_text()))
+    assert answers.pop("user") == 65532
+    assert (answers.pop("may write to"), answers.pop("tokens"), answers.pop("keys")) == ([], [], [])
+    assert answers.pop("secrets of the cluster") in (401, 403)
+    assert len(answers) > 10
+    assert set(answers.values()) == {403}, answers
+    team.kubectl("delete", "scriptmodel", "watched", "--timeout=120s")
+
+
+def foreign(cluster: Running) -> list[str]:
+    """Keys of objects that are not of the attempt: of another one of this team, and of all teams."""
+    finished = next(name for name in jobs(cluster, "castle") if "-train-" in name)
+    run = cluster.get("job", finished, IN_TEAM)["metadata"]["labels"]["scriptmodel.dev/run"]
+    return ["v1/engine.json", f"v1/{TEAM}/runs/{run}/result.json", f"v1/{TEAM}/runs/{run}/1/pack-0000"]
+
+
+def test_an_object_of_another_engine_stops_and_says_so(cluster: Running, team: Namespace) -> None:
+    """As one that was made on a Pachyderm before `pachd.address` was removed."""
+    engine = team.get("castle")["metadata"]["annotations"][ENGINE]
+    before = stages(cluster, "castle")
+    team.kubectl("annotate", "scriptmodel", "castle", f"{ENGINE}=pachyderm/{'0' * 32}", "--overwrite")
+    found = team.reason("castle", "OtherEngine", 60)
+    message = condition(found)["message"]
+    assert "its pipelines were made on Pachyderm 00000000, but the operator is connected to" in message
+    team.kubectl("patch", "scriptmodel", "castle", "--type=merge", '--patch={"spec":{"generation":{"words":30}}}')
+    team.reason("castle", "OtherEngine", 60)
+    assert stages(cluster, "castle") == before
+    team.kubectl("annotate", "scriptmodel", "castle", f"{ENGINE}={engine}", "--overwrite")
+    team.ready("castle", 120)
 
 
 def test_a_training_that_a_quota_stops_says_so_and_can_be_suspended(cluster: Running, team: Namespace) -> None:

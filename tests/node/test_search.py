@@ -1,9 +1,8 @@
-"""A search and a corpus by URL on a real Pachyderm: trials in worker pods, one of which is lost."""
+"""A search and a corpus by URL: trials in pods of workers, one of which is lost."""
 
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,37 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from python_pachyderm.proto.v2.pps import pps_pb2 as pps
 
 from dev.cluster import network
 from tests.integration.cluster import condition, is_ready
-from tests.integration.pachyderm import Pachyderm
 from tests.integration.texts import play
 from tests.node.conftest import SCRIPTMODEL
+from tests.node.engines import Engine
 from tests.node.release import NAME, Release
-from tests.node.running import Namespace, Object, Running
+from tests.node.running import Namespace, Object, Person, Running
 from tests.web import WebServer, content
 
-pytestmark = [
-    pytest.mark.timeout(900),
-    pytest.mark.skipif("PACHD_ADDRESS" not in os.environ, reason="tests/integration has it for localpach"),
-]
+pytestmark = pytest.mark.timeout(900)
 
 HALVED, GROWN, FETCHED = (f"{SCRIPTMODEL}-{name}" for name in ("halved", "grown", "fetched"))
-PACHYDERM = "pachyderm"
-"""The namespace of a real Pachyderm's workers."""
 TRAINING = 420
 DROPOUT = {"name": "dropout", "uniform": {"min": "0", "max": "0.5"}}
 
 
 @pytest.fixture(autouse=True)
-def running(pachyderm: Pachyderm, release: Release, current: Path, plays: Namespace) -> Iterator[None]:
-    """The operator runs. After the test, nothing of its objects is left in Pachyderm."""
+def running(engine: Engine, release: Release, current: Path, plays: Namespace) -> Iterator[None]:
+    """The operator runs. After the test, nothing of its objects is left in the engine."""
     release.deploy(current, policy={"downloads": [str(network.GATEWAY.ip)]})
     yield
     plays.kubectl("delete", "scriptmodels", "--all", "--timeout=180s")
-    left = set(pachyderm.pipelines()) | pachyderm.repos()
-    assert not [name for name in left if name.startswith(f"{SCRIPTMODEL}-")]
+    assert not [name for name in engine.names() if name.startswith(f"{SCRIPTMODEL}-")]
     release.helm("uninstall", NAME, "--wait", "--timeout=3m")
 
 
@@ -64,48 +56,36 @@ def pods_that_train() -> set[str]:
     return {each for each in found if "kubepods" in each}
 
 
-def trained(pachyderm: Pachyderm, found: Object) -> list[tuple[int, int]]:
-    """How many runs each train job that succeeded trained and skipped, oldest first."""
-    train = found["status"]["pipelines"][0]["name"]
-    ended = [each for each in reversed(pachyderm.jobs(train)) if each.state == pps.JOB_SUCCESS]
-    return [(each.data_processed, each.data_skipped) for each in ended]
-
-
 def test_trials_run_in_parallel_a_worker_is_lost_and_the_better_half_continues(
-    cluster: Running, plays: Namespace, pachyderm: Pachyderm
+    cluster: Running, plays: Namespace, writer: Person, engine: Engine
 ) -> None:
-    corpus = pachyderm.corpus({"castle.txt": play(60)})
+    corpus = writer.push({"castle.txt": play(60)})
     plays.apply(HALVED, searching({"repo": {"name": corpus}}, algorithm="halving", numTrials=4))
     cluster.until("two trials are trained at a time", lambda: len(pods_that_train()) == 2, TRAINING)
-    workers = cluster.names("pods", f"--namespace={PACHYDERM}", f"--selector=pipelineName={train(plays, HALVED)}")
-    assert len(workers) == 2
-    cluster.kubectl("delete", workers[0], f"--namespace={PACHYDERM}", "--force", "--grace-period=0")
+    engine.lose_worker(plays.get(HALVED))
     found = plays.ready(HALVED, TRAINING)
-    assert trained(pachyderm, found) == [(4, 0), (2, 2)]
+    assert engine.trained(found) == 4 + 2
     assert found["status"]["search"]["trials"]["paused"] == 2
     assert found["status"]["script"]["excerpt"]
 
 
-def train(plays: Namespace, name: str) -> str:
-    found = plays.wait_for(name, lambda each: each.get("status", {}).get("pipelines"), 60)
-    return str(found["status"]["pipelines"][0]["name"])
-
-
-def test_four_trials_more_train_four_and_one_that_diverges_is_listed(plays: Namespace, pachyderm: Pachyderm) -> None:
-    corpus = {"repo": {"name": pachyderm.corpus({"castle.txt": play(60)})}}
+def test_three_trials_more_train_three_and_one_that_diverges_is_listed(
+    plays: Namespace, writer: Person, engine: Engine
+) -> None:
+    corpus = {"repo": {"name": writer.push({"castle.txt": play(60)})}}
     rates = {"name": "learningRate", "categorical": {"values": ["0.01", "1", "0.1", "1000000", "0.02"]}}
     given = {"parameters": [rates], "algorithm": "grid"}
     plays.apply(GROWN, searching(corpus, **given, numTrials=2))
-    plays.ready(GROWN, TRAINING)
+    assert engine.trained(plays.ready(GROWN, TRAINING)) == 2
     plays.apply(GROWN, searching(corpus, **given, numTrials=5))
     grown = plays.wait_for(
         GROWN, lambda each: is_ready(each) and each["status"]["search"]["trials"]["total"] == 5, TRAINING
     )
-    assert trained(pachyderm, grown) == [(2, 0), (3, 2)]
+    assert engine.trained(grown) == 2 + 3
     assert [each["reason"] for each in grown["status"]["search"]["top"] if each["trial"] == "0004"] == ["diverged"]
 
 
-def test_a_corpus_by_url_has_an_archive_and_is_learned_once(plays: Namespace, pachyderm: Pachyderm) -> None:
+def test_a_corpus_by_url_has_an_archive_and_is_learned_once(plays: Namespace, engine: Engine) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("heath.txt", play(30, "The Heath"))
@@ -114,9 +94,9 @@ def test_a_corpus_by_url_has_an_archive_and_is_learned_once(plays: Namespace, pa
         urls = {"http": {"urls": [web.url("/castle.txt"), web.url("/plays.zip")]}}
         plays.apply(FETCHED, searching(urls, numTrials=2))
         first = plays.ready(FETCHED, TRAINING)
-        jobs = trained(pachyderm, first)
+        assert engine.trained(first) == 2
         plays.kubectl("annotate", "scriptmodel", FETCHED, "scriptmodel.dev/reconcile-at=again")
         again = plays.wait_for(FETCHED, lambda each: each["status"].get("lastHandledReconcileAt") == "again", TRAINING)
         assert len(web.requested) >= 4
-        assert (condition(again)["status"], trained(pachyderm, again)) == ("True", jobs)
+        assert (condition(again)["status"], engine.trained(again)) == ("True", 2)
         assert again["status"]["lineage"]["corpus"] == first["status"]["lineage"]["corpus"]
