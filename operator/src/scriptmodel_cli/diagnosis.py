@@ -60,6 +60,7 @@ NEXT: Mapping[str, str] = {
 """The next step by reason; for any other reason the message itself says what to do."""
 _PODS_OF_JOBS = "check its Job: kubectl describe jobs,pods -n {namespace} -l scriptmodel.dev/pipeline={train}"
 _OF_ENGINE: Mapping[str, Mapping[str, str]] = {
+    "": {Reason.ENGINE_UNAVAILABLE: ""},  # no engine has answered yet: the message says what to check
     LOCALPACH: {
         Reason.WORKER_ERROR: "check the disk and the log of localpach",
         Reason.ENGINE_UNAVAILABLE: "check that localpach is running",
@@ -191,7 +192,7 @@ def next_step(found: Object, reason: str) -> str:
     """Return what to do next, usually a command; empty if the message says it all."""
     repo = (found["spec"].get("corpus") or {}).get("repo") or {}
     pipelines = [str(each["name"]) for each in (found.get("status") or {}).get("pipelines") or []]
-    text = _OF_ENGINE.get(engine_of(found).partition("/")[0], {}).get(reason) or NEXT.get(reason, "")
+    text = _OF_ENGINE.get(engine_of(found).partition("/")[0], {}).get(reason, NEXT.get(reason, ""))
     if text == _RETRAIN and condition(found, "Trained").get("status") == "True":
         text = _REGENERATE
     if "{repo}" in text and not repo:

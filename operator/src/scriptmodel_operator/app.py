@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from scriptmodel_operator.api.durations import parse_quantity
+from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import InvalidSpecError, ScriptModel, parse_object
@@ -329,7 +330,7 @@ def compose(
     events = EventRecorder(kube, metrics.events_left_out.inc)
     downloads = Downloads(gateway, config.download_timeout, queue.add)
     pods = WorkerPods(kube, config.worker_namespace, clock.now)
-    engines = RecordedEngines(gateway, calls, store)
+    engines = RecordedEngines(gateway, calls, store, JOBS if config.storage else "")
     observing = Observing(config, cluster, kube, engines, snapshots, ticker, observer, downloads, pods, clock)
     reporter = Reporter(kube, store, queue, events, engines)
     reconciler = Reconciler(config, store, engines, observing, reporter, downloads, metrics)

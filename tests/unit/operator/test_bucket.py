@@ -73,6 +73,7 @@ def test_an_answer_of_the_bucket_becomes_an_error_that_names_the_key(
         bucket_at(server.url("")).get("v1/x", 100)
     assert str(failed.value).startswith("reading v1/x in s3://plays/team: ")
     assert text in str(failed.value)
+    assert "credentials" in getattr(failed.value, "advice", "credentials")
     assert not any(secret in str(failed.value) for secret in (*SIGNED.split(), "very secret", "http://"))
 
 

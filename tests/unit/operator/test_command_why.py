@@ -83,6 +83,11 @@ def test_every_next_step_is_whole_and_names_the_object(reason: Reason) -> None:
     assert not step or "thrones" in step or "plays" in step or "app=pachd" in step
 
 
+def test_before_an_engine_has_answered_none_is_named() -> None:
+    assert next_step(made_on(""), Reason.ENGINE_UNAVAILABLE) == ""
+    assert "app=pachd" in next_step(made_on("pachyderm/1"), Reason.ENGINE_UNAVAILABLE)
+
+
 def test_a_failed_script_does_not_suggest_a_retraining() -> None:
     for reason in (Reason.GENERATION_FAILED, Reason.WORKER_UNAVAILABLE):
         step = next_step(as_object(trained_world()), reason)

@@ -9,6 +9,7 @@ import pytest
 from scriptmodel_operator.api.identity import ENGINE
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
+from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.unit.operator.controlling import (
     KEY,
     PLAYS_BRANCH,
@@ -19,6 +20,17 @@ from tests.unit.operator.controlling import (
     settled,
 )
 from tests.unit.operator.world import PLAYS, SPEC
+
+
+async def test_a_bucket_that_never_answered_is_not_taken_for_a_pachyderm() -> None:
+    async with controller(raw_object(SPEC), storage=StorageConfig(storage="s3://plays")) as (found, kube, engine):
+        engine.fault = lambda _call: UnavailableError("writing v1/engine.json in s3://plays", "QuotaExceeded")
+        with pytest.raises(EngineError):
+            await found.snapshots.latest(time.monotonic())
+        with pytest.raises(RetryError):
+            await found.reconciler.reconcile(KEY)
+        answer = "writing v1/engine.json in s3://plays: QuotaExceeded"
+        assert message(kube).startswith(f"the bucket does not answer ({answer}): check the bucket")
 
 
 async def test_another_engine_is_reported_and_left_alone_until_the_record_is_removed() -> None:

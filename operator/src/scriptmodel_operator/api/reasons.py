@@ -103,7 +103,7 @@ class Reason(StrEnum):
         "PipelineLimit",
         "The server's limits do not allow the object's pipelines (two, three with a search), or so many workers.",
     )
-    REFUSED = "Refused", "Pachyderm refused a request; the message has its error."
+    REFUSED = "Refused", "Pachyderm or the bucket refused a request; the message has its error."
     PIPELINE_FAILED = "PipelineFailed", "Kubernetes refused the resources of a pipeline."
     TRAINING_FAILED = "TrainingFailed", "The train job failed; the message has the trainer's error."
     GENERATION_FAILED = "GenerationFailed", "The generate job failed; the message has the trainer's error."
@@ -115,7 +115,7 @@ class Reason(StrEnum):
     # Temporary or requested states.
     ENGINE_UNAVAILABLE = (
         "EngineUnavailable",
-        "Pachyderm does not answer, or fails internally; the operator keeps retrying.",
+        "Pachyderm or the bucket does not answer, or fails internally; the operator keeps retrying.",
     )
     RETRYING = "Retrying", "A call failed and is being retried; the message has the error."
     SUSPENDED = "Suspended", "spec.suspend is true: pipelines are stopped."

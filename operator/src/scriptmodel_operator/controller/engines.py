@@ -24,14 +24,16 @@ class RecordedEngines:
     gateway: Gateway
     calls: Calls
     store: Store
+    kind: str = ""
+    """The kind of the engine, if that is known before it answers."""
     _present: tuple[float, str] = field(default=(-math.inf, ""), init=False)
     """When the engine was last read (monotonic seconds), and which it was."""
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def last(self) -> str:
-        """The engine that answered last; empty before the first answer."""
-        return self._present[1]
+        """The engine that answered last; before the first answer its kind alone, or nothing."""
+        return self._present[1] or (f"{self.kind}/" if self.kind else "")
 
     async def present(self) -> str:
         """Return the engine that answers. Objects that arrive together share the answer of a second."""

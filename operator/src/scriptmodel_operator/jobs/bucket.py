@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlsplit
 
@@ -51,9 +51,10 @@ _KINDS: dict[str, tuple[type[Store], tuple[str, ...]]] = {
     "az": (AzureStore, ("AZURE_STORAGE_ACCOUNT_KEY",)),
 }
 """The store of a scheme, and the variables with keys that are not those of a session."""
-_BY_STATUS: dict[str, type[EngineError]] = {
-    "401": AccessError,
-    "403": AccessError,
+_DENIED = partial(AccessError, advice="let the operator's credentials read, write, list and delete in the bucket")
+_BY_STATUS: dict[str, Callable[[str, str, str], EngineError]] = {
+    "401": _DENIED,
+    "403": _DENIED,
     "404": UnavailableError,  # of the bucket, or of a server that is no bucket: nothing may be taken for lost
     "408": UnavailableError,
     "429": UnavailableError,
