@@ -169,7 +169,14 @@ FLAGS: dict[str, dict[str, str]] = {
         "--home": "programs that show its pages as theirs",
         "--no-browser": "who works on another machine",
     },
-    "export": {"MODEL_DIR": _MODELS, "--out": "everyone: it is the file"},
+    "export": {
+        "MODEL_DIR": _MODELS,
+        "--out": "everyone: it is the file",
+        "--format": "whose file has another suffix",
+        "--title": "who gives the page away",
+        "--author": "who gives the page away",
+        "--continue": "who has written a scene",
+    },
 }
 """Who would miss a flag, by command."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,12 @@ from running import run_trainer
 from stepwise import negative_log_likelihoods
 
 from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score_of
 from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
+from scriptmodel_trainer.subwords import LETTERS
+from scriptmodel_trainer.vocabulary import Vocabulary
 
 
 def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first: int) -> float:
@@ -53,7 +59,44 @@ def test_an_exported_model_has_the_same_perplexity_elsewhere(model: Path, tmp_pa
     assert perplexity(arrays, stream.tolist(), trained.vocabulary.id_of("<eos>")) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("words", [["--out", "{model}/model.json"], ["--out", "{model}"]])
+def test_a_page_holds_model_opening_and_scripts_and_names_no_address(model: Path, tmp_path: Path) -> None:
+    scene, out = tmp_path / "scene.txt", tmp_path / "write.html"
+    scene.write_text("ANNA. </textarea><script>\n")
+    done = run_trainer(["export", model, "--out", out, "--title", "A <play>", "--author", "A. B.", "--continue", scene])
+    assert (done.returncode, done.stdout) == (0, f"Wrote {out}\n")
+    assert "MB; it works in a browser, without a network" in done.stderr
+    page = out.read_text()
+    assert "<title>A &lt;play&gt;</title>" in page
+    assert "ANNA. &lt;/textarea&gt;&lt;script&gt;</textarea>" in page
+    assert not re.search(r"\b(src|href)=|https?:|@import", page)
+
+
+def test_each_weight_of_a_page_is_within_half_a_step_of_the_model(model: Path) -> None:
+    trained = load_model(model)
+    arrays = quantised(trained)
+    for name, weights in trained.weights.items():
+        if weights.ndim > 1:
+            rows = weights if name == "embedding" else weights.T
+            scales = arrays[f"{name}/scales"][:, np.newaxis]
+            assert arrays[name].dtype == np.int8
+            assert (np.abs(arrays[name] * scales - rows) <= 0.501 * scales).all()
+
+
+def test_a_model_that_spells_words_is_no_page(model: Path) -> None:
+    spelling = Vocabulary((*LETTERS, "<unk>", "<eos>", "<boname>", "<eoname>", "ANNA"), frozenset({len(LETTERS) + 4}))
+    with pytest.raises(BadInputError, match="speeches in whole words"):
+        page_of(replace(load_model(model), vocabulary=spelling), Cover("A page"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--out", "{model}/model.json"],
+        ["--out", "{model}"],
+        ["--title", "A play"],
+        ["--format", "html", "--continue", "none"],
+    ],
+)
 def test_an_export_that_cannot_be_is_one_line(words: list[str], model: Path) -> None:
     before = (model / "model.json").read_bytes()
     arguments = [word.format(model=model) for word in words]

@@ -105,7 +105,11 @@ _PATHS: dict[str, Any] = {"nargs": "+", "type": option_values.pfs_path, "metavar
 _FILE: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "FILE"}
 _FOLDER: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "MODEL_DIR"}
 _RUNS: dict[str, Any] = {"type": option_values.pfs_path, "metavar": "FOLDER"}
-_MODEL: dict[str, Any] = {**_FOLDER, "help": "model directory written by train"}
+_MODEL: dict[str, Any] = {
+    "type": option_values.model_folder,
+    "metavar": "MODEL_DIR",
+    "help": "model directory written by train, or the folder of write",
+}
 _LAYOUT: dict[str, Any] = {
     "default": "auto",
     "metavar": "NAME",
@@ -347,7 +351,7 @@ def _add_judge(commands: _Commands[_Parser]) -> None:
         epilog="example: scriptmodel-trainer judge new_script.txt --data plays/ --json",
     )
     add = command.add_argument
-    add("subject", type=option_values.pfs_path, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL['help']}, or a script")
+    add("subject", type=option_values.model_folder, metavar="MODEL_DIR|SCRIPT", help=f"{_MODEL['help']}, or a script")
     add("--data", **_PATHS, required=True, help="the corpus: script files or folders")
     add("--layout", **_LAYOUT)
     add("--split", choices=(SCENES, FILES), help=f"{_SPLIT_HELP}, or the model's]")
@@ -404,13 +408,19 @@ def _add_report(commands: _Commands[_Parser]) -> None:
 def _add_export(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "export",
-        help="write the weights of a model as a safetensors file",
-        description="Write the weights, settings and words of a model as one safetensors file.",
-        epilog="example: scriptmodel-trainer export model/ --out model.safetensors",
+        help="write a model as one file: a page that writes in any browser, or its weights for other programs",
+        description="Write a model as one file: a page with a text box that writes in any browser, without a network "
+        "(html), or weights, settings and words for other programs (safetensors).",
+        epilog="example: scriptmodel-trainer export model/ --out write.html --title 'A play' --continue my-scene.txt",
     )
     add = command.add_argument
     add("folder", **_MODEL)
     add("--out", **_FILE, required=True, help="write to this file")
+    kinds = "what to write [default: html for a file of that suffix, else safetensors]"
+    add("--format", choices=("safetensors", "html"), dest="kind", help=kinds)
+    add("--title", default="", metavar="TEXT", help="title of the page [default: Write with, and the model's name]")
+    add("--author", default="", metavar="NAME", help="author of the page")
+    add("--continue", dest="continued", metavar="FILE|-", help="scene that the page opens with")
 
 
 def _add_serve(commands: _Commands[_Parser]) -> None:

@@ -31,6 +31,13 @@ def pfs_path(text: str) -> Path:
     return path
 
 
+def model_folder(text: str) -> Path:
+    """Return the path of a model; the folder of `write` has it in a folder of its own."""
+    path = pfs_path(text)
+    within = path / "model"
+    return within if (within / "model.json").is_file() and not (path / "model.json").is_file() else path
+
+
 def temperature(text: str) -> float | None:
     """Return the number; None for `auto`."""
     if text == AUTO:

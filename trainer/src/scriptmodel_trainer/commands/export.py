@@ -7,9 +7,16 @@ import json
 from pathlib import Path
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.option_values import given_text
+from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.standalone import Cover, page_of
 from scriptmodel_trainer.storage import arrays_bytes, write_file
 from scriptmodel_trainer.trials import read_runs
+
+HTML = "html"
+_USUAL_PAGE = 15_000_000  # bytes
 
 
 def report(folder: Path, out: Path) -> None:
@@ -19,14 +26,31 @@ def report(folder: Path, out: Path) -> None:
     write_file(out, page.encode("utf-8", errors="replace"))
 
 
-def export(folder: Path, out: Path) -> None:
-    """Write the weights of a model directory as a safetensors file.
+def export(
+    folder: Path, out: Path, kind: str | None, title: str, author: str, continued: str | None, progress: Progress
+) -> None:
+    """Write a model as one file: a page that writes, or its arrays; without a kind as the suffix says."""
+    artifacts.protect(out)
+    html = (kind or out.suffix.lower().removeprefix(".")) == HTML
+    if not html and (title or author or continued):
+        raise BadInputError("--title, --author and --continue are for a page", "add --format html")
+    model = artifacts.load_model(folder)
+    if not html:
+        write_file(out, _arrays(model))
+        return
+    opening = given_text(continued, progress.note) if continued else ""
+    page = page_of(model, Cover(title or f"Write with {artifacts.name_of(folder)}", author, opening.strip()))
+    write_file(out, page)
+    large = f", more than the {_USUAL_PAGE / 1e6:.0f} MB that are sent easily" if len(page) > _USUAL_PAGE else ""
+    progress.note(f"the page has {len(page) / 1e6:.1f} MB{large}; it works in a browser, without a network")
+
+
+def _arrays(model: artifacts.TrainedModel) -> bytes:
+    """Return the weights of a model as a safetensors file.
 
     Names, shapes and the order of the gates are those of the model directory; the arrays of its trigrams follow under
     `trigrams/`. The file's metadata hold the settings and the words, so that it can be used without the directory.
     """
-    artifacts.protect(out)
-    model = artifacts.load_model(folder)
     metadata = {
         "format": "scriptmodel-trainer",
         "preset": model.origin.preset_name,
@@ -36,5 +60,4 @@ def export(folder: Path, out: Path) -> None:
         "speakers": json.dumps(sorted(model.vocabulary.speakers)),
     }
     trigrams = model.trigrams.arrays() if model.trigrams else {}
-    arrays = model.weights | {f"trigrams/{name}": part for name, part in trigrams.items()}
-    write_file(out, arrays_bytes(arrays, metadata))
+    return arrays_bytes(model.weights | {f"trigrams/{name}": part for name, part in trigrams.items()}, metadata)

@@ -1,0 +1,107 @@
+"""A small model of random weights that has all parts, its page that writes, and what Python expects of that page.
+
+It runs in the trainer's environment: `python standalone.py FOLDER` writes `page.html` and `expected.json` there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer.artifacts import COPIED, Origin, TrainedModel
+from scriptmodel_trainer.corpus import tokens
+from scriptmodel_trainer.generation.casting import Play
+from scriptmodel_trainer.generation.lines import Lines
+from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.readers import Reader
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
+from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
+from scriptmodel_trainer.trigrams import count
+from scriptmodel_trainer.vocabulary import Vocabulary
+
+SCENE = "ANNA: The \"lamp\" waits. (Going.)\n\n(Enter Ben.)\n\nZOE: We're 'ere -- I don't"
+TEMPERATURE, WORDS, SEEDS, STEPS = 0.9, 60, 6, 60
+_WORDS = (
+    *("the", "The", "lamp", "waits", "Anna", "Ben", "Mrs.", "an", "a", "apple", "I", "do", "ANNA", "BEN", "LADY_BELL"),
+    *("DORA", "CARL", "Carl", "n't", "'re", "'tis", ",", ";", "--", *sorted(tokens.MARKERS), "<unk>", tokens.DOCUMENT),
+)
+_SPEAKERS = ("ANNA", "BEN", "LADY_BELL", "DORA", "CARL")
+_LINES = Lines(
+    openings=frozenset({"The"}),
+    widths=(30, 20, 12),
+    capitals=frozenset({"Mrs.", tokens.EOS}),
+    replies=0.3,
+)
+
+
+def model() -> TrainedModel:
+    """Return a model of two layers with a projection, a tail, a cache and trigrams."""
+    vocabulary = Vocabulary(_WORDS, frozenset(map(_WORDS.index, _SPEAKERS)))
+    preset = Preset(hidden_units=10, embedding_units=6, tied_embeddings=True, cache_window=20, softmax_cutoff=20)
+    random = np.random.default_rng(1)
+    shapes = preset.shapes(len(vocabulary))
+    weights = {name: random.normal(0, 0.7, shape).astype(np.float32) for name, shape in shapes.items()}
+    trigrams = count(random.integers(0, len(vocabulary), 900).astype(np.int32) % 30, len(vocabulary), vocabulary.first)
+    plays = (
+        Play("One", ("ANNA", "BEN", "LADY_BELL"), verse=True, proper=("Anna",)),
+        Play("Two", ("DORA", "CARL"), proper=("Carl",)),
+    )
+    origin = Origin("test", preset, 0, CorpusFacts(), {})
+    metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), dict.fromkeys(("train", "valid", "test"), 1), 1, 1.0)
+    return TrainedModel(
+        origin, vocabulary, weights, metrics, trigrams=replace(trigrams, share=0.2), plays=plays, lines=_LINES
+    )
+
+
+def restored(given: TrainedModel) -> TrainedModel:
+    """Return a model with the weights that its page has."""
+    arrays, weights = quantised(given), {}
+    for name, array in given.weights.items():
+        weights[name] = arrays[name]
+        if array.ndim > 1:
+            rows = arrays[name].astype(np.float32) * arrays[f"{name}/scales"][:, np.newaxis]
+            weights[name] = rows if rows.shape == array.shape and name == "embedding" else np.ascontiguousarray(rows.T)
+    if given.trigrams is None:
+        return replace(given, weights=weights)
+    tables = {}
+    for name in ("bigrams", "trigrams"):
+        roots = {part: arrays[f"trigrams/{name}/{part}"].astype(np.float64) / 65535 for part in ("shares", "backoffs")}
+        shares = {part: np.square(each).astype(np.float32) for part, each in roots.items()}
+        tables[name] = replace(getattr(given.trigrams, name), **shares)
+    return replace(given, weights=weights, trigrams=replace(given.trigrams, **tables))
+
+
+def expected(given: TrainedModel, scene: str, words: int, seeds: int, steps: int) -> dict[str, object]:
+    """Return the tokens of scripts, and the probabilities after each of some tokens."""
+    same = restored(given)
+    writer, sampling = same.writer(), Sampling(TEMPERATURE)
+    scripts = [writer.write(words, sampling, (seed, 0), Opening(text=scene)) for seed in range(seeds)]
+    texts = [script.tokens[script.given :] for script in scripts]
+    numbers = [same.vocabulary.first, *(same.vocabulary.id_of(token) for text in texts for token in text)][:steps]
+    reader = Reader(same.network(COPIED), TEMPERATURE)
+    likely = [np.exp(reader.read(number) / np.float32(TEMPERATURE)) for number in numbers]
+    return {
+        "scene": scene,
+        "temperature": TEMPERATURE,
+        "words": words,
+        "given": scripts[0].tokens[: scripts[0].given],
+        "texts": texts,
+        "numbers": numbers,
+        "probabilities": [(each / each.sum()).tolist() for each in likely],
+    }
+
+
+def main(folder: Path) -> None:
+    made = model()
+    (folder / "page.html").write_bytes(page_of(made, Cover("The <Lamp>", "A. B.", SCENE)))
+    (folder / "expected.json").write_text(json.dumps(expected(made, SCENE, WORDS, SEEDS, STEPS)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

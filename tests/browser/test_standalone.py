@@ -1,0 +1,120 @@
+"""The page that writes without a network, in a real Chromium: it predicts and writes what Python does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, async_playwright, expect
+
+from dev.paths import TRAINER_ENV
+from dev.programs.debian import need
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+expect.set_options(timeout=60_000)
+MODEL = Path(__file__).with_name("standalone.py")
+PROBABILITIES = """async ({ numbers, temperature }) => {
+  const model = await started, reader = new Reader(model.arrays, model.described, temperature);
+  return numbers.map((number) => {
+    const scores = reader.read(number).map((each) => each / temperature), total = logSum(scores);
+    return [...scores.map((each) => Math.exp(each - total))];
+  });
+}"""
+SCRIPTS = """async ({ scene, words, temperature, texts }) => {
+  const model = await started;
+  return texts.map((_, seed) => {
+    const script = opened(model, scene, words, temperature, [seed, 0]), random = new Random(seed, 0);
+    const names = new Map([...script.voices].map(([name, voice]) => [voice, name]));
+    while (!script.ended) script.next(temperature, random);
+    const named = (token, at, all) => (all[at - 1] === "<boname>" ? names.get(token) ?? token : token);
+    const tokens = script.tokens.map(named);
+    return { given: tokens.slice(0, script.given), text: tokens.slice(script.given) };
+  });
+}"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("standalone")
+    subprocess.run([TRAINER_ENV / "bin" / "python", MODEL, found], check=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def python(folder: Path) -> dict[str, Any]:
+    """What Python expects of the page."""
+    found: dict[str, Any] = json.loads((folder / "expected.json").read_text())
+    return found
+
+
+@pytest.fixture
+async def page(folder: Path) -> AsyncIterator[Page]:
+    """The page as a file; it asks for nothing else, and nothing of it fails."""
+    need({"chromium": "chromium"})
+    asked: list[str] = []
+    problems: list[str] = []
+    async with async_playwright() as playwright:
+        # As root, as in a container of CI, Chromium starts without its sandbox only.
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        shown = await browser.new_page()
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("pageerror", lambda error: problems.append(str(error)))
+        shown.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        address = (folder / "page.html").as_uri()
+        await shown.goto(address)
+        await expect(shown.get_by_role("status")).to_contain_text("Begin a scene")
+        yield shown
+        await browser.close()
+    assert not problems
+    assert {each for each in asked if not each.startswith("blob:")} == {address}
+
+
+async def test_the_page_predicts_what_python_predicts_from_the_same_weights(page: Page, python: dict[str, Any]) -> None:
+    found = await page.evaluate(PROBABILITIES, {key: python[key] for key in ("numbers", "temperature")})
+    for own, expected in zip(found, python["probabilities"], strict=True):
+        assert own == pytest.approx(expected, abs=1e-4)
+
+
+async def test_the_page_writes_what_python_writes_with_the_same_seeds(page: Page, python: dict[str, Any]) -> None:
+    found = await page.evaluate(SCRIPTS, {key: python[key] for key in ("scene", "words", "temperature", "texts")})
+    assert all(each["given"] == python["given"] for each in found)
+    same = [each["text"] == text for each, text in zip(found, python["texts"], strict=True)]
+    assert same.count(False) <= 1  # two words may be all but equally likely
+
+
+async def test_a_line_is_kept_and_undone_with_the_keyboard_alone_and_stored(page: Page) -> None:
+    text = page.get_by_label("Your scene")
+    opening = await text.input_value()
+    assert opening.startswith('ANNA: The "lamp" waits.')
+    assert opening.endswith("don't")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The <Lamp>")
+    await page.get_by_label("Who speaks next").fill("Dora")
+    await text.press("Control+Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Keep a line")
+    second = await page.locator("#lines button").nth(1).inner_text()
+    assert second.startswith("DORA: ")
+    await page.keyboard.press("Alt+Digit2")
+    await expect(text).to_have_value(f"{opening}\n\n{second}")
+    await expect(text).to_be_focused()
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download as text").press("Enter")
+    assert Path(await (await download.value).path()).read_text() == f"{opening}\n\n{second}\n"
+    await page.reload()
+    await expect(text).to_have_value(f"{opening}\n\n{second}")
+    await text.press("Control+Enter")
+    await page.locator("#lines button").first.press("Enter")
+    await page.get_by_role("button", name="Undo").press("Enter")
+    await expect(text).to_have_value(f"{opening}\n\n{second}")
+    assert not [each["id"] for each in (await Axe().run(page)).response["violations"]]
+
+
+async def test_the_script_alone_is_printed(page: Page) -> None:
+    await page.emulate_media(media="print")
+    await expect(page.locator("#paper")).to_contain_text("lamp")
+    await expect(page.get_by_role("button")).to_have_count(0)

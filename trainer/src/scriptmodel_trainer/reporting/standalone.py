@@ -1,0 +1,144 @@
+"""One page that writes: a model, its rules and a text box in a file that a browser runs, without a network.
+
+Matrices have 8 bits a weight and a scale for each row, which is one of their outputs. Shares of n-grams have 16 bits,
+of their square roots, so that small ones are as exact. All of it is a safetensors file, compressed.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scriptmodel_trainer.artifacts import COPIED, TrainedModel
+from scriptmodel_trainer.corpus.tokens import OPEN_NAME
+from scriptmodel_trainer.corpus.words import APHAERESIS
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.casting import one_form
+from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
+from scriptmodel_trainer.generation.lines import Lines, is_small
+from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.reporting.templating import render
+from scriptmodel_trainer.storage import arrays_bytes
+
+_FOLDER = Path(__file__).parent / "templates" / "standalone"
+_SCRIPTS = ("engine.js", "script.js", "page.js")
+_LARGEST, _ROOTS = 127, 65535  # of 8 bits, and of 16
+_WARMEST = 0.9  # the temperature of a model suits scripts of which the best of several takes is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What the author of a page gives it: a title, a name, and the scene that it opens with."""
+
+    title: str
+    author: str = ""
+    opening: str = ""
+
+
+def page_of(model: TrainedModel, cover: Cover) -> bytes:
+    """Return the page; BadInputError if the model does not write speeches in whole words."""
+    vocabulary = model.vocabulary
+    if vocabulary.spells or OPEN_NAME not in vocabulary or not vocabulary.speakers:
+        problem = "a page writes speeches in whole words, and this model does not"
+        raise BadInputError(problem, "train it on plays, in words")
+    described = {"page": json.dumps(_described(model), ensure_ascii=False)}
+    packed = gzip.compress(arrays_bytes(quantised(model), described), mtime=0)
+    html = render(
+        "standalone/page.html",
+        cover=cover,
+        scripts="\n".join((_FOLDER / name).read_text("utf-8") for name in _SCRIPTS),
+        model=base64.b64encode(packed).decode(),
+        temperature=min(model.temperature, _WARMEST),
+        plays=[play.name for play in model.plays if len(play.speakers) > 1],
+    )
+    return html.encode("utf-8", errors="replace")
+
+
+def quantised(model: TrainedModel) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a model in fewer bits: a matrix has a row for each output, and the scales of its rows."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    for name, array in model.weights.items():
+        if array.ndim < 2:
+            found[name] = array
+            continue
+        rows = array if name in ("embedding", "output/kernel") else array.T
+        scales = np.maximum(np.abs(rows).max(axis=1), np.finfo(np.float32).tiny) / np.float32(_LARGEST)
+        found |= {name: np.rint(rows / scales[:, np.newaxis]).astype(np.int8), f"{name}/scales": scales}
+    for name, array in (model.trigrams.arrays() if model.trigrams else {}).items():
+        shares = name.endswith(("/shares", "/backoffs"))
+        found[f"trigrams/{name}"] = np.rint(np.sqrt(array) * _ROOTS).astype(np.uint16) if shares else array
+    return found
+
+
+def _described(model: TrainedModel) -> dict[str, Any]:
+    """Return what the page must know besides arrays: words, grammar, plays and rules, with numbers for words."""
+    vocabulary, lines = model.vocabulary, model.lines
+    words, ids = vocabulary.words, {word: number for number, word in enumerate(vocabulary.words)}
+    kinds = list(map(kind_of, words))
+    speakers = one_form(name for name in vocabulary.names if kind_of(name) is not Kind.UNWRITTEN)
+
+    def numbers(tokens: Iterable[str]) -> list[int]:
+        return [ids[token] for token in tokens if token in ids]
+
+    return {
+        "words": words,
+        # Words with `_` are names of cues.
+        "kinds": [Kind.UNWRITTEN if "_" in word else kind for word, kind in zip(words, kinds, strict=True)],
+        "flags": _flags(words, kinds, lines),
+        "speakers": numbers(speakers),
+        "plays": [
+            {"names": numbers(play.speakers), "verse": play.verse, "proper": numbers(play.proper)}
+            for play in model.plays
+            if len(play.speakers) > 1
+        ],
+        "titles": sorted(map(str.casefold, lines.capitals)),
+        "grammar": _table(Grammar(frozenset((*kinds, Kind.NAME)))),
+        "aphaeresis": sorted(APHAERESIS),
+        **{name: getattr(lines, name) for name in ("widths", "replies")},
+        **{name: getattr(vocabulary, name) for name in ("document", "first", "unknown")},
+        "cutoff": model.origin.preset.softmax_cutoff,
+        "copied": COPIED,
+        "nucleus": Sampling().top_p,
+    }
+
+
+def _flags(words: Iterable[str], kinds: Iterable[Kind], lines: Lines) -> list[int]:
+    """Return the rules of `Lines` that each word falls under, as bits: openings, small words, capitals."""
+    written = {word for word, kind in zip(words, kinds, strict=True) if kind is Kind.WORD}
+    small = set(filter(is_small, written))
+    rules = (lines.openings, small if small != written else (), lines.capitals)
+    return [sum((word in rule) << place for place, rule in enumerate(rules)) for word in words]
+
+
+def _table(grammar: Grammar) -> list[dict[str, Any]]:
+    """Return all positions of a grammar, the first one first, with where each kind leads and what it costs."""
+    order, table = {grammar.start: 0}, []
+    queue = [grammar.start]
+    for at in queue:
+        after = {kind: grammar.advance(at, kind) for kind in sorted(grammar.allowed(at))}
+        new = dict.fromkeys(each for each in after.values() if each not in order)
+        order |= {each: len(order) + place for place, each in enumerate(new)}
+        queue += new
+        pieces, steps = grammar.to_end(at)
+        table.append(
+            {
+                "moves": {int(kind): (order[each], cost(at, kind)) for kind, each in after.items()},
+                "place": at.place.value,
+                "last": at.last.value,
+                "sentence": at.sentence,
+                "final": at.final,
+                "bracketed": any(group is Kind.OPEN_BRACKET for group, _ in at.groups),
+                "grouped": bool(at.groups),
+                "pieces": pieces,
+                "steps": steps,
+            }
+        )
+    return table

@@ -1,0 +1,61 @@
+// The page: asks for next lines, keeps one of them, undoes that, and stores the script as text.
+async function start() {
+  const found = (id) => document.getElementById(id), [text, say, lines] = ["text", "say", "lines"].map(found), kept = [];
+  const saved = `scriptmodel ${document.title}`, store = (use) => { try { return use(localStorage); } catch { return null; } };  // it may be forbidden
+  const pause = () => new Promise((done) => setTimeout(done));
+  let asked = 0;
+
+  function show(message, script = text.value) {
+    [text.value, found("paper").textContent, say.textContent, text.style.height] = [script, script, message, "auto"];
+    text.style.height = `${text.scrollHeight + 4}px`;
+    document.querySelector("[data-do=undo]").disabled = !kept.length;
+    store((storage) => storage.setItem(saved, script));
+  }
+
+  async function next() {
+    const own = ++asked, [seed, temperature] = ["seed", "temperature"].map((id) => found(id).valueAsNumber || 0), different = new Set();
+    [say.textContent, lines.textContent] = ["Writing…", ""];
+    await pause();
+    const begun = opened(model, text.value, 40, temperature, [seed, 0], model.plays[found("play").value], found("speaker").value);
+    for (let number = 0; number < 15 && different.size < 5; number++) {
+      const script = begun.copy(), random = new Random(seed, number), button = document.createElement("button");
+      for (; !script.over && !script.ended; script.next(temperature, random)) if (script.tokens.length % 8 === 0) await pause();
+      if (own !== asked) return;  // another question, or a line was kept
+      const line = script.printed();
+      if (different.has(line)) continue;
+      different.add(line);
+      Object.assign(button, { type: "button", textContent: line, onclick: () => keep(line) });
+      lines.appendChild(document.createElement("li")).append(button);
+    }
+    found("seed").value = seed + 1;
+    say.textContent = "Keep a line: click it, or press Alt and its number.";
+  }
+
+  function keep(line) {
+    kept.push(text.value);
+    const added = model.read(text.value).open ? line.slice(line.indexOf(":") + 1) : `\n\n${line}`;
+    [asked, lines.textContent, found("speaker").value] = [asked + 1, "", ""];
+    show("Kept.", (text.value.trimEnd() + added).trimStart());
+    text.focus();
+  }
+
+  function download() {
+    const address = URL.createObjectURL(new Blob([`${text.value}\n`], { type: "text/plain" }));
+    Object.assign(document.createElement("a"), { href: address, download: "script.txt" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  const model = new Model(await unpacked(found("model").textContent));
+  const actions = { next, download, print: () => print(), undo: () => kept.length && show("Undone.", kept.pop()) };
+  for (const button of document.querySelectorAll("[data-do]")) Object.assign(button, { onclick: actions[button.dataset.do], disabled: false });
+  found("names").replaceChildren(...model.speakers.map((id) => new Option(model.words[id].replaceAll("_", " "))));
+  document.addEventListener("keydown", (event) => {
+    const digit = event.altKey && /^Digit[1-9]$/.test(event.code) && lines.querySelectorAll("button")[event.code.at(-1) - 1];
+    if (digit) event.preventDefault(), digit.click();
+    if (event.ctrlKey && event.key === "Enter") next();
+  });
+  text.addEventListener("input", () => show(""));
+  show("Begin a scene, or continue this one: Next lines, or Ctrl and Enter.", store((storage) => storage.getItem(saved)) || text.value);
+  return model;
+}
+const started = start();
