@@ -30,6 +30,7 @@ from scriptmodel_trainer.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.storage import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.suffixes import SUFFIXES
 from scriptmodel_trainer.training.checkpoints import described_in
+from scriptmodel_trainer.voices.speeches import keep_speeches
 
 MODEL = "model"
 _PROGRAM = "SCRIPTMODEL_PROGRAM"
@@ -196,7 +197,8 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
     train(training, quiet, signals, before, require)
     write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
-    lines_beside(options.folder, options.plays)  # for the page to write, too, which does not have the plays
+    lines_beside(options.folder, options.plays)  # for the page, too, which does not have the plays
+    keep_speeches(options.folder, options.plays)
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
     signals.answer()
 

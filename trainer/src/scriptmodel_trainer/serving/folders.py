@@ -12,6 +12,8 @@ from scriptmodel_trainer.artifacts import MODEL, TrainedModel
 from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.serving.completions import Completions, Limits
 from scriptmodel_trainer.serving.next_lines import NextLines
+from scriptmodel_trainer.serving.voices import VoicePage
+from scriptmodel_trainer.voices.speeches import SPEECHES
 
 _SCRIPTS = ("script-*.txt", "new_script*.txt", "script/*.txt")
 """What `write`, `generate` and `scriptmodel local` call the scripts beside a model."""
@@ -24,6 +26,7 @@ class Folder:
         self.folder, self.path, self.name = folder, path, name
         self._loaded: tuple[TrainedModel, Completions] | None = None
         self._next_lines: NextLines | None = None
+        self.voices = VoicePage(self._beside)
         self._written = 0
         """When the model in memory was written, in nanoseconds."""
         self._working = asyncio.Lock()
@@ -59,6 +62,11 @@ class Folder:
     def quotes(self) -> bool:
         """True where real lines of the corpus are stored beside the model."""
         return (self._beside / LINES).is_file()
+
+    @property
+    def hears(self) -> bool:
+        """True where the speeches of the plays are stored beside the model."""
+        return (self._beside / SPEECHES).is_file()
 
     @property
     def _beside(self) -> Path:

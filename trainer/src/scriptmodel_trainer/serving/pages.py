@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage import converted, parse_json, read_bounded
 from scriptmodel_trainer.suffixes import SUFFIXES
+from scriptmodel_trainer.voices.report import is_striking, often, said
 from scriptmodel_trainer.web.gate import SANDBOX
 from scriptmodel_trainer.web.rendering import STATIC
 from scriptmodel_trainer.web.scripts import Part
@@ -43,6 +45,8 @@ class Pages:
             web.get(f"{here}/report", self.report),
             web.get(f"{here}/script", page("ui/script.html", self.script)),
             web.get(f"{here}/write", page("ui/write.html", self.write)),
+            web.get(f"{here}/voice", page("ui/voice.html", self.voice)),
+            web.post(f"{here}/voice", page("ui/voice.html", self.voice)),
             web.post(f"{here}/file", self.file),
             web.get(f"{here}/v1/models", self.api),
             web.post(f"{here}/v1/completions", self.api),
@@ -92,6 +96,30 @@ class Pages:
         speakers = sorted({name for _, names in plays for name in names})
         return {"title": title, "model": model, "plays": plays, "speakers": speakers}
 
+    async def voice(self, request: web.Request) -> Values:
+        """Return whom the speeches of a draft sound like, or why they cannot be heard."""
+        here = self._here(request)
+        shown: dict[str, Any] = {"title": "Whose voice is it?", "draft": "", "report": None}
+        shown |= {"said": said, "often": often, "is_striking": is_striking}
+        try:
+            form = await request.post()
+            file, name, content = (
+                form.get("file"),
+                "draft.txt",
+                str(form.get("draft", "")).replace("\r\n", "\n").encode(),
+            )
+            if isinstance(file, web.FileField) and file.filename:
+                name, content = file.filename, file.file.read()
+            else:
+                shown["draft"] = content.decode()
+            if content.strip():
+                shown["report"] = await here.voices.report(name, content)
+        except UNREADABLE as error:
+            raise Refused(400, f"the form cannot be read: {error}") from error
+        except TrainerError as error:
+            shown["problem"] = f"{error.line()}."
+        return shown
+
     async def file(self, request: web.Request) -> web.Response:
         """Return a script in one of the formats, to be stored."""
         here = self._here(request)
@@ -134,7 +162,8 @@ class Pages:
         here = self._here(request) if "folder" in request.match_info else None
         if here:
             script = ["script"] if here.scripts() else []
-            links += [(f"{here.path}/{each}", each.title() or "Model") for each in ("", *script, "write")]
+            tabs = ("", *script, "write", *(["voice"] if here.hears else []))
+            links += [(f"{here.path}/{each}", each.title() or "Model") for each in tabs]
         who, formats = here.name if here else "", list(FORMATS)
         return {"base": self._base, "home": home, "links": links, "here": here, "who": who, "formats": formats}
 

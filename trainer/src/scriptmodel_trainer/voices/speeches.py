@@ -6,7 +6,9 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+import msgspec
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
@@ -14,7 +16,11 @@ from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.stream import events_of
+from scriptmodel_trainer.storage import read_bounded, write_file
 
+SPEECHES = "speeches.json"
+"""The file beside a model that holds the speeches of its corpus."""
+_MOST_BYTES = 1 << 28
 _ASIDE = re.compile(r"[\[(][^\])]*[\])]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _MARK = re.compile(r"[^\w\s'’]+")
@@ -79,6 +85,20 @@ def read_draft(source: Source, layout: Layout | None, known: Callable[[str], boo
             )
             found += [Speech(event.speaker, text, line, source.name, "")] if (text := _said(event)) else []
     return found
+
+
+def keep_speeches(folder: Path, plays: Sequence[Path]) -> None:
+    """Store the speeches of some plays in a folder."""
+    found = read_speeches(reading.find_sources(plays, lambda _: None), None, lambda _: None)
+    write_file(folder / SPEECHES, msgspec.json.encode(found))
+
+
+def kept_speeches(folder: Path) -> list[Speech]:
+    """Return the speeches that are stored in a folder; none if there are none, or they are damaged."""
+    try:
+        return msgspec.json.decode(read_bounded(folder / SPEECHES, _MOST_BYTES), type=list[Speech])
+    except (OSError, ValueError):
+        return []
 
 
 def _full_names(authors: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,40 @@
+"""Whose voice the speeches of a draft have: the command `voice` for the page, by the plays stored beside a model."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+
+from scriptmodel_trainer.corpus import reading
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.voices.report import Report, VoiceCheck
+from scriptmodel_trainer.voices.speeches import kept_speeches, read_draft
+
+
+class VoicePage:
+    """Reports on drafts by the plays of one folder, which are read once; drafts take turns."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._check: VoiceCheck | None = None
+        self._working = asyncio.Lock()
+
+    async def report(self, name: str, content: bytes) -> Report:
+        """Return what is found of a draft, the content of a file of that name."""
+        async with self._working:
+            return await asyncio.to_thread(self._report, PurePath(name).name, content)
+
+    def _report(self, name: str, content: bytes) -> Report:
+        check = self._check = self._check or VoiceCheck(kept_speeches(self._folder))
+        if not check.names:
+            raise BadInputError("the plays are not stored beside this model", "`scriptmodel write PLAYS` stores them")
+        with TemporaryDirectory() as folder:
+            path = Path(folder, name)
+            path.write_bytes(content)
+            try:
+                sources = reading.find_sources([path], lambda _: None)
+            except BadInputError as error:
+                raise BadInputError(error.message.replace(f"{folder}/", ""), error.hint) from error
+            drafts = (read_draft(source, None, lambda each: each.casefold() in check.names) for source in sources)
+            return check.report([each for draft in drafts for each in draft], name)
