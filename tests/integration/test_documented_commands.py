@@ -115,7 +115,7 @@ RULES = [
     Here(r"scriptmodel why \S+"),
     Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
     Here(r"scriptmodel ui( plays-written)?", option="--no-browser", lasts=True),
-    Here(r"scriptmodel voice .*"),
+    Here(r"scriptmodel (voice|export) .*"),
     Elsewhere(r"ssh .* scriptmodel ui .*", "needs another machine"),
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),

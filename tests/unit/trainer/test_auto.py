@@ -101,7 +101,7 @@ def test_the_choice_is_noted_recorded_and_the_same_training_as_the_named_preset(
     choice = {"preset": "tuned", "tokens": tokens, "minutes": 5.0, "settings": PLAYS, "pace": 1.0}
     assert metrics["auto"] == choice
     settings = " ".join(f"{name}={json.dumps(value)}" for name, value in PLAYS.items())
-    assert f"auto: preset tuned with {settings}, for {tokens:,} tokens to train on and 5 minutes" in done.stderr
+    assert f"auto: tuned with {settings}, for {tokens:,} words and marks to train on and 5 minutes" in done.stderr
     described = json.loads((tmp_path / "model" / "model.json").read_text())
     assert described["preset"] == "tuned"
     assert described["parameters"]["document_starts"]

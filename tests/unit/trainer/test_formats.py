@@ -15,7 +15,7 @@ from scriptmodel_trainer.formats import FORMATS, TitlePage
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.suffixes import SUFFIXES, formats_for
 
-PAGE = TitlePage("A new script", "A model of 15 scripts, preset demo, seed 1")
+PAGE = TitlePage("A new script", "A model of 15 scripts, seed 1")
 SCRIPT = (
     "{{ INT. HALL - NIGHT }}\n{{ Enter <all> . }}\n{{ EXEUNT }}\n{{ CUT TO: }}\n{{ SCENE II. A wood. }}\n"
     "[ LADY MACBETH ]: [aside] Out, spot! She went [to the cat], and [quickly] so--\n"
@@ -108,7 +108,7 @@ def test_every_format_of_every_sample_is_stored_beside_the_script(model: Path, t
     assert sorted(path.name for path in out.parent.iterdir()) == sorted(names)
     assert "Title: A new script" in out.with_suffix(".fountain").read_text("utf-8")
     second = out.with_name("new.2.html").read_text("utf-8")
-    assert "A model of 1 script, preset demo, temperature 0.8, seed 0, sample 2" in second
+    assert "A model of 1 script, temperature 0.8, seed 0, sample 2" in second
     refused = run_trainer(["generate", model, "--words", "40", "--samples", "2", "--format", "html"])
     assert (refused.returncode, "standard output holds one script" in refused.stderr) == (2, True)
 

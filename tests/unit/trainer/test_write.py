@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import Mock, patch
 
 import pytest
+from plain_words import INTERNAL
 from running import run_trainer
 from samples import play
 
@@ -22,6 +23,7 @@ from scriptmodel_trainer.commands.write import _next_script, _Quiet
 from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.voices.speeches import SPEECHES
 
 PACE = "scriptmodel_trainer.training.pace.pace_here"
 SCENE = "ANNA. The river will not leave. Who’s that?\n\nMIRA. A stranger waits for the last train.\n\nANNA. No.\n"
@@ -72,6 +74,8 @@ def test_the_first_run_trains_and_says_where_everything_is(
     for line in (f"Script: {folder}/script-1.txt (", f"Report: {folder}/report.html", f"Next:   {command}    #"):
         assert f"\n{line}" in shown
     assert f"{command} --continue scene.txt    # " in shown
+    assert f"scriptmodel-trainer ui {folder}    # " in shown
+    assert not INTERNAL.search(first.stdout + first.stderr + (folder / "script-1.fountain").read_text("utf-8"))
     assert (folder / "report.html").read_bytes() == (folder / "model" / "report.html").read_bytes()
 
 
@@ -84,7 +88,7 @@ def test_another_run_writes_another_script_with_the_same_model(
     assert write(plays, "--speaker", "ANNIE").returncode == 2
     done = write(plays, "--words", "60", "--cast", "ANNA,MIRA")
     assert (done.returncode, done.stderr) == (0, "")
-    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html", LINES}
+    assert {path.name for path in folder.iterdir()} == FILES | {"model", "report.html", LINES, SPEECHES}
     assert "seed 2" in (folder / "script-2.fountain").read_text("utf-8")
 
 

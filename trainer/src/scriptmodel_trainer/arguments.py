@@ -381,9 +381,9 @@ def _add_compare(commands: _Commands[_Parser]) -> None:
     command = commands.add_parser(
         "compare",
         help="compare two models on the same held-out text",
-        description="Print one table of two models: nats per character of texts that neither has learned from, and the "
-        "judge's verdict on their scripts; then a script of each, side by side. The vocabularies may differ: unknown "
-        "words are charged with their spelling.",
+        description="Print one table of two models: how much texts that neither has learned from surprise them, and "
+        "the judge's verdict on their scripts; then a script of each, side by side. The vocabularies may differ: "
+        "unknown words are charged with their spelling.",
         epilog="example: scriptmodel-trainer compare model/ model-2/ --data another_play.txt",
     )
     add = command.add_argument
@@ -448,7 +448,7 @@ def _add_ui(commands: _Commands[_Parser]) -> None:
         fromfile_prefix_chars="@",  # for options that other users of the machine must not read
     )
     add = command.add_argument
-    add("models", **_FOLDER, nargs="+", help="model directory, also while it is trained")
+    add("models", **{**_MODEL, "help": f"{_MODEL['help']}; also while it is trained"}, nargs="+")
     _add_address(command, 0)
     add("--name", default="", metavar="NAME", help="call the model so [default: as its folder]")
     add("--home", default="", metavar="URL", help="link to a list of more models")
@@ -465,7 +465,7 @@ def _add_address(command: _Parser, port: int) -> None:
     )
     listen = f"listen at this port, 0 for a free one [default: {port}]"
     add("--port", type=option_values.port, default=port, metavar="N", help=listen)
-    add("--token-file", **_FILE, help="answer only requests with the bearer token in this file")
+    add("--token-file", **_FILE, help="answer only requests with the bearer's secret in this file")
     add(
         "--base-path",
         type=option_values.base_path,

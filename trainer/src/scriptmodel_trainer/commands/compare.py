@@ -26,19 +26,18 @@ _EQUAL = 0.01  # share of a figure: another seed of the same training makes as m
 _BY = "nats_per_character"
 _ROWS = (
     ("", "model", "{}"),
-    ("preset", "preset", "{}"),
+    ("settings", "preset", "{}"),
     ("weights", "weights", "{:,}"),
     ("vocabulary", "vocabulary", "{:,}"),
     ("unknown words of the text", "unknown", "{:,}"),
-    ("nats per character", "nats_per_character", "{:.3f}"),
-    ("nats per character, with its cache", "nats_per_character_with_cache", "{:.3f}"),
+    ("surprise at a letter", "nats_per_character", "{:.3f}"),
+    ("surprise at a letter, with its cache", "nats_per_character_with_cache", "{:.3f}"),
     ("judge", "judged", "{0[verdict]}, {0[overall]:.2f}"),
     ("temperature", "temperature", "{:g}"),
 )
 _NOTES = (
-    "Nats per character charge all of the text: a word that a vocabulary lacks costs the token <unk> and its letters,\n"
-    "spelled by a model of the letters of its words. The judge reads each model's scripts beside the text that\n"
-    "its own training held out."
+    "The less a text surprises a model, the better the model knows how such texts go on; a word that it does not know\n"
+    "surprises it by each letter. The judge reads each model's scripts beside the text that its own training held out."
 )
 
 
@@ -52,7 +51,7 @@ def compare(folders: Sequence[Path], data: Sequence[Path], layout: str, as_json:
     text = read_text(models[0], data, layout, progress)
     found = []
     for folder, model in zip(folders, models, strict=True):
-        progress.note(f"measuring {folder} on {len(text.ids):,} tokens")
+        progress.note(f"measuring {folder} on {len(text.ids):,} words and marks")
         found.append(_measured(str(folder), model, text, progress))
     better = better_of(found)
     return json.dumps(finite({"models": found, "better": better, "by": _BY})) if as_json else _table(found, better)
@@ -106,7 +105,7 @@ def _table(found: Sequence[Mapping[str, Any]], better: str | None) -> str:
     sides = [f"{left:<{width}} | {right}".rstrip() for left, right in itertools.zip_longest(*columns, fillvalue="")]
     named = f"{better} is better" if better else "the two are equal"
     figures = " and ".join(f"{_predicted(each):.3f}" for each in found)
-    return "\n".join([*lines, f"{named}, by nats per character: {figures}", _NOTES, "", *sides])
+    return "\n".join([*lines, f"{named}, by its surprise at a letter: {figures}", _NOTES, "", *sides])
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -122,7 +122,7 @@ def _printed(
     from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     corpus, sample = model.origin.corpus.files, f", sample {number}" if count > 1 else ""
-    made = f"{corpus} script{'' if corpus == 1 else 's'}, preset {model.origin.preset_name}"
+    made = f"{corpus} script{'' if corpus == 1 else 's'}"
     drawn = f"temperature {options.sampling.temperature:g}, seed {options.seed}{sample}"
     page = TitlePage(options.title or "A new script", f"A model of {made}, {drawn}", options.author)
     name = _continued_name(script) if options.only_new else ""

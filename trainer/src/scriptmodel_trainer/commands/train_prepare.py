@@ -110,8 +110,8 @@ def _note_choice(choice: Choice, progress: Progress) -> None:
     limit = "no limit of time" if choice.minutes is None else f"{choice.minutes:g} minutes"
     limit += f" (this machine takes {choice.pace:g} for one of the table)" if choice.pace != 1 else ""
     settings = " ".join(f"{key}={json.dumps(value)}" for key, value in choice.settings.items())
-    chosen = f"preset {choice.preset}{settings and f' with {settings}'}"
-    progress.note(f"auto: {chosen}, for {choice.tokens:,} tokens to train on and {limit}")
+    chosen = f"{choice.preset}{settings and f' with {settings}'}"
+    progress.note(f"auto: {chosen}, for {choice.tokens:,} words and marks to train on and {limit}")
 
 
 def _look_for_gpu(options: TrainOptions, progress: Progress) -> None:

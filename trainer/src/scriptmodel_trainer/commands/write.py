@@ -24,7 +24,7 @@ from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.formats import parts_of
-from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed
+from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed, Started
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.storage import as_write_error, read_bounded, write_file
@@ -120,9 +120,10 @@ def _next_script(folder: Path) -> tuple[int, Path]:
 
 
 class _Quiet(Progress):
-    """Leaves out the files that are written: the end names them. Corrects the announced `minutes` of a training once.
+    """Leaves out files that are written, which the end names, and what only who chose the settings understands.
 
-    How busy the machine is, and how fast in the precision of the training, is known when a part of it is done.
+    Corrects the announced `minutes` of a training once: how busy the machine is, and how fast in the precision of the
+    training, is known when a part of it is done.
     """
 
     minutes: float | None = None
@@ -138,7 +139,7 @@ class _Quiet(Progress):
             left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
             if left > _FAR * announced:
                 self.note(f"training takes about {_minutes(left)} at its present speed")
-        if not isinstance(event, FileWritten | ModelStored):
+        if not isinstance(event, FileWritten | ModelStored | Started):
             self._progress.report(event)
 
 
@@ -228,7 +229,8 @@ def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:
     """Return the beginning of what was written, where everything is, and what to try next."""
     lines = sheet.new.splitlines()
     names = [name for name, _ in Counter(part.name for part in parts_of(sheet.text) if part.name).most_common(2)]
-    command = shlex.join(_command(options))
+    program, *more = _command(options)
+    command, page = shlex.join([program, *more]), shlex.join([program, "ui", str(options.folder)])
     others = " ".join(suffix for suffix in SUFFIXES.values() if suffix != out.suffix)
     samples = f" to {out.stem}.{options.request.samples}.txt" if options.request.samples > 1 else ""
     return [
@@ -242,4 +244,5 @@ def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:
         f"Next:   {command}    # another script, in seconds",
         *([f"        {command} --cast {shlex.quote(','.join(names))}    # only these two speak"] if names[1:] else []),
         f"        {command} --continue scene.txt    # your own scene, continued",
+        f"        {page}    # a page in the browser to write in",
     ]

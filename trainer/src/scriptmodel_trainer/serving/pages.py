@@ -94,7 +94,8 @@ class Pages:
             return {"title": title, "model": None, "problem": f"Not yet: {error.line()}."}
         plays = [(play.name, [name.replace("_", " ") for name in play.speakers]) for play in model.plays]
         speakers = sorted({name for _, names in plays for name in names})
-        return {"title": title, "model": model, "plays": plays, "speakers": speakers}
+        people = next((names[:2] for _, names in plays if len(names) > 1), ["ANNA", "BEN"])
+        return {"title": title, "model": model, "plays": plays, "speakers": speakers, "people": people}
 
     async def voice(self, request: web.Request) -> Values:
         """Return whom the speeches of a draft sound like, or why they cannot be heard."""

@@ -1,0 +1,32 @@
+"""The commands and pages of a writer say what they mean in words of a writer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from plain_words import INTERNAL
+from running import run_trainer
+
+from scriptmodel_trainer import reporting
+
+TEMPLATES = Path(reporting.__file__).parent / "templates"
+
+
+@pytest.mark.parametrize("command", ["write", "voice", "ui", "compare", "judge", "export"])
+def test_the_help_of_a_writers_command_is_plain(command: str) -> None:
+    text = run_trainer([command, "--help"]).stdout
+    assert not INTERNAL.findall(text.replace("--token-file", ""))
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(TEMPLATES.glob("ui/*.html")), TEMPLATES / "standalone/page.html"], ids=lambda path: path.name
+)
+def test_a_page_of_a_writer_is_plain(page: Path) -> None:
+    assert not INTERNAL.findall(page.read_text("utf-8").replace("max_tokens", ""))
+
+
+def test_the_comparison_of_two_models_is_plain(model: Path, corpus: Path) -> None:
+    done = run_trainer(["compare", model, model, "--data", corpus])
+    assert "the two are equal, by its surprise at a letter" in done.stdout
+    assert not INTERNAL.findall(done.stdout + done.stderr)
