@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from defusedxml import ElementTree
 from running import run_trainer
 from samples import play
 
@@ -61,6 +62,12 @@ def test_fountain_forces_only_what_would_be_read_as_something_else() -> None:
     verse = "ARIEL\nFull fathom five thy father lies;\nOf his bones are\n(aside)\ncoral made.\n"
     assert FORMATS["fountain"](VERSE, PAGE).endswith(verse)
     assert FORMATS["fountain"]("[ JON ]:\n", PAGE).endswith("\n\nJON\n...\n"), "a cue without words would be action"
+
+
+def test_the_entries_of_the_title_page_of_final_draft_stand_apart() -> None:
+    title = ElementTree.fromstring(FORMATS["fdx"](SCRIPT, PAGE)).iterfind("TitlePage/Content/Paragraph/Text")
+    entries = "A new script||written by||scriptmodel-trainer||A model of 15 scripts, seed 1"
+    assert "|".join(text.text or "" for text in title) == entries
 
 
 def test_a_page_is_escaped_and_names_its_persons() -> None:

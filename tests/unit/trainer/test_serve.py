@@ -174,6 +174,22 @@ def test_a_large_request_and_an_unknown_address_are_refused(server: Server) -> N
         assert (found, answer["error"]["type"]) == (status, "invalid_request_error")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "problem"),
+    [
+        ("chat/completions", b"{}", "this model does not chat"),
+        ("completions", None, "this address does not answer this method"),
+        ("x", None, "there is nothing at this address"),
+    ],
+)
+def test_an_address_that_does_not_answer_names_those_that_do(
+    path: str, body: bytes | None, problem: str, server: Server
+) -> None:
+    _, answer = server.json(f"/a/v1/{path}", body)
+    there = "POST v1/completions continues the scene that is its `prompt`, GET v1/models names the model"
+    assert answer["error"]["message"] == f"{problem}: {there}"
+
+
 def test_a_body_that_is_not_what_its_headers_say_is_refused(server: Server) -> None:
     found, answer = server.json("/a/v1/completions", b"{}", headers={"Content-Encoding": "gzip"})
     assert (found, answer["error"]["type"]) == (400, "invalid_request_error")

@@ -246,7 +246,7 @@ def test_one_ctrl_c_after_the_training_ends_the_command_and_the_model_is_kept(
     stopped = "error: stopped by SIGINT; the model is stored: the same command writes with it\n"
     assert (done.returncode, done.stderr.endswith(stopped)) == (ExitCode.INTERRUPTED, True), done.stderr
     assert load_model(tmp_path / "model").metrics.epochs
-    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html", LINES}
+    assert {path.name for path in tmp_path.iterdir()} == {"model", "report.html", LINES, SPEECHES}
 
 
 def test_a_folder_without_scripts_is_an_error(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ async def explain_refusals(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _answer(request, Refused(error.status, _MESSAGES.get(error.status, error.text or error.reason)))
+        return _answer(request, Refused(error.status, _message(request, error)))
     except Exception:
         logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
         return _answer(request, Refused(500, "the server failed; its log on standard error has the cause"))
@@ -43,6 +43,15 @@ _MESSAGES = {
     405: "this address does not answer this method",
     413: "the request is too large: at most 256 KiB",
 }
+
+
+def _message(request: web.Request, error: web.HTTPException) -> str:
+    """Return what to say of an error of HTTP; to clients of the API also which addresses there are."""
+    message = _MESSAGES.get(error.status, error.text or error.reason)
+    if "/v1/" not in request.path or error.status not in (404, 405):
+        return message
+    there = "POST v1/completions continues the scene that is its `prompt`, GET v1/models names the model"
+    return f"{'this model does not chat' if '/chat/' in request.path else message}: {there}"
 
 
 def _answer(request: web.Request, refused: Refused) -> web.Response:
