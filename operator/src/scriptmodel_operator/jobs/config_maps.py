@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -108,14 +109,14 @@ class Records:
         new = [raw for raw in found if _version(raw) not in known]
         if len(new) > _MOST_READ:
             return list(self._cluster.request("GET", path, what).get("items") or ())
-        whole = [self._whole(raw["metadata"]) for raw in new]
+        names = [f"{raw['metadata']['namespace']}/configmaps/{raw['metadata']['name']}" for raw in new]
+        whole = [self._get(f"/api/v1/namespaces/{name}", f"reading ConfigMap {name}") for name in names]
         return [*(raw for raw in found if _version(raw) in known), *(raw for raw in whole if raw)]
 
-    def _whole(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
-        path = f"/api/v1/namespaces/{metadata['namespace']}/configmaps/{metadata['name']}"
+    def _get(self, path: str, what: str) -> dict[str, Any] | None:
         try:
-            return self._cluster.request("GET", path, f"reading ConfigMap {metadata['namespace']}/{metadata['name']}")
-        except NotFoundError:  # it was deleted meanwhile
+            return self._cluster.request("GET", path, what)
+        except NotFoundError:  # there is none, or it was deleted meanwhile
             return None
 
     def repo(self, ref: RepoRef) -> Stored[RepoRecord] | None:
@@ -126,11 +127,8 @@ class Records:
 
     def _read(self, kind: type[R], ref: RepoRef | PipelineRef) -> Stored[R] | None:
         """Return a record, None if there is none. Raises RefusedError for a damaged one."""
-        try:
-            raw = self._cluster.request("GET", _path(kind, ref), f"reading {_KINDS[kind]} {ref}")
-        except NotFoundError:
-            return None
-        return _stored(raw, kind)
+        raw = self._get(_path(kind, ref), f"reading {_KINDS[kind]} {ref}")
+        return _stored(raw, kind) if raw else None
 
     def put(self, known: Stored[R], record: R) -> Stored[R]:
         """Replace the record that was read, or create it. Raises ConflictError if it was changed meanwhile."""
@@ -169,11 +167,9 @@ class Records:
 
     def delete(self, kind: type[Any], ref: RepoRef | PipelineRef) -> None:
         """Delete a record, and with it what it owns. A missing one is not an error."""
-        try:
+        with suppress(NotFoundError):
             body = {"propagationPolicy": "Background"}
             self._cluster.request("DELETE", _path(kind, ref), f"deleting {_KINDS[kind]} {ref}", body)
-        except NotFoundError:
-            return
 
 
 def _version(raw: Mapping[str, Any]) -> tuple[str, str]:
