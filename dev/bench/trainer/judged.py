@@ -3,7 +3,7 @@
     python -m dev.bench.trainer.judged PLAYS --out DIR [--epochs 1 2 3 5 8] [--scripts 8] [--set KEY=VALUE ...]
 
 Trains the preset `demo` once and keeps the weights of each epoch in DIR, then prints a table: the score of scripts at
-each temperature by epoch, and the rank correlation of epochs and scores.
+each temperature by epoch, and the rank correlation of epochs and scores of the form.
 """
 
 from __future__ import annotations
@@ -51,10 +51,8 @@ def main() -> None:
     print(f"| temperature | {' | '.join(f'epoch {each}' for each in options.epochs)} | rank correlation |")
     for temperature in TEMPERATURES:
         verdicts = [_verdict(model, kept[epoch - 1], temperature, options.scripts) for epoch in options.epochs]
-        cells = " | ".join(f"{each.overall:.2f}, {each.verdict}" for each in verdicts)
-        print(
-            f"| {temperature:g} | {cells} | {_rank_correlation([each.overall for each in verdicts]):.2f} |", flush=True
-        )
+        correlation = _rank_correlation([each.form_score for each in verdicts])
+        print(f"| {temperature:g} | {' | '.join(map(str, verdicts))} | {correlation:.2f} |", flush=True)
 
 
 def _keep(kept: list[dict[str, Floats]]) -> Callable[[Mapping[str, Floats]], str]:
@@ -67,10 +65,12 @@ def _keep(kept: list[dict[str, Floats]]) -> Callable[[Mapping[str, Floats]], str
 
 def _verdict(model: TrainedModel, weights: dict[str, Floats], temperature: float, count: int) -> Verdict:
     """Return the verdict on `count` scripts by a model with other weights."""
-    assert model.reference is not None, "the corpus is too small to hold text out"
-    writer = dataclasses.replace(model, weights=weights).writer()
+    other = dataclasses.replace(model, weights=weights)
+    writer = other.writer()
     scripts = writer.write_together(_WORDS, Sampling(temperature), [(1, number) for number in range(count)], Opening())
-    return model.reference.verdict(*(script.tokens for script in scripts))
+    verdict = other.verdict(*(script.tokens for script in scripts))
+    assert verdict is not None, "the corpus is too small to hold text out"
+    return verdict
 
 
 def _rank_correlation(scores: list[float]) -> float:

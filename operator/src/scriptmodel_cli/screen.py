@@ -9,6 +9,7 @@ from scriptmodel_cli.charts import bar, sparkline
 from scriptmodel_cli.features import COLUMNS, FEATURES
 from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
+from scriptmodel_cli.scripts import verdict
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
 from scriptmodel_operator.api.conditions import one_line
 from scriptmodel_operator.api.durations import format_duration
@@ -159,9 +160,9 @@ def _history(history: Sequence[Object], now: datetime) -> list[str]:
 def _script(script: Object) -> list[str]:
     if not script:
         return []
-    words = f", {script['words']} words" if script.get("words") else ""
+    length = f", {script['words']} words" if script.get("words") else ""
     chosen = f", written at temperature {script['temperature']}" if script.get("temperature") else ""
-    judged = f", judged {verdict}" if (verdict := (script.get("score") or {}).get("verdict")) else ""
+    judged = f", {words}" if (words := verdict(script.get("score") or {})) else ""
     excerpt = str(script.get("excerpt", "")).splitlines()[:_EXCERPT_LINES]
-    head = f"The script has {script.get('sizeBytes', 0)} bytes{words}{chosen}{judged}. It begins:"
+    head = f"The script has {script.get('sizeBytes', 0)} bytes{length}{chosen}{judged}. It begins:"
     return ["", head, *(f"  {line}" for line in excerpt)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import click
 
@@ -14,8 +16,8 @@ from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import RepoRef
 
 TEXT = ".txt"
-ASPECTS = ("originality", "variety", "order", "vocabulary", "form")
-"""Figures of the judge's verdict besides the overall one."""
+ASPECTS = ("originality", "variety", "order", "vocabulary", "turns")
+"""Figures of the form of a script."""
 _SUFFIXES = {"text": TEXT, "fountain": ".fountain", "fdx": ".fdx", "html": ".html"}
 _SAMPLE = re.compile(r"/new_script(?:\.(?P<number>\d+))?(?P<suffix>\.[a-z]+)")
 """A sample of a script; the first one has no number."""
@@ -60,3 +62,8 @@ def read_script(gateway: Gateway, repo: RepoRef, commit: str, path: str, suffix:
             f"{repo} has no {file}: the trainer's image is too old, or the commit is gone; "
             f"a changed spec.generation.seed writes a new script (commit {short_id(commit)})"
         ) from error
+
+
+def verdict(score: Mapping[str, Any]) -> str:
+    """Return the judge's two words on a script, as `form good, sense fair`."""
+    return ", ".join(f"{name} {score[name]}" for name in ("form", "sense") if score.get(name))

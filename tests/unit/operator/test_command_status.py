@@ -76,8 +76,8 @@ def test_a_status_shows_the_preset_and_what_auto_chose() -> None:
 def test_a_status_shows_the_temperature_and_the_verdict_of_the_script() -> None:
     found = as_object(trained_world())
     assert "temperature" not in plain(screen_of(found, CREATED))
-    found["status"]["script"] |= {"temperature": "0.9", "score": {"verdict": "a loop"}}
-    assert "words, written at temperature 0.9, judged a loop. It begins:" in plain(screen_of(found, CREATED))
+    found["status"]["script"] |= {"temperature": "0.9", "score": {"form": "a loop", "sense": "fair"}}
+    assert "words, written at temperature 0.9, form a loop, sense fair. It begins:" in plain(screen_of(found, CREATED))
 
 
 def test_a_status_of_a_training_shows_progress_time_to_go_and_the_curve() -> None:

@@ -255,10 +255,13 @@ def test_results_of_many_objects_are_read_once_and_those_of_objects_that_are_gon
 @pytest.mark.parametrize(
     ("score", "expected"),
     [
-        ({"verdict": "good", "overall": 0.71234, "form": 0.9}, {"verdict": "good", "overall": "0.71", "form": "0.90"}),
-        ({"verdict": "a loop", "overall": -1, "form": "high"}, {"verdict": "a loop"}),
-        ({"verdict": "<b>", "overall": 0.7}, None),
-        ({"verdict": ["good"]}, None),
+        (
+            {"form": "good", "form_score": 0.71234, "sense": "fair", "sense_score": 0.3, "turns": 0.9},
+            {"form": "good", "form_score": "0.71", "sense": "fair", "sense_score": "0.30", "turns": "0.90"},
+        ),
+        ({"form": "a loop", "form_score": -1, "sense": "noise", "turns": "high"}, {"form": "a loop"}),
+        ({"form": "<b>", "form_score": 0.7}, None),
+        ({"form": ["good"]}, None),
         ("good", None),
         (None, None),
     ],

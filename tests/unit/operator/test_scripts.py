@@ -77,9 +77,9 @@ def test_a_format_is_that_of_the_option_or_of_the_suffix(world: World, tmp_path:
 def test_the_score_is_printed_instead_of_the_script(world: World) -> None:
     code, _out, err = run("script", "thrones", "--score")
     assert (code, "has no score" in err) == (1, True)
-    score = {"verdict": "a loop", "overall": "0.10", "originality": "1.00", "variety": "0.10"}
+    score = {"form": "a loop", "formScore": "0.10", "sense": "good", "senseScore": "0.60", "variety": "0.10"}
     world.model.status["script"]["score"] = score
-    assert run("script", "thrones", "--score")[:2] == (0, "a loop (0.10: originality 1.00, variety 0.10)\n")
+    assert run("script", "thrones", "--score")[:2] == (0, "form a loop (0.10: variety 0.10); sense good (0.60)\n")
     assert run("script", "thrones", "--score", "--all")[0] == 2
 
 

@@ -136,9 +136,16 @@ async def test_a_model_shows_the_log_of_its_script_and_the_judge_beside_held_out
     job = world.pachyderm.list_pipeline_jobs(world.generate, 1)[0]
     world.pachyderm.logs[job.ref] = [event(event="written", file="new_script.txt", words=60)]
     found = as_object(world)
-    found["status"]["script"]["score"] = {"verdict": "good", "overall": "0.61", "order": "0.72"}
+    found["status"]["script"]["score"] = {
+        "form": "good",
+        "formScore": "0.61",
+        "sense": "fair",
+        "senseScore": "0.25",
+        "order": "0.72",
+    }
     async with browsing(world, found) as browser:
         page = await browser.page(MODEL, "Log of generate", "new_script.txt")
+        assert "The judge: form good (0.61 of 1), sense fair (0.25)" in page
         assert "<td>0.72<meter" in page
         assert "Low if words come in no order." in page
 
@@ -295,7 +302,7 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
             "/model.json": json.dumps({"preset": "test", "parameters": {"dropout": dropout}}).encode(),
         }
     line = "[ ARYA ]: An older line .\n"
-    record = {"samples": [{"file": "new_script.txt", "words": 1234, "score": {"verdict": "a loop"}}]}
+    record = {"samples": [{"file": "new_script.txt", "words": 1234, "score": {"form": "a loop", "sense": "fair"}}]}
     world.pachyderm.files[world.generate.output, old] = {
         "/new_script.txt": line.encode() * 99,
         "/generation.json": json.dumps(record).encode(),
@@ -305,7 +312,7 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
         page = await browser.page(f"/compare?a=ml/thrones&b=ml/thrones@{old}", "You know nothing .")
         assert page.count("An older line .") == 99
         assert "<td>0.25</td><td>0.125</td>" in page
-        assert "1,234 words, judged a loop" in page
+        assert "1,234 words, form a loop, sense fair" in page
         both = await (await browser.get(f"/compare?a=ml/thrones@{old}&b=ml/thrones@{new}")).text()
         assert both.count('<option value="ml/thrones@') == 4
         assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page

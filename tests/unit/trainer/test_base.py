@@ -235,7 +235,7 @@ def test_text_copied_from_the_corpus_of_any_base_is_a_copy(chain: tuple[Path, Pa
     copied = training_text(first)[:600]
     assert judged(first.parent / "model-0").figures(copied).copied_8grams == 1.0
     assert judged(last).figures(copied).copied_8grams == 1.0
-    assert judged(last).verdict(copied).verdict == "a copy"
+    assert judged(last).verdict(copied).form == "a copy"
 
 
 def test_words_pairs_and_the_figures_of_held_out_text_are_those_of_the_corpus_alone(chain: tuple[Path, Path]) -> None:
@@ -255,7 +255,7 @@ def test_the_judge_command_knows_the_base_s_corpus_of_a_model(
     monkeypatch.setattr(Writer, "write_together", lambda *_: [Script(training_text(first)[:600])])
     capsys.readouterr()
     assert main(["judge", str(last), "--data", str(last.parent / "third"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["verdict"] == "a copy"
+    assert json.loads(capsys.readouterr().out)["form"] == "a copy"
 
 
 def test_the_runs_of_both_corpora_stay_within_the_bound() -> None:

@@ -187,7 +187,7 @@ def test_a_figure_of_almost_nothing_is_no_error_of_the_judge(copy: Path) -> None
     metrics(lambda found: found["held_out"].update(known_pairs=1e-200))(copy)
     reference = load_model(copy, judged=True).reference
     assert reference
-    assert 0 <= reference.verdict(["sea"]).overall <= 1
+    assert 0 <= reference.verdict(["sea"]).form_score <= 1
 
 
 DESCRIBED: dict[str, Any] = {

@@ -19,7 +19,8 @@ from samples import play
 from scriptmodel_trainer.artifacts import content_digest, load_model
 from scriptmodel_trainer.commands import temperature
 from scriptmodel_trainer.commands.compare import better_of
-from scriptmodel_trainer.commands.temperature import best_temperature
+from scriptmodel_trainer.commands.temperature import best_temperature, commonest, rare_words
+from scriptmodel_trainer.corpus import tokens as marks
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
@@ -31,12 +32,21 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.judging.figures import Figures
 from scriptmodel_trainer.judging.lines import lines_of
-from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams, hashes_of, known_ngrams, longest_copy
+from scriptmodel_trainer.judging.ngrams import (
+    MOST,
+    SIZES,
+    KnownNgrams,
+    hashes_of,
+    known_ngrams,
+    longest_copy,
+    word_hash,
+)
 from scriptmodel_trainer.judging.reference import (
     Reference,
     held_out_tokens,
     reference_of,
 )
+from scriptmodel_trainer.judging.sense import Sense, sense_of
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
@@ -117,14 +127,14 @@ def test_held_out_text_ranks_above_sampled_text_and_that_above_all_that_is_bad(
         "a copy": training_text(corpus_stream, len(held_out)),
         "foreign": training_text(stream_of(tmp_path), 800),
     }
-    overall = [reference.verdict(tokens).overall for tokens in sampled]
-    assert reference.verdict(held_out).overall > max(overall)
-    assert reference.verdict(held_out).verdict == "like the corpus"
-    assert {reference.verdict(tokens).verdict for tokens in sampled} <= SCALE
+    scores = [reference.verdict(tokens).form_score for tokens in sampled]
+    assert reference.verdict(held_out).form_score > max(scores)
+    assert reference.verdict(held_out).form == "like the corpus"
+    assert {reference.verdict(tokens).form for tokens in sampled} <= SCALE
     for verdict, tokens in bad.items():
         judged = reference.verdict(tokens)
-        assert judged.overall < min(overall), verdict
-        assert judged.verdict == verdict
+        assert judged.form_score < min(scores), verdict
+        assert judged.form == verdict
 
 
 def test_an_untrained_model_writes_noise(learned: tuple[Path, Path], reference: Reference, tmp_path: Path) -> None:
@@ -133,7 +143,7 @@ def test_an_untrained_model_writes_noise(learned: tuple[Path, Path], reference: 
     trained = load_model(tmp_path / "model")
     writer = Writer(Network(trained.weights), trained.vocabulary)
     for seed in range(3):
-        assert reference.verdict(writer.write(400, Sampling(), (seed, 0), Opening()).tokens).verdict == "noise"
+        assert reference.verdict(writer.write(400, Sampling(), (seed, 0), Opening()).tokens).form == "noise"
 
 
 def test_words_in_any_order_come_in_as_many_known_triples_as_words_apart(
@@ -161,14 +171,10 @@ def test_more_training_never_scores_lower() -> None:
         dataclasses.replace(held_out, distinct=distinct, known_pairs=pairs, known_triples=triples)
         for distinct, pairs, triples in stages
     ]
-    scores = [judge(each, held_out).overall for each in figures]
+    scores = [judge(each, held_out).form_score for each in figures]
     assert scores == sorted(scores)
-    assert [judge(each, held_out).verdict for each in (*figures, held_out)] == [
-        "noise",
-        "poor",
-        "fair",
-        "good",
-        "good",
+    assert [judge(each, held_out).form for each in (*figures, held_out)] == [
+        *("noise", "fair", "good", "good", "like the corpus"),
         "like the corpus",
     ]
 
@@ -217,12 +223,15 @@ def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], wri
     script = tmp_path / "script.txt"
     script.write_text(render(writer.write(400, Sampling(), (0, 0), Opening()).tokens), "utf-8")
     judged = json.loads(run_trainer(["judge", script, "--data", corpus, "--json"]).stdout)
-    assert judged["verdict"] in SCALE
+    assert judged["form"] in SCALE
+    assert judged["sense"] in {*SCALE, "poor", ""}
     assert judged["figures"].keys() == judged["held_out"].keys()
     done = run_trainer(["judge", model, "--data", corpus, "--samples", "3", "--words", "300"])
-    assert re.match(r"Verdict: (fair|good|like the corpus) \(\d\.\d\d: originality ", done.stdout), done.stdout
+    found = re.match(r"Form:  (.*) \(\d\.\d\d: originality .*\)\nSense: (poor|fair|good|like|too few) ", done.stdout)
+    assert found, done.stdout
+    assert found[1] in SCALE
     copy = run_trainer(["judge", corpus / "play.md", "--data", corpus])
-    assert copy.stdout.startswith("Verdict: a copy (0.")
+    assert copy.stdout.startswith("Form:  a copy (0.")
 
 
 def test_two_models_are_compared_on_the_same_text(learned: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
@@ -287,19 +296,20 @@ def test_the_record_has_the_verdict_on_each_sample(learned: tuple[Path, Path], t
     assert run_trainer([*command, "--out", tmp_path / "all.txt", "--record", tmp_path / "all.json"]).returncode == 0
     entries = json.loads((tmp_path / "all.json").read_text())["samples"]
     texts = [(tmp_path / entry["file"]).read_text() for entry in entries]
-    ranks = [reference.verdict(list(rendered_tokens(text.splitlines()))).overall for text in texts]
-    assert [entry["score"]["overall"] for entry in entries] == pytest.approx(ranks, abs=0.02)
+    scores = [reference.verdict(list(rendered_tokens(text.splitlines()))).form_score for text in texts]
+    assert [entry["score"]["form_score"] for entry in entries] == pytest.approx(scores, abs=0.02)
 
 
 def test_the_judge_chooses_the_temperature_at_the_end_of_a_training(learned: tuple[Path, Path]) -> None:
     model = learned[1]
     lines = [json.loads(line) for line in (model / "train.log.jsonl").read_text().splitlines()]
     (event,) = [line for line in lines if line["event"] == "temperature"]
-    assert [*event["scores"]] == ["0.8", "0.9", "1"]
+    assert [*event["scores"]] == ["0.8", "0.9", "1", "1.1"]
     scores = {float(each): score for each, score in event["scores"].items()}
-    assert len({*scores.values()}) == 3, "the judge distinguishes them"
-    chosen = best_temperature(scores)
-    assert event["temperature"] == load_model(model).temperature == chosen
+    assert len({*scores.values()}) == 4, "the judge distinguishes them"
+    chosen = event["temperature"]
+    assert chosen == load_model(model).temperature
+    assert scores[chosen] >= max(scores.values()) - 0.1
     assert f"Temperature {chosen:g}, the model’s" in (model / "report.html").read_text("utf-8")
 
 
@@ -319,8 +329,45 @@ def test_scripts_have_the_models_temperature_unless_one_is_given(learned: tuple[
 
 
 def test_the_liveliest_temperature_is_chosen_that_is_not_clearly_worse() -> None:
-    for scores, best in (((0.8, 0.6, 0.5), 0.8), ((0.8, 0.7, 0.5), 0.9), ((0.8, 0.3, 0.7), 1.0)):
-        assert best_temperature(dict(zip(TEMPERATURES, scores, strict=True))) == best
+    for scores, alike, best in (
+        ((0.8, 0.6, 0.5, 0.4), (1.1,), 0.8),
+        ((0.8, 0.75, 0.5, 0.4), (), 0.9),
+        ((0.8, 0.3, 0.75, 0.3), (), 1.0),
+        ((0.8, 0.8, 0.8, 0.8), (0.9, 1.0), 1.0),
+    ):
+        assert best_temperature(dict(zip(TEMPERATURES, scores, strict=True)), alike) == best
+
+
+def test_words_outside_the_commonest_are_rare_in_scripts_and_in_held_out_text(
+    learned: tuple[Path, Path], reference: Reference, corpus_stream: TokenStream
+) -> None:
+    common = commonest(load_model(learned[1]).vocabulary)
+    assert reference.rare(common) == pytest.approx(rare_words([held_out_tokens(corpus_stream)], common))
+    assert rare_words([["<boname>", "ANNA", "<eoname>", "zymurgy", "<eos>"]], common) == 1
+
+
+def test_speeches_in_their_order_have_more_sense_than_in_another() -> None:
+    """Each speech takes up a word of the one before it."""
+    words = [f"word{number}" for number in range(41)]
+    speeches = [[words[number], "and", words[number + 1], marks.EOS] for number in range(40)]
+    cue = [marks.OPEN_NAME, "ANNA", marks.CLOSE_NAME]
+    ordered = [token for speech in speeches for token in (*cue, *speech)]
+    mixed = [token for number in np.random.default_rng(1).permutation(40) for token in (*cue, *speeches[number])]
+    sense = Sense({word_hash(word): 1 for word in words})
+    (usual, _error) = sense.gains(ordered)[0]
+    assert sense_of(sense.gains(ordered), [usual]) == 1
+    assert sense_of(sense.gains(mixed), [usual]) == pytest.approx(0, abs=0.3)
+    assert sense_of(sense.gains(ordered[:20]), [usual]) is None, "it has too few speeches"
+
+
+def test_a_network_that_remembers_finds_sense_in_the_right_order(learned: tuple[Path, Path]) -> None:
+    model = load_model(learned[1], judged=True)
+    assert model.reference
+    assert len(model.reference.usual) == 2
+    verdict = model.verdict(*[["<boname>", "ANNA", "<eoname>", "Yes", "<eos>"] * 9])
+    assert verdict
+    assert verdict.sense_score is not None
+    assert model.verdict(["<boname>", "ANNA", "<eoname>", "Yes", "<eos>"]).sense == ""  # type: ignore[union-attr]
 
 
 def test_a_model_that_cannot_judge_writes_a_record_without_a_verdict(model: Path, tmp_path: Path) -> None:

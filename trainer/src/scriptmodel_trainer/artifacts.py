@@ -8,7 +8,7 @@ import math
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
+from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.model_schema import MOST_JSON, Description
 from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Metrics
@@ -109,6 +110,12 @@ class TrainedModel:
         """Return what writes scripts."""
         return writer_of(self.network(COPIED), self.vocabulary, self.plays, self.lines)
 
+    def verdict(self, *texts: Sequence[str]) -> Verdict | None:
+        """Return the verdict on a text, or on several as one; None if the model cannot judge."""
+        if self.reference is None:
+            return None
+        return self.reference.verdict(*texts, model=(self.network(), self.vocabulary))
+
     def replies(self) -> Replies:
         """Return what finds replies to a scene."""
         return Replies(self.network(COPIED), self.vocabulary, self.plays, self.writer())
@@ -135,7 +142,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     if model.trigrams is not None:
         arrays[TRIGRAMS] = model.trigrams.arrays()
     if model.reference is not None:
-        arrays[NGRAMS] = arrays_of(model.reference.known)
+        arrays[NGRAMS] = arrays_of(model.reference)
     contents = {kind: arrays_bytes(parts) for kind, parts in arrays.items()}
     files = {kind: _digest(content) for kind, content in contents.items()}
     described = Description(

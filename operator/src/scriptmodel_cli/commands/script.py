@@ -76,7 +76,8 @@ def _verdict(name: str, found: Mapping[str, Any]) -> str:
             f"the script of {name} has no score: its trainer image or its model is too old; see `scriptmodel retrain`"
         )
     figures = ", ".join(f"{figure} {score[figure]}" for figure in ASPECTS if figure in score)
-    return f"{score.get('verdict', 'unknown')} ({score.get('overall', '-')}: {figures})"
+    sense = f"; sense {score['sense']} ({score.get('senseScore', '-')})" if score.get("sense") else ""
+    return f"form {score.get('form', 'unknown')} ({score.get('formScore', '-')}: {figures}){sense}"
 
 
 def _samples(

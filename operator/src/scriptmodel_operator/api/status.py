@@ -131,11 +131,15 @@ class GenerationStatus(ApiModel):
 class ScriptScore(ApiModel):
     """The judge's verdict on a script beside text that training held out; the figures lie between 0 and 1."""
 
-    verdict: str | None = None
-    """The verdict: poor, fair, good or like the corpus; else a copy (of the corpus), a loop, noise or foreign (words of
+    form: str | None = None
+    """The form: poor, fair, good or like the corpus; else a copy (of the corpus), a loop, noise or foreign (words of
     another corpus)."""
-    overall: str | None = None
-    """Product of the other figures; higher is better."""
+    form_score: str | None = None
+    """Product of originality, variety, order, vocabulary and turns."""
+    sense: str | None = None
+    """Whether speeches follow from each other: poor, fair, good or like the corpus; none for very few speeches."""
+    sense_score: str | None = None
+    """How much the order of the speeches counts, beside text of the corpus."""
     originality: str | None = None
     """Low if the script copies the corpus."""
     variety: str | None = None
@@ -144,7 +148,7 @@ class ScriptScore(ApiModel):
     """Low if words come in no order."""
     vocabulary: str | None = None
     """Low if words are not those of the corpus."""
-    form: str | None = None
+    turns: str | None = None
     """Low if speeches and directions are unlike those of the corpus."""
 
 

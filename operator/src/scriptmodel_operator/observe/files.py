@@ -14,10 +14,11 @@ from scriptmodel_operator.api.untrusted import Count, Figure, device_status, num
 from scriptmodel_operator.desired.search import Figures
 
 _LONGEST_WORD = 200
-_VERDICTS = ("poor", "fair", "good", "like the corpus", "a copy", "a loop", "noise", "foreign")
+_SENSES = ("poor", "fair", "good", "like the corpus")
+_FORMS = (*_SENSES, "a copy", "a loop", "noise", "foreign")
 _LEAST = {"value": 1e-9, "perplexity": 1.0}
 """Lower bounds of the figures of a run. Only a model that is certain of each word has perplexity 1."""
-_SCORES = tuple(name for name in ScriptScore.model_fields if name != "verdict")
+_SCORES = tuple(name for name in ScriptScore.model_fields if name not in ("form", "sense"))
 
 Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
 """One short line; empty for anything but text."""
@@ -78,11 +79,12 @@ class ModelMetrics(BaseModel):
 
 def _score(value: Any) -> ScriptScore | None:
     """Return the judge's verdict; None for one that makes no sense."""
-    if not isinstance(value, dict) or value.get("verdict") not in _VERDICTS:
+    if not isinstance(value, dict) or value.get("form") not in _FORMS:
         return None
     figures = {name: number(value.get(name)) for name in _SCORES}
     shown = {name: f"{figure:.2f}" for name, figure in figures.items() if figure is not None}
-    return ScriptScore(verdict=value["verdict"], **shown)
+    sense = value.get("sense")
+    return ScriptScore(form=value["form"], sense=sense if sense in _SENSES else None, **shown)
 
 
 class SampleFigures(BaseModel):

@@ -32,7 +32,8 @@ _ROWS = (
     ("unknown words of the text", "unknown", "{:,}"),
     ("surprise at a letter", "nats_per_character", "{:.3f}"),
     ("surprise at a letter, with its cache", "nats_per_character_with_cache", "{:.3f}"),
-    ("judge", "judged", "{0[verdict]}, {0[overall]:.2f}"),
+    ("form of its scripts", "form", "{}"),
+    ("sense of its scripts", "sense", "{}"),
     ("temperature", "temperature", "{:g}"),
 )
 _NOTES = (
@@ -76,7 +77,7 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
     cached = score(vocabulary, own, text, progress) if own.cache else None
     writer, sampling = model.writer(), Sampling(model.temperature, takes=TAKES)
     scripts = [script.tokens for script in writer.write_together(_WORDS, sampling, _SEEDS, Opening())]
-    verdict = model.reference.verdict(*scripts) if model.reference else None
+    verdict = model.verdict(*scripts)
     return {
         "model": name,
         "preset": model.preset_title,
@@ -87,6 +88,8 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
         "nats_per_character_with_cache": cached.nats_per_character if cached else None,
         "temperature": model.temperature,
         "judged": dataclasses.asdict(verdict) if verdict else None,
+        "form": f"{verdict.form}, {verdict.form_score:.2f}" if verdict else None,
+        "sense": f"{verdict.sense}, {verdict.sense_score:.2f}" if verdict and verdict.sense else None,
         "script": writer.text(scripts[0]),
     }
 

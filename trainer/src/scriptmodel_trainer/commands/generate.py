@@ -81,8 +81,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     note_unknown(writer, options.opening, progress)
     options = dataclasses.replace(options, sampling=options.sampling_of(model))
     scripts = _scripts(options, writer)
-    reference = model.reference
-    verdicts = [reference.verdict(script.tokens[script.given :]) for script in scripts] if reference else []
+    verdicts = [model.verdict(script.tokens[script.given :]) for script in scripts]
     texts = [writer.text(script.tokens[script.given if options.only_new else 0 :]) for script in scripts]
     printed = [
         _printed(options, model, script, text, number, len(scripts))
@@ -93,8 +92,9 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
         for number, (script, text, sheets) in enumerate(zip(scripts, texts, printed, strict=True), 1):
             files = dict(zip(sample_paths(options.out, number, options.formats), sheets, strict=True))
             entries.append(_store(files, count_pieces(text), script, progress))
-        for entry, verdict in zip(entries, verdicts, strict=False):
-            entry["score"] = dataclasses.asdict(verdict)
+        for entry, verdict in zip(entries, verdicts, strict=True):
+            if verdict:
+                entry["score"] = dataclasses.asdict(verdict)
         if options.record is not None:
             record = _record(options, model, entries, time.monotonic() - started)
             write_file(options.record, json_bytes(record))

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.commands.requests import require_limits
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
-from scriptmodel_trainer.judging import verdict
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes
-from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of
+from scriptmodel_trainer.judging.reference import held_out_tokens, reference_of
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.splitting import SCENES
@@ -62,7 +62,7 @@ def judge(
     corpus = stream.read_corpus(sources, layouts.layout_named(layout), progress.note, split)
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))
-    report = _report(texts, corpus, model.reference if model and model.origin.base else None)
+    report = _report(texts, corpus, model)
     if (judged := report["figures"]["words"]) < _SHORT:
         text = f"the text has {judged} words: figures of fewer than {_SHORT} say little"
         progress.report(Warned("short_text", text))
@@ -77,17 +77,19 @@ def _tokens(script: Path, layout: str, progress: Progress) -> list[str]:
     return [whole.lexicon[number] for number in whole.ids.tolist()]
 
 
-def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, own: Reference | None) -> dict[str, Any]:
-    """Return verdict and figures; `own` is the reference of a model with a base, which knows the base's text."""
-    reference = reference_of(corpus, own)
+def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, model: TrainedModel | None) -> dict[str, Any]:
+    """Return verdict and figures; the text that a base of the `model` has learned from is known, too."""
+    reference = reference_of(corpus, model.reference if model and model.origin.base else None)
     if reference is None:
         raise BadInputError("the corpus is too small to hold out text to compare with", "add scripts to --data")
+    held_out, known = held_out_tokens(corpus), (model.network(), model.vocabulary) if model else None
+    if known:
+        reference = reference.with_model(known, held_out)
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     figures = mean_figures([reference.figures(tokens, training) for tokens in texts])
-    held_out = held_out_tokens(corpus)
     longest = reference.figures(held_out[: max(map(len, texts))], training).longest_copy
     return {
-        **dataclasses.asdict(verdict.judge(figures, reference.held_out)),
+        **dataclasses.asdict(reference.verdict(*texts, model=known)),
         "samples": len(texts),
         "figures": dataclasses.asdict(figures),
         "held_out": {**dataclasses.asdict(reference.held_out), "longest_copy": longest},
@@ -95,12 +97,16 @@ def _report(texts: Sequence[Sequence[str]], corpus: stream.TokenStream, own: Ref
 
 
 def _table(report: Mapping[str, Any]) -> str:
-    aspects = ("originality", "variety", "order", "vocabulary", "form")
-    values = ", ".join(f"{name} {report[name]:.2f}" for name in aspects)
+    values = ", ".join(
+        f"{name} {report[name]:.2f}" for name in ("originality", "variety", "order", "vocabulary", "turns")
+    )
+    sense = f"{report['sense']} ({report['sense_score']:.2f})" if report["sense"] else "too few speeches to say"
     rows = [
         f"{meaning:<48} {shown(report['figures'][name]):>9} {shown(report['held_out'][name]):>9}"
         for name, meaning in MEANING.items()
         if report["figures"][name] is not None
     ]
     head = f"{'':<48} {'text':>9} {'held out':>9}"
-    return "\n".join((f"Verdict: {report['verdict']} ({report['overall']:.2f}: {values})", head, *rows))
+    return "\n".join(
+        (f"Form:  {report['form']} ({report['form_score']:.2f}: {values})", f"Sense: {sense}", head, *rows)
+    )

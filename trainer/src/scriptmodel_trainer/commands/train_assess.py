@@ -15,7 +15,7 @@ from scriptmodel_trainer.evaluation import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.lines import lines_of
 from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.judging.reference import Reference, reference_of, stored_figures
+from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_figures
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import (
@@ -57,6 +57,8 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         validation = validation_of(valid_perplexity, task.tokens["valid"], _words(corpus, "valid"), vocabulary)
     base = options.base.record(vocabulary) if options.base else None
     reference = None if vocabulary.exact else _reference(run, progress)  # the judge looks for speeches
+    if reference:
+        reference = reference.with_model((network, vocabulary), held_out_tokens(corpus))
     metrics = Metrics(
         fingerprint=task.fingerprint,
         epochs=result.history,
@@ -74,7 +76,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         precision=task.preset.precision,
         base=base,
         auto=options.auto,
-        held_out=None if reference is None else stored_figures(reference.held_out),
+        held_out=None if reference is None else stored_figures(reference),
     )
     facts = CorpusFacts(
         digest=corpus.digest,

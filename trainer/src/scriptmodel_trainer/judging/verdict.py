@@ -10,42 +10,58 @@ from scriptmodel_trainer.judging.figures import Figures
 
 COPY, LOOP, NOISE, FOREIGN = "a copy", "a loop", "noise", "foreign"
 # In the order in which they are looked for: foreign words are in no order that the training text knows, either.
-_FAILED = ((COPY, "originality", 0.6), (FOREIGN, "vocabulary", 0.6), (LOOP, "variety", 0.4), (NOISE, "order", 0.15))
-_WORDS = ((0.85, "like the corpus"), (0.6, "good"), (0.4, "fair"), (0.0, "poor"))
+_FAILED = ((COPY, "originality", 0.6), (FOREIGN, "vocabulary", 0.5), (LOOP, "variety", 0.4), (NOISE, "order", 0.15))
+_WORDS = ((0.75, "like the corpus"), (0.4, "good"), (0.2, "fair"), (0.0, "poor"))
 _UNKNOWN = 0.1  # share of unknown words that any short text may have
-_FORM = ("speeches", "words_per_speech", "directions", "words_per_direction", "speakers", "replies")
+_TURNS = ("speeches", "words_per_speech", "directions", "words_per_direction", "speakers", "replies")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How near a text comes to held-out text of the corpus, from 0 for noise to 1, as a whole and by aspect; in a word.
+    """How near a text comes to held-out text of the corpus in form and in sense: a word for each, and 0 to 1.
 
-    `overall` is the product of the aspects: `originality` (not copied), `variety` (no loop), `order` (of words, no
-    noise), `vocabulary` (words of this corpus) and `form` (speeches, directions and sentences as in the corpus). Each
-    is 1 from the figure of held-out text on: better is not rewarded.
+    `form_score` is the product of the aspects: `originality` (not copied), `variety` (no loop), `order` (of words, no
+    noise), `vocabulary` (words of this corpus) and `turns` (speeches, directions and sentences as in the corpus). Each
+    is 1 from the figure of held-out text on: better is not rewarded. `sense` is empty for a text of too few speeches.
     """
 
-    verdict: str
-    overall: float
+    form: str
+    form_score: float
+    sense: str
+    sense_score: float | None
     originality: float
     variety: float
     order: float
     vocabulary: float
-    form: float
+    turns: float
+
+    def __str__(self) -> str:
+        sense = "too short to say" if self.sense_score is None else f"{self.sense}, {self.sense_score:.2f}"
+        return f"form {self.form}, {self.form_score:.2f}; sense {sense}"
 
 
-def judge(text: Figures, held_out: Figures) -> Verdict:
+def judge(text: Figures, held_out: Figures, sense: float | None = None) -> Verdict:
+    """Return the verdict on the figures of a text, and on which part of the usual `sense` it has."""
     aspects = {
         "originality": 1 - _excess(text.copied_8grams, held_out.copied_8grams),
         "variety": _variety(text, held_out),
         "order": _order(text, held_out),
         "vocabulary": min(1.0, (1 - held_out.known_words + _UNKNOWN) / (1 - text.known_words + _UNKNOWN)),
-        "form": _form(text, held_out),
+        "turns": _turns(text, held_out),
     }
-    overall = math.prod(aspects.values())
+    form = math.prod(aspects.values())
     failed = (name for name, aspect, least in _FAILED if aspects[aspect] < least)
-    word = next(failed, None) or next(word for least, word in _WORDS if overall >= least)
-    return Verdict(word, round(overall, 4), **{name: round(value, 4) for name, value in aspects.items()})
+    return Verdict(
+        next(failed, None) or _word(form),
+        round(form, 4),
+        "" if sense is None else _word(sense),
+        None if sense is None else round(sense, 4),
+        **{name: round(value, 4) for name, value in aspects.items()},
+    )
+
+
+def _word(score: float) -> str:
+    return next(word for least, word in _WORDS if score >= least)
 
 
 def _excess(value: float, usual: float) -> float:
@@ -84,9 +100,9 @@ def _beyond_pairs(figures: Figures) -> float:
     return figures.known_triples / by_pairs if by_pairs else 0.0
 
 
-def _form(text: Figures, held_out: Figures) -> float:
+def _turns(text: Figures, held_out: Figures) -> float:
     """Return how alike speeches, directions and sentences are; a short text says little, so only half of it counts."""
-    names = (*_FORM, "words_per_sentence")
+    names = (*_TURNS, "words_per_sentence")
     alike = statistics.fmean(_likeness(getattr(text, name), getattr(held_out, name)) for name in names)
     return min(1.0, 2 * alike)
 

@@ -13,7 +13,6 @@ from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
-from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.presets import AUTO, KEYS, PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.samples import sample_scripts
@@ -106,23 +105,18 @@ def _written(model: TrainedModel) -> dict[str, Any]:
     text = model.writer().text
     return {
         "scripts": {title: map(_script_line, text(script).splitlines()) for title, script in scripts.items()},
-        "judged": _judged(model.reference, scripts) if model.reference else [],
+        "judged": _judged(model, model.reference, scripts) if model.reference else [],
         "note": None if model.reference else f"{NO_FIGURES.capitalize()}.",
     }
 
 
-def _judged(reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
+def _judged(model: TrainedModel, reference: Reference, scripts: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
     """Return the rows of a table: titles, a verdict on each script (title to tokens), and each figure."""
     figures = {title: reference.figures(tokens) for title, tokens in scripts.items()}
-    verdicts = [judge(each, reference.held_out) for each in figures.values()]
     columns = [*figures.values(), reference.held_out]
     return [
         ("", *figures, "Held-out text"),
-        (
-            "verdict, and how near to held-out text (0 to 1)",
-            *(f"{verdict.verdict}, {verdict.overall:.2f}" for verdict in verdicts),
-            "",
-        ),
+        ("how near to held-out text (0 to 1)", *(str(model.verdict(tokens)) for tokens in scripts.values()), ""),
         *(
             (meaning, *(shown(getattr(column, name)) for column in columns))
             for name, meaning in MEANING.items()

@@ -6,7 +6,7 @@ from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 
-TEMPERATURES = (Sampling().temperature, 0.9, 1.0)
+TEMPERATURES = (Sampling().temperature, 0.9, 1.0, 1.1)
 SAMPLE_WORDS = 250
 
 
