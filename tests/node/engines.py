@@ -46,7 +46,7 @@ class Engine(Protocol):
 class Jobs:
     """Records are ConfigMaps, workers are pods of the object's namespace."""
 
-    lasting = (f"persistentvolumeclaim/{S3}", f"secret/{S3}")
+    lasting: Sequence[str] = (f"persistentvolumeclaim/{S3}", f"secret/{S3}")
 
     def __init__(self, cluster: Running, namespace: str) -> None:
         self.values: Object = {"storage": {"server": {"className": "manual", "clusterIP": ADDRESS}}}
@@ -107,7 +107,7 @@ def volume(name: str, folder: Path, namespace: str, storage_class: str) -> Objec
 class RealPachyderm:
     """A server whose workers run on this node."""
 
-    lasting = ()
+    lasting: Sequence[str] = ()
 
     def __init__(self, cluster: Running, address: str, client: Pachyderm) -> None:
         self.values: Object = {"pachd": {"address": address}}
