@@ -49,7 +49,12 @@ def model() -> TrainedModel:
     weights = {name: random.normal(0, 0.7, shape).astype(np.float32) for name, shape in shapes.items()}
     trigrams = count(random.integers(0, len(vocabulary), 900).astype(np.int32) % 30, len(vocabulary), vocabulary.first)
     plays = (
-        Play("One", ("ANNA", "BEN", "LADY_BELL"), verse=True, proper=("Anna",)),
+        Play(
+            "One of the longest titles that a folder of plays has in all of this wide world",
+            ("ANNA", "BEN", "LADY_BELL"),
+            verse=True,
+            proper=("Anna",),
+        ),
         Play("Two", ("DORA", "CARL"), proper=("Carl",)),
     )
     origin = Origin("test", preset, 0, CorpusFacts(), {})

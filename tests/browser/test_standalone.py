@@ -22,7 +22,8 @@ MODEL = Path(__file__).with_name("standalone.py")
 PROBABILITIES = """async ({ numbers, temperature }) => {
   const model = await started, reader = new Reader(model.arrays, model.described, temperature);
   return numbers.map((number) => {
-    const scores = reader.read(number).map((each) => each / temperature), total = logSum(scores);
+    reader.read(number);
+    const scores = reader.predict().map((each) => each / temperature), total = logSum(scores);
     return [...scores.map((each) => Math.exp(each - total))];
   });
 }"""
@@ -112,6 +113,8 @@ async def test_a_line_is_kept_and_undone_with_the_keyboard_alone_and_stored(page
     await page.get_by_role("button", name="Undo").press("Enter")
     await expect(text).to_have_value(f"{opening}\n\n{second}")
     assert not [each["id"] for each in (await Axe().run(page)).response["violations"]]
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_the_script_alone_is_printed(page: Page) -> None:

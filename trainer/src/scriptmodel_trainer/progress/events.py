@@ -150,8 +150,10 @@ class TemperatureChosen(Event, frozen=True, tag="temperature"):
     scores: Mapping[str, float]
 
     def lines(self) -> Iterator[str]:
-        scores = ", ".join(f"{each} scores {score:.2f}" for each, score in self.scores.items())
-        yield f"Temperature: {self.temperature:g} ({scores})"
+        own = self.scores[f"{self.temperature:g}"]
+        higher = ", ".join(each for each, score in self.scores.items() if score > own)
+        word = "Calm" if self.temperature < 0.85 else "Lively" if self.temperature < 1 else "Bold"
+        yield f"{word} ({self.temperature:g}) chosen{f'; {higher} scored higher' if higher else ''}."
 
 
 class Done(Event, frozen=True, tag="done"):

@@ -17,9 +17,8 @@ class Random {
     constant = 0x8b51f9dd;
     const made = Array.from({ length: 8 }, (_, at) => BigInt(hashed(pool[at % 4], 0x58f38ded)));
     const [high, low, first, second] = [0, 2, 4, 6].map((at) => made[at] | (made[at + 1] << 32n));
-    Object.assign(this, { step: (((first << 64n) | second) << 1n) | 1n, state: 0n });
-    this.advance();
-    this.state += (high << 64n) | low;
+    this.step = (((first << 64n) | second) << 1n) | 1n;
+    this.state = this.step + ((high << 64n) | low);
     this.advance();
   }
   advance() { this.state = BigInt.asUintN(128, this.state * 0x2360ed051fc65da44385df649fccf645n + this.step); }
@@ -88,9 +87,8 @@ class Reader {
   }
   copy() { return Object.assign(Object.create(Reader.prototype), this); }  // what it holds is replaced, never changed
 
-  // Reads a word; returns the logarithms of the probabilities of the next one, times the temperature.
   read(token) {
-    const { arrays, described, last } = this;
+    const { arrays, described } = this;
     if (token === described.document) this.clear();
     const width = arrays.embedding.length / described.words.length;
     let vector = arrays.embedding.subarray(token * width, (token + 1) * width);
@@ -100,15 +98,20 @@ class Reader {
       return next;
     });
     if (arrays.projection) vector = product(arrays.projection, vector, arrays.projection.length / vector.length);
-    this.last = token;
+    Object.assign(this, { before: this.last, last: token, vector });
     if (arrays["cache/age"]) this.keep(token, vector);
+  }
+
+  // Returns the logarithms of the probabilities of the next word, times the temperature.
+  predict() {
+    const { arrays, described, vector, before, last } = this;
     const scores = product(arrays["output/kernel"] ?? arrays.embedding, vector, described.words.length);
     const logits = Float64Array.from(scores, (score, word) => score + arrays["output/bias"][word]);
     if (arrays["output/tail"]) {  // rare words share the probability of one entry
       const rare = dot(arrays["output/tail"], vector) + arrays["output/tail_bias"][0] - logSum(logits.subarray(described.cutoff));
       for (let word = described.cutoff; word < logits.length; word++) logits[word] += rare;
     }
-    const counted = arrays["trigrams/words"] ? this.counted(last, token, logits) : logits;
+    const counted = arrays["trigrams/words"] ? this.counted(before, last, logits) : logits;
     return arrays["cache/age"] ? this.mixed(vector, counted) : counted;
   }
 

@@ -1,8 +1,7 @@
 // The page: asks for next lines, keeps one of them, undoes that, and stores the script as text.
-async function start() {
+const started = (async () => {
   const found = (id) => document.getElementById(id), [text, say, lines] = ["text", "say", "lines"].map(found), kept = [];
   const saved = `scriptmodel ${document.title}`, store = (use) => { try { return use(localStorage); } catch { return null; } };  // it may be forbidden
-  const pause = () => new Promise((done) => setTimeout(done));
   let asked = 0;
 
   function show(message, script = text.value) {
@@ -15,11 +14,11 @@ async function start() {
   async function next() {
     const own = ++asked, [seed, temperature] = ["seed", "temperature"].map((id) => found(id).valueAsNumber || 0), different = new Set();
     [say.textContent, lines.textContent] = ["Writing…", ""];
-    await pause();
+    await new Promise((done) => setTimeout(done));
     const begun = opened(model, text.value, 40, temperature, [seed, 0], model.plays[found("play").value], found("speaker").value);
     for (let number = 0; number < 15 && different.size < 5; number++) {
       const script = begun.copy(), random = new Random(seed, number), button = document.createElement("button");
-      for (; !script.over && !script.ended; script.next(temperature, random)) if (script.tokens.length % 8 === 0) await pause();
+      for (; !script.over && !script.ended; script.next(temperature, random)) if (script.tokens.length % 8 === 0) await new Promise((done) => setTimeout(done));
       if (own !== asked) return;  // another question, or a line was kept
       const line = script.printed();
       if (different.has(line)) continue;
@@ -27,8 +26,7 @@ async function start() {
       Object.assign(button, { type: "button", textContent: line, onclick: () => keep(line) });
       lines.appendChild(document.createElement("li")).append(button);
     }
-    found("seed").value = seed + 1;
-    say.textContent = "Keep a line: click it, or press Alt and its number.";
+    [found("seed").value, say.textContent] = [seed + 1, "Keep a line: click it, or press Alt and its number."];
   }
 
   function keep(line) {
@@ -42,7 +40,6 @@ async function start() {
   function download() {
     const address = URL.createObjectURL(new Blob([`${text.value}\n`], { type: "text/plain" }));
     Object.assign(document.createElement("a"), { href: address, download: "script.txt" }).click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
 
   const model = new Model(await unpacked(found("model").textContent));
@@ -57,5 +54,4 @@ async function start() {
   text.addEventListener("input", () => show(""));
   show("Begin a scene, or continue this one: Next lines, or Ctrl and Enter.", store((storage) => storage.getItem(saved)) || text.value);
   return model;
-}
-const started = start();
+})();

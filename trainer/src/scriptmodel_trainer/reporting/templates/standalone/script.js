@@ -81,8 +81,7 @@ class Model {
 
   // Reads a scene: `NAME: words` and `NAME. words` are speeches, a line in brackets is a direction.
   read(text) {
-    const events = [];
-    let apart = true;
+    let events = [], apart = true;
     for (const line of text.split("\n").map((each) => each.trim())) {
       const [, name, aside, words] = CUE.exec(line) ?? [], direction = apart && DIRECTION.exec(line), token = name && nameToken(name);
       if (direction) events.push({ text: direction.slice(1).find(Boolean) ?? "" });
@@ -155,8 +154,7 @@ class Script {
     this.aside = this.position.grouped || this.position.place === "exposition" ? this.aside + 1 : 0;
     this.silent = kind === CLOSE_NAME || (this.silent && (this.position.bracketed || kind !== WORD));
     this.tokens.push(token);
-    if (kind === NAME) this.replies += this.speakers.at(-2) === model.id(token);
-    if (kind === NAME) this.speakers.push(model.id(token));
+    if (kind === NAME) this.replies += this.speakers.at(-2) === model.id(token), this.speakers.push(model.id(token));
     if (kind === NAME || kind === OPEN_DIRECTION) this.speaker = kind === NAME ? model.id(token) : -1;
     return model.id(token);
   }
@@ -168,7 +166,7 @@ class Script {
       if (kind === CLITIC && !this.position.moves[kind]) kind = WORD;
       if (!this.position.moves[kind]) return;
       const id = this.put(token, kind);
-      if (counted || number >= tokens.length - MOST_READ) this.logits = this.reader.read(id);
+      if (counted || number >= tokens.length - MOST_READ) this.reader.read(id);
       if (!counted) this.used = 0;
     });
   }
@@ -182,15 +180,15 @@ class Script {
     return (this.silent && kinds & ~SPEECH_ENDS) || kinds;
   }
   affordable(kind) {
-    const [next, cost] = this.position.moves[kind], after = this.model.grammar[next];
-    const spare = this.left - cost - after.pieces - (Number(kind) === OPEN_NAME ? this.longest : 0);
+    const [next, cost] = this.position.moves[kind], after = this.model.grammar[next], name = Number(kind) === OPEN_NAME ? this.longest : 0;
+    const spare = this.left - cost - after.pieces - name;
     return spare > 0 || (spare === 0 && after.steps < this.position.steps);
   }
 
   // Returns the logits of the names that may come next.
   cued() {
     const { model, replies, speakers, speaker } = this;
-    const found = this.logits.map((logit, id) => (this.names.has(id) ? logit - Math.log(model.often.get(id) ?? 1) : -Infinity));
+    const found = this.reader.predict().map((logit, id) => (this.names.has(id) ? logit - Math.log(model.often.get(id) ?? 1) : -Infinity));
     const partner = replies > model.replies * speakers.length + PATIENCE ? speakers.at(-2) : -1;
     for (const id of model.speakers.length > 1 ? [speaker, partner] : [])
       if (id >= 0 && found.filter((logit) => logit > -Infinity).length > 1) found[id] = -Infinity;
@@ -199,14 +197,15 @@ class Script {
 
   // Returns the logits of the tokens that may come next.
   permitted() {
-    const { model, position, last, logits } = this, is = (...lasts) => lasts.includes(position.last), out = new Set([...this.strangers, ...model.never(model.id(last))]);
+    const { model, position, last } = this, is = (...lasts) => lasts.includes(position.last);
     if (position.place === "name") return this.cued();
+    const logits = this.reader.predict(), out = new Set([...this.strangers, ...model.never(model.id(last))]);
     const allowed = this.allowed(), possible = (logit, id) => (has(allowed, model.kinds[id]) ? logit : -Infinity);
-    const verse = position.place === "speech" && !position.bracketed && this.endsLine(2), said = is("word", "clitic");
+    const verse = position.place === "speech" && !position.bracketed && this.endsLine(2);
     const capital = this.titled || (!position.sentence && model.flag(this.mark, CAPITAL));
     const banned = (position.sentence && is("word", "clitic", "comma", "dash") && !verse ? OPENING : 0) | (capital ? SMALL : 0);
     if (position.bracketed || position.place === "exposition") for (const id of this.listed()) out.add(id);
-    const own = position.bracketed && said && this.speaker >= 0 ? parts(model.words[this.speaker]) : [];
+    const own = position.bracketed && is("word", "clitic") && this.speaker >= 0 ? parts(model.words[this.speaker]) : [];
     for (const part of own.filter((each) => own.length === 1 || model.counts.get(each) < 2)) for (const id of model.spoken.get(part) ?? []) out.add(id);
     const people = this.titled && !isUpper(last) ? this.proper : [];
     const wrong = (id) => model.flags[id] & banned || out.has(id) || (people.length && !people.includes(id));
@@ -227,7 +226,7 @@ class Script {
 
   next(temperature, random) {
     const id = choose(this.permitted(), temperature, this.model.nucleus, random), token = this.model.words[id];
-    this.logits = this.reader.read(this.put(token, this.position.place === "name" ? NAME : this.model.kinds[id]));
+    this.reader.read(this.put(token, this.position.place === "name" ? NAME : this.model.kinds[id]));
   }
 
   // Returns tokens as text: a speech or a direction a paragraph, verse in lines.
@@ -255,7 +254,7 @@ function opened(model, scene, words, temperature, seed, play = null, speaker = "
   cast.strangers = cast.strangers.filter((id) => !tokens.includes(model.words[id]));
   const script = new Script(model, words, cast, new Reader(model.arrays, model.described, temperature));
   const ends = says && tokens.length && model.kind(tokens.at(-1)) !== ENDER && tokens.at(-1) !== "<close-exp>" ? ["<eos>"] : [];
-  script.logits = script.reader.read(model.first);
+  script.reader.read(model.first);
   script.force([...tokens, ...ends].map((token, at) => (tokens[at - 1] === "<boname>" ? voice(token) : token)), false);
   script.given = script.tokens.length;
   if (says) script.force(["<boname>", voice(says), "<eoname>"], true);
