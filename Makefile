@@ -66,6 +66,10 @@ cold-start: ## Start a control plane ten times on busy cores and ten times on on
 plays: env ## Write 38 plays by Shakespeare into plays/ (PLAYS=another folder)
 	@$(OPERATOR)/bin/python -m dev.demo.plays $(or $(PLAYS),plays)
 
+.PHONY: base
+base: env ## Train a base on a library of plays (LANGUAGE=en LIBRARY=folder, which is filled; OUT=another folder)
+	@$(OPERATOR)/bin/python -m dev.base $(or $(LANGUAGE),en) $(or $(LIBRARY),$(error make base needs LIBRARY=folder)) $(if $(OUT),--out $(OUT))
+
 .PHONY: images
 images: ## Build the images with docker, podman or buildah (BASE=debootstrap needs no registry, VARIANT=gpu)
 	@$(PYTHON) -m dev.images $(if $(BASE),--base $(BASE)) $(if $(VARIANT),--variant $(VARIANT))

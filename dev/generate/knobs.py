@@ -101,6 +101,7 @@ FLAGS: dict[str, dict[str, str]] = {
         **_WRITING,
         "--force": "who writes the same file again",
         "--minutes": "who has so much time",
+        "--base": "who has several bases, or wants the voice of the plays alone",
         "--continue-text": "who has a sentence to continue",
         "--next": "who is stuck in a scene",
         "--cento": "who would rather quote",
@@ -146,6 +147,11 @@ FLAGS: dict[str, dict[str, str]] = {
         "--data": "everyone: it is what the models are measured on",
         "--layout": _LAYOUT,
         "--json": _SCRIPTED,
+    },
+    "base": {
+        "list|add|remove": "who shares bases, or makes one",
+        "FILE|URL|NAME": "who shares bases, or makes one",
+        "--sha256": "who fetches a base from elsewhere",
     },
     "report": {"MODEL_DIR": _MODELS, "--out": "who has several models"},
     "serve": {

@@ -116,6 +116,8 @@ RULES = [
     Here(r"scriptmodel (wait|script) NAME|scriptmodel script thrones|scriptmodel (script|report) thrones .*--out .*"),
     Here(r"scriptmodel ui( plays-written)?", option="--no-browser", lasts=True),
     Here(r"scriptmodel (voice|export) .*"),
+    Elsewhere(r"scriptmodel base add .*", "trains for hours; test_bases.py has a base of its own"),
+    Here(r"scriptmodel base list"),
     Elsewhere(r"ssh .* scriptmodel ui .*", "needs another machine"),
     Here(r"scriptmodel init thrones --out thrones.yaml"),
     Here(r'eval "\$\(scriptmodel completion bash\)"|scriptmodel completion fish > .*'),

@@ -39,6 +39,7 @@ SECTIONS = {
         "compare": (f"{LOCAL}.write:compare", "Compare two models on the same text."),
         "judge": (f"{LOCAL}.write:judge", "Judge a script beside plays."),
         "export": (f"{LOCAL}.write:export", "Export a model for other programs."),
+        "base": (f"{LOCAL}.write:base", "List, add or remove bases, from which write starts."),
         "init": (f"{COMMANDS}.init:init", "Print a commented ScriptModel manifest."),
         "local": ("scriptmodel_cli.local.command:local", "Train and write on this machine by a ScriptModel."),
         "completion": (f"{COMMANDS}.completion:completion", "Print the completion script for bash, zsh or fish."),

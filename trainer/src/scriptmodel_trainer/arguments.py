@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_report(commands)
     _add_export(commands)
+    _add_base(commands)
     _add_serve(commands)
     _add_ui(commands)
     return program
@@ -134,7 +135,9 @@ def _add_write(commands: _Commands[_Parser]) -> None:
     add("--minutes", metavar="N", help=minutes)
     out = "folder for model, report and scripts [default: PLAYS-written in the working directory]"
     add("--out", type=option_values.pfs_path, metavar="FOLDER", help=out)
-    force = "replace a model of other files, or of other --minutes, in that folder"
+    base = "start from this base; none: learn from the plays alone [default: an installed one of their language]"
+    add("--base", metavar="NAME|none", help=base)
+    force = "replace a model of other files, of other --minutes or of another --base, in that folder"
     add("--force", action="store_true", help=force)
     _add_request(command, 600, None)
     lines = "print N different next lines of the text of --continue, best first, and write no script"
@@ -421,6 +424,23 @@ def _add_export(commands: _Commands[_Parser]) -> None:
     add("--title", default="", metavar="TEXT", help="title of the page [default: Write with, and the model's name]")
     add("--author", default="", metavar="NAME", help="author of the page")
     add("--continue", dest="continued", metavar="FILE|-", help="scene that the page opens with")
+
+
+def _add_base(commands: _Commands[_Parser]) -> None:
+    command = commands.add_parser(
+        "base",
+        help="list, add or remove bases, from which write starts",
+        description="A base is a model of many plays. `write` starts from one that is in the language of the plays. "
+        "`make base` in a checkout makes one of public-domain plays. Bases are in the user's folder "
+        "(~/.local/share/scriptmodel/bases) or the system's; SCRIPTMODEL_BASES names other folders.",
+        epilog="example: scriptmodel-trainer base add en.tar",
+    )
+    actions = ("list", "add", "remove")
+    command.add_argument("action", choices=actions, metavar="list|add|remove", help="what to do")
+    given = "packed base to check and install in the user's folder, or name of a base to remove from it"
+    command.add_argument("given", nargs="?", metavar="FILE|URL|NAME", help=given)
+    digest = "SHA-256 that the packed base must have; one from a URL needs it [default: any]"
+    command.add_argument("--sha256", metavar="DIGEST", help=digest)
 
 
 def _add_serve(commands: _Commands[_Parser]) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 import scriptmodel_trainer
 from scriptmodel_trainer import presets
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
@@ -32,7 +32,7 @@ from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of,
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.model_schema import MOST_JSON, Description
 from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Metrics
+from scriptmodel_trainer.records import SCHEMA, Base, Card, CorpusFacts, Metrics
 from scriptmodel_trainer.storage import (
     arrays_bytes,
     arrays_from,
@@ -75,7 +75,8 @@ class TrainedModel:
     """A model directory in memory; without a `reference` its scripts cannot be judged.
 
     `trigrams` are those that the network is mixed with, if it is. `plays` are those that casts are taken from,
-    `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts.
+    `lines` those of the corpus. `temperature` is the one that the judge chose for its scripts. A base has a `card`, and
+    its weights are stored in bfloat16.
     """
 
     origin: Origin
@@ -87,6 +88,7 @@ class TrainedModel:
     plays: tuple[Play, ...] = ()
     temperature: float = Sampling().temperature
     lines: Lines = field(default_factory=Lines)
+    card: Card | None = None
 
     @property
     def size(self) -> int:
@@ -139,6 +141,8 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
     WriteError if the files cannot be stored.
     """
     arrays: dict[str, Mapping[str, npt.NDArray[Any]]] = {WEIGHTS: model.weights}
+    if model.card:
+        arrays[WEIGHTS] = {name: as_bfloat16(weights) for name, weights in model.weights.items()}
     if model.trigrams is not None:
         arrays[TRIGRAMS] = model.trigrams.arrays()
     if model.reference is not None:
@@ -162,6 +166,7 @@ def save_model(folder: Path, model: TrainedModel, report: str) -> None:
         files=files,
         metrics=model.metrics,
         words=model.vocabulary.words,
+        card=model.card,
     )
     lines = msgspec.to_builtins(model.lines, order="deterministic")  # sets are in any order
     metrics = {"schema": SCHEMA, **msgspec.to_builtins(model.metrics)}
@@ -235,6 +240,7 @@ def load_model(folder: Path, judged: bool = False) -> TrainedModel:
         described.plays,
         described.temperature,
         described.lines,
+        described.card,
     )
 
 
@@ -270,6 +276,8 @@ def _weights(folder: Path, shapes: Mapping[str, tuple[int, ...]], described: Des
     weights = _arrays(folder, WEIGHTS, described, most)
     if {name: array.shape for name, array in weights.items()} != shapes:
         raise ValueError(f"the {WEIGHTS} are not the arrays that {MODEL} describes")
+    if described.card and all(array.dtype == np.uint16 for array in weights.values()):
+        weights = {name: from_bfloat16(array) for name, array in weights.items()}
     for name, array in weights.items():
         if array.dtype != np.float32 or not np.abs(array).max(initial=0) <= _LARGEST:  # NaN is not either
             raise ValueError(f"{name} holds something else than float32 numbers within {_LARGEST:,}")

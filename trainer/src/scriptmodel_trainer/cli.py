@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import inspect
 import io
 import itertools
@@ -159,9 +160,14 @@ def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any
 def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSignals) -> None:
     write = _module("write")
     folder = write.folder_for(options.plays, options.out)
-    model, minutes = str(folder / write.MODEL), options.minutes or "10"
-    train = ["train", "--out", model, "--minutes", minutes, "--data", *map(str, options.plays)]
+    bases = import_module("scriptmodel_trainer.bases")
+    named = options.base not in (None, bases.NONE)
+    kind = ["--from", str(bases.found_as(options.base))] if named else ["--minutes", options.minutes or "10"]
+    model = str(folder / write.MODEL)
+    train = ["train", "--out", model, *kind, "--data", *map(str, options.plays)]
     training = _module("train_options").options_from(parser().parse_args(train))
+    if options.base is None:
+        training = dataclasses.replace(training, installed=tuple(bases.installed()))
     usual = vars(parser().parse_args(["generate", model]))
     words = options.words if options.words is not None else 600 if options.lines is None else 20
     script = {"seed": options.seed or 0, "out": folder / "script-1.txt", "format": ALL, "words": words}

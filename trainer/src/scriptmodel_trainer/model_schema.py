@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
-from scriptmodel_trainer.records import SCHEMA, Base, CorpusFacts, Count, Metrics, Name, Text
+from scriptmodel_trainer.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file
 MOST_WORDS = 1_000_100  # of a vocabulary: the limit of vocabulary_size, and the markers
@@ -21,7 +21,7 @@ class Description(Struct, frozen=True, kw_only=True):
     """`model.json`: everything about a model but its arrays.
 
     `files` has the SHA-256 of each file of arrays; `weights` counts the weights and `vocabulary` the words;
-    `temperature` is the one that scripts are sampled at unless another is asked for.
+    `temperature` is the one that scripts are sampled at unless another is asked for; `card` makes a model a base.
     """
 
     schema: int = SCHEMA
@@ -41,6 +41,7 @@ class Description(Struct, frozen=True, kw_only=True):
     files: Mapping[Text, Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]]
     metrics: Metrics
     words: Annotated[tuple[Name, ...], Meta(min_length=2, max_length=MOST_WORDS)]
+    card: Card | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError unless the words are a vocabulary."""

@@ -81,6 +81,20 @@ class Base(Struct, frozen=True):
     new_words: Count
 
 
+class Card(Struct, frozen=True):
+    """What a base is: its `name` and `language`, what it has read, its licence, and what it must not be used for.
+
+    `figures` are nats per character of texts that it has not read.
+    """
+
+    name: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+    language: Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
+    licence: Name
+    texts: tuple[Name, ...]
+    not_for: Name
+    figures: Mapping[Text, Amount] = {}
+
+
 class Choice(Struct, frozen=True):
     """The preset that `auto` chose for so many tokens to train on and for the minutes given, and its own settings.
 

@@ -33,3 +33,4 @@ voice = _of_trainer("voice", "Say whose speech each speech of a draft sounds lik
 compare = _of_trainer("compare", "Compare two models on the same text")
 judge = _of_trainer("judge", "Judge a script beside plays")
 export = _of_trainer("export", "Export a model")
+base = _of_trainer("base", "List, add or remove bases")

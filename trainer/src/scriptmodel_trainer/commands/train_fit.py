@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.artifacts import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
+from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.presets import Preset
@@ -15,6 +19,7 @@ from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import hardware
 from scriptmodel_trainer.training.base import weights_after
+from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.discounting import discount_of, without_unseen
 from scriptmodel_trainer.training.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
@@ -85,10 +90,26 @@ def fit(attempt: Attempt, progress: Progress, signals: StopSignals) -> Fitted:
         auto=options.auto,
     )
     result = loop.fit(task, progress, signals)
+    if base and base.model.card and run.corpus.holds_out and task.start:
+        result = _blended(task, task.start, result, progress)
     if vocabulary.spells:
         read = base.model.weights["embedding"] if base else None
         result = dataclasses.replace(result, weights=without_unseen(result.weights, words, read))
     return Fitted(run, task, result)
+
+
+def _blended(
+    task: TrainingTask, start: Mapping[str, Floats], result: TrainingResult, progress: Progress
+) -> TrainingResult:
+    """Return the result with as much of what was learned as the validation split calls for."""
+
+    def loss(weights: dict[str, Floats]) -> float:
+        network = Network(weights, task.document, cutoff=task.preset.softmax_cutoff)
+        return float(scored(network, task.valid, task.first).losses(None).mean())
+
+    weights, share = blended(start, result.weights, loss)
+    progress.note(f"validation keeps {share:.0%} of what was learned beyond the base")
+    return dataclasses.replace(result, weights=weights)
 
 
 def _for_this_machine(preset: Preset) -> Preset:

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from scriptmodel_trainer import presets
+import numpy as np
+
+from scriptmodel_trainer import bases, presets
+from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.auto import choose, minutes_from, preset_of
 from scriptmodel_trainer.commands.requests import Request, request_from
 from scriptmodel_trainer.errors import BadInputError
@@ -45,6 +48,8 @@ class TrainOptions:
     gpu_requested: bool = False
     gpu_required: bool = False
     base: BaseModel | None = None
+    installed: tuple[str, ...] = ()
+    """Names of bases, of which one in the language of the corpus is chosen once that is read."""
     split: str | None = SCENES
     """What stays together in a split; None: `auto` decides by the number of files."""
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -74,13 +79,18 @@ class TrainOptions:
         """Number of words that the base knows, 0 without one."""
         return len(self.base.model.vocabulary) if self.base else 0
 
-    def chosen(self, tokens: int, words: Sequence[str]) -> TrainOptions:
-        """Return the options with what `auto` chooses for so many tokens; themselves for any other preset.
+    def chosen(self, train: Ids, lexicon: Sequence[str]) -> TrainOptions:
+        """Return the options with what `auto` chooses for this training text; themselves for any other preset.
 
-        `words` are the distinct ones, which a measured pace depends on.
+        It is an installed base in the language of the text, if there is one, else a preset for its length and words.
         """
         if self.preset_name != AUTO:
             return self
+        if found := bases.best_for(self.installed, train, lexicon):
+            base = load_base(found)
+            name, preset = preset_after(base, None, self.overrides)
+            return dataclasses.replace(self, base=base, preset_name=name, preset=preset)
+        tokens, words = len(train), [lexicon[number] for number in np.unique(train)]
         pace = self.pace
         if pace is None:
             load_tensorflow(self.seed)

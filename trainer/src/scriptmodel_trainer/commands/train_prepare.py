@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.commands.requests import check_request
 from scriptmodel_trainer.commands.train_options import TrainOptions
@@ -68,11 +66,10 @@ def prepare(
         require(corpus)
     for note in corpus.notes:
         progress.note(note)
-    train = corpus.splits["train"]
-    options = options.chosen(len(train), [corpus.lexicon[number] for number in np.unique(train)])
+    options = options.chosen(corpus.splits["train"], corpus.lexicon)
     if options.auto:
         _note_choice(options.auto, progress)
-    elif options.minutes is not None:
+    elif options.minutes is not None and not options.installed:
         progress.note(f"--minutes {options.minutes:g} has no effect: auto keeps the settings of the model of --from")
     if corpus.doubt:
         progress.report(Warned("not_scripts", corpus.doubt))

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts, auto
-from scriptmodel_trainer.artifacts import CHECKPOINT
+from scriptmodel_trainer import artifacts, auto, bases
+from scriptmodel_trainer.artifacts import CHECKPOINT, TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
 from scriptmodel_trainer.commands.requests import Request
@@ -59,6 +59,8 @@ class WriteOptions:
     force: bool
     repeat: Sequence[str]
     """What a command begins with that uses the same model."""
+    base: str | None = None
+    """Name of the base that a training starts from, `none` for none; without it one in the language of the plays."""
     lines: int | None = None
     """How many next lines are wanted in place of a script."""
     cento: bool = False
@@ -158,18 +160,26 @@ def _fits(options: WriteOptions, folder: Path) -> bool:
         raise BadInputError(error.message, "add --force to train it again, or name another folder") from error
     digest = reading.corpus_digest(reading.find_sources(options.plays, lambda _: None))
     known = model.origin.corpus.digest == digest
-    if known and (options.minutes is None or auto.is_choice_for(model.metrics.auto, options.minutes)):
+    timed = options.minutes is None or model.origin.base or auto.is_choice_for(model.metrics.auto, options.minutes)
+    if known and timed and _has_wanted_base(options, model):
         return True
     if not options.force:
-        if known and options.minutes is not None:
+        if known and not timed and options.minutes is not None:
             took = model.metrics.auto.minutes if model.metrics.auto else None
             kind = f"a {took:g}-minute model" if took else "a model that --minutes did not choose"
             hint = f"for {options.minutes:g} minutes: --out {options.folder}-{options.minutes:g}; --force replaces it"
             raise BadInputError(f"{options.folder} holds {kind}", hint)
-        raise BadInputError(
-            f"{folder} has a model that learned from other files", "name another folder, or add --force to replace it"
-        )
+        other = "started from another base, or from none" if known else "learned from other files"
+        raise BadInputError(f"{folder} has a model that {other}", "name another folder, or add --force to replace it")
     return False
+
+
+def _has_wanted_base(options: WriteOptions, model: TrainedModel) -> bool:
+    """Return whether a model started from the base that is asked for; any will do unless one is named."""
+    base, wanted = model.origin.base, options.training.base
+    if options.base is None:
+        return True
+    return base is None if options.base == bases.NONE else bool(base and wanted and base.digest == wanted.digest)
 
 
 def _train(options: WriteOptions, folder: Path, progress: Progress, signals: StopSignals) -> None:
@@ -184,9 +194,10 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
         """Find out before an hour of training what is wrong with the folder, and say how long that takes."""
         if unfinished.exists() and not (begun and begun.fingerprint == run.fingerprint):
             if not options.force:
-                message = f"{folder} has an unfinished training of other files, or for other --minutes"
+                message = f"{folder} has an unfinished training of other files, or for other --minutes or another base"
                 raise BadInputError(message, "repeat that command, name another folder, or add --force to start anew")
             run = dataclasses.replace(run, options=dataclasses.replace(run.options, resume=False))
+        _note_base(run, options.base, progress)
         quiet.minutes = _note_time(run, progress)
         return run
 
@@ -202,6 +213,18 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     keep_speeches(options.folder, options.plays)
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
     signals.answer()
+
+
+def _note_base(run: Run, wanted: str | None, progress: Progress) -> None:
+    """Say which base the training starts from, or how to get one unless none is wanted."""
+    base = run.options.base
+    if base and base.model.card:
+        read = f"which has read {len(base.model.card.texts)} texts"
+        progress.note(
+            f"starting from the base {base.model.card.name}, {read}; --base none learns from these plays alone"
+        )
+    elif wanted is None:
+        progress.note(bases.HOW_TO_GET_ONE)
 
 
 def _note_time(run: Run, progress: Progress) -> float | None:

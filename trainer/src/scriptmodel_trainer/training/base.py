@@ -22,6 +22,7 @@ from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, bu
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
+_GENTLER, _FEW_EPOCHS = 0.3, 4  # share of the rate of a base with a card, and epochs, on few plays
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,27 @@ def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]
     """Return name and settings of a training that starts from `base`; without a `name` they are the base's.
 
     Unless `overrides` set the number of epochs, the schedule is that of a training from random weights in a quarter of
-    its epochs. BadInputError if the sizes are not the base's, or it should lack what the base has.
+    its epochs; from a base with a card it is a short one for few plays. BadInputError if the sizes are not the base's,
+    or it should lack what the base has.
     """
     origin = base.model.origin
     start = presets.preset_named(name) if name else origin.preset
     start = dataclasses.replace(start, document_starts=origin.preset.document_starts)
+    if of_few := not name and base.model.card is not None:
+        start = _for_few(start)
     preset = presets.with_overrides(start, overrides)
     _require_sizes(base, name or origin.preset_name, preset)
-    if "epochs" not in overrides and (name or origin.base is None):
+    if "epochs" not in overrides and not of_few and (name or origin.base is None):
         preset = _shortened(preset)
     return name or origin.preset_name, preset
+
+
+def _for_few(preset: Preset) -> Preset:
+    """Return the settings of a base's training for a few plays: a low rate, and trigrams of these plays alone."""
+    rate = preset.learning_rate * _GENTLER
+    return dataclasses.replace(
+        preset, epochs=_FEW_EPOCHS, patience=1, learning_rate=rate, output_dropout=0.3, dropout=0.2, trigrams=True
+    )
 
 
 def _shortened(preset: Preset) -> Preset:

@@ -1,0 +1,73 @@
+"""The lists of plays that bases are trained on: complete, free to use, and without what is held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+
+from dev.base.library import LISTS, Library, Play, fetch_missing, library, problems
+from dev.paths import ROOT
+
+LANGUAGES = sorted(path.stem for path in LISTS.glob("*.yaml"))
+TEXT = b"ANNA. The river will not leave.\n"
+PLAY = Play("a.txt", "A Play", "A. Author", "1901", "us", hashlib.sha256(TEXT).hexdigest(), "https://plays/a.txt")
+
+
+@pytest.fixture(params=LANGUAGES)
+def listed(request: pytest.FixtureRequest) -> Library:
+    return library(request.param)
+
+
+def test_each_play_has_a_digest_a_source_and_a_reason_why_it_is_free(listed: Library) -> None:
+    for play in listed.plays:
+        assert re.fullmatch("[0-9a-f]{64}", play.sha256), play
+        assert re.fullmatch(r"https://\S+", play.source), play
+        assert play.free in listed.free, play
+        assert all((play.title, play.author, play.year)), play
+
+
+def test_no_play_is_listed_twice(listed: Library) -> None:
+    for name in ("file", "sha256", "source"):
+        values = [getattr(play, name) for play in listed.plays]
+        assert len(set(values)) == len(values)
+    assert len({(play.title, play.author) for play in listed.plays}) == len(listed.plays)
+
+
+def test_no_held_out_author_and_no_gold_play_is_listed(listed: Library) -> None:
+    assert len(listed.held_out) >= 3
+    surnames = [author.split()[-1].lower() for author in listed.held_out]
+    gold = {path.stem for path in (ROOT / "tests" / "gold" / "plays").iterdir()}
+    assert gold
+    for play in listed.plays:
+        assert not set(surnames) & set(re.findall(r"\w+", f"{play.author} {play.translator}".lower())), play
+        assert not gold & set(re.findall(r"\d+", play.source.split("/")[-1])), play
+
+
+def test_a_missing_and_a_changed_file_are_named_with_their_source(tmp_path: Path) -> None:
+    other = dataclasses.replace(PLAY, file="b.txt", source="https://plays/b.txt")
+    (tmp_path / "b.txt").write_bytes(b"another text")
+    missing, changed = problems((PLAY, other), tmp_path)
+    assert missing == "a.txt is missing: A Play by A. Author (1901); https://plays/a.txt"
+    assert changed.startswith("b.txt has SHA-256 ")
+    assert changed.endswith("fetch https://plays/b.txt")
+    (tmp_path / "a.txt").write_bytes(TEXT)
+    assert problems((PLAY,), tmp_path) == []
+
+
+def test_what_is_missing_is_fetched_and_another_file_is_left_out(tmp_path: Path) -> None:
+    source = tmp_path / "source.txt"
+    source.write_bytes(TEXT)
+    here = dataclasses.replace(PLAY, source=source.as_uri())
+    other = dataclasses.replace(here, file="b.txt", sha256="0" * 64)
+    gone = dataclasses.replace(here, file="c.txt", source=(tmp_path / "none.txt").as_uri())
+    notes: list[str] = []
+    fetch_missing((here, other, gone), tmp_path / "library", notes.append)
+    assert [path.name for path in (tmp_path / "library").iterdir()] == ["a.txt"]
+    assert (tmp_path / "library" / "a.txt").read_bytes() == TEXT
+    assert notes[0] == "fetched a.txt: A Play by A. Author (1901)"
+    assert "is not the file that the list has" in notes[1]
+    assert "cannot be fetched" in notes[2]

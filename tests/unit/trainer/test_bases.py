@@ -1,0 +1,174 @@
+"""Bases: how they are stored, installed and found, and trainings that start from one without harm."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import tarfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from forged import arrays_file
+from running import run_trainer
+from samples import play
+
+from dev.base import pack
+from scriptmodel_trainer import bases
+from scriptmodel_trainer.arrays import Floats, as_bfloat16, from_bfloat16
+from scriptmodel_trainer.artifacts import LOG, load_model, save_model
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.records import Card
+from scriptmodel_trainer.training.base import load_base, preset_after
+from scriptmodel_trainer.training.blending import blended
+
+CARD = Card("en", "en", "CC0-1.0", ("A Play by A. Author (1901)",), "legal advice", {"test": 1.5})
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the folder of bases an empty one."""
+    monkeypatch.setenv("SCRIPTMODEL_BASES", str(tmp_path / "bases"))
+    return tmp_path / "bases"
+
+
+@pytest.fixture
+def folder(model: Path, tmp_path: Path) -> Path:
+    """A model directory with a card."""
+    save_model(tmp_path / "base", dataclasses.replace(load_model(model, judged=True), card=CARD), "")
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def packed(folder: Path, tmp_path: Path) -> Path:
+    return archive_of(folder, tmp_path / "en.tar")
+
+
+def archive_of(folder: Path, out: Path) -> Path:
+    with tarfile.open(out, "w") as archive:
+        for path in folder.iterdir():
+            if path.name != LOG:
+                archive.add(path, path.name)
+    return out
+
+
+def test_a_packed_model_can_be_added_and_equal_models_give_equal_files(model: Path, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_bytes(msgspec.json.encode(CARD))
+    for name in ("first.tar", "second.tar"):
+        pack.pack(model, tmp_path / "card.json", tmp_path / name)
+    assert (tmp_path / "first.tar").read_bytes() == (tmp_path / "second.tar").read_bytes()
+    folder, card = bases.add(str(tmp_path / "first.tar"), None)
+    assert folder == home / "en"
+    assert card.figures.keys() == {"test", "nats per character of its test split"}
+
+
+def test_bfloat16_keeps_eight_bits_rounded_to_the_nearest_and_the_shape() -> None:
+    numbers = np.array([[1.0, -2.5, 0.0], [1 + 2**-9, 1 + 3 * 2**-9, 3e-39]], np.float32)
+    kept = from_bfloat16(as_bfloat16(numbers))
+    assert kept.tolist()[0] == [1.0, -2.5, 0.0]
+    assert kept[1, :2].tolist() == [1.0, 1 + 2**-7]
+    assert np.abs(kept - numbers).max() <= 2**-8
+    assert from_bfloat16(as_bfloat16(np.float32(0.5).reshape(()))).shape == ()
+
+
+def test_a_base_takes_half_the_room_and_is_loaded_as_float32(folder: Path, model: Path) -> None:
+    (whole,), (half,) = (list(path.glob("weights-*")) for path in (model, folder))
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    for name, weights in load_model(folder).weights.items():
+        assert weights.dtype == np.float32
+        np.testing.assert_allclose(weights, load_model(model).weights[name], rtol=2**-8)
+
+
+def test_an_added_base_is_listed_with_its_card_and_can_be_removed(packed: Path, home: Path) -> None:
+    added = run_trainer(["base", "add", packed])
+    line = "en, 1 texts, licence CC0-1.0, test 1.5"
+    assert (added.returncode, added.stdout.strip()) == (0, f"{home / 'en'}: {line}")
+    assert "not for: legal advice" in added.stderr
+    assert run_trainer(["base", "list"]).stdout == f"en  {line}  {home / 'en'}\n"
+    assert [path.name for path in home.iterdir()] == ["en"]
+    assert run_trainer(["base", "remove", "en"]).returncode == 0
+    assert run_trainer(["base", "list"]).stdout.startswith("no base is installed")
+    assert run_trainer(["base", "remove", "en"]).returncode == 2
+
+
+def test_a_base_must_have_the_digest_that_is_given_and_one_from_a_url_must_have_one(packed: Path, home: Path) -> None:
+    with pytest.raises(BadInputError, match="has SHA-256"):
+        bases.add(str(packed), "0" * 64)
+    with pytest.raises(BadInputError, match="needs --sha256"):
+        bases.add("https://example.org/en.tar", None)
+    assert not list(home.glob("*"))
+    assert bases.add(str(packed), hashlib.sha256(packed.read_bytes()).hexdigest())[0] == home / "en"
+
+
+def test_what_is_no_base_is_refused_and_leaves_nothing(folder: Path, model: Path, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="without a card"):
+        bases.add(str(archive_of(model, tmp_path / "model.tar")), None)
+    (folder / "more.txt").write_text("more")
+    with pytest.raises(BadInputError, match=r"has the file more\.txt"):
+        bases.add(str(archive_of(folder, tmp_path / "more.tar")), None)
+    (folder / "more.txt").unlink()
+    arrays_file(folder, "weights").write_bytes(b"other weights")
+    with pytest.raises(BadInputError, match="damaged"):
+        bases.add(str(archive_of(folder, tmp_path / "damaged.tar")), None)
+    assert not list(home.glob("*"))
+
+
+def test_the_language_of_a_text_is_known_by_the_commonest_words_of_a_base() -> None:
+    commonest = "the and to of I you a it in that is not me he for what with have be my do this your but so"
+
+    def share(text: str) -> float:
+        lexicon = sorted(set(text.split()))
+        train = np.array([lexicon.index(word) for word in text.split()], np.int32)
+        return bases.share_of(commonest.split(), train, lexicon)
+
+    assert share("I have to tell you that this is not what he had in his mind , you know .") > 0.5
+    assert share("ich habe dir doch gesagt , so geht das nicht in einem fort , mein lieber .") < 0.15
+
+
+def test_a_base_without_the_language_of_the_text_is_not_chosen(packed: Path) -> None:
+    bases.add(str(packed), None)
+    known = [word for word in load_model(bases.found_as("en")).vocabulary.words if word.isalpha()]
+    assert bases.best_for(["en"], np.arange(len(known), dtype=np.int32), known) == bases.found_as("en")
+    foreign = [f"{word}xq" for word in known]
+    assert bases.best_for(["en"], np.arange(len(known), dtype=np.int32), foreign) is None
+    assert bases.best_for([], np.arange(len(known), dtype=np.int32), known) is None
+
+
+def test_a_base_has_settings_of_its_own_for_few_plays(folder: Path, model: Path) -> None:
+    origin = load_model(model).origin.preset
+    _, preset = preset_after(load_base(folder), None, {})
+    assert preset.learning_rate < origin.learning_rate
+    assert preset.trigrams
+    assert preset_after(load_base(folder), None, {"epochs": "2"})[1].epochs == 2
+
+
+@pytest.mark.parametrize(("best", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0), (3.0, 1.0)])
+def test_the_mixture_with_the_least_loss_is_kept_and_the_base_is_one(best: float, share: float) -> None:
+    base, trained = ({"bias": np.full(2, value, np.float32)} for value in (0.0, 1.0))
+
+    def loss(weights: dict[str, Floats]) -> float:
+        return abs(float(weights["bias"][0]) - best)
+
+    weights, kept = blended(base, trained, loss)
+    assert kept == share
+    assert weights["bias"].tolist() == [share, share]
+
+
+def test_write_starts_from_a_base_of_the_language_and_says_so(packed: Path, tmp_path: Path) -> None:
+    bases.add(str(packed), None)
+    (tmp_path / "plays").mkdir()
+    (tmp_path / "plays" / "new.md").write_text(play(60, seed=3), "utf-8")
+    words = ["write", tmp_path / "plays", "--out", tmp_path / "out", "--words", "40"]
+    first = run_trainer(words)
+    assert first.returncode == 0, first.stderr
+    assert "note: starting from the base en, which has read 1 texts; --base none learns from" in first.stderr
+    assert "of what was learned beyond the base" in first.stderr
+    base = load_model(tmp_path / "out" / "model").origin.base
+    assert base is not None
+    assert base.digest == load_base(bases.found_as("en")).digest
+    assert run_trainer([*words, "--base", "en", "--minutes", "1"]).stderr == ""
+    other = run_trainer([*words, "--base", "none"])
+    assert (other.returncode, "started from another base, or from none" in other.stderr) == (2, True)
+    missing = run_trainer([*words, "--base", "de"])
+    assert (missing.returncode, "there is no base de; installed: en" in missing.stderr) == (2, True)

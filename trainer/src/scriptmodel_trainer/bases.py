@@ -1,0 +1,137 @@
+"""Installed bases: models of many plays that a training on a few plays starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.corpus import archives
+from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.records import Card
+from scriptmodel_trainer.storage import as_write_error
+
+SUFFIX = ".tar"  # of a packed base: the files of its model directory
+NONE = "none"
+HOW_TO_GET_ONE = "no base is installed for the language of these plays: `scriptmodel base --help` says how to get one"
+_FOLDERS = "SCRIPTMODEL_BASES"  # in place of the usual ones, the user's first
+_SYSTEM = "share/scriptmodel/bases"  # below the environment, as images have them
+_MOST_BYTES = 1 << 26
+_MOST_FILES = 8
+_COMMONEST = 200  # words by which a language is known
+_LEAST = 0.35  # of a text's words that are among them: English has six of ten, other languages one
+_SECONDS = 60.0
+
+
+def folders() -> list[Path]:
+    """Return where bases are looked for: the user's folder, to which bases are added, and the system's."""
+    if given := os.environ.get(_FOLDERS):
+        return [Path(folder) for folder in given.split(os.pathsep)]
+    data = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
+    return [data / "scriptmodel" / "bases", Path(sys.prefix) / _SYSTEM, Path("/usr") / _SYSTEM]
+
+
+def installed() -> dict[str, Path]:
+    """Return the folders of the bases by name; the user's hide the system's of the same name."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for model in sorted(folder.glob(f"*/{artifacts.MODEL}")):
+            found.setdefault(model.parent.name, model.parent)
+    return found
+
+
+def load(folder: Path) -> tuple[TrainedModel, Card]:
+    """Return a base and its card; BadInputError if it is damaged, or a model that is no base."""
+    model = artifacts.load_model(folder)
+    if model.card is None:
+        raise BadInputError(f"{folder} is a model without a card, not a base", "`make base` in a checkout makes one")
+    return model, model.card
+
+
+def found_as(name: str) -> Path:
+    """Return the folder of an installed base; BadInputError names those that are there."""
+    there = installed()
+    if name not in there:
+        hint = f"installed: {', '.join(there)}" if there else "`scriptmodel base add` installs one"
+        raise BadInputError(f"there is no base {name[:40]}", hint, parameter="base")
+    return there[name]
+
+
+def best_for(names: Sequence[str], train: Ids, lexicon: Sequence[str]) -> Path | None:
+    """Return the folder of the base of those names that is in the language of a text; None if there is none."""
+    shares = {name: share_of(load(found_as(name))[0].vocabulary.words, train, lexicon) for name in names}
+    best = max(shares, key=lambda name: shares[name], default=NONE)
+    return found_as(best) if shares.get(best, 0.0) >= _LEAST else None
+
+
+def share_of(words: Sequence[str], train: Ids, lexicon: Sequence[str]) -> float:
+    """Return the share of a text's words that are among the commonest of a vocabulary, most frequent first."""
+    common = {word.lower() for word in list(filter(str.isalpha, words))[:_COMMONEST]}
+    counts = np.bincount(train, minlength=len(lexicon))
+    is_word = np.fromiter(map(str.isalpha, lexicon), np.bool_, len(lexicon))
+    is_common = np.fromiter((word.lower() in common for word in lexicon), np.bool_, len(lexicon))
+    return float(counts[is_word & is_common].sum() / max(1, counts[is_word].sum()))
+
+
+def add(source: str, sha256: str | None) -> tuple[Path, Card]:
+    """Install a base from a file or URL, checked; returns its folder. A base of that name is replaced.
+
+    Raises BadInputError if it is no base, or another one than `sha256` says.
+    """
+    home = folders()[0]
+    with as_write_error(home, "set SCRIPTMODEL_BASES to a folder that can be written"):
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".adding-", dir=home) as scratch:
+            packed = Path(scratch, f"base{SUFFIX}")
+            packed.write_bytes(_content(source, sha256))
+            unpacked = Path(scratch, "base")
+            unpacked.mkdir()
+            for name, content in archives.files_of(packed, archives.Allowance(_MOST_FILES, _MOST_BYTES)):
+                if not any(fnmatch(name, pattern) for pattern in artifacts.FILES):
+                    raise BadInputError(f"{source} has the file {name}, which no base has")
+                (unpacked / name).write_bytes(content)
+            card = load(unpacked)[1]
+            folder = home / card.name
+            shutil.rmtree(folder, ignore_errors=True)
+            unpacked.replace(folder)
+    return folder, card
+
+
+def remove(name: str) -> Path:
+    """Delete a base from the user's folder; BadInputError if it is not there."""
+    folder = folders()[0] / name
+    if installed().get(name) != folder:
+        raise BadInputError(f"{folders()[0]} has no base {name}", "see `scriptmodel base list`")
+    with as_write_error(folder, "check its permissions"):
+        shutil.rmtree(folder)
+    return folder
+
+
+def _content(source: str, sha256: str | None) -> bytes:
+    """Return the bytes of a file or URL, which must have that digest; what comes from a URL must have one."""
+    remote = source.startswith(("https://", "http://"))
+    if remote and sha256 is None:
+        raise BadInputError("a base from a URL needs --sha256", "take it from the page that names the URL")
+    try:
+        # It opens no other scheme, and what it returns must have the digest.
+        with urllib.request.urlopen(source, timeout=_SECONDS) if remote else Path(source).open("rb") as file:  # noqa: S310
+            content: bytes = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(f"{source} cannot be read: {error}", "give a packed base") from error
+    if len(content) > _MOST_BYTES:
+        raise BadInputError(f"{source} is larger than {_MOST_BYTES >> 20} MiB", "give a packed base")
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise BadInputError(f"{source} has SHA-256 {digest}, not {sha256}", "fetch it again, or check the digest")
+    return content
