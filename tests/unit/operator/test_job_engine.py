@@ -264,6 +264,18 @@ def test_equal_runs_of_two_pipelines_are_computed_once() -> None:
     assert world.ran == ["train 1"]
 
 
+def test_a_run_that_another_pipeline_has_started_is_not_started_again() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    earlier = replace(TRAINING, ref=PipelineRef("ml", "a-train"))  # its name comes first
+    gateway.apply_pipelines([PipelineApply(earlier)])
+    for _ in range(2):
+        gateway.settle(["ml"])
+    assert len(world.unfinished) == 1
+    polled(world, gateway)
+    assert states(gateway) == states(gateway, earlier.ref) == ["SUCCESS"]
+
+
 def test_an_empty_version_makes_a_job_without_data_and_a_branch_without_versions_none() -> None:
     world = JobWorld()
     gateway = applied(world, TRAINING, WRITING, corpus={"/empty.txt": b""})

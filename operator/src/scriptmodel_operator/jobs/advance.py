@@ -47,9 +47,10 @@ class Advance:
         An error of one pipeline keeps no other from its step.
         """
         now, blocked = Round(listing), dict[PipelineRef, str]()
-        for ref, stored in sorted(listing.pipelines.items()):
-            for run in (run for job in stored.record.unfinished[:1] for run in job.runs):
-                now.first.setdefault((ref.project, run.hash), ref)
+        unfinished = ((ref, stored.record.unfinished[:1]) for ref, stored in sorted(listing.pipelines.items()))
+        runs = [(ref, run) for ref, jobs in unfinished for job in jobs for run in job.runs]
+        for ref, run in sorted(runs, key=lambda each: not each[1].state.active):  # one that runs already comes first
+            now.first.setdefault((ref.project, run.hash), ref)
         for ref in sorted(listing.pipelines, reverse=True):  # `train` before `select` and `generate`, which read it
             beat()
             try:
