@@ -100,46 +100,86 @@ def finished_trainer(files: Mapping[str, bytes] | None = None, log: bytes = b"")
     return Trainer(lambda url: send("GET", url), lambda url, data: send("PUT", url, data), files=files or {}, log=log)
 
 
+class RealPod:
+    """The command of a pod as a process, in a folder of its own."""
+
+    def __init__(self, root: Path, document: Object) -> None:
+        self._folder = root / uuid4().hex
+        self._folder.mkdir()
+        self.write(document)
+        folders = {"PFS_ROOT": "pfs", "SCRIPTMODEL_STATE_DIR": "state", "SCRIPTMODEL_TERMINATION_LOG": "end"}
+        env = {**os.environ, **{name: str(self._folder / place) for name, place in folders.items()}}
+        command = [TRAINER_ENV / "bin" / "scriptmodel-trainer", "job", self._folder / "job.json"]
+        with (self._folder / "log").open("w") as log:
+            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+
+    def write(self, document: Object) -> None:
+        """Do what the kubelet does with a Secret that has changed."""
+        new = self._folder / "job.json.new"
+        new.write_text(json.dumps(document))
+        new.replace(self._folder / "job.json")
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "log").read_text()
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def succeed(self) -> None:
+        assert self._process.wait() == 0, self.log
+
+
 @dataclass(frozen=True)
 class RealTrainer:
-    """The command of a pod, in a folder of its own."""
+    """Runs a pod to its end."""
 
     root: Path
 
     def run(self, document: Object) -> None:
-        folder = self.root / uuid4().hex
-        folder.mkdir()
-        (folder / "job.json").write_text(json.dumps(document))
-        folders = {"PFS_ROOT": "pfs", "SCRIPTMODEL_STATE_DIR": "state", "SCRIPTMODEL_TERMINATION_LOG": "end"}
-        env = {**os.environ, **{name: str(folder / place) for name, place in folders.items()}}
-        command = [TRAINER_ENV / "bin" / "scriptmodel-trainer", "job", folder / "job.json"]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        RealPod(self.root, document).succeed()
+
+
+def unfinished(cluster: Cluster) -> list[Object]:
+    """Return the Jobs that have not ended."""
+    jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
+    return [job for job in jobs if not job.get("status", {}).get("conditions")]
+
+
+def job_name(job: Object) -> str:
+    return str(job["metadata"]["name"])
+
+
+def document_of(cluster: Cluster, name: str) -> bytes:
+    """Return what the Secret of a Job holds; nothing if the Job was stopped meanwhile."""
+    found = cluster.kubectl("get", "secret", name, "--ignore-not-found", "-o", "json")
+    return b"".join(map(base64.b64decode, json.loads(found)["data"].values())) if found else b""
+
+
+def end_job(cluster: Cluster, name: str, failure: str = "") -> None:
+    """Let a Job end, as the Job controller does: its pod has succeeded, or its pod failure policy says what failed."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    cause = {"reason": "PodFailurePolicy", "message": failure} if failure else {}
+    kinds = ("FailureTarget", "Failed") if failure else ("SuccessCriteriaMet", "Complete")
+    conditions = [{"type": kind, "status": "True", "lastTransitionTime": now, **cause} for kind in kinds]
+    ended = {"failed": 1} if failure else {"succeeded": 1, "completionTime": now}
+    patch = json.dumps({"status": {"startTime": now, "conditions": conditions, **ended}})
+    cluster.kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
 
 
 def run_jobs(cluster: Cluster, trainer: Trainer | RealTrainer) -> int:
     """Run all Jobs that have not ended; return how many there were."""
-    jobs = json.loads(cluster.kubectl("get", "jobs", "-o", "json"))["items"]
-    waiting = [job for job in jobs if not job.get("status", {}).get("conditions")]
-    for job in waiting:
-        name = job["metadata"]["name"]
-        (document,) = json.loads(cluster.kubectl("get", "secret", name, "-o", "json"))["data"].values()
-        kinds = ("SuccessCriteriaMet", "Complete")
+    waiting = [(job, document) for job in unfinished(cluster) if (document := document_of(cluster, job_name(job)))]
+    for job, document in waiting:
+        name, failure = job_name(job), ""
         if job["metadata"]["labels"]["scriptmodel.dev/stage"] == "fetch":
             variables = secret_variables(cluster, job["spec"]["template"]["spec"]["containers"][0])
-            kinds = kinds if fetched(base64.b64decode(document), variables) else ("FailureTarget", "Failed")
+            if not fetched(document, variables):
+                failure = f"Container fetch for pod {name}-x failed with exit code 1"
         else:
-            trainer.run(json.loads(base64.b64decode(document)))
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        cause = {"reason": "PodFailurePolicy", "message": f"Container fetch for pod {name}-x failed with exit code 1"}
-        conditions = [
-            {"type": kind, "status": "True", "lastTransitionTime": now, **(cause if "Fail" in kind else {})}
-            for kind in kinds
-        ]
-        ended = {"succeeded": 1, "completionTime": now} if "Complete" in kinds else {"failed": 1}
-        status = {"startTime": now, "conditions": conditions, **ended}
-        patch = json.dumps({"status": status})
-        cluster.kubectl("patch", f"job/{name}", "--subresource=status", "--type=merge", "-p", patch)
+            trainer.run(json.loads(document))
+        end_job(cluster, name, failure)
     return len(waiting)
 
 
