@@ -167,7 +167,7 @@ def test_a_push_says_within_half_a_minute_that_the_bucket_is_away(
     (tmp_path / "plays" / "hamlet.txt").write_text(play())
     options = [f"--storage={url}", f"--storage-endpoint={endpoints['operator']}", f"--namespace={cluster.namespace}"]
     config = as_in_the_chart(tmp_path, control_plane)
-    options += ["--poll-interval=0.5", "--cluster-id=test"]
+    options += [f"--storage-public-url={endpoints['person']}", "--poll-interval=0.5", "--cluster-id=test"]
     with Operator(tmp_path / "operator", config, options=options, env=s3.credentials):
         pushed = alice("push", tmp_path / "plays", "--repo", "plays", "--create")
         assert pushed.returncode == 0, pushed.stderr
