@@ -14,7 +14,7 @@ from scriptmodel_trainer.progress.events import TemperatureChosen
 TEMPLATES = Path(reporting.__file__).parent / "templates"
 
 
-@pytest.mark.parametrize("command", ["write", "voice", "ui", "compare", "judge", "export"])
+@pytest.mark.parametrize("command", ["write", "voice", "ui", "compare", "judge", "export", "base"])
 def test_the_help_of_a_writers_command_is_plain(command: str) -> None:
     text = run_trainer([command, "--help"]).stdout
     assert not INTERNAL.findall(text.replace("--token-file", ""))
