@@ -123,6 +123,21 @@ def test_a_page_names_nobody_of_another_play_directs_nobody_to_himself_and_capit
     assert not re.search(r"\b(lamp|waits|the),? The\b", text)
 
 
+def test_a_direction_in_a_speech_begins_with_the_pronoun_of_the_speaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocabulary = with_names((*WORDS, "He", "She"), NAMES)
+    network = AnyNetwork(vocabulary, {tokens.OPEN_BRACKET: 4, "He": 3, "She": 3, tokens.EOS: 4, tokens.OPEN_NAME: 6})
+    monkeypatch.setattr(writing, "Reader", lambda *_: network)
+    lines = Lines(pronouns={"ANNA": "she", "BEN": "he"})
+    page = Writer(Network(weights_of(vocabulary, 1)), vocabulary, lines=lines)
+    text = page.text(page.write(4000, Sampling(0), (1,), Opening(cast=("ANNA", "BEN", "MIRA"))).tokens)
+    begins = {
+        (name, each)
+        for name, said in re.findall(r"^\[ (\w+) \]:(.*)", text, re.M)
+        for each in re.findall(r"\[(S?[Hh]e)\b", said)
+    }
+    assert begins == {("ANNA", "She"), ("BEN", "He"), ("MIRA", "He"), ("MIRA", "She")}
+
+
 def test_a_list_in_a_direction_has_each_name_once(monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary = with_names((*WORDS, "and"), NAMES)
     bias = {tokens.OPEN_EXPOSITION: 9, tokens.OPEN_BRACKET: 3, "and": 4, "ANNA": 4, "MIRA": 4, ",": 2, "lamp": 2}

@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_NAME, PU
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import Lines, is_small
+from scriptmodel_trainer.generation.lines import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
@@ -335,6 +335,9 @@ class Writer(BaseWriter):
                 own = set(name_parts(self._vocabulary.words[page.speaker]))
                 parts = own - self._shared if len(own) > 1 else own
                 logits[[number for part in parts for number in self._spoken_names.get(part, ())]] = -np.inf
+            if page.bracketed and page.position.last is Last.OPENER and page.speaker is not None:
+                pronoun = self._lines.pronouns.get(self._vocabulary.words[page.speaker], "")
+                logits[self._numbers(PRONOUNS.get(pronoun, ()))] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
                 logits = page.logits + allowed
         if in_name and self._changes_speakers:
