@@ -153,16 +153,6 @@ def test_a_list_in_a_direction_has_each_name_once(monkeypatch: pytest.MonkeyPatc
     assert re.search(r"\bANNA,? [a-z]+,? [a-z]+ ANNA\b", text), "where it is no list"
 
 
-def test_a_talk_of_two_ends_as_in_the_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = AnyNetwork(CLOSED, {tokens.OPEN_NAME: 20, tokens.EOS: 20, "ANNA": 12, "BEN": 12})
-    monkeypatch.setattr(writing, "Reader", lambda *_: network)
-    page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, plays=PLAYS, lines=Lines(replies=0.5))
-    for cast in (NAMES, ("ANNA", "BEN")):
-        heard = set(speakers(render(page.write(LONG, Sampling(0), (1,), Opening(cast=cast)).tokens)))
-        assert {"ANNA", "BEN"} <= heard
-        assert (len(heard) > 2) == (cast == NAMES)
-
-
 def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
     casts = set()
     for seed in range(20):

@@ -26,7 +26,7 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     PUNCTUATION,
 )
-from scriptmodel_trainer.records import Count, Name, Share
+from scriptmodel_trainer.records import Count, Name
 
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""
@@ -56,15 +56,13 @@ class Lines:
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
     which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
-    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`. A share
-    of `replies` of all speeches is spoken by who spoke last but one. `pronouns` are those, he or she, with which
-    directions within the speeches of a speaker begin.
+    `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
+    `pronouns` are those, he or she, with which directions within the speeches of a speaker begin.
     """
 
     openings: frozenset[Name] = frozenset()
     widths: tuple[Count, ...] = ()
     capitals: frozenset[Name] = frozenset()
-    replies: Share = 1.0
     pronouns: Mapping[Name, Name] = field(default_factory=dict)
 
     def broken(self, script: Sequence[str]) -> list[str]:
@@ -128,9 +126,7 @@ def lines_of(train: Ids, starts: Flags, lexicon: Sequence[str], known: Collectio
         and counts[numbers[token]] <= _NAMES * counts[numbers[token.lower()]]
     )
     widths = _widths(train, starts, lexicon, openings) if starts.any() else ()
-    names = train[1:][train[:-1] == lexicon.index(OPEN_NAME)] if OPEN_NAME in lexicon else train[:0]
-    replies = float((names[2:] == names[:-2]).mean()) if len(names) > 2 else 1.0
-    return Lines(openings, widths, _capitals(train, lexicon), replies, _pronouns(train, lexicon))
+    return Lines(openings, widths, _capitals(train, lexicon), _pronouns(train, lexicon))
 
 
 def _pronouns(train: Ids, lexicon: Sequence[str]) -> dict[str, str]:

@@ -16,10 +16,6 @@ Names = dict[int, "Names"]
 """Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""
 
 
-_PATIENCE = 2
-"""Replies beyond their share in the corpus, after which somebody else speaks."""
-
-
 class Page:
     """The script so far, with the grammar's state and the network's logits after it.
 
@@ -36,8 +32,6 @@ class Page:
         self.used = 0
         self.pieces = 0  # of the present word
         self.speaker: int | None = None  # of the last speech, unless a direction followed
-        self._speakers: list[int] = []  # of all speeches
-        self._replies = 0  # speeches whose speaker spoke last but one
         self.width = 0  # characters of the present line
         self.bracketed = False
         self.aside = 0  # tokens in the bracket, quote or direction that is open
@@ -56,7 +50,7 @@ class Page:
     def copy(self) -> Page:
         """Return a page with the same script, which continues by itself."""
         same = copy(self)
-        same.script, same._speakers = [*self.script], [*self._speakers]
+        same.script = [*self.script]
         return same
 
     @property
@@ -80,12 +74,6 @@ class Page:
         """True after a title, as `Mrs.`, which a name follows."""
         return self.position.last is Last.WORD and self.script[-1] in self._lines.capitals
 
-    @property
-    def partner(self) -> int | None:
-        """The last speaker but one, where a talk of two has lasted longer than the corpus has it; else None."""
-        turns = len(self._speakers)
-        return self._speakers[-2] if turns > 1 and self._replies > self._lines.replies * turns + _PATIENCE else None
-
     def put(self, token: str, kind: Kind) -> int:
         """Write one token down; returns its number, which the network reads next."""
         number = self._vocabulary.id_of(token)
@@ -108,8 +96,6 @@ class Page:
         self.last = number
         if kind is Kind.NAME:
             self.speaker = number
-            self._replies += number in self._speakers[-2:-1]
-            self._speakers.append(number)
         elif kind is Kind.OPEN_EXPOSITION:
             self.speaker = None
         return number

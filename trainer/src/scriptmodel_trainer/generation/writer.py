@@ -340,8 +340,8 @@ class Writer(BaseWriter):
                 logits[self._numbers(PRONOUNS.get(pronoun, ()))] = -np.inf
             if logits.max() == -np.inf:  # none of the words that fit is known
                 logits = page.logits + allowed
-        if in_name and self._changes_speakers:
-            self._pass_on(page, logits)
+        if in_name and self._changes_speakers and page.speaker is not None and (logits > -np.inf).sum() > 1:
+            logits[page.speaker] = -np.inf  # somebody else speaks
         number = choose(logits, sampling, random)
         kind = Kind.NAME if in_name else self._kinds[number]
         if page.names and page.position.place is Place.NAMED and kind is not Kind.CLOSE_NAME:
@@ -379,12 +379,6 @@ class Writer(BaseWriter):
             elif token not in PUNCTUATION and (words := words + 1) > 1:
                 break
         return self._numbers(name for name in names if name.casefold() not in self._shared)
-
-    def _pass_on(self, page: Page, logits: Floats) -> None:
-        """Leave out who has just spoken, and who has spoken with them alone for too long, while others remain."""
-        for speaker in (page.speaker, page.partner):
-            if speaker is not None and (logits > -np.inf).sum() > 1:
-                logits[speaker] = -np.inf
 
     def _numbers(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of those words that the model knows."""
