@@ -104,17 +104,13 @@ class Pages:
         shown |= {"said": said, "often": often, "is_striking": is_striking}
         try:
             form = await request.post()
-            file, name, content = (
-                form.get("file"),
-                "draft.txt",
-                str(form.get("draft", "")).replace("\r\n", "\n").encode(),
-            )
+            draft, file = str(form.get("draft", "")).replace("\r\n", "\n"), form.get("file")
+            suffix, content = ".txt", draft.encode()
             if isinstance(file, web.FileField) and file.filename:
-                name, content = file.filename, file.file.read()
-            else:
-                shown["draft"] = content.decode()
+                draft, suffix, content = "", Path(file.filename).suffix[:16], file.file.read()
+            shown["draft"] = draft
             if content.strip():
-                shown["report"] = await here.voices.report(name, content)
+                shown["report"] = await here.voices.report(content, suffix)
         except UNREADABLE as error:
             raise Refused(400, f"the form cannot be read: {error}") from error
         except TrainerError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path, PurePath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scriptmodel_trainer.corpus import reading
@@ -20,21 +20,21 @@ class VoicePage:
         self._check: VoiceCheck | None = None
         self._working = asyncio.Lock()
 
-    async def report(self, name: str, content: bytes) -> Report:
-        """Return what is found of a draft, the content of a file of that name."""
+    async def report(self, content: bytes, suffix: str) -> Report:
+        """Return what is found of a draft, the content of a file with that suffix."""
         async with self._working:
-            return await asyncio.to_thread(self._report, PurePath(name).name, content)
+            return await asyncio.to_thread(self._report, content, suffix)
 
-    def _report(self, name: str, content: bytes) -> Report:
+    def _report(self, content: bytes, suffix: str) -> Report:
         check = self._check = self._check or VoiceCheck(kept_speeches(self._folder))
         if not check.names:
             raise BadInputError("the plays are not stored beside this model", "`scriptmodel write PLAYS` stores them")
         with TemporaryDirectory() as folder:
-            path = Path(folder, name)
+            path = Path(folder, f"draft{suffix}")
             path.write_bytes(content)
             try:
                 sources = reading.find_sources([path], lambda _: None)
             except BadInputError as error:
                 raise BadInputError(error.message.replace(f"{folder}/", ""), error.hint) from error
             drafts = (read_draft(source, None, lambda each: each.casefold() in check.names) for source in sources)
-            return check.report([each for draft in drafts for each in draft], name)
+            return check.report([each for draft in drafts for each in draft], "the draft")
