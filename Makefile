@@ -186,6 +186,11 @@ e2e: env cluster ## Test the chart with real pods; needs root and `make images` 
 	@$(PYTHON) -m dev.programs.helm alone >/dev/null
 	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
 
+.PHONY: kueue
+kueue: env controlplane s3 ## Test queues with Kueue, which is built once; needs root
+	@$(PYTHON) -m dev.programs.kueue >/dev/null
+	$(OPERATOR)/bin/pytest -v tests/kueue
+
 .PHONY: chaos
 chaos: chaos-localpach chaos-operator chaos-jobs chaos-trainer ## Run all fault suites
 

@@ -190,6 +190,21 @@ def test_a_job_that_a_queue_holds_back_waits_for_quota() -> None:
     assert jobs(gateway)[0].released
 
 
+def test_a_job_that_a_queue_stops_while_it_runs_says_what_it_waits_for() -> None:
+    world = JobWorld()
+    gateway = applied(world, replace(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
+    gateway.settle(["ml"])
+    name = job_of(world)["metadata"]["name"]
+    world.cluster.set("jobs", "ml", name, spec={**job_of(world)["spec"], "suspend": False})
+    world.start()
+    gateway.settle(["ml"])
+    world.cluster.set("jobs", "ml", name, spec={**job_of(world)["spec"], "suspend": True})
+    for place in [place for place in world.cluster.objects if place[0] == "pods"]:
+        del world.cluster.objects[place]
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert (info.state, info.reason) == (PipelineState.RUNNING, "waits in queue gpus")
+
+
 def test_a_new_version_waits_for_the_running_job_and_the_newest_one_is_computed_next() -> None:
     world = JobWorld()
     gateway = applied(world)

@@ -16,7 +16,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import ResumedAt, TrainingStatus
 from scriptmodel_operator.controller.event_policy import record_status
-from scriptmodel_operator.engine.values import JobRef, JobState, LogLine, PipelineRef
+from scriptmodel_operator.engine.values import JobRef, JobState, LogLine, PipelineRef, PipelineState
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.metrics import _gauges
 from scriptmodel_operator.observe.follow import LogFollower
@@ -127,6 +127,9 @@ def test_a_worker_that_was_stopped_promises_no_more_than_is_kept(
     message = world.condition("Trained")["message"]
     assert message.startswith(f"the worker stopped in epoch 13 at 55%, and another one starts: {cost}")
     assert "state saved" not in str(world.model.status)
+    world.pachyderm.set_state(world.train, PipelineState.RUNNING, "waits in queue gpus")
+    world.reconcile()
+    assert f"and another one waits (in queue gpus): {cost}" in world.condition("Trained")["message"]
 
 
 def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator() -> None:

@@ -183,7 +183,7 @@ class Training(ApiModel):
     backoff_limit: Annotated[int, Field(ge=0, le=10)] = 2
     """How often a failed computation is retried within a job."""
     queue_name: Annotated[OptionalDnsName, Field(max_length=63)] = ""
-    """Kueue's LocalQueue in the namespace where Pachyderm runs its pods; train pods wait for its quota."""
+    """Kueue's LocalQueue in the namespace of the train pods, which wait for its quota."""
     budget: Budget = Field(default_factory=Budget)
     """When training stops automatically, with a model. Raising the budget that ended it continues training."""
     early_stopping: EarlyStopping = Field(default_factory=EarlyStopping)

@@ -118,7 +118,7 @@ class Advance:
             elif run.state is RunState.RUNNING:
                 self._attempts.renew(self._run(record, changed, run, now), run.attempt)
                 waits = waits or (known.reason if known and known.state is AttemptState.WAITING else "")
-        waits = "" if changed.queued else waits  # its queue is reported otherwise
+        waits = "" if changed.queued and changed.state.waiting else waits  # its queue is reported otherwise
         return stored, waits
 
     def _count(self, before: Sequence[RunRecord], runs: Sequence[RunRecord], found: Mapping[str, Attempt]) -> None:

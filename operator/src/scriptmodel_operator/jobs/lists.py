@@ -53,10 +53,12 @@ class JobsLists:
         return sorted(jobs, key=_created, reverse=True)[:limit]
 
     def _blocked(self, record: PipelineRecord) -> PipelineInfo:
-        """Return a pipeline, with why its job does not start; one that runs only has to be tried again."""
+        """Return a pipeline, with why its job does not start, or does not continue after a lost worker."""
         info, reason = pipeline_info(record), self.blocked.get(record.ref, "")
-        waits = all(job.state.waiting for job in record.unfinished) and not record.stopped
-        return replace(info, state=PipelineState.CRASHING, reason=reason) if reason and waits else info
+        if not reason or record.stopped:
+            return info
+        waits = all(job.state.waiting for job in record.unfinished)
+        return replace(info, state=PipelineState.CRASHING if waits else info.state, reason=reason)
 
 
 def _created(job: JobInfo) -> datetime:

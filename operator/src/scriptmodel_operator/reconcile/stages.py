@@ -129,7 +129,9 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, sea
         text = f"all {log.epochs} epochs are done, and the model is being tested and written"
     if log and log.stopped:
         cost = if_worker_is_lost(train, view) or "nothing was trained yet"
-        text = f"the worker {log.error}, and another one starts: {cost}"
+        why = train.info.reason.removeprefix("waits ")
+        waits = f"waits ({cannot_start(why, train.claim)})" if why else "starts"
+        text = f"the worker {log.error}, and another one {waits}: {cost}"
     elif log and log.error:
         text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
     text += restart_as_text(log.resumed if log else None)
