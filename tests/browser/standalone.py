@@ -28,7 +28,26 @@ from scriptmodel_trainer.vocabulary import Vocabulary
 SCENE = "ANNA: The \"lamp\" waits. (Going.)\n\n(Enter Ben.)\n\nZOE: We're 'ere -- I don't"
 TEMPERATURE, WORDS, SEEDS, STEPS = 0.9, 60, 6, 60
 _WORDS = (
-    *("the", "The", "lamp", "waits", "Anna", "Ben", "Mrs.", "an", "a", "apple", "I", "do", "ANNA", "BEN", "LADY_BELL"),
+    *(
+        "the",
+        "The",
+        "lamp",
+        "waits",
+        "he",
+        "She",
+        "she",
+        "Anna",
+        "Ben",
+        "Mrs.",
+        "an",
+        "a",
+        "apple",
+        "I",
+        "do",
+        "ANNA",
+        "BEN",
+        "LADY_BELL",
+    ),
     *("DORA", "CARL", "Carl", "n't", "'re", "'tis", ",", ";", "--", *sorted(tokens.MARKERS), "<unk>", tokens.DOCUMENT),
 )
 _SPEAKERS = ("ANNA", "BEN", "LADY_BELL", "DORA", "CARL")
@@ -36,7 +55,7 @@ _LINES = Lines(
     openings=frozenset({"The"}),
     widths=(30, 20, 12),
     capitals=frozenset({"Mrs.", tokens.EOS}),
-    replies=0.3,
+    pronouns={"ANNA": "she", "BEN": "he"},
 )
 
 
@@ -71,7 +90,7 @@ def restored(given: TrainedModel) -> TrainedModel:
         weights[name] = arrays[name]
         if array.ndim > 1:
             rows = arrays[name].astype(np.float32) * arrays[f"{name}/scales"][:, np.newaxis]
-            weights[name] = rows if rows.shape == array.shape and name == "embedding" else np.ascontiguousarray(rows.T)
+            weights[name] = rows if name in ("embedding", "output/kernel") else np.ascontiguousarray(rows.T)
     if given.trigrams is None:
         return replace(given, weights=weights)
     tables = {}

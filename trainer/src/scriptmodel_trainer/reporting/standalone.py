@@ -23,7 +23,7 @@ from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
-from scriptmodel_trainer.generation.lines import Lines, is_small
+from scriptmodel_trainer.generation.lines import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.storage import arrays_bytes
@@ -102,8 +102,11 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "titles": sorted(map(str.casefold, lines.capitals)),
         "grammar": _table(Grammar(frozenset((*kinds, Kind.NAME)))),
         "aphaeresis": sorted(APHAERESIS),
-        **{name: getattr(lines, name) for name in ("widths", "replies")},
-        **{name: getattr(vocabulary, name) for name in ("document", "first", "unknown")},
+        "pronouns": {ids[name]: numbers(PRONOUNS[word]) for name, word in lines.pronouns.items() if name in ids},
+        "widths": lines.widths,
+        "document": vocabulary.document,
+        "first": vocabulary.first,
+        "unknown": vocabulary.unknown,
         "cutoff": model.origin.preset.softmax_cutoff,
         "copied": COPIED,
         "nucleus": Sampling().top_p,

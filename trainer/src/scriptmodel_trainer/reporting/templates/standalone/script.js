@@ -2,7 +2,7 @@
 
 const [WORD, CLITIC, COMMA, DASH, ENDER, OPEN_BRACKET, CLOSE_BRACKET, OPEN_QUOTE, CLOSE_QUOTE, OPEN_NAME, CLOSE_NAME,
   OPEN_DIRECTION, CLOSE_DIRECTION, NAME, UNWRITTEN] = Array(15).keys();
-const OPENING = 1, SMALL = 2, CAPITAL = 4, PATIENCE = 2, LONGEST_ASIDE = 60, MOST_READ = 3000;
+const OPENING = 1, SMALL = 2, CAPITAL = 4, LONGEST_ASIDE = 60, MOST_READ = 3000;
 const bits = (...kinds) => kinds.reduce((all, kind) => all | (1 << kind), 0), has = (kinds, kind) => Boolean((kinds >> kind) & 1);
 const SPEECH_ENDS = bits(OPEN_NAME, OPEN_DIRECTION), CLOSERS = bits(CLOSE_QUOTE, CLOSE_BRACKET, CLOSE_DIRECTION), MARKERS = 0x1ff0;
 const ATTACHED = bits(CLITIC, COMMA, DASH, ENDER, CLOSE_BRACKET, CLOSE_QUOTE);
@@ -121,15 +121,15 @@ class Model {
 class Script {
   constructor(model, words, { names, voices, strangers, play }, reader) {
     Object.assign(this, { model, names: new Set(names), voices, strangers, reader, budget: words, tokens: [], at: 0, used: 0, width: 0 });
-    Object.assign(this, { speaker: -1, speakers: [], replies: 0, aside: 0, silent: false, mark: "", outer: "", verse: false, breaks: [] });
+    Object.assign(this, { speaker: -1, aside: 0, silent: false, mark: "", outer: "", verse: false, breaks: [] });
     this.longest = Math.max(0, ...names.map((id) => model.words[id].split("_").length - 1));
     this.widths = (play ?? model.plays.find((each) => each.verse))?.verse ? model.widths : [];
     this.proper = (play?.proper ?? []).filter((id) => !model.titles.includes(folded(model.words[id])) && !isUpper(model.words[id]));
   }
 
   copy() {
-    const lists = { tokens: [...this.tokens], speakers: [...this.speakers], breaks: [...this.breaks] };
-    return Object.assign(Object.create(Script.prototype), this, { reader: this.reader.copy(), ...lists });
+    const own = { reader: this.reader.copy(), tokens: [...this.tokens], breaks: [...this.breaks] };
+    return Object.assign(Object.create(Script.prototype), this, own);
   }
   get position() { return this.model.grammar[this.at]; }
   get last() { return this.tokens.at(-1) ?? ""; }
@@ -154,7 +154,6 @@ class Script {
     this.aside = this.position.grouped || this.position.place === "exposition" ? this.aside + 1 : 0;
     this.silent = kind === CLOSE_NAME || (this.silent && (this.position.bracketed || kind !== WORD));
     this.tokens.push(token);
-    if (kind === NAME) this.replies += this.speakers.at(-2) === model.id(token), this.speakers.push(model.id(token));
     if (kind === NAME || kind === OPEN_DIRECTION) this.speaker = kind === NAME ? model.id(token) : -1;
     return model.id(token);
   }
@@ -187,12 +186,8 @@ class Script {
 
   // Returns the logits of the names that may come next.
   cued() {
-    const { model, replies, speakers, speaker } = this;
-    const found = this.reader.predict().map((logit, id) => (this.names.has(id) ? logit - Math.log(model.often.get(id) ?? 1) : -Infinity));
-    const partner = replies > model.replies * speakers.length + PATIENCE ? speakers.at(-2) : -1;
-    for (const id of model.speakers.length > 1 ? [speaker, partner] : [])
-      if (id >= 0 && found.filter((logit) => logit > -Infinity).length > 1) found[id] = -Infinity;
-    return found;
+    const often = (id) => Math.log(this.model.often.get(id) ?? 1), others = [...this.names].some((id) => id !== this.speaker);
+    return this.reader.predict().map((logit, id) => (this.names.has(id) && !(others && id === this.speaker) ? logit - often(id) : -Infinity));
   }
 
   // Returns the logits of the tokens that may come next.
@@ -207,6 +202,7 @@ class Script {
     if (position.bracketed || position.place === "exposition") for (const id of this.listed()) out.add(id);
     const own = position.bracketed && is("word", "clitic") && this.speaker >= 0 ? parts(model.words[this.speaker]) : [];
     for (const part of own.filter((each) => own.length === 1 || model.counts.get(each) < 2)) for (const id of model.spoken.get(part) ?? []) out.add(id);
+    for (const id of (position.bracketed && is("opener") && model.pronouns[this.speaker]) || []) out.add(id);
     const people = this.titled && !isUpper(last) ? this.proper : [];
     const wrong = (id) => model.flags[id] & banned || out.has(id) || (people.length && !people.includes(id));
     const found = logits.map((logit, id) => (wrong(id) ? -Infinity : possible(logit, id)));
