@@ -348,7 +348,14 @@ def test_the_log_of_a_job_is_that_of_its_runs() -> None:
     (job,) = jobs(gateway)
     with pytest.raises(NotFoundError):
         gateway.read_log(job.ref, follow=False, seconds=5)
+    world.cluster.calls.clear()
+    world.bucket.calls.clear()
+    with pytest.raises(NotFoundError):
+        gateway.read_log(job.ref, follow=True, seconds=5)
+    assert len(world.cluster.calls) == 1, "many may wait, and each is asked for its log again and again"
+    assert not world.bucket.calls
     world.start()
+    gateway.settle(["ml"])
     name = job_of(world)["metadata"]["name"]
     world.cluster.logs[f"{name}-0"] = ["2026-01-01T00:00:00Z one", "2026-01-01T00:00:01Z two"]
     for follow in (False, True):

@@ -138,7 +138,8 @@ class JobsGateway:
     def read_log(self, job: JobRef, *, follow: bool, seconds: float) -> LogStream:
         found = self._records.pipeline(job.pipeline)
         known = found.record.job(job) if found else None
-        runs = [run for run in known.runs if run.attempt and not run.reused] if known else []
+        printed = known is not None and (known.started or not follow)  # a job that waits has no log to follow yet
+        runs = [run for run in known.runs if run.attempt and not run.reused] if known and printed else []
         namespace, log = job.pipeline.project, self._attempts.log
         return RunLogs(
             lambda run, follows: log(namespace, run.hash, run.attempt, follow=follows, seconds=seconds),
