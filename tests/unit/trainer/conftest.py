@@ -35,6 +35,14 @@ def short_windows() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_bases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start no training from a base that this machine has."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SCRIPTMODEL_BASES", str(tmp_path_factory.getbasetemp() / "bases"))
+        yield
+
+
 @pytest.fixture
 def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile equal networks for equal texts once in this process, for tests that train one more than once."""
