@@ -1,6 +1,7 @@
-"""A small model of random weights that has all parts, its page that writes, and what Python expects of that page.
+"""Small models of random weights, their pages that write, and what Python expects of these pages.
 
-It runs in the trainer's environment: `python standalone.py FOLDER` writes `page.html` and `expected.json` there.
+It runs in the trainer's environment: `python standalone.py FOLDER` writes `page.html` and `expected.json` into its
+folders `whole`, for a model that has all parts, and `bare`, for one that has none.
 """
 
 from __future__ import annotations
@@ -83,6 +84,22 @@ def model() -> TrainedModel:
     )
 
 
+def bare() -> TrainedModel:
+    """Return a model of one layer without a tail, a cache, trigrams, plays and starts of documents."""
+    words = tuple(word for word in _WORDS if word != tokens.DOCUMENT)
+    preset, random = Preset(hidden_units=8, layers=1), np.random.default_rng(3)
+    return replace(
+        model(),
+        vocabulary=Vocabulary(words, frozenset(map(words.index, _SPEAKERS))),
+        weights={
+            name: random.normal(0, 0.7, shape).astype(np.float32) for name, shape in preset.shapes(len(words)).items()
+        },
+        trigrams=None,
+        plays=(),
+        origin=Origin("test", preset, 0, CorpusFacts(), {}),
+    )
+
+
 def restored(given: TrainedModel) -> TrainedModel:
     """Return a model with the weights that its page has."""
     arrays, weights = quantised(given), {}
@@ -122,9 +139,10 @@ def expected(given: TrainedModel, scene: str, words: int, seeds: int, steps: int
 
 
 def main(folder: Path) -> None:
-    made = model()
-    (folder / "page.html").write_bytes(page_of(made, Cover("The <Lamp>", "A. B.", SCENE)))
-    (folder / "expected.json").write_text(json.dumps(expected(made, SCENE, WORDS, SEEDS, STEPS)))
+    for name, made in (("whole", model()), ("bare", bare())):
+        (folder / name).mkdir()
+        (folder / name / "page.html").write_bytes(page_of(made, Cover("The <Lamp>", "A. B.", SCENE)))
+        (folder / name / "expected.json").write_text(json.dumps(expected(made, SCENE, WORDS, SEEDS, STEPS)))
 
 
 if __name__ == "__main__":

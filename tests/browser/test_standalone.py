@@ -41,13 +41,19 @@ SCRIPTS = """async ({ scene, words, temperature, texts }) => {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("standalone")
     subprocess.run([TRAINER_ENV / "bin" / "python", MODEL, found], check=True)
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def folder(made: Path, request: pytest.FixtureRequest) -> Path:
+    """What was made of one of the models."""
+    return made / getattr(request, "param", "whole")
+
+
+@pytest.fixture
 def python(folder: Path) -> dict[str, Any]:
     """What Python expects of the page."""
     found: dict[str, Any] = json.loads((folder / "expected.json").read_text())
@@ -76,12 +82,14 @@ async def page(folder: Path) -> AsyncIterator[Page]:
     assert {each for each in asked if not each.startswith("blob:")} == {address}
 
 
+@pytest.mark.parametrize("folder", ["whole", "bare"], indirect=True)
 async def test_the_page_predicts_what_python_predicts_from_the_same_weights(page: Page, python: dict[str, Any]) -> None:
     found = await page.evaluate(PROBABILITIES, {key: python[key] for key in ("numbers", "temperature")})
     for own, expected in zip(found, python["probabilities"], strict=True):
         assert own == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("folder", ["whole", "bare"], indirect=True)
 async def test_the_page_writes_what_python_writes_with_the_same_seeds(page: Page, python: dict[str, Any]) -> None:
     found = await page.evaluate(SCRIPTS, {key: python[key] for key in ("scene", "words", "temperature", "texts")})
     assert all(each["given"] == python["given"] for each in found)

@@ -22,7 +22,7 @@ from scriptmodel_trainer.corpus.tokens import OPEN_NAME
 from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import one_form
-from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
+from scriptmodel_trainer.generation.grammar import APHAERESIS_ALONE, Grammar, Kind, cost, kind_of
 from scriptmodel_trainer.generation.lines import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.reporting.templating import render
@@ -102,6 +102,7 @@ def _described(model: TrainedModel) -> dict[str, Any]:
         "titles": sorted(map(str.casefold, lines.capitals)),
         "grammar": _table(Grammar(frozenset((*kinds, Kind.NAME)))),
         "aphaeresis": sorted(APHAERESIS),
+        "alone": sorted(APHAERESIS_ALONE),
         "pronouns": {ids[name]: numbers(PRONOUNS[word]) for name, word in lines.pronouns.items() if name in ids},
         "widths": lines.widths,
         "document": vocabulary.document,

@@ -37,7 +37,7 @@ class Model {
   kind(token) {
     if (this.ids.has(token)) return this.kinds[this.ids.get(token)];
     if (!/[\p{L}\p{N}]/u.test(token)) return UNWRITTEN;
-    return token[0] === "'" && !this.aphaeresis.includes(folded(token)) ? CLITIC : WORD;
+    return token[0] === "'" && !this.alone.includes(folded(token)) ? CLITIC : WORD;
   }
 
   // Returns the words that the corpus never has after one, though it often has both.
