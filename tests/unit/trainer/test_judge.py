@@ -247,7 +247,7 @@ def test_two_models_are_compared_on_the_same_text(learned: tuple[Path, Path], mo
         assert each["unknown"] == evaluated["oov"]
     assert found[0]["vocabulary"] != found[1]["vocabulary"]
     table = run_trainer(command).stdout
-    assert re.search(rf"^nats per character +{found[0]['nats_per_character']:.3f} ", table, re.MULTILINE)
+    assert re.search(rf"^surprise at a letter +{found[0]['nats_per_character']:.3f} ", table, re.MULTILINE)
     assert re.search(r"^\[ \w+ \]: .* \| .", table, re.MULTILINE), "a script of each, side by side"
     assert f"{compared['better']} is better, by its surprise at a letter: " in table
 

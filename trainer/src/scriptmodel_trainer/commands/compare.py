@@ -32,8 +32,8 @@ _ROWS = (
     ("unknown words of the text", "unknown", "{:,}"),
     ("surprise at a letter", "nats_per_character", "{:.3f}"),
     ("surprise at a letter, with its cache", "nats_per_character_with_cache", "{:.3f}"),
-    ("form of its scripts", "form", "{}"),
-    ("sense of its scripts", "sense", "{}"),
+    ("form of its scripts", "judged", "{0[form]}, {0[form_score]:.2f}"),
+    ("sense of its scripts", "judged", "{0[sense]}"),
     ("temperature", "temperature", "{:g}"),
 )
 _NOTES = (
@@ -88,8 +88,6 @@ def _measured(name: str, model: TrainedModel, text: WholeStream, progress: Progr
         "nats_per_character_with_cache": cached.nats_per_character if cached else None,
         "temperature": model.temperature,
         "judged": dataclasses.asdict(verdict) if verdict else None,
-        "form": f"{verdict.form}, {verdict.form_score:.2f}" if verdict else None,
-        "sense": f"{verdict.sense}, {verdict.sense_score:.2f}" if verdict and verdict.sense else None,
         "script": writer.text(scripts[0]),
     }
 
