@@ -383,6 +383,16 @@ def test_a_log_without_a_failure_has_no_verdict(world: World, made: Object) -> N
     ]
 
 
+def test_a_log_that_the_kubelet_has_removed_has_no_lines(world: World) -> None:
+    ended(world, terminated(137))
+    removed = "unable to retrieve container logs for containerd://4511e33753f1"
+    world.cluster.logs[f"{NAME}-x7x2k"] = [removed]
+    (last,) = lines(world.attempts.log("drama", HASH, 1, follow=False, seconds=5))
+    assert last.verdict
+    world.attempts.end("drama", NAME)
+    assert LOG_KEY not in world.bucket.objects
+
+
 def test_the_log_of_a_pod_that_is_gone_is_read_from_the_bucket(world: World) -> None:
     world.bucket.objects[LOG_KEY] = b"one\n\xff\n"
     assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["one", "�"]

@@ -102,7 +102,7 @@ ENDS = [
         job(),
         pod({"terminated": {"exitCode": 137, "reason": "Error"}}, phase="Failed", reason="Evicted", message=EXCEEDED),
         FAILED,
-        f"its pod was evicted, because it used more than its limit: {EXCEEDED.strip()}",
+        f"its pod was evicted, because it used more than its limit: {EXCEEDED[:-2]}",
     ),
     (job(), terminated(137, PRESSURE), LOST, "its pod was disrupted: The node was low on resource: memory."),
     (job(), terminated(143, DRAINED), LOST, "its pod was disrupted: Eviction API: evicting"),

@@ -25,6 +25,8 @@ MAX_STORED_BYTES = 8 << 20
 TAIL_BYTES = 1 << 20
 _TAIL_LINES = 20_000
 _TAIL_SECONDS = 30.0
+_REMOVED = "unable to retrieve container logs for "
+"""How the answer of a kubelet begins that has removed a container, as of a pod that was evicted."""
 
 _End = EngineError | None
 
@@ -39,7 +41,7 @@ class PodLog:
         self._lines = _open(cluster, pod, query, seconds)
 
     def __iter__(self) -> Iterator[LogLine]:
-        for line in self._lines:
+        for line in _printed(self._lines):
             yield _timed(line)
         with suppress(NotFoundError):
             ended = ending(self._cluster.request("GET", self._path, f"reading pod {self._path.rpartition('/')[2]}"))
@@ -108,7 +110,11 @@ class RunLogs:
 def tail(cluster: Cluster, pod: dict[str, Any]) -> bytes:
     """Return the newest lines of a pod that has ended."""
     query = {"container": CONTAINER, "tailLines": str(_TAIL_LINES)}
-    return _newest(_open(cluster, pod, query, _TAIL_SECONDS))
+    return _newest(_printed(_open(cluster, pod, query, _TAIL_SECONDS)))
+
+
+def _printed(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if not line.startswith(_REMOVED))
 
 
 def _newest(lines: Iterable[str]) -> bytes:

@@ -91,7 +91,8 @@ def _outer_causes(pod: Object, process: Object, status: Object) -> Iterator[Endi
     if disruption := _true(pod, "DisruptionTarget"):
         yield Ending(_LOST, f"its pod was disrupted: {disruption.get('message') or disruption.get('reason')}")
     if status.get("reason") == "Evicted":
-        yield _failure(f"its pod was evicted, because it used more than its limit: {status.get('message')}")
+        used = str(status.get("message")).rstrip(" .")
+        yield _failure(f"its pod was evicted, because it used more than its limit: {used}")
     if not process or process.get("reason") == "ContainerStatusUnknown":
         why = status.get("message") or status.get("reason") or "the kubelet does not know how it ended"
         yield Ending(_LOST, f"node {_node(pod)} lost its pod: {why}")
