@@ -178,6 +178,21 @@ def test_why_an_attempt_waits_is_the_reason_of_its_pipeline_until_it_runs() -> N
     assert (info.state, info.reason) == (PipelineState.RUNNING, "")
 
 
+def test_why_the_next_attempt_waits_after_a_drain_is_the_reason_of_a_pipeline_that_runs() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    world.end(job_of(world), 143, disrupted=True)
+    gateway.settle(["ml"])
+    world.block(job_of(world), "0/1 nodes are available: 1 node(s) were unschedulable")
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert (info.state, "were unschedulable" in info.reason) == (PipelineState.RUNNING, True)
+    world.start()
+    (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
+    assert info.reason == ""
+
+
 def test_a_job_that_a_queue_holds_back_waits_for_quota() -> None:
     world = JobWorld()
     gateway = applied(world, replace(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
