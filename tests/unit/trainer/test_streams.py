@@ -83,7 +83,7 @@ def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
     )
     assert (
         hashlib.sha256(written.encode()).hexdigest()
-        == "c1e92b439c50b6e4f3ed3cc4f342c559f2f5dc570713e841aead3c7d63c7c3c8"
+        == "284fc033ad935a2b0217a42f13a4d1a65711ca50535cfd3d6cba548c4a3378e8"
     )
 
 

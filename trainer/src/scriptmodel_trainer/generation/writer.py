@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
@@ -157,10 +156,6 @@ class Writer(BaseWriter):
         self._changes_speakers = not vocabulary.spells and len(names) > 1
         folded = () if vocabulary.spells else {name.casefold() for name in vocabulary.names}
         named = Counter(part for name in folded for part in set(name_parts(name)))
-        self._spoken_names: dict[str, list[int]] = {}  # of words that are in names: how they are spelled in speech
-        for number in spoken:
-            if (word := vocabulary.words[number].casefold()) in named:
-                self._spoken_names.setdefault(word, []).append(number)
         self._shared = {part for part, count in named.items() if count > 1}  # `lady`
         in_plays = Counter(name for play in plays for name in play.speakers if name in vocabulary)
         # The network knows how often `ALL` speaks in all plays; a cast is that of one of them.
@@ -331,10 +326,6 @@ class Writer(BaseWriter):
             self._spell(page, logits)
             if page.position.place in (Place.NAME, Place.NAMED):
                 logits[self._joins > page.left - self._grammar.to_end(page.position)[0]] = -np.inf
-            if page.bracketed and page.position.last in (Last.WORD, Last.CLITIC) and page.speaker is not None:
-                own = set(name_parts(self._vocabulary.words[page.speaker]))
-                parts = own - self._shared if len(own) > 1 else own
-                logits[[number for part in parts for number in self._spoken_names.get(part, ())]] = -np.inf
             if page.bracketed and page.position.last is Last.OPENER and page.speaker is not None:
                 pronoun = self._lines.pronouns.get(self._vocabulary.words[page.speaker], "")
                 logits[self._numbers(PRONOUNS.get(pronoun, ()))] = -np.inf
@@ -356,8 +347,6 @@ class Writer(BaseWriter):
             logits[self._small] = -np.inf
         logits[page.strangers] = -np.inf
         logits[self._never_after(page.last)] = -np.inf
-        if page.bracketed or page.position.place is Place.EXPOSITION:
-            logits[self._listed(page)] = -np.inf
         if page.titled and page.proper and not page.script[-1].isupper():  # a number follows `ACT`
             logits += self._only(page.proper)
 
@@ -368,17 +357,6 @@ class Writer(BaseWriter):
         if last not in self._never:
             self._never[last] = self._network.trigrams.never_after(last)
         return self._never[last]
-
-    def _listed(self, page: Page) -> list[int]:
-        """Return the names in the list that a direction ends with, as `Enter A, B and`: at most a word between."""
-        names, words = set(), 0
-        for token in itertools.takewhile(lambda token: token not in MARKERS, reversed(page.script)):
-            if token[0].isupper() and token.casefold() in self._spoken_names:
-                names.add(token)
-                words = 0
-            elif token not in PUNCTUATION and (words := words + 1) > 1:
-                break
-        return self._numbers(name for name in names if name.casefold() not in self._shared)
 
     def _numbers(self, words: Iterable[str]) -> list[int]:
         """Return the numbers of those words that the model knows."""

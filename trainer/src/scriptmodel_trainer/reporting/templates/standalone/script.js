@@ -14,20 +14,17 @@ const PIECES = new RegExp("[.?!…](?:\\s*[.?!…])*|--+|[—–―]+|\\d+(?:[.,
   "|['’]?[\\p{L}\\p{N}]+(?:[-&][\\p{L}\\p{N}]+)*(?:'(?![\\p{L}\\p{N}])|’)?|[^\\s\\p{L}\\p{N}_']", "gu");
 const CUE = /^(\p{L}[\p{L}\p{N} .'’&-]{0,40}?)((?:\s*[(\[][^()[\]]*[)\]])*)\s*(?::|(?<!\b(?:Mrs?|Dr|St))\.(?=\s|$))\s*(.*)$/iu;
 const DIRECTION = /^(?:\(([^()]*)\)|\[([^[\]]*)\]|((?:INT|EXT|ACT|SCENE)\b.*))$/i;
-const folded = (name) => name.toLowerCase(), parts = (name) => folded(name).split("_"), isUpper = (word) => /\p{Lu}/u.test(word) && !/\p{Ll}/u.test(word);
+const folded = (name) => name.toLowerCase(), isUpper = (word) => /\p{Lu}/u.test(word) && !/\p{Ll}/u.test(word);
 const nameToken = (name) => name.replace(/['’]/g, "").replace(/[^\p{L}\p{N}]+/gu, " ").trim().replaceAll(" ", "_");
 
 // What the page's file says of the model, with what follows from it.
 class Model {
   constructor({ arrays, described }) {
-    Object.assign(this, described, { arrays, described, counts: new Map(), often: new Map() });
+    Object.assign(this, described, { arrays, described, often: new Map() });
     this.ids = new Map(this.words.map((word, id) => [word, id]));
     this.named = new Map([...this.speakers].reverse().map((id) => [folded(this.words[id]), id]));
     const count = (counts, each) => counts.set(each, (counts.get(each) ?? 0) + 1);
-    for (const name of this.named.keys()) for (const part of new Set(parts(name))) count(this.counts, part);
     for (const play of this.plays) for (const name of play.names) count(this.often, name);
-    this.spoken = new Map([...this.counts.keys()].map((part) => [part, []]));
-    this.words.forEach((word, id) => this.kinds[id] === WORD && this.spoken.get(folded(word))?.push(id));
   }
 
   id(token) { return this.ids.get(token) ?? this.unknown; }
@@ -199,25 +196,11 @@ class Script {
     const verse = position.place === "speech" && !position.bracketed && this.endsLine(2);
     const capital = this.titled || (!position.sentence && model.flag(this.mark, CAPITAL));
     const banned = (position.sentence && is("word", "clitic", "comma", "dash") && !verse ? OPENING : 0) | (capital ? SMALL : 0);
-    if (position.bracketed || position.place === "exposition") for (const id of this.listed()) out.add(id);
-    const own = position.bracketed && is("word", "clitic") && this.speaker >= 0 ? parts(model.words[this.speaker]) : [];
-    for (const part of own.filter((each) => own.length === 1 || model.counts.get(each) < 2)) for (const id of model.spoken.get(part) ?? []) out.add(id);
     for (const id of (position.bracketed && is("opener") && model.pronouns[this.speaker]) || []) out.add(id);
     const people = this.titled && !isUpper(last) ? this.proper : [];
     const wrong = (id) => model.flags[id] & banned || out.has(id) || (people.length && !people.includes(id));
     const found = logits.map((logit, id) => (wrong(id) ? -Infinity : possible(logit, id)));
     return found.some((logit) => logit > -Infinity) ? found : logits.map(possible);
-  }
-
-  // Returns the names in the list that a direction ends with, as `Enter A, B and`: at most a word between.
-  listed() {
-    const { model } = this, names = [];
-    for (let at = this.tokens.length - 1, words = 0; at >= 0 && !model.marker(this.tokens[at]); at--) {
-      const token = this.tokens[at];
-      if (/^\p{Lu}/u.test(token) && model.spoken.get(folded(token))?.length) names.push(token), (words = 0);
-      else if (!has(bits(COMMA, DASH), model.kind(token)) && ++words > 1) break;
-    }
-    return names.filter((name) => model.counts.get(folded(name)) === 1).map((name) => model.id(name));
   }
 
   next(temperature, random) {
