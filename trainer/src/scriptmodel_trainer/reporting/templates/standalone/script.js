@@ -14,7 +14,7 @@ const PIECES = new RegExp("[.?!…](?:\\s*[.?!…])*|--+|[—–―]+|\\d+(?:[.,
   "|['’]?[\\p{L}\\p{N}]+(?:[-&][\\p{L}\\p{N}]+)*(?:'(?![\\p{L}\\p{N}])|’)?|[^\\s\\p{L}\\p{N}_']", "gu");
 const CUE = /^(\p{L}[\p{L}\p{N} .'’&-]{0,40}?)((?:\s*[(\[][^()[\]]*[)\]])*)\s*(?::|(?<!\b(?:Mrs?|Dr|St))\.(?=\s|$))\s*(.*)$/iu;
 const DIRECTION = /^(?:\(([^()]*)\)|\[([^[\]]*)\]|((?:INT|EXT|ACT|SCENE)\b.*))$/i;
-const folded = (name) => name.toLowerCase(), isUpper = (word) => /\p{Lu}/u.test(word) && !/\p{Ll}/u.test(word);
+const folded = (name) => name.toLowerCase(), parts = (name) => folded(name).split("_"), isUpper = (word) => /\p{Lu}/u.test(word) && !/\p{Ll}/u.test(word);
 const nameToken = (name) => name.replace(/['’]/g, "").replace(/[^\p{L}\p{N}]+/gu, " ").trim().replaceAll(" ", "_");
 
 // What the page's file says of the model, with what follows from it.
