@@ -46,6 +46,7 @@ CHANGES: dict[str, Any] = {
     "storage.endpoint": ("http://minio.storage.svc:9000", BUCKET),
     "storage.publicUrl": ("https://s3.example.com", BUCKET),
     "storage.region": ("eu-central-1", BUCKET),
+    "storage.egress": ([{"ipBlock": {"cidr": "10.1.2.0/24"}}], BUCKET),
     "storage.secret.name": ("theirs", OWN_BUCKET),
     "storage.server.size": ("1Ti", OWN_BUCKET),
     "storage.server.className": ("fast", OWN_BUCKET),

@@ -44,7 +44,8 @@ def test_a_bucket_and_a_path(url: str) -> None:
     "url", ["plays", "https://plays", "s3://", "s3://P", "s3://plays//a", "s3://plays/../a", "s3://a@b"]
 )
 def test_no_bucket(url: str) -> None:
-    assert refusal(f"--storage={url}").endswith(f"{url.rstrip('/')!r} is not s3://BUCKET or s3://BUCKET/PATH")
+    said = "is not s3://BUCKET or s3://BUCKET/PATH, nor gs:// or az:// in its place"
+    assert refusal(f"--storage={url}").endswith(f"{url.rstrip('/')!r} {said}")
 
 
 @pytest.mark.parametrize("option", ["--storage-endpoint", "--storage-public-url"])
