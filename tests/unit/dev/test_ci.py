@@ -75,9 +75,9 @@ def clone(tmp_path: Path) -> Clone:
 def test_a_failed_stage_ends_it_and_those_beside_it(clone: Clone) -> None:
     done = clone.run(HANGING="test-slow-trainer", FAILING="test-trainer")
     assert done.returncode == 1
-    assert re.search(r"=== test-trainer FAILED after \d+ s", done.stdout)
+    # What has begun before depends on the machine.
+    assert "===" not in re.split(r"=== test-trainer FAILED after \d+ s", done.stdout)[1]
     assert (clone.home / "ended").read_text() == "test-slow-trainer interrupted\n"
-    assert "attack" not in clone.made
 
 
 @pytest.mark.parametrize(
