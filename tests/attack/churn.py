@@ -146,7 +146,7 @@ class Operator:
         gateway = cast(Gateway, pachyderm)
         self._controller = compose(config, kube, gateway, self._calls, "cluster-1", process)
         self._tasks = [
-            asyncio.create_task(process.queue.run(self._controller.reconcile, config.workers)),
+            asyncio.create_task(process.queue.run(self._controller.reconciler.reconcile, config.workers)),
             asyncio.create_task(self._controller.ticker.run()),
             asyncio.create_task(self._controller.events.run()),
         ]
