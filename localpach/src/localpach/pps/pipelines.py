@@ -14,6 +14,8 @@ from localpach.pps.states import PipelineState
 from localpach.refs import SPEC, CommitRef, PipelineRef
 from localpach.store.database import Txn
 
+_MOST_WORKERS = (1 << 31) - 1
+"""More cannot be meant, and SQLite keeps no number of 64 bits without a sign."""
 _COLUMNS = "id, project, name, version, spec_commit, state, reason, stopped, parallelism, info"
 _FROM = f"SELECT {_COLUMNS} FROM pipelines"
 _NAMED = f"{_FROM} WHERE project = ? AND name = ?"
@@ -108,7 +110,7 @@ def set_parallelism(txn: Txn, pipeline: Pipeline, workers: int) -> None:
 
 
 def expected_workers(details: pps.PipelineInfo.Details) -> int:
-    return int(details.parallelism_spec.constant) or 1
+    return min(int(details.parallelism_spec.constant), _MOST_WORKERS) or 1
 
 
 def _from_row(row: tuple[Any, ...]) -> Pipeline:
