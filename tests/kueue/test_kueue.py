@@ -29,7 +29,7 @@ Object = dict[str, Any]
 CERTIFICATES = Path("/etc/kueue/metrics/certs")
 """Where Kueue looks for the certificate of its metrics, whatever its configuration says."""
 KINDS = ("job", "workload", "clusterqueue", "resourceflavor")
-"""Of which webhooks are called."""
+"""Kinds whose webhooks the API server calls."""
 API = "kueue.x-k8s.io/v1beta2"
 
 
