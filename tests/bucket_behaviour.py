@@ -1,7 +1,5 @@
 """What each bucket does, whatever keeps its objects: tests of a fixture `bucket`, which is empty."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A trainer that stops where a test says, so that no test needs a training to be slow."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 # The trainer may be ahead of what is printed, but for those who wait for this program it has not ended.

@@ -1,7 +1,5 @@
 """A lease of the test's own, for clients that may act only while it lasts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from scriptmodel_operator.leadership import Leadership

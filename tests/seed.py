@@ -1,7 +1,5 @@
 """The one seed of all generated cases: CI's, or a new one that a failing test shows."""
 
-from __future__ import annotations
-
 import os
 import random
 

@@ -1,7 +1,5 @@
 """A web server on loopback for tests: its answers can be changed, and it records its requests."""
 
-from __future__ import annotations
-
 import ssl
 import threading
 from collections.abc import Callable, Mapping

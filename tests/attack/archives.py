@@ -6,8 +6,6 @@ Each case makes an archive (tar of three forms, tar.gz, zip), damages it in a fe
 a limit of CPU seconds and of memory.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import random

@@ -5,8 +5,6 @@ pods and people stored there, and has the operator poll, answer, read and delete
 out of that, and no object of `web` may be signed, read, copied, changed or deleted.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

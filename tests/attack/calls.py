@@ -4,8 +4,6 @@ Each case starts its own server on loopback and makes about two hundred calls. N
 leave a traceback in the log, and the server must still answer at the end and after a restart.
 """
 
-from __future__ import annotations
-
 import inspect
 import random
 import sys

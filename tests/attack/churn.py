@@ -5,8 +5,6 @@ or has a reason, and once all are deleted nothing of them is left, but for what 
 anybody else is ever touched. `CHURN_OBJECTS` sets the number of objects of a case [default: 60].
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -5,8 +5,6 @@ Each file is normalised in every layout that is drawn. It must end in a result o
 formed, and it may cost no more CPU than ten times what a play of its size does.
 """
 
-from __future__ import annotations
-
 import functools
 import random
 import resource

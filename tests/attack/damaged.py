@@ -4,8 +4,6 @@ A case takes a script of ours (tests/gold/synthetic) or noise, damages it in a f
 `auto` and with one forced layout.
 """
 
-from __future__ import annotations
-
 import random
 import resource
 import sys

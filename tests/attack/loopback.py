@@ -1,7 +1,5 @@
 """Refuses everything but loopback to this process, before an attack's first case runs."""
 
-from __future__ import annotations
-
 import socket
 import sys
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Each must be loaded, or refused in one line that names it, within bounded memory.
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import functools

@@ -9,8 +9,6 @@ repeats case N. A generator ends in
         sys.exit(main(attack))
 """
 
-from __future__ import annotations
-
 import argparse
 import random
 import sys

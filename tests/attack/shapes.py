@@ -7,8 +7,6 @@ The plays are our own scripts (tests/gold/synthetic), repeated up to the size. T
 too much.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import string

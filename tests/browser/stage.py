@@ -1,7 +1,5 @@
 """What browser tests look at: a control plane, localpach, an operator, objects, and `scriptmodel ui` beside them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -4,8 +4,6 @@ It runs in the trainer's environment: `python standalone.py FOLDER` writes `page
 folders `whole`, for a model that has all parts, and `bare`, for one that has none.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How a browser comes in and what it gives to others, and what a report may do there: in a real Chromium."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Ten next lines in the trainer's page to write, in a real Chromium: kept whole or in part, undone, brought back."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 The trainer's pages are here too, as the command shows them.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The page that writes without a network, in a real Chromium: it predicts and writes what Python does."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

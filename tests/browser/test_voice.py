@@ -1,7 +1,5 @@
 """The tab Voice of the trainer's page, in a real Chromium: a draft is pasted or opened, and heard beside the plays."""
 
-from __future__ import annotations
-
 import random
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ A call is identified by its target, its kind, and the number of equal calls befo
 PATCH of a status.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field

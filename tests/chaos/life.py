@@ -1,7 +1,5 @@
 """The life of one ScriptModel, from its creation to its deletion, and the observed state at its end."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -9,8 +9,6 @@ it is updated without reprocessing. The trainer waits there, so that none is too
 have the same weights, bit for bit, and no state is left.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

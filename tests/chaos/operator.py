@@ -13,8 +13,6 @@ operator that is killed may lose the events that it has not sent yet; these are 
 Three lives are tested: a corpus in a ConfigMap, one on a web server, whose answers get faults, too, and a search.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

@@ -3,8 +3,6 @@
 It is the real operator, run by its own command line. Only its timeouts are shorter, all by the same factor.
 """
 
-from __future__ import annotations
-
 import asyncio
 import multiprocessing
 import os

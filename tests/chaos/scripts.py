@@ -1,7 +1,5 @@
 """The source of the scripts of a life: a ConfigMap, or a web server that injects faults into requests."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any, Protocol, Self
 

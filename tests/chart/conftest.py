@@ -1,7 +1,5 @@
 """A real API server with the CRDs of ScriptModels and of the Prometheus operator's kinds that the chart uses."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator

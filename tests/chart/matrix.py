@@ -1,7 +1,5 @@
 """For each value of the chart another one than its default, and what must be set for it to matter."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.chart.rendering import BUCKET, OWN_BUCKET, Object, merged, nested

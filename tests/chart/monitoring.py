@@ -4,8 +4,6 @@ They follow the documented API of the Prometheus operator (monitoring.coreos.com
 fields. The API server refuses any other field that the chart uses; add it here from that documentation.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 Schema = dict[str, Any]

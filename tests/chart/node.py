@@ -4,8 +4,6 @@ The API server of these tests has no kubelet and no controllers. So the tests lo
 command with a token of its service account, and write the outcome into its status, which helm waits for.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """helm as the tests drive it, in a home of its own."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os

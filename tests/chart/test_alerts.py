@@ -1,7 +1,5 @@
 """Alerts and dashboard use exported metrics, and alerts fire in time, as evaluated by Prometheus' own code."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """`scriptmodel-operator check` and `before-uninstall` where things are not as they should be."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

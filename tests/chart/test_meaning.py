@@ -1,7 +1,5 @@
 """Each value appears in the rendered objects with its meaning."""
 
-from __future__ import annotations
-
 import subprocess
 import tomllib
 from pathlib import Path

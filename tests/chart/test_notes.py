@@ -1,7 +1,5 @@
 """The notes that helm prints after an installation describe the next steps."""
 
-from __future__ import annotations
-
 import pytest
 
 from dev.generate.chart import CHART

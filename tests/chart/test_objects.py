@@ -1,7 +1,5 @@
 """A real API server accepts everything that the chart renders and that manifests/ contains."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

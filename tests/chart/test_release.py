@@ -4,8 +4,6 @@ creates.
 What a kubelet would run is run here by `node.py`; the end-to-end tests do the same on a real node.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterator

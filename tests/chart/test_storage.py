@@ -1,7 +1,5 @@
 """The engine of Jobs and a bucket, in the rendered objects: what it has, and what only it has."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Every value has an effect, and unknown or invalid values are refused."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

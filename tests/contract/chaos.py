@@ -7,8 +7,6 @@ byte for byte, and nothing may be partial: a commit has all files of its call or
 downstream branches agree, and each job belongs to a commit.
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import itertools

@@ -1,7 +1,5 @@
 """Fixtures of the contract suite: a localpach, or the server at PACHD_ADDRESS."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ A few kinds of differences occur in many steps, and none of them matters to a cl
 recognised here. Every other step is listed with its reason in `later.yaml`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

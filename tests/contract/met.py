@@ -1,7 +1,5 @@
 """States which Pachyderm a suite met, for its report."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing
 from functools import cache

@@ -4,8 +4,6 @@ A recording is a list of calls with the results of pachd 2.7.8. Variable parts o
 placeholders: `$id1` and the like must have the same value wherever they occur, `$time` and `$duration` match any value.
 """
 
-from __future__ import annotations
-
 import base64
 import copy
 import difflib

@@ -1,7 +1,5 @@
 """A localpach for tests: a process at a socket in its root, or a command that ends by itself, in the test's process."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -3,8 +3,6 @@
 The operator's unit tests use the recorded answers. A server at PACHD_ADDRESS must be nobody else's.
 """
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import grpc

@@ -3,8 +3,6 @@
 localpach is 2.7, which has none: these tests are there with PACHD_ADDRESS only, on a server that nobody else uses.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import uuid

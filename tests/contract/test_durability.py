@@ -1,7 +1,5 @@
 """Durability: acknowledged writes survive kills, others leave nothing, and damaged data is not served."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

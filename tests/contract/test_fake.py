@@ -1,7 +1,5 @@
 """The fake of the unit tests answers as the gateway on localpach does: the same steps, the same typed results."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which differences of a later release are explained, and which are not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -5,8 +5,6 @@ pipelines can use. A server of a later release than 2.7 may differ in the ways t
 explain, and in no other.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

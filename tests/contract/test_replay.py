@@ -1,7 +1,5 @@
 """Which states of a recording a replay can miss between two polls, and which not."""
 
-from __future__ import annotations
-
 import pytest
 
 from localpach.pps.worker import STARTUP_SECONDS

@@ -1,7 +1,5 @@
 """Tests `make demo` when a stage fails or a user stops it; that it succeeds is a stage of CI."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -12,8 +12,6 @@ text whose name begins with theirs (`1754_*.txt`). With `--layouts all` each tex
 What the commit reads is kept in `build/gold-diff` under the digests of its source and of the text.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import hashlib

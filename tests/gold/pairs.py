@@ -12,8 +12,6 @@ or `%talk 8` puts them in; all files have the names of `shared.txt`. `%for a | b
 with `%it` in its place.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

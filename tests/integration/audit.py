@@ -1,7 +1,5 @@
 """The operator's requests to the API server, from the server's audit log."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

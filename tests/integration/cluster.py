@@ -1,7 +1,5 @@
 """Drives Kubernetes as a person would, with kubectl, but for what happens often: each start of kubectl costs 0.1 s."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

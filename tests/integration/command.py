@@ -1,7 +1,5 @@
 """Runs the command `scriptmodel` in the test's own process, where its start costs nothing."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ The operator runs with a token that has exactly the rights of manifests/rbac.yam
 test is checked by the conformance rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An S3 server that fails on demand: a proxy that passes requests on as they are, since their host is signed."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Drives Pachyderm as a person would: with python_pachyderm."""
 
-from __future__ import annotations
-
 import uuid
 from types import TracebackType
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """A relay of TCP connections that can swallow every byte, as a broken proxy or firewall does."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import suppress

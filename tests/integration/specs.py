@@ -1,7 +1,5 @@
 """Specs that the API server accepts or refuses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

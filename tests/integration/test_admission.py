@@ -1,7 +1,5 @@
 """The API server refuses invalid objects with a clear message, and drops no valid field."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Any text of a corpus, a trainer, a web server or a user reaches the API server and is read back unchanged."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import uuid

@@ -2,8 +2,6 @@
 a Job and writes the statuses by hand, which the API server validates.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

@@ -1,7 +1,5 @@
 """Training that starts from a model, on the real API server and localpach: the copy, the second input, the deletion."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A bucket of a real S3 server behaves as each does, and serves what was signed to whoever has no credentials."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from http.client import HTTPConnection
 from urllib.parse import urlsplit

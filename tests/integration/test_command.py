@@ -1,7 +1,5 @@
 """The command `scriptmodel` against the real API server; and that operator and trainer know the same words."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The command `scriptmodel` with a running operator: plan before, status and log during, plan after a change."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import uuid

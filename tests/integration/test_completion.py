@@ -1,7 +1,5 @@
 """Completion by the Tab key in each shell, run by the shells themselves."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

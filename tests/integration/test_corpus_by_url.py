@@ -1,7 +1,5 @@
 """A corpus by URL on the real API server and localpach, from a real web server on loopback."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -5,8 +5,6 @@ Placeholders (NAME, HOST:PORT) are filled in. README starts from a clone, and is
 end; for the other pages a ScriptModel called `shakespeare` already has its script.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

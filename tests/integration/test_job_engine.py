@@ -3,8 +3,6 @@
 The test is the Job controller and the kubelet: it runs what a Job's Secret says and writes the statuses by hand.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -2,8 +2,6 @@
 real bucket.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Two replicas with a Lease: one acts, the other takes over, and nobody acts besides the leader."""
 
-from __future__ import annotations
-
 import base64
 import json
 import signal

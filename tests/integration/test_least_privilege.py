@@ -1,7 +1,5 @@
 """The operator uses exactly the verbs that it is granted, and reveals no secret."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 The trainer learns nothing but where training is the subject. Its results are read in test_command_live.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`scriptmodel local`: from a file to a script with the real trainer, and no cluster at all."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """A sample of `make chaos-trainer`: a training that loses its worker ends with the weights of an undisturbed one."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

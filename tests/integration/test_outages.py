@@ -1,7 +1,5 @@
 """Outages that the operator survives: restarts of both servers, and a connection that is open but dead."""
 
-from __future__ import annotations
-
 import shutil
 import time
 import urllib.error

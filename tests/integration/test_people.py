@@ -3,8 +3,6 @@
 The operator runs as a process with a real API server and a real bucket; the test is the Job controller.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """`scriptmodel push` against localpach: one commit or none."""
 
-from __future__ import annotations
-
 import os
 import pty
 import signal

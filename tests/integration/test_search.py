@@ -3,8 +3,6 @@
 The trainer learns nothing but in the last test: the value of a run is its number.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """An object whose calls hang delays only itself."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the operator writes into a status, on the real API server."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Errors are shown in Ready within seconds, with what to do, and disappear once the cause is fixed."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Large corpora through the real wire into localpach: streamed, whole or not at all."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """A corpus in the bucket of a user, fetched from a real S3 server, which checks what is signed."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path

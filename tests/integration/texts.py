@@ -1,7 +1,5 @@
 """Scripts that are small enough to train on within seconds."""
 
-from __future__ import annotations
-
 _SPEAKERS = ("HAMLET", "OPHELIA", "HORATIO", "GERTRUDE")
 _LINES = (
     "What news from the castle this morning ?",

@@ -2,8 +2,6 @@
 why it waits. A trial, which runs when it is named: `pytest tests/integration/trial_bucket_faults.py`.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

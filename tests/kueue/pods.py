@@ -4,8 +4,6 @@ The kubelet starts the real trainer with the document of the pod's Secret, sends
 and writes what a kubelet does into the pod's status.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

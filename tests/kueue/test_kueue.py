@@ -3,8 +3,6 @@
 `make kueue` builds Kueue once and runs this. It needs root, since Kueue reads a certificate in /etc.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Auth of a real Pachyderm: the operator's user, the roles that it gets, and who holds which role on a repo."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager

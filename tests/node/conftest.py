@@ -5,8 +5,6 @@ PACHD_ADDRESS names, which pods and host must reach by the same address. If that
 token: the operator gets a user with the least roles.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The engine of the release: Jobs with the chart's S3 server, or the Pachyderm at PACHD_ADDRESS."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 Prints the answers as JSON. The pod has the program's own Secret, with presigned URLs of one attempt.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import ssl

@@ -1,7 +1,5 @@
 """The chart as a release: installs, upgrades and uninstalls it with helm."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

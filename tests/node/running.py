@@ -1,7 +1,5 @@
 """The cluster that `make cluster` started, driven with kubectl."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

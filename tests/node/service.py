@@ -1,7 +1,5 @@
 """A Service of the node without kube-proxy: this host has its address and passes connections on to its pod."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import subprocess

@@ -3,8 +3,6 @@
 The rest of this folder runs on such a server, too, with the same token.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

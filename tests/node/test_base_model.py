@@ -1,7 +1,5 @@
 """Training that starts from a model: the copy between repos, and the second input of the pod."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What keeps the pods of trainings from running on a node, and what their objects say of it."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

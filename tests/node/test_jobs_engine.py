@@ -1,7 +1,5 @@
 """The chart with its S3 server: Jobs in the namespace of their object, and a bucket that outlives the release."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Trainings of a real Pachyderm whose pod is lost: the kubelet mounts the claim, its folder and its group."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

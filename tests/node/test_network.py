@@ -1,7 +1,5 @@
 """The bridge on which pods and host meet."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from dev.cluster import network

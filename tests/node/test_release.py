@@ -3,8 +3,6 @@
 Installed in the previous version, used, upgraded, drained, and taken away in both ways.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

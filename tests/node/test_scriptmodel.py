@@ -1,7 +1,5 @@
 """The command `scriptmodel` from outside of the cluster's network, with rights in one namespace and no other option."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

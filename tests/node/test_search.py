@@ -1,7 +1,5 @@
 """A search and a corpus by URL: trials in pods of workers, one of which is lost."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

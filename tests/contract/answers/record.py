@@ -6,8 +6,6 @@ The server must be nobody else's. With --auth (2.12 needs no licence for it), au
 tokens, and deactivated again. What equals the answer of 2.7.8 is left out.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

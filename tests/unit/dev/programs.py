@@ -1,7 +1,5 @@
 """Folders of programs that only exist."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -1,7 +1,5 @@
 """The runner of attack generators: what it repeats, where it stops and what it reports."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

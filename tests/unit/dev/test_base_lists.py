@@ -1,7 +1,5 @@
 """The lists of plays that bases are trained on: complete, free to use, and without what is held out."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import re

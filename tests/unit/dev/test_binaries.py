@@ -1,7 +1,5 @@
 """The control plane's binaries are used from the machine if it has them, downloaded, or built."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

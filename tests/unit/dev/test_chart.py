@@ -1,7 +1,5 @@
 """The table of the chart's values is generated from the comments in values.yaml."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """When .ci/run ends, and when it leaves out images and the node's tests; the stages are stubs."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A machine that cannot run a node gets the reason before anything starts. Machines that can: tests/node."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Definitions are polled until the API server serves their kinds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The demo's last lines are commands that a shell runs as they are printed."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

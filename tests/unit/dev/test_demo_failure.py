@@ -1,7 +1,5 @@
 """A failure in any stage of the demo is reported in three lines, without a traceback."""
 
-from __future__ import annotations
-
 import errno
 import itertools
 import os

@@ -1,7 +1,5 @@
 """The demo repeats `kubectl get` as one aligned table that grows at milestones only."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """dev/env.sh accepts the versions of Python for which the locked packages exist, and makes an environment once."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Programs are built from our Go modules once, by a Go that is new enough."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The image build on the host: choice of the engine, secrets, removed files, and the printed summary."""
 
-from __future__ import annotations
-
 import ctypes
 import io
 import json

@@ -1,7 +1,5 @@
 """A feature can be left out: without its folders, and its lines in lists and classes of the API, all else is whole."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Pages, samples, manifests and the chart are consistent with each other."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

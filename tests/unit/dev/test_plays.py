@@ -1,7 +1,5 @@
 """`make plays` writes the corpus into a folder and changes no existing file."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

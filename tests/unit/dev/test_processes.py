@@ -1,7 +1,5 @@
 """Programs are started, waited for and ended with all that they started."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """What the demo sends to this machine does not go to a proxy."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer

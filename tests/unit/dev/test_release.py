@@ -1,7 +1,5 @@
 """What is released: the same bytes each time, and checked byte by byte."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tarfile

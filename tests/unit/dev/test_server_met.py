@@ -1,7 +1,5 @@
 """The release of a server, by which the contract suite explains its differences."""
 
-from __future__ import annotations
-
 from tests.contract.met import release_of
 from tests.unit.operator.versioned_pachd import Pachd, serving
 

@@ -1,7 +1,5 @@
 """The site of the documentation: it loads nothing from another host, and its code fits the page."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

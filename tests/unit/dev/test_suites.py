@@ -1,7 +1,5 @@
 """The line that closes `make test`."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A client with short forms of the calls that the tests make."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar

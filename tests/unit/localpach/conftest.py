@@ -3,8 +3,6 @@
 Property tests have no time limit, because machines are shared.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 

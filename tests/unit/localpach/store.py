@@ -1,7 +1,5 @@
 """A store without a server."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from localpach.pfs import branches, commitsets, projects, repos

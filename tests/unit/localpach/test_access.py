@@ -1,7 +1,5 @@
 """Who may call localpach: nobody else on the machine."""
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess

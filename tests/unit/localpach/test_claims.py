@@ -1,7 +1,5 @@
 """Claims in a pod patch: a folder of the root that outlives jobs, and what a patch may not ask for."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Iterator

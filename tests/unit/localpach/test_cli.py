@@ -1,7 +1,5 @@
 """The command line: help, options, environment variables, logs and exit statuses."""
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """The files of commits, as they are composed from their ancestors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

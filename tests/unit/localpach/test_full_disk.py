@@ -1,7 +1,5 @@
 """A full disk is reported as such, in one line, and ends with it."""
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Garbage collection beside other calls."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Hostile jobs: they fail with a reason and cannot read the files of other jobs."""
 
-from __future__ import annotations
-
 import stat
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The processes of jobs: their isolation, and that they end with their job and with the server."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Jobs: their files, datums and logs."""
 
-from __future__ import annotations
-
 import re
 
 import grpc

@@ -1,7 +1,5 @@
 """Load: many clients, many files and a large file; calls stay independent and memory bounded."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

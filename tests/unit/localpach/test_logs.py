@@ -1,7 +1,5 @@
 """Log files: incomplete lines and a full disk."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

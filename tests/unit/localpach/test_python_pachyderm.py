@@ -1,7 +1,5 @@
 """The python_pachyderm client library against localpach."""
 
-from __future__ import annotations
-
 import io
 import re
 from pathlib import Path

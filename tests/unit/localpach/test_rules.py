@@ -1,7 +1,5 @@
 """Pure functions: names, ancestry, paths, patterns, quantities, and the composition of changes."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

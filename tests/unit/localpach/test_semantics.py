@@ -1,7 +1,5 @@
 """Semantics of the server that an operator relies on, beyond the recordings."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

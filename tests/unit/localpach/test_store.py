@@ -1,7 +1,5 @@
 """The store: databases that were not completed, and errors that are not damage."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Uploads: they take effect whole or not at all."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from pathlib import Path
 from typing import Any

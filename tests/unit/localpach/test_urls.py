@@ -1,7 +1,5 @@
 """Uploads whose content localpach reads from a URL."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

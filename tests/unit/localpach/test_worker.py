@@ -1,7 +1,5 @@
 """The worker of a pipeline."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 from pathlib import Path

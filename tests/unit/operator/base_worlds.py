@@ -1,7 +1,5 @@
 """Worlds with a base model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scriptmodel_operator.engine.values import BranchRef, RepoRef

@@ -1,7 +1,5 @@
 """A browser of `scriptmodel ui`, with the API server and the Pachyderm that its pages read."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import time

@@ -1,7 +1,5 @@
 """Rules for every status: kstatus, metav1.Condition, and the promises of the API."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Fixtures of the operator's unit tests. Property tests have no time limit, because machines are shared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

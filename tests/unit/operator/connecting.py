@@ -1,7 +1,5 @@
 """Certificates, a pachd to connect to, and kubeconfigs."""
 
-from __future__ import annotations
-
 import datetime
 import ipaddress
 import json

@@ -1,7 +1,5 @@
 """A controller with a fake API server and a Pachyderm in memory, and what its tests ask about an object."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping

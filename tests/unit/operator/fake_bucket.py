@@ -1,7 +1,5 @@
 """A bucket in memory, whose URLs say what they are for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """An API server in memory for the engine of Jobs: objects of any kind with resourceVersions, owners and faults."""
 
-from __future__ import annotations
-
 import copy
 import re
 import threading

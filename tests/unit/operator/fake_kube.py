@@ -1,7 +1,5 @@
 """A base for fakes of the API server, which answer only what their test is about."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

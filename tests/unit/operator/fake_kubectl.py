@@ -1,7 +1,5 @@
 """A kubectl on PATH whose `port-forward` leads to an address of this machine, or fails with given words."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """Jobs and pods as the API server, the Job controller and the kubelet of Kubernetes 1.34 write them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

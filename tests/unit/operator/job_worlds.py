@@ -3,8 +3,6 @@
 A trainer reads the document in its Secret and knows nothing else, as in a pod.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

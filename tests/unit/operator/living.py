@@ -5,8 +5,6 @@ A change that is to keep all behaviour keeps the recordings. After one that is m
     RENEW=1 .venv/operator/bin/pytest tests/unit/operator -k recorded
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

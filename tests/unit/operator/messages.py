@@ -1,7 +1,5 @@
 """A Pachyderm server's messages about a pipeline, with the fields that the server fills in."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scriptmodel_operator.engine.values import PipelineApply, PipelineInfo

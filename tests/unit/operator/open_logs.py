@@ -1,7 +1,5 @@
 """Logs that are still written."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

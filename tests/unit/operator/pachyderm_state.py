@@ -4,8 +4,6 @@ It follows the recorded behaviour of Pachyderm 2.7: every update creates a versi
 and a commit creates jobs with its own id.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import threading

@@ -1,7 +1,5 @@
 """People who make requests to the operator, in memory."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Pipelines with few and with all fields, and defaults that a server merges into them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

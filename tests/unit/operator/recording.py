@@ -1,7 +1,5 @@
 """A recorder that stores events as the API server does."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from scriptmodel_operator.api.objects import ScriptModel

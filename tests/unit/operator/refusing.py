@@ -1,7 +1,5 @@
 """Errors as gRPC raises them, with Pachyderm's own texts."""
 
-from __future__ import annotations
-
 import grpc
 
 

@@ -1,7 +1,5 @@
 """Worlds with a search, whose jobs end as the trainer's would: what is unchanged is skipped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ Equal reads between two other lines are one line, as of polls that show nothing 
 are the fields that are not as in the one before.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import inspect

@@ -1,7 +1,5 @@
 """An object in training and its output, for the tests of the command `scriptmodel`."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from typing import Any

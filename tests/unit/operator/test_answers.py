@@ -1,7 +1,5 @@
 """What servers of each version answer means the same to the operator, although their words and codes differ."""
 
-from __future__ import annotations
-
 import grpc
 import pytest
 

@@ -1,7 +1,5 @@
 """The API's own promises: the generated CRD, reasons, conditions, durations."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

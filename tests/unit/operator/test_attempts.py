@@ -1,7 +1,5 @@
 """Attempts: what is created, read and deleted in the API server and the bucket, also by an operator that is killed."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Sequence

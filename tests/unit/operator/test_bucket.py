@@ -1,7 +1,5 @@
 """A bucket in memory behaves as each does; what is not S3, or does not answer, is reported as it is."""
 
-from __future__ import annotations
-
 import json
 import socket
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """`scriptmodel-operator check --checkpoint-claim`: whether trainings can keep their state on the claim."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import pytest

@@ -1,7 +1,5 @@
 """Checkpoints on a PersistentVolumeClaim: what the train pods get, who may name a claim, and when it is applied."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

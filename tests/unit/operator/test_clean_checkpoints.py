@@ -1,7 +1,5 @@
 """The command that deletes what deleted objects have left on a claim."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import time

@@ -1,7 +1,5 @@
 """Ages are measured by pachd's clock and the operator's monotonic clock only."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The curve of perplexity, its charts, and the live view of `scriptmodel status -w`."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import nullcontext

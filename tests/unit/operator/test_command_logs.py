@@ -1,7 +1,5 @@
 """The output of `scriptmodel logs`."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Sequence

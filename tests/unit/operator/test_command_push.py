@@ -1,7 +1,5 @@
 """The checks of `scriptmodel push` before it sends anything."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """The output of `scriptmodel list` and `scriptmodel status`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """The diagnosis and the next step of `scriptmodel why`."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Token and certificates for pachd are read from files, as mounted from a Secret, and read again when they change."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command finds pachd by flag, environment or ConfigMap, in this order, and reports what to set if it cannot."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterator

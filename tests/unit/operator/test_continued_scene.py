@@ -1,7 +1,5 @@
 """spec.generation.continue: a text in a ConfigMap reaches the generate pipeline's command, and nothing else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The controller with a fake API server's answers: its writes, and when it requests the next reconcile."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The controller where another Pachyderm answers, or none."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """The controller while the pods of a training wait for quota or for a node."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_operator.desired.policy import Policy

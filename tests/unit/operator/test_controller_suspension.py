@@ -1,7 +1,5 @@
 """The controller with objects that are suspended and resumed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

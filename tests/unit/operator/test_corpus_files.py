@@ -1,7 +1,5 @@
 """The files of a folder that `push` reads, and the notes about those that it skips."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

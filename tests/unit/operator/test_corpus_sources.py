@@ -1,7 +1,5 @@
 """Which sources are read, and when they are read again."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import pytest

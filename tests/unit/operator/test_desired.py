@@ -1,7 +1,5 @@
 """From a spec to commands, pipelines and digests."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

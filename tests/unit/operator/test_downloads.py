@@ -1,7 +1,5 @@
 """From URLs to a commit: what is fetched and when, that equal files make no commit, and that no failure changes any."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

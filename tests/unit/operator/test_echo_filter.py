@@ -1,7 +1,5 @@
 """The watch without the echoes of our own writes."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import AsyncIterator, Callable

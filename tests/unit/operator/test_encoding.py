@@ -1,7 +1,5 @@
 """Bodies of requests: the same text for a parser of JSON and for one of YAML."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """A call has its own deadline, a stream none but silence, and none outlives the lease."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

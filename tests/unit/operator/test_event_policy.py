@@ -1,7 +1,5 @@
 """The transitions that cause an event."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """The queue of events: sent in order, repeated after an error, bounded, drained at the end."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping

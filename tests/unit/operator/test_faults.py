@@ -1,7 +1,5 @@
 """Every call to Pachyderm fails, before or after it took effect: the end is the same as without the fault."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The program that fetches a corpus: what hostile web servers answer, and what it stores in the bucket."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Downloads of corpora by Jobs: what they commit, what is left of them, and what a pod may not do."""
 
-from __future__ import annotations
-
 import base64
 import json
 import threading

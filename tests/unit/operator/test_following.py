@@ -1,7 +1,5 @@
 """Commands that watch survive an unavailable API server, and end if retrying is no use."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

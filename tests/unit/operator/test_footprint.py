@@ -1,7 +1,5 @@
 """The modules that the operator and the command load."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

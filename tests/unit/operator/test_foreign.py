@@ -1,7 +1,5 @@
 """What others wrote into Pachyderm, and what a newer server sends, is a value: never an exception."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_operator.api.marks import parse_mark

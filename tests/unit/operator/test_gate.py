@@ -1,7 +1,5 @@
 """A server that everybody on this machine may ask: no page of another site may."""
 
-from __future__ import annotations
-
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer

@@ -3,8 +3,6 @@
 `tests/contract/test_fake.py` compares the fake of Pachyderm with localpach, call by call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

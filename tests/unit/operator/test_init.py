@@ -1,7 +1,5 @@
 """The ScriptModel to start from, and numbers that need quotes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,8 +1,7 @@
 """The operator is killed between any two calls to API server and bucket, or another acts there: the end is the same."""
 
-from __future__ import annotations
-
 import itertools
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,7 +34,7 @@ class Killed:
     at: int
     after: bool
     dead: bool = False
-    _count: itertools.count[int] = field(default_factory=itertools.count)
+    _count: Iterator[int] = field(default_factory=itertools.count)
 
     def __call__(self, *_call: Any) -> EngineError | None:
         self.dead = self.dead or next(self._count) == self.at

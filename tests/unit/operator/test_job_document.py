@@ -1,7 +1,5 @@
 """The document that tells an attempt what to run; the trainer's tests read the same example."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import UTC, datetime

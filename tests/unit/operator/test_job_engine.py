@@ -1,7 +1,5 @@
 """The engine of Jobs computes what is applied: once, for each new version, and whatever happens to an attempt."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What killed operators left in the bucket is deleted once it is old, and nothing that a version has."""
 
-from __future__ import annotations
-
 import logging
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """Lives of ScriptModels on the engine of Jobs, through the controller that drives Pachyderm, too."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import time

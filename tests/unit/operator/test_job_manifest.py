@@ -1,7 +1,5 @@
 """The Job and the Secret of an attempt: what of a pipeline reaches its pod."""
 
-from __future__ import annotations
-
 import base64
 import json
 from dataclasses import replace

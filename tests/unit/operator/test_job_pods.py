@@ -1,7 +1,5 @@
 """What the statuses of a Job and its pod say about an attempt, and to whom."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """The client of the API server: credentials that are renewed, deadlines, and writes that touch no other object."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

@@ -1,7 +1,5 @@
 """The API server for the threads of the engine: errors by what can be done about them, and logs as they come."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The Lease, with a clock and a server of the test's own: who may act, and for how long."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

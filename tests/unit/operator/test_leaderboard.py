@@ -1,7 +1,5 @@
 """The trials of a search in a terminal: `scriptmodel search` and `scriptmodel status`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

@@ -1,7 +1,5 @@
 """Training that starts from a model: another object's, one in a repo, or the object's own last one."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

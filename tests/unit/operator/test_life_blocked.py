@@ -1,7 +1,5 @@
 """What still works for an object that something blocks: deadlines, deletion, and the last script with text."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

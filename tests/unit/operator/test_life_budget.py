@@ -1,7 +1,5 @@
 """A training that its budget, or early stopping, ended; and what a changed budget does."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

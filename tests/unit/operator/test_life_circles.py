@@ -1,7 +1,5 @@
 """Objects that would follow their own models, or each other, are refused: they would train without end."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

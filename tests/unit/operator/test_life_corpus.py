@@ -1,7 +1,5 @@
 """Corpora: another repo, and a repo of the object's own that the operator fills."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

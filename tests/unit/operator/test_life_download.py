@@ -1,7 +1,5 @@
 """A corpus by URL in the life of an object: what is decided from what is known of its download."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scriptmodel_operator.api.reasons import Reason

@@ -1,7 +1,5 @@
 """Events about changes of a pipeline by others: each transition once."""
 
-from __future__ import annotations
-
 import time
 from contextlib import suppress
 from typing import Any

@@ -1,7 +1,5 @@
 """Ownership of pipelines, changes by others, and what deletion keeps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Openings of spec.generation: the trainer checks them before it trains, and another one trains nothing again."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

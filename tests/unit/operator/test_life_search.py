@@ -1,7 +1,5 @@
 """A search: its pipelines, its rounds, and what becomes of it when the spec or the corpus changes meanwhile."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Storage of Pachyderm that refuses a worker's output: the job is repeated, and the status says why."""
 
-from __future__ import annotations
-
 import json
 
 from scriptmodel_operator.engine.values import LogLine

@@ -1,7 +1,5 @@
 """The good path in memory: pipelines, progress, scripts, what trains again and what does not."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

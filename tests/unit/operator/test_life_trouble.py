@@ -1,7 +1,5 @@
 """Errors: the status shows each with its cause and what to do."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from unittest import mock

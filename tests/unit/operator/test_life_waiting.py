@@ -1,7 +1,5 @@
 """What waits, for what, and how long: jobs for workers, updates for jobs, training for an open commit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

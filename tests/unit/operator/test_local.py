@@ -1,7 +1,5 @@
 """What replaces the API server in `local`: validation, and the object in a file."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

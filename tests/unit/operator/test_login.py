@@ -3,8 +3,6 @@
 In a pod the API server is found by the address that every pod is given, not by a name.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

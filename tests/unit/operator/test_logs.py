@@ -1,7 +1,5 @@
 """Log lines for collectors."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Manifests: their canonical form, what is refused of hostile ones, and versions that share packs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Figures for Prometheus and answers for probes."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

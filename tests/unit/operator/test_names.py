@@ -1,7 +1,5 @@
 """Names in Pachyderm: valid, short enough, and apart after Kubernetes has folded them."""
 
-from __future__ import annotations
-
 import re
 import string
 

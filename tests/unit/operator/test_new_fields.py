@@ -1,7 +1,5 @@
 """No field of the spec is forgotten: docs/contributing/adding-a-field.md explains what to do on a failure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Output to a terminal has our own colours, and no control character of other texts."""
 
-from __future__ import annotations
-
 import ast
 import json
 from pathlib import Path

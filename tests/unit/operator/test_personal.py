@@ -1,7 +1,5 @@
 """The engine with the rights of a person: uploads become versions by requests, and a missing right is named."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

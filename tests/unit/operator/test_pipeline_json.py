@@ -1,7 +1,5 @@
 """What the operator sends to Pachyderm 2.8 and later leaves nothing to the defaults of the server's administrator."""
 
-from __future__ import annotations
-
 import copy
 import json
 from dataclasses import replace

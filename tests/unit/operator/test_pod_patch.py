@@ -1,7 +1,5 @@
 """The patch of a train pod's spec, made of independent parts."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The output of `scriptmodel plan`: the operator's own plan, without any write."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

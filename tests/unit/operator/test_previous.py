@@ -1,7 +1,5 @@
 """The previous status, as the operator reads it back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scriptmodel_operator.api.objects import parse_object

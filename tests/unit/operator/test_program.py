@@ -1,7 +1,5 @@
 """The program `scriptmodel` itself: its table of commands, its help, its errors."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib import import_module

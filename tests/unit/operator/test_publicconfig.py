@@ -1,7 +1,5 @@
 """Which release's address of pachd counts, and which addresses are inside the cluster."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

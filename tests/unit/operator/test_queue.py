@@ -1,7 +1,5 @@
 """The queue: one call at a time for each key, none lost, back-off for each key alone."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable

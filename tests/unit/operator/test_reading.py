@@ -1,7 +1,5 @@
 """Reading logs and results with any content."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """The operator's calls, statuses and events over whole lives of ScriptModels are those of a recording."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

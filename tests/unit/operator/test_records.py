@@ -1,7 +1,5 @@
 """Records of the engine of Jobs: they keep what they are given, nobody overwrites another, and damage is named."""
 
-from __future__ import annotations
-
 import logging
 import re
 from dataclasses import replace

@@ -3,8 +3,6 @@
 The texts are those of the recordings.
 """
 
-from __future__ import annotations
-
 import grpc
 import pytest
 

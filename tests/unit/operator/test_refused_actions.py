@@ -1,7 +1,5 @@
 """The status after Pachyderm refused an action, or could not answer."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_operator.api.identity import RECONCILE_AT

@@ -1,7 +1,5 @@
 """The bucket as people reach it: by URLs of requests, which are renewed, refused, and leave nothing behind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 

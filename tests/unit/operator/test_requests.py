@@ -1,7 +1,5 @@
 """Requests of people for the bytes of versions: what is answered, what is refused, and what a kill leaves."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """When an object is reconciled again although nothing changes: by state, job and source."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.reconcile.requeue import requeue_after
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, ModelState, Suspended
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world

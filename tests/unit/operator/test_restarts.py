@@ -1,7 +1,5 @@
 """Restarts of a training: the status, the event, the metrics, and what an update may interrupt."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Scripts and reports that the command downloads."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

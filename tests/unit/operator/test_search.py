@@ -1,7 +1,5 @@
 """Which trials a search has, what each round of halving continues, and what is read of the results."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

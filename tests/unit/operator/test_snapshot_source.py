@@ -1,7 +1,5 @@
 """Polls of Pachyderm: shared, never older than requested, and awaited without blocking anything."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import threading

@@ -1,7 +1,5 @@
 """The options of a bucket: which are accepted, and that an operator has exactly one engine."""
 
-from __future__ import annotations
-
 import pytest
 from click.testing import CliRunner
 

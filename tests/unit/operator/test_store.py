@@ -1,7 +1,5 @@
 """Versions in a bucket: what is packed is read again, verified; what is shared is neither moved nor deleted."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import threading

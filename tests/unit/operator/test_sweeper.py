@@ -1,7 +1,5 @@
 """The sweeper deletes the operator's own open transactions. Without objects only it logs an unavailable Pachyderm."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The end of any task ends the process: none dies in silence while the probes stay green."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

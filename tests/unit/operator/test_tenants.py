@@ -1,7 +1,5 @@
 """What a namespace may use that the policy does not name: what it made, what is shared with it, project `default`."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

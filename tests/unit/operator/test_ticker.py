@@ -1,7 +1,5 @@
 """Each tick: which objects are requeued, and whose log is followed no longer."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable

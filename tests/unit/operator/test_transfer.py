@@ -1,7 +1,5 @@
 """Objects are read and written by URLs, also over a port-forward and where the bucket fails for a moment."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What `scriptmodel plan` shows of a search."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

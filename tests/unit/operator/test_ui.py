@@ -1,7 +1,5 @@
 """The pages of `scriptmodel ui`: who is let in, what pages show, and what is sent again."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

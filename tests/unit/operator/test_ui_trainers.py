@@ -1,7 +1,5 @@
 """The trainer behind the pages of `scriptmodel ui`, and how the pages end."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

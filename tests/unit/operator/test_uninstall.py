@@ -1,7 +1,5 @@
 """Stopping the operator before it is removed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The addresses of a corpus by URL."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import ValidationError
 

@@ -1,7 +1,5 @@
 """The program that fetches a user's bucket: what a hostile server lists, and what becomes of a bucket that changes."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

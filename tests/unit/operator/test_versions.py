@@ -1,7 +1,5 @@
 """Servers of different versions get what each of them understands, and the operator says which one it met."""
 
-from __future__ import annotations
-
 import json
 import logging
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """How kopf is set to watch."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.watch import settings
 

@@ -1,7 +1,5 @@
 """Detection of dead watches, from the connections that kopf uses."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

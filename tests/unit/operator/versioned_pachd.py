@@ -1,7 +1,5 @@
 """A pachd of any version that records its calls."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

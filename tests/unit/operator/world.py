@@ -1,7 +1,5 @@
 """One ScriptModel and a fake Pachyderm, reconciled without Kubernetes: observe, decide, act, until nothing is left."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta

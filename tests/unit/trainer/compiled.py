@@ -1,7 +1,5 @@
 """Reuses what a training compiled in later ones that would compile the same: that is half of a short training."""
 
-from __future__ import annotations
-
 import dataclasses
 import pickle
 from typing import Any

@@ -1,7 +1,5 @@
 """A script as the layout `exact` reads it, and the vocabulary that it gives."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from scriptmodel_trainer.corpus.exact import exact_tokens

@@ -1,7 +1,5 @@
 """Model directories whose files are changed so that all digests are right again."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Trains in a process of its own, which is interrupted or killed after several checkpoints."""
 
-from __future__ import annotations
-
 import random
 import signal
 import subprocess

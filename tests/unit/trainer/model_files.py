@@ -1,7 +1,5 @@
 """Reads what a training or an export wrote, without the trainer's own code."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """All regular expressions of the trainer, found by introspection, and inputs that make slow ones slow."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import importlib

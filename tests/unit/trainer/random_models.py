@@ -1,7 +1,5 @@
 """Networks of random weights, the worst case for the grammar, and what is wrong with the scripts that they write."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Runs the command under test: in this process, or in one of its own where that is the subject."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

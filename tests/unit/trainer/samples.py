@@ -1,7 +1,5 @@
 """Small plays of our own writing."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

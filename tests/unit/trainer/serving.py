@@ -1,7 +1,5 @@
 """Starts the commands serve and ui as a person or a program would, and asks them without any library."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import http.client

@@ -1,7 +1,5 @@
 """Scores a text as `evaluate` does, and one token at a time, as a script is written."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A listener that stops a training in the middle, for tests that resume it."""
 
-from __future__ import annotations
-
 import io
 
 from scriptmodel_trainer.errors import ExitCode

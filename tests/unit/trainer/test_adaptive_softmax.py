@@ -1,7 +1,5 @@
 """A model with an adaptive softmax, from its training to its figures."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A model can start from any other one, whatever words their corpora share: nothing here is trained."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

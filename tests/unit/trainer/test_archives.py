@@ -1,7 +1,5 @@
 """Archives in a corpus: read as the folder of their files, or refused in one line that names archive and member."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import tarfile

@@ -1,7 +1,5 @@
 """The preset `auto`: chosen by tokens and minutes from a table, and recorded."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

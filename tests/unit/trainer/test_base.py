@@ -1,7 +1,5 @@
 """A training that starts from a finished model: sizes, vocabulary, lineage, and bases that cannot be used."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

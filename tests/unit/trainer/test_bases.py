@@ -1,7 +1,5 @@
 """Bases: how they are stored, installed and found, and trainings that start from one without harm."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import tarfile

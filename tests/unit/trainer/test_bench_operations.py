@@ -1,7 +1,5 @@
 """The operations of a training step (dev/bench/trainer/operations.py): their number does not grow."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 

@@ -1,7 +1,5 @@
 """A headline figure holds unless its seeds are significantly worse (dev/bench/trainer/record.py)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

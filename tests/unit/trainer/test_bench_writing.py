@@ -1,7 +1,5 @@
 """The benches of writing have a model without a training (dev/bench/trainer/writing.py)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from dev.bench.trainer.writing import random_model

@@ -1,7 +1,5 @@
 """The limit of a training."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """The neural cache: one reader for generation and evaluation, whose probabilities sum to one."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Who speaks: the cast that is asked for, that of one play, or that of the text that a script continues."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -1,7 +1,5 @@
 """Figures per character: proper distributions, and every word charged."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """The trainer's side of the contract with the operator: command lines, files, events, exit codes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """No control character and no override of the writing direction of a corpus reaches a terminal, a page or a model."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

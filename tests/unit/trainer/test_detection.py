@@ -1,7 +1,5 @@
 """Which layout a text has, and texts of many parts: tags between paragraphs, blank lines in lines of a screenplay."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """Words that training reads as `<unk>`: which and how often, and that a resumed run reads the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

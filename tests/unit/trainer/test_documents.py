@@ -1,7 +1,5 @@
 """Starts of documents: a token before each file, at which the state is cleared, the same in training and generation."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Dropout: what is left out, what stays, and that an interrupted run would draw the same."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The effort of a training, its seconds and restarts, is recorded before anything can be lost."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

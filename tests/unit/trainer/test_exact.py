@@ -1,7 +1,5 @@
 """The layout `exact`: tokens and sub-words that give back any file byte for byte, charged in full."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Training, scores and scripts of models of the layout `exact`."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`normalize --explain`: each line beside its label and the rule that gave it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Callable

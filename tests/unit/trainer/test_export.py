@@ -1,7 +1,5 @@
 """An exported model is read by what knows nothing of this program, and predicts the same."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

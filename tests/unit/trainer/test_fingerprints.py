@@ -1,7 +1,5 @@
 """A fingerprint is that of one run: settings, seed, layout, and the corpus as it is read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Model directories and checkpoints may come from anyone: one line and exit code 2, before anything is loaded."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os

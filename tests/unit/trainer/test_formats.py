@@ -1,7 +1,5 @@
 """Scripts as Fountain, FDX and HTML."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Unusual marks around names, and texts that must not be read as such names."""
 
-from __future__ import annotations
-
 import random
 import time
 

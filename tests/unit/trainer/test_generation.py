@@ -1,7 +1,5 @@
 """Every script is well formed, with any weights."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Scenes and prompts of a few lines are read in every layout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Speakers and directions of whole plays, compared with notes made by hand (tests/gold)."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

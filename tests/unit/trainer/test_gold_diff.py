@@ -1,7 +1,5 @@
 """The comparison of two versions of the layouts, line by line (tests/gold/difference.py)."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -4,8 +4,6 @@ float32 differs in the order of additions only; bfloat16 rounds what a product t
 so its gradients are compared as a whole: the length of the difference, as a share of the gradient's length.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which device trains is reported, and a GPU that was requested but is missing is noticed before the corpus is read."""
 
-from __future__ import annotations
-
 import gc
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Corpora that are hostile by their files on disk, or by control sequences."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

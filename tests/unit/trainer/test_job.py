@@ -1,7 +1,5 @@
 """A job fetches its inputs, runs its command and stores what came of it, whatever the bucket does."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

@@ -1,7 +1,5 @@
 """The state of a training is in the bucket while it trains, and a later attempt continues from it."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The judge ranks held-out text above sampled text, and that above loops, noise, copies and text of another corpus."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import random

@@ -1,7 +1,5 @@
 """The layouts of scripts: each is detected and read into the same events."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Ownership of a state folder: one owner at a time, never stuck after a kill, and a lost one is noticed."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading

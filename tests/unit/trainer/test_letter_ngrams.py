@@ -1,7 +1,5 @@
 """Word vectors with character n-grams: the n-grams, the arithmetic, model directories and resumed runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Single letters before words: whose names they are, and what else they may be."""
 
-from __future__ import annotations
-
 import pytest
 from samples import Read
 

@@ -1,7 +1,5 @@
 """Scripts in XML, Final Draft's and TEI: detected by content, and read into the stream that the same text gives."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The hand-written pieces against plain Keras, and the two ways to a perplexity against each other."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The open vocabulary of layouts of scripts: sub-words spell every word, names of speakers above all."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

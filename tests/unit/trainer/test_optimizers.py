@@ -1,7 +1,5 @@
 """Weight updates are those of Keras' optimizers after TensorFlow's clipping by global norm."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

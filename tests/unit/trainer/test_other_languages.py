@@ -1,7 +1,5 @@
 """Plays in other languages than English: their headings, their lists of persons, and how they print names."""
 
-from __future__ import annotations
-
 import pytest
 from samples import Read
 

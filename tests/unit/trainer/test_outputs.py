@@ -1,7 +1,5 @@
 """Outputs never replace files, pipes, links and folders of others, and may go to any stream."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

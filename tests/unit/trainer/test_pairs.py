@@ -1,7 +1,5 @@
 """How each layout is read, by pairs of a text and its reading (tests/gold/pairs)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pairs

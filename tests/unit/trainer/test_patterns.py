@@ -1,7 +1,5 @@
 """The time of every pattern grows at most linearly with the text, for any text."""
 
-from __future__ import annotations
-
 import ast
 import io
 import resource

@@ -1,7 +1,5 @@
 """The commands and pages of a writer say what they mean in words of a writer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

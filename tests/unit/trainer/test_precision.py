@@ -1,7 +1,5 @@
 """precision=auto resolves to the faster precision of the machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

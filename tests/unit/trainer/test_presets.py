@@ -1,7 +1,5 @@
 """Presets: the published ones exactly, and how settings change them."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError

@@ -1,7 +1,5 @@
 """The progress display on a terminal during training."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

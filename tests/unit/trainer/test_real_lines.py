@@ -1,7 +1,5 @@
 """Lines of the corpus that a scene can quote, where they are from, and the names in them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Replies to a scene: those that the model writes, real lines, and how both are scored."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

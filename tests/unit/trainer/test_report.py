@@ -1,7 +1,5 @@
 """The report page: self-contained, safe, and whole."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

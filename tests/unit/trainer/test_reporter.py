@@ -1,7 +1,5 @@
 """Progress reports of a training: their speed, and the time that is left."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A run that is stopped and resumed ends with the weights of one that nothing stopped, whatever its settings."""
 
-from __future__ import annotations
-
 import io
 import string
 from pathlib import Path

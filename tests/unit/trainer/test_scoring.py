@@ -1,7 +1,5 @@
 """A text is scored in rows side by side, with the figures of reading one token after the other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The best trial of a search becomes the model that writes, with a table of all runs and a report on the search."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

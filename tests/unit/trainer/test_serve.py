@@ -1,7 +1,5 @@
 """The serve command: OpenAI's own client writes with it, and nobody else takes more than a share."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

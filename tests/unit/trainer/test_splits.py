@@ -1,7 +1,5 @@
 """The splits for training, validation and test, and the vocabulary."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tests of the ledger of the stage: what does not fit who is on, who has entered and what was said."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_trainer.corpus.tokens import (

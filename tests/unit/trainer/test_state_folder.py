@@ -1,7 +1,5 @@
 """A training whose state is in a folder of its own survives kills, damage, a full disk and a second run."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import itertools

@@ -1,7 +1,5 @@
 """Tests of scripts that are written together: none depends on the others, few differ from those written alone."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs that are killed, stopped, or meet a full disk lose nothing that was good."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Tests of scripts of which each sentence is written several times: which take is kept, and what does not change it."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Running text to words, and events to the token stream."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest

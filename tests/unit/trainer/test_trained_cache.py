@@ -1,7 +1,5 @@
 """The trained neural cache: training, evaluation and generation follow one formula."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Training windows: their precision, and that they can be interrupted anywhere."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import sys

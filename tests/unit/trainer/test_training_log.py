@@ -1,7 +1,5 @@
 """The log in the model directory: bounded, appended, and never the reason that a training fails."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A run of a search pauses, continues bit-identically, and records each kind of failure."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

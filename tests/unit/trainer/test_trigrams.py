@@ -1,7 +1,5 @@
 """Trigrams: the formula, their share, and what training, evaluation and generation do with them."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import json

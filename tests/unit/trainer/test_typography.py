@@ -1,7 +1,5 @@
 """How replies are set: with the cues and the marks of the scene that they answer."""
 
-from __future__ import annotations
-
 import pytest
 
 from scriptmodel_trainer.generation.typography import typography_of

@@ -1,7 +1,5 @@
 """The pages of the trainer: what they show, and that neither files nor sites that are not trusted do anything there."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

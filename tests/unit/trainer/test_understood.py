@@ -1,7 +1,5 @@
 """What `normalize` reports of texts that are lost, misread or no scripts, and what to do about it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Saved state that cannot be read for now is no damage: the run ends with the cause, and nothing is deleted."""
 
-from __future__ import annotations
-
 import errno
 import io
 import itertools

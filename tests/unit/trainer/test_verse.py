@@ -1,7 +1,5 @@
 """Verse: its lines stay lines in what is read, which are the same words as on one line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Whose speech a speech sounds like, what is unusual in a draft, and its tics."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Documents of word processors: what their paragraphs become, and what is dropped or refused."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The write command: a model is trained once, and found again by its files."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

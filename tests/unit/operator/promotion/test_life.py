@@ -1,7 +1,5 @@
 """A retrained model that is worse than the last one does not replace its script, if the spec sets a gate."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

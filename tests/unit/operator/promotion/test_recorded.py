@@ -1,7 +1,5 @@
 """The operator's calls, statuses and events over a life with a gate are those of a recording."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

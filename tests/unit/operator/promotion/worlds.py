@@ -1,7 +1,5 @@
 """Worlds whose models are compared before they are promoted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.unit.operator.world import PLAYS, World, scriptmodel
