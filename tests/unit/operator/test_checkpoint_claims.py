@@ -109,9 +109,7 @@ def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
     assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pod_patch
-    world.pachyderm.succeed(world.train, skipped=True)
-    world.pachyderm.succeed(world.generate, skipped=True)
-    world.reconcile()
+    world.finish(skipped=True)
     assert world.ready == ("True", "Generated")
     assert world.written() == []
 
@@ -131,7 +129,6 @@ def test_a_claim_is_changed_only_while_no_job_runs(before: str, after: str) -> N
     world.pachyderm.succeed(job.ref.pipeline)
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
-    world.observer.logs.close()
 
 
 NOT_FOUND = '0/1 nodes are available: persistentvolumeclaim "shared" not found. preemption: 0/1 nodes are available'

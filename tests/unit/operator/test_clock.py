@@ -83,7 +83,6 @@ def test_a_skewed_operator_stops_a_running_job_at_its_deadline_and_not_before(ah
     world.pachyderm.run(world.train)
     assert reason_after(world, machines, 119) == "Training"
     assert reason_after(world, machines, 2) == "DeadlineExceeded"
-    world.observer.logs.close()
 
 
 @pytest.mark.parametrize("ahead", SKEWS)

@@ -23,7 +23,7 @@ from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLin
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
 from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import event, training_world
-from tests.unit.operator.world import PLAYS, World, trained_world
+from tests.unit.operator.world import PLAYS, started_world, trained_world
 
 
 def test_the_log_of_a_model_outlasts_its_pods() -> None:
@@ -141,7 +141,6 @@ def test_a_log_is_followed_on_though_pachyderm_is_away_for_a_while(
     monkeypatch.setattr(world.pachyderm, "list_pipeline_jobs", listed)
     assert list(lines_of(world.pachyderm, job.ref, follow=True, raw=True)) == ["last words"]
     assert capsys.readouterr().err == "listing jobs: gone; retrying\n"
-    world.observer.logs.close()
 
 
 def test_the_log_is_that_of_the_running_job_although_another_waits() -> None:
@@ -176,9 +175,7 @@ def test_the_log_of_a_job_that_is_gone_is_read_once() -> None:
 
 
 def test_a_log_ends_with_how_the_process_did_where_only_the_worker_knows() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     job = world.pachyderm.fail(world.train, ["a warning"], verdict="signal: killed")
     for follow in (True, False):
         said = list(lines_of(world.pachyderm, job.ref, follow=follow, raw=False))
@@ -205,4 +202,3 @@ def test_the_log_of_another_worker_is_shown_whole_and_one_thread_watches_the_job
     shown = list(lines_of(world.pachyderm, job.ref, follow=True, raw=True))
     assert shown == [*(f"old {number}" for number in range(5)), "new 0", "new 1"]
     assert max(opened) - opened[0] <= 2, "a stream that was closed is watched no longer"
-    world.observer.logs.close()

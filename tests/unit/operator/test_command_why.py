@@ -32,8 +32,7 @@ def test_why_gives_the_verdict_and_the_next_step_first() -> None:
 
 def test_why_does_not_say_that_a_suspended_object_is_worked_on() -> None:
     world = trained_world()
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     first = click.unstyle(why(as_object(world), CREATED)[0])
     assert first == "Not ready (Suspended): pipelines are stopped because spec.suspend is true"
 

@@ -59,8 +59,7 @@ def test_a_changed_text_writes_a_new_script_without_training() -> None:
 
 def test_the_same_text_elsewhere_changes_nothing() -> None:
     world = continuing_world()
-    world.want(continuing("copy"))
-    world.reconcile()
+    world.apply(continuing("copy"))
     assert world.written() == []
 
 

@@ -176,8 +176,7 @@ def test_a_suspended_object_ends_a_wait_with_its_own_status(
 ) -> None:
     world = trained_world()
     before = as_object(world)
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     suspended = as_object(world)
     not_seen = {**before, "metadata": suspended["metadata"], "spec": suspended["spec"]}
     done = run(server, tmp_path, words, answer(training), answer(not_seen), answer(suspended))

@@ -110,8 +110,7 @@ def test_a_newer_base_is_copied_only_where_the_object_follows_it() -> None:
     second = world.pachyderm.put(MODELS, {**MODEL, "/weights-0123456789abcdef.safetensors": b"better"})
     world.reconcile()
     assert (world.written(), read_base(world)) == ([], first)
-    world.want(following(FROM_REPO))
-    world.reconcile()
+    world.apply(following(FROM_REPO))
     assert world.written() == [f"copy models to {own_base(world).name}", f"update {world.train.name}"]
     assert (read_base(world), world.pachyderm.reprocessed[world.train]) == (second, True)
     finish(world)
@@ -239,7 +238,6 @@ def test_a_base_that_the_trainer_refuses_is_a_reason_and_its_message(message: st
     assert world.ready == ("False", "TrainingFailed")
     assert f"training failed: {said}" in world.condition("Ready")["message"]
     assert world.condition("Stalled")["status"] == "True"
-    world.observer.logs.close()
 
 
 def test_a_repo_of_the_bases_name_that_is_somebody_elses_is_a_conflict() -> None:
@@ -273,8 +271,7 @@ def test_without_a_base_again_training_starts_with_random_weights_and_the_copies
     world.reconcile()
     finish(world)
     world.written()
-    world.want()
-    world.reconcile()
+    world.apply()
     assert world.written() == [f"update {world.train.name}", f"delete repo {own_base(world).name}"]
     assert (read_base(world), world.pachyderm.reprocessed[world.train]) == ("", True)
     assert "--from" not in world.pachyderm.pipelines[world.train][-1].spec.command
@@ -283,8 +280,7 @@ def test_without_a_base_again_training_starts_with_random_weights_and_the_copies
 def test_a_warm_start_changes_nothing_until_the_corpus_grows_and_then_starts_from_the_last_model() -> None:
     world = trained_world()
     first = world.model.status["lineage"]["model"].partition("@")[2]
-    world.want(WARM)
-    world.reconcile()
+    world.apply(WARM)
     assert (world.written(), world.ready) == ([], ("True", "Generated"))
     world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: So foul."})
     world.reconcile()
@@ -307,7 +303,6 @@ def test_a_warm_start_changes_nothing_until_the_corpus_grows_and_then_starts_fro
     assert read_base(world) == second
     finish(world)
     assert (world.ready, world.written()) == (("True", "Generated"), [])
-    world.observer.logs.close()
 
 
 def test_another_network_starts_cold_and_a_failed_warm_training_is_not_tried_for_ever() -> None:
@@ -319,8 +314,7 @@ def test_another_network_starts_cold_and_a_failed_warm_training_is_not_tried_for
     world.reconcile()
     assert (world.ready, world.written()) == (("False", "TrainingFailed"), [])
     assert read_base(world)
-    world.want({**WARM, "model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({**WARM, "model": {"preset": "small"}})
     assert read_base(world) == ""
     newest = next(reversed([job for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train]))
     assert newest.state is JobState.CREATED

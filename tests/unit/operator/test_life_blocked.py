@@ -8,7 +8,7 @@ from scriptmodel_operator.engine.errors import RefusedError
 from scriptmodel_operator.engine.values import JobState, RepoInfo
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, world_of
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import started_world, trained_world
 
 
 def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
@@ -27,9 +27,7 @@ def test_deadlines_apply_while_a_base_model_cannot_be_copied() -> None:
 
 def test_deadlines_apply_to_a_job_whose_object_is_blocked() -> None:
     deadline: dict[str, Any] = {"training": {"activeDeadline": "1h"}}
-    world = World(model=scriptmodel(deadline))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(deadline)
     job = world.pachyderm.run(world.train)
     kept = RepoInfo(world.generate.output)
     del world.pachyderm.pipelines[world.generate]

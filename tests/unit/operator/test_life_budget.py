@@ -48,8 +48,7 @@ def test_early_stopping_is_reported_with_the_model() -> None:
 @pytest.mark.parametrize(("more", "seconds"), [("9s", "9"), ("", "")])
 def test_raising_or_removing_the_budget_that_ended_training_continues_it(more: str, seconds: str) -> None:
     world = ended_world(budget("5s"), stopped_by="budget")
-    world.want(budget(more))
-    world.reconcile()
+    world.apply(budget(more))
     assert (world.written(), reprocessed(world)) == ([f"update {world.train.name}"], True)
     assert world.ready == ("False", "WaitingForWorker")
     variables = variables_of(world.pachyderm.pipelines[world.train][-1].spec.pod_patch)
@@ -62,12 +61,9 @@ def test_raising_or_removing_the_budget_that_ended_training_continues_it(more: s
 )
 def test_any_other_change_of_a_budget_computes_nothing_again(ended: str, before: str, after: str) -> None:
     world = ended_world(budget(before), stopped_by=ended)
-    world.want(budget(after))
-    world.reconcile()
+    world.apply(budget(after))
     assert (world.written(), reprocessed(world)) == ([f"update {world.train.name}"], False)
-    world.pachyderm.succeed(world.train, skipped=True)
-    world.pachyderm.succeed(world.generate, skipped=True)
-    world.reconcile()
+    world.finish(skipped=True)
     assert world.ready == ("True", "Generated")
 
 
@@ -75,14 +71,12 @@ def test_a_budget_that_is_raised_during_a_training_waits_for_its_end_and_then_co
     world = ended_world(budget("5s"), stopped_by="budget")
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
-    world.want(budget("9s"))
-    world.reconcile()
+    world.apply(budget("9s"))
     assert world.written() == []
     assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
     world.pachyderm.succeed(world.train)
     world.reconcile()
     assert (world.written(), reprocessed(world)) == ([f"update {world.train.name}"], True)
-    world.observer.logs.close()
 
 
 def test_an_ending_that_is_not_text_is_no_budget() -> None:

@@ -23,8 +23,7 @@ CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
 def test_another_corpus_repo_is_read_in_place() -> None:
     world = trained_world()
     other = BranchRef(RepoRef("default", "series"), "master")
-    world.want({"corpus": {"repo": {"name": "series"}}})
-    world.reconcile()
+    world.apply({"corpus": {"repo": {"name": "series"}}})
     assert world.ready == ("False", "CorpusNotFound")
     assert world.written() == []
     world.pachyderm.put(other, PLAYS)
@@ -187,8 +186,7 @@ def test_a_corpus_repo_of_another_cluster_is_adopted_with_the_pipelines_that_rea
     world = World(pachyderm=first.pachyderm, model=scriptmodel(CONFIG_MAP), cluster="cluster-2")
     world.source = first.source
     world.pachyderm.calls.clear()
-    world.want(CONFIG_MAP, adopt=True)
-    world.reconcile()
+    world.apply(CONFIG_MAP, adopt=True)
     names = [f"update {name}" for name in (world.train.name, world.generate.name)]
     assert world.written() == [f"update repo {world.corpus.repo.name}", *names], "the files are those of the source"
     assert world.delete() is None

@@ -116,8 +116,7 @@ def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> No
         "CheckFailed",
     )
     assert world.written() == []
-    world.want({**by_url(), "model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({**by_url(), "model": {"preset": "small"}})
     assert world.written() == [f"update {world.train.name}"], "what needs no newer corpus continues"
 
 

@@ -158,7 +158,6 @@ def test_an_adopted_pipeline_computes_again_and_a_running_one_continues() -> Non
     world.reconcile()
     assert world.written() == [f"update {world.generate.name}"], "an update of train would kill its job"
     assert world.condition("Reconciling")["reason"] == "UpdateDeferred"
-    world.observer.logs.close()
 
 
 def test_the_same_name_with_another_uid_takes_over_without_a_write() -> None:

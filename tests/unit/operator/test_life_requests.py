@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from scriptmodel_operator.desired.pod_patch import variables_of
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import started_world, trained_world
 
 
 def speaker(name: str) -> dict[str, Any]:
@@ -13,15 +13,12 @@ def speaker(name: str) -> dict[str, Any]:
 
 def test_another_name_changes_only_the_script() -> None:
     world = trained_world(speaker("HAMLET"))
-    world.want(speaker("OPHELIA"))
-    world.reconcile()
+    world.apply(speaker("OPHELIA"))
     assert world.written() == [f"update {world.generate.name}"]
 
 
 def test_a_training_that_failed_is_repeated_with_another_name() -> None:
-    world = World(model=scriptmodel(speaker("HAMLTE")))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(speaker("HAMLTE"))
     message = 'unknown speaker "HAMLTE" (did you mean HAMLET?)'
     world.pachyderm.fail(world.train, [json.dumps({"event": "error", "code": 2, "message": message, "hint": ""})])
     world.reconcile()
@@ -29,10 +26,8 @@ def test_a_training_that_failed_is_repeated_with_another_name() -> None:
     world.written()
     world.reconcile()
     assert world.written() == []
-    world.want(speaker("HAMLET"))
-    world.reconcile()
+    world.apply(speaker("HAMLET"))
     assert f"update {world.train.name}" in world.written()
     assert world.pachyderm.reprocessed[world.train]
     patch = world.pachyderm.pipelines[world.train][-1].spec.pod_patch
     assert json.loads(variables_of(patch)["SCRIPTMODEL_REQUEST"])["opening"] == {"speaker": "HAMLET"}
-    world.observer.logs.close()

@@ -5,14 +5,12 @@ import json
 from scriptmodel_operator.engine.values import LogLine
 from tests.unit.operator.fake_pachyderm import FakeLog
 from tests.unit.operator.refusing import REFUSED_BY_STORAGE
-from tests.unit.operator.world import PLAYS, World
+from tests.unit.operator.world import started_world
 
 
 def test_storage_that_refuses_the_output_is_the_reason_until_the_job_ends() -> None:
     """Pachyderm trains again and again; of its jobs and datums only the count of restarts shows it."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     start, ended = json.dumps({"event": "start", "epochs": 3}), json.dumps({"event": "epoch", "epoch": 3})
     for ref, printed in ((world.train, [start, ended]), (world.generate, [])):
         job = world.pachyderm.run(ref).ref

@@ -12,7 +12,7 @@ from scriptmodel_operator.engine.values import (
 from scriptmodel_operator.observe import snapshot
 from tests.unit.operator.pachyderm_state import SCRIPT
 from tests.unit.operator.search_worlds import RANDOM
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, started_world, trained_world
 
 
 def event(**fields: object) -> str:
@@ -20,9 +20,7 @@ def event(**fields: object) -> str:
 
 
 def test_a_new_object_gets_both_pipelines_in_one_call_and_then_nothing_more_is_written() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
     assert world.ready == ("False", "WaitingForWorker")
     world.reconcile()
@@ -30,9 +28,7 @@ def test_a_new_object_gets_both_pipelines_in_one_call_and_then_nothing_more_is_w
 
 
 def test_progress_comes_from_the_running_jobs_log() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     lines = [
         "2026 I tensorflow/core: this binary is optimized",
         event(event="start", epochs=4),
@@ -40,27 +36,20 @@ def test_progress_comes_from_the_running_jobs_log() -> None:
             event="progress", epoch=2, epochs=4, fraction=0.5, perplexity=321.5, words_per_second=900, eta_seconds=75
         ),
     ]
-    job = world.pachyderm.run(world.train, lines)
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with(lines)
     training = world.model.status["training"]
     assert world.ready == ("False", "Training")
     assert (training["epochProgress"], training["progressPercent"]) == ("2/4", 37)
     assert training["perplexity"] == {"running": "321.5"}
     assert (training["wordsPerSecond"], training["eta"]) == (900, "1m15s")
     assert world.condition("Trained")["message"] == "epoch 2 of 4"
-    world.observer.logs.close()
 
 
 def test_what_auto_chose_is_reported_from_the_log_and_then_from_the_metrics() -> None:
     for preset, in_log, in_metrics in (("auto", "tuned", "tuned"), ("demo", None, None)):
-        world = World(model=scriptmodel({"model": {"preset": preset}}))
-        world.pachyderm.put(world.corpus, PLAYS)
-        world.reconcile()
+        world = started_world({"model": {"preset": preset}})
         lines = [event(event="start", preset="tuned", epochs=4), event(event="progress", epoch=1, epochs=4)]
-        job = world.pachyderm.run(world.train, lines)
-        world.observer.logs._read_once(job.ref)
-        world.reconcile()
+        world.train_with(lines)
         assert world.model.status["training"].get("preset") == in_log
         world.pachyderm.metrics |= {"auto": {"preset": in_metrics} if in_metrics else None}
         world.pachyderm.succeed(world.train)
@@ -71,19 +60,14 @@ def test_what_auto_chose_is_reported_from_the_log_and_then_from_the_metrics() ->
 
 def test_work_after_the_last_epoch_is_reported() -> None:
     """Scoring the test split may take minutes without any other progress."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     lines = [
         event(event="start", epochs=2),
         event(event="progress", epoch=2, epochs=2, fraction=0.9),
         event(event="epoch", epoch=2, train_perplexity=90.0, valid_perplexity=99.0),
     ]
-    job = world.pachyderm.run(world.train, lines)
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with(lines)
     assert world.condition("Ready")["message"] == "all 2 epochs are done, and the model is being tested and written"
-    world.observer.logs.close()
 
 
 def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
@@ -107,8 +91,7 @@ def test_a_script_makes_it_ready_with_lineage_excerpt_and_history() -> None:
 
 def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -> None:
     world = trained_world()
-    world.want({"model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({"model": {"preset": "small"}})
     assert world.written() == [f"update {world.train.name}"]
     assert world.ready == ("False", "WaitingForWorker")
     assert world.model.status["script"]["excerpt"] == SCRIPT.decode()
@@ -128,12 +111,9 @@ def test_another_preset_retrains_in_place_and_the_old_script_stays_meanwhile() -
     ids=["of-the-script", "that-waits-for-the-job"],
 )
 def test_history_has_the_generation_that_trained_whatever_is_edited_meanwhile(edit: dict[str, Any]) -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.run(world.train)
-    world.want(edit)
-    world.reconcile()
+    world.apply(edit)
     world.observer.logs.close()
     for _ in range(2):
         world.pachyderm.succeed(world.train)
@@ -148,8 +128,7 @@ def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> N
     world = trained_world()
     model = world.model.status["lineage"]["model"].partition("@")[2]
     first = world.model.status["lineage"]["script"].partition("@")[2]
-    world.want({"generation": {"words": 50}})
-    world.reconcile()
+    world.apply({"generation": {"words": 50}})
     assert world.written() == [f"update {world.generate.name}"]
     assert world.ready == ("False", "Generating")
     world.pachyderm.succeed(world.generate)
@@ -161,8 +140,7 @@ def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> N
 
 def test_a_number_that_is_written_in_another_way_computes_nothing_again() -> None:
     world = trained_world({"generation": {"temperature": "0.90"}})
-    world.want({"generation": {"temperature": "0.9"}})
-    world.reconcile()
+    world.apply({"generation": {"temperature": "0.9"}})
     assert (world.written(), world.ready) == ([], ("True", "Generated"))
 
 
@@ -206,8 +184,7 @@ def test_the_last_script_stays_though_the_shared_list_has_room_for_the_newest_jo
     before = world.model.status
     monkeypatch.setattr(snapshot, "JOBS_PER_PROJECT", 2)
     monkeypatch.setattr(snapshot, "JOBS_FOR_EACH_PIPELINE", 0)
-    world.want(retrain_at="now")
-    world.reconcile()
+    world.apply(retrain_at="now")
     assert world.ready == ("False", "WaitingForWorker")
     for reported in ("script", "lineage", "history"):
         assert world.model.status[reported] == before[reported]
@@ -224,7 +201,6 @@ def test_superseded_waiting_jobs_are_stopped_and_the_running_one_continues() -> 
     states = {job.ref.id: job.state for job in world.pachyderm.jobs.values() if job.ref.pipeline == world.train}
     assert states[first] is JobState.RUNNING
     assert states[newest] is JobState.CREATED
-    world.observer.logs.close()
 
 
 def test_an_operator_with_another_default_image_changes_nothing_until_the_spec_changes() -> None:
@@ -232,19 +208,16 @@ def test_an_operator_with_another_default_image_changes_nothing_until_the_spec_c
     world.image = "trainer:2"
     world.reconcile()
     assert world.written() == []
-    world.want({"generation": {"words": 50}})
-    world.reconcile()
+    world.apply({"generation": {"words": 50}})
     assert world.pachyderm.pipelines[world.generate][-1].spec.image == "trainer:1", "the image that made the model"
-    world.want({"model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({"model": {"preset": "small"}})
     assert world.pachyderm.pipelines[world.train][-1].spec.image == "trainer:2"
     assert world.pachyderm.pipelines[world.generate][-1].spec.image == "trainer:2"
 
 
 def test_retrain_at_trains_again_once() -> None:
     world = trained_world()
-    world.want(retrain_at="now")
-    world.reconcile()
+    world.apply(retrain_at="now")
     assert world.written() == [f"update {world.train.name}"]
     assert world.model.status["lastHandledRetrainAt"] == "now"
     world.reconcile()
@@ -255,8 +228,7 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
     world = trained_world()
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
-    world.want({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
-    world.reconcile()
+    world.apply({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
     assert world.written() == []
     reconciling = world.condition("Reconciling")
     assert reconciling["reason"] == "UpdateDeferred"
@@ -265,18 +237,14 @@ def test_a_change_of_resources_waits_for_the_running_job_and_computes_nothing_ag
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
-    world.observer.logs.close()
 
 
 def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> None:
     """The job's end and the update are observed and handled before the job's end is reported."""
-    world = World(model=scriptmodel({"training": {"gpu": {}}}))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world({"training": {"gpu": {}}})
     world.pachyderm.run(world.train)
     world.pachyderm.advance(600)
-    world.want({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
-    world.reconcile()
+    world.apply({"training": {"resources": {"requests": {"memory": "8Gi"}}}})
     world.pachyderm.succeed(world.train)
     world.reconcile()
     world.pachyderm.succeed(world.train, skipped=True)
@@ -284,7 +252,6 @@ def test_an_update_that_has_waited_for_a_job_does_not_lose_its_gpu_seconds() -> 
     world.reconcile()
     assert world.model.status["history"][0]["gpuSeconds"] == 600
     assert world.model.status["training"]["gpuSeconds"] == 600
-    world.observer.logs.close()
 
 
 def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None:
@@ -305,42 +272,32 @@ def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None
 
 def test_suspend_stops_both_and_resume_starts_them() -> None:
     world = trained_world()
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     assert world.written() == [f"stop {world.generate.name}", f"stop {world.train.name}"]
     assert world.ready == ("False", "Suspended")
     world.reconcile()
     assert world.written() == []
-    world.want({})
-    world.reconcile()
+    world.apply({})
     assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
 
 
 def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.run(world.train)
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     words = "resume the object or start its pipeline (job"
     assert words in world.condition("Trained")["message"]
-    world.want({})
-    world.reconcile()
+    world.apply({})
     world.pachyderm.succeed(world.train)
     world.pachyderm.run(world.generate)
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     assert words in world.condition("Generated")["message"]
-    world.observer.logs.close()
 
 
 def test_a_job_that_computes_nothing_is_not_a_training() -> None:
     """Changed resources, or a resume, create a new commit of the same model, with the figures of the training."""
     gpu = {"training": {"gpu": {}}}
-    world = World(model=scriptmodel(gpu))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(gpu)
     world.pachyderm.run(world.train)
     world.pachyderm.advance(600)
     world.pachyderm.succeed(world.train)
@@ -349,13 +306,10 @@ def test_a_job_that_computes_nothing_is_not_a_training() -> None:
     before = world.model.status
     assert before["training"]["gpuSeconds"] == 600
     for spec in ({"training": {"gpu": {"resource": "amd.com/gpu"}}}, {**gpu, "suspend": True}, gpu):
-        world.want(spec)
-        world.reconcile()
+        world.apply(spec)
         world.pachyderm.advance(60)
         if not world.model.spec.suspend:
-            world.pachyderm.succeed(world.train, skipped=True)
-            world.pachyderm.succeed(world.generate, skipped=True)
-            world.reconcile()
+            world.finish(skipped=True)
             assert world.ready == ("True", "Generated")
         assert world.model.status["training"] == before["training"]
         assert world.model.status["history"] == before["history"]
@@ -364,10 +318,8 @@ def test_a_job_that_computes_nothing_is_not_a_training() -> None:
 def test_resuming_a_finished_model_never_shows_it_as_unready() -> None:
     world = trained_world()
     before = world.model.status
-    world.want({"suspend": True})
-    world.reconcile()
-    world.want({"suspend": False})
-    world.reconcile()
+    world.apply({"suspend": True})
+    world.apply({"suspend": False})
     assert world.ready == ("True", "Generated"), "its jobs wait, and will compute nothing"
     for finish in (
         lambda: world.pachyderm.run(world.train),
@@ -379,17 +331,13 @@ def test_resuming_a_finished_model_never_shows_it_as_unready() -> None:
         assert world.ready == ("True", "Generated")
         assert world.model.status["training"]["perplexity"] == before["training"]["perplexity"]
         assert world.model.status["script"] == before["script"]
-    world.observer.logs.close()
 
 
 def test_resuming_a_model_that_has_yet_to_be_trained_shows_it_as_unready() -> None:
     world = trained_world()
     world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
-    world.want({"suspend": True})
-    world.reconcile()
-    world.want({"suspend": False})
-    world.reconcile()
+    world.apply({"suspend": True})
+    world.apply({"suspend": False})
     assert world.ready[0] == "False"
-    world.want({"model": {"preset": "large"}})
-    world.reconcile()
+    world.apply({"model": {"preset": "large"}})
     assert world.ready[0] == "False"

@@ -10,7 +10,7 @@ from scriptmodel_operator.engine.errors import PipelineLimitError
 from scriptmodel_operator.engine.values import BranchRef, PipelineRef, PipelineState
 from scriptmodel_operator.observe.observer import Observer
 from tests.unit.operator.pachyderm_state import SCRIPT
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
 
 def event(**fields: object) -> str:
@@ -27,16 +27,13 @@ def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_scrip
     assert "the corpus has no words (put scripts into it)" in world.condition("Ready")["message"]
     assert world.condition("Stalled")["status"] == "True"
     assert world.model.status["script"]["excerpt"] == SCRIPT.decode()
-    world.want({"generation": {"words": 90}})
-    world.reconcile()
+    world.apply({"generation": {"words": 90}})
     assert world.written() == [], "generate is not touched while there is no model for it"
 
 
 def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> None:
     """For example with an image that is not a trainer."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.succeed(world.train)
     job = world.pachyderm.succeed(world.generate)
     del world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"]
@@ -47,15 +44,11 @@ def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> 
 
 
 def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_are_gone() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.fail(world.train, ["Segmentation fault"])
     world.reconcile()
     assert "Segmentation fault" in world.condition("Ready")["message"]
-    other = World()
-    other.pachyderm.put(other.corpus, PLAYS)
-    other.reconcile()
+    other = started_world()
     other.pachyderm.fail(other.train)
     other.reconcile()
     assert "log is gone" in other.condition("Ready")["message"]
@@ -63,9 +56,7 @@ def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_ar
 
 def in_progress(kind: str) -> tuple[World, PipelineRef]:
     """Return a world whose training or generation is in progress, and that pipeline."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     if kind == "train":
         return world, world.train
     world.pachyderm.succeed(world.train)
@@ -126,8 +117,7 @@ def test_a_result_whose_commit_was_deleted_is_ignored_though_its_job_remains() -
     with mock.patch.object(world.pachyderm, "inspect_commit") as requested:
         world.reconcile()
     assert requested.mock_calls == [], "nothing has changed"
-    world.want({"model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({"model": {"preset": "small"}})
     assert world.model.status["lineage"] == before, "nor is it the last good one while there is a newer job"
 
 
@@ -142,8 +132,7 @@ def test_the_deletion_of_the_only_result_of_a_spec_is_reported_with_what_to_do(
     spec: dict[str, object], kind: str, again: str
 ) -> None:
     world = trained_world()
-    world.want(spec)
-    world.reconcile()
+    world.apply(spec)
     job = world.pachyderm.succeed(getattr(world, kind))
     world.pachyderm.drop(job.ref.id)
     world.reconcile()
@@ -197,22 +186,17 @@ def test_a_deleted_result_of_unchanged_size_is_noticed_after_reconcile_at() -> N
     world = trained_world()
     before = world.model.status["lineage"]
     commit = world.pachyderm.put(world.corpus, PLAYS)
-    world.pachyderm.succeed(world.train, skipped=True)
-    world.pachyderm.succeed(world.generate, skipped=True)
-    world.reconcile()
+    world.finish(skipped=True)
     assert world.model.status["lineage"]["script"].partition("@")[2] == commit
     world.pachyderm.drop(commit)
-    world.want(reconcile_at="now")
-    world.reconcile()
+    world.apply(reconcile_at="now")
     assert world.ready == ("True", "Generated")
     assert world.model.status["lineage"] == before
 
 
 def test_a_process_without_output_is_reported_with_the_workers_message() -> None:
     """A process that is killed for its memory cannot report it."""
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.fail(world.train, verdict="signal: killed")
     world.reconcile()
     message = world.condition("Ready")["message"]
@@ -229,9 +213,7 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
 
 
 def test_a_verdict_that_names_the_cause_comes_before_the_last_lines() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     cause = "memory ran out at the limit of 4Gi: raise training.resources.limits.memory"
     world.pachyderm.fail(world.train, ["a warning"], verdict=cause)
     world.reconcile()
@@ -283,26 +265,20 @@ def test_a_server_without_room_refuses_both_pipelines() -> None:
 
 
 def test_jobs_without_a_worker_or_over_their_deadline_are_stopped_and_reported() -> None:
-    world = World(model=scriptmodel({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}})
     world.pachyderm.advance(61)
     world.reconcile()
     assert world.ready == ("False", "WorkerUnavailable")
-    world.want({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}, retrain_at="again")
-    world.reconcile()
+    world.apply({"training": {"pendingDeadline": "1m", "activeDeadline": "2m"}}, retrain_at="again")
     world.pachyderm.run(world.train, [event(event="progress", epoch=2, epochs=9, fraction=0.5)])
     world.pachyderm.advance(121)
     world.reconcile()
     assert world.ready == ("False", "DeadlineExceeded")
     assert world.model.status["training"]["epochProgress"] == "2/9", "how far it came"
-    world.observer.logs.close()
 
 
 def test_a_pipeline_that_is_refused_or_finds_no_node_has_the_reason() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.set_state(
         world.train, PipelineState.CRASHING, "0/1 nodes are available: 1 Insufficient nvidia.com/gpu"
     )
@@ -324,18 +300,14 @@ def test_a_job_without_data_never_counts_as_trained() -> None:
 
 
 def test_a_failure_message_starts_with_the_cause_names_fields_and_ends_with_the_job() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     error = event(event="error", code=4, message="training diverged", hint="lower learning_rate\nor --preset")
     job = world.pachyderm.fail(world.train, ["noise", error])
     world.reconcile()
     assert world.condition("Ready")["message"] == (
         f"training failed: training diverged (lower learningRate or model.preset) (job {job.ref.id[:8]})"
     )
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.succeed(world.train)
     error = event(event="error", code=2, message='unknown speaker "HAMLTE"', hint="see --speaker and --top-p")
     job = world.pachyderm.fail(world.generate, [error])
@@ -348,9 +320,7 @@ def test_a_failure_message_starts_with_the_cause_names_fields_and_ends_with_the_
 
 @pytest.mark.parametrize("content", [b"", b" \n\n", b"\0\0"])
 def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     world.pachyderm.succeed(world.train)
     job = world.pachyderm.succeed(world.generate)
     world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"] = content
@@ -360,13 +330,9 @@ def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
 
 
 def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is_done() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     doubt = event(event="warning", code="not_scripts", message="a.yaml does not look like a script (3 % understood)")
-    job = world.pachyderm.run(world.train, [doubt, event(event="start", epochs=1)])
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with([doubt, event(event="start", epochs=1)])
     assert world.condition("Ready")["message"].endswith(
         "; warning: a.yaml does not look like a script (3 % understood)"
     )
@@ -383,13 +349,9 @@ GPU = {"training": {"gpu": {}}}
 
 
 def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -> None:
-    world = World(model=scriptmodel(GPU))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(GPU)
     cpu = event(event="device", device="cpu", name="AMD EPYC", memory_bytes=None, precision="float32")
-    job = world.pachyderm.run(world.train, [event(event="start", epochs=1), cpu])
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with([event(event="start", epochs=1), cpu])
     assert (
         "; warning: TensorFlow sees no GPU although spec.training.gpu requests one"
         in world.condition("Ready")["message"]
@@ -410,15 +372,10 @@ def test_a_job_with_a_requested_gpu_and_none_visible_is_reported_permanently() -
 
 
 def test_the_trainers_message_about_a_missing_gpu_replaces_the_operators() -> None:
-    world = World(model=scriptmodel(GPU))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(GPU)
     said = event(event="warning", code="no-gpu", message="no GPU: the driver is too old")
-    job = world.pachyderm.run(world.train, [event(event="device", device="cpu"), said])
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with([event(event="device", device="cpu"), said])
     assert world.model.status["training"]["warnings"] == ["no GPU: the driver is too old"]
-    world.observer.logs.close()
 
 
 def test_metrics_whose_device_is_nonsense_are_read_without_it() -> None:

@@ -9,7 +9,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.engine.values import BranchRef, JobState, PipelineState, RepoRef
 from scriptmodel_operator.observe.view import QueueView
 from scriptmodel_operator.reconcile.state import Blocked
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
 HURRIED = {"training": {"pendingDeadline": "1m", "activeDeadline": "1h"}}
 
@@ -32,13 +32,10 @@ def test_the_wait_for_a_worker_starts_when_the_older_job_has_ended() -> None:
     world.pachyderm.advance(11)
     world.reconcile()
     assert world.ready == ("False", "WorkerUnavailable")
-    world.observer.logs.close()
 
 
 def test_a_generate_job_without_a_worker_is_stopped_and_its_time_starts_with_the_model() -> None:
-    world = World(model=scriptmodel(HURRIED))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(HURRIED)
     world.pachyderm.run(world.train)
     world.pachyderm.advance(600)
     world.reconcile()
@@ -55,17 +52,13 @@ def test_a_generate_job_without_a_worker_is_stopped_and_its_time_starts_with_the
     assert world.ready == ("False", "WorkerUnavailable")
     assert world.condition("Stalled")["status"] == "True"
     assert "change spec.generation" in world.condition("Ready")["message"]
-    world.want({**HURRIED, "generation": {"seed": 1}})
-    world.reconcile()
+    world.apply({**HURRIED, "generation": {"seed": 1}})
     assert world.ready == ("False", "Generating")
-    world.observer.logs.close()
 
 
 def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_the_model() -> None:
     """A worker may start the generate job while its model is still being trained."""
-    world = World(model=scriptmodel(HURRIED))
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world(HURRIED)
     world.pachyderm.run(world.train)
     writing = world.pachyderm.run(world.generate)
     world.pachyderm.jobs[writing.ref] = replace(writing, state=JobState.STARTING)
@@ -85,10 +78,8 @@ def test_a_generate_job_over_its_deadline_is_stopped_and_its_time_starts_with_th
     message = world.condition("Ready")["message"]
     assert "raise training.activeDeadline or write less, then change spec.generation" in message
     assert world.condition("Trained")["status"] == "True"
-    world.want({**HURRIED, "generation": {"words": 10}})
-    world.reconcile()
+    world.apply({**HURRIED, "generation": {"words": 10}})
     assert world.ready == ("False", "Generating")
-    world.observer.logs.close()
 
 
 @pytest.mark.parametrize("source", ["configMap", "repo"])
@@ -110,7 +101,6 @@ def test_a_job_has_its_deadline_even_while_its_corpus_has_an_error(source: str) 
     world.reconcile()
     assert world.written() == [f"stop job {world.train.name}"]
     assert world.condition("Trained")["reason"] == "DeadlineExceeded"
-    world.observer.logs.close()
 
 
 def test_the_script_of_an_older_model_does_not_hold_up_the_newest_beyond_its_deadline() -> None:
@@ -125,7 +115,6 @@ def test_the_script_of_an_older_model_does_not_hold_up_the_newest_beyond_its_dea
     world.reconcile()
     assert world.pachyderm.jobs[hung.ref].state is JobState.KILLED
     assert world.ready == ("False", "Generating")
-    world.observer.logs.close()
 
 
 def test_a_job_of_an_open_commit_waits_for_that_as_long_as_it_takes() -> None:
@@ -238,16 +227,13 @@ def test_a_failed_pipeline_is_updated_although_a_job_runs() -> None:
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
     world.pachyderm.set_state(world.train, PipelineState.CRASHING, "ImagePullBackOff")
-    world.want({"training": {"resources": {"limits": {"memory": "8Gi"}}}})
-    world.reconcile()
+    world.apply({"training": {"resources": {"limits": {"memory": "8Gi"}}}})
     assert world.written() == [f"update {world.train.name}"]
-    world.observer.logs.close()
 
 
 def test_a_change_of_deadlines_touches_no_pipeline() -> None:
     world = trained_world()
-    world.want({"training": {"pendingDeadline": "1m", "activeDeadline": "1m"}})
-    world.reconcile()
+    world.apply({"training": {"pendingDeadline": "1m", "activeDeadline": "1m"}})
     assert world.written() == []
     assert world.ready == ("True", "Generated")
 
@@ -257,10 +243,8 @@ def test_another_corpus_does_not_wait_for_the_end_of_training_on_the_old_one() -
     world.pachyderm.put(world.corpus, PLAYS)
     world.pachyderm.run(world.train)
     world.pachyderm.put(BranchRef(RepoRef("default", "series"), "master"), PLAYS)
-    world.want({"corpus": {"repo": {"name": "series"}}})
-    world.reconcile()
+    world.apply({"corpus": {"repo": {"name": "series"}}})
     assert world.written() == [f"update {world.train.name}"]
-    world.observer.logs.close()
 
 
 def test_a_train_pipeline_that_vanished_under_generate_is_created_and_tied_to_it_again() -> None:
@@ -287,7 +271,6 @@ def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None
     world.pachyderm.advance(2)
     world.reconcile()
     assert world.ready == ("False", "WorkerUnavailable")
-    world.observer.logs.close()
 
 
 def test_a_queue_is_a_label_of_the_pods_that_the_server_shows_as_it_was_sent_and_corrects_when_it_is_gone() -> None:

@@ -13,7 +13,7 @@ from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.ingest.source import Files
-from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
+from tests.unit.operator.world import PLAYS, World, scriptmodel, started_world, trained_world
 
 
 def planned(world: World, image: str = "", source: Files | Problem | None = None) -> Preview:
@@ -80,9 +80,7 @@ def test_another_generation_writes_a_new_script_and_does_not_train() -> None:
 
 
 def test_a_change_that_needs_no_training_waits_for_the_running_job() -> None:
-    world = World()
-    world.pachyderm.put(world.corpus, PLAYS)
-    world.reconcile()
+    world = started_world()
     job = world.pachyderm.run(world.train)
     world.written()
     world.want({"training": {"resources": {"limits": {"memory": "4Gi"}}}})
@@ -140,8 +138,7 @@ def test_nothing_changes_while_a_problem_exists() -> None:
 
 def test_a_suspended_pipeline_is_updated_and_then_started() -> None:
     world = trained_world()
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     world.written()
     world.want({"generation": {"words": 5}})
     assert [change.what for change in planned(world).changes] == [

@@ -16,8 +16,7 @@ def requeue(world: World, kind: type[ModelState], source_due: float | None = Non
 def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
     assert requeue(World(), Blocked, SOURCE_DUE) == POLL
     world = trained_world()
-    world.want({"suspend": True})
-    world.reconcile()
+    world.apply({"suspend": True})
     assert requeue(world, Suspended, SOURCE_DUE) is None
 
 
@@ -47,4 +46,3 @@ def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() 
     assert requeue(world, Applied) == POLL, "no sooner than a poll"
     world.pachyderm.run(world.train)
     assert requeue(world, Applied) == POLL
-    world.observer.logs.close()

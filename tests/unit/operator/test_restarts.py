@@ -58,9 +58,7 @@ def running(*events: Mapping[str, object], claim: str = "checkpoints") -> World:
     world = World(claim=claim)
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
-    job = world.pachyderm.run(world.train, lines(*events))
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with(lines(*events))
     world.observer.logs.close()
     world.written()
     return world
@@ -245,8 +243,7 @@ def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_run
 
 def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
     world = running(START)
-    world.want(RESOURCES)
-    world.reconcile()
+    world.apply(RESOURCES)
     world.observer.logs.close()
     assert world.written() == [f"update {world.train.name}"], "without computing everything again"
     assert world.condition("Reconciling")["reason"] != Reason.UPDATE_DEFERRED
@@ -256,8 +253,7 @@ def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
 def test_an_update_waits_for_a_worker_that_keeps_no_state(events: tuple[dict[str, object], ...]) -> None:
     """Pipelines keep the image that first made them, and an older trainer ignores the folder."""
     world = running(*events)
-    world.want(RESOURCES)
-    world.reconcile()
+    world.apply(RESOURCES)
     world.observer.logs.close()
     assert world.written() == []
     assert world.condition("Reconciling")["reason"] == Reason.UPDATE_DEFERRED
@@ -277,10 +273,8 @@ def test_another_claim_waits_even_for_a_worker_that_keeps_its_state(claim: str) 
 
 def test_suspending_and_resuming_continue_in_a_new_job() -> None:
     world = running(START)
-    world.want({"suspend": True})
-    world.reconcile()
-    world.want({})
-    world.reconcile()
+    world.apply({"suspend": True})
+    world.apply({})
     job = world.pachyderm.run(world.train, lines(START, RESUMED))
     assert job.state is JobState.RUNNING
     world.observer.logs._read_once(job.ref)

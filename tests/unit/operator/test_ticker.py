@@ -155,7 +155,6 @@ async def test_only_logs_of_jobs_that_have_not_ended_are_followed_on() -> None:
         pachyderm.succeed(world.train)
         await witness.ticks(2)
         assert not witness.followed[-1](running.ref)
-    world.observer.logs.close()
 
 
 async def test_the_log_of_a_job_that_newer_ones_push_out_of_the_shared_list_is_followed_on(

@@ -47,6 +47,10 @@ def scriptmodel(spec: dict[str, Any] | None = None, **changes: Any) -> ScriptMod
     return ScriptModel(**{**values, **changes})
 
 
+MADE: list["World"] = []
+"""The worlds of a test, whose followed logs are closed at its end."""
+
+
 @dataclass
 class World:
     """`model` is the user's current object; it has `status` as in Kubernetes."""
@@ -67,6 +71,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.observer = Observer(self.pachyderm, self.cluster, find=self.find, start=start)
+        MADE.append(self)
 
     def elapsed(self, since: datetime) -> timedelta:
         """The time of the fake Pachyderm, which no other clock affects unless one is given."""
@@ -89,6 +94,23 @@ class World:
         expected = ScriptModelSpec.model_validate({**SPEC, **(spec or {})})
         generation = self.model.generation + (expected != self.model.spec)
         self.model = replace(self.model, spec=expected, **{"generation": generation, **changes})
+
+    def apply(self, spec: dict[str, Any] | None = None, **changes: Any) -> None:
+        """The user applies another spec, and it is reconciled."""
+        self.want(spec, **changes)
+        self.reconcile()
+
+    def train_with(self, lines: list[str]) -> None:
+        """Let the training run that has logged these lines, and reconcile."""
+        job = self.pachyderm.run(self.train, lines)
+        self.observer.logs._read_once(job.ref)
+        self.reconcile()
+
+    def finish(self, *, skipped: bool = False) -> None:
+        """End the training and the writing well, and reconcile."""
+        self.pachyderm.succeed(self.train, skipped=skipped)
+        self.pachyderm.succeed(self.generate, skipped=skipped)
+        self.reconcile()
 
     def assess(self) -> tuple[Any, ModelView]:
         """Return the state and the view."""
@@ -149,14 +171,18 @@ class World:
         return calls
 
 
-def trained_world(spec: dict[str, Any] | None = None, claim: str = "") -> World:
-    """A world whose model is trained and has its script."""
-    world = World(model=scriptmodel(spec), claim=claim)
+def started_world(spec: dict[str, Any] | None = None, **fields: Any) -> World:
+    """A world with a corpus whose pipelines were just created."""
+    world = World(model=scriptmodel(spec), **fields)
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
+    return world
+
+
+def trained_world(spec: dict[str, Any] | None = None, claim: str = "") -> World:
+    """A world whose model is trained and has its script."""
+    world = started_world(spec, claim=claim)
+    world.finish()
     assert world.ready == ("True", "Generated")
     world.written()
     return world

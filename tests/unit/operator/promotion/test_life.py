@@ -158,8 +158,7 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
     world = held_back_world()
     world.written()
     held_back, script = world.model.status["promotion"]["model"], world.model.status["lineage"]["heldBack"]
-    world.want(GATE, annotations={ANNOTATION: held_back[:digits]})
-    world.reconcile()
+    world.apply(GATE, annotations={ANNOTATION: held_back[:digits]})
     assert world.ready == ("True", "Generated")
     assert (decision(world), world.written()) == ("PromotedByAnnotation", [])
     assert commits(world) == (held_back, script.partition("@")[2])
@@ -176,16 +175,14 @@ def test_an_annotation_promotes_the_model_that_it_names(digits: int) -> None:
 def test_an_annotation_that_names_no_model_promotes_nothing(name: str) -> None:
     world = held_back_world()
     held_back = world.model.status["promotion"]["model"]
-    world.want(GATE, annotations={ANNOTATION: name or held_back[:7]})
-    world.reconcile()
+    world.apply(GATE, annotations={ANNOTATION: name or held_back[:7]})
     assert decision(world) == "HeldBack"
 
 
 def test_removing_the_gate_promotes_the_newest_script() -> None:
     world = held_back_world()
     held_back = world.model.status["promotion"]["model"]
-    world.want({})
-    world.reconcile()
+    world.apply({})
     assert (world.ready, commits(world)[0]) == (("True", "Generated"), held_back)
     assert "promotion" not in world.model.status
 
@@ -203,8 +200,7 @@ def test_without_a_gate_a_worse_model_replaces_the_last_one() -> None:
 def test_another_script_of_the_same_model_is_promoted() -> None:
     world = gated_world({"promotion": {"minImprovement": "0.5"}})
     model, script = commits(world)
-    world.want({"promotion": {"minImprovement": "0.5"}, "generation": {"seed": 2}})
-    world.reconcile()
+    world.apply({"promotion": {"minImprovement": "0.5"}, "generation": {"seed": 2}})
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert commits(world)[0] == model
@@ -218,8 +214,7 @@ def test_another_script_of_a_model_that_is_held_back_is_held_back_too() -> None:
     measured(world, 1.6)
     retrained(world)
     held_back, script = world.model.status["promotion"]["model"], world.model.status["lineage"]["heldBack"]
-    world.want({**GATE, "generation": {"seed": 2}})
-    world.reconcile()
+    world.apply({**GATE, "generation": {"seed": 2}})
     world.pachyderm.succeed(world.generate)
     world.reconcile()
     assert (decision(world), commits(world)) == ("HeldBack", before)
@@ -231,9 +226,7 @@ def test_a_training_that_only_repeats_the_model_is_no_new_model() -> None:
     world = gated_world({"promotion": {"minImprovement": "0.5"}})
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
-    world.pachyderm.succeed(world.train, skipped=True)
-    world.pachyderm.succeed(world.generate, skipped=True)
-    world.reconcile()
+    world.finish(skipped=True)
     assert world.ready == ("True", "Generated")
     assert "promotion" not in world.model.status
 
@@ -242,8 +235,7 @@ def test_a_script_that_somebody_deleted_is_not_kept() -> None:
     world = held_back_world()
     kept = commits(world)[1]
     world.pachyderm.drop(kept)
-    world.want(GATE, reconcile_at="now")
-    world.reconcile()
+    world.apply(GATE, reconcile_at="now")
     assert world.ready == ("True", "Generated")
     assert commits(world)[1] != kept
 
@@ -309,8 +301,7 @@ def test_the_command_promotes_what_is_held_back_and_asks_for_a_reconcile(monkeyp
     annotations = patches[0]["metadata"]["annotations"]
     name = world.model.status["promotion"]["model"]
     assert (annotations[ANNOTATION], bool(annotations[RECONCILE_AT])) == (name, True)
-    world.want(GATE, annotations={ANNOTATION: annotations[ANNOTATION]})
-    world.reconcile()
+    world.apply(GATE, annotations={ANNOTATION: annotations[ANNOTATION]})
     done = CliRunner().invoke(main, ["promote", "thrones"])
     assert (done.exit_code, len(patches)) == (0, 1)
     assert "no model of thrones is held back" in done.output
@@ -373,8 +364,7 @@ def test_a_warm_start_is_from_the_promoted_model() -> None:
 def test_a_warm_start_is_never_from_a_promoted_model_of_another_network() -> None:
     world = gated_world({**GATE, "training": {"warmStart": True}})
     measured(world, 1.9)
-    world.want({**GATE, "training": {"warmStart": True}, "model": {"preset": "small"}})
-    world.reconcile()
+    world.apply({**GATE, "training": {"warmStart": True}, "model": {"preset": "small"}})
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
     world.reconcile()
@@ -395,9 +385,7 @@ def test_perplexity_is_that_of_the_training_in_progress_else_of_the_script_that_
     world.pachyderm.run(world.train, [json.dumps({"event": "start", "epochs": 2})])
     world.reconcile()
     assert "perplexity" not in world.model.status
-    job = world.pachyderm.run(world.train, [json.dumps({"event": "start", "epochs": 2}), epoch])
-    world.observer.logs._read_once(job.ref)
-    world.reconcile()
+    world.train_with([json.dumps({"event": "start", "epochs": 2}), epoch])
     assert world.model.status["perplexity"] == "400.0"
     world.observer.logs.close()
     world.pachyderm.succeed(world.train)
