@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from scriptmodel_trainer import artifacts, presets
+from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.artifacts import Origin, TrainedModel
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.errors import BadInputError
@@ -29,11 +29,12 @@ from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.figures import figures_of
 from scriptmodel_trainer.judging.ngrams import hashes_of, known_ngrams
 from scriptmodel_trainer.judging.reference import Reference, stored_figures
+from scriptmodel_trainer.model import presets
+from scriptmodel_trainer.model.trigrams import count
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.storage import arrays_bytes, converted, read_bounded
-from scriptmodel_trainer.trigrams import count
-from scriptmodel_trainer.vocabulary import Vocabulary
 from tests.attack.runner import FindingError, main
 from tests.unit.trainer.forged import arrays_file, rewrite, rewrite_json, stored_arrays, with_header, write_description
 

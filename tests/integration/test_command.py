@@ -109,7 +109,7 @@ def test_operator_and_trainer_know_the_same_presets_layouts_and_hyperparameters(
     program = (
         "import json\n"
         "from scriptmodel_trainer.corpus.layouts import AUTO, LAYOUTS\n"
-        "from scriptmodel_trainer.presets import AUTO as CHOSEN, KEYS, PRESETS\n"
+        "from scriptmodel_trainer.model.presets import AUTO as CHOSEN, KEYS, PRESETS\n"
         "print(json.dumps([[AUTO, *LAYOUTS], [CHOSEN, *PRESETS], KEYS]))"
     )
     done = subprocess.run([TRAINER_ENV / "bin" / "python", "-c", program], capture_output=True, text=True, check=True)

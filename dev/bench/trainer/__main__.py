@@ -22,7 +22,7 @@ import numpy as np
 from dev.bench.trainer.characters import Recipe, bench_characters
 from dev.bench.trainer.pytorch import PyTorch, pytorch
 from dev.bench.trainer.writing import bench_generation, bench_normalising
-from scriptmodel_trainer.training.hardware import device, faster_precision, load_tensorflow
+from scriptmodel_trainer.model.hardware import device, faster_precision, load_tensorflow
 
 PARTS = ("steps", "perplexity", "generation", "normalising", "characters")
 # Of our own recipe for the published perplexity, over the preset small.

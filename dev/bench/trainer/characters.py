@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.bench.trainer.train import COMMAND as TRAIN
-from scriptmodel_trainer.training.hardware import device
+from scriptmodel_trainer.model.hardware import device
 
 _COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 _PYTORCH = Path(".venv/bench/bin/python")

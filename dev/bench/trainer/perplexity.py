@@ -20,13 +20,13 @@ from dev.bench.trainer.pytorch import PyTorch
 from dev.bench.trainer.timing import clock_for
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.presets import Preset, preset_named, with_overrides
+from scriptmodel_trainer.model.hardware import bfloat16_is_faster
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel
+from scriptmodel_trainer.model.presets import Preset, preset_named, with_overrides
+from scriptmodel_trainer.model.vocabulary import build_vocabulary
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph
-from scriptmodel_trainer.training.hardware import bfloat16_is_faster
-from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
-from scriptmodel_trainer.vocabulary import build_vocabulary
 
 Ids = npt.NDArray[np.int32]
 _MOST_EPOCHS = 13  # of word_language_model, as many as the published recipe has

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.presets import preset_named
+from scriptmodel_trainer.model.presets import preset_named
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.optimizers import learning_rate
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from dev.bench.trainer.perplexity import THEIR_SHAPE, corpus
 from dev.bench.trainer.pytorch import PyTorch, pytorch
-from scriptmodel_trainer.training.hardware import bfloat16_is_faster
+from scriptmodel_trainer.model.hardware import bfloat16_is_faster
 
 
 def main() -> int:

@@ -12,10 +12,10 @@ import tensorflow as tf
 from dev.bench.trainer.operations import operations
 from dev.bench.trainer.pytorch import PyTorch
 from dev.bench.trainer.timing import Task, clock_for, seconds_of, timed
-from scriptmodel_trainer.presets import Preset, preset_named
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel
+from scriptmodel_trainer.model.presets import Preset, preset_named
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.graph import TrainingGraph
-from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
 
 VOCABULARY = 10_000

@@ -9,7 +9,8 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
-from scriptmodel_trainer import cli, presets
+from scriptmodel_trainer import cli
+from scriptmodel_trainer.model import presets
 
 COMMAND = (sys.executable, "-m", "dev.bench.trainer.train")
 

@@ -17,14 +17,14 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.presets import preset_named
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.presets import preset_named
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 _STEPS = 300
 _WORDS = 1000

@@ -12,11 +12,11 @@ from hypothesis import settings
 from running import run_trainer
 from samples import Read, play
 
-from scriptmodel_trainer import presets
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.training import batches, hardware
+from scriptmodel_trainer.model import hardware, presets
+from scriptmodel_trainer.training import batches
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

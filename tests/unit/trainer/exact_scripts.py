@@ -3,7 +3,7 @@
 import numpy as np
 
 from scriptmodel_trainer.corpus.exact import exact_tokens
-from scriptmodel_trainer.vocabulary import Vocabulary, build_exact_vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary, build_exact_vocabulary
 
 SCRIPT = """First Citizen:
 Before we proceed any further, hear me speak.

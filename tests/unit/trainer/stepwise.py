@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.evaluation import scored
-from scriptmodel_trainer.generation.caches import Cache
-from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import Reader
+from scriptmodel_trainer.model.cache_numpy import Cache
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.readers import Reader
 
 
 def negative_log_likelihoods(

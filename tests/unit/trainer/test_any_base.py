@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from running import run_trainer
 
-from scriptmodel_trainer import presets
+from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import EpochRecord
 from scriptmodel_trainer.stopping import StopSignals

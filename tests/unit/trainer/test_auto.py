@@ -14,7 +14,7 @@ from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.records import Choice
 from scriptmodel_trainer.splitting import FILES, SCENES
 

@@ -16,13 +16,13 @@ from scriptmodel_trainer.artifacts import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.writer import Script, Writer
 from scriptmodel_trainer.judging.ngrams import MOST, SIZES, KnownNgrams
 from scriptmodel_trainer.judging.reference import Reference, reference_of
+from scriptmodel_trainer.model.discounting import Discount
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
-from scriptmodel_trainer.training.discounting import Discount
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.slow
 

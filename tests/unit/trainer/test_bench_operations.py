@@ -5,8 +5,8 @@ import functools
 
 import pytest
 
-from scriptmodel_trainer.presets import preset_named
-from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.model.hardware import load_tensorflow
+from scriptmodel_trainer.model.presets import preset_named
 
 load_tensorflow(0)
 

@@ -7,7 +7,7 @@ import pytest
 from dev.bench.trainer.record import RECORDS, verdict
 from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.commands.train_options import options_from
-from scriptmodel_trainer.presets import PRESETS, Preset
+from scriptmodel_trainer.model.presets import PRESETS, Preset
 
 _ADAM = replace(
     PRESETS["tuned"],

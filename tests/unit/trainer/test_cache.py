@@ -9,11 +9,11 @@ from random_models import SCRIPT, network
 from running import run_trainer
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.model.cache_numpy import CacheSettings
+from scriptmodel_trainer.model.readers import Reader
 
 SETTINGS = CacheSettings(window=20, share=0.3, sharpness=5.0)
 STREAM = np.random.default_rng(4).integers(0, len(SCRIPT), 200).astype(np.int32)

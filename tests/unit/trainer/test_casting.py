@@ -17,13 +17,13 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation import writer as writing
 from scriptmodel_trainer.generation.casting import ANY, Play
 from scriptmodel_trainer.generation.lines import Lines
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.subwords import LETTERS
-from scriptmodel_trainer.vocabulary import Vocabulary, with_names
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.subwords import LETTERS
+from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
 
 NAMES = ("ANNA", "BEN", "OLD_BEN", "MIRA", "THE_CLERK")
 WORDS = (*NAMES, "the", "lamp", "waits", "'s", ",", "--", *sorted(tokens.MARKERS), "<unk>")

@@ -13,10 +13,10 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character, validation_of
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 WORDS = ("the", "lamp", "Anna", "na", "a", "an")
 LETTERS = "".join(sorted(set("".join(WORDS))))

@@ -14,7 +14,7 @@ from samples import play
 
 from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
-from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for
 from scriptmodel_trainer.records import EpochRecord, Score
 

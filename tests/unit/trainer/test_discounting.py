@@ -13,20 +13,20 @@ from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
-from scriptmodel_trainer.subwords import LETTERS
+from scriptmodel_trainer.model.discounting import Discount, discount_of, spelled_out, without_unseen
+from scriptmodel_trainer.model.hardware import load_tensorflow
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.model.subwords import LETTERS
+from scriptmodel_trainer.model.vocabulary import Vocabulary, with_documents
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.discounting import Discount, discount_of, spelled_out, without_unseen
-from scriptmodel_trainer.training.hardware import load_tensorflow
-from scriptmodel_trainer.vocabulary import Vocabulary, with_documents
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
+from scriptmodel_trainer.model.dropout import Dropout  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 
 WORDS = Vocabulary((UNKNOWN, EOS, OPEN_NAME, ",", "often", "twice", "once", "never"))

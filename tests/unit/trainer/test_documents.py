@@ -10,8 +10,8 @@ from running import run_trainer, train
 from samples import play
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer import presets
-from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.model import presets
+from scriptmodel_trainer.model.hardware import load_tensorflow
 
 load_tensorflow(0)
 
@@ -22,17 +22,17 @@ from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as 
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
 from scriptmodel_trainer.generation.grammar import Kind, kind_of, kind_of_piece  # noqa: E402  # as above
-from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
-from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
+from scriptmodel_trainer.model.recurrence import read_window  # noqa: E402  # as above
+from scriptmodel_trainer.model.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402  # as above
 from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
 from scriptmodel_trainer.training.base import load_base, preset_after  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
-from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402  # as above
 
 START = 49  # the token that starts a document
 FIRST, OTHER, SECOND = (np.random.default_rng(seed).integers(0, 49, 300).astype(np.int32) for seed in range(3))

@@ -6,16 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.model.hardware import load_tensorflow
+from scriptmodel_trainer.model.presets import Preset
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.training import model as model_module  # noqa: E402  # as above
-from scriptmodel_trainer.training.dropout import Dropout  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model import network_tensorflow as model_module  # noqa: E402  # as above
+from scriptmodel_trainer.model.dropout import Dropout  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 
 ONES = np.ones((40, 30, 50), np.float32)
 HALF = Preset(dropout=0.5, word_dropout=0.5, output_dropout=0.5)

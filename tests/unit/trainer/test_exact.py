@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.layouts import EXACT, LAYOUTS, detect
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_whole
 from scriptmodel_trainer.corpus.tokens import UNKNOWN
-from scriptmodel_trainer.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
+from scriptmodel_trainer.model.subwords import LETTERS, continues, learn_pieces, pieces_of, words_of
 
 PIECES = [
     "'s",

@@ -18,11 +18,11 @@ from scriptmodel_trainer.corpus.exact import BYTES, ERRORS, NEWLINE, exact_text,
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=24", "steps=5", "vocabulary_size=200"]
 

@@ -15,10 +15,10 @@ from stepwise import negative_log_likelihoods
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score_of
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.subwords import LETTERS
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
-from scriptmodel_trainer.subwords import LETTERS
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 
 def perplexity(arrays: dict[str, np.ndarray[Any, Any]], stream: list[int], first: int) -> float:

@@ -17,7 +17,7 @@ from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.generation.writers import sample_line
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from tests.seed import run_seed
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.training.hardware import load_tensorflow, processor
+from scriptmodel_trainer.model.hardware import load_tensorflow, processor
 
 load_tensorflow(0)
 
 import keras  # noqa: E402  # quietly loaded above
 import tensorflow as tf  # noqa: E402  # as above
 
-from scriptmodel_trainer.training.recurrence import read_window  # noqa: E402  # as above
-from scriptmodel_trainer.training.softmax import adaptive_cross_entropies, cross_entropies  # noqa: E402  # as above
+from scriptmodel_trainer.model.recurrence import read_window  # noqa: E402  # as above
+from scriptmodel_trainer.model.softmax import adaptive_cross_entropies, cross_entropies  # noqa: E402  # as above
 
 ROUNDING = {"float32": 2e-6, "bfloat16": 0.01}
 
@@ -38,7 +38,7 @@ def worst_difference(tape: Any, ours: Any, plain: Any, variables: Sequence[Any])
 
 @pytest.mark.parametrize(("precision", "native"), [("float32", True), ("bfloat16", True), ("bfloat16", False)])
 def test_fused_cross_entropy_is_keras(precision: str, native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.training.precision.bfloat16_is_faster", lambda: native)
+    monkeypatch.setattr("scriptmodel_trainer.model.precision.bfloat16_is_faster", lambda: native)
     if native and precision == "bfloat16" and "bf16" not in processor():
         pytest.skip("this processor emulates bfloat16, whose softmax is never used then")
     random = np.random.default_rng(5)

@@ -12,7 +12,7 @@ import pytest
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.training import hardware
+from scriptmodel_trainer.model import hardware
 
 hardware.load_tensorflow(0)
 

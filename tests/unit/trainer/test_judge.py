@@ -23,7 +23,6 @@ from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.corpus.tokens import is_word
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -46,6 +45,7 @@ from scriptmodel_trainer.judging.reference import (
 )
 from scriptmodel_trainer.judging.sense import Sense, sense_of
 from scriptmodel_trainer.judging.verdict import judge
+from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
 

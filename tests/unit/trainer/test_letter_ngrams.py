@@ -8,17 +8,17 @@ from samples import play
 
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides
+from scriptmodel_trainer.model.hardware import load_tensorflow
+from scriptmodel_trainer.model.letter_ngrams import LetterNgrams, letter_ngrams_of
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.hardware import load_tensorflow
-from scriptmodel_trainer.training.letter_ngrams import LetterNgrams, letter_ngrams_of
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel, vectors_of_words  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel, vectors_of_words  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 
 WORDS = ("<eos>", "The", "the", "then", "lathe", "ox", *(f"word{number}ing" for number in range(44)))

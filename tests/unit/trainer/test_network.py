@@ -12,17 +12,17 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import score_of
-from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.model.hardware import load_tensorflow
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation
-from scriptmodel_trainer.training.hardware import load_tensorflow
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 
 RANDOM = np.random.default_rng(5)
 STREAM = RANDOM.integers(0, 50, 1500).astype(np.int32)

@@ -27,14 +27,14 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_who
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import CLASSES, token_classes
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.presets import PRESETS
-from scriptmodel_trainer.subwords import continues, words_of
-from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.presets import PRESETS
+from scriptmodel_trainer.model.subwords import continues, words_of
+from scriptmodel_trainer.model.vocabulary import Vocabulary, build_open_vocabulary
 
 SMALL = ["hidden_units=24", "embedding_units=16", "batch_size=16", "steps=5"]
 SMALL += ["vocabulary_size=120", "subwords=true"]

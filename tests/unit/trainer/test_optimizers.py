@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.model.hardware import load_tensorflow
 
 load_tensorflow(0)
 
 import keras  # noqa: E402  # quietly loaded above
 import tensorflow as tf  # noqa: E402  # as above
 
-from scriptmodel_trainer.presets import PRESETS, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import PRESETS, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 
 NAMES = ("embedding", "output/kernel", "output/bias")

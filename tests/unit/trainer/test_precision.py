@@ -13,7 +13,7 @@ LINES = "".join(f"the {noun} sees the {noun} and goes home\n" for noun in ("cat"
 def test_auto_precision_resolves_to_the_faster_one_and_is_recorded(
     pays: bool, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.training.hardware.bfloat16_is_faster", lambda: pays)
+    monkeypatch.setattr("scriptmodel_trainer.model.hardware.bfloat16_is_faster", lambda: pays)
     out = train(tmp_path, "auto")
     assert f'"precision": "{chosen}"' in (out / "model.json").read_text()
 
@@ -21,7 +21,7 @@ def test_auto_precision_resolves_to_the_faster_one_and_is_recorded(
 def test_emulated_bfloat16_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.training.hardware.bfloat16_is_faster", lambda: False)
+    monkeypatch.setattr("scriptmodel_trainer.model.hardware.bfloat16_is_faster", lambda: False)
     train(tmp_path, "bfloat16")
     output = capsys.readouterr()
     assert "float32 trains faster on this processor" in output.out + output.err

@@ -3,7 +3,7 @@
 import pytest
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import KEYS, PRESETS, preset_named, require_key, with_overrides
+from scriptmodel_trainer.model.presets import KEYS, PRESETS, preset_named, require_key, with_overrides
 from scriptmodel_trainer.training.optimizers import learning_rate
 
 

@@ -7,7 +7,7 @@ import pytest
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import RealLine, real_lines
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 PLAY = """# The Pier
 

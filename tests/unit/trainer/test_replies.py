@@ -10,14 +10,14 @@ from scriptmodel_trainer.artifacts import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import real_lines
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.caches import CacheSettings
 from scriptmodel_trainer.generation.hearing import Heard
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.quoting import Quotable
-from scriptmodel_trainer.generation.readers import Mixers, Reader
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.cache_numpy import CacheSettings
+from scriptmodel_trainer.model.readers import Mixers, Reader
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 SCENE = "ANNA: The river will not leave. Who waits for the harbour?\nMIRA: A stranger waits for the last train.\n"
 PLAIN = Vocabulary(("the", "lamp", "waits", "n't", "<eos>", "<unk>"))

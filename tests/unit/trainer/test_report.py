@@ -13,7 +13,7 @@ import pytest
 from running import run_trainer
 
 from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.records import Choice, Device, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.templating import render

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.presets import PRESETS
+from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.events import Event, Progressed
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.training.batches import cut_for_training

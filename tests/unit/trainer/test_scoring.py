@@ -12,9 +12,9 @@ from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 from scriptmodel_trainer.evaluation import score_of
-from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import Reader
-from scriptmodel_trainer.presets import PRESETS, with_overrides
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.presets import PRESETS, with_overrides
+from scriptmodel_trainer.model.readers import Reader
 
 WORDS = 40
 SMALL = {"hidden_units": "8"}

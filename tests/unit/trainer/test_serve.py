@@ -18,9 +18,9 @@ from running import run_trainer
 from serving import TOKEN, Server, openai, started
 
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft, Writer
+from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving import batch as batch_module
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.completions import Asked, Completions

@@ -12,12 +12,12 @@ from running import run_trainer
 from scriptmodel_trainer.artifacts import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
 from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.model.network_numpy import Network
 
 SEEDS = [(5, sample) for sample in range(ROWS + 3)]
 

@@ -26,13 +26,13 @@ from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
 from scriptmodel_trainer.commands import train_assess
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.evaluation import scored
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.ngrams import KnownNgrams
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.storage import arrays_bytes, arrays_from, locked
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
-from scriptmodel_trainer.trigrams import count
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,13 @@ from scriptmodel_trainer.generation.grammar import Grammar, Kind
 from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.page import Page
-from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.takes import Take, best_take
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.trigrams import count
+from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.model.trigrams import count
 
 SEEDS = [(5, 0), (5, 1), (5, 2)]
 SPEECH = [tokens.OPEN_NAME, "ANNA", tokens.CLOSE_NAME]

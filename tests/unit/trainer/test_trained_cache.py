@@ -11,7 +11,7 @@ from random_models import SCRIPT, faults, weights_of
 from running import run_trainer, train
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.training.hardware import load_tensorflow
+from scriptmodel_trainer.model.hardware import load_tensorflow
 
 load_tensorflow(0)
 
@@ -26,19 +26,19 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
-from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
-from scriptmodel_trainer.generation.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.generation.rendering import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
+from scriptmodel_trainer.model.vocabulary import Vocabulary  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
-from scriptmodel_trainer.vocabulary import Vocabulary  # noqa: E402  # as above
 
 START = 49  # the token that starts a document
 WINDOW = 20

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from stepwise import negative_log_likelihoods
 
+from scriptmodel_trainer.model.hardware import bfloat16_is_faster, load_tensorflow
 from scriptmodel_trainer.training.batches import cut_for_training
-from scriptmodel_trainer.training.hardware import bfloat16_is_faster, load_tensorflow
 
 load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.generation.network import Network  # noqa: E402  # as above
-from scriptmodel_trainer.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
+from scriptmodel_trainer.model import network_tensorflow as model_module  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as above
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
+from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
 from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
-from scriptmodel_trainer.training import model as model_module  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
-from scriptmodel_trainer.training.model import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.state import Effort  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above

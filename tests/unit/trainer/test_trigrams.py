@@ -24,12 +24,12 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import LastTokens, Reader
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.model.readers import LastTokens, Reader
+from scriptmodel_trainer.model.trigrams import Trigrams, count, fitted_share, trigrams_from
 from scriptmodel_trainer.storage import arrays_bytes
 from scriptmodel_trainer.training.base import load_base, preset_after
-from scriptmodel_trainer.trigrams import Trigrams, count, fitted_share, trigrams_from
 
 VOCABULARY = 12
 SMALL = [

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import scriptmodel_trainer
-from scriptmodel_trainer import option_values, presets
+from scriptmodel_trainer import option_values
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.splitting import FILES, SCENES
 from scriptmodel_trainer.suffixes import ALL, SUFFIXES
 

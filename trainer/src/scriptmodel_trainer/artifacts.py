@@ -18,20 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 import scriptmodel_trainer
-from scriptmodel_trainer import presets
 from scriptmodel_trainer.arrays import Floats, as_bfloat16, from_bfloat16
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from
 from scriptmodel_trainer.judging.verdict import Verdict
+from scriptmodel_trainer.model import presets
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.presets import Preset
+from scriptmodel_trainer.model.trigrams import MOST_BYTES, Trigrams, trigrams_from
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.model_schema import MOST_JSON, Description
-from scriptmodel_trainer.presets import Preset
 from scriptmodel_trainer.records import SCHEMA, Base, Card, CorpusFacts, Metrics
 from scriptmodel_trainer.storage import (
     arrays_bytes,
@@ -42,8 +44,6 @@ from scriptmodel_trainer.storage import (
     read_bounded,
     write_files,
 )
-from scriptmodel_trainer.trigrams import MOST_BYTES, Trigrams, trigrams_from
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
 WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"

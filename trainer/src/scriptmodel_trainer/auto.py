@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import AUTO, Preset, preset_named, with_overrides
+from scriptmodel_trainer.model.presets import AUTO, Preset, preset_named, with_overrides
 from scriptmodel_trainer.records import Choice
 
 

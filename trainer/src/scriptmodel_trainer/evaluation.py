@@ -19,12 +19,12 @@ import numpy.typing as npt
 from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
 from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
-from scriptmodel_trainer.generation.caches import Cache, Copies
-from scriptmodel_trainer.generation.network import Network, State
+from scriptmodel_trainer.model.cache_numpy import Cache, Copies
+from scriptmodel_trainer.model.network_numpy import Network, State
+from scriptmodel_trainer.model.subwords import continues
+from scriptmodel_trainer.model.trigrams import Trigrams, fitted_share
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
-from scriptmodel_trainer.subwords import continues
-from scriptmodel_trainer.trigrams import Trigrams, fitted_share
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 _BLOCK = 32_768  # tokens that are read at once: whole rows
 _ROWS = 16

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import AUTO
+from scriptmodel_trainer.model.presets import AUTO
 
 HOTTEST = 2
 """Temperature above which words come in hardly any order."""

@@ -15,13 +15,13 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation import score_of, scored
-from scriptmodel_trainer.generation.caches import Cache, CacheSettings
-from scriptmodel_trainer.generation.network import Network
+from scriptmodel_trainer.model.cache_numpy import Cache, CacheSettings
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import Measured, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import Score
 from scriptmodel_trainer.storage import finite
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 
 def evaluate(

@@ -9,14 +9,14 @@ import msgspec
 import numpy as np
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter, Draft
 from scriptmodel_trainer.generation.writers import writer_of
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 _NAMED = 10  # unknown words in a warning
 

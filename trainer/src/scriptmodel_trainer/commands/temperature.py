@@ -10,10 +10,10 @@ from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.lines import lines_of
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.samples import SAMPLE_WORDS, TEMPERATURES, sample_scripts
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 _SCRIPTS = 2  # at each temperature
 _NEAR = 0.1

@@ -14,8 +14,9 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.lines import lines_of
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_figures
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.records import (
@@ -27,7 +28,6 @@ from scriptmodel_trainer.records import (
 )
 from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
-from scriptmodel_trainer.trigrams import count as count_trigrams
 
 
 def assess(fitted: Fitted, progress: Progress) -> TrainedModel:

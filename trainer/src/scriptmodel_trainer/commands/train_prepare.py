@@ -16,22 +16,22 @@ from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.progress.events import Warned
-from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import Choice
-from scriptmodel_trainer.splitting import SCENES
-from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.base import vocabulary_after
-from scriptmodel_trainer.training.discounting import spelled_out
-from scriptmodel_trainer.training.state import Effort, Outcome
-from scriptmodel_trainer.vocabulary import (
+from scriptmodel_trainer.model import hardware
+from scriptmodel_trainer.model.discounting import spelled_out
+from scriptmodel_trainer.model.presets import Preset
+from scriptmodel_trainer.model.vocabulary import (
     Vocabulary,
     build_exact_vocabulary,
     build_open_vocabulary,
     build_vocabulary,
     with_documents,
 )
+from scriptmodel_trainer.progress.events import Warned
+from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.splitting import SCENES
+from scriptmodel_trainer.training.base import vocabulary_after
+from scriptmodel_trainer.training.state import Effort, Outcome
 
 
 @dataclass(frozen=True, slots=True)

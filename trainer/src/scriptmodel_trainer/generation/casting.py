@@ -15,8 +15,8 @@ from scriptmodel_trainer.corpus.lines import PlayFacts
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.records import Name
-from scriptmodel_trainer.vocabulary import Vocabulary
 
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""

@@ -12,13 +12,13 @@ from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.streams import Stream
 from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script, enough_of
-from scriptmodel_trainer.subwords import continues, is_word, words_of
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.subwords import continues, is_word, words_of
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 _LONGEST_WORD = 8  # pieces
 _LONGEST_SCRIPT = 8  # tokens a word: marks that follow each other without words must end, too

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.exact import BYTES
 from scriptmodel_trainer.corpus.words import APHAERESIS
-from scriptmodel_trainer.subwords import CONTINUES, continues
+from scriptmodel_trainer.model.subwords import CONTINUES, continues
 
 
 class Kind(enum.IntEnum):

@@ -22,7 +22,7 @@ from scriptmodel_trainer.corpus.words import split_words
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Casting
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
 from scriptmodel_trainer.generation.lines import Lines, Start, width_of
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 Names = dict[int, "Names"]
 """Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""

@@ -14,7 +14,7 @@ from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import event_tokens, name_token
 from scriptmodel_trainer.generation.casting import name_parts
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.real_lines import RealLine  # loads all layouts

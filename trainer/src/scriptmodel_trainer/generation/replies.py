@@ -23,15 +23,15 @@ from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts
 from scriptmodel_trainer.generation.hearing import Heard, repeated
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.quoting import TITLES, Quotable, tokens_of
-from scriptmodel_trainer.generation.readers import Mixers
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS, Stream, run_on
 from scriptmodel_trainer.generation.typography import Typography, typography_of
 from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.readers import Mixers
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 _WRITTEN, _REAL = (0.65, 0), (1.0, 14)
 """Lambda of lines that are written, and of real ones, and the tokens that are added."""

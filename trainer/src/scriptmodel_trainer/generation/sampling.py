@@ -9,9 +9,8 @@ import numpy as np
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.model.cache_numpy import COLD
 
-COLD = 1e-6
-"""Temperature below which a choice is always the likeliest."""
 TAKES = 16
 """Takes of each sentence of a script that nobody reads while it is written."""
 _MOST_TAKES = 64

@@ -9,11 +9,11 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
 from scriptmodel_trainer.generation.lines import Lines
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter, Writer
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 LONGEST = 120  # characters
 _WORDS = (20, 14, 9, 6)  # fewer where the words are long

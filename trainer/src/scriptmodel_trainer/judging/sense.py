@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_EXPOSITION, OPEN_NAME, is_word
 from scriptmodel_trainer.generation.hearing import Heard
-from scriptmodel_trainer.generation.network import Network
 from scriptmodel_trainer.judging.ngrams import word_hash
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 _BEFORE = 3  # speeches that are read before one
 _OTHERS = 6  # that are tried in its place

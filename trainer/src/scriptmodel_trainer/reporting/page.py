@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
-from scriptmodel_trainer.presets import AUTO, KEYS, PRESETS
+from scriptmodel_trainer.model.presets import AUTO, KEYS, PRESETS
 from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.search_section import search_section

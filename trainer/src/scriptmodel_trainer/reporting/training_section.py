@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.records import EpochRecord, Metrics
 from scriptmodel_trainer.web.charts import Chart, Series
 

@@ -14,10 +14,10 @@ from contextlib import suppress
 
 from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import TrainerError
-from scriptmodel_trainer.generation.network import Network
-from scriptmodel_trainer.generation.readers import Reader, read_together
 from scriptmodel_trainer.generation.streams import ROWS, Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
+from scriptmodel_trainer.model.network_numpy import Network
+from scriptmodel_trainer.model.readers import Reader, read_together
 
 _TURN = 32
 """Tokens that the scripts in the rows get before those that wait."""

@@ -20,10 +20,10 @@ from aiohttp import web
 from scriptmodel_trainer.artifacts import COPIED, TrainedModel
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.readers import Reader
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft
+from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.drafts import Continuation
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused

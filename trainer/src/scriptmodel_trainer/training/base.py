@@ -9,16 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer import artifacts, presets
+from scriptmodel_trainer import artifacts
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.artifacts import TrainedModel
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.model import presets
+from scriptmodel_trainer.model.discounting import Discount
+from scriptmodel_trainer.model.presets import Preset
+from scriptmodel_trainer.model.vocabulary import (
+    Vocabulary,
+    build_open_vocabulary,
+    build_vocabulary,
+    speakers_of,
+    with_names,
+)
 from scriptmodel_trainer.records import Base
-from scriptmodel_trainer.training.discounting import Discount
-from scriptmodel_trainer.vocabulary import Vocabulary, build_open_vocabulary, build_vocabulary, speakers_of, with_names
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from scriptmodel_trainer.model.discounting import Discount
+from scriptmodel_trainer.model.dropout import Dropout
+from scriptmodel_trainer.model.network_tensorflow import LanguageModel
 from scriptmodel_trainer.training.batches import TrainingRows, ValidationRows
-from scriptmodel_trainer.training.discounting import Discount
-from scriptmodel_trainer.training.dropout import Dropout
-from scriptmodel_trainer.training.model import LanguageModel
 from scriptmodel_trainer.training.optimizers import Optimizer
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.presets import Preset
+from scriptmodel_trainer.model.presets import Preset
 
 _BETA1, _EPSILON = 0.9, 1e-8
 _FIRST, _FINAL = 1 / 10, 1 / 200  # the rate at both ends, as a share of the highest

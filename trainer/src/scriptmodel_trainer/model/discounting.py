@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.tokens import DOCUMENT, MARKERS, PUNCTUATION, UNKNOWN
-from scriptmodel_trainer.vocabulary import Vocabulary
+from scriptmodel_trainer.model.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.presets import LSTM_WEIGHTS, Preset
-from scriptmodel_trainer.training import hardware
-from scriptmodel_trainer.training.cache import empty_cache, mixed, recall
-from scriptmodel_trainer.training.dropout import Dropout
-from scriptmodel_trainer.training.letter_ngrams import LetterNgrams
-from scriptmodel_trainer.training.precision import FLOAT32
-from scriptmodel_trainer.training.recurrence import MOST_STEPS, read_window
-from scriptmodel_trainer.training.softmax import adaptive_cross_entropies, cross_entropies
+from scriptmodel_trainer.model import hardware
+from scriptmodel_trainer.model.cache_tensorflow import empty_cache, mixed, recall
+from scriptmodel_trainer.model.dropout import Dropout
+from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
+from scriptmodel_trainer.model.precision import FLOAT32
+from scriptmodel_trainer.model.presets import LSTM_WEIGHTS, Preset
+from scriptmodel_trainer.model.recurrence import MOST_STEPS, read_window
+from scriptmodel_trainer.model.softmax import adaptive_cross_entropies, cross_entropies
 
 _NGRAMS = "ngrams"
 _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scriptmodel_trainer.arrays import Floats, Ids
-from scriptmodel_trainer.generation.caches import trained_cache
-from scriptmodel_trainer.presets import LSTM_WEIGHTS
-from scriptmodel_trainer.trigrams import Trigrams
+from scriptmodel_trainer.model.cache_numpy import trained_cache
+from scriptmodel_trainer.model.presets import LSTM_WEIGHTS
+from scriptmodel_trainer.model.trigrams import Trigrams
 
 
 @dataclass(frozen=True, slots=True)

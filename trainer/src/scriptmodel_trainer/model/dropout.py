@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.presets import Preset
-from scriptmodel_trainer.training.discounting import Discount
+from scriptmodel_trainer.model.discounting import Discount
+from scriptmodel_trainer.model.presets import Preset
 
 _WEIGHTS = 32  # place of the first layer's weights
 _TOKENS, _WORDS, _OUTPUT = 61, 62, 63  # places of the draws that are not a layer's; a layer's is its number

@@ -11,9 +11,9 @@ from copy import copy
 import numpy as np
 
 from scriptmodel_trainer.arrays import SMALLEST, Floats
-from scriptmodel_trainer.generation.caches import Cache, RecentTokens
-from scriptmodel_trainer.generation.network import Network, State
-from scriptmodel_trainer.trigrams import Trigrams
+from scriptmodel_trainer.model.cache_numpy import Cache, RecentTokens
+from scriptmodel_trainer.model.network_numpy import Network, State
+from scriptmodel_trainer.model.trigrams import Trigrams
 
 
 class LastTokens:

@@ -27,7 +27,7 @@ from typing import Any
 import tensorflow as tf
 
 from scriptmodel_trainer.arrays import SMALLEST
-from scriptmodel_trainer.training.precision import FLOAT32, product, softmax
+from scriptmodel_trainer.model.precision import FLOAT32, product, softmax
 
 
 def cross_entropies(

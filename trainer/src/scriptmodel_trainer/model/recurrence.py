@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.training.precision import product
+from scriptmodel_trainer.model.precision import product
 
 MOST_STEPS = 128  # a longer window would be too large a graph when written out
 

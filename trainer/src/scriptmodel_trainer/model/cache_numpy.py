@@ -1,6 +1,6 @@
 """Neural caches: recent tokens and the features that preceded them, from which the next token may be copied.
 
-A cache is trained with the network (`training.cache` has the formulas) or added to a trained one with constants.
+A cache is trained with the network (`cache_tensorflow.py` has the formulas) or added to a trained one with constants.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.generation.sampling import COLD
 
+COLD = 1e-6
+"""Temperature below which a choice is always the likeliest."""
 _MOST = 1 - 1e-9  # of the next token's probability, so that every word stays possible
 
 

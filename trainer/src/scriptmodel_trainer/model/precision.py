@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.training.hardware import bfloat16_is_faster
+from scriptmodel_trainer.model.hardware import bfloat16_is_faster
 
 FLOAT32 = "float32"
 

@@ -1,0 +1,1 @@
+"""The language model: words, hyperparameters, and the network in NumPy and in TensorFlow beside each other."""
