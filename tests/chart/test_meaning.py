@@ -1,7 +1,6 @@
 """Each value appears in the rendered objects with its meaning."""
 
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +67,6 @@ def test_the_other_images_are_in_the_registry_of_the_operator_unless_they_name_t
 
     for given, found in (("", "registry.example.com"), ("mirror.example.com/ml", "mirror.example.com/ml")):
         assert images(given) == {f"{found}/scriptmodel-s3:0.1.0", f"{found}/scriptmodel-trainer:0.1.0"}
-
-
-def test_the_chart_installs_the_operator_of_its_own_version() -> None:
-    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    assert chart["appVersion"] == tomllib.loads(Path("operator/pyproject.toml").read_text())["project"]["version"]
-    assert operator_container()["image"].endswith(f":{chart['appVersion']}")
 
 
 def test_the_policy_becomes_options() -> None:
@@ -211,13 +204,15 @@ def test_the_network_policy_allows_the_egress_of_the_operator_and_its_hooks() ->
         assert selects(policy["podSelector"], pod_labels(kind, found))
 
 
-PODS = {"Deployment": "operator", "Job": "uninstall", "CronJob": "cleanup", "Pod": "test"}
+PODS = {"Deployment", "Job", "CronJob", "Pod"}
 
 
 def pods(values: Values) -> dict[str, Object]:
-    """Return the pods of the chart, by the kind of the object that makes them."""
-    found = {each["kind"]: each for each in objects(values) if each["kind"] in PODS}
+    """Return the pods of the chart, by the kind of the object that makes them, and that of its S3 server."""
+    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints", "cleanup": {"namespace": "ml"}}}}
+    found = {each["kind"]: each for each in objects(merged(claimed, values)) if each["kind"] in PODS}
     found["CronJob"] = found["CronJob"]["spec"]["jobTemplate"]
+    found["S3"] = only("Deployment", objects(merged(OWN_BUCKET, values)), "scriptmodel-operator-s3")
     return {kind: each if kind == "Pod" else each["spec"]["template"] for kind, each in found.items()}
 
 
@@ -231,33 +226,33 @@ def has(found: Any, given: Any) -> bool:
 _ENV = [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]
 _VOLUME, _MOUNT = {"name": "more", "emptyDir": {}}, {"name": "more", "mountPath": "/more"}
 _HOOKS_AND_OPERATOR = {"Deployment", "Job", "Pod"}
+_ALL = {*PODS, "S3"}
 _TOLERATION = {"key": "infra", "operator": "Exists"}
 
 
 @pytest.mark.parametrize(
     ("values", "where", "kinds"),
     [
-        ({"commonLabels": {"team": "drama"}}, ("metadata", "labels"), set(PODS)),
-        ({"podLabels": {"zone": "a"}}, ("metadata", "labels"), set(PODS)),
-        ({"podAnnotations": {"example.com/inject": "no"}}, ("metadata", "annotations"), set(PODS)),
-        ({"priorityClassName": "high"}, ("spec", "priorityClassName"), set(PODS)),
-        ({"nodeSelector": {"disk": "ssd"}}, ("spec", "nodeSelector"), set(PODS) - {"CronJob"}),
-        ({"tolerations": [_TOLERATION]}, ("spec", "tolerations"), set(PODS) - {"CronJob"}),
-        ({"affinity": {"nodeAffinity": {"x": 1}}}, ("spec", "affinity"), set(PODS) - {"CronJob"}),
+        ({"commonLabels": {"team": "drama"}}, ("metadata", "labels"), _ALL),
+        ({"podLabels": {"zone": "a"}}, ("metadata", "labels"), _ALL),
+        ({"podAnnotations": {"example.com/inject": "no"}}, ("metadata", "annotations"), _ALL),
+        ({"priorityClassName": "high"}, ("spec", "priorityClassName"), _ALL),
+        ({"nodeSelector": {"disk": "ssd"}}, ("spec", "nodeSelector"), _ALL - {"CronJob"}),
+        ({"tolerations": [_TOLERATION]}, ("spec", "tolerations"), _ALL - {"CronJob"}),
+        ({"affinity": {"nodeAffinity": {"x": 1}}}, ("spec", "affinity"), _ALL - {"CronJob"}),
         ({"extraEnv": _ENV}, ("spec", "containers", 0, "env"), _HOOKS_AND_OPERATOR),
         ({"extraVolumes": [_VOLUME]}, ("spec", "volumes"), _HOOKS_AND_OPERATOR),
         ({"extraVolumeMounts": [_MOUNT]}, ("spec", "containers", 0, "volumeMounts"), _HOOKS_AND_OPERATOR),
-        ({"imagePullSecrets": [{"name": "registry"}]}, ("spec", "imagePullSecrets"), set(PODS)),
+        ({"imagePullSecrets": [{"name": "registry"}]}, ("spec", "imagePullSecrets"), _ALL),
     ],
     ids=lambda values: next(iter(values)) if isinstance(values, dict) else "",
 )
 def test_a_value_reaches_every_pod_that_its_description_names(
     values: Values, where: tuple[Any, ...], kinds: set[str]
 ) -> None:
-    claimed = {"trainer": {"checkpoints": {"claimName": "checkpoints", "cleanup": {"namespace": "ml"}}}}
-    ((name, given),) = values.items()
+    ((_name, given),) = values.items()
     reached = set()
-    for kind, pod in pods({**claimed, name: given}).items():
+    for kind, pod in pods(values).items():
         found: Any = pod
         for key in where:
             found = found[key] if isinstance(key, int) else found.get(key, {})

@@ -184,27 +184,6 @@ def test_the_server_is_open_to_the_operator_and_to_the_pods_of_runs_alone(watche
     assert "egress" not in policy
 
 
-@pytest.mark.parametrize(
-    ("values", "where"),
-    [
-        ({"commonLabels": {"team": "drama"}}, ("metadata", "labels")),
-        ({"podLabels": {"zone": "a"}}, ("metadata", "labels")),
-        ({"podAnnotations": {"example.com/inject": "no"}}, ("metadata", "annotations")),
-        ({"priorityClassName": "high"}, ("spec", "priorityClassName")),
-        ({"nodeSelector": {"disk": "ssd"}}, ("spec", "nodeSelector")),
-        ({"tolerations": [{"key": "infra", "operator": "Exists"}]}, ("spec", "tolerations")),
-        ({"affinity": {"nodeAffinity": {"x": 1}}}, ("spec", "affinity")),
-        ({"imagePullSecrets": [{"name": "registry"}]}, ("spec", "imagePullSecrets")),
-    ],
-    ids=lambda values: next(iter(values)),
-)
-def test_a_value_for_all_pods_reaches_the_server(values: Values, where: tuple[str, str]) -> None:
-    ((_name, given),) = values.items()
-    template = only("Deployment", objects(merged(OWN_BUCKET, values)), S3)["spec"]["template"]
-    found = template[where[0]][where[1]]
-    assert given.items() <= found.items() if isinstance(given, dict) else given == found
-
-
 def test_downloads_run_the_image_of_the_operator() -> None:
     container = operator_container(BUCKET)
     assert f"--operator-image={container['image']}" in container["args"]

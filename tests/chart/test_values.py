@@ -171,34 +171,3 @@ def test_the_values_that_the_guide_names_exist() -> None:
     named = {word for row in rows for word in re.findall(r"`([a-zA-Z]+\.[a-zA-Z.]+[a-zA-Z])(?:=[^`]*)?`", row)}
     assert len(named) > 10
     assert {name for name in named if not name.endswith(".yaml")} <= set(DOCUMENTED)
-
-
-def test_the_schema_describes_each_value() -> None:
-    def description(path: str) -> str:
-        node = SCHEMA
-        for key in path.split("."):
-            node = node["properties"][key]
-        return str(node["description"])
-
-    assert {path: description(path) for path in DOCUMENTED} == {path: text for path, _default, text in values()}
-
-
-def test_templates_use_only_values_that_exist() -> None:
-    templates = [*(CHART / "templates").rglob("*.yaml"), *(CHART / "templates").glob("*.t*")]
-    used = {name for path in templates for name in re.findall(r"\.Values((?:\.[a-zA-Z]+)+)", path.read_text())}
-    assert len(used) > 50
-
-    def exists(path: str) -> bool:
-        found: Any = DEFAULTS
-        for key in path.removeprefix(".").split("."):
-            if not isinstance(found, dict) or key not in found:
-                return False
-            found = found[key]
-        return True
-
-    assert [path for path in sorted(used) if not exists(path)] == []
-
-
-def test_merging_is_helms() -> None:
-    base, more = {"image": {"tag": "1"}, "extraArgs": ["a"]}, {"image": {"registry": "r"}, "extraArgs": ["b"]}
-    assert merged(base, more) == {"image": {"tag": "1", "registry": "r"}, "extraArgs": ["b"]}
