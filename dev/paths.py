@@ -1,7 +1,5 @@
 """Paths: the checkout, its environments and the cache that outlives a clone."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Start long-running programs, wait until they are ready, and end them with their children."""
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets

@@ -4,8 +4,6 @@ Everything that it starts is a process of this machine. State lies in build/clus
 outlive the cluster, so that they are unpacked once.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex

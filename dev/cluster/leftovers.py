@@ -1,7 +1,5 @@
 """Removes what containers leave behind when their managers have ended: tasks, mounts and cgroups."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

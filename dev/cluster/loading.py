@@ -1,7 +1,5 @@
 """Images into the node's containerd."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The bridge on which pods and the host meet; there are no names, no kube-proxy and no iptables, only addresses."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import subprocess

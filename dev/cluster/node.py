@@ -1,7 +1,5 @@
 """A control plane that runs pods: with kubelet, controller-manager, scheduler and containerd."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import subprocess

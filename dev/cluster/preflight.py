@@ -1,7 +1,5 @@
 """Checks whether this machine can run a node, and reports what is missing before anything starts."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

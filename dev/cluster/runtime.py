@@ -1,7 +1,5 @@
 """containerd: its configuration, and a word with it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `make demo` runs it. Only the standard library is used, because it makes the environments itself.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -1,7 +1,5 @@
 """Says where the report is and what to try next, in commands that work as they are printed."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reports a stage that failed in three lines: what failed and why, the log, what to try."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 `python -m dev.demo.plays FOLDER` runs in either environment. Files that are in the folder already are never changed.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

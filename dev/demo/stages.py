@@ -1,7 +1,5 @@
 """The stages of the demo: from two lock files to a new script. Only the standard library is used here."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

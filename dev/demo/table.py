@@ -1,7 +1,5 @@
 """Shows `kubectl get scriptmodels` as one aligned table that grows at milestones only."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

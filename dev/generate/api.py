@@ -3,8 +3,6 @@
 `python -m dev.generate.api` writes them; with `--check` it only names those that are out of date.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Makes the CustomResourceDefinition from the spec and status classes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import yaml

@@ -3,8 +3,6 @@
 What has no entry below is an error: a flag, a setting or a preset that nobody would miss goes.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What the generators of pages share: tables, the places where they stand, and writing or checking what was made."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path

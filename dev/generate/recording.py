@@ -4,8 +4,6 @@ The command runs without a terminal, so that it prints a line for each change in
 middle is left out. The SVG names no font of another host.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

@@ -3,8 +3,6 @@
 Each stands between `<!-- generated: NAME -->` and `<!-- end -->`; what is around them is written by hand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

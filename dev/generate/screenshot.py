@@ -5,8 +5,6 @@
 ADDRESS is what `scriptmodel ui --no-browser` or `make demo KEEP=1` prints; it lets one browser in.
 """
 
-from __future__ import annotations
-
 import argparse
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A hook of MkDocs (mkdocs.yml names it): what the pages need beyond Markdown."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

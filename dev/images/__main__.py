@@ -3,8 +3,6 @@
 `make images` runs it. The archives and their bills of materials lie in build/images.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

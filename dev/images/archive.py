@@ -1,7 +1,5 @@
 """Reads an image from its docker-archive: sizes, configuration, and the packages that it contains."""
 
-from __future__ import annotations
-
 import json
 import re
 import tarfile

@@ -1,7 +1,5 @@
 """The program that builds images: docker, podman or buildah, the first that works."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

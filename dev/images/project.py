@@ -1,7 +1,5 @@
 """The project's images: their names, and where their archives lie."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

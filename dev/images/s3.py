@@ -1,7 +1,5 @@
 """What the image of the S3 server holds: the program, and the licences of the modules that are linked into it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The bill of materials of an image, as CycloneDX 1.5 JSON."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from urllib.parse import quote

@@ -3,8 +3,6 @@
 `python slim.py SITE_PACKAGES`; docs/operations/images.md lists what is removed and why that is safe.
 """
 
-from __future__ import annotations
-
 import mmap
 import shutil
 import struct

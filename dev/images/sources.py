@@ -1,7 +1,5 @@
 """The package index of this machine, as secrets of a build."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from configparser import RawConfigParser

@@ -3,8 +3,6 @@
 `python -m dev.programs.binaries` prints their folder on stdout and its progress on stderr.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -5,8 +5,6 @@
 makes sure of programs whose packages have their names.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Downloads kube-apiserver, etcd and kubectl as Kubernetes' controller-tools publish them for tests (envtest)."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import shutil

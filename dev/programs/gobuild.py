@@ -1,7 +1,5 @@
 """Builds a program from one of our own Go modules, once for all clones, with the machine's Go or PyPI's."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -5,8 +5,6 @@
 `python -m dev.programs.helm alone` leaves out promql, which a release on a node does not ask for.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 `python -m dev.programs.kueue` builds it once and prints its path.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a release says of itself: checksums, and its provenance as an in-toto statement (SLSA 1.0)."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -3,8 +3,6 @@
 The demo and the tests use the same code. Each part keeps its log and state below the folder it is given.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import socket

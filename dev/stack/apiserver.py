@@ -1,7 +1,5 @@
 """Calls an HTTP server of ours, such as kube-apiserver, with the credentials of one user."""
 
-from __future__ import annotations
-
 import functools
 import json
 import ssl

@@ -6,8 +6,6 @@ Each start has a new folder, and programs that are read from the disk again wher
 first round keeps every core busy; the second has one core and adds no work. The exit status is 1 if a start failed.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

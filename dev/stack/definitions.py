@@ -4,8 +4,6 @@ A definition that was just created has no `status.conditions` at all, and `kubec
 Established alone is not enough either: clients find a kind in the discovery document, which follows a moment later.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """An S3 server with one bucket, as a process on loopback."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path

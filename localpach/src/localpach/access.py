@@ -3,8 +3,6 @@
 The mode of a socket keeps others away. A port of loopback is open to every account of the machine, so it needs a token.
 """
 
-from __future__ import annotations
-
 import hmac
 import logging
 import os

@@ -1,7 +1,5 @@
 """The backend that all gRPC services share, and the requests that can run in a transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The command line of localpach."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import logging

@@ -1,7 +1,5 @@
 """The protobuf message classes that localpach uses, and conversions to and from its own types."""
 
-from __future__ import annotations
-
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message

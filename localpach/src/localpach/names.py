@@ -1,7 +1,5 @@
 """Rules for names, and the ancestry suffixes (`master^2`, `master~`, `master.1`) that a name can have."""
 
-from __future__ import annotations
-
 import re
 
 from localpach.errors import PachError

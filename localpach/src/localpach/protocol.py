@@ -3,8 +3,6 @@
 The package's own `__init__`, the client, is not run: with what it imports it takes as long as the rest of a start.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec

@@ -1,7 +1,5 @@
 """Transactions: requests that are collected over several calls and run as one."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Fields of requests that localpach does not carry out."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from localpach.errors import UnimplementedError

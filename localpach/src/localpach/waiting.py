@@ -1,7 +1,5 @@
 """Waiting for a state that another thread changes, without missing the change or outliving the caller."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from typing import Protocol, TypeVar
 

@@ -1,7 +1,5 @@
 """Represents the changes that a plan would make, and renders them like a diff. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

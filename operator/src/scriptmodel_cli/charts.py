@@ -1,7 +1,5 @@
 """Draws progress bars and sparklines. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import log
 

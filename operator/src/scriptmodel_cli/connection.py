@@ -1,7 +1,5 @@
 """The connection options: which cluster and which Pachyderm. They are accepted before and after a command's name."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import cache, wraps

@@ -1,7 +1,5 @@
 """Finds the files of a corpus, texts and documents, and maps them to paths in Pachyderm."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Explains the state of a ScriptModel and suggests the next step. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any

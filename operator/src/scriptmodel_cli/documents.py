@@ -1,7 +1,5 @@
 """Reads a manifest with one ScriptModel and the ConfigMaps that it refers to."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

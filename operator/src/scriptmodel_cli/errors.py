@@ -1,7 +1,5 @@
 """Errors of the command with an exit status of their own; any other click.ClickException exits with 1."""
 
-from __future__ import annotations
-
 import click
 
 

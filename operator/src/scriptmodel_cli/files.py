@@ -1,7 +1,5 @@
 """Writes results into files that a user names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Formats a search, as status.search and `scriptmodel search -o json`, which has all trials, have it. Pure."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Shows a changing view: redrawn in place on a terminal, one line per change elsewhere."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Arguments and options that several commands share, and their output formats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ Texts of a corpus, a log or a status are untrusted, so control characters are es
 `style`, which carry a random key of this process.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import secrets

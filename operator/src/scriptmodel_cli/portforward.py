@@ -1,7 +1,5 @@
 """Forwards a port to pachd by `kubectl port-forward`, as long as a command runs."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """Builds the program `scriptmodel`: commands imported when called, help by sections, one-line errors."""
 
-from __future__ import annotations
-
 import errno
 import gc
 import os

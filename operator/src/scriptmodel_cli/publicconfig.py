@@ -1,7 +1,5 @@
 """What each release of the operator publishes in a ConfigMap in kube-public: its engine, and how to reach it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

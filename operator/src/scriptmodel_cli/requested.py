@@ -1,7 +1,5 @@
 """The bucket as people reach it: by presigned URLs, which the operator answers to a request."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

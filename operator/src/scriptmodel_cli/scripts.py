@@ -1,7 +1,5 @@
 """The files of a script in Pachyderm, one for each format."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath

@@ -1,7 +1,5 @@
 """Formats ScriptModels, as the API server sends them, as lines for a terminal. Pure."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Reads and writes objects of a bucket by presigned URLs."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Finds the trials of a search that a change adds, repeats, continues or drops. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from pydantic.alias_generators import to_camel

@@ -1,7 +1,5 @@
 """Reads all trials of a search from Pachyderm; the status has the ten best only."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

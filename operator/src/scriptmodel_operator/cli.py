@@ -1,7 +1,5 @@
 """The command `scriptmodel-operator`."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import os

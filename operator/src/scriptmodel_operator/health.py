@@ -1,7 +1,5 @@
 """Serves /healthz, /readyz and /metrics on the address of --health-listen."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable

@@ -1,7 +1,5 @@
 """The remaining time in which this process may act, by which every client limits its requests."""
 
-from __future__ import annotations
-
 import math
 
 

@@ -1,7 +1,5 @@
 """Configures the log output of the process: text for people, JSON lines for collectors."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """The services that describe the server: version, admin."""
 
-from __future__ import annotations
-
 import grpc
 from google.protobuf.empty_pb2 import Empty
 

@@ -1,7 +1,5 @@
 """Conversion of stored objects to the messages that describe them."""
 
-from __future__ import annotations
-
 from localpach.messages import (
     branch_message,
     commit_message,

@@ -1,7 +1,5 @@
 """The PFS calls about commits and commit sets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The PFS calls about files."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from typing import Any

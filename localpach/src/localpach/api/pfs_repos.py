@@ -1,7 +1,5 @@
 """The PFS calls about projects, repos and branches."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import grpc

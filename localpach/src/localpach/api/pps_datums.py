@@ -1,7 +1,5 @@
 """The PPS calls about datums."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import grpc

@@ -1,7 +1,5 @@
 """The PPS calls about jobs."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The PPS calls about logs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Any

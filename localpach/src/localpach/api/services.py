@@ -1,7 +1,5 @@
 """The services for files and pipelines."""
 
-from __future__ import annotations
-
 from localpach.api.pfs_commits import CommitCalls
 from localpach.api.pfs_files import FileCalls
 from localpach.api.pfs_repos import RepoCalls

@@ -1,7 +1,5 @@
 """The transaction service."""
 
-from __future__ import annotations
-
 import grpc
 
 from localpach.messages import Empty

@@ -3,8 +3,6 @@
 Only direct provenance is stored. Everything derived from it is queried each time, so it cannot become stale.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

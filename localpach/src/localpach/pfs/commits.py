@@ -1,7 +1,5 @@
 """Commits: creating, finding and finishing them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """Commit sets: all commits that one change has caused; their removal, and that of repos."""
 
-from __future__ import annotations
-
 from localpach.errors import NotFoundError, PachError
 from localpach.pfs import branches, commits, repos
 from localpach.pfs.commits import Commit, Origin

@@ -1,7 +1,5 @@
 """The files of commits: applying changes to the parent's files, and finishing commits."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Garbage collection of contents that no commit references."""
 
-from __future__ import annotations
-
 import logging
 import threading
 

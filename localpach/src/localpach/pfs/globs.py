@@ -1,7 +1,5 @@
 """Glob patterns, which become regular expressions: `*`, `**`, `?`, `[...]` and `{a,b}`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import lru_cache

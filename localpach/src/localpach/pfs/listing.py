@@ -1,7 +1,5 @@
 """A snapshot as a tree: directories are listed between the files, with the size and hash of their contents."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Paths of files: their canonical form, validation, and the keys by which they are sorted."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 

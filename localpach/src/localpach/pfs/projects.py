@@ -1,7 +1,5 @@
 """Projects."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from localpach.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, PachError

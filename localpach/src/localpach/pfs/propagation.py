@@ -1,7 +1,5 @@
 """Propagation at the end of a transaction: new commits downstream of every branch whose head has changed."""
 
-from __future__ import annotations
-
 from localpach.errors import PachError
 from localpach.pfs import branches, commits
 from localpach.pfs.branches import Branch

@@ -1,7 +1,5 @@
 """Reading the files of commits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from localpach.errors import NotFoundError, PachError

@@ -1,7 +1,5 @@
 """Streaming of stored files as a tar archive, without loading a whole file into memory."""
 
-from __future__ import annotations
-
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 

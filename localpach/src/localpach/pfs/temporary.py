@@ -1,7 +1,5 @@
 """Temporary file sets: changes that CreateFileSet stores for a limited time, from which ModifyFile copies."""
 
-from __future__ import annotations
-
 import uuid
 
 from localpach.errors import NotFoundError, PachError

@@ -1,7 +1,5 @@
 """Reading URLs as pachd does: without a time limit once it is connected, until the client goes away."""
 
-from __future__ import annotations
-
 import http.client
 import socket
 import urllib.error

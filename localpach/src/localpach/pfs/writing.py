@@ -1,7 +1,5 @@
 """Uploads: a stream of additions, deletions and copies becomes the changes of one commit."""
 
-from __future__ import annotations
-
 import hashlib
 import posixpath
 from collections.abc import Callable, Iterator

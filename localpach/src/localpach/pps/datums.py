@@ -1,7 +1,5 @@
 """Datums: how an input is divided into units of work, and how an already processed one is recognised."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import struct

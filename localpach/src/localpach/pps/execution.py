@@ -1,7 +1,5 @@
 """What the workers of a server, their jobs and the datums of these have in common."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Pipeline inputs: a repo, or a cross of inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Execution of one job: waiting for its inputs, running its datums, finishing its commits."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Set
 from concurrent.futures import ThreadPoolExecutor

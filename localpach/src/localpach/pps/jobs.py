@@ -1,7 +1,5 @@
 """Jobs: their rows and state transitions."""
 
-from __future__ import annotations
-
 from dataclasses import astuple, dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Pipeline lifecycle: create, update, start, stop and delete, each in one transaction."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable
 

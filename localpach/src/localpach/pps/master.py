@@ -1,7 +1,5 @@
 """The master: runs one worker for each pipeline that is not stopped."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pipelines: their rows, one for each version."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

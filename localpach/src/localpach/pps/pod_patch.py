@@ -1,7 +1,5 @@
 """The part of a pod patch that concerns a job's process: folders of claims, and variables of its environment."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Results of earlier jobs that a job can reuse, so that only new and changed datums are processed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Execution of a datum by a process of this machine: its input files, its command, its retries and its output."""
 
-from __future__ import annotations
-
 import errno
 import threading
 import time

@@ -1,7 +1,5 @@
 """States of pipelines, jobs and datums, with the numbers of the messages."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

@@ -1,7 +1,5 @@
 """Validation and defaults of pipelines, in the order and the words of the real server."""
 
-from __future__ import annotations
-
 from localpach.errors import PachError, UnimplementedError
 from localpach.messages import pps
 from localpach.names import DEFAULT_PROJECT, validate_name

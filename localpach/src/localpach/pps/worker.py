@@ -1,7 +1,5 @@
 """The worker of a pipeline version: one thread that moves the pipeline through its states and runs its jobs."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import random

@@ -1,7 +1,5 @@
 """Images are mapped to environments: folders whose `bin/` is put first on the PATH of the command."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

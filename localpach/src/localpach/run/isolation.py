@@ -1,7 +1,5 @@
 """Detection of the isolation that this machine allows: mount namespaces, or replacing `/pfs` in commands."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import threading

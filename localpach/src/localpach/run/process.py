@@ -1,7 +1,5 @@
 """The process of a job's command: starting it, reading its output, killing it."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Kubernetes quantities such as `128Mi`."""
 
-from __future__ import annotations
-
 import re
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([eE][+-]?[0-9]+)|(m|[kMGTPE]|[KMGTPE]i)?)")

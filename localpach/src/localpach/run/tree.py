@@ -1,7 +1,5 @@
 """The `/pfs` of a datum: input files written before the command, output files stored after it, removal."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

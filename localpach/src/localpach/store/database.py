@@ -5,8 +5,6 @@ single connection is not a bottleneck: the interpreter runs one thread at a time
 write rows.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

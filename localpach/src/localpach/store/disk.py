@@ -1,7 +1,5 @@
 """A full disk: an error of the machine, which is reported in one line instead of a traceback."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import sqlite3

@@ -1,7 +1,5 @@
 """Opening the two halves of a store, metadata and contents, and the checks that they belong together."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from localpach.store.contents import CONTENTS, Contents

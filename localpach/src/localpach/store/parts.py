@@ -4,8 +4,6 @@ The list is packed (32 bytes of digest and 8 of size for each part), because eve
 files have a single part.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
 from collections.abc import Iterator

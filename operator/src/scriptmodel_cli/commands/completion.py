@@ -1,7 +1,5 @@
 """The command `completion`, and the completions of the kubectl plugin."""
 
-from __future__ import annotations
-
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 

@@ -1,7 +1,5 @@
 """The commands `retrain`, `suspend`, `resume` and `wait`."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """The command `list`."""
 
-from __future__ import annotations
-
 import click
 
 from scriptmodel_cli import text

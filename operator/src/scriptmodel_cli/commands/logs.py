@@ -1,7 +1,5 @@
 """The command `logs`."""
 
-from __future__ import annotations
-
 import click
 
 from scriptmodel_cli.connection import pass_session

@@ -1,7 +1,5 @@
 """The command `report`."""
 
-from __future__ import annotations
-
 import tempfile
 from html import escape
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command `search`."""
 
-from __future__ import annotations
-
 import time
 
 import click

@@ -1,7 +1,5 @@
 """The command `local`."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

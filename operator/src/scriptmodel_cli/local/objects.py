@@ -1,7 +1,5 @@
 """Replaces the API server: keeps one ScriptModel in a file, and serves the ConfigMaps of its manifest."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Copies the newest model and scripts out of Pachyderm, for the trainer's own commands."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs a ScriptModel from its manifest to a script."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

@@ -1,7 +1,5 @@
 """The commands of a writer, each of which runs the trainer's command of that name."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The command `promote`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import click

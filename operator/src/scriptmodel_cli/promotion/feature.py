@@ -1,7 +1,5 @@
 """What the screens show of promotion."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import ClassVar
 

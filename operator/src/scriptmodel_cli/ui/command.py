@@ -1,7 +1,5 @@
 """The command `ui`."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import socket

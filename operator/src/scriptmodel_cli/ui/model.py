@@ -1,7 +1,5 @@
 """What pages show of a ScriptModel without reading anything else, and the addresses of its pages."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Reads the API server and Pachyderm in the background: a page shows what is known, and is sent again once more is."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

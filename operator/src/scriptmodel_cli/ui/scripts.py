@@ -1,7 +1,5 @@
 """The samples of a script in Pachyderm, in parts. A script that `generate` wrote has one part on each line."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The server of `scriptmodel ui`: addresses, and what they answer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

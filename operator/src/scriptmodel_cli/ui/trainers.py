@@ -1,7 +1,5 @@
 """Runs the trainer's pages of a model as child processes: fetches the model once by commit, and starts `ui` for it."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import secrets

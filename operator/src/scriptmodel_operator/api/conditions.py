@@ -1,7 +1,5 @@
 """Defines metav1.Condition as a value, and derives new conditions from the previous ones."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

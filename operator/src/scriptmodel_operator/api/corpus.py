@@ -1,7 +1,5 @@
 """`spec.corpus`: the source of the scripts."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Annotated, Literal

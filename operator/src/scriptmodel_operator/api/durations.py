@@ -1,7 +1,5 @@
 """Parses durations and quantities in Kubernetes' notation, and formats durations."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Defines the base class of the API, and the field types that several of its classes share."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """`spec.generation`: the script to generate."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Defines the group, version, kind and well-known keys of the API, and reads the engine of an object."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

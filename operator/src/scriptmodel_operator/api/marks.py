@@ -6,8 +6,6 @@ that the operator supplied are kept in it, so that another operator with other d
 A description may also name the namespaces that read the repo, anywhere and once for each (`naming`).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -5,8 +5,6 @@ with `_` as `-`, at most 63 characters. So names are made of lower case letters,
 carry a hash of `namespace/name`, and leave room for five digits of a version.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 Key = tuple[str, str]

@@ -1,7 +1,5 @@
 """`spec.model`: the network and its hyperparameters."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field

@@ -1,7 +1,5 @@
 """Parses a ScriptModel from the form that the API server sends."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property

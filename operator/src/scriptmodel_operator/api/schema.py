@@ -1,7 +1,5 @@
 """Makes OpenAPI schemas of the API's classes, as the API server takes them. Pure."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from scriptmodel_operator.api.fields import ApiModel

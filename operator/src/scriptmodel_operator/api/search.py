@@ -1,7 +1,5 @@
 """`spec.search`: many trainings with other hyperparameters, the best of which writes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal

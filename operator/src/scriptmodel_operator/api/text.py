@@ -1,7 +1,5 @@
 """Makes text fit: into a Kubernetes object, into a message, or on a terminal. Pure."""
 
-from __future__ import annotations
-
 import re
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

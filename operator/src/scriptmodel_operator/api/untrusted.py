@@ -1,7 +1,5 @@
 """Reads what a trainer, or any other image, wrote into its log or its files. Nothing in it is trusted. Pure."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

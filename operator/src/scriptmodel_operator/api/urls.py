@@ -1,7 +1,5 @@
 """The addresses of a corpus by URL: their form, the names of their files, and their hosts. Pure."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 _HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"

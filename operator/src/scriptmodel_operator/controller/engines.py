@@ -1,7 +1,5 @@
 """Keeps an object on the engine that it is recorded on: nothing is made or deleted on another one."""
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

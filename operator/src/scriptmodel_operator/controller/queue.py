@@ -3,8 +3,6 @@
 The watch fills it, and the store.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

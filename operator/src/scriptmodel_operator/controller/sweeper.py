@@ -1,7 +1,5 @@
 """Has the engine delete every ten minutes what a killed operator left behind."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

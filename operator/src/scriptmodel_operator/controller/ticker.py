@@ -1,7 +1,5 @@
 """Polls Pachyderm and requeues the objects whose pipelines, jobs or repos have changed."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

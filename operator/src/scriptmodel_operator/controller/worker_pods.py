@@ -1,7 +1,5 @@
 """Finds out whether the pods of a waiting train job are gated by a queue, where the operator may list pods."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace

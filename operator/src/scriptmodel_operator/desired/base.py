@@ -4,8 +4,6 @@ Each copy is a branch of its own in the repo that the object owns. So a copy sta
 is updated to read it. The name of a branch has the commit that was copied and a hash of where that came from.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 from scriptmodel_operator.api.objects import ScriptModel

@@ -1,7 +1,5 @@
 """Computes digests of a user's spec, and fingerprints of pipeline specs as they are sent or observed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Pachyderm applies it to a pod spec whose first container runs the trainer and ha
 mounts, so `-` appends to each. The pod spec has no security context of the pod, so there is none to merge with.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -4,8 +4,6 @@ Tenants are separate by default. A namespace reads the repos that its own object
 it (`api/marks.py`) and those that the policy lists for it; its pipelines are in a project of `Policy.projects_of`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import field

@@ -5,8 +5,6 @@ now, which is measured; how much older it gets is what the operator's monotonic 
 clock on either side, nor one that is set while the operator runs, nor a restart of the operator changes a duration.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

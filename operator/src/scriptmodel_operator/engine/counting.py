@@ -1,7 +1,5 @@
 """Counts the calls to the services of an engine, for metrics."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The errors of a call to an engine, by what the caller can do about them."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.api.conditions import one_line
 
 _LONGEST_DETAIL = 1900

@@ -1,7 +1,5 @@
 """Has an engine fetch the files of a corpus one after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Protocol
 

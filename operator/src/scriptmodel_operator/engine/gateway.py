@@ -4,8 +4,6 @@ The calls block, so they run in a bounded executor (`Calls`); each has a deadlin
 `EngineError`. Adapters are `pachyderm/adapter.py` and `jobs/gateway.py`; tests use a fake.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

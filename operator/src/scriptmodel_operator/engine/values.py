@@ -1,7 +1,5 @@
 """Immutable values that the operator and Pachyderm exchange, independent of gRPC."""
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

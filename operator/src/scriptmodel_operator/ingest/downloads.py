@@ -4,8 +4,6 @@ No state has to survive the process: the record of the download is in the object
 are fetched and compared again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

@@ -4,8 +4,6 @@ The files are fetched into a file set, which no pipeline reads and which the eng
 leaves nothing behind, and equal files make no commit. Only hashes reach the operator.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Mapping

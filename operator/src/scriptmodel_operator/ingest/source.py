@@ -1,7 +1,5 @@
 """Reads what is outside Pachyderm: a corpus in a ConfigMap or by URL, and the text that a script continues."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,7 +1,5 @@
 """The values and the errors of what the operator puts into Pachyderm. The record of a download is a `SourceStatus`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks whether the operator's requirements are met. Each finding is a line with the result or what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -3,8 +3,6 @@
 Pods of other trainings may write to the claim meanwhile, and what a pod writes is not trusted: links are not followed.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

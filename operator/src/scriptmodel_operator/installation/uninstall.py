@@ -4,8 +4,6 @@ A ScriptModel carries a finalizer that only the operator removes. Without an ope
 pipelines would stay in Pachyderm.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping

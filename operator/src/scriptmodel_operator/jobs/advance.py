@@ -4,8 +4,6 @@ Each step is derived from the records, the bucket and the Jobs that exist, and i
 is done. So it may be killed between any two calls, and of two operators one is refused by the resourceVersion.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -4,8 +4,6 @@ A person is not trusted. A request may change at any time, so each step reads it
 packs are below a prefix with the request's uid, which nobody chooses. Each step may be repeated, by two operators too.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib

@@ -1,7 +1,5 @@
 """Attempts at runs: one Job and one Secret each."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time

@@ -1,7 +1,5 @@
 """Keeps records in ConfigMaps, which are changed only with the resourceVersion that was read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

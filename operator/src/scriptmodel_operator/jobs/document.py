@@ -1,7 +1,5 @@
 """The job document: what an attempt runs, and the URLs that it may use. Pure; form: docs/contributing/jobs.md."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

@@ -2,8 +2,6 @@
 what an operator uploaded that was killed before it made a version of that.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import re

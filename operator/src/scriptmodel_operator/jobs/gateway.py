@@ -1,7 +1,5 @@
 """The Gateway over records in ConfigMaps, attempts that are Jobs, and a bucket."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Logs: of an attempt, from its pod while that exists, else from the bucket; of a job, those of all its runs."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections import deque

@@ -1,7 +1,5 @@
 """Manifests of versions: which file lies where in which pack. Pure; forms and bounds: docs/contributing/jobs.md."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """Packs files of unknown sizes while they are sent, in bounded memory."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Decides which jobs a pipeline needs for the newest versions of its inputs, and which runs they have."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ The pod comes first, since its status has the cause and is earlier than that of 
 gone is in the Job's own condition.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta

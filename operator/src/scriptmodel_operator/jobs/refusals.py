@@ -1,7 +1,5 @@
 """Reads why the API server takes no pod of a Job, such as a quota: only events have it."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Mapping

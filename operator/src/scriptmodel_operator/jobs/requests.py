@@ -1,7 +1,5 @@
 """The requests of people, who have no credentials of the bucket, as values. Pure; forms: docs/contributing/jobs.md."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Versions in the bucket: files go in as packs and a manifest, and come out verified."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -1,7 +1,5 @@
 """The asynchronous HTTP client of the API server."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

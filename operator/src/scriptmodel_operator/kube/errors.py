@@ -1,7 +1,5 @@
 """The errors of the API server, by what the caller can do about them."""
 
-from __future__ import annotations
-
 NOT_INSTALLED = "the ScriptModel CRD is not installed: kubectl apply -f manifests/crd.yaml"
 
 

@@ -1,7 +1,5 @@
 """Records Kubernetes events at a limited rate, each under a name that follows from its cause: none is written twice."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

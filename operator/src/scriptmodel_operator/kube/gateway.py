@@ -3,8 +3,6 @@
 The functions write finalizer, engine and status. They return the object as it is then, None if it is so already.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Protocol
 

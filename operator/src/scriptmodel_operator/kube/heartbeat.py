@@ -1,7 +1,5 @@
 """Records when watches last received something: the API server sends a bookmark each minute if nothing else."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Reads the current context of merged kubeconfigs, and the proxy of the environment, as kubectl does."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ The leader acts, and its calls last, only until `LEASE_SECONDS - MARGIN_SECONDS`
 replica takes the lease, no call of the former leader has been in progress for `MARGIN_SECONDS`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -1,7 +1,5 @@
 """Finds the API server and credentials for it; the watch by kopf uses the same."""
 
-from __future__ import annotations
-
 import logging
 import os
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """A cache of ScriptModels as the API server last sent them, trimmed to what the operator reads."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

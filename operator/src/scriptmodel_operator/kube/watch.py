@@ -1,7 +1,5 @@
 """The watch of ScriptModels by kopf, whose handlers only fill the store and the queue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 A copy that training reads stays, whatever becomes of its source, unless the spec follows newer ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

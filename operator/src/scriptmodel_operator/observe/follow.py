@@ -3,8 +3,6 @@
 Logs must be read while the job runs: its pods, and the log with them, may be deleted as soon as it ends.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable

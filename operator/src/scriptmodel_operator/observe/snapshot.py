@@ -1,7 +1,5 @@
 """Takes snapshots of the engine, which all ScriptModels share: three lists, and one of jobs per project in use."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping

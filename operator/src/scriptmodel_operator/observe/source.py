@@ -4,8 +4,6 @@ A poll of many pipelines takes a while, so the next one is delayed, and callers 
 further when many objects wait for it and no other object is being reconciled that could join them.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

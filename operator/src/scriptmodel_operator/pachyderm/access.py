@@ -4,8 +4,6 @@ The texts are Pachyderm's own, the same from 2.7 to 2.12. They count before gRPC
 token, as for a broken connection.
 """
 
-from __future__ import annotations
-
 import re
 
 from scriptmodel_operator.engine.errors import AccessError

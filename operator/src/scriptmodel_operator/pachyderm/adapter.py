@@ -1,7 +1,5 @@
 """The Gateway over python-pachyderm's generated stubs and a gRPC channel with keepalive."""
 
-from __future__ import annotations
-
 import io
 import tarfile
 import time

@@ -1,7 +1,5 @@
 """How to reach pachd: address, token, TLS, and a channel with keepalive."""
 
-from __future__ import annotations
-
 import re
 import ssl
 from dataclasses import dataclass

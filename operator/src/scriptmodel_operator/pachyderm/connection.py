@@ -1,7 +1,5 @@
 """The connection to pachd: a channel and its stubs, opened anew when the certificates to trust have changed."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Converts between the operator's values and Pachyderm's messages. Pure."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

@@ -8,8 +8,6 @@ What a server runs is the JSON merged with the defaults. The two differ without 
 drift is looked for in the JSON that was submitted.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -5,8 +5,6 @@ namespaces that this release watches: another release may be filling its own. On
 before its first pipeline is like anybody's, and stays; it has no effect.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol

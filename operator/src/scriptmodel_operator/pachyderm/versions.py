@@ -1,7 +1,5 @@
 """Judges the version of a Pachyderm server: certified, untested or too old. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import Enum
 

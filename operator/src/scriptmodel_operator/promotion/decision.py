@@ -3,8 +3,6 @@
 Pachyderm writes the new script in any case; the status names the script that is promoted, and its commits.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from scriptmodel_operator.api.objects import ScriptModel

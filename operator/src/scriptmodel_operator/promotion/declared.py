@@ -1,7 +1,5 @@
 """Declares promotion in the API."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, decimal

@@ -1,7 +1,5 @@
 """What promotion adds to a reconcile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Defines the actions that can be carried out in Pachyderm, as values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum

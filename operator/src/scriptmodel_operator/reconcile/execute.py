@@ -1,7 +1,5 @@
 """Carries out actions through the gateway, in order. Blocking."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from scriptmodel_operator.engine.gateway import Gateway

@@ -1,7 +1,5 @@
 """Converts an error of a call into the problem that the status reports. Pure."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import ENGINE, engine_check, engine_logs, engine_name, engine_with_id
 from scriptmodel_operator.api.reasons import Reason

@@ -1,7 +1,5 @@
 """Decides when an object is reconciled again although nothing notifies the operator of a change. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import assert_never
 

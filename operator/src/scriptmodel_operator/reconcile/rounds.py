@@ -4,8 +4,6 @@ Each commit of that repo starts a round: Pachyderm trains the runs whose folder 
 in the commits, so the operator may be killed at any call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from scriptmodel_operator.api.conditions import Problem

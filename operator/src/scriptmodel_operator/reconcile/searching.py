@@ -1,7 +1,5 @@
 """Describes how far a search is, with what the runs in progress have logged. Pure."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import Counter

@@ -1,7 +1,5 @@
 """Words messages: the cause first, field names of the object, short ids last. Pure."""
 
-from __future__ import annotations
-
 import re
 
 from scriptmodel_operator.api.conditions import cut

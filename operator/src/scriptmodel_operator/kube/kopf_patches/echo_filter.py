@@ -1,7 +1,5 @@
 """Drops watch events that the operator's own writes cause, before kopf parses them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator
 

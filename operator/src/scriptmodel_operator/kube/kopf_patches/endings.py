@@ -1,7 +1,5 @@
 """Reports errors of the event loop, but for those of watches that kopf leaves open at its end."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from typing import Any

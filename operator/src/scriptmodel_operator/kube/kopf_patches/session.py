@@ -1,7 +1,5 @@
 """HTTP sessions for kopf that report what watches receive, and keep kopf from ending where it should retry."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """kopf, imported without the `kubernetes` package, which only kubeconfigs that name a program need."""
 
-from __future__ import annotations
-
 import sys
 
 _HIDDEN = "kubernetes" not in sys.modules
