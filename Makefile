@@ -82,6 +82,10 @@ release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0, as all 
 release-verify: env ## Check that each file in dist/ is what was released; needs no network
 	@$(OPERATOR)/bin/python -m dev.release verify
 
+.PHONY: release-try
+release-try: env ## Install the release in dist/ as a writer does, in an empty home without a network, make, Go and git
+	$(OPERATOR)/bin/pytest -v tests/release
+
 .PHONY: cluster
 cluster: ## Start a one-node Kubernetes on this machine and load the images (root, Linux)
 	@dev/env.sh tools

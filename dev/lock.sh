@@ -18,9 +18,12 @@ lock bootstrap $locks/bootstrap.in
 lock operator operator/pyproject.toml localpach/pyproject.toml $locks/operator.in
 lock trainer trainer/pyproject.toml --extra cpu --extra serve $locks/trainer.in
 # What the images hold: no tools, and of the versions that the environments were tested with.
-lock operator-runtime operator/pyproject.toml --constraints $locks/operator.txt
+lock operator-runtime operator/pyproject.toml --extra pachyderm --constraints $locks/operator.txt
 lock trainer-cpu-runtime trainer/pyproject.toml --extra cpu --constraints $locks/trainer.txt
 lock trainer-gpu-runtime trainer/pyproject.toml --extra gpu --constraints $locks/trainer.txt
+# What `pipx install scriptmodel` brings besides our own distributions: preferably what the trainer was tested with.
+cp $locks/trainer.txt $locks/writer-runtime.txt
+lock writer-runtime operator/pyproject.toml trainer/pyproject.toml $locks/writer.in --extra cpu
 lock wheel $locks/wheel.in --constraints $locks/operator.txt
 # What compiles for a GPU is left out of the benchmark's PyTorch; it starts without, but not without CUDA's libraries.
 lock bench $locks/bench.in --no-emit-package triton --no-emit-package cuda-bindings --no-emit-package cuda-pathfinder

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dev.paths import ROOT
-from dev.release import artifacts, statements
+from dev.release import artifacts, statements, wheelhouse
 from dev.release.source import ReleaseError, source
 
 DIST = ROOT / "dist"
@@ -41,6 +41,7 @@ def _build(dist: Path, version: str) -> None:
     made = source(version)
     shutil.rmtree(dist, ignore_errors=True)
     artifacts.write_all(dist, made)
+    wheelhouse.write(dist / "python", made)
     statements.write(dist, made)
 
 

@@ -21,7 +21,7 @@ _PLUGIN = """\
 #!/bin/sh
 # kubectl scriptmodel: runs the command scriptmodel, which is a Python program of its own.
 command -v scriptmodel >/dev/null || {
-  echo "kubectl scriptmodel needs the command scriptmodel: pipx install scriptmodel-operator" >&2
+  echo "kubectl scriptmodel needs the command scriptmodel: pipx install 'scriptmodel-operator[pachyderm]'" >&2
   exit 1
 }
 exec scriptmodel "$@"
@@ -84,7 +84,7 @@ def write_plugin(target: Path, made: Source) -> None:
             "homepage": HOME,
             "shortDescription": "Train models on scripts and read what they write",
             "description": "Inspects and changes ScriptModels, and reads their scripts.\n",
-            "caveats": "It runs the command scriptmodel: pipx install scriptmodel-operator\n",
+            "caveats": "It runs the command scriptmodel: pipx install 'scriptmodel-operator[pachyderm]'\n",
             "platforms": [platform],
         },
     }

@@ -15,7 +15,7 @@ from dev.paths import ROOT
 HOME = "https://github.com/scriptmodel/scriptmodel"
 """Where the repository is published: addresses in what is released begin with it."""
 CHART = ROOT / "charts" / "scriptmodel-operator"
-DISTRIBUTIONS = ("operator", "trainer", "localpach")
+DISTRIBUTIONS = ("operator", "trainer", "localpach", "scriptmodel")
 
 
 class ReleaseError(Exception):

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 README = ROOT / "README.md"
 PAGES = [ROOT / "CONTRIBUTING.md", ROOT / "localpach/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 _PROGRAMS = (
-    r"(\.ci/run|make|git|docker|kind|eksctl|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
+    r"(\.ci/run|make|git|pipx|tar|docker|kind|eksctl|gcloud|helm|kubectl|pachctl|scriptmodel[\w-]*|localpach"
     r"|export|sed|\.venv/\w+/bin/[\w-]+)"
 )
 _INDENTED = re.compile(rf" {{4,8}}(?={_PROGRAMS}( |$))")
@@ -80,6 +80,7 @@ RULES = [
     Elsewhere(r"\.ci/run|\.venv/operator/bin/pytest .*", "is what runs this"),
     Elsewhere(r"docker .*", "needs a docker engine and a registry; `make images` has buildah build them"),
     Elsewhere(r"kind .*|eksctl .*|gcloud .*", "needs an engine or an account; the e2e suite has a node of its own"),
+    Elsewhere(r"pipx install .*|tar xf scriptmodel-.*", "takes a release; `make release-try` installs one"),
     Elsewhere(r"git clone .*", "fetches Pachyderm's repository"),
     Elsewhere(r"helm (package|install pachyderm) .*", "needs Pachyderm's chart, from a place of its own"),
     Here(r"helm install scriptmodel .*", option="--dry-run=server --set crds.install=false"),  # the CRD is there

@@ -18,9 +18,9 @@ from scriptmodel_operator.api.marks import naming, parse_mark
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import EVERYTHING, BranchRef, CommitInfo, PipelineRef, Upload
-from scriptmodel_operator.pachyderm.calls import UPLOAD_SECONDS
 
 _REDRAW_SECONDS = 0.1
+_UPLOAD_SECONDS = 6 * 3600.0
 _FINISH_SECONDS = 600.0
 _POLL_SECONDS = 0.2
 _BAR_WIDTH = 30
@@ -73,7 +73,7 @@ def newest(gateway: Gateway, branch: BranchRef) -> str:
 def push(gateway: Gateway, branch: BranchRef, progress: Progress, *, replace: bool) -> CommitInfo:
     """Upload the files and return the finished commit. After any error nothing is committed."""
     try:
-        gateway.replace_files(branch, progress.uploads(), [EVERYTHING] if replace else [], UPLOAD_SECONDS)
+        gateway.replace_files(branch, progress.uploads(), [EVERYTHING] if replace else [], _UPLOAD_SECONDS)
     except InputError as error:
         raise InputError(f"{error}; nothing was committed") from error
     commit = _finished(gateway, branch)

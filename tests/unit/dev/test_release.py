@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from dev.paths import ROOT
-from dev.release import artifacts, statements
+from dev.release import artifacts, statements, wheelhouse
 from dev.release.source import ReleaseError, Source, bases, source, versions
 
 MADE = Source(versions()["operator/pyproject.toml"], "a" * 40, 1_700_000_000)
@@ -30,11 +31,29 @@ def test_all_parts_have_one_version() -> None:
     assert len(set(versions().values())) == 1
 
 
+def test_a_writer_installs_command_and_trainer_of_the_same_version() -> None:
+    version = versions()["scriptmodel/pyproject.toml"]
+    needed = tomllib.loads((ROOT / "scriptmodel/pyproject.toml").read_text())["project"]["dependencies"]
+    assert needed == [f"scriptmodel-operator=={version}", f"scriptmodel-trainer[cpu]=={version}"]
+
+
 def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         artifacts.write_all(tmp_path / name, MADE)
     assert statements.sums(tmp_path / "a") == statements.sums(tmp_path / "b")
-    assert len(list((tmp_path / "a" / "python").iterdir())) == 6
+    assert len(list((tmp_path / "a" / "python").iterdir())) == 8
+
+
+def test_an_archive_of_wheels_depends_on_them_and_the_time_alone(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("b.whl", "a.whl")]
+    for each in files:
+        each.write_text(each.name)
+    wheelhouse.pack(files, tmp_path / "first.tar", MADE.epoch)
+    files[0].chmod(0o600)
+    wheelhouse.pack(files[::-1], tmp_path / "second.tar", MADE.epoch)
+    assert (tmp_path / "first.tar").read_bytes() == (tmp_path / "second.tar").read_bytes()
+    with tarfile.open(tmp_path / "first.tar") as found:
+        assert found.getnames() == ["wheelhouse/a.whl", "wheelhouse/b.whl"]
 
 
 def test_a_whole_release_is_verified(release: Path) -> None:

@@ -153,6 +153,16 @@ async def test_config_maps_are_read_from_the_same_file(tmp_path: Path) -> None:
         await objects.get_config_map("ml", "others")
 
 
+def test_the_trainer_of_the_commands_own_environment_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for environment in ("own", "trainer"):
+        (tmp_path / environment / "bin").mkdir(parents=True)
+        (tmp_path / environment / "bin/scriptmodel-trainer").touch()
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "own"))
+    assert find_trainer(None) == tmp_path / "own"
+
+
 def test_a_missing_trainer_is_reported_with_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(click.ClickException, match="has no bin/scriptmodel-trainer: install the trainer there"):
         find_trainer(tmp_path)

@@ -63,6 +63,24 @@ def test_a_list_needs_no_pachyderm_and_no_models() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("command", "reported"), [("push", "push [OPTIONS]"), ("local", "scriptmodel-operator[pachyderm]")]
+)
+def test_without_pachyderms_messages_only_what_speaks_to_one_fails_and_says_how_to_install_them(
+    command: str, reported: str
+) -> None:
+    program = (
+        "import importlib.util, sys\n"
+        "found = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'python_pachyderm' else found(name, *rest)\n"
+        "from scriptmodel_cli.main import main\n"
+        f"main(['{command}', '-h'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert reported in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_wrong_command_line_is_one_line_that_refers_to_help() -> None:
     for words, reported in (
         (["statu"], "Error: unknown command 'statu' (did you mean status?): see scriptmodel -h"),

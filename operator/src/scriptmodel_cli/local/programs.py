@@ -27,13 +27,13 @@ trainer_option = click.option(
     envvar=f"{PREFIX}_TRAINER",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="ENV",
-    help="Environment with bin/scriptmodel-trainer [default: .venv/trainer, else the one on PATH].",
+    help="Environment with bin/scriptmodel-trainer [default: the command's, .venv/trainer, the one on PATH].",
 )
 
 
 def find_trainer(named: Path | None) -> Path:
     on_path = shutil.which(TRAINER)
-    likely = [Path(sys.prefix).parent / "trainer", Path(".venv/trainer")]
+    likely = [Path(sys.prefix), Path(sys.prefix).parent / "trainer", Path(".venv/trainer")]
     likely += [Path(on_path).parent.parent] if on_path else []
     for environment in [named] if named else likely:
         if (environment / "bin" / TRAINER).exists():
@@ -41,8 +41,8 @@ def find_trainer(named: Path | None) -> Path:
     if named:
         raise InputError(f"{named} has no bin/{TRAINER}: install the trainer there")
     raise click.ClickException(
-        f"{TRAINER} was not found: run `make env` in a checkout; elsewhere run "
-        "`python -m venv T && T/bin/pip install ./trainer` and add --trainer T"
+        f"{TRAINER} was not found: run `pipx install scriptmodel`, in a checkout `make env`, "
+        "or name an environment that has it: add --trainer T"
     )
 
 

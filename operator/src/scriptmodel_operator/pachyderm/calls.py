@@ -32,7 +32,6 @@ from scriptmodel_operator.pachyderm.protocol import pfs
 
 POLL_SECONDS = 0.5
 """Time between two checks of a call, which is cancelled so long before the lease ends."""
-UPLOAD_SECONDS = 6 * 3600.0
 _BY_CODE: dict[grpc.StatusCode, type[EngineError]] = {
     grpc.StatusCode.UNAVAILABLE: UnavailableError,
     grpc.StatusCode.CANCELLED: UnavailableError,

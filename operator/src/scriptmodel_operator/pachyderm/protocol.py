@@ -12,8 +12,15 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from typing import Any
 
+import click
+
 _PACKAGE = "python_pachyderm"
 _found = None if _PACKAGE in sys.modules else find_spec(_PACKAGE)
+if _found is None and _PACKAGE not in sys.modules:
+    raise click.ClickException(
+        "Pachyderm's messages are not installed: run `pipx install 'scriptmodel-operator[pachyderm]'` "
+        "(in an environment without the trainer)"
+    )
 if _found:
     sys.modules[_PACKAGE] = module_from_spec(_found)  # without running its __init__, which is the client
 
