@@ -14,21 +14,21 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.records import Card
+from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import converted, parse_json
+from scriptmodel_trainer.storage.files import converted, parse_json
+from scriptmodel_trainer.storage.records import Card
 
 
 def pack(folder: Path, card: Path, out: Path) -> None:
     """Write the base; equal models and cards give equal files."""
-    model = artifacts.load_model(folder, judged=True)
+    model = model_directory.load_model(folder, judged=True)
     described = converted(parse_json(card.read_bytes()), Card)
     test = model.metrics.test
     figures = {"nats per character of its test split": round(test.nats_per_character or 0.0, 4)} if test else {}
     base = dataclasses.replace(model, card=msgspec.structs.replace(described, figures={**described.figures, **figures}))
     with tempfile.TemporaryDirectory() as scratch:
-        artifacts.save_model(Path(scratch), base, render_report(base))
+        model_directory.save_model(Path(scratch), base, render_report(base))
         with tarfile.open(out, "w") as archive:
             for path in sorted(Path(scratch).iterdir()):
                 archive.add(path, path.name, filter=_plain)

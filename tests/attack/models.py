@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import Origin, TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
@@ -32,9 +32,9 @@ from scriptmodel_trainer.judging.reference import Reference, stored_figures
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import CorpusFacts, Metrics
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import arrays_bytes, converted, read_bounded
+from scriptmodel_trainer.storage.files import arrays_bytes, converted, read_bounded
+from scriptmodel_trainer.storage.records import CorpusFacts, Metrics
 from tests.attack.runner import FindingError, main
 from tests.unit.trainer.forged import arrays_file, rewrite, rewrite_json, stored_arrays, with_header, write_description
 
@@ -82,7 +82,7 @@ def _real() -> Path:
     corpus = {"digest": "d", "layout": "auto", "files": 1, "layouts": {"plain": 1}, "notes": ["a"], "summary": summary}
     speakers = frozenset(map(words.index, ("ANNA", "BEN")))
     model = TrainedModel(
-        Origin("test", preset, 1, converted(corpus, CorpusFacts), artifacts.versions()),
+        Origin("test", preset, 1, converted(corpus, CorpusFacts), model_directory.versions()),
         Vocabulary(words, speakers),
         weights,
         converted(metrics, Metrics),
@@ -93,7 +93,7 @@ def _real() -> Path:
     )
     folder = Path(tempfile.mkdtemp(prefix="attack-models-")) / "model"
     folder.mkdir()
-    artifacts.save_model(folder, model, "")
+    model_directory.save_model(folder, model, "")
     return folder
 
 
@@ -116,7 +116,7 @@ def attack(number: int, chance: random.Random) -> str:
 
 def _use(folder: Path, chance: random.Random) -> str:
     try:
-        model = artifacts.load_model(folder, judged=True)
+        model = model_directory.load_model(folder, judged=True)
         page = render_report(model)
         writer = writer_of(model.network(), model.vocabulary)
         script = writer.write(chance.randint(1, 30), Sampling(1.5), (1,), Opening()).tokens

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.artifacts import COPIED, Origin, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import COPIED, Origin, TrainedModel
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
@@ -21,8 +21,8 @@ from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 from scriptmodel_trainer.reporting.standalone import Cover, page_of, quantised
+from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 
 SCENE = "ANNA: The \"lamp\" waits. (Going.)\n\n(Enter Ben.)\n\nZOE: We're 'ere -- I don't"
 TEMPERATURE, WORDS, SEEDS, STEPS = 0.9, 60, 6, 60

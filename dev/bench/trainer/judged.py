@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.cli import main as trainer
 from scriptmodel_trainer.commands import train_fit
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
+from scriptmodel_trainer.storage.arrays import Floats
 
 _SMALL = ("hidden_units=96", "embedding_units=64", "vocabulary_size=2500", "word_dropout=0.1")
 _WORDS = 400

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dev.bench.trainer.timing import seconds_of, timed
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.normalizing import write_normalized
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN
@@ -24,7 +23,8 @@ from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import preset_named
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
+from scriptmodel_trainer.storage.arrays import Floats
+from scriptmodel_trainer.storage.records import CorpusFacts, EpochRecord, Metrics, SplitPerplexity
 
 _STEPS = 300
 _WORDS = 1000
@@ -95,10 +95,10 @@ def vocabulary_of(size: int) -> Vocabulary:
 def random_model(folder: Path) -> Path:
     """Store a model of random weights, of the size of `small`."""
     folder.mkdir()
-    origin = artifacts.Origin("small", preset_named("small"), 0, CorpusFacts(), artifacts.versions())
+    origin = model_directory.Origin("small", preset_named("small"), 0, CorpusFacts(), model_directory.versions())
     metrics = Metrics("", (EpochRecord(1),), SplitPerplexity(), {"train": 1}, best_epoch=1, seconds=0)
-    model = artifacts.TrainedModel(origin, vocabulary_of(10_000), random_weights(10_000, 200), metrics)
-    artifacts.save_model(folder, model, "")
+    model = model_directory.TrainedModel(origin, vocabulary_of(10_000), random_weights(10_000, 200), metrics)
+    model_directory.save_model(folder, model, "")
     return folder
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy.typing as npt
 
-from scriptmodel_trainer.artifacts import file_name, load_model, save_model
-from scriptmodel_trainer.storage import arrays_from, json_bytes
+from scriptmodel_trainer.artifacts.model_directory import file_name, load_model, save_model
+from scriptmodel_trainer.storage.files import arrays_from, json_bytes
 
 
 def arrays_file(folder: Path, kind: str) -> Path:

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats
 
 WORDS = ["the", "lamp", "waits", "ANNA", "BEN", "'s", "'tis", ",", ";", ":", "--", *sorted(tokens.MARKERS), "<unk>"]
 SCRIPT = Vocabulary(tuple(WORDS), frozenset((WORDS.index("ANNA"), WORDS.index("BEN"))))

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.model.cache_numpy import Cache
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
+from scriptmodel_trainer.storage.arrays import Ids
 
 
 def negative_log_likelihoods(

@@ -5,7 +5,7 @@ import io
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 
 
 class StoppedInEpochTwo(TextProgress):

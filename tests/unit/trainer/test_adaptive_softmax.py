@@ -8,7 +8,7 @@ from running import run_trainer, train
 from samples import play
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
 

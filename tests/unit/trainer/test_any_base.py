@@ -14,8 +14,8 @@ from running import run_trainer
 
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import EpochRecord
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage.records import EpochRecord
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 WORDS = ("Stow", "stow", "And", "and", "A", "a", "an", "oar", "lamp", "don't", "'tis", "Mrs.", "zeppelin", "(aside)")

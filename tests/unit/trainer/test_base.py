@@ -12,7 +12,7 @@ from model_files import described
 from running import prepared, train
 from samples import play
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model, save_model
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model, save_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
@@ -22,7 +22,7 @@ from scriptmodel_trainer.judging.reference import Reference, reference_of
 from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.training.base import load_base, preset_after, weights_after
+from scriptmodel_trainer.training.fine_tuning import load_base, preset_after, weights_after
 
 pytestmark = pytest.mark.slow
 

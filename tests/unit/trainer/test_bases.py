@@ -13,13 +13,13 @@ from running import run_trainer
 from samples import play
 
 from dev.base import pack
-from scriptmodel_trainer import bases
-from scriptmodel_trainer.arrays import Floats, as_bfloat16, from_bfloat16
-from scriptmodel_trainer.artifacts import LOG, load_model, save_model
+from scriptmodel_trainer.artifacts import bases
+from scriptmodel_trainer.artifacts.model_directory import LOG, load_model, save_model
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import Card
-from scriptmodel_trainer.training.base import load_base, preset_after
+from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
+from scriptmodel_trainer.storage.records import Card
 from scriptmodel_trainer.training.blending import blended
+from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
 CARD = Card("en", "en", "CC0-1.0", ("A Play by A. Author (1901)",), "legal advice", {"test": 1.5})
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dev.bench.trainer.writing import random_model
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 
 
 def test_the_model_of_the_benches_can_be_read(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 from random_models import faults, weights_of
 from running import run_trainer
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation import writer as writing
@@ -24,6 +23,7 @@ from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.vocabulary import Vocabulary, with_names
+from scriptmodel_trainer.storage.arrays import Floats
 
 NAMES = ("ANNA", "BEN", "OLD_BEN", "MIRA", "THE_CLERK")
 WORDS = (*NAMES, "the", "lamp", "waits", "'s", ",", "--", *sorted(tokens.MARKERS), "<unk>")

@@ -9,10 +9,10 @@ import pytest
 from running import run_trainer
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
-from scriptmodel_trainer.characters import CODES, END, Speller, nats_per_character, validation_of
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
+from scriptmodel_trainer.evaluation.nats_per_character import CODES, END, Speller, nats_per_character, validation_of
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
@@ -93,7 +93,7 @@ def test_a_model_holds_what_others_are_compared_with_it_by(model: Path, corpus: 
 def test_the_digest_of_a_validation_text_does_not_depend_on_vocabulary_or_figure(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("scriptmodel_trainer.characters._CHUNK", 1000)  # the text is more
+    monkeypatch.setattr("scriptmodel_trainer.evaluation.nats_per_character._CHUNK", 1000)  # the text is more
     known, tokens = Vocabulary(("<unk>", "<eos>", "the", "lamp"), frozenset()), ["the", "lamp", "burns"] * 500
     first = validation_of(20.0, len(tokens), tokens, known)
     other = validation_of(30.0, len(tokens), tokens, Vocabulary(("<unk>", "<eos>", "burns"), frozenset()))

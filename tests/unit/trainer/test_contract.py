@@ -16,7 +16,7 @@ from scriptmodel_trainer import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for
-from scriptmodel_trainer.records import EpochRecord, Score
+from scriptmodel_trainer.storage.records import EpochRecord, Score
 
 MODEL_FILES = {"model.json", "metrics.json", "report.html"}
 LOG = "train.log.jsonl"

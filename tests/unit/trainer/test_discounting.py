@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from running import prepared
 from samples import play
 
-from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.corpus.tokens import EOS, OPEN_NAME, UNKNOWN
 from scriptmodel_trainer.model.discounting import Discount, discount_of, spelled_out, without_unseen
@@ -18,6 +17,7 @@ from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.vocabulary import Vocabulary, with_documents
+from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.training.batches import cut_for_training
 
 load_tensorflow(0)

@@ -17,7 +17,7 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.artifacts.model_directory import load_model  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.reading import find_sources  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.tokens import DOCUMENT  # noqa: E402  # as above
@@ -28,9 +28,9 @@ from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  #
 from scriptmodel_trainer.model.readers import Reader  # noqa: E402  # as above
 from scriptmodel_trainer.model.recurrence import read_window  # noqa: E402  # as above
 from scriptmodel_trainer.model.vocabulary import Vocabulary, build_open_vocabulary, with_documents  # noqa: E402  # as above
-from scriptmodel_trainer.splitting import FILES, SCENES  # noqa: E402  # as above
-from scriptmodel_trainer.training.base import load_base, preset_after  # noqa: E402  # as above
+from scriptmodel_trainer.storage.records import FILES, SCENES  # noqa: E402  # as above
 from scriptmodel_trainer.training.batches import cut_for_training, cut_for_validation  # noqa: E402  # as above
+from scriptmodel_trainer.training.fine_tuning import load_base, preset_after  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph, ValidationGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 

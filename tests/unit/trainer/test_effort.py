@@ -8,11 +8,11 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training import lease
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Outcome, Position
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.stores import StateFolder
 
 

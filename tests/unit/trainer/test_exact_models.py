@@ -13,7 +13,7 @@ from running import run_trainer
 from samples import play
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.exact import BYTES, ERRORS, NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.corpus.tokens import EOS
 from scriptmodel_trainer.errors import BadInputError

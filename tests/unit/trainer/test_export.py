@@ -12,9 +12,9 @@ from model_files import read_safetensors
 from running import run_trainer
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.evaluation.perplexity import score_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.subwords import LETTERS
 from scriptmodel_trainer.model.vocabulary import Vocabulary

@@ -68,7 +68,7 @@ def test_a_state_of_another_kind_of_processor_or_another_tensorflow_causes_a_war
     ("rule", "changed"),
     [
         ("corpus.stream.event_tokens", lambda event: [token.lower() for token in event_tokens(event)]),
-        ("vocabulary.speakers_of", lambda *_: ["ANNA"]),
+        ("model.vocabulary.speakers_of", lambda *_: ["ANNA"]),
     ],
     ids=["tokens", "speakers"],
 )

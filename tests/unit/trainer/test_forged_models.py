@@ -13,9 +13,9 @@ import pytest
 from forged import arrays_file, rewrite, rewrite_json, stored_arrays, with_header
 from running import run_trainer
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.storage import arrays_bytes
+from scriptmodel_trainer.storage.files import arrays_bytes
 from scriptmodel_trainer.training.checkpoints import Checkpoint, digest_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.model import hardware
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from running import run_trainer
 
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import folders, reading
 from scriptmodel_trainer.corpus.words import split_words
+from scriptmodel_trainer.storage.controls import without_controls
 
 TEXT = "ANNA. The tide is early.\n\nBEN. It was early yesterday.\n\n" * 5
 

@@ -14,7 +14,7 @@ from forged import rewrite_json, without_reference
 from running import run_trainer
 from samples import play
 
-from scriptmodel_trainer.artifacts import content_digest, load_model
+from scriptmodel_trainer.artifacts.model_directory import content_digest, load_model
 from scriptmodel_trainer.commands import temperature
 from scriptmodel_trainer.commands.compare import better_of
 from scriptmodel_trainer.commands.temperature import best_temperature, commonest, rare_words

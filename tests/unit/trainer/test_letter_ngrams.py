@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import play
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams, letter_ngrams_of

@@ -8,10 +8,10 @@ import pytest
 from running import run_trainer
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.evaluation.perplexity import score_of
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides

@@ -16,8 +16,7 @@ from running import run_trainer, train
 from samples import play
 from stepwise import negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
-from scriptmodel_trainer.characters import nats_per_character
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.commands.train_prepare import run_fingerprint
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.corpus.exact import BYTES
@@ -25,7 +24,8 @@ from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import CLASSES, token_classes
+from scriptmodel_trainer.evaluation.nats_per_character import nats_per_character
+from scriptmodel_trainer.evaluation.perplexity import CLASSES, token_classes
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces, render

@@ -13,7 +13,7 @@ from samples import play
 
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import WriteError
-from scriptmodel_trainer.storage import as_write_error
+from scriptmodel_trainer.storage.files import as_write_error
 
 COMMANDS = {
     "normalize": ["normalize", "{corpus}", "--out", "{out}"],

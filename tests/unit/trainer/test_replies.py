@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from random_models import SCRIPT, network
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.real_lines import real_lines
 from scriptmodel_trainer.errors import BadInputError

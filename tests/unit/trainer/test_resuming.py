@@ -15,8 +15,8 @@ from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.progress.listeners import TextProgress
-from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.checkpoints import load_checkpoint
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.stores import CheckpointFile
 from scriptmodel_trainer.training.task import TrainingTask
 

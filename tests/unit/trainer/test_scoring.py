@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer import evaluation
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus
-from scriptmodel_trainer.evaluation import score_of
+from scriptmodel_trainer.evaluation import perplexity
+from scriptmodel_trainer.evaluation.perplexity import score_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import PRESETS, with_overrides
 from scriptmodel_trainer.model.readers import Reader
@@ -38,8 +38,8 @@ def stream_of(length: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 def test_a_stream_of_any_length_scores_as_one_token_after_the_other(
     settings: dict[str, str], length: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "_BLOCK", 256)
-    monkeypatch.setattr(evaluation, "_CHUNK", 100)
+    monkeypatch.setattr(perplexity, "_BLOCK", 256)
+    monkeypatch.setattr(perplexity, "_CHUNK", 100)
     network, stream = network_of(settings), stream_of(length)
     expected = stepwise_negative_log_likelihoods(Reader(network), stream, 3)
     counts: list[int] = []

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from running import prepared, run_trainer
 from samples import play
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events
 from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.vocabulary import build_vocabulary
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.splitting import FILES
+from scriptmodel_trainer.storage.records import FILES
 
 
 def read(folder: Path) -> stream.TokenStream:

@@ -18,7 +18,7 @@ from killed import train_until_killed
 from running import largest_file, run_trainer
 
 from scriptmodel_trainer.arguments import parser
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.progress.events import Event

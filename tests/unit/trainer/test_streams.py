@@ -9,7 +9,7 @@ import pytest
 from random_models import SCRIPT, faults, network
 from running import run_trainer
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening

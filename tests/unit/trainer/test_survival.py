@@ -21,18 +21,18 @@ import tensorflow as tf
 from killed import train_until_interrupted, train_until_killed
 from running import COMMAND, largest_file, run_trainer
 
-from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.artifacts import FILES, LOG, load_model, save_model
+from scriptmodel_trainer.artifacts.model_directory import FILES, LOG, load_model, save_model
 from scriptmodel_trainer.commands import train_assess
 from scriptmodel_trainer.errors import BadInputError, StoppedError
-from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import arrays_bytes, arrays_from, locked
+from scriptmodel_trainer.storage.arrays import Ids
+from scriptmodel_trainer.storage.files import arrays_bytes, arrays_from, locked
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
+from scriptmodel_trainer.training.stopping import StopSignals
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from random_models import SCRIPT, WORDS, faults, network
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Grammar, Kind

@@ -17,7 +17,7 @@ load_tensorflow(0)
 
 import tensorflow as tf  # noqa: E402  # quietly loaded above
 
-from scriptmodel_trainer.artifacts import load_model  # noqa: E402  # as above
+from scriptmodel_trainer.artifacts.model_directory import load_model  # noqa: E402  # as above
 from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     CLOSE_EXPOSITION,
     EOS,

@@ -21,11 +21,11 @@ from scriptmodel_trainer.model.network_numpy import Network  # noqa: E402  # as 
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel  # noqa: E402  # as above
 from scriptmodel_trainer.model.presets import PRESETS, Preset, with_overrides  # noqa: E402  # as above
 from scriptmodel_trainer.progress.listeners import TextProgress  # noqa: E402  # as above
-from scriptmodel_trainer.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.training import loop  # noqa: E402  # as above
 from scriptmodel_trainer.training.graph import TrainingGraph  # noqa: E402  # as above
 from scriptmodel_trainer.training.optimizers import Optimizer  # noqa: E402  # as above
 from scriptmodel_trainer.training.state import Effort  # noqa: E402  # as above
+from scriptmodel_trainer.training.stopping import StopSignals  # noqa: E402  # as above
 from scriptmodel_trainer.training.stores import CheckpointFile  # noqa: E402  # as above
 from scriptmodel_trainer.training.task import TrainingTask  # noqa: E402  # as above
 

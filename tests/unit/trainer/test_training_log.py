@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scriptmodel_trainer.artifacts import LOG, load_model
+from scriptmodel_trainer.artifacts.model_directory import LOG, load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.commands import train_fit
 from scriptmodel_trainer.progress.log import BoundedLog

@@ -16,12 +16,12 @@ import pytest
 from running import COMMAND, run_trainer
 from samples import play
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
+from scriptmodel_trainer.artifacts.trials import TrialSpec
 from scriptmodel_trainer.commands.trial_watch import watch
 from scriptmodel_trainer.errors import DivergedError, ExitCode, StoppedError, WriteError
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
-from scriptmodel_trainer.trials import TrialSpec
 
 SETTINGS = ["--preset", "demo", "--set", "hidden_units=8", "embedding_units=8", "steps=5", "batch_size=32", "epochs=3"]
 WORKER = {"SCRIPTMODEL_TRIAL_WORKER": "0"}

@@ -19,7 +19,7 @@ from model_files import read_safetensors
 from running import run_trainer, train
 from stepwise import negative_log_likelihoods, stepwise_negative_log_likelihoods
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.errors import BadInputError
@@ -28,8 +28,8 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.readers import LastTokens, Reader
 from scriptmodel_trainer.model.trigrams import Trigrams, count, fitted_share, trigrams_from
-from scriptmodel_trainer.storage import arrays_bytes
-from scriptmodel_trainer.training.base import load_base, preset_after
+from scriptmodel_trainer.storage.files import arrays_bytes
+from scriptmodel_trainer.training.fine_tuning import load_base, preset_after
 
 VOCABULARY = 12
 SMALL = [

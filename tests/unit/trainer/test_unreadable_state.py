@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from running import run_trainer
 
-from scriptmodel_trainer import storage
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import JsonProgress
+from scriptmodel_trainer.storage import files
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder
@@ -44,7 +44,7 @@ def broken_disk(monkeypatch: pytest.MonkeyPatch, cause: int, reads: int = 0) -> 
     def opened(path: Path) -> BinaryIO:
         return io.BufferedReader(Failing(path), buffer_size=1)
 
-    monkeypatch.setattr(storage, "open_regular", opened)
+    monkeypatch.setattr(files, "open_regular", opened)
 
 
 @pytest.mark.parametrize("cause", CAUSES)

@@ -15,12 +15,12 @@ from plain_words import INTERNAL
 from running import run_trainer
 from samples import play
 
-from scriptmodel_trainer import auto
-from scriptmodel_trainer.artifacts import load_model, save_model
+from scriptmodel_trainer.artifacts.model_directory import load_model, save_model
 from scriptmodel_trainer.commands.write import _next_script, _Quiet
 from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.voices.speeches import SPEECHES
 
 PACE = "scriptmodel_trainer.training.pace.pace_here"

@@ -12,8 +12,8 @@ import scriptmodel_trainer
 from scriptmodel_trainer import option_values
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
-from scriptmodel_trainer.splitting import FILES, SCENES
-from scriptmodel_trainer.suffixes import ALL, SUFFIXES
+from scriptmodel_trainer.reporting.suffixes import ALL, SUFFIXES
+from scriptmodel_trainer.storage.records import FILES, SCENES
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite

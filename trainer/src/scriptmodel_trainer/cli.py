@@ -22,8 +22,8 @@ from scriptmodel_trainer.job.termination import leave_message, leave_messages
 from scriptmodel_trainer.option_values import given_text, pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.suffixes import ALL, formats_for
+from scriptmodel_trainer.reporting.suffixes import ALL, formats_for
+from scriptmodel_trainer.training.stopping import StopSignals
 
 T = TypeVar("T")
 _REPEAT = "repeat the command to continue"
@@ -160,7 +160,7 @@ def _called(function: Callable[..., T], parsed: argparse.Namespace, **given: Any
 def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSignals) -> None:
     write = _module("write")
     folder = write.folder_for(options.plays, options.out)
-    bases = import_module("scriptmodel_trainer.bases")
+    bases = import_module("scriptmodel_trainer.artifacts.bases")
     named = options.base not in (None, bases.NONE)
     kind = ["--from", str(bases.found_as(options.base))] if named else ["--minutes", options.minutes or "10"]
     model = str(folder / write.MODEL)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scriptmodel_trainer import bases
+from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import Card
+from scriptmodel_trainer.storage.records import Card
 
 
 def base(action: str, given: str | None, sha256: str | None, progress: Progress) -> str:

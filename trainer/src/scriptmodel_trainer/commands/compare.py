@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.commands.evaluate import read_text, score
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import finite
+from scriptmodel_trainer.storage.files import finite
 
 _SEEDS = [(0, number) for number in range(8)]
 _WORDS = 250  # of a script

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import TrainedModel, load_model
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.stream import WholeStream
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.evaluation import score_of, scored
+from scriptmodel_trainer.evaluation.perplexity import score_of, scored
 from scriptmodel_trainer.model.cache_numpy import Cache, CacheSettings
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import Measured, Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import Score
-from scriptmodel_trainer.storage import finite
+from scriptmodel_trainer.storage.files import finite
+from scriptmodel_trainer.storage.records import Score
 
 
 def evaluate(

@@ -6,14 +6,14 @@ import dataclasses
 import json
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.trials import read_runs
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.option_values import given_text
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.standalone import Cover, page_of
-from scriptmodel_trainer.storage import arrays_bytes, write_file
-from scriptmodel_trainer.trials import read_runs
+from scriptmodel_trainer.storage.files import arrays_bytes, write_file
 
 HTML = "html"
 _USUAL_PAGE = 15_000_000  # bytes
@@ -21,8 +21,8 @@ _USUAL_PAGE = 15_000_000  # bytes
 
 def report(folder: Path, out: Path) -> None:
     """Write the report page of a model anew."""
-    artifacts.protect(out, but=(artifacts.REPORT,))
-    page = render_report(artifacts.load_model(folder, judged=True), runs=read_runs(folder))
+    model_directory.protect(out, but=(model_directory.REPORT,))
+    page = render_report(model_directory.load_model(folder, judged=True), runs=read_runs(folder))
     write_file(out, page.encode("utf-8", errors="replace"))
 
 
@@ -30,22 +30,22 @@ def export(
     folder: Path, out: Path, kind: str | None, title: str, author: str, continued: str | None, progress: Progress
 ) -> None:
     """Write a model as one file: a page that writes, or its arrays; without a kind as the suffix says."""
-    artifacts.protect(out)
+    model_directory.protect(out)
     html = (kind or out.suffix.lower().removeprefix(".")) == HTML
     if not html and (title or author or continued):
         raise BadInputError("--title, --author and --continue are for a page", "add --format html")
-    model = artifacts.load_model(folder)
+    model = model_directory.load_model(folder)
     if not html:
         write_file(out, _arrays(model))
         return
     opening = given_text(continued, progress.note) if continued else ""
-    page = page_of(model, Cover(title or f"Write with {artifacts.name_of(folder)}", author, opening.strip()))
+    page = page_of(model, Cover(title or f"Write with {model_directory.name_of(folder)}", author, opening.strip()))
     write_file(out, page)
     large = f", more than the {_USUAL_PAGE / 1e6:.0f} MB that are sent easily" if len(page) > _USUAL_PAGE else ""
     progress.note(f"the page has {len(page) / 1e6:.1f} MB{large}; it works in a browser, without a network")
 
 
-def _arrays(model: artifacts.TrainedModel) -> bytes:
+def _arrays(model: model_directory.TrainedModel) -> bytes:
     """Return the weights of a model as a safetensors file.
 
     Names, shapes and the order of the gates are those of the model directory; the arrays of its trigrams follow under

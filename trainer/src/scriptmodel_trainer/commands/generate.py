@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.commands.requests import note_unknown, require_limits
 from scriptmodel_trainer.corpus.given import GivenText
 from scriptmodel_trainer.corpus.tokens import OPEN_EXPOSITION, OPEN_NAME
@@ -25,8 +25,8 @@ from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter, Script
 from scriptmodel_trainer.progress.events import FileWritten
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import json_bytes, prepare_folder, require_file, write_file
-from scriptmodel_trainer.suffixes import SUFFIXES, TEXT
+from scriptmodel_trainer.reporting.suffixes import SUFFIXES, TEXT
+from scriptmodel_trainer.storage.files import json_bytes, prepare_folder, require_file, write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class GenerateOptions:
     title: str = ""
     author: str = ""
 
-    def sampling_of(self, model: artifacts.TrainedModel) -> Sampling:
+    def sampling_of(self, model: model_directory.TrainedModel) -> Sampling:
         """Return the sampling settings, with the model's own temperature unless another one is asked for."""
         own = self.own_temperature
         return dataclasses.replace(self.sampling, temperature=model.temperature) if own else self.sampling
@@ -75,7 +75,7 @@ def generate(options: GenerateOptions, progress: Progress) -> list[Sheet]:
     """
     check(options)
     started = time.monotonic()
-    model = artifacts.load_model(options.model, judged=options.record is not None)
+    model = model_directory.load_model(options.model, judged=options.record is not None)
     _prepare(options)
     writer = model.writer()
     note_unknown(writer, options.opening, progress)
@@ -111,7 +111,7 @@ def _continued_name(script: Script) -> str:
 
 
 def _printed(
-    options: GenerateOptions, model: artifacts.TrainedModel, script: Script, text: str, number: int, count: int
+    options: GenerateOptions, model: model_directory.TrainedModel, script: Script, text: str, number: int, count: int
 ) -> list[str]:
     """Return a script in each of the formats, with a first page that is enough to find it again.
 
@@ -119,7 +119,7 @@ def _printed(
     """
     if options.formats == (TEXT,):
         return [text]
-    from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
+    from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     corpus, sample = model.origin.corpus.files, f", sample {number}" if count > 1 else ""
     made = f"{corpus} script{'' if corpus == 1 else 's'}"
@@ -164,7 +164,7 @@ def _prepare(options: GenerateOptions) -> None:
             raise BadInputError(f"{option} {path} would replace the scene to continue", "give another name")
         if folder in Path(os.path.realpath(path)).parents:
             raise BadInputError(f"{option} {path} lies in the model directory", "choose a place outside of it")
-        artifacts.protect(path, option=option)
+        model_directory.protect(path, option=option)
         require_file(path)
         prepare_folder(path.parent, [glob.escape(path.name)])
 
@@ -194,7 +194,7 @@ def _store(files: Mapping[Path, str], words: int, script: Script, progress: Prog
 
 def _record(
     options: GenerateOptions,
-    model: artifacts.TrainedModel,
+    model: model_directory.TrainedModel,
     entries: list[dict[str, Any]],
     seconds: float,
 ) -> dict[str, Any]:
@@ -215,6 +215,6 @@ def _record(
             "corpus": model.origin.corpus.digest or None,
             "perplexity": msgspec.to_builtins(model.metrics.perplexity),
         },
-        "versions": artifacts.versions(),
+        "versions": model_directory.versions(),
         "seconds": round(seconds, 3),
     }

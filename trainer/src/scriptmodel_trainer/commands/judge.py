@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.commands.requests import require_limits
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
@@ -21,8 +21,8 @@ from scriptmodel_trainer.judging.ngrams import spoken_hashes
 from scriptmodel_trainer.judging.reference import held_out_tokens, reference_of
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.splitting import SCENES
-from scriptmodel_trainer.storage import finite
+from scriptmodel_trainer.storage.files import finite
+from scriptmodel_trainer.storage.records import SCENES
 
 _SHORT = 200
 """Words; figures of a shorter text say little."""
@@ -47,7 +47,7 @@ def judge(
     if layout == layouts.EXACT:
         hint = "leave out --layout, or name another one"
         raise BadInputError("the judge compares speeches and directions, which layout exact does not recognise", hint)
-    model = artifacts.load_model(subject, judged=True) if subject.is_dir() else None
+    model = model_directory.load_model(subject, judged=True) if subject.is_dir() else None
     if model and model.vocabulary.exact:
         message = f"{subject} was trained with layout exact, and the judge compares speeches and directions"
         raise BadInputError(message, "judge a model of another layout")

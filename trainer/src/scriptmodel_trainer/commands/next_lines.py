@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from scriptmodel_trainer.artifacts import load_model
+from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample_paths
 from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.corpus import reading
@@ -20,7 +20,7 @@ from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import MOST, Replies, Reply
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import write_file
+from scriptmodel_trainer.storage.files import write_file
 
 _BEST = 3  # real lines, of which the seed of a scene draws one
 _LINE = 20  # words of a line that is written in a scene
@@ -83,7 +83,7 @@ def next_lines(request: GenerateOptions, count: int, quoted: Quoted | None, prog
 
 def cento(request: GenerateOptions, quoted: Quoted) -> list[Sheet]:
     """Write scenes of real lines into their files; returns them."""
-    from scriptmodel_trainer.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
+    from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage  # noqa: PLC0415  # slow to load, as layouts are
 
     model = load_model(request.model)
     replies, quotable = model.replies(), Quotable(quoted.lines, model.vocabulary)

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.corpus import explaining, layouts, normalizing, reading
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.storage import json_bytes, require_file, write_file
+from scriptmodel_trainer.storage.files import json_bytes, require_file, write_file
 
 _HEAD = ("FILE", "LAYOUT", "LINES", "SPEAKERS", "UTTERANCES", "DIRECTIONS", "DROPPED", "UNDERSTOOD")
 _WIDEST = 48  # characters of a file's name; a longer one keeps its end
@@ -50,10 +50,10 @@ def _check(out: Path | None, stats: Path | None) -> None:
     """Check that tokens and statistics can be stored, and replace neither each other nor a file of a model."""
     if stats is not None:
         require_file(stats)
-        artifacts.protect(stats, option="--stats")
+        model_directory.protect(stats, option="--stats")
     if out is None:
         return
-    artifacts.protect(out)
+    model_directory.protect(out)
     if stats is not None and os.path.realpath(out) == os.path.realpath(stats):
         raise BadInputError(f"{stats} is the name of the tokens and of the statistics", "give another name")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import LOG, REPORT
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import LOG, REPORT
+from scriptmodel_trainer.artifacts.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, write_records
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.storage import converted, locked, parse_json, prepare_folder, read_bounded, write_file
-from scriptmodel_trainer.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, write_records
+from scriptmodel_trainer.storage.files import converted, locked, parse_json, prepare_folder, read_bounded, write_file
 
 _MOST_LOG = 1 << 24
 
@@ -35,11 +35,11 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     if best is None or best.state != "complete":
         what = f"is {best.state}" if best else "is not a run of the search"
         raise BadInputError(f"{source} {what}", "give --best the folder of a complete run, such as 0007")
-    model = artifacts.load_model(source, judged=True)
+    model = model_directory.load_model(source, judged=True)
     runs[name] = best = msgspec.structs.replace(best, winner=True)
     with locked(out):
-        prepare_folder(out, (*artifacts.FILES, LOG, TRIALS))
-        artifacts.save_model(out, model, render_report(model, runs=[*runs.values()]))
+        prepare_folder(out, (*model_directory.FILES, LOG, TRIALS))
+        model_directory.save_model(out, model, render_report(model, runs=[*runs.values()]))
         if (source / LOG).is_file():
             write_file(out / LOG, read_bounded(source / LOG, _MOST_LOG))
         write_records(out / TRIALS, *runs.values())

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts
+from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving import server
 from scriptmodel_trainer.serving.completions import Completions, Limits
@@ -29,8 +29,8 @@ def serve(options: ServeOptions) -> None:
         if value < 1:
             raise BadInputError(f"--{name} {value} must be at least 1")
     limits = Limits(words=options.max_tokens, scripts=options.queue)
-    model = artifacts.load_model(options.model)
-    name, digest = artifacts.name_of(options.model), artifacts.content_digest(options.model)
+    model = model_directory.load_model(options.model)
+    name, digest = model_directory.name_of(options.model), model_directory.content_digest(options.model)
     with closing(Completions(name, digest, model, limits)) as completions:
         server.run(options, completions.routes(options.base_path), token, ready)
 

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.lines import lines_of

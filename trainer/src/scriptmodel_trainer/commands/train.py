@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.commands.temperature import with_temperature
 from scriptmodel_trainer.commands.train_assess import assess
 from scriptmodel_trainer.commands.train_fit import Attempt, fit
@@ -21,9 +21,9 @@ from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.page import render_report
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.storage import locked, prepare_folder
+from scriptmodel_trainer.storage.files import locked, prepare_folder
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 
 
@@ -43,7 +43,7 @@ def train(
     run = prepare(options, logged, require)
     run = before(run) if before else run
     with locked(options.out):
-        prepare_folder(options.out, (*artifacts.FILES, LOG, CHECKPOINT))
+        prepare_folder(options.out, (*model_directory.FILES, LOG, CHECKPOINT))
         try:
             return _learn(run, logged, log, signals)
         except (TrainerError, StoppedError) as error:
@@ -71,7 +71,7 @@ def _learn(run: Run, progress: Progress, log: BoundedLog, signals: StopSignals) 
             error.add_note(signals.hint)  # a traceback says that the trained network is not lost
             raise
         progress.report(Done(model.metrics.perplexity.test, time.monotonic() - run.started))
-        progress.report(ModelStored(out, out / artifacts.REPORT))
+        progress.report(ModelStored(out, out / model_directory.REPORT))
         return model
 
 
@@ -79,7 +79,7 @@ def _store(model: TrainedModel, attempt: Attempt, signals: StopSignals) -> None:
     """Store a model with its report and delete the state of its training, unless a raised budget may continue that."""
     out, page = attempt.run.options.out, render_report(model)
     signals.deferred = True  # a model is stored whole
-    artifacts.save_model(out, model, page)
+    model_directory.save_model(out, model, page)
     (out / CHECKPOINT).unlink(missing_ok=True)
     if attempt.state and model.metrics.stopped_by != "budget":
         attempt.state.remove()
@@ -116,7 +116,7 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
         if resume:
             return [*stores, CheckpointFile(out / CHECKPOINT, run.fingerprint, run.options.continuing)]
         progress.note(f"{out / CHECKPOINT} of an unfinished run is ignored: use --resume to continue it")
-    elif resume and (out / artifacts.MODEL).is_file():
+    elif resume and (out / model_directory.MODEL).is_file():
         if _is_done(run, progress):
             return None
     elif resume:
@@ -127,7 +127,7 @@ def _resume_from(run: Run, state: StateFolder | None, progress: Progress) -> lis
 def _is_done(run: Run, progress: Progress) -> bool:
     """Return whether the finished model in the output folder is of this very run; BadInputError if of another."""
     out = run.options.out
-    metrics = artifacts.load_model(out).metrics
+    metrics = model_directory.load_model(out).metrics
     if metrics.fingerprint != run.fingerprint:
         raise BadInputError(
             f"{out} holds a model of another corpus, preset, setting or seed, or a version that reads it differently",

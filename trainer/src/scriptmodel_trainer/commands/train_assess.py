@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import Origin, TrainedModel
-from scriptmodel_trainer.characters import per_character, validation_of
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
 from scriptmodel_trainer.commands.train_fit import Fitted
 from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
-from scriptmodel_trainer.evaluation import Scored, score_of, scored
+from scriptmodel_trainer.evaluation.nats_per_character import per_character, validation_of
+from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
 from scriptmodel_trainer.generation.lines import lines_of
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_figures
@@ -19,14 +19,14 @@ from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import (
+from scriptmodel_trainer.reporting.corpus_summary import summarize
+from scriptmodel_trainer.storage.records import (
     CorpusFacts,
     EpochRecord,
     Metrics,
     SplitPerplexity,
     perplexity_of,
 )
-from scriptmodel_trainer.reporting.corpus_summary import summarize
 from scriptmodel_trainer.training.reporter import REPORT_SECONDS
 
 
@@ -87,7 +87,7 @@ def assess(fitted: Fitted, progress: Progress) -> TrainedModel:
         summary=summarize(corpus.splits["train"], corpus.lexicon),
         split=corpus.split,
     )
-    versions = artifacts.versions(tensorflow=task.tensorflow)
+    versions = model_directory.versions(tensorflow=task.tensorflow)
     origin = Origin(options.preset_name, task.preset, options.seed, facts, versions, base)
     train, lexicon = corpus.splits["train"], corpus.lexicon
     known = frozenset(lexicon if vocabulary.spells else vocabulary.words)
@@ -112,7 +112,7 @@ def _reference(run: Run, progress: Progress) -> Reference | None:
     known = base.model.reference if base else None
     reference = reference_of(run.corpus, known)
     if reference and base and known is None:
-        text = f"the base model {base.folder} has no {artifacts.NGRAMS}: its corpus was too small"
+        text = f"the base model {base.folder} has no {model_directory.NGRAMS}: its corpus was too small"
         lost = "a script that copies the base's training text is not recognised as a copy: train the base again"
         progress.report(Warned("base-text-unknown", f"{text}; {lost}"))
     return reference

@@ -7,10 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.artifacts import CHECKPOINT
+from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT
 from scriptmodel_trainer.commands.train_prepare import Run
-from scriptmodel_trainer.evaluation import scored
+from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
 from scriptmodel_trainer.model import hardware
@@ -19,9 +18,10 @@ from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.training.base import weights_after
+from scriptmodel_trainer.storage.arrays import Floats
 from scriptmodel_trainer.training.blending import blended
+from scriptmodel_trainer.training.fine_tuning import weights_after
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.stores import CheckpointFile, StateFolder, Store
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 

@@ -13,18 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer import bases
-from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.auto import choose, minutes_from, preset_of
+from scriptmodel_trainer.artifacts import bases
 from scriptmodel_trainer.commands.requests import Request, request_from
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.presets import AUTO, Preset
-from scriptmodel_trainer.records import Choice
-from scriptmodel_trainer.splitting import SCENES
-from scriptmodel_trainer.stopping import RESUME
-from scriptmodel_trainer.training.base import BaseModel, load_base, preset_after, require_layout
+from scriptmodel_trainer.storage.arrays import Ids
+from scriptmodel_trainer.storage.records import SCENES, Choice
+from scriptmodel_trainer.training.auto import choose, minutes_from, preset_of
+from scriptmodel_trainer.training.fine_tuning import BaseModel, load_base, preset_after, require_layout
+from scriptmodel_trainer.training.stopping import RESUME
 
 _STATE = "SCRIPTMODEL_STATE_DIR"
 _GPU_REQUESTED, _GPU_REQUIRED = "SCRIPTMODEL_GPU_REQUESTED", "SCRIPTMODEL_GPU_REQUIRED"

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.commands.requests import check_request
 from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
@@ -28,9 +27,9 @@ from scriptmodel_trainer.model.vocabulary import (
 )
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import Choice
-from scriptmodel_trainer.splitting import SCENES
-from scriptmodel_trainer.training.base import vocabulary_after
+from scriptmodel_trainer.storage.arrays import Ids
+from scriptmodel_trainer.storage.records import SCENES, Choice
+from scriptmodel_trainer.training.fine_tuning import vocabulary_after
 from scriptmodel_trainer.training.state import Effort, Outcome
 
 

@@ -23,7 +23,8 @@ from typing import Any
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
+from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.commands.train_assess import validation_value
 from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
@@ -32,9 +33,8 @@ from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
-from scriptmodel_trainer.stopping import REPEAT, StopSignals
+from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.training.stores import StateFolder
-from scriptmodel_trainer.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 
 _WORKER = "SCRIPTMODEL_TRIAL_WORKER"  # tells the process that trains who watches it
 _PARENT_DEATH = 1  # PR_SET_PDEATHSIG

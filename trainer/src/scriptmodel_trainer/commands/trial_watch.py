@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from scriptmodel_trainer.artifacts import CHECKPOINT, LOG
+from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG
+from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.errors import BadInputError, ExitCode, StoppedError
-from scriptmodel_trainer.stopping import StopSignals
-from scriptmodel_trainer.trials import TRIAL, Reason, TrialRecord, TrialSpec, read, write_records
+from scriptmodel_trainer.training.stopping import StopSignals
 
 _POLL_SECONDS = 0.1
 _MOST_KEPT = 1 << 29  # bytes below the limit at which a run is ended, or a twentieth of the limit

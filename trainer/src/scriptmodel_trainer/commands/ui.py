@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptmodel_trainer.artifacts import name_of
+from scriptmodel_trainer.artifacts.model_directory import name_of
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving import server
 from scriptmodel_trainer.serving.pages import Pages

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts, auto, bases
-from scriptmodel_trainer.artifacts import CHECKPOINT, TrainedModel
+from scriptmodel_trainer.artifacts import bases, model_directory
+from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
 from scriptmodel_trainer.commands.requests import Request
@@ -23,13 +23,14 @@ from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable
-from scriptmodel_trainer.formats import parts_of
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed, Started
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import REPEAT, StopSignals
-from scriptmodel_trainer.storage import as_write_error, read_bounded, write_file
-from scriptmodel_trainer.suffixes import SUFFIXES
+from scriptmodel_trainer.reporting.formats import parts_of
+from scriptmodel_trainer.reporting.suffixes import SUFFIXES
+from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
+from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import described_in
+from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.voices.speeches import keep_speeches
 
 MODEL = "model"
@@ -147,13 +148,13 @@ class _Quiet(Progress):
 
 def _fits(options: WriteOptions, folder: Path) -> bool:
     """Return whether the model in the folder has learned from these files; BadInputError if it is another one."""
-    report = options.folder / artifacts.REPORT
-    if not (folder / artifacts.MODEL).is_file():
+    report = options.folder / model_directory.REPORT
+    if not (folder / model_directory.MODEL).is_file():
         if report.exists() and not (folder / CHECKPOINT).exists() and not options.force:
             raise BadInputError(f"{report} is there already", "name another folder with --out, or add --force")
         return False
     try:
-        model = artifacts.load_model(folder)
+        model = model_directory.load_model(folder)
     except BadInputError as error:
         if options.force:
             return False
@@ -208,7 +209,7 @@ def _train(options: WriteOptions, folder: Path, progress: Progress, signals: Sto
     resume = unfinished.exists()
     training = dataclasses.replace(options.training, resume=resume, request=request, pace=pace, continuing=REPEAT)
     train(training, quiet, signals, before, require)
-    write_file(options.folder / artifacts.REPORT, read_bounded(folder / artifacts.REPORT, _MOST_REPORT))
+    write_file(options.folder / model_directory.REPORT, read_bounded(folder / model_directory.REPORT, _MOST_REPORT))
     lines_beside(options.folder, options.plays)  # for the page, too, which does not have the plays
     keep_speeches(options.folder, options.plays)
     signals.deferred, signals.hint = False, "the model is stored: the same command writes with it"
@@ -262,7 +263,7 @@ def _ending(options: WriteOptions, out: Path, sheet: Sheet) -> list[str]:
         *(["..."] if len(lines) > _SHOWN else []),
         "",
         f"Script: {out}{samples} ({len(sheet.text.split()):,} words); also as {others}",
-        f"Report: {options.folder / artifacts.REPORT}",
+        f"Report: {options.folder / model_directory.REPORT}",
         f"Model:  {options.folder / MODEL}",
         f"Next:   {command}    # another script, in seconds",
         *([f"        {command} --cast {shlex.quote(','.join(names))}    # only these two speak"] if names[1:] else []),

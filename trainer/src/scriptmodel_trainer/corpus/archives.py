@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.storage import open_regular
+from scriptmodel_trainer.storage.files import open_regular
 
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 _LONGEST_NAME = 3800  # bytes of a member's path

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Decision
 from scriptmodel_trainer.corpus.reading import Source
-from scriptmodel_trainer.storage import atomic_writer
+from scriptmodel_trainer.storage.controls import without_controls
+from scriptmodel_trainer.storage.files import atomic_writer
 
 _line = operator.attrgetter("line")
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.exact import exact_text
@@ -21,7 +20,8 @@ from scriptmodel_trainer.corpus.layouts.paragraphs import without_notes
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.corpus.understood import COUNTED_SPEAKERS, Tally
-from scriptmodel_trainer.storage import atomic_writer
+from scriptmodel_trainer.storage.controls import without_controls
+from scriptmodel_trainer.storage.files import atomic_writer
 
 _LONGEST_TAG = 1000  # characters that are held of one
 _ONLY_WORDS = bytes(byte if chr(byte).isalnum() else 32 for byte in range(128)) + bytes(range(128, 256))

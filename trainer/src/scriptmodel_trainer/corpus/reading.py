@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from scriptmodel_trainer.corpus import archives, documents, folders
 from scriptmodel_trainer.errors import BadInputError, ReaderError, TrainerError
-from scriptmodel_trainer.storage import open_regular
+from scriptmodel_trainer.storage.files import open_regular
 
 LONGEST_LINE = 1 << 20  # characters; a longer line is cut at a space or below a tag, so none can fill the memory
 _BLOCK = 1 << 20

@@ -12,7 +12,7 @@ import msgspec
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.storage.files import read_bounded
 
 LINES = "lines.json"
 """The file beside a model that holds the lines of its corpus."""

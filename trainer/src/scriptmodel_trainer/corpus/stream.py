@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Flags, Ids
 from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
@@ -19,7 +18,8 @@ from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, spli
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens
 from scriptmodel_trainer.corpus.understood import Tally
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.splitting import FILES, SCENES
+from scriptmodel_trainer.storage.arrays import Flags, Ids
+from scriptmodel_trainer.storage.records import FILES, SCENES
 
 
 @dataclass(frozen=True, slots=True)

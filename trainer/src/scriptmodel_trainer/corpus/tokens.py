@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import re
 
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.words import split_words
+from scriptmodel_trainer.storage.controls import without_controls
 
 UNKNOWN = "<unk>"
 EOS = "<eos>"

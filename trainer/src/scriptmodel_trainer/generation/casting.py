@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import Name
+from scriptmodel_trainer.storage.records import Name
 
 ANY: tuple[str, ...] = ()
 """The cast of a script in which all speakers of the model may speak."""

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.exact import NEWLINE, exact_text, exact_tokens
 from scriptmodel_trainer.errors import BadInputError
@@ -19,6 +17,8 @@ from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script, eno
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.subwords import continues, is_word, words_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats
+from scriptmodel_trainer.storage.controls import without_controls
 
 _LONGEST_WORD = 8  # pieces
 _LONGEST_SCRIPT = 8  # tokens a word: marks that follow each other without words must end, too

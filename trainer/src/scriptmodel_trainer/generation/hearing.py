@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
 from scriptmodel_trainer.model.network_numpy import Network, State
+from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
 
 _REMEMBERED = 500  # tokens
 _RECENT = 60  # tokens whose next words are the topic

@@ -14,7 +14,6 @@ from enum import IntEnum
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Flags, Ids
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_BRACKET,
     CLOSE_NAME,
@@ -26,7 +25,8 @@ from scriptmodel_trainer.corpus.tokens import (
     OPEN_NAME,
     PUNCTUATION,
 )
-from scriptmodel_trainer.records import Count, Name
+from scriptmodel_trainer.storage.arrays import Flags, Ids
+from scriptmodel_trainer.storage.records import Count, Name
 
 _NAMES = 0.1
 """Share of a word's places within sentences at which it has a capital: a name has it more often."""

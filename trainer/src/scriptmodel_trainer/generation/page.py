@@ -6,11 +6,11 @@ from copy import copy
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
 from scriptmodel_trainer.generation.lines import Lines, Start, width_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats
 
 Names = dict[int, "Names"]
 """Names of a cast by the number of their next piece; the last piece is the marker that closes a name."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import event_tokens, name_token
 from scriptmodel_trainer.generation.casting import name_parts
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.real_lines import RealLine  # loads all layouts

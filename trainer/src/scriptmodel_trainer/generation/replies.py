@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, EOS, OPEN_EXPOSITION, OPEN_NAME, is_word
 from scriptmodel_trainer.errors import BadInputError
@@ -32,6 +31,7 @@ from scriptmodel_trainer.generation.writer import BaseWriter, Draft, Script
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Mixers
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Ids
 
 _WRITTEN, _REAL = (0.65, 0), (1.0, 14)
 """Lambda of lines that are written, and of real ones, and the tokens that are added."""

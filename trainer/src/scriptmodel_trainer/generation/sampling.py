@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.cache_numpy import COLD
+from scriptmodel_trainer.storage.arrays import Floats
 
 TAKES = 16
 """Takes of each sentence of a script that nobody reads while it is written."""

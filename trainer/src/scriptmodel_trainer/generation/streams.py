@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.readers import Mixers, Reader
+from scriptmodel_trainer.storage.arrays import Floats
 
 ROWS = 16
 """Scripts that are written together. Always so many rows are computed, so that no row depends on how many are in use:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_BRACKET, OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.generation.page import Page
 from scriptmodel_trainer.generation.stage import Stage
@@ -21,6 +20,7 @@ from scriptmodel_trainer.model.cache_numpy import COLD
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader, read_together
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats
 
 _ANYWHERE = 0.4  # lambda
 _RANK = 10  # added to the number of a word: the commonest ones are nearly alike

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
@@ -26,6 +25,7 @@ from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 _LONGEST_WORD = 8  # sub-words
 _LONGEST_ASIDE = 60  # tokens; a network forgets that a bracket, a quote or a direction is open

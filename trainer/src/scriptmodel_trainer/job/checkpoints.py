@@ -18,7 +18,7 @@ from typing import Annotated, BinaryIO, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from scriptmodel_trainer.artifacts import LOG
+from scriptmodel_trainer.artifacts.model_directory import LOG
 from scriptmodel_trainer.errors import WriteError
 from scriptmodel_trainer.job.document import Document
 from scriptmodel_trainer.job.inputs import Read, write_files

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.job.manifest import MOST_BYTES, MOST_PACKS, Digest, check_path
-from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.storage.files import read_bounded
 
 _MOST_URLS = 200
 _MOST_DOCUMENT = 1 << 20  # bytes, as of a Secret

@@ -11,7 +11,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.job.document import Document
 from scriptmodel_trainer.job.manifest import File, Manifest, manifest_from
 from scriptmodel_trainer.job.transfers import RefusedError, Transfers
-from scriptmodel_trainer.storage import as_write_error
+from scriptmodel_trainer.storage.files import as_write_error
 
 _GAP = 4 << 20  # bytes between two files that are read and dropped rather than asked around
 SPACE = "give the pod more ephemeral storage"

@@ -16,7 +16,7 @@ from scriptmodel_trainer.job.document import Document
 from scriptmodel_trainer.job.inputs import SPACE
 from scriptmodel_trainer.job.manifest import MOST_BYTES, MOST_FILES, canonical, packed
 from scriptmodel_trainer.job.transfers import CHUNK, RefusedError, Transfers
-from scriptmodel_trainer.storage import as_write_error, open_regular
+from scriptmodel_trainer.storage.files import as_write_error, open_regular
 
 
 def store_packs(document: Document, out: Path, transfers: Transfers) -> bytes:

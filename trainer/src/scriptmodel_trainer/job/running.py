@@ -18,7 +18,7 @@ from scriptmodel_trainer.job.termination import leave_message
 from scriptmodel_trainer.job.transfers import Transfers
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import progress_for
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.training.stopping import StopSignals
 
 _GRACE_SECONDS = 45.0  # of the 60 that a pod has to end
 _FAILED = 1

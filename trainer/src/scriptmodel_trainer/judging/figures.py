@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
-from scriptmodel_trainer.records import Amount, Count, Share
+from scriptmodel_trainer.storage.records import Amount, Count, Share
 
 WINDOW = 200
 """Words among which distinct ones are counted, as in a moving-average type-token ratio (Covington, McFall 2010)."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus.tokens import OPEN_NAME, is_word
+from scriptmodel_trainer.storage.arrays import Ids
 
 Hashes = npt.NDArray[np.uint64]
 Stored = npt.NDArray[np.uint32]

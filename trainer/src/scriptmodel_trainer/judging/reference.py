@@ -23,7 +23,7 @@ from scriptmodel_trainer.judging.ngrams import (
 )
 from scriptmodel_trainer.judging.sense import Model, Sense, sense_of, stretches
 from scriptmodel_trainer.judging.verdict import Verdict, judge
-from scriptmodel_trainer.storage import converted
+from scriptmodel_trainer.storage.files import converted
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.stream import TokenStream  # it loads all layouts, which no judgement needs

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.storage.arrays import Floats
 
 COLD = 1e-6
 """Temperature below which a choice is always the likeliest."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.arrays import SMALLEST
+from scriptmodel_trainer.storage.arrays import SMALLEST
 
 _NEVER = -1e9  # score of a token that is not in the cache
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.corpus.tokens import DOCUMENT, MARKERS, PUNCTUATION, UNKNOWN
 from scriptmodel_trainer.model.vocabulary import Vocabulary
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 
 @dataclass(frozen=True, slots=True)

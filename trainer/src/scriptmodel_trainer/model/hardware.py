@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scriptmodel_trainer.errors import BadInputError, StoppedError
-from scriptmodel_trainer.records import Device
+from scriptmodel_trainer.storage.records import Device
 
 # What /proc/cpuinfo says of a processor: `flags` on x86, `Features` on ARM.
 _FLAGS = re.compile(r"^(?:flags|Features)\b.*", re.MULTILINE)

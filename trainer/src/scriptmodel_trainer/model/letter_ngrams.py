@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.storage.arrays import Floats
 
 _LENGTHS = range(2, 7)  # characters, with the marks below
 _BEGIN, _END = "^", "$"

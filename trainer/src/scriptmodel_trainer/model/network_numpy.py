@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.model.cache_numpy import trained_cache
 from scriptmodel_trainer.model.presets import LSTM_WEIGHTS
 from scriptmodel_trainer.model.trigrams import Trigrams
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 
 @dataclass(frozen=True, slots=True)

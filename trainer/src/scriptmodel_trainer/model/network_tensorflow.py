@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.cache_tensorflow import empty_cache, mixed, recall
 from scriptmodel_trainer.model.dropout import Dropout
@@ -24,6 +23,7 @@ from scriptmodel_trainer.model.precision import FLOAT32
 from scriptmodel_trainer.model.presets import LSTM_WEIGHTS, Preset
 from scriptmodel_trainer.model.recurrence import MOST_STEPS, read_window
 from scriptmodel_trainer.model.softmax import adaptive_cross_entropies, cross_entropies
+from scriptmodel_trainer.storage.arrays import Floats
 
 _NGRAMS = "ngrams"
 _CACHE = {"cache/sharpness": 12.0, "cache/bias": 8.0}  # initial values; the others are zero

@@ -113,7 +113,7 @@ class Preset:
 
 
 AUTO = "auto"
-"""Chooses one of the presets by the corpus, see scriptmodel_trainer.auto."""
+"""Chooses one of the presets by the corpus, see scriptmodel_trainer.training.auto."""
 
 PRESETS: dict[str, Preset] = {
     "test": Preset(layers=1, hidden_units=2, steps=2, batch_size=10, epochs=1, full_rate_epochs=1, clip_norm=1.0),

@@ -1,6 +1,6 @@
 """The reader of one stream of tokens: the network, mixed with trigrams and with a neural cache of the last words.
 
-Generation reads one token at a time. `evaluation.py` scores whole texts in rows.
+Generation reads one token at a time. `evaluation/perplexity.py` scores whole texts in rows.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from copy import copy
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import SMALLEST, Floats
 from scriptmodel_trainer.model.cache_numpy import Cache, RecentTokens
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.trigrams import Trigrams
+from scriptmodel_trainer.storage.arrays import SMALLEST, Floats
 
 
 class LastTokens:

@@ -26,8 +26,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from scriptmodel_trainer.arrays import SMALLEST
 from scriptmodel_trainer.model.precision import FLOAT32, product, softmax
+from scriptmodel_trainer.storage.arrays import SMALLEST
 
 
 def cross_entropies(

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats, Ids
+from scriptmodel_trainer.storage.arrays import Floats, Ids
 
 MOST_BYTES = 1 << 30
 """Size of a stored model."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.tokens import (
     CLOSE_NAME,
@@ -24,6 +23,7 @@ from scriptmodel_trainer.corpus.tokens import (
     UNKNOWN,
 )
 from scriptmodel_trainer.model import subwords
+from scriptmodel_trainer.storage.arrays import Ids
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import one_line, printable
 from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, TrialEnded, Warned
+from scriptmodel_trainer.storage.controls import json_text
 
 _DIGITS = {
     **dict.fromkeys(("fraction", "share", "temperature", "value"), 4),

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from scriptmodel_trainer.arrays import Ids
 from scriptmodel_trainer.corpus import exact
 from scriptmodel_trainer.corpus.tokens import MARKERS, OPEN_EXPOSITION, OPEN_NAME, PUNCTUATION, UNKNOWN
-from scriptmodel_trainer.records import CorpusSummary
+from scriptmodel_trainer.storage.arrays import Ids
+from scriptmodel_trainer.storage.records import CorpusSummary
 
 _SHORT = 3  # letters; shorter words are the same in every corpus and say nothing about this one
 _LISTED = 40

@@ -7,20 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from scriptmodel_trainer.artifacts import TrainedModel
-from scriptmodel_trainer.controls import escaped
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
+from scriptmodel_trainer.artifacts.trials import Run
 from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
 from scriptmodel_trainer.judging.reference import NO_FIGURES, Reference
 from scriptmodel_trainer.model.presets import AUTO, KEYS, PRESETS
-from scriptmodel_trainer.records import ClassScore, Score
 from scriptmodel_trainer.reporting.samples import sample_scripts
 from scriptmodel_trainer.reporting.search_section import search_section
 from scriptmodel_trainer.reporting.templating import number, render
 from scriptmodel_trainer.reporting.training_section import circumstances, training_section
-from scriptmodel_trainer.splitting import SCENES
-from scriptmodel_trainer.trials import Run
+from scriptmodel_trainer.storage.controls import escaped
+from scriptmodel_trainer.storage.records import SCENES, ClassScore, Score
 
 _CLASSES = {
     "word": "words",

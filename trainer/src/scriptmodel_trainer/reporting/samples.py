@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 

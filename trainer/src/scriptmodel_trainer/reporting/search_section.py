@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from scriptmodel_trainer.artifacts.trials import Run
 from scriptmodel_trainer.reporting.scatter import Scatter
 from scriptmodel_trainer.reporting.templating import number
-from scriptmodel_trainer.trials import Run
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
 
 _BEST, _FAILED = "two", "four"

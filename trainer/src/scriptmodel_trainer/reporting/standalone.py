@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.artifacts import COPIED, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import COPIED, TrainedModel
 from scriptmodel_trainer.corpus.tokens import OPEN_NAME
 from scriptmodel_trainer.corpus.words import APHAERESIS
 from scriptmodel_trainer.errors import BadInputError
@@ -26,7 +26,7 @@ from scriptmodel_trainer.generation.grammar import APHAERESIS_ALONE, Grammar, Ki
 from scriptmodel_trainer.generation.lines import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.reporting.templating import render
-from scriptmodel_trainer.storage import arrays_bytes
+from scriptmodel_trainer.storage.files import arrays_bytes
 
 _FOLDER = Path(__file__).parent / "templates" / "standalone"
 _SCRIPTS = ("engine.js", "script.js", "page.js")

@@ -6,7 +6,7 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
-from scriptmodel_trainer.controls import escaped
+from scriptmodel_trainer.storage.controls import escaped
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scriptmodel_trainer.model.presets import Preset
-from scriptmodel_trainer.records import EpochRecord, Metrics
+from scriptmodel_trainer.storage.records import EpochRecord, Metrics
 from scriptmodel_trainer.web.charts import Chart, Series
 
 _PATIENCE = 2  # epochs after the best one; one alone may be chance

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from scriptmodel_trainer.arrays import Floats
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.streams import ROWS, Stream
 from scriptmodel_trainer.generation.writer import Draft, Script
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader, read_together
+from scriptmodel_trainer.storage.arrays import Floats
 
 _TURN = 32
 """Tokens that the scripts in the rows get before those that wait."""

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts import COPIED, TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import COPIED, TrainedModel
 from scriptmodel_trainer.errors import BadInputError, TrainerError
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.rendering import count_pieces
@@ -27,7 +27,7 @@ from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving.batch import Batch, Job
 from scriptmodel_trainer.serving.drafts import Continuation
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
-from scriptmodel_trainer.storage import converted, parse_json
+from scriptmodel_trainer.storage.files import converted, parse_json
 
 LARGEST_BODY = 256 * 1024
 """Bytes of a request."""

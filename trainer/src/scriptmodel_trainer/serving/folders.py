@@ -7,8 +7,8 @@ import itertools
 from contextlib import suppress
 from pathlib import Path
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.artifacts import MODEL, TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import MODEL, TrainedModel
 from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.serving.completions import Completions, Limits
 from scriptmodel_trainer.serving.next_lines import NextLines
@@ -86,5 +86,5 @@ class Folder:
         self._loaded = self._next_lines = None
 
     def _load(self) -> tuple[TrainedModel, Completions]:
-        model = artifacts.load_model(self.folder)
-        return model, Completions(self.name, artifacts.content_digest(self.folder), model, Limits())
+        model = model_directory.load_model(self.folder)
+        return model, Completions(self.name, model_directory.content_digest(self.folder), model, Limits())

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from aiohttp import web
 
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.real_lines import LINES, stored_lines
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.generation.openings import Opening
@@ -18,7 +18,7 @@ from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import MOST, Replies
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
-from scriptmodel_trainer.storage import converted, parse_json
+from scriptmodel_trainer.storage.files import converted, parse_json
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer.artifacts import LOG
+from scriptmodel_trainer.artifacts.model_directory import LOG
 from scriptmodel_trainer.errors import TrainerError
 from scriptmodel_trainer.reporting.templating import number as shown
-from scriptmodel_trainer.storage import parse_json, read_bounded
+from scriptmodel_trainer.storage.files import parse_json, read_bounded
 from scriptmodel_trainer.web.training import Curve, curve_of, number
 
 _MOST_BYTES = 4 << 20

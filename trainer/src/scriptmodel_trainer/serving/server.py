@@ -19,7 +19,7 @@ from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.serving.completions import LARGEST_BODY
 from scriptmodel_trainer.serving.connections import Connections, log_rarely
 from scriptmodel_trainer.serving.refusals import Handler, explain_refusals
-from scriptmodel_trainer.storage import read_bounded
+from scriptmodel_trainer.storage.files import read_bounded
 from scriptmodel_trainer.web.entrance import Entrance
 from scriptmodel_trainer.web.gate import Gate, is_loopback
 

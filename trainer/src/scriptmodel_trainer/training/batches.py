@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Ids
+from scriptmodel_trainer.storage.arrays import Ids
 
 WARM_UP = 64  # tokens that a validation row reads, unscored, before its own
 _VALIDATION_ROWS = 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scriptmodel_trainer.arrays import Floats
+from scriptmodel_trainer.storage.arrays import Floats
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from scriptmodel_trainer.errors import StoppedError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import StopSignals
 from scriptmodel_trainer.training.checkpoints import Checkpoint, check_arrays, damaged
 from scriptmodel_trainer.training.state import Effort, Outcome, Position, Variables
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.stores import Store
 from scriptmodel_trainer.training.task import TrainingTask
 

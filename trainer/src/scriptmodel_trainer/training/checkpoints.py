@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import Choice, Count, EpochRecord, Text
-from scriptmodel_trainer.storage import (
+from scriptmodel_trainer.storage.files import (
     arrays_bytes,
     arrays_from,
     converted,
@@ -23,6 +22,7 @@ from scriptmodel_trainer.storage import (
     read_bounded,
     write_file,
 )
+from scriptmodel_trainer.storage.records import Choice, Count, EpochRecord, Text
 from scriptmodel_trainer.training.state import Effort, Position
 
 

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from scriptmodel_trainer.errors import BadInputError, WriteError
-from scriptmodel_trainer.storage import converted, parse_json, read_bounded
+from scriptmodel_trainer.storage.files import converted, parse_json, read_bounded
 
 BEAT_SECONDS = 10.0
 STALE_SECONDS = 60.0

@@ -10,14 +10,14 @@ import tensorflow as tf
 from scriptmodel_trainer.errors import DivergedError
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import EpochRecord, perplexity_of
-from scriptmodel_trainer.stopping import StopSignals
+from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows, cut_for_training, cut_for_validation
 from scriptmodel_trainer.training.checkpointer import Checkpointer
 from scriptmodel_trainer.training.graph import Pace, TrainingGraph, ValidationGraph
 from scriptmodel_trainer.training.optimizers import Optimizer, learning_rate
 from scriptmodel_trainer.training.reporter import Reporter
 from scriptmodel_trainer.training.state import Position, Variables, seconds_left
+from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingResult, TrainingTask
 
 _DIVERGED = 40.0  # nats a token: far worse than a uniform guess among all words, so the weights have exploded

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scriptmodel_trainer.auto import choose, minutes_of, preset_of
 from scriptmodel_trainer.model.hardware import faster_precision
 from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.network_tensorflow import LanguageModel
+from scriptmodel_trainer.training.auto import choose, minutes_of, preset_of
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.graph import TrainingGraph
 from scriptmodel_trainer.training.optimizers import Optimizer

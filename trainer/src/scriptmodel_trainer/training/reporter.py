@@ -7,7 +7,7 @@ import time
 
 from scriptmodel_trainer.progress.events import DeviceUsed, EpochEnded, EpochStarted, Progressed, Resumed, Started
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.records import EpochRecord, perplexity_of
+from scriptmodel_trainer.storage.records import EpochRecord, perplexity_of
 from scriptmodel_trainer.training.batches import TrainingRows
 from scriptmodel_trainer.training.state import Position, seconds_left
 from scriptmodel_trainer.training.stores import StateFolder

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import Floats
-from scriptmodel_trainer.records import Amount, Count, EpochRecord
+from scriptmodel_trainer.storage.arrays import Floats
+from scriptmodel_trainer.storage.records import Amount, Count, EpochRecord
 
 _KEPT, _MOST_KEPT = 0.05, 30.0  # share of the seconds of a budget, and seconds
 

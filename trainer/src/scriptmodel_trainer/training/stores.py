@@ -11,15 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from scriptmodel_trainer.artifacts import LOG
+from scriptmodel_trainer.artifacts.model_directory import LOG
 from scriptmodel_trainer.errors import BadInputError, TrainerError, WriteError
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.stopping import REPEAT, RESUME
-from scriptmodel_trainer.storage import converted, prepare_folder
+from scriptmodel_trainer.storage.files import converted, prepare_folder
 from scriptmodel_trainer.training.checkpoints import Checkpoint, fingerprint_of, load_checkpoint, save_checkpoint
 from scriptmodel_trainer.training.lease import Lease, Owner
 from scriptmodel_trainer.training.state import Effort
+from scriptmodel_trainer.training.stopping import REPEAT, RESUME
 
 Check = Callable[[Path, Checkpoint], None]
 """Raises BadInputError if a checkpoint is not of the network that is trained."""

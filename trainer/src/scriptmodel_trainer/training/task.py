@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.arrays import Floats, Ids
 from scriptmodel_trainer.model.discounting import Discount
 from scriptmodel_trainer.model.letter_ngrams import LetterNgrams
 from scriptmodel_trainer.model.presets import Preset
-from scriptmodel_trainer.records import Choice, Device, EpochRecord
+from scriptmodel_trainer.storage.arrays import Floats, Ids
+from scriptmodel_trainer.storage.records import Choice, Device, EpochRecord
 from scriptmodel_trainer.training.state import Effort, Outcome
 from scriptmodel_trainer.training.stores import Store
 

@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.layouts import Layout
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.stream import events_of
-from scriptmodel_trainer.storage import read_bounded, write_file
+from scriptmodel_trainer.storage.files import read_bounded, write_file
 
 SPEECHES = "speeches.json"
 """The file beside a model that holds the speeches of its corpus."""

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import scriptmodel_trainer
-from scriptmodel_trainer.arrays import Floats, as_bfloat16, from_bfloat16
+from scriptmodel_trainer.artifacts.description import MOST_JSON, Description
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
@@ -33,9 +33,8 @@ from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.trigrams import MOST_BYTES, Trigrams, trigrams_from
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.model_schema import MOST_JSON, Description
-from scriptmodel_trainer.records import SCHEMA, Base, Card, CorpusFacts, Metrics
-from scriptmodel_trainer.storage import (
+from scriptmodel_trainer.storage.arrays import Floats, as_bfloat16, from_bfloat16
+from scriptmodel_trainer.storage.files import (
     arrays_bytes,
     arrays_from,
     converted,
@@ -44,6 +43,7 @@ from scriptmodel_trainer.storage import (
     read_bounded,
     write_files,
 )
+from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Metrics
 
 MODEL, METRICS, REPORT = "model.json", "metrics.json", "report.html"
 WEIGHTS, TRIGRAMS, NGRAMS = "weights", "trigrams", "ngrams"

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.arrays import Ids
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus import archives
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import Card
-from scriptmodel_trainer.storage import as_write_error
+from scriptmodel_trainer.storage.arrays import Ids
+from scriptmodel_trainer.storage.files import as_write_error
+from scriptmodel_trainer.storage.records import Card
 
 SUFFIX = ".tar"  # of a packed base: the files of its model directory
 NONE = "none"
@@ -46,14 +46,14 @@ def installed() -> dict[str, Path]:
     """Return the folders of the bases by name; the user's hide the system's of the same name."""
     found: dict[str, Path] = {}
     for folder in folders():
-        for model in sorted(folder.glob(f"*/{artifacts.MODEL}")):
+        for model in sorted(folder.glob(f"*/{model_directory.MODEL}")):
             found.setdefault(model.parent.name, model.parent)
     return found
 
 
 def load(folder: Path) -> tuple[TrainedModel, Card]:
     """Return a base and its card; BadInputError if it is damaged, or a model that is no base."""
-    model = artifacts.load_model(folder)
+    model = model_directory.load_model(folder)
     if model.card is None:
         raise BadInputError(f"{folder} is a model without a card, not a base", "`make base` in a checkout makes one")
     return model, model.card
@@ -98,7 +98,7 @@ def add(source: str, sha256: str | None) -> tuple[Path, Card]:
             unpacked = Path(scratch, "base")
             unpacked.mkdir()
             for name, content in archives.files_of(packed, archives.Allowance(_MOST_FILES, _MOST_BYTES)):
-                if not any(fnmatch(name, pattern) for pattern in artifacts.FILES):
+                if not any(fnmatch(name, pattern) for pattern in model_directory.FILES):
                     raise BadInputError(f"{source} has the file {name}, which no base has")
                 (unpacked / name).write_bytes(content)
             card = load(unpacked)[1]

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import BadInputError, WriteError
+from scriptmodel_trainer.storage.controls import json_text
 
 _PART = ".part"
 _MOST_HEADER = 1 << 20  # bytes; the library would accept 100 MB of names, which take 2 GB of memory

@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.lines import Lines
-from scriptmodel_trainer.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
+from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file
 MOST_WORDS = 1_000_100  # of a vocabulary: the limit of vocabulary_size, and the markers

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.arrays import SMALLEST, Floats, Ids
-from scriptmodel_trainer.characters import per_character
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, DOCUMENT, ENDERS, MARKERS, OPEN_NAME, PUNCTUATION
+from scriptmodel_trainer.evaluation.nats_per_character import per_character
 from scriptmodel_trainer.model.cache_numpy import Cache, Copies
 from scriptmodel_trainer.model.network_numpy import Network, State
 from scriptmodel_trainer.model.subwords import continues
 from scriptmodel_trainer.model.trigrams import Trigrams, fitted_share
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import ClassScore, Score, perplexity_of
+from scriptmodel_trainer.storage.arrays import SMALLEST, Floats, Ids
+from scriptmodel_trainer.storage.records import ClassScore, Score, perplexity_of
 
 _BLOCK = 32_768  # tokens that are read at once: whole rows
 _ROWS = 16

@@ -11,10 +11,10 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from scriptmodel_trainer.controls import json_text
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.records import Amount, Count, Text
-from scriptmodel_trainer.storage import converted, finite, parse_json, read_bounded, write_file
+from scriptmodel_trainer.storage.controls import json_text
+from scriptmodel_trainer.storage.files import converted, finite, parse_json, read_bounded, write_file
+from scriptmodel_trainer.storage.records import Amount, Count, Text
 
 T = TypeVar("T", bound="TrialSpec")
 State = Literal["paused", "complete", "failed"]

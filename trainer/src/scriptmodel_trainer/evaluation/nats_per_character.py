@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from scriptmodel_trainer.corpus.exact import exact_text
 from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.records import Validation
+from scriptmodel_trainer.storage.records import Validation
 
 CODES = 0x110000
 """Characters of Unicode: any of them may be in a word."""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from scriptmodel_trainer.controls import without_controls
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.given import given_events
 from scriptmodel_trainer.corpus.layouts.fountain import is_slug
 from scriptmodel_trainer.corpus.layouts.marks import is_heading
+from scriptmodel_trainer.reporting.suffixes import TEXT
 from scriptmodel_trainer.reporting.templating import render
-from scriptmodel_trainer.suffixes import TEXT
+from scriptmodel_trainer.storage.controls import without_controls
 from scriptmodel_trainer.web.scripts import Part, speech
 
 _WITHIN = re.compile(r"\[([^\[\]]*)\](?=[,.;:!?])")

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scriptmodel_trainer import artifacts
-from scriptmodel_trainer.arrays import Floats, Ids
-from scriptmodel_trainer.artifacts import TrainedModel
+from scriptmodel_trainer.artifacts import model_directory
+from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
@@ -25,7 +24,8 @@ from scriptmodel_trainer.model.vocabulary import (
     speakers_of,
     with_names,
 )
-from scriptmodel_trainer.records import Base
+from scriptmodel_trainer.storage.arrays import Floats, Ids
+from scriptmodel_trainer.storage.records import Base
 
 _ROWS = ("embedding", "output/kernel", "output/bias")  # a row a word
 _FEWER = 4  # a model that starts from another needs a quarter of the epochs
@@ -49,7 +49,7 @@ class BaseModel:
 
 def load_base(folder: Path) -> BaseModel:
     """Read a model directory to start from; BadInputError if it is missing, damaged or no model."""
-    return BaseModel(folder, artifacts.load_model(folder, judged=True), artifacts.content_digest(folder))
+    return BaseModel(folder, model_directory.load_model(folder, judged=True), model_directory.content_digest(folder))
 
 
 def preset_after(base: BaseModel, name: str | None, overrides: Mapping[str, str]) -> tuple[str, Preset]:

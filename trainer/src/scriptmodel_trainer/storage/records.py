@@ -12,9 +12,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from scriptmodel_trainer.splitting import SCENES
-
 SCHEMA = 1
+SCENES, FILES = "scenes", "files"
+"""What stays together when a corpus is split."""
 
 Text = Annotated[str, Meta(max_length=1 << 20)]
 Name = Annotated[str, Meta(min_length=1, max_length=1 << 20)]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.presets import AUTO, Preset, preset_named, with_overrides
-from scriptmodel_trainer.records import Choice
+from scriptmodel_trainer.storage.records import Choice
 
 
 class _Row(NamedTuple):

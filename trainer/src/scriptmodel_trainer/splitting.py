@@ -1,3 +1,0 @@
-"""What stays together when a corpus is split."""
-
-SCENES, FILES = "scenes", "files"

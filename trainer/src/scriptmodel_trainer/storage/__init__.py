@@ -1,0 +1,1 @@
+"""What is stored: files, written atomically, and the records and arrays in them."""
