@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.cli.arguments import parser
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.progress.listeners import TextProgress

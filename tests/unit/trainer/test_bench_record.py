@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dev.bench.trainer.record import RECORDS, verdict
-from scriptmodel_trainer.arguments import parser
+from scriptmodel_trainer.cli.arguments import parser
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.model.presets import PRESETS, Preset
 

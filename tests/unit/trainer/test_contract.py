@@ -12,7 +12,7 @@ import pytest
 from running import run_trainer, spawn_trainer
 from samples import play
 
-from scriptmodel_trainer import arguments
+from scriptmodel_trainer.cli import arguments
 from scriptmodel_trainer.commands import evaluate, train_assess
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for

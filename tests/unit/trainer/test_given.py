@@ -6,9 +6,8 @@ import pytest
 from running import run_trainer
 
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.given import given_events, read_given
+from scriptmodel_trainer.corpus.given import given_events, given_text, read_given
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.option_values import given_text
 
 SPOKEN = [("HEDDA", "You are late, Tesman."), ("TESMAN", "Am I? I was at the library."), ("HEDDA", "Of course.")]
 SCENES = {

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from bucket import Bucket, Fault, Job, every, first, manifest, version
 
-from scriptmodel_trainer import cli
-from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.errors import BadInputError, DivergedError
 from scriptmodel_trainer.job import capture, checkpoints, inputs, running, transfers
 from scriptmodel_trainer.job import manifest as manifests
@@ -58,7 +57,7 @@ def job(bucket: Bucket, pod: Path) -> Job:
 @pytest.fixture
 def running_as(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], None]:
     """Return what replaces the command that a job runs."""
-    return lambda run: monkeypatch.setattr(cli, "main", run)
+    return lambda run: monkeypatch.setattr(program, "main", run)
 
 
 def writing(pod: Path, files: dict[str, bytes], code: int = 0) -> Run:
@@ -491,7 +490,9 @@ def test_a_signal_while_outputs_are_stored_does_not_lose_them(
 
 
 def test_a_standard_output_that_nobody_reads_ends_the_command_and_not_the_log(job: Job, pod: Path) -> None:
-    program = "import sys; from scriptmodel_trainer import cli; main, cli.main = cli.main, lambda _: talk()\n"
+    program = (
+        "import sys; from scriptmodel_trainer.cli import program; main, program.main = program.main, lambda _: talk()\n"
+    )
     program += "def talk():\n while True: print('line', flush=True)\nsys.exit(main(sys.argv[1:]))"
     words = [sys.executable, "-c", program, "job", str(job.write())]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

@@ -14,8 +14,7 @@ import pytest
 from bucket import Bucket, Fault, Job
 from running import COMMAND, spawn_trainer
 
-from scriptmodel_trainer import cli
-from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.job import checkpoints, running, transfers
 
 NAME = "checkpoint-{:015}.safetensors"
@@ -51,7 +50,7 @@ class Pod:
         with pytest.MonkeyPatch.context() as patched:
             for name, value in self.variables.items():
                 patched.setenv(name, value)
-            patched.setattr(cli, "main", lambda *_: run())
+            patched.setattr(program, "main", lambda *_: run())
             patched.setattr(transfers, "_FIRST_WAIT", 0.001)
             patched.setattr(transfers, "_LONGEST_WAIT", 0.01)
             patched.setattr(checkpoints, "_POLL_SECONDS", 0.001)

@@ -17,9 +17,9 @@ import pytest
 from killed import train_until_killed
 from running import largest_file, run_trainer
 
-from scriptmodel_trainer.arguments import parser
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
+from scriptmodel_trainer.cli.arguments import parser
 from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.progress.events import Event
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.trials import read_runs
+from scriptmodel_trainer.corpus.given import given_text
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.option_values import given_text
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.standalone import Cover, page_of

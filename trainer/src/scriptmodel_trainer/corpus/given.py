@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, ENDERS, OPEN_NAME, event_tokens, name_token
 from scriptmodel_trainer.corpus.words import SPACES
+from scriptmodel_trainer.errors import BadInputError
 
 if TYPE_CHECKING:
     from scriptmodel_trainer.corpus.layouts import Layout
 
+LONGEST_GIVEN = 64 * 1024
+"""Bytes of a text that a script may continue."""
 _SURE = 0.5  # a layout that explains less of a text may be chance
 _RENDERED_SPEECH = re.compile(r"\[ (?P<name>[^\]]+) \]:(?P<text>.*)")
 _RENDERED_DIRECTION = re.compile(r"\{\{ (?P<text>.*) \}\}")
@@ -48,6 +54,25 @@ class GivenText:
         """The names that speak, the last speaker first."""
         names = [name for mark, name in itertools.pairwise(self.tokens) if mark == OPEN_NAME]
         return list(dict.fromkeys(reversed(names)))
+
+
+def given_text(path: str, note: Callable[[str], None]) -> str:
+    """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
+    from scriptmodel_trainer.corpus.reading import decoded  # noqa: PLC0415  # slow to load
+
+    try:
+        with nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb") as file:
+            content = file.read(LONGEST_GIVEN + 1)
+    except OSError as error:
+        raise BadInputError(
+            f"cannot read {path}: {error.strerror}", "give a text file, or - for standard input"
+        ) from error
+    if len(content) > LONGEST_GIVEN:
+        raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
+    text = decoded(content, path, note)
+    if not text.strip():
+        raise BadInputError(f"{path} is empty", "give a text with at least one line")
+    return text
 
 
 def read_given(text: str, known: Callable[[str], bool]) -> GivenText:

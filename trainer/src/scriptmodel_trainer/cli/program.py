@@ -1,4 +1,4 @@
-"""The command line `scriptmodel-trainer`: write, train, generate, judge, and the other commands."""
+"""Runs a command of `scriptmodel-trainer`, and reports how it failed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from scriptmodel_trainer.arguments import parser
+from scriptmodel_trainer.cli.arguments import parser
+from scriptmodel_trainer.cli.option_values import pfs_path
 from scriptmodel_trainer.errors import BadInputError, ExitCode, Reported, StoppedError, TrainerError, WriteError
 from scriptmodel_trainer.job.termination import leave_message, leave_messages
-from scriptmodel_trainer.option_values import given_text, pfs_path
 from scriptmodel_trainer.progress.events import Failed, FileWritten
 from scriptmodel_trainer.progress.listeners import Progress, TextProgress, progress_for
 from scriptmodel_trainer.reporting.suffixes import ALL, formats_for
@@ -192,6 +192,7 @@ def _run_generate(options: argparse.Namespace, log: str, progress: Progress) -> 
 
 
 def _request(options: argparse.Namespace, progress: Progress) -> Any:
+    from scriptmodel_trainer.corpus.given import given_text  # noqa: PLC0415  # these load NumPy
     from scriptmodel_trainer.generation.openings import Opening  # noqa: PLC0415
     from scriptmodel_trainer.generation.sampling import Sampling  # noqa: PLC0415
 
@@ -233,7 +234,3 @@ def _values(option: str, words: Sequence[str]) -> list[str]:
     """Return what a command line gives an option, as the next word or after `=`."""
     apart = [value for word, value in itertools.pairwise(words) if word == option]
     return apart + [word.removeprefix(f"{option}=") for word in words if word.startswith(f"{option}=")]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

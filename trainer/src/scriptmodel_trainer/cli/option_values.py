@@ -1,13 +1,10 @@
-"""Values of options: paths below /pfs, names, numbers, and texts in files."""
+"""Values of options: paths below /pfs, names, and numbers."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
-import sys
-from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 from scriptmodel_trainer.errors import BadInputError
@@ -15,8 +12,6 @@ from scriptmodel_trainer.model.presets import AUTO
 
 HOTTEST = 2
 """Temperature above which words come in hardly any order."""
-LONGEST_GIVEN = 64 * 1024
-"""Bytes of a text that a script may continue."""
 _BASE_PATH = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 
 
@@ -29,6 +24,11 @@ def pfs_path(text: str) -> Path:
     if root and (path == Path("/pfs") or Path("/pfs") in path.parents) and Path(root) not in path.parents:
         return Path(root) / path.relative_to("/pfs")
     return path
+
+
+def text_file(text: str) -> str:
+    """Return the path of a text, `-` for standard input."""
+    return text if text == "-" else str(pfs_path(text))
 
 
 def model_folder(text: str) -> Path:
@@ -74,22 +74,3 @@ def base_path(text: str) -> str:
     if path and not _BASE_PATH.fullmatch(path):
         raise BadInputError(f"--base-path {text[:40]} is no path", "give one such as /models/first")
     return path
-
-
-def given_text(path: str, note: Callable[[str], None]) -> str:
-    """Return the text of a file, `-` for standard input; BadInputError if it is too long or cannot be read."""
-    from scriptmodel_trainer.corpus.reading import decoded  # noqa: PLC0415  # slow to load
-
-    try:
-        with nullcontext(sys.stdin.buffer) if path == "-" else pfs_path(path).open("rb") as file:
-            content = file.read(LONGEST_GIVEN + 1)
-    except OSError as error:
-        raise BadInputError(
-            f"cannot read {path}: {error.strerror}", "give a text file, or - for standard input"
-        ) from error
-    if len(content) > LONGEST_GIVEN:
-        raise BadInputError(f"{path} has more than {LONGEST_GIVEN // 1024} KiB", "give its last scenes only")
-    text = decoded(content, path, note)
-    if not text.strip():
-        raise BadInputError(f"{path} is empty", "give a text with at least one line")
-    return text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import scriptmodel_trainer
-from scriptmodel_trainer import option_values
+from scriptmodel_trainer.cli import option_values
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.reporting.suffixes import ALL, SUFFIXES
@@ -335,6 +335,7 @@ def _add_request(command: _Parser, words: int, seed: int | None) -> None:
     text.add_argument(
         "--continue",
         dest="continued",
+        type=option_values.text_file,
         metavar="FILE|-",
         help="continue this scene, of any layout, at most 64 KiB; - reads standard input",
     )
@@ -424,7 +425,8 @@ def _add_export(commands: _Commands[_Parser]) -> None:
     add("--format", choices=("safetensors", "html"), dest="kind", help=kinds)
     add("--title", default="", metavar="TEXT", help="title of the page [default: Write with, and the model's name]")
     add("--author", default="", metavar="NAME", help="author of the page")
-    add("--continue", dest="continued", metavar="FILE|-", help="scene that the page opens with")
+    scene = "scene that the page opens with"
+    add("--continue", dest="continued", type=option_values.text_file, metavar="FILE|-", help=scene)
 
 
 def _add_base(commands: _Commands[_Parser]) -> None:
