@@ -17,11 +17,11 @@ import numpy as np
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel, load_model
 from scriptmodel_trainer.cli import main as trainer
-from scriptmodel_trainer.commands import train_fit
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.judging.verdict import Verdict
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
+from scriptmodel_trainer.runs import fit
 from scriptmodel_trainer.storage.arrays import Floats
 
 _SMALL = ("hidden_units=96", "embedding_units=64", "vocabulary_size=2500", "word_dropout=0.1")
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     last = str(max(options.epochs))
     kept: list[dict[str, Floats]] = []
-    train_fit.sample_line = lambda *_: _keep(kept)  # type: ignore[assignment]  # it is given the weights of each epoch
+    fit.sample_line = lambda *_: _keep(kept)  # type: ignore[assignment]  # it is given the weights of each epoch
     command = ["train", "--data", options.data, "--out", options.out, "--preset", "demo", "--epochs", last]
     if trainer([*map(str, command), "--set", *options.set]):
         raise SystemExit("the training failed")

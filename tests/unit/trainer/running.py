@@ -15,9 +15,9 @@ import numpy as np
 
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.arguments import parser
-from scriptmodel_trainer.commands.train_options import options_from
-from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.progress.listeners import TextProgress
+from scriptmodel_trainer.runs.options import options_from
+from scriptmodel_trainer.runs.prepare import Run, prepare
 
 COMMAND = Path(sys.executable).with_name("scriptmodel-trainer")
 Arguments = Sequence[str | Path]

@@ -6,8 +6,8 @@ import pytest
 
 from dev.bench.trainer.record import RECORDS, verdict
 from scriptmodel_trainer.cli.arguments import parser
-from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.model.presets import PRESETS, Preset
+from scriptmodel_trainer.runs.options import options_from
 
 _ADAM = replace(
     PRESETS["tuned"],

@@ -13,9 +13,10 @@ from running import run_trainer, spawn_trainer
 from samples import play
 
 from scriptmodel_trainer.cli import arguments
-from scriptmodel_trainer.commands import evaluate, train_assess
+from scriptmodel_trainer.commands import evaluate
 from scriptmodel_trainer.model.presets import PRESETS
 from scriptmodel_trainer.progress.listeners import progress_for
+from scriptmodel_trainer.runs import assess
 from scriptmodel_trainer.storage.records import EpochRecord, Score
 
 MODEL_FILES = {"model.json", "metrics.json", "report.html"}
@@ -82,8 +83,8 @@ def test_progress_is_reported_while_the_test_split_is_scored(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 30.0, 31.0, 60.0])
-    monkeypatch.setattr(train_assess, "time", SimpleNamespace(monotonic=clock.__next__))
-    report = train_assess._while_testing(progress_for("json"), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
+    monkeypatch.setattr(assess, "time", SimpleNamespace(monotonic=clock.__next__))
+    report = assess._while_testing(progress_for("json"), EpochRecord(2, 9.0, 8.0, 0.1, 3.0, 500.0), 10, 5.0)
     report(5)
     report(6)  # so soon after the last one that it is left out
     report(10)

@@ -15,9 +15,7 @@ from running import run_trainer
 from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import content_digest, load_model
-from scriptmodel_trainer.commands import temperature
 from scriptmodel_trainer.commands.compare import better_of
-from scriptmodel_trainer.commands.temperature import best_temperature, commonest, rare_words
 from scriptmodel_trainer.corpus import tokens as marks
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
@@ -48,6 +46,8 @@ from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.reporting.page import render_report
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
+from scriptmodel_trainer.runs import temperature
+from scriptmodel_trainer.runs.temperature import best_temperature, commonest, rare_words
 
 pytestmark = pytest.mark.slow
 

@@ -20,9 +20,9 @@ from running import largest_file, run_trainer
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.arguments import parser
-from scriptmodel_trainer.commands.train_options import options_from
 from scriptmodel_trainer.progress.events import Event
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
+from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.training.checkpoints import Checkpoint
 from scriptmodel_trainer.training.state import Effort, Position
 from scriptmodel_trainer.training.stores import StateFolder

@@ -22,12 +22,12 @@ from killed import train_until_interrupted, train_until_killed
 from running import COMMAND, largest_file, run_trainer
 
 from scriptmodel_trainer.artifacts.model_directory import FILES, LOG, load_model, save_model
-from scriptmodel_trainer.commands import train_assess
 from scriptmodel_trainer.errors import BadInputError, StoppedError
 from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.judging.ngrams import KnownNgrams
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count
+from scriptmodel_trainer.runs import assess
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.files import arrays_bytes, arrays_from, locked
 from scriptmodel_trainer.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
@@ -130,7 +130,7 @@ def test_a_run_stopped_while_scoring_the_test_split_resumes_from_its_last_epoch(
         pytest.fail("the rest was scored")
 
     with monkeypatch.context() as patched:
-        patched.setattr(train_assess, "scored", scored_in_part)
+        patched.setattr(assess, "scored", scored_in_part)
         stopped = run_trainer(train)
     assert stopped.returncode == 143
     assert "state saved: repeat the command with --resume" in stopped.stderr
@@ -153,7 +153,7 @@ def test_a_network_whose_assessment_fails_is_assessed_by_resume(
     out = tmp_path / "model"
     train = ["train", "--data", tmp_path / "lines.txt", "--out", out, "--preset", "test"]
     with monkeypatch.context() as patched:
-        patched.setattr(train_assess, "lines_of", Mock(side_effect=KeyError("Stow")))
+        patched.setattr(assess, "lines_of", Mock(side_effect=KeyError("Stow")))
         with pytest.raises(KeyError, match="Stow") as raised:
             run_trainer(train)
     assert raised.value.__notes__ == ["state saved: repeat the command with --resume to continue"]

@@ -8,8 +8,8 @@ import pytest
 
 from scriptmodel_trainer.artifacts.model_directory import LOG, load_model
 from scriptmodel_trainer.cli import main
-from scriptmodel_trainer.commands import train_fit
 from scriptmodel_trainer.progress.log import BoundedLog
+from scriptmodel_trainer.runs import fit
 
 
 def line(number: int, kind: str = "progress") -> str:
@@ -77,7 +77,7 @@ def test_the_sample_lines_leave_the_weights_bit_identical(tmp_path: Path, monkey
     (tmp_path / "with").mkdir()
     (tmp_path / "without").mkdir()
     first = trained(tmp_path / "with")
-    monkeypatch.setattr(train_fit, "sample_line", lambda *_: lambda _: "")
+    monkeypatch.setattr(fit, "sample_line", lambda *_: lambda _: "")
     second = trained(tmp_path / "without")
     assert all(np.array_equal(first[name], second[name]) for name in first)
     events = [json.loads(text) for text in (tmp_path / "with" / "m" / LOG).read_text().splitlines()]

@@ -18,8 +18,8 @@ from samples import play
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.artifacts.trials import TrialSpec
-from scriptmodel_trainer.commands.trial_watch import watch
 from scriptmodel_trainer.errors import DivergedError, ExitCode, StoppedError, WriteError
+from scriptmodel_trainer.runs.watch import watch
 from scriptmodel_trainer.training.stopping import StopSignals
 from scriptmodel_trainer.training.task import TrainingTask
 

@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
         case "write":
             _run_write(options, progress, signals)
         case "train":
-            module.train(_module("train_options").options_from(options), progress, signals)
+            module.train(import_module("scriptmodel_trainer.runs.options").options_from(options), progress, signals)
         case "trial":
             return ExitCode(module.trial(options, words, signals))
         case "serve":
@@ -165,7 +165,7 @@ def _run_write(options: argparse.Namespace, progress: Progress, signals: StopSig
     kind = ["--from", str(bases.found_as(options.base))] if named else ["--minutes", options.minutes or "10"]
     model = str(folder / write.MODEL)
     train = ["train", "--out", model, *kind, "--data", *map(str, options.plays)]
-    training = _module("train_options").options_from(parser().parse_args(train))
+    training = import_module("scriptmodel_trainer.runs.options").options_from(parser().parse_args(train))
     if options.base is None:
         training = dataclasses.replace(training, installed=tuple(bases.installed()))
     usual = vars(parser().parse_args(["generate", model]))

@@ -10,11 +10,11 @@ from typing import Any
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.commands.requests import require_limits
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.given import is_rendered, rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.openings import Opening
+from scriptmodel_trainer.generation.requests import require_limits
 from scriptmodel_trainer.generation.sampling import TAKES, Sampling
 from scriptmodel_trainer.judging.figures import MEANING, mean_figures, shown
 from scriptmodel_trainer.judging.ngrams import spoken_hashes

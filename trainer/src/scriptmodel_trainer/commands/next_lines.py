@@ -12,12 +12,12 @@ import numpy as np
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, sample_paths
-from scriptmodel_trainer.commands.requests import note_unknown
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.real_lines import LINES, LONGEST, RealLine, StoredLines, real_lines, stored_lines
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.quoting import Quotable
 from scriptmodel_trainer.generation.replies import MOST, Replies, Reply
+from scriptmodel_trainer.generation.requests import note_unknown
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.storage.files import write_file

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
-from scriptmodel_trainer.commands.temperature import with_temperature
-from scriptmodel_trainer.commands.train_assess import assess
-from scriptmodel_trainer.commands.train_fit import Attempt, fit
-from scriptmodel_trainer.commands.train_options import TrainOptions
-from scriptmodel_trainer.commands.train_prepare import Run, prepare
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
 from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.runs.assess import assess
+from scriptmodel_trainer.runs.fit import Attempt, fit
+from scriptmodel_trainer.runs.options import TrainOptions
+from scriptmodel_trainer.runs.prepare import Run, prepare
+from scriptmodel_trainer.runs.temperature import with_temperature
 from scriptmodel_trainer.storage.files import locked, prepare_folder
 from scriptmodel_trainer.training.checkpoints import fingerprint_of
 from scriptmodel_trainer.training.stopping import StopSignals

@@ -3,7 +3,7 @@
 Pachyderm fails a job when a datum fails, so a run that fails is a result: it is recorded, and the command exits 0. What
 would fail all runs, such as a corpus that cannot be read, ends the command as it ends train.
 
-The command itself only watches (`trial_watch`). A process that it starts does the work: it may be killed.
+The command itself only watches (`runs/watch.py`). A process that it starts does the work: it may be killed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ import msgspec
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, TrainedModel
 from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.commands.train import train
-from scriptmodel_trainer.commands.train_assess import validation_value
-from scriptmodel_trainer.commands.train_options import TrainOptions, options_from
-from scriptmodel_trainer.commands.train_prepare import Run, prepare
-from scriptmodel_trainer.commands.trial_watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
 from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
+from scriptmodel_trainer.runs.assess import validation_value
+from scriptmodel_trainer.runs.options import TrainOptions, options_from
+from scriptmodel_trainer.runs.prepare import Run, prepare
+from scriptmodel_trainer.runs.watch import OUT_OF_MEMORY, watch
 from scriptmodel_trainer.training.stopping import REPEAT, StopSignals
 from scriptmodel_trainer.training.stores import StateFolder
 

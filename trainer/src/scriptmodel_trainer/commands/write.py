@@ -16,17 +16,17 @@ from scriptmodel_trainer.artifacts import bases, model_directory
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, TrainedModel
 from scriptmodel_trainer.commands.generate import GenerateOptions, Sheet, check, generate
 from scriptmodel_trainer.commands.next_lines import Quoted, cento, check_lines, lines_beside, next_lines, quoted_of
-from scriptmodel_trainer.commands.requests import Request
 from scriptmodel_trainer.commands.train import train
-from scriptmodel_trainer.commands.train_options import TrainOptions
-from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable
+from scriptmodel_trainer.generation.requests import Request
 from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed, Started
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
+from scriptmodel_trainer.runs.options import TrainOptions
+from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.files import as_write_error, read_bounded, write_file
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.training.checkpoints import described_in

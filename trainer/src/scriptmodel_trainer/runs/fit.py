@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT
-from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.evaluation.perplexity import scored
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writers import sample_line
@@ -18,6 +17,7 @@ from scriptmodel_trainer.model.letter_ngrams import letter_ngrams_of
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.arrays import Floats
 from scriptmodel_trainer.training.blending import blended
 from scriptmodel_trainer.training.fine_tuning import weights_after

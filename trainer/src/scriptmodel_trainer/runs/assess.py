@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import Origin, TrainedModel
-from scriptmodel_trainer.commands.train_fit import Fitted
-from scriptmodel_trainer.commands.train_prepare import Run
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation.nats_per_character import per_character, validation_of
 from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
@@ -20,6 +18,8 @@ from scriptmodel_trainer.model.trigrams import count as count_trigrams
 from scriptmodel_trainer.progress.events import Progressed, TrigramsMixed, Warned
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.corpus_summary import summarize
+from scriptmodel_trainer.runs.fit import Fitted
+from scriptmodel_trainer.runs.prepare import Run
 from scriptmodel_trainer.storage.records import (
     CorpusFacts,
     EpochRecord,

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from scriptmodel_trainer.artifacts import bases
-from scriptmodel_trainer.commands.requests import Request, request_from
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.requests import Request, request_from
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.hardware import load_tensorflow
 from scriptmodel_trainer.model.presets import AUTO, Preset

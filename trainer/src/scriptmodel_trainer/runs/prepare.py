@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.commands.requests import check_request
-from scriptmodel_trainer.commands.train_options import TrainOptions
 from scriptmodel_trainer.corpus import layouts, reading, stream
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE
 from scriptmodel_trainer.corpus.layouts import EXACT
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.requests import check_request
 from scriptmodel_trainer.model import hardware
 from scriptmodel_trainer.model.discounting import spelled_out
 from scriptmodel_trainer.model.presets import Preset
@@ -27,6 +26,7 @@ from scriptmodel_trainer.model.vocabulary import (
 )
 from scriptmodel_trainer.progress.events import Warned
 from scriptmodel_trainer.progress.listeners import Progress
+from scriptmodel_trainer.runs.options import TrainOptions
 from scriptmodel_trainer.storage.arrays import Ids
 from scriptmodel_trainer.storage.records import SCENES, Choice
 from scriptmodel_trainer.training.fine_tuning import vocabulary_after
