@@ -82,6 +82,10 @@ release: env ## Fill dist/ with a release of this commit (VERSION=0.1.0, as all 
 release-verify: env ## Check that each file in dist/ is what was released; needs no network
 	@$(OPERATOR)/bin/python -m dev.release verify
 
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says of a version (VERSION=0.1.0)
+	@awk -v heading='## [$(VERSION)]' '/^## /{shown = index($$0, heading) == 1; found += shown; next} shown; END {exit !found}' CHANGELOG.md
+
 .PHONY: release-try
 release-try: env ## Install the release in dist/ as a writer does, in an empty home without a network, make, Go and git
 	$(OPERATOR)/bin/pytest -v tests/release
@@ -95,6 +99,11 @@ cluster: ## Start a one-node Kubernetes on this machine and load the images (roo
 cluster-stop: ## Stop what `make cluster` started, pods included
 	@$(PYTHON) -m dev.cluster --stop
 
+.PHONY: docs-version
+docs-version: env ## Commit the documentation of a version to the branch gh-pages, where each minor version has a folder (VERSION=0.1.0)
+	PATH=$(CURDIR)/$(OPERATOR)/bin:$$PATH NO_MKDOCS_2_WARNING=1 mike deploy --update-aliases $(basename $(VERSION)) latest
+	$(OPERATOR)/bin/mike set-default latest
+
 .PHONY: lock
 lock: ## Resolve the lock files again (the only target that selects versions)
 	@dev/lock.sh
@@ -105,13 +114,18 @@ format: env ## Format the code
 	@$(OPERATOR)/bin/ruff check --fix-only .
 
 .PHONY: check
-check: env ## Check formatting, lint, types, layers and generated files
+check: env ## Check formatting, lint, types, layers, generated files and workflows
 	$(OPERATOR)/bin/ruff format --check .
 	$(OPERATOR)/bin/ruff check .
 	$(OPERATOR)/bin/mypy operator/src localpach/src dev
 	$(TRAINER)/bin/mypy trainer/src
 	PYTHONPATH=trainer/src $(OPERATOR)/bin/lint-imports --no-cache
 	$(OPERATOR)/bin/python -m dev.generate.api --check
+	$$($(PYTHON) -m dev.programs.actionlint)
+	$(OPERATOR)/bin/zizmor --offline --quiet .github
+	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(OPERATOR)/bin/check-jsonschema --builtin-schema vendor.renovate .github/renovate.json
 
 .PHONY: manifests
 manifests: env ## Generate manifests/ from the chart, and the CRD and the API reference from the classes
@@ -120,7 +134,7 @@ manifests: env ## Generate manifests/ from the chart, and the CRD and the API re
 
 .PHONY: docs
 docs: env ## Build the documentation into build/site; fails on broken links
-	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(OPERATOR)/bin/mkdocs build
 	@echo "build/site/index.html"
 
 .PHONY: unit

@@ -1,10 +1,14 @@
-"""The table of the chart's values is generated from the comments in values.yaml."""
+"""What the chart says of itself: its values, from the comments in values.yaml, and what Artifact Hub shows."""
 
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dev.generate import chart
+from dev.paths import ROOT
+from dev.release.source import CHART
+from scriptmodel_operator.api.objects import parse_object
 
 
 def values_of(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object, str]]:
@@ -24,3 +28,28 @@ def test_a_comment_describes_the_value_below_it(tmp_path: Path, monkeypatch: pyt
 def test_a_value_without_a_comment_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"image\.tag has no comment"):
         values_of("image:\n  tag: main # not above it\n", tmp_path, monkeypatch)
+
+
+def test_artifact_hub_is_told_of_the_images_and_the_crd_that_the_chart_has() -> None:
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    said = {name.partition("/")[2]: yaml.safe_load(text) for name, text in about["annotations"].items()}
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    parts = (values["image"], values["trainer"]["image"], values["storage"]["server"]["image"])
+    assert [each["image"].rpartition("/")[2] for each in said["images"]] == [
+        f"{part['repository']}:{about['appVersion']}" for part in parts
+    ]
+    definition = yaml.safe_load((ROOT / "manifests/crd.yaml").read_text())
+    (crd,) = said["crds"]
+    assert (crd["name"], crd["kind"]) == (definition["metadata"]["name"], definition["spec"]["names"]["kind"])
+    assert crd["version"] in [version["name"] for version in definition["spec"]["versions"]]
+    for example in said["crdsExamples"]:
+        example["metadata"] |= {"namespace": "plays", "uid": "1", "generation": 1}
+        assert parse_object(example).name == "shakespeare"
+    assert {change["kind"] for change in said["changes"]} <= {
+        "added",
+        "changed",
+        "deprecated",
+        "removed",
+        "fixed",
+        "security",
+    }

@@ -18,7 +18,7 @@ COLUMNS = 120
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
-        [OPERATOR_ENV / "bin/mkdocs", "build", "--quiet", "--site-dir", folder],
+        [OPERATOR_ENV / "bin/mkdocs", "build", "--site-dir", folder],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
