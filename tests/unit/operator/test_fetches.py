@@ -19,8 +19,8 @@ from scriptmodel_operator.ingest import fetch
 from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
 from scriptmodel_operator.jobs import fetches
 from scriptmodel_operator.jobs.gateway import JobsGateway
+from tests.unit.operator.job_lives import Killed, arm
 from tests.unit.operator.job_worlds import JobWorld
-from tests.unit.operator.test_job_chaos import Killed, arm
 
 BRANCH = BranchRef(RepoRef("ml", "thrones-0a1b-corpus"), "master")
 HAMLET, LEAR = "https://example.com/hamlet.txt?token=canary", "https://example.com/lear.txt"

@@ -3,63 +3,22 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.app import Parts
-from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
-from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs import fetches
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
-from tests.unit.operator.controlling import FakeKube, controller_over, message, raw_object, reason, settled
-from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
+from tests.unit.operator.controlling import FakeKube, message, raw_object, reason
+from tests.unit.operator.job_lives import Life
+from tests.unit.operator.job_worlds import PLAYS_BRANCH
 from tests.unit.operator.search_worlds import HALVING, RANDOM
-from tests.unit.operator.test_job_chaos import EACH, Killed, arm
 from tests.unit.operator.world import PLAYS, SPEC
-
-NAMESPACED = Policy(namespaced=True)
-
-
-@dataclass
-class Life:
-    """An object in a namespace, which several controllers may reconcile in turn."""
-
-    world: JobWorld = field(default_factory=JobWorld)
-    kube: FakeKube = field(default_factory=lambda: FakeKube(raw_object(SPEC)))
-
-    @asynccontextmanager
-    async def operator(self, policy: Policy = NAMESPACED) -> AsyncIterator[Parts]:
-        async with controller_over(self.kube, self.world.gateway(), self.kube.raw, policy=policy) as found:
-            yield found
-
-    def edit(self, spec: Mapping[str, Any] | None = None, **metadata: Any) -> None:
-        known = self.kube.raw["metadata"]
-        new = {**SPEC, **spec} if spec is not None else self.kube.raw["spec"]
-        generation = known["generation"] + (new != self.kube.raw["spec"] or "deletionTimestamp" in metadata)
-        self.kube.raw = {**self.kube.raw, "spec": new, "metadata": {**known, **metadata, "generation": generation}}
-        self.kube._changed()
-
-    async def reconcile(self, found: Parts) -> None:
-        found.reconciler.store.put(self.kube.raw)
-        with suppress(EngineError):
-            await found.snapshots.latest(time.monotonic())
-        with suppress(RetryError):
-            await settled(found)
-
-    async def until_ready(self, found: Parts, outcomes: Mapping[str, float | str] | None = None) -> None:
-        """Reconcile and run Jobs until nothing is left."""
-        for _ in range(30):
-            await self.reconcile(found)
-            if not self.world.run(outcomes) and reason(self.kube) == "Generated":
-                return
-        raise AssertionError(f"does not settle: {message(self.kube)}")
 
 
 async def test_an_object_is_created_trained_changed_suspended_and_deleted() -> None:
@@ -251,37 +210,6 @@ async def test_a_failed_training_says_why_and_another_spec_tries_again() -> None
 
 def annotations(life: Life) -> dict[str, str]:
     return dict(life.kube.raw["metadata"]["annotations"])
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("stride", [37, pytest.param(1, marks=EACH)])
-async def test_a_life_ends_as_without_a_kill_wherever_the_operator_is_killed(stride: int, after: bool) -> None:
-    async def live(kill: Killed | None) -> Life:
-        life = Life()
-        life.world.put(PLAYS_BRANCH, PLAYS)
-        arm(life.world, kill)
-        while "finalizers" not in life.kube.raw["metadata"] or life.kube.raw["metadata"]["finalizers"]:
-            async with life.operator() as found:
-                for _ in range(60):
-                    await life.reconcile(found)
-                    if kill and kill.dead:
-                        break
-                    if not life.world.run() and life.kube.raw["status"] and reason(life.kube) == "Generated":
-                        life.edit(deletionTimestamp="now")
-                    if not life.kube.raw["metadata"].get("finalizers", [""]):
-                        break
-                else:
-                    raise AssertionError(message(life.kube))
-            arm(life.world, None)
-            kill = None
-        return life
-
-    whole = await live(None)
-    calls = len(whole.world.cluster.calls) + len(whole.world.bucket.calls)
-    for at in range(0, calls, stride):
-        life = await live(Killed(at, after))
-        assert life.world.ran == whole.world.ran, f"killed at call {at}"
-        assert sorted(life.world.cluster.objects) == sorted(whole.world.cluster.objects), f"killed at call {at}"
 
 
 async def test_the_status_says_why_a_job_waits_how_far_it_is_and_what_a_lost_pod_costs() -> None:

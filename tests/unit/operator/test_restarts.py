@@ -59,7 +59,6 @@ def running(*events: Mapping[str, object], claim: str = "checkpoints") -> World:
     world.pachyderm.put(world.corpus, PLAYS)
     world.reconcile()
     world.train_with(lines(*events))
-    world.observer.logs.close()
     world.written()
     return world
 
@@ -137,7 +136,6 @@ def test_each_worker_lost_without_saved_state_counts_also_for_the_next_operator(
         world.observer.logs._read_once(job)
         for _ in range(2):
             world.reconcile()
-            world.observer.logs.close()
             assert training(world)["restarts"] == restarts
         world.__post_init__()
     world.pachyderm.metrics["restarts"] = 0
@@ -192,7 +190,6 @@ def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> Non
     world.pachyderm.logs.clear()
     world.__post_init__()
     world.reconcile()
-    world.observer.logs.close()
     assert {key: training(world)[key] for key in ("restarts", "resumedAt")} == {
         key: before[key] for key in ("restarts", "resumedAt")
     }
@@ -244,7 +241,6 @@ def test_a_full_or_read_only_claim_is_in_status_and_message_and_the_training_run
 def test_an_update_does_not_wait_for_a_worker_that_resumes() -> None:
     world = running(START)
     world.apply(RESOURCES)
-    world.observer.logs.close()
     assert world.written() == [f"update {world.train.name}"], "without computing everything again"
     assert world.condition("Reconciling")["reason"] != Reason.UPDATE_DEFERRED
 
@@ -254,7 +250,6 @@ def test_an_update_waits_for_a_worker_that_keeps_no_state(events: tuple[dict[str
     """Pipelines keep the image that first made them, and an older trainer ignores the folder."""
     world = running(*events)
     world.apply(RESOURCES)
-    world.observer.logs.close()
     assert world.written() == []
     assert world.condition("Reconciling")["reason"] == Reason.UPDATE_DEFERRED
 
@@ -264,7 +259,6 @@ def test_another_claim_waits_even_for_a_worker_that_keeps_its_state(claim: str) 
     world = running(START)
     world.claim = claim
     world.reconcile()
-    world.observer.logs.close()
     assert world.written() == []
     world.pachyderm.succeed(world.train)
     world.reconcile()
@@ -279,7 +273,6 @@ def test_suspending_and_resuming_continue_in_a_new_job() -> None:
     assert job.state is JobState.RUNNING
     world.observer.logs._read_once(job.ref)
     world.reconcile()
-    world.observer.logs.close()
     assert training(world)["restarts"] == 2
 
 
