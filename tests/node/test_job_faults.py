@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tests.node.running import Namespace
-from tests.node.test_jobs_engine import earlier, pytestmark, spec, team  # noqa: F401 - fixtures and marks
+from tests.integration.cluster import condition
+from tests.node.running import Namespace, Running
+from tests.node.test_jobs_engine import TEAM, earlier, pytestmark, spec, team  # noqa: F401 - fixtures and marks
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,15 @@ def test_what_keeps_a_pod_from_running_is_in_the_status(
     team.apply(name, spec("castle", {"preset": "test"}) | {"training": {"backoffLimit": 0, **training}})
     team.wait_for(name, lambda each: says in json.dumps(each.get("status", {})), 240)
     team.kubectl("delete", "scriptmodel", name, "--timeout=120s")
+
+
+def test_a_pod_that_is_evicted_for_its_disk_says_so(cluster: Running, team: Namespace) -> None:  # noqa: F811
+    limits = [{"type": "Container", "default": {"ephemeral-storage": "1Mi"}}]
+    made = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "disk", "namespace": TEAM}}
+    cluster.apply({**made, "spec": {"limits": limits}})
+    epochs = {"preset": "small", "overrides": {"epochs": 200}}
+    team.apply("disk", spec("long", epochs) | {"training": {"backoffLimit": 0}})
+    found = team.reason("disk", "TrainingFailed", 300)
+    assert "its pod was evicted, because it used more than its limit" in condition(found)["message"]
+    team.kubectl("delete", "scriptmodel", "disk", "--timeout=120s")
+    team.kubectl("delete", "limitrange", "disk")

@@ -14,6 +14,7 @@ from scriptmodel_operator.engine.values import BranchRef, LogLine, RepoRef
 from scriptmodel_operator.jobs import logs
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.document import prefix
+from scriptmodel_operator.jobs.records import RunRecord
 from scriptmodel_operator.jobs.runs import AttemptState, Input, JobSettings
 from tests.unit.operator.fake_bucket import FakeBucket
 from tests.unit.operator.fake_cluster import FakeCluster
@@ -32,6 +33,7 @@ from tests.unit.operator.job_objects import (
 )
 from tests.unit.operator.pipeline_specs import PLAIN
 
+RECORD = RunRecord("/", HASH, attempt=1)
 LOG_KEY = f"v1/drama/runs/{HASH}/1/log.jsonl"
 SECOND = NAME[:-1] + "2"
 
@@ -365,7 +367,7 @@ def test_a_stopped_attempt_leaves_neither_job_nor_secret(world: World) -> None:
 def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) -> None:
     ended(world, terminated(137, reason="OOMKilled"))
     world.cluster.logs[f"{NAME}-x7x2k"] = ['2026-01-01T11:00:05.123456789Z {"event": "start"}', "no time"]
-    first, second, last = lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))
+    first, second, last = lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))
     assert (first.text, str(first.time)) == ('{"event": "start"}', "2026-01-01 11:00:05.123456+00:00")
     assert (second.text, second.time) == ("no time", None)
     assert last.verdict
@@ -375,7 +377,7 @@ def test_a_log_is_followed_with_its_times_and_ends_with_the_cause(world: World) 
 @pytest.mark.parametrize("made", [running(), terminated(0)])
 def test_a_log_without_a_failure_has_no_verdict(world: World, made: Object) -> None:
     ended(world, made)
-    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=False, seconds=5))] == [
+    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))] == [
         "one",
         "two",
     ]
@@ -385,7 +387,7 @@ def test_a_log_that_the_kubelet_has_removed_has_no_lines(world: World) -> None:
     ended(world, terminated(137))
     removed = "unable to retrieve container logs for containerd://4511e33753f1"
     world.cluster.logs[f"{NAME}-x7x2k"] = [removed]
-    (last,) = lines(world.attempts.log("drama", HASH, 1, follow=False, seconds=5))
+    (last,) = lines(world.attempts.log("drama", RECORD, follow=False, seconds=5))
     assert last.verdict
     world.attempts.end("drama", NAME)
     assert LOG_KEY not in world.bucket.objects
@@ -393,14 +395,14 @@ def test_a_log_that_the_kubelet_has_removed_has_no_lines(world: World) -> None:
 
 def test_the_log_of_a_pod_that_is_gone_is_read_from_the_bucket(world: World) -> None:
     world.bucket.objects[LOG_KEY] = b"one\n\xff\n"
-    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["one", "�"]
+    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))] == ["one", "�"]
 
 
 def test_the_log_of_a_pod_whose_node_is_gone_is_read_from_the_bucket(world: World) -> None:
     ended(world, running())
     world.bucket.objects[LOG_KEY] = b"stored\n"
     world.cluster.fault = lambda call, _late: UnavailableError("x", "no route") if call.startswith("GET log") else None
-    assert [line.text for line in lines(world.attempts.log("drama", HASH, 1, follow=True, seconds=5))] == ["stored"]
+    assert [line.text for line in lines(world.attempts.log("drama", RECORD, follow=True, seconds=5))] == ["stored"]
 
 
 @pytest.mark.parametrize("made", [None, waiting("ContainerCreating"), running()])
@@ -408,14 +410,14 @@ def test_a_log_that_is_nowhere_is_not_found(world: World, made: Object | None) -
     if made:
         world.pod(made)
     with pytest.raises(NotFoundError):
-        world.attempts.log("drama", HASH, 1, follow=True, seconds=5)
+        world.attempts.log("drama", RECORD, follow=True, seconds=5)
 
 
 def test_no_log_is_asked_of_a_pod_that_has_not_started(world: World) -> None:
     """The API server refuses that, as if the call were wrong."""
     world.pod(waiting("ContainerCreating"))
     world.bucket.objects[LOG_KEY] = b"of the pod before\n"
-    world.attempts.log("drama", HASH, 1, follow=True, seconds=5)
+    world.attempts.log("drama", RECORD, follow=True, seconds=5)
     assert not [call for call in world.cluster.calls if call.startswith("GET log")]
 
 

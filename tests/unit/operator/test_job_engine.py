@@ -376,6 +376,24 @@ def test_the_log_of_a_job_is_that_of_its_runs() -> None:
         assert [line.text for line in lines] == ["one", "two"]
 
 
+def test_the_log_of_a_failed_run_ends_with_its_cause_when_its_pod_has_none_any_more() -> None:
+    """As a kubelet that has evicted a pod: it has removed the log, and the trainer stored its own on SIGTERM."""
+    world = JobWorld()
+    gateway = applied(world)
+    world.start()
+    gateway.settle(["ml"])
+    (pod,) = world.cluster.of("pods")
+    status = {**pod["status"], "phase": "Failed", "reason": "Evicted", "message": "too much disk"}
+    world.cluster.set("pods", "ml", pod["metadata"]["name"], status=status)
+    (run,) = gateway._records.listed().pipelines[TRAIN].record.jobs[0].runs
+    world.bucket.put(f"v1/ml/runs/{run.hash}/1/log.jsonl", b"stopped\n")
+    gateway.settle(["ml"])
+    (job,) = jobs(gateway)
+    (stopped, cause) = gateway.read_log(job.ref, follow=False, seconds=5)
+    assert (stopped.text, cause.verdict, cause.text) == ("stopped", True, job.reason)
+    assert "too much disk" in job.reason
+
+
 def test_a_namespace_reads_of_others_what_it_may_whoever_edits_its_records() -> None:
     world = JobWorld()
     theirs = BranchRef(RepoRef("films", "plays"), "master")

@@ -212,6 +212,17 @@ def test_a_process_without_output_is_reported_with_the_workers_message() -> None
     )
 
 
+def test_why_a_pod_ended_comes_before_the_words_of_a_trainer_that_was_stopped() -> None:
+    """As of one that was evicted for its disk: on SIGTERM the trainer knows no more than that it was stopped."""
+    world = World()
+    world.pachyderm.put(world.corpus, PLAYS)
+    world.reconcile()
+    stopped = json.dumps({"event": "error", "code": 143, "message": "stopped in epoch 19 at 71%"})
+    world.pachyderm.fail(world.train, [stopped], verdict="its pod was evicted")
+    world.reconcile()
+    assert world.condition("Ready")["message"].startswith("training failed: its pod was evicted (job ")
+
+
 def test_a_verdict_that_names_the_cause_comes_before_the_last_lines() -> None:
     world = started_world()
     cause = "memory ran out at the limit of 4Gi: raise training.resources.limits.memory"

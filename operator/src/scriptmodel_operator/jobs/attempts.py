@@ -40,6 +40,7 @@ from scriptmodel_operator.jobs.job_manifest import (
 )
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import MERGE_PATCH, Bucket, Cluster
+from scriptmodel_operator.jobs.records import RunRecord, RunState
 from scriptmodel_operator.jobs.refusals import Refusals
 from scriptmodel_operator.jobs.runs import Attempt, AttemptState, JobSettings, Run
 from scriptmodel_operator.jobs.store import Versions
@@ -161,19 +162,19 @@ class Attempts:
         if job is not None:
             self._write_secret(run, number, job["metadata"].get("ownerReferences") or [])
 
-    def log(self, namespace: str, run_hash: str, number: int, *, follow: bool, seconds: float) -> LogStream:
+    def log(self, namespace: str, run: RunRecord, *, follow: bool, seconds: float) -> LogStream:
         """Return the log of an attempt for at most `seconds`: of its pod while that exists, else from the bucket.
 
         Raises NotFoundError if there is neither, or the pod has not started.
         """
-        pod = self._pod(namespace, f"{RUN}={run_hash},{ATTEMPT}={number}")
+        pod = self._pod(namespace, f"{RUN}={run.hash},{ATTEMPT}={run.attempt}")
         if pod is None or not pods.has_started(pod):
-            return self._stored_log(namespace, run_hash, number)
+            return self._stored_log(namespace, run)
         try:
             return logs.PodLog(self._cluster, pod, follow=follow, seconds=seconds)
         except EngineError as error:  # a pod may outlive its node, which has the log
             try:
-                return self._stored_log(namespace, run_hash, number)
+                return self._stored_log(namespace, run)
             except NotFoundError:
                 raise error from None
 
@@ -268,9 +269,10 @@ class Attempts:
         if len(found) > self._bucket.sizes(own).get(own + LOG, 0):
             self._bucket.put(own + LOG, found)
 
-    def _stored_log(self, namespace: str, run_hash: str, number: int) -> logs.StoredLog:
-        key = attempt_prefix(namespace, run_hash, number) + LOG
-        return logs.StoredLog(self._bucket.get(key, logs.MAX_STORED_BYTES))
+    def _stored_log(self, namespace: str, run: RunRecord) -> logs.StoredLog:
+        key = attempt_prefix(namespace, run.hash, run.attempt) + LOG
+        failure = run.reason if run.state is RunState.FAILED else ""
+        return logs.StoredLog(self._bucket.get(key, logs.MAX_STORED_BYTES), failure)
 
     def _forget_secret(self, namespace: str, name: str) -> None:
         self._signed.pop((namespace, name), None)

@@ -140,7 +140,7 @@ class JobsGateway:
         runs = [run for run in known.runs if run.attempt and not run.reused] if known and printed else []
         namespace, log = job.pipeline.project, self._attempts.log
         return RunLogs(
-            lambda run, follows: log(namespace, run.hash, run.attempt, follow=follows, seconds=seconds),
+            lambda run, follows: log(namespace, run, follow=follows, seconds=seconds),
             runs,
             f"reading the log of job {job}",
             follow=follow,

@@ -51,13 +51,15 @@ class PodLog:
 
 
 class StoredLog:
-    """The lines of a stored log, which have no times."""
+    """The lines of a stored log, which have no times, and why its run failed as the last one."""
 
-    def __init__(self, data: bytes) -> None:
-        self._lines = data.decode(errors="replace").splitlines()
+    def __init__(self, data: bytes, failure: str) -> None:
+        self._lines = [LogLine(line) for line in data.decode(errors="replace").splitlines()]
+        if failure:
+            self._lines.append(LogLine(failure, verdict=True))
 
     def __iter__(self) -> Iterator[LogLine]:
-        return map(LogLine, self._lines)
+        return iter(self._lines)
 
     def cancel(self) -> None:
         self._lines = []

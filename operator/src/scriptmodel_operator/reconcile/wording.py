@@ -53,11 +53,12 @@ def _cause(log: LogDigest | None, *, generating: bool) -> str:
     """Return why a job failed as far as its log says, in one line with the cause itself first; nothing if unknown."""
     if log is None:
         return ""
-    if log.error:
+    names_a_cause = bool(log.verdict) and not log.verdict.startswith(_BARE)
+    if log.error and not (log.stopped and names_a_cause):
         return in_terms_of_the_object(log.error, generating=generating)
     if log.verdict == "signal: killed":
         return _OUT_OF_MEMORY + _last_lines(log.tail)
-    if log.verdict and not log.verdict.startswith(_BARE):
+    if names_a_cause:
         return log.verdict + _last_lines(log.tail)
     if not log.tail:
         return f"the process ended with `{log.verdict}` and printed nothing" if log.verdict else ""
