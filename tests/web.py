@@ -57,6 +57,9 @@ class WebServer:
             def do_PUT(self) -> None:
                 self.do_GET()
 
+            def do_DELETE(self) -> None:
+                self.do_GET()
+
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the standard library
                 """Logs nothing."""
 

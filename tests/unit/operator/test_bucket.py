@@ -222,6 +222,25 @@ def test_all_are_deleted_where_a_missing_one_is_an_error(
     assert bucket.sizes("") == {}
 
 
+def test_all_are_deleted_by_a_server_that_deletes_one_at_a_time() -> None:
+    """As S3Proxy, which has no checksums of a request that deletes many."""
+    deleted = []
+
+    def answer(to: Handler) -> None:
+        if to.http.command == "POST":
+            text = b"<Error><Code>NotImplemented</Code><Message>a header</Message></Error>"
+            to.start(501, {"Content-Length": str(len(text))})
+            to.write(text)
+        else:
+            deleted.append(f"{to.http.command} {to.http.path}")
+            to.start(204)
+
+    paths = ("/plays", "/plays/team/v1/a", "/plays/team/v1/b")
+    with WebServer(dict.fromkeys(paths, answer)) as server:
+        bucket_at(server.url("")).delete(["v1/a", "v1/b"])
+    assert sorted(deleted) == [f"DELETE {path}" for path in paths[1:]]
+
+
 def test_half_of_the_credentials_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(AccessError, match=r"^opening s3://plays/team: .*Missing SecretAccessKey"):

@@ -40,6 +40,7 @@ _WRITE_CLIENT: ClientConfig = {"connect_timeout": "3s", "timeout": "300s"}
 _WRITE_RETRIES: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
 _STATUS = re.compile(r"status code: (\d{3})")
 _CAUSE = re.compile(r'(?:message|error): "([^"]*)"|(TimedOut|InvalidCertificate\(\w+)')
+_NOT_IMPLEMENTED = "<Code>NotImplemented</Code>"
 _MISSING = ("NoSuchKey", "BlobNotFound")
 _ANEW_SECONDS, SESSION_SECONDS = 15 * 60, 45 * 60
 """A session, as of a workload identity, lasts an hour or longer. Its keys are fetched anew after the first time, so
@@ -67,8 +68,9 @@ def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucke
     kind, keys = _KINDS[where.scheme]
     session = not any(os.environ.get(name) for name in keys)
 
-    def store(endpoint: str, client: ClientConfig, retries: RetryConfig) -> Store:
-        settings = {"region": config.storage_region} if kind is S3Store else {}
+    def store(endpoint: str, client: ClientConfig, retries: RetryConfig, **settings: bool | str) -> Store:
+        if kind is S3Store:
+            settings["region"] = config.storage_region
         if endpoint:
             settings["endpoint"] = endpoint
         client = {**client, "allow_http": endpoint.startswith("http:")}
@@ -90,7 +92,16 @@ def open_bucket(config: StorageConfig, called: Called = ignored) -> ObstoreBucke
     except BaseError as error:  # such as a key without a secret
         raise AccessError(f"opening {config.storage}", str(error).partition("\n")[0]) from None
     longest = SESSION_SECONDS if session else math.inf
-    return ObstoreBucket(reads, config.storage, writes=writes, signer=signer, longest=longest, called=called)
+    singly = partial(store, endpoint, _WRITE_CLIENT, _WRITE_RETRIES, disable_bulk_delete=True)
+    return ObstoreBucket(
+        reads,
+        config.storage,
+        writes=writes,
+        singly=singly if kind is S3Store else None,
+        signer=signer,
+        longest=longest,
+        called=called,
+    )
 
 
 class ObstoreBucket:
@@ -102,13 +113,16 @@ class ObstoreBucket:
         name: str,
         *,
         writes: Store | MemoryStore | None = None,
+        singly: Callable[[], Store] | None = None,
         signer: Callable[[bool], Store] | None = None,
         longest: float = math.inf,
         called: Called = ignored,
     ) -> None:
-        """`signer` returns the store that signs, for people or not; URLs are valid for `longest` seconds at most."""
+        """`singly` returns the store that deletes objects one at a time, for a server that takes no request to delete
+        many. `signer` returns the store that signs, for people or not; URLs are valid for `longest` seconds at most."""
         self._store = store
         self._writes = writes or store
+        self._singly = singly
         self._signer = signer or (lambda _public: cast("Store", store))
         self.longest = longest
         self._name = name
@@ -167,6 +181,11 @@ class ObstoreBucket:
                 for each in keys:
                     with suppress(FileNotFoundError):
                         obstore.delete(self._writes, each)
+            except BaseError as error:
+                if self._singly is None or _NOT_IMPLEMENTED not in str(error):
+                    raise
+                self._writes, self._singly = self._singly(), None
+                obstore.delete(self._writes, keys)
 
     def sign(self, method: str, keys: Sequence[str], seconds: float, *, public: bool = False) -> list[str]:
         valid = timedelta(seconds=min(seconds, self.longest))
