@@ -38,6 +38,7 @@ _PERSONS = {
     "worker_namespace": "who has queues of Kueue",
     **dict.fromkeys(("run_cpu", "run_memory"), "whose ScriptModels set no resources"),
     "operator_image": "who has corpora by URL in a bucket",
+    "operator_pod": "whose registry or nodes need it",
     "run_labels": "who charges costs by label",
     "download_timeout": "whose web server is slow",
     "leader_elect": "who runs replicas",

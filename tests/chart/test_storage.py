@@ -189,6 +189,13 @@ def test_downloads_run_the_image_of_the_operator() -> None:
     assert f"--operator-image={container['image']}" in container["args"]
 
 
+def test_downloads_know_the_nodes_and_the_pull_secrets_of_the_operator() -> None:
+    placed = {"nodeSelector": {"disk": "ssd"}, "imagePullSecrets": [{"name": "registry"}]}
+    options = [each for each in operator_container(merged(BUCKET, placed))["args"] if "--operator-pod=" in each]
+    assert [json.loads(each.partition("=")[2]) for each in options] == [placed]
+    assert "--operator-pod" not in str(operator_container(BUCKET)["args"])
+
+
 def test_labels_of_runs_reach_the_operator() -> None:
     values = merged(BUCKET, {"runs": {"labels": {"cost": "drama"}, "resources": {"requests": {"cpu": 2}}}})
     assert "--run-label=cost=drama" in operator_container(values)["args"]

@@ -1,5 +1,6 @@
 """The chart with its S3 server: Jobs in the namespace of their object, and a bucket that outlives the release."""
 
+import base64
 import json
 import os
 from collections.abc import Iterator
@@ -7,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from dev.cluster.node import NAME as NODE
 from dev.cluster.node import OPERATOR
-from scriptmodel_operator.api.identity import ENGINE
+from scriptmodel_operator.api.identity import ENGINE, RECONCILE_AT
+from scriptmodel_operator.jobs.bucket import open_bucket
+from scriptmodel_operator.jobs.storage import StorageConfig
 from tests.integration.audit import Request, requests_in
-from tests.integration.cluster import condition
+from tests.integration.cluster import condition, is_ready
 from tests.integration.texts import play
-from tests.node.engines import ADDRESS, S3_PODS
+from tests.node.engines import ADDRESS, S3, S3_PODS
 from tests.node.release import NAME, NAMESPACE, Release
 from tests.node.running import Namespace, Object, Running
 
@@ -24,6 +28,7 @@ pytestmark = [
 TEAM = "team-of-jobs"
 IN_RELEASE = f"--namespace={NAMESPACE}"
 IN_TEAM = f"--namespace={TEAM}"
+FETCHES = "--selector=scriptmodel.dev/stage=fetch"
 INTRUDER = Path(__file__).with_name("intruder.py")
 
 
@@ -42,7 +47,8 @@ def earlier(cluster: Running) -> int:
 def team(cluster: Running, release: Release, current: Path, earlier: int) -> Iterator[Namespace]:
     """The namespace, which accepts restricted pods only, of people whose operator is ready; it has two corpora."""
     del earlier
-    release.deploy(current, replicas=1)
+    at_the_registry = [{"name": "no-such-secret"}]  # a kubelet pulls without it
+    release.deploy(current, replicas=1, policy={"downloads": [ADDRESS]}, imagePullSecrets=at_the_registry)
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM, "labels": labels}})
     for name, scenes in (("castle", 60), ("long", 600)):
@@ -88,6 +94,12 @@ def progress(found: Object) -> int:
     return int(found.get("status", {}).get("training", {}).get("progressPercent", 0))
 
 
+def resumed_at(found: Object) -> float:
+    """Return how much of a training was done when its newest pod continued it, in epochs; 0 in its first pod."""
+    at = found.get("status", {}).get("training", {}).get("resumedAt")
+    return at["epoch"] + float(at["share"]) if at else 0.0
+
+
 def stages(cluster: Running, name: str) -> dict[str, str]:
     """What each Job of a ScriptModel does, by its uid."""
     found = [each["metadata"] for each in jobs(cluster, name).values()]
@@ -106,15 +118,47 @@ def test_a_script_comes_from_jobs_in_the_namespace_of_its_object(cluster: Runnin
     cluster.until("no URL of the bucket is left", lambda: not cluster.names("secrets", IN_TEAM))
 
 
-def test_a_training_whose_pod_is_deleted_resumes(cluster: Running, team: Namespace) -> None:
+def test_a_training_resumes_after_its_pod_was_deleted_and_after_a_drain(cluster: Running, team: Namespace) -> None:
     team.apply("long", spec("long", {"preset": "small", "overrides": {"epochs": 40}, "seed": 7}))
-    selected = ("--selector=scriptmodel.dev/name=long,scriptmodel.dev/stage=train", IN_TEAM)
+    selected = "--selector=scriptmodel.dev/name=long,scriptmodel.dev/stage=train"
     team.wait_for("long", lambda each: progress(each) >= 1, 400)
     cluster.kubectl("delete", "pod", IN_RELEASE, "--selector=app.kubernetes.io/component=operator")
-    cluster.kubectl("delete", "pod", *selected)
+    cluster.kubectl("delete", "pod", selected, IN_TEAM)
+    team.wait_for("long", lambda each: resumed_at(each) > 0, 400)
+    drain = ("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
+    cluster.kubectl(*drain, f"--pod-{selected[2:]}")
+    cluster.until("its next pod waits", lambda: "unschedulable" in json.dumps(team.get("long")["status"]))
+    cluster.kubectl("uncordon", NODE)
+    before = resumed_at(team.get("long"))
     found = team.ready("long", 600)
-    assert found["status"]["training"]["restarts"] == 1
-    assert len([name for name in jobs(cluster, "long") if "-train-" in name]) == 2
+    assert found["status"]["training"]["restarts"] == 2
+    assert resumed_at(found) > before, "no epoch is trained twice"
+    assert len([name for name in jobs(cluster, "long") if "-train-" in name]) == 3
+
+
+def test_a_corpus_comes_from_a_bucket_of_a_user(
+    cluster: Running, team: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = f"http://{ADDRESS}:7070"
+    secret = cluster.get("secret", S3, IN_RELEASE)["data"]
+    keys = {name: base64.b64decode(value).decode() for name, value in secret.items()}
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    bucket = open_bucket(StorageConfig(storage="s3://scriptmodel/of-a-user", storage_endpoint=endpoint))
+    bucket.put("shaw/castle.txt", play(60).encode())
+    keys |= {"AWS_ENDPOINT_URL": endpoint}
+    team.kubectl("create", "secret", "generic", "shaw", *(f"--from-literal={key}={keys[key]}" for key in keys))
+    corpus = {"bucket": {"url": "s3://scriptmodel/of-a-user/shaw", "secretRef": {"name": "shaw"}}}
+    team.apply("shaw", spec("castle", {"preset": "test"}) | {"corpus": corpus})
+    (pod,) = cluster.until("a pod fetches", lambda: cluster.get("pods", IN_TEAM, FETCHES)["items"])
+    assert [each["name"] for each in pod["spec"]["imagePullSecrets"]] == ["no-such-secret"]
+    first = team.ready("shaw", 300)["status"]["source"]
+    assert first["listing"]
+    bucket.put("shaw/castle.txt", play(61).encode())
+    team.kubectl("annotate", "scriptmodel", "shaw", f"{RECONCILE_AT}=1")
+    team.wait_for("shaw", lambda each: is_ready(each) and each["status"]["source"]["commit"] != first["commit"], 300)
+    assert not cluster.names("pods", IN_TEAM, FETCHES)
+    team.kubectl("delete", "scriptmodel", "shaw", "--timeout=120s")
 
 
 def test_a_training_outlives_the_bucket_and_the_operator(cluster: Running, team: Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -276,6 +277,7 @@ def open_engine(
         config.policy.lists,
         cluster.close,
         config.operator_image,
+        json.loads(config.operator_pod),
         tuple(map(str.lower, config.policy.downloads)),
         partial(metrics.called, "bucket"),
         metrics.attempt,

@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.jobs.storage import StorageConfig
-from scriptmodel_operator.options import DOCUMENTED, Option
+from scriptmodel_operator.options import DOCUMENTED, Json, Option
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 
 _PERIOD = FloatRange(min=0.1)
@@ -47,6 +47,11 @@ class OperatorConfig:
     """Memory that the Job of a run requests where its ScriptModel sets none, such as 1Gi. [default: none]"""
     operator_image: Annotated[str, Option("--operator-image", "IMAGE")] = ""
     """The operator's own image, whose Jobs fetch corpora by URL into the bucket. [default: fetch none]"""
+    operator_pod: Annotated[
+        str, Option("--operator-pod", "JSON", Json("an object", lambda found: isinstance(found, dict)))
+    ] = "{}"
+    """Object with the nodeSelector, the tolerations and the imagePullSecrets of the operator's own pod. Those that
+    fetch corpora have them, too, unless their ScriptModel sets its own; pull secrets are added to its own."""
     run_labels: Annotated[tuple[str, ...], Option("--run-label", "NAME=VALUE")] = ()
     """Label of the Jobs and pods of runs; may be repeated."""
     download_timeout: Annotated[

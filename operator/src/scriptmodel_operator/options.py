@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -67,6 +68,24 @@ class Option:
             settings = {"multiple": True, "callback": _by_namespace if isinstance(default, dict) else None}
         settings |= {"metavar": self.metavar, "type": self.kind, "help": " ".join((info.description or "").split())}
         return click.option(self.name, field, envvar=f"{PREFIX}_{variable}", **settings)
+
+
+class Json(click.ParamType[str]):
+    """JSON of a form that `is_valid` accepts and `what` names."""
+
+    name = "json"
+
+    def __init__(self, what: str, is_valid: Callable[[Any], bool]) -> None:
+        self._what, self._is_valid = what, is_valid
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not self._is_valid(found):
+            self.fail(f"{value!r} is not {self._what} as JSON", param, ctx)
+        return str(value)
 
 
 def options_of(kind: Any) -> Callable[[Command], Command]:

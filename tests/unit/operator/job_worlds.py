@@ -44,12 +44,17 @@ class JobWorld:
     """What web servers have by URL, or the error of a file; by its name a bucket of a user has the same."""
     etag: str = ""
     """What changes the listing of that bucket."""
+    operator_pod: dict[str, Any] = field(default_factory=dict)
     counted: list[str] = field(default_factory=list)
     """The states of attempts that metrics count, in order."""
 
     def gateway(self, may_read: MayRead = lambda _namespace, repo: repo.project == "library") -> JobsGateway:
         """Return the gateway of a new operator."""
-        records, versions, settings = Records(self.cluster), Versions(self.bucket), JobSettings()
+        records, versions, settings = (
+            Records(self.cluster),
+            Versions(self.bucket),
+            JobSettings(operator_pod=self.operator_pod),
+        )
         attempts = Attempts(self.cluster, self.bucket, settings, self.counted.append)
         fetches = Fetches(self.bucket, records, versions, attempts, settings, "operator:1", ["example.com"])
         return JobsGateway(records, self.bucket, versions, attempts, may_read, fetches=fetches)

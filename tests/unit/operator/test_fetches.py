@@ -110,11 +110,7 @@ def test_equal_files_make_no_version_and_of_changed_ones_only_these_are_kept(dow
 
 
 def test_the_pod_runs_where_trainings_run_and_has_the_labels_of_its_object(downloading: Downloading) -> None:
-    placed = {
-        "nodeSelector": {"pool": "cpu"},
-        "tolerations": [{"key": "team", "operator": "Exists"}],
-        "imagePullSecrets": [{"name": "registry"}],
-    }
+    placed = {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"key": "team", "operator": "Exists"}]}
     metadata, spec = {"labels": {"cost": "ml", "helm.sh/chart": "x"}}, {"training": {**placed, "image": "trainer:2"}}
     downloading.world.cluster.set("scriptmodels", "ml", "thrones", metadata=metadata, spec=spec)
     downloading.meanwhile = lambda: None
@@ -123,8 +119,24 @@ def test_the_pod_runs_where_trainings_run_and_has_the_labels_of_its_object(downl
     (job,) = downloading.world.cluster.of("jobs")
     template = job["spec"]["template"]
     assert {name: template["spec"][name] for name in placed} == placed
-    assert template["spec"]["containers"][0]["image"] == "operator:1"
     assert (template["metadata"]["labels"]["cost"], "helm.sh/chart" in job["metadata"]["labels"]) == ("ml", False)
+
+
+def test_the_pod_has_what_the_operators_own_pods_need_where_its_object_sets_nothing(downloading: Downloading) -> None:
+    downloading.world.operator_pod = {
+        "nodeSelector": {"arch": "amd64"},
+        "tolerations": [{"operator": "Exists"}],
+        "imagePullSecrets": [{"name": "registry"}],
+    }
+    training = {"nodeSelector": {"pool": "cpu"}, "imagePullSecrets": [{"name": "team"}]}
+    downloading.world.cluster.set("scriptmodels", "ml", "thrones", spec={"training": training})
+    downloading.meanwhile = lambda: None
+    with pytest.raises(SourceError):
+        downloading.download(gateway=downloading.world.gateway())
+    (job,) = downloading.world.cluster.of("jobs")
+    pod = job["spec"]["template"]["spec"]
+    assert (pod["nodeSelector"], pod["tolerations"]) == ({"pool": "cpu"}, [{"operator": "Exists"}])
+    assert pod["imagePullSecrets"] == [{"name": "team"}, {"name": "registry"}]
 
 
 def test_the_job_is_one_restricted_pod_that_can_only_store_its_result(downloading: Downloading) -> None:

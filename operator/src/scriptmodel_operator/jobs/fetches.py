@@ -26,7 +26,7 @@ from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records, Stored
 from scriptmodel_operator.jobs.document import MANIFEST, attempt_prefix
 from scriptmodel_operator.jobs.fetcher import BucketSource, FetchDocument, Source
-from scriptmodel_operator.jobs.job_manifest import fetch_job, fetch_metadata, passed_on, secret_of
+from scriptmodel_operator.jobs.job_manifest import fetch_job, fetch_metadata, passed_on, placement, secret_of
 from scriptmodel_operator.jobs.manifest import MAX_MANIFEST_BYTES, Manifest, parse
 from scriptmodel_operator.jobs.ports import Bucket
 from scriptmodel_operator.jobs.records import RepoRecord
@@ -142,7 +142,8 @@ class Fetches:
         metadata |= {"ownerReferences": [repo.owner], "labels": labels}
         self.attempts.put_secret(secret_of(metadata, KEY, document))
         longest = int(seconds * most) * 2 + _STORING_SECONDS
-        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, owner, bucket.secret if bucket else ""))
+        placed = placement(owner, settings.operator_pod)
+        self.attempts.create(fetch_job(metadata, self.image, KEY, longest, placed, bucket.secret if bucket else ""))
         return number
 
     def _ended(self, repo: RepoRef, what: str, cancelled: Callable[[], bool], discard: Callable[[], None]) -> Attempt:

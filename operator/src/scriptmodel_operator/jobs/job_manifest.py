@@ -125,11 +125,9 @@ def job_of(metadata: Object, pod: Object) -> Object:
     }
 
 
-def fetch_job(
-    metadata: Object, image: str, key: str, seconds: int, owner: Mapping[str, Any], secret: str = ""
-) -> Object:
-    """Return the Job of a download, which ends after `seconds` at the latest, on the nodes of the trainings of its
-    owner, a ScriptModel. `secret` opens the bucket of a user.
+def fetch_job(metadata: Object, image: str, key: str, seconds: int, placed: Object, secret: str = "") -> Object:
+    """Return the Job of a download, which ends after `seconds` at the latest, on nodes as `placed` says. `secret`
+    opens the bucket of a user.
     """
     variables = CREDENTIALS if secret else ()
     container = {
@@ -142,11 +140,19 @@ def fetch_job(
         ],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
     }
-    training = owner.get("spec", {}).get("training") or {}
-    placed = {name: training[name] for name in ("nodeSelector", "tolerations", "imagePullSecrets") if name in training}
     job = job_of(metadata, restricted_pod(container, metadata["name"], {"tmp": _FOLDERS["tmp"]}) | placed)
     job["spec"]["activeDeadlineSeconds"] = seconds
     return job
+
+
+def placement(owner: Mapping[str, Any], operator_pod: Mapping[str, Any]) -> Object:
+    """Return where the pod of a download runs: where the trainings of its owner, a ScriptModel, do, or else where the
+    operator does. Its image is the operator's, so that it also has the pull secrets of that.
+    """
+    training = {**operator_pod, **(owner.get("spec", {}).get("training") or {})}
+    placed = {name: training[name] for name in ("nodeSelector", "tolerations", "imagePullSecrets") if name in training}
+    secrets = (*placed.get("imagePullSecrets", ()), *operator_pod.get("imagePullSecrets", ()))
+    return placed | {"imagePullSecrets": [{"name": name} for name in dict.fromkeys(each["name"] for each in secrets)]}
 
 
 def fetch_metadata(repo: RepoRef, name: str, owner: str, request: str, number: int) -> Object:

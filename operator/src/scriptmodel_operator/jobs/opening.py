@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from scriptmodel_operator.engine.counting import Called
 from scriptmodel_operator.engine.values import ResourceAmounts
@@ -29,19 +30,20 @@ def open_jobs(
     may_read: MayRead,
     close: Callable[[], None],
     image: str,
+    pod: Mapping[str, Any],
     hosts: Sequence[str],
     called: Called,
     count: Callable[[str], None],
 ) -> tuple[JobsGateway, Requests]:
     """Return the engine of some namespaces, or of all, and the requests of people there.
 
-    `requests` and `labels` are for Jobs, `image` and `hosts` for those that fetch corpora. `close` ends calls to the
-    API server, `called` receives those to the bucket, `count` the states of attempts.
+    `requests` and `labels` are for Jobs; `image`, `pod` and `hosts` for those that fetch corpora. `close` ends calls to
+    the API server, `called` receives those to the bucket, `count` the states of attempts.
     """
     bucket, records = open_bucket(storage, called), Records(cluster, namespaces)
     versions = Versions(bucket)
     settings = JobSettings(
-        min(storage.url_lifetime, bucket.longest), requests, labels, json.loads(storage.storage_egress)
+        min(storage.url_lifetime, bucket.longest), requests, labels, json.loads(storage.storage_egress), pod
     )
     attempts = Attempts(cluster, bucket, settings, count)
     fetches = Fetches(bucket, records, versions, attempts, settings, image, hosts) if image else None

@@ -26,6 +26,8 @@ class JobSettings:
     labels: Mapping[str, str] = field(default_factory=dict)
     egress: Sequence[Mapping[str, Any]] = ()
     """NetworkPolicyPeers that pods may connect to; without any they may connect to all."""
+    operator_pod: Mapping[str, Any] = field(default_factory=dict)
+    """Node selector, tolerations and pull secrets of the operator's image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 from pydantic.dataclasses import dataclass
 
-from scriptmodel_operator.options import DOCUMENTED, Option
+from scriptmodel_operator.options import DOCUMENTED, Json, Option
 
 _BUCKET = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*")
 _SERVER = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -35,19 +34,8 @@ class _Url(click.ParamType[str]):
         return url
 
 
-class _Peers(click.ParamType[str]):
-    """A list of objects as JSON."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            found = json.loads(value)
-        except ValueError:
-            found = None
-        if not isinstance(found, list) or not all(isinstance(each, dict) and each for each in found):
-            self.fail(f"{value!r} is not a list of NetworkPolicyPeers as JSON", param, ctx)
-        return str(value)
+def _are_peers(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(each, dict) and each for each in found)
 
 
 def _bucket_problem(url: str) -> str:
@@ -83,7 +71,9 @@ class StorageConfig:
     """The same server, as people outside of the cluster reach it. [default: the endpoint]"""
     storage_region: Annotated[str, Option("--storage-region", "NAME")] = "us-east-1"
     """Region of the bucket."""
-    storage_egress: Annotated[str, Option("--storage-egress", "JSON", _Peers())] = "[]"
+    storage_egress: Annotated[
+        str, Option("--storage-egress", "JSON", Json("a list of NetworkPolicyPeers", _are_peers))
+    ] = "[]"
     """List of NetworkPolicyPeers, as [{"ipBlock": {"cidr": "10.0.0.0/8"}}]: the pods of runs may connect to these
     alone, among which must be the bucket; with none to all."""
     url_lifetime: Annotated[int, Option("--url-lifetime", "SECONDS", click.IntRange(60, _DAYS))] = _DAYS
