@@ -118,6 +118,8 @@ def test_a_corpus_is_pushed_before_any_scriptmodel_exists(team: Team) -> None:
 
 def test_equal_files_change_nothing(team: Team) -> None:
     assert done(team.alice("push", team.plays, "--repo", "plays")).startswith("nothing changed: ")
+    found = json.loads(done(team.alice("push", team.plays, "--repo", "plays", "-o", "json")))
+    assert (found["new"], len(found["commit"])) == (False, 64)
 
 
 def test_the_script_is_read(team: Team, tmp_path: Path) -> None:

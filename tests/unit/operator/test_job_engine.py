@@ -165,6 +165,15 @@ def test_a_result_that_is_not_valid_is_a_failed_try() -> None:
     assert "is trainer:1 an image of scriptmodel's trainer?" in failed.reason
 
 
+def test_a_pipeline_runs_while_it_has_a_job_and_else_stands_by() -> None:
+    world = JobWorld()
+    gateway = applied(world)
+    states = [gateway.settle(["ml"]).list_pipelines(["ml"])[0].state]
+    world.run()
+    states.append(gateway.settle(["ml"]).list_pipelines(["ml"])[0].state)
+    assert states == [PipelineState.RUNNING, PipelineState.STANDBY]
+
+
 def test_why_an_attempt_waits_is_the_reason_of_its_pipeline_until_it_runs() -> None:
     world = JobWorld()
     gateway = applied(world)

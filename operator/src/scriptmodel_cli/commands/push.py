@@ -9,12 +9,14 @@ import click
 from scriptmodel_cli.connection import pass_session
 from scriptmodel_cli.corpus import CorpusFile, find_corpus
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.output import note, say
+from scriptmodel_cli.options import output_option
+from scriptmodel_cli.output import note, say, say_value
 from scriptmodel_cli.program import Command
 from scriptmodel_cli.pushing import Progress, ensure_repo, megabytes, newest
 from scriptmodel_cli.pushing import push as push_files
 from scriptmodel_cli.session import Session
 from scriptmodel_operator.api.corpus import CorpusRepo
+from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 
 _NOTES_SHOWN = 10
@@ -29,9 +31,17 @@ _NOTES_SHOWN = 10
 @click.option("--branch", default="master", show_default=True, help="Branch of the repo.")
 @click.option("--create", is_flag=True, help="Create project and repo if needed, and let the namespace read it.")
 @click.option("--replace", is_flag=True, help="Remove the files that the branch had before.")
+@output_option("text", names=False)
 @pass_session
 def push(
-    session: Session, paths: tuple[Path, ...], repo: str, project: str, branch: str, create: bool, replace: bool
+    session: Session,
+    paths: tuple[Path, ...],
+    repo: str,
+    project: str,
+    branch: str,
+    create: bool,
+    replace: bool,
+    output: str,
 ) -> None:
     """Upload a corpus to a Pachyderm repo as one commit: all files or, after an error or Ctrl-C, none.
 
@@ -54,11 +64,16 @@ def push(
         readers = ensure_repo(gateway, target, create_for=namespace)
         before = newest(gateway, target)
         commit = push_files(gateway, target, progress, replace=replace)
-    what = f"{len(files)} file{'s'[: len(files) != 1]} ({megabytes(sum(file.size for file in files))})"
-    if commit.id == before:
-        say([f"nothing changed: {target} has {what} already, in commit {commit.id}"])
+    size, new = sum(file.size for file in files), commit.id != before
+    if output != "text":
+        found = {"repo": str(target.repo), "branch": branch, "commit": commit.id, "new": new}
+        say_value({**found, "files": len(files), "bytes": size}, output)
         return
-    say([f"pushed {what} to {target} as commit {commit.id}"])
+    what = f"{len(files)} file{'s'[: len(files) != 1]} ({megabytes(size)})"
+    if not new:
+        say([f"nothing changed: {target} has {what} already, in commit {short_id(commit.id)}"])
+        return
+    say([f"pushed {what} to {target} as commit {short_id(commit.id)}"])
     if readers:
         note(f"Next: {', '.join(map(str, readers))} trains on it: see `scriptmodel list -A`")
     else:

@@ -214,13 +214,14 @@ class PipelineStatus(ApiModel):
     """One of the pipelines."""
 
     name: str
-    """Name in Pachyderm."""
+    """Name in the engine."""
     version: int | None = None
-    """Version in Pachyderm; each update increments it."""
+    """Version in the engine; each update increments it."""
     state: str | None = None
-    """State in Pachyderm."""
+    """State in Pachyderm's words; with Jobs RUNNING, STANDBY without a job, PAUSED while it is stopped, or CRASHING
+    while its pod does not start."""
     reason: str | None = None
-    """Pachyderm's reason for the state."""
+    """The engine's reason for the state."""
 
 
 class HistoryEntry(ApiModel):

@@ -80,10 +80,11 @@ def repo_info(record: RepoRecord | PipelineRecord) -> RepoInfo:
 
 def pipeline_info(record: PipelineRecord) -> PipelineInfo:
     spec = record.spec
+    active = PipelineState.RUNNING if record.unfinished else PipelineState.STANDBY
     return PipelineInfo(
         ref=record.ref,
         version=record.version,
-        state=PipelineState.PAUSED if record.stopped else PipelineState.RUNNING,
+        state=PipelineState.PAUSED if record.stopped else active,
         reason="",
         stopped=record.stopped,
         spec=spec,
