@@ -205,7 +205,8 @@ e2e: env cluster ## Test the chart with real pods; needs root and `make images` 
 	$(OPERATOR)/bin/pytest -x -v --durations=25 tests/node
 
 .PHONY: kueue
-kueue: env controlplane s3 ## Test queues with Kueue, which is built once; needs root
+kueue: env cluster ## Test queues with Kueue, which is built once, and real pods; needs root and `make images`
+	@$(PYTHON) -m dev.programs.helm alone >/dev/null
 	@$(PYTHON) -m dev.programs.kueue >/dev/null
 	$(OPERATOR)/bin/pytest -v tests/kueue
 

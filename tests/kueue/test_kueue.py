@@ -1,6 +1,7 @@
-"""Kueue, built from its module, over Jobs and a bucket: a queue, its quota and preemption.
+"""Kueue, built from its module, on a node with real pods: a queue, its quota and preemption.
 
-`make kueue` builds Kueue once and runs this. It needs root, since Kueue reads a certificate in /etc.
+`make kueue` builds Kueue once, starts the cluster and runs this. Kueue's manager is a process of this machine, which
+reads a certificate in /etc.
 """
 
 import base64
@@ -17,18 +18,17 @@ import yaml
 
 from dev.processes import Program, free_port
 from dev.programs import kueue as program
-from dev.stack import ControlPlane, Operator
-from dev.stack.s3 import S3Server
-from tests.integration.cluster import Cluster, condition, is_ready
+from tests.integration.cluster import condition, is_ready
 from tests.integration.texts import play
-from tests.kueue.pods import Kubelet, controllers, kubelet
+from tests.node.release import Release
+from tests.node.running import CommandFailedError, Namespace, Object, Running
 
-Object = dict[str, Any]
 CERTIFICATES = Path("/etc/kueue/metrics/certs")
 """Where Kueue looks for the certificate of its metrics, whatever its configuration says."""
 KINDS = ("job", "workload", "clusterqueue", "resourceflavor")
 """Kinds whose webhooks the API server calls."""
 API = "kueue.x-k8s.io/v1beta2"
+TEAM = "team-of-kueue"
 
 
 def definitions(port: int, certificate: bytes) -> Iterator[Object]:
@@ -50,7 +50,7 @@ def definitions(port: int, certificate: bytes) -> Iterator[Object]:
 
 
 @contextmanager
-def running_kueue(control_plane: ControlPlane, folder: Path) -> Iterator[None]:
+def running_kueue(cluster: Running, folder: Path) -> Iterator[None]:
     folder.mkdir()
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1", "-nodes"]
     files = ["-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")]
@@ -69,90 +69,96 @@ def running_kueue(control_plane: ControlPlane, folder: Path) -> Iterator[None]:
         "integrations": {"frameworks": ["batch/job"]},
     }
     (folder / "config.yaml").write_text(json.dumps(config))
-    for each in definitions(port, (folder / "tls.crt").read_bytes()):
-        apply(control_plane, each)
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
+    made = list(definitions(port, (folder / "tls.crt").read_bytes()))
     options = [f"--config={folder}/config.yaml", "--feature-gates=VisibilityOnDemand=false"]
-    env = {"KUBECONFIG": str(control_plane.kubeconfig), "POD_NAMESPACE": "kube-system"}
-    made = Program("kueue", [str(program.kueue()), *options], folder / "kueue.log", env=env)
+    env = {"KUBECONFIG": str(cluster.kubeconfig), "POD_NAMESPACE": "kube-system"}
+    manager = Program("kueue", [str(program.kueue()), *options], folder / "kueue.log", env=env)
     CERTIFICATES.mkdir(parents=True, exist_ok=True)
     try:
+        apply(cluster, *made)
+        names = [f"crd/{each['metadata']['name']}" for each in made if each["kind"] == "CustomResourceDefinition"]
+        cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=300s")
         for name in ("tls.key", "tls.crt"):
             (CERTIFICATES / name).write_bytes((folder / name).read_bytes())
-        made.start()
+        manager.start()
         flavor = {"apiVersion": API, "kind": "ResourceFlavor", "metadata": {"name": "any"}}
-        made.wait_until(lambda: apply(control_plane, flavor, check=False), within=300)
+        cluster.until("Kueue's webhooks answer", lambda: applied(cluster, flavor), 300)
         yield
     finally:
-        made.stop()
+        queues = ("localqueues", "clusterqueues", "resourceflavors")
+        for kind in queues:  # while Kueue runs, which removes its finalizers
+            cluster.kubectl("delete", kind, "--all", "--all-namespaces", "--timeout=60s", check=False)
+        manager.stop()
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": made[::-1]})
+        cluster.kubectl("delete", "--ignore-not-found", "--wait=false", "--filename=-", stdin=text, check=False)
         shutil.rmtree(CERTIFICATES.parents[1])
 
 
-def apply(control_plane: ControlPlane, made: Object, *, check: bool = True) -> bool:
-    """Apply an object; return whether the API server took it."""
-    words = ("apply", "--server-side", "-f", "-")
-    return control_plane.kubectl(*words, stdin=json.dumps(made), check=check).returncode == 0
+def apply(cluster: Running, *made: Object) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(made)}
+    cluster.kubectl("apply", "--server-side", "--filename=-", stdin=json.dumps(listed))  # some are too large otherwise
+
+
+def applied(cluster: Running, made: Object) -> bool:
+    """Apply an object; return whether the API server accepted it."""
+    try:
+        apply(cluster, made)
+    except CommandFailedError:
+        return False
+    return True
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A namespace with a queue whose quota is that of one training."""
-    control_plane, s3 = ControlPlane(tmp_path / "cluster"), S3Server(tmp_path / "s3")
-    with control_plane, s3, controllers(control_plane, tmp_path), running_kueue(control_plane, tmp_path / "kueue"):
-        control_plane.kubectl("apply", "--server-side", "-f", "manifests/crd.yaml")
-        control_plane.wait_for_definitions()
-        made = Cluster.create(control_plane, "team")
-        resources = [{"name": "cpu", "nominalQuota": "1"}, {"name": "memory", "nominalQuota": "4Gi"}]
-        group = {"coveredResources": ["cpu", "memory"], "flavors": [{"name": "any", "resources": resources}]}
-        quota = {"namespaceSelector": {}, "resourceGroups": [group], "stopPolicy": "Hold"}
-        quota["preemption"] = {"withinClusterQueue": "LowerPriority"}
-        apply(control_plane, {"apiVersion": API, "kind": "ClusterQueue", "metadata": {"name": "one"}, "spec": quota})
-        queue = {"metadata": {"name": "scripts", "namespace": made.namespace}, "spec": {"clusterQueue": "one"}}
-        apply(control_plane, {"apiVersion": API, "kind": "LocalQueue", **queue})
-        urgent = {"kind": "PriorityClass", "metadata": {"name": "urgent"}, "value": 1000}
-        apply(control_plane, {"apiVersion": "scheduling.k8s.io/v1", **urgent})
-        options = [f"--storage={s3.url}/queues", f"--storage-endpoint={s3.endpoint}", "--poll-interval=1"]
-        options += ["--cluster-id=test", "--allow-queue=scripts", "--allow-priority-class=urgent"]
-        with Operator(tmp_path, control_plane.kubeconfig, options=options, env=s3.credentials):
-            yield made
+def team(cluster: Running, release: Release, current: Path, tmp_path: Path) -> Iterator[Namespace]:
+    """A namespace with a queue whose quota is that of one training, and is held."""
+    release.deploy(current, replicas=1, policy={"queues": ["scripts"], "priorityClasses": ["urgent"]})
+    urgent = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "urgent"}}
+    place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEAM}}
+    resources = [{"name": "cpu", "nominalQuota": "1"}, {"name": "memory", "nominalQuota": "4Gi"}]
+    group = {"coveredResources": ["cpu", "memory"], "flavors": [{"name": "any", "resources": resources}]}
+    quota = {"namespaceSelector": {}, "resourceGroups": [group], "stopPolicy": "Hold"}
+    quota["preemption"] = {"withinClusterQueue": "LowerPriority"}
+    whole = {"apiVersion": API, "kind": "ClusterQueue", "metadata": {"name": "one"}, "spec": quota}
+    own = {"metadata": {"name": "scripts", "namespace": TEAM}, "spec": {"clusterQueue": "one"}}
+    with running_kueue(cluster, tmp_path / "kueue"):
+        apply(cluster, {**urgent, "value": 1000}, place, whole, {"apiVersion": API, "kind": "LocalQueue", **own})
+        yield Namespace(cluster, TEAM)
+        cluster.kubectl("delete", "scriptmodels", "--all", f"--namespace={TEAM}", "--timeout=90s", check=False)
+        cluster.kubectl("delete", "namespace", TEAM, "--timeout=120s", check=False)
+    cluster.kubectl("delete", "priorityclass", "urgent")
 
 
-@pytest.fixture
-def pods(cluster: Cluster, tmp_path: Path) -> Iterator[Kubelet]:
-    with kubelet(cluster.control_plane, cluster.namespace, tmp_path) as running:
-        yield running
-
-
-def train(cluster: Cluster, name: str, scenes: int, model: Object, **training: Any) -> None:
-    plays = {"metadata": {"name": name}, "data": {"castle.txt": play(scenes)}}
-    cluster.control_plane.api.post(f"/api/v1/namespaces/{cluster.namespace}/configmaps", plays)
+def train(team: Namespace, name: str, scenes: int, model: Object, **training: Any) -> None:
+    about = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": TEAM}}
+    team.running.apply({**about, "data": {"castle.txt": play(scenes)}})
     training |= {"queueName": "scripts", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}
     corpus = {"configMap": {"name": name}}
-    cluster.apply(name, {"corpus": corpus, "model": model, "generation": {"words": 50}, "training": training})
+    team.apply(name, {"corpus": corpus, "model": model, "generation": {"words": 50}, "training": training})
 
 
-def trainings(cluster: Cluster, name: str) -> list[Object]:
-    selector = f"scriptmodel.dev/name={name},scriptmodel.dev/stage=train"
-    found: list[Object] = json.loads(cluster.kubectl("get", "jobs", "-l", selector, "-o", "json"))["items"]
+def trainings(team: Namespace, name: str) -> list[Object]:
+    selector = f"--selector=scriptmodel.dev/name={name},scriptmodel.dev/stage=train"
+    found: list[Object] = team.running.get("jobs", f"--namespace={TEAM}", selector)["items"]
     return found
 
 
 @pytest.mark.timeout(1800)
-def test_a_training_waits_for_its_quota_and_resumes_after_a_preemption(cluster: Cluster, pods: Kubelet) -> None:
-    train(cluster, "long", 600, {"preset": "small", "overrides": {"epochs": 12}})
-    waits = cluster.reason("long", "WaitingForQuota", 300)
+def test_a_training_waits_for_its_quota_and_resumes_after_a_preemption(team: Namespace) -> None:
+    train(team, "long", 600, {"preset": "small", "overrides": {"epochs": 12}})
+    waits = team.reason("long", "WaitingForQuota", 300)
     assert "waits for quota in queue scripts" in condition(waits)["message"]
-    (job,) = trainings(cluster, "long")
+    (job,) = trainings(team, "long")
     assert job["spec"]["suspend"]
-    assert not pods.pods
+    assert not team.kubectl("get", "pods", "--output=name")
 
-    cluster.kubectl("patch", "clusterqueue", "one", "--type=merge", '-p={"spec":{"stopPolicy":"None"}}')
-    cluster.wait_for("long", lambda each: each["status"].get("training", {}).get("progressPercent", 0) >= 3, 600)
-    train(cluster, "urgent", 60, {"preset": "test"}, priorityClassName="urgent")
-    cluster.wait_for("urgent", is_ready, 600)
-    assert [name.startswith("long-") for name in pods.signalled] == [True], "Kueue preempted the other training"
+    team.kubectl("patch", "clusterqueue", "one", "--type=merge", '-p={"spec":{"stopPolicy":"None"}}')
+    team.wait_for("long", lambda each: each["status"].get("training", {}).get("progressPercent", 0) >= 3, 600)
+    train(team, "urgent", 60, {"preset": "test"}, priorityClassName="urgent")
+    team.wait_for("urgent", is_ready, 600)
+    preempted = team.running.get("events", f"--namespace={TEAM}", "--field-selector=reason=Preempted")["items"]
+    assert {"long-" in each["involvedObject"]["name"] for each in preempted} == {True}
 
-    training = cluster.wait_for("long", is_ready, 900)["status"]["training"]
+    training = team.wait_for("long", is_ready, 900)["status"]["training"]
     assert training["restarts"] == 1
     assert training["resumedAt"], "from its checkpoint in the bucket"
-    assert [each["metadata"]["uid"] for each in trainings(cluster, "long")] == [job["metadata"]["uid"]]
+    assert [each["metadata"]["uid"] for each in trainings(team, "long")] == [job["metadata"]["uid"]]
