@@ -43,13 +43,6 @@ def test_each_row_of_the_reference_is_one_line() -> None:
         assert len(columns) == 1, name
 
 
-def test_the_api_reference_is_made_from_the_definition() -> None:
-    tables = reference.tables()
-    assert "| `model.preset` | `auto` \\| `demo`" in tables["spec"]
-    assert "| `training.tolerations[].key` | string |  | Key of the taint" in tables["spec"]
-    assert "| `lineage.model` | Commit of the model. |" in tables["status"]
-
-
 def test_every_reason_has_a_description_and_a_troubleshooting_section() -> None:
     chapters = {line.removeprefix("### ") for line in Path("docs/guide/troubleshooting.md").read_text().splitlines()}
     for reason in Reason:

@@ -83,17 +83,6 @@ def test_the_generate_command_is_the_contracts() -> None:
     assert generate_command(full)[-4:] == ("--prompt=--winter is", "--speaker=JON SNOW", "--samples", "3")
 
 
-def test_how_a_number_is_written_changes_nothing() -> None:
-    def written(dropout: str, temperature: str) -> Desired:
-        overrides = {"dropout": dropout, "learningRate": "1"}
-        return expected({"model": {"overrides": overrides}, "generation": {"temperature": temperature}})
-
-    one, other = written("0.5", "0.8"), written("0.50", "00.800")
-    assert (one.train.spec, one.train.mark) == (other.train.spec, other.train.mark)
-    assert (one.generate.spec, one.generate.mark) == (other.generate.spec, other.generate.mark)
-    assert one.train.mark.compute != written("0.05", "0.8").train.mark.compute
-
-
 @pytest.mark.parametrize(
     ("change", "train", "generate"),
     [

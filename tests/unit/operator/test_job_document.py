@@ -41,32 +41,6 @@ def test_the_document_is_the_example_that_the_trainer_reads() -> None:
     assert document(run) == json.loads(EXAMPLE.read_text())
 
 
-def test_what_is_read_is_signed_for_reading_and_what_is_written_for_writing() -> None:
-    found = document()
-    (corpus,) = found["inputs"]
-    assert corpus["manifest"]["url"] == f"https://s3.example/v1/drama/manifests/{PLAYS.id}.json{GET}"
-    assert corpus["packs"] == [f"https://s3.example/v1/drama/uploads/one/pack-000{number}{GET}" for number in (0, 1)]
-    assert found["output"]["manifest"] == f"{OWN}manifest.json{PUT}"
-    assert found["output"]["log"] == f"{OWN}log.jsonl{PUT}"
-    assert found["output"]["packs"][63] == f"{OWN}pack-0063{PUT}"
-    assert found["checkpoints"]["write"] == [f"{OWN}checkpoint-a{PUT}", f"{OWN}checkpoint-b{PUT}"]
-
-
-def test_its_own_checkpoints_are_read_before_those_of_earlier_attempts() -> None:
-    """A queue that takes its quota back stops a pod, and starts another one of the same Job."""
-    read = document()["checkpoints"]["read"]
-    assert [[url.partition(f"{HASH}/")[2].partition("?")[0] for url in pair] for pair in read] == [
-        [f"{number}/checkpoint-a", f"{number}/checkpoint-b"] for number in (3, 2, 1)
-    ]
-
-
-def test_the_base_of_another_namespace_is_read_there() -> None:
-    spec = replace(PLAIN, base_branch=BranchRef(RepoRef("library", "verse"), "master"))
-    run = replace(RUN, spec=spec, inputs=(Input("base", PLAYS),))
-    (base,) = document(run)["inputs"]
-    assert base["manifest"]["url"].startswith("https://s3.example/v1/library/manifests/")
-
-
 def test_of_a_folder_only_its_packs_are_signed() -> None:
     spec = replace(PLAIN, trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
     trial = Input("trial", PLAYS, "/acts")

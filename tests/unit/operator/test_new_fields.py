@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from scriptmodel_cli.changes import field_changes
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from scriptmodel_operator.desired.digest import fingerprint
-from scriptmodel_operator.desired.pipelines import OPERATORS_OWN, Desired, DesiredPipeline, desired
+from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import PipelineApply, PipelineSpec
 from scriptmodel_operator.pachyderm.messages import create_request
@@ -165,19 +165,6 @@ def test_an_error_of_the_trainer_is_worded_with_the_field(path: str) -> None:
         command = getattr(pipelines(spec_with(path, value)), kind).spec.command
         names = {word.partition("=")[0] for word in command if re.match(r"--|\w+_\w+=", word)} - OPERATORS_OPTIONS
         assert not [name for name in names if in_terms_of_the_object(name, generating=kind == "generate") == name]
-
-
-@pytest.mark.parametrize("path", ELSEWHERE)
-def test_fields_that_the_operator_acts_on_itself_have_a_reason(path: str) -> None:
-    assert ELSEWHERE[path]
-    if path.startswith("training."):
-        name = path.removeprefix("training.")
-        assert name in {_camel(name) for name in OPERATORS_OWN} or name == "warmStart"
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.title, rest))
 
 
 @pytest.mark.parametrize("row", GOLDEN, ids=lambda row: row["name"])

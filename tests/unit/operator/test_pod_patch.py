@@ -23,12 +23,6 @@ def test_parts_are_joined_in_their_order_and_nothing_makes_no_patch() -> None:
     ]
 
 
-def test_a_patch_is_always_written_the_same() -> None:
-    """It is part of the fingerprint of existing pipelines."""
-    patch = pod_patch(Training(runtime_class_name="nvidia"), Generation(), "", TRAIN)
-    assert patch == '[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]'
-
-
 def test_variables_are_read_back_from_a_patch() -> None:
     patch = pod_patch(Training(budget=Budget(duration="3s")), Generation(), "claim", TRAIN)
     assert variables_of(patch) == {"SCRIPTMODEL_STATE_DIR": "/scriptmodel-state", "SCRIPTMODEL_BUDGET_SECONDS": "3"}

@@ -20,18 +20,12 @@ def test_a_blocked_object_is_polled_and_a_suspended_one_is_not() -> None:
     assert requeue(world, Suspended, SOURCE_DUE) is None
 
 
-def test_a_settled_object_waits_for_its_source_only() -> None:
+def test_a_settled_and_a_failed_object_wait_for_their_source_only() -> None:
     world = trained_world()
-    assert requeue(world, Applied) is None
-    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
-
-
-def test_a_failed_object_waits_for_its_source_only() -> None:
-    world = trained_world()
+    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
     world.pachyderm.put(world.corpus, {"/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
     world.pachyderm.fail(world.train)
-    assert requeue(world, Applied) is None
-    assert requeue(world, Applied, SOURCE_DUE) == SOURCE_DUE
+    assert (requeue(world, Applied), requeue(world, Applied, SOURCE_DUE)) == (None, SOURCE_DUE)
 
 
 def test_a_running_job_is_polled_and_a_waiting_one_has_until_pending_deadline() -> None:
