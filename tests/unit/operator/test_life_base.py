@@ -52,16 +52,6 @@ def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_t
     assert world.written() == []
 
 
-def test_the_newest_model_of_another_object_is_the_base() -> None:
-    first = base_world()
-    model = first.model.status["lineage"]["model"].partition("@")[2]
-    world = world_of(FROM_OBJECT, first.pachyderm)
-    world.reconcile()
-    assert read_base(world) == model
-    finish(world)
-    assert world.model.status["lineage"]["base"] == f"{first.train.output}@{model}"
-
-
 @pytest.mark.parametrize("spec", [FROM_REPO, FROM_OBJECT])
 def test_the_base_is_reported_where_commits_name_no_branch(spec: dict[str, Any]) -> None:
     first = base_world(FakePachyderm(names_branches=False))

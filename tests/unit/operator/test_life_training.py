@@ -124,37 +124,10 @@ def test_history_has_the_generation_that_trained_whatever_is_edited_meanwhile(ed
     assert [entry["generation"] for entry in world.model.status["history"]] == [2 if updated else 1, 1]
 
 
-def test_another_generation_writes_a_new_script_and_leaves_training_alone() -> None:
-    world = trained_world()
-    model = world.model.status["lineage"]["model"].partition("@")[2]
-    first = world.model.status["lineage"]["script"].partition("@")[2]
-    world.apply({"generation": {"words": 50}})
-    assert world.written() == [f"update {world.generate.name}"]
-    assert world.ready == ("False", "Generating")
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"]["model"].partition("@")[2] == model
-    assert world.model.status["lineage"]["script"].partition("@")[2] != first
-
-
 def test_a_number_that_is_written_in_another_way_computes_nothing_again() -> None:
     world = trained_world({"generation": {"temperature": "0.90"}})
     world.apply({"generation": {"temperature": "0.9"}})
     assert (world.written(), world.ready) == ([], ("True", "Generated"))
-
-
-def test_a_new_commit_in_the_corpus_is_not_ready_until_it_has_a_script() -> None:
-    world = trained_world()
-    commit = world.pachyderm.put(world.corpus, {**PLAYS, "/macbeth.txt": b"MACBETH: Is this a dagger?\n"})
-    world.reconcile()
-    assert world.ready == ("False", "WaitingForWorker")
-    world.pachyderm.succeed(world.train)
-    world.pachyderm.succeed(world.generate)
-    world.reconcile()
-    assert world.ready == ("True", "Generated")
-    assert world.model.status["lineage"]["corpus"].partition("@")[2] == commit
-    assert world.written() == []
 
 
 def test_the_lineage_stays_that_of_the_last_script_until_the_next_one() -> None:
@@ -268,17 +241,6 @@ def test_a_lost_generate_pipeline_is_created_after_the_update_of_train() -> None
     state, _ = world.assess()
     refs = references(world.model)
     assert [change.ref for change in state.difference.now] == [refs.train, refs.select, refs.generate]
-
-
-def test_suspend_stops_both_and_resume_starts_them() -> None:
-    world = trained_world()
-    world.apply({"suspend": True})
-    assert world.written() == [f"stop {world.generate.name}", f"stop {world.train.name}"]
-    assert world.ready == ("False", "Suspended")
-    world.reconcile()
-    assert world.written() == []
-    world.apply({})
-    assert world.written() == [f"start {world.train.name}", f"start {world.generate.name}"]
 
 
 def test_a_job_that_a_suspension_stopped_asks_for_no_change_of_the_spec() -> None:

@@ -31,29 +31,6 @@ def test_a_failed_training_reports_the_trainers_message_and_keeps_the_last_scrip
     assert world.written() == [], "generate is not touched while there is no model for it"
 
 
-def test_an_object_without_a_script_is_not_ready_though_its_job_ended_well() -> None:
-    """For example with an image that is not a trainer."""
-    world = started_world()
-    world.pachyderm.succeed(world.train)
-    job = world.pachyderm.succeed(world.generate)
-    del world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"]
-    world.reconcile()
-    assert world.ready == ("False", "GenerationFailed")
-    assert "generation wrote no /new_script.txt: the image" in world.condition("Ready")["message"]
-    assert world.condition("Stalled")["status"] == "True"
-
-
-def test_a_failure_without_an_error_event_reports_the_last_lines_or_that_they_are_gone() -> None:
-    world = started_world()
-    world.pachyderm.fail(world.train, ["Segmentation fault"])
-    world.reconcile()
-    assert "Segmentation fault" in world.condition("Ready")["message"]
-    other = started_world()
-    other.pachyderm.fail(other.train)
-    other.reconcile()
-    assert "log is gone" in other.condition("Ready")["message"]
-
-
 def in_progress(kind: str) -> tuple[World, PipelineRef]:
     """Return a world whose training or generation is in progress, and that pipeline."""
     world = started_world()
@@ -329,15 +306,20 @@ def test_a_failure_message_starts_with_the_cause_names_fields_and_ends_with_the_
     )
 
 
-@pytest.mark.parametrize("content", [b"", b" \n\n", b"\0\0"])
-def test_an_empty_script_is_a_failed_generation(content: bytes) -> None:
+@pytest.mark.parametrize("content", [None, b"", b" \n\n", b"\0\0"])
+def test_without_a_script_or_its_text_the_generation_has_failed(content: bytes | None) -> None:
+    """For example with an image that is not a trainer."""
     world = started_world()
     world.pachyderm.succeed(world.train)
     job = world.pachyderm.succeed(world.generate)
-    world.pachyderm.files[world.generate.output, job.ref.id]["/new_script.txt"] = content
+    written = world.pachyderm.files[world.generate.output, job.ref.id]
+    del written["/new_script.txt"]
+    written |= {} if content is None else {"/new_script.txt": content}
     world.reconcile()
     assert world.ready == ("False", "GenerationFailed")
-    assert "wrote an empty /new_script.txt" in world.condition("Ready")["message"]
+    words = "generation wrote no /new_script.txt: the image" if content is None else "wrote an empty /new_script.txt"
+    assert words in world.condition("Ready")["message"]
+    assert world.condition("Stalled")["status"] == "True"
 
 
 def test_a_corpus_that_does_not_look_like_scripts_is_shown_also_when_training_is_done() -> None:
