@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dev.paths import TRAINER_ENV
-from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.desired.search import RunInput, RunResult, plan
+from scriptmodel_operator.search.declared import Search
+from scriptmodel_operator.search.plan import RunInput, RunResult, plan
 
 PARAMETERS: list[dict[str, Any]] = [
     {"name": "dropout", "uniform": {"min": "0", "max": "0.6"}},

@@ -33,9 +33,9 @@ def reported_job(gateway: Gateway, pipeline: PipelineRef) -> JobInfo | None:
 
 
 def training_job(gateway: Gateway, refs: References) -> JobInfo | None:
-    """Return the training job that status reports; of a search that is over the job that made its best model."""
+    """Return the training job that status reports; of many runs that are over the job that made the best model."""
     job = reported_job(gateway, refs.train)
-    if job and job.state.final and refs.searches:
+    if job and job.state.final and refs.selects:
         return reported_job(gateway, refs.maker) or job
     return job
 

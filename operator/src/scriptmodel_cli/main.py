@@ -17,7 +17,7 @@ SECTIONS = {
     "Inspect": {
         "list": (f"{COMMANDS}.listing:list_", "List ScriptModels."),
         "status": (f"{COMMANDS}.status:status", "Show the full status of a ScriptModel (-w to watch)."),
-        "search": (f"{COMMANDS}.search:search", "Show the trials of a search, best first (-w to watch)."),
+        "search": ("scriptmodel_cli.search.command:search", "Show the trials of a search, best first (-w to watch)."),
         "why": (f"{COMMANDS}.why:why", "Explain a ScriptModel's state and suggest the next step."),
         "script": (f"{COMMANDS}.script:script", "Print the newest script."),
         "report": (f"{COMMANDS}.report:report", "Print the HTML report of the newest model (--open for a browser)."),

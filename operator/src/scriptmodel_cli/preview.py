@@ -8,23 +8,8 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from scriptmodel_cli.changes import Change, Preview, field_changes
-from scriptmodel_cli.trial_changes import trial_changes
-from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.durations import parse_duration
-from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.desired.base import copy_name
-from scriptmodel_operator.desired.pipelines import desired
-from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
-from scriptmodel_operator.features import start
-from scriptmodel_operator.ingest.source import Sourced
-from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.observe.snapshot import take_snapshot
-from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.reconcile.actions import (
+from scriptmodel_cli.features import FEATURES
+from scriptmodel_operator.act.actions import (
     Action,
     ApplyPipelines,
     CreateRepo,
@@ -33,6 +18,21 @@ from scriptmodel_operator.reconcile.actions import (
     PipelineChange,
     ReplaceFiles,
 )
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.durations import parse_duration
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.text import short_id
+from scriptmodel_operator.desired.base import copy_name
+from scriptmodel_operator.desired.pipelines import desired
+from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.engine.values import BranchRef, CommitInfo, Copies, PipelineRef
+from scriptmodel_operator.features import observe_runs, start
+from scriptmodel_operator.ingest.source import Sourced
+from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.snapshot import take_snapshot
+from scriptmodel_operator.observe.view import CorpusView, ModelView, PipelineView
+from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
@@ -53,7 +53,7 @@ def preview(
 
     `image` is the operator's default, empty if unknown; `base` the object in spec.model.from.
     """
-    observer = Observer(gateway, cluster, find=lambda _key: base, start=start)
+    observer = Observer(gateway, cluster, find=lambda _key: base, start=start, runs=observe_runs)
     observer.logs = LogFollower(gateway, limit=0)  # one snapshot: logs are not followed
     snapshot = take_snapshot(gateway, {model.spec.pachyderm.project})
     view = observer.view(model, snapshot)
@@ -75,7 +75,8 @@ def preview(
     problem = f"{state.problem.reason}: {state.problem.message}" if isinstance(state, Blocked) else ""
     changes = [change for action in state.actions for change in _of_action(action, view)]
     changes += _later_changes(observed, state)
-    changes += _of_trials(state, view)
+    if not isinstance(state, Suspended | Blocked):
+        changes += (change for feature in FEATURES for change in feature.changes(state, view))
     return Preview(str(model), tuple(changes), problem, tuple(_notes(model, state, view, image)))
 
 
@@ -98,15 +99,6 @@ def _later_changes(observed: Observed, state: ModelState) -> Iterator[Change]:
             yield from (_later(deferred, view) for deferred in difference.deferred)
         case _:
             assert_never(state)
-
-
-def _of_trials(state: ModelState, view: ModelView) -> Iterator[Change]:
-    if view.search is None or isinstance(state, Suspended | Blocked):
-        return
-    again = any(each.ref == view.refs.train and each.apply.reprocess for each in state.difference.now)
-    now = any(isinstance(action, ReplaceFiles) and action.branch == view.refs.trials for action in state.actions)
-    why = "" if now or view.train is None or view.train.running is None else "once the running round has ended"
-    yield from trial_changes(view.search.plan, view.search.present, again=again, why=why)
 
 
 def _of_deletion(model: ScriptModel, view: ModelView) -> Preview:
@@ -150,7 +142,7 @@ def _of_action(action: Action, view: ModelView) -> Iterator[Change]:
         case CreateRepo(ref, adopt=adopt):
             yield Change("~" if adopt else "+", f"{'adopt' if adopt else 'create'} repo {ref}")
         case ReplaceFiles() if action.branch == view.refs.trials:
-            return  # the trials are listed
+            return  # the runs are listed
         case ReplaceFiles() if not action.files:
             yield Change("~", action.describe().replace("copying", "copy", 1))
         case ReplaceFiles(branch, files, gone):

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from scriptmodel_cli.charts import bar, sparkline
 from scriptmodel_cli.features import COLUMNS, FEATURES
-from scriptmodel_cli.leaderboard import progress_of, rows_of
 from scriptmodel_cli.output import style
 from scriptmodel_cli.scripts import verdict
 from scriptmodel_cli.text import Object, age, coloured, condition, is_observed, parse_time, table
@@ -44,7 +43,7 @@ def screen_of(found: Object, now: datetime, epochs: Sequence[float] = ()) -> lis
         *(fact for feature in FEATURES for fact in feature.facts(status)),
     ]
     lines += ["", *table(facts)] if facts else []
-    lines += _search(status.get("search") or {})
+    lines += (line for feature in FEATURES for line in feature.lines(status))
     lines += _history(status.get("history") or [], now)
     lines += _script(status.get("script") or {})
     return lines
@@ -133,13 +132,6 @@ def _lineage(lineage: Object) -> list[tuple[str, str]]:
         for repo, commit in [commit_of(lineage.get(kind, ""))]
         if commit
     ]
-
-
-def _search(search: Object) -> list[str]:
-    if not search:
-        return []
-    top = search.get("top") or []
-    return ["", f"search {progress_of(search)}", *(["", *table(rows_of(top))] if top else [])]
 
 
 def _history(history: Sequence[Object], now: datetime) -> list[str]:

@@ -33,7 +33,7 @@ class Training:
 
 
 def training(gateway: Gateway, found: Object) -> Training:
-    """Return the train job that status reports: the running one, else the newest; of a search its best model's."""
+    """Return the train job that status reports: the running one, else the newest; of many runs that of the best."""
     return _read(gateway, training_job(gateway, references(parsed(found))))
 
 
@@ -51,7 +51,7 @@ def _read(gateway: Gateway, job: JobInfo | None) -> Training:
                 lines += [line.text] if not line.verdict else []
     done = epochs(gateway, job.ref.pipeline.output, job.ref.id) if job.state is JobState.SUCCESS else ()
     events = (event for line in lines if (event := parse_event(line)))
-    curve = curve_of(event for event in events if "trial" not in event)  # runs of a search are side by side in it
+    curve = curve_of(event for event in events if "trial" not in event)  # many runs are side by side in it
     return Training(job.ref.id, Curve(done) if done else curve, tuple(map(describe_line, lines[-_LINES:])))
 
 

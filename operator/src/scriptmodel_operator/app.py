@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from scriptmodel_operator import features
 from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.identity import JOBS
 from scriptmodel_operator.api.marks import Owner
@@ -29,7 +30,6 @@ from scriptmodel_operator.controller.worker_pods import WorkerPods
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import ResourceAmounts
-from scriptmodel_operator.features import start as start_of
 from scriptmodel_operator.health import Health, serving
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.kube import watch
@@ -326,7 +326,7 @@ def compose(
             return parse_object(stored.raw) if stored else None
         return None
 
-    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, start_of)
+    observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, features.start, features.observe_runs)
     snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)

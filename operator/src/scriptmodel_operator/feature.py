@@ -9,8 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from scriptmodel_operator.act.actions import Action
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.durations import Elapsed
+from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.observe.view import ModelView, WrittenScript
+from scriptmodel_operator.observe.lineage import Lineages
+from scriptmodel_operator.observe.view import ModelView, RunsView, WrittenScript
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,23 @@ class Chosen:
 NO_SCRIPT = Chosen()
 
 
+@dataclass(frozen=True, slots=True)
+class RunsProgress:
+    """How far a training of many runs is, in place of what the log of a single one says."""
+
+    message: str
+    """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the status."""
+    percent: int | None = None
+    perplexity: str | None = None
+    """That of the best run."""
+    eta_seconds: float | None = None
+    gpu_seconds: int | None = None
+
+
 class Feature(Protocol):
-    """What a feature adds; by default nothing. Methods are pure."""
+    """What a feature adds; by default nothing. Methods are pure, but for `observe_runs`."""
 
     gauges: ClassVar[Mapping[str, str]] = {}
     """Descriptions of gauges of an object, by their names."""
@@ -45,6 +65,24 @@ class Feature(Protocol):
         """Return the commit of the model that other trainings start from; empty if it is the newest one."""
         del model
         return ""
+
+    def observe_runs(self, lineages: Lineages, model: ScriptModel, view: ModelView) -> RunsView | None:
+        """Return the runs of an object that was observed without them; None if this feature makes none of it.
+
+        Blocking; raises EngineError where a read fails.
+        """
+        del lineages, model, view
+        return None
+
+    def next_runs(self, model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
+        """Return the actions that start the next runs, none if there is nothing to start; or what prevents it."""
+        del model, owner, view
+        return ()
+
+    def progress(self, model: ScriptModel, view: ModelView, elapsed: Elapsed) -> RunsProgress | None:
+        """Return how far the runs of this feature are."""
+        del model, view, elapsed
+        return None
 
     def measure(self, status: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
         """Return the values of `gauges` for the status of an object, as it is on the wire."""

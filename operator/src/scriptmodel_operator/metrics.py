@@ -15,7 +15,6 @@ from prometheus_client.registry import Collector
 
 from scriptmodel_operator.api.conditions import conditions_of
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.api.search_status import best_trial
 from scriptmodel_operator.features import FEATURES
 from scriptmodel_operator.jobs.runs import AttemptState
 from scriptmodel_operator.kube.store import Store
@@ -27,17 +26,12 @@ _FIGURES = {
     "scriptmodel_progress_percent": "training.progressPercent",
     "scriptmodel_gpu_seconds": "training.gpuSeconds",
     "scriptmodel_training_restarts": "training.restarts",
-    "scriptmodel_search_round": "search.round",
-    "scriptmodel_search_trials": "search.trials.total",
-    "scriptmodel_search_trials_complete": "search.trials.complete",
-    "scriptmodel_search_trials_failed": "search.trials.failed",
 }
 """Gauges of an object by the path of their figure in its status."""
 _OBJECT_GAUGES = {
     "scriptmodel_ready": "1 if the Ready condition of the ScriptModel is True, else 0",
     "scriptmodel_stalled": "1 if the Stalled condition of the ScriptModel is True, else 0",
     **{name: f"status.{path} of the ScriptModel" for name, path in _FIGURES.items()},
-    "scriptmodel_search_best_perplexity": "Perplexity of the best trial in status.search.top of the ScriptModel",
     "scriptmodel_other_engine": "1 if the ScriptModel's pipelines are on another Pachyderm than the operator's, else 0",
     **{name: text for feature in FEATURES for name, text in feature.gauges.items()},
 }
@@ -117,8 +111,6 @@ def _gauges(status: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     yield "scriptmodel_other_engine", float(conditions.get("Ready", {}).get("reason") == Reason.OTHER_ENGINE)
     for feature in FEATURES:
         yield from feature.measure(status)
-    if best := best_trial(status.get("search") or {}):
-        yield "scriptmodel_search_best_perplexity", float(best["perplexity"])
     for name, path in _FIGURES.items():
         value: Any = status
         for key in path.split("."):

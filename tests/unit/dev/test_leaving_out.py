@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -17,18 +18,33 @@ LISTS = (
     "operator/src/scriptmodel_cli/features.py",
     "operator/src/scriptmodel_cli/main.py",
 )
+FEATURES = ("promotion", "search")
 TESTS = ("test_recorded_life.py", "test_life_training.py", "test_command_status.py", "test_command_why.py")
 
 
+@pytest.mark.parametrize("feature", FEATURES)
+def test_only_lists_and_classes_of_the_api_name_a_feature(feature: str) -> None:
+    named = set()
+    for path in (ROOT / "operator/src").rglob("*.py"):
+        relative = path.relative_to(ROOT)
+        with path.open("rb") as file:
+            names = [each.string for each in tokenize.tokenize(file.readline) if each.type == tokenize.NAME]
+        modules = re.findall(r"^(?:from|import) \S+", path.read_text(), re.MULTILINE)
+        words = [*modules, *(name for name in names if name != "search")]  # which patterns have, too
+        if feature not in relative.parts and any(feature in word.lower() for word in words):
+            named.add(str(relative))
+    assert named <= set(LISTS)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("feature", ["promotion"])
+@pytest.mark.parametrize("feature", FEATURES)
 def test_the_operator_and_the_command_are_whole_without_a_feature(feature: str, tmp_path: Path) -> None:
     parts = ("operator/src", "dev", "tests/unit/operator", "pyproject.toml")
     for each in (*parts, *(path.relative_to(ROOT) for path in ROOT.glob("tests/*.py"))):
         source, target = ROOT / each, tmp_path / each
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-    for folder in list(tmp_path.rglob(feature)):
+    for folder in (path for path in list(tmp_path.rglob(feature)) if path.is_dir()):
         shutil.rmtree(folder)
     for each in LISTS:
         lines = (tmp_path / each).read_text().splitlines(keepends=True)

@@ -26,7 +26,7 @@ from scriptmodel_operator.jobs.store import Versions
 from tests.unit.operator.fake_bucket import FakeBucket
 from tests.unit.operator.fake_cluster import FakeCluster
 from tests.unit.operator.pachyderm_state import METRICS, SCRIPT
-from tests.unit.operator.search_worlds import trained_trial
+from tests.unit.operator.search.worlds import trained_trial
 
 NOW = "2026-01-01T00:00:00Z"
 

@@ -21,8 +21,8 @@ from scriptmodel_operator.app import Parts
 from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
-from tests.unit.operator import search_worlds
 from tests.unit.operator.controlling import KEY, FakeKube, controller, raw_object
+from tests.unit.operator.search import worlds as search_worlds
 from tests.unit.operator.taping import Tape, first_difference
 from tests.unit.operator.world import SPEC, World
 

@@ -21,7 +21,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
-from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
+from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import event, training_world
 from tests.unit.operator.world import PLAYS, started_world, trained_world
 

@@ -19,7 +19,7 @@ from scriptmodel_operator.engine.values import BranchRef, PipelineApply, RepoRef
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
-from tests.unit.operator.search_worlds import RANDOM
+from tests.unit.operator.search.worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 EVERYTHING: dict[str, Any] = {
@@ -49,7 +49,7 @@ def test_the_train_command_is_the_contracts() -> None:
         "scriptmodel-trainer train --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--set dropout=0.25 --set hidden_units=20 --seed 3 --log json"
     )
-    assert " ".join(train_command("plain", Model(preset="small"), searches=True)) == (
+    assert " ".join(train_command("plain", Model(preset="small"), many=True)) == (
         "scriptmodel-trainer trial --trial /pfs/trial --data /pfs/corpus --out /pfs/out --layout plain --preset small "
         "--log json"
     )

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
+from scriptmodel_operator.act.actions import StartPipeline, StopJob
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.controller.event_policy import record_actions, record_status
 from scriptmodel_operator.engine.values import JobRef, PipelineRef
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.reconcile.actions import StartPipeline, StopJob
 from tests.unit.operator.recording import Recorder
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 

@@ -12,7 +12,7 @@ from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.status import status_of_problem
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.search_worlds import HALVING, search, search_world, trials
+from tests.unit.operator.search.worlds import HALVING, search, search_world, trials
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 CALLS = {

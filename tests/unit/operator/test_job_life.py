@@ -17,7 +17,7 @@ from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import FakeKube, message, raw_object, reason
 from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
-from tests.unit.operator.search_worlds import HALVING, RANDOM
+from tests.unit.operator.search.worlds import HALVING, RANDOM
 from tests.unit.operator.world import PLAYS, SPEC
 
 

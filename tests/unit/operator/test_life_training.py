@@ -11,7 +11,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.observe import snapshot
 from tests.unit.operator.pachyderm_state import SCRIPT
-from tests.unit.operator.search_worlds import RANDOM
+from tests.unit.operator.search.worlds import RANDOM
 from tests.unit.operator.world import PLAYS, started_world, trained_world
 
 

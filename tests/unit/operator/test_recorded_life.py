@@ -10,7 +10,7 @@ from scriptmodel_operator.kube.errors import KubeUnavailableError
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import PLAYS_BRANCH
 from tests.unit.operator.living import BROKEN, UNKNOWN, check_recording, living
-from tests.unit.operator.search_worlds import HALVING, RANDOM
+from tests.unit.operator.search.worlds import HALVING, RANDOM
 from tests.unit.operator.taping import Tape
 from tests.unit.operator.world import PLAYS
 

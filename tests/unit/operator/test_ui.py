@@ -21,7 +21,7 @@ from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
-from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
+from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world
 from tests.unit.operator.world import trained_world
 

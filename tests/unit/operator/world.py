@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from scriptmodel_operator.act.actions import StopJob
+from scriptmodel_operator.act.execute import execute
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
@@ -14,15 +16,13 @@ from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.values import BranchRef, PipelineRef
-from scriptmodel_operator.features import start
+from scriptmodel_operator.features import observe_runs, start
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import take_snapshot
 from scriptmodel_operator.observe.view import ModelView, QueueView
-from scriptmodel_operator.reconcile.actions import StopJob
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, stop
 from scriptmodel_operator.reconcile.deletion import plan_deletion
-from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.state import ModelState, Planned
 from scriptmodel_operator.reconcile.status import status_of
 from tests.unit.operator.conformance import check_status
@@ -70,7 +70,7 @@ class World:
     """What the pods of a waiting job with a queue say; None where they are not listed."""
 
     def __post_init__(self) -> None:
-        self.observer = Observer(self.pachyderm, self.cluster, find=self.find, start=start)
+        self.observer = Observer(self.pachyderm, self.cluster, find=self.find, start=start, runs=observe_runs)
         MADE.append(self)
 
     def elapsed(self, since: datetime) -> timedelta:

@@ -17,9 +17,9 @@ from scriptmodel_operator.api.fields import (
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.names import MAX_PROJECT_NAME
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.api.search import SEARCH_NAMES_PRESET, SEARCH_OR_OVERRIDE, SEARCH_STARTS_AFRESH, Search
-from scriptmodel_operator.api.training import Training
+from scriptmodel_operator.api.training import ManyRuns, Training
 from scriptmodel_operator.promotion.declared import Promotion
+from scriptmodel_operator.search.declared import SEARCH_RULES, Search
 
 _ONE_START = (
     "!has(self.model.from) || !self.training.warmStart",
@@ -49,7 +49,10 @@ class ScriptModelSpec(ApiModel):
     """Corpus, model, training and generation."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(_ONE_START, SEARCH_NAMES_PRESET, SEARCH_OR_OVERRIDE, SEARCH_STARTS_AFRESH)
+        json_schema_extra=rules(
+            _ONE_START,
+            *SEARCH_RULES,
+        )
     )
 
     corpus: Corpus
@@ -70,3 +73,8 @@ class ScriptModelSpec(ApiModel):
     """Delete removes pipelines and their repos, Retain keeps the repos, Orphan keeps everything."""
     suspend: bool = False
     """Stops all pipelines; a running job is killed. Later it resumes from a claim, else from its first epoch."""
+
+    @property
+    def runs(self) -> ManyRuns | None:
+        """What makes training many runs; None if it is one."""
+        return next((part for _name, part in self if isinstance(part, ManyRuns)), None)

@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from scriptmodel_operator.act.actions import Action, ApplyPipelines, StartPipeline, StopJob
 from scriptmodel_operator.api.conditions import conditions_of, one_line
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.kube.events import EventRecorder
-from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopJob
 
 _STAGES = ("CorpusReady", "Trained", "Generated")
 _OUTAGES = (Reason.ENGINE_UNAVAILABLE, Reason.RETRYING)

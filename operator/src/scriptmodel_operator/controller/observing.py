@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from scriptmodel_operator.act.actions import StopJob
 from scriptmodel_operator.api.identity import engine_of
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
@@ -27,7 +28,6 @@ from scriptmodel_operator.observe.observer import Observer
 from scriptmodel_operator.observe.snapshot import Snapshot
 from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.reconcile.actions import StopJob
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, refuse, stop
 from scriptmodel_operator.reconcile.state import Blocked, Early, Planned, Refused
 

@@ -1,7 +1,7 @@
 """Reconciles one ScriptModel: observe, decide, act and requeue, until no action is left and its status is written.
 
 Start reading here. `observing.py` reads what the object has in the engine, `reconcile/assess.py` decides its state and
-the actions that follow, `reconcile/execute.py` carries them out, and `reporter.py` writes the status of the state. No
+the actions that follow, `act/execute.py` carries them out, and `reporter.py` writes the status of the state. No
 step keeps in memory what the next one needs: an operator that is killed between any two calls continues later.
 """
 
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from scriptmodel_operator.act.actions import Action
+from scriptmodel_operator.act.execute import execute
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import FINALIZER
 from scriptmodel_operator.api.names import Key
@@ -37,10 +39,8 @@ from scriptmodel_operator.kube.errors import KubeError, KubeNotFoundError
 from scriptmodel_operator.kube.gateway import remove_finalizer
 from scriptmodel_operator.kube.store import Store, Stored
 from scriptmodel_operator.metrics import Metrics
-from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.assess import corpus_after_failure
 from scriptmodel_operator.reconcile.deletion import plan_deletion
-from scriptmodel_operator.reconcile.execute import execute
 from scriptmodel_operator.reconcile.failures import DELETING, invalid_spec
 from scriptmodel_operator.reconcile.requeue import ON_CHANGE, Next, requeue_after
 from scriptmodel_operator.reconcile.state import Applying, Early, Planned, Refused, Stopping

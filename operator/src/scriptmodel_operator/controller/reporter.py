@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionType, Problem
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
@@ -17,7 +18,6 @@ from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.kube.events import EventRecorder
 from scriptmodel_operator.kube.gateway import KubeGateway, write_status
 from scriptmodel_operator.kube.store import News, Store
-from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.state import Applying, Planned
 from scriptmodel_operator.reconcile.status import status_of, status_of_problem

@@ -17,20 +17,20 @@ SCRIPT_PATH = "/new_script.txt"
 GENERATION_PATH = "/generation.json"
 METRICS_PATH = "/metrics.json"
 SELECT = (PROGRAM, "select", f"/pfs/{TRIALS_INPUT}", "--out", "/pfs/out")
-"""The command that copies the best model of a search; without a selection it writes nothing."""
+"""The command that copies the best model of many runs; without a selection it writes nothing."""
 DEFAULTS = Generation()
 """Those of sampling are also the trainer's defaults: these are left out of the command."""
 
 
 def train_command(
-    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False, searches: bool = False
+    layout: Layout, model: Model, patience: int | None = None, *, from_base: bool = False, many: bool = False
 ) -> tuple[str, ...]:
-    """Return `scriptmodel-trainer train ...`, or `trial` for the runs of a search.
+    """Return `scriptmodel-trainer train ...`, or `trial` for one of many runs.
 
     Overrides are `--set` words with names in snake case.
     """
-    what = ("trial", "--trial", f"/pfs/{TRIAL_INPUT}") if searches else ("train",)
-    seed = () if searches else ("--seed", str(model.seed))  # each run has its own
+    what = ("trial", "--trial", f"/pfs/{TRIAL_INPUT}") if many else ("train",)
+    seed = () if many else ("--seed", str(model.seed))  # each run has its own
     start = ("--from", f"/pfs/{BASE_INPUT}") if from_base else ()
     stopping = () if patience is None else ("--set", f"patience={patience}")
     minutes = () if model.minutes is None else ("--minutes", str(model.minutes))

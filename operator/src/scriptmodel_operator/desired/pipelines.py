@@ -70,20 +70,20 @@ def desired(
     image = _image(model, image, compute, train_mark)
     claim = model.spec.training.checkpoints.claim_name or claim
     train = _train(model, refs, owner, compute, image, claim, train_mark)
-    select = _select(model, refs, owner, image) if refs.searches else None
+    select = _select(model, refs, owner, image) if refs.selects else None
     return Desired(train, _generate(model, refs, owner, image, continued), select)
 
 
 def train_compute(model: ScriptModel, refs: References) -> str:
     """Return the digest of what decides the model; optional parts are in it only where they are set.
 
-    What the runs of a search differ in is not among them: it is in the repo that training reads.
+    What many runs differ in is not among them: it is in the repo that training reads.
     """
     spec = model.spec
     patience = spec.training.early_stopping.patience
     optional: dict[str, Any] = {} if patience is None else {"patience": patience}
     optional |= {"base": refs.base.name} if refs.base else {}
-    optional |= {"search": True} if refs.searches else {}
+    optional |= {"search": True} if refs.selects else {}
     network = specified(spec.model, exclude={"base"})
     return digest({"layout": spec.corpus.layout, "model": network, "image": spec.training.image, **optional})
 
@@ -118,8 +118,8 @@ def _train(
 ) -> DesiredPipeline:
     training = model.spec.training
     where = specified(training, exclude={"image", *_DECIDE_THE_MODEL, *OPERATORS_OWN})
-    search = model.spec.search
-    parallel = {"parallel": search.parallel_trials} if search else {}
+    runs = model.spec.runs
+    parallel = {"parallel": runs.workers} if runs else {}
     whole = digest({"compute": compute, "branch": str(refs.corpus), "training": where, **parallel})
     spec = PipelineSpec(
         ref=refs.train,
@@ -129,7 +129,7 @@ def _train(
             model.spec.model,
             training.early_stopping.patience,
             from_base=bool(refs.base),
-            searches=refs.searches,
+            many=refs.selects,
         ),
         input_name=commands.CORPUS_INPUT,
         input_branch=refs.corpus,
@@ -139,9 +139,9 @@ def _train(
         labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
         pod_patch=pod_patch(training, model.spec.generation, claim, refs.train),
         base_branch=refs.base,
-        trials_branch=refs.trials if search else None,
-        parallelism=search.parallel_trials if search else 1,
-        datums_per_task=1 if search else 0,
+        trials_branch=refs.trials if runs else None,
+        parallelism=runs.workers if runs else 1,
+        datums_per_task=1 if runs else 0,
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain, generation = retraining(model, mark), model.generation
@@ -150,7 +150,7 @@ def _train(
 
 
 def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
-    """Return the pipeline that selects the best model of a search: as cheap as the one that writes the script."""
+    """Return the pipeline that selects the best model of many runs: as cheap as the one that writes the script."""
     training = model.spec.training
     best = {"best": refs.selection} if refs.selection else {}
     compute = digest({"select": image, **best})
@@ -174,7 +174,7 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
     text = {"continued": continued} if continued else {}  # itself, wherever it was read
     options = specified(generation, exclude={"continuation": {"config_map"}})
     compute = digest({"generation": options, "image": image, **text})
-    best = {"model": "selected"} if refs.searches else {}
+    best = {"model": "selected"} if refs.selects else {}
     whole = digest({"compute": compute, "placement": specified(training, include=SHARED), **best})
     spec = PipelineSpec(
         ref=refs.generate,

@@ -15,18 +15,19 @@ OWN_BRANCH = "master"
 class References:
     train: PipelineRef
     select: PipelineRef
-    """Selects the best model of a search."""
+    """Selects the best model among those of many runs."""
     generate: PipelineRef
     own_corpus: RepoRef
     """Holds the corpus if spec.corpus names no repo."""
     own_base: RepoRef
     """Holds copies of the models that training starts from, one in each branch."""
     own_trials: RepoRef
-    """Holds the runs of a search, one in each folder."""
+    """Holds what each of many runs trains, one in each folder."""
     corpus: BranchRef
-    searches: bool = False
+    selects: bool = False
+    """Whether training is many runs, so that a pipeline selects the model."""
     selection: tuple[str, ...] = ()
-    """The words of the select command that name the best run; empty before the first search is over."""
+    """The words of the select command that name the best run; empty before all are over."""
     base: BranchRef | None = None
     """The branch of `own_base` that training starts from, once it exists."""
 
@@ -41,7 +42,7 @@ class References:
     @property
     def maker(self) -> PipelineRef:
         """The pipeline whose output is the model."""
-        return self.select if self.searches else self.train
+        return self.select if self.selects else self.train
 
     @property
     def model(self) -> BranchRef:
@@ -62,5 +63,5 @@ def references(model: ScriptModel) -> References:
         own_base=RepoRef(project, names["base"]),
         own_trials=RepoRef(project, names["trials"]),
         corpus=corpus,
-        searches=model.spec.search is not None,
+        selects=model.spec.runs is not None,
     )

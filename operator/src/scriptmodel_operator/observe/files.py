@@ -5,19 +5,16 @@ A figure that is not a sensible number counts as missing; any other mismatch mak
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
 
 from scriptmodel_operator.api.status import DeviceStatus, ScriptScore
 from scriptmodel_operator.api.untrusted import Count, Figure, device_status, number, short_text
-from scriptmodel_operator.desired.search import Figures
 
 _LONGEST_WORD = 200
 _SENSES = ("poor", "fair", "good", "like the corpus")
 _FORMS = (*_SENSES, "a copy", "a loop", "noise", "foreign")
-_LEAST = {"value": 1e-9, "perplexity": 1.0}
-"""Lower bounds of the figures of a run. Only a model that is certain of each word has perplexity 1."""
 _SCORES = tuple(name for name in ScriptScore.model_fields if name not in ("form", "sense"))
 
 Word = Annotated[str, BeforeValidator(lambda value: short_text(value, _LONGEST_WORD))]
@@ -99,21 +96,3 @@ class GenerationFile(BaseModel):
 
     samples: Annotated[list[SampleFigures], Field(max_length=1000)] = Field(default_factory=list)
     temperature: Annotated[Figure, Field(validation_alias=AliasPath("sampling", "temperature"))] = None
-
-
-class TrialRecord(Figures):
-    """trial.json in the output of a run of a search, and the event `trial` at its end."""
-
-    state: Literal["paused", "complete", "failed"]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_impossible_figures(cls, data: Any) -> Any:
-        """Fail a run with impossible figures, which would win."""
-        known = data if isinstance(data, dict) else {}
-        for name, least in _LEAST.items():
-            value = known.get(name)
-            if known.get("state") != "failed" and isinstance(value, int | float) and not value >= least:
-                message = f"it reports {name} {value:g}, which no model reaches; is the image a trainer's?"
-                return {"state": "failed", "reason": "error", "message": message}
-        return data

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from scriptmodel_operator.api.marks import Mark, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import JobInfo, RepoRef, commit_of
 from scriptmodel_operator.observe.results import Place, Provenance, Results
 from scriptmodel_operator.observe.snapshot import Snapshot
-from scriptmodel_operator.observe.view import ModelCommits, WrittenScript
+from scriptmodel_operator.observe.view import ModelCommits, PipelineView, WrittenScript
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ class Lineages:
         return replace(made, corpus_info=info, corpus_maker=maker)
 
     def of_model(self, place: Place) -> ModelCommits:
-        """Return the commits that a model was made from: corpus, and base model or runs of a search, if any."""
+        """Return the commits that a model was made from: corpus, and base model or runs, if any."""
         refs, provenance = self.refs, self.results.provenance(*place)
         trained = next((pair for pair in provenance if pair[0] == refs.train.output), None)
-        if trained is not None:  # it was selected from a search
+        if trained is not None:  # it was selected from many runs
             return replace(self.of_model(trained), model=place[1], repo=place[0])
         known = (refs.own_base, refs.own_trials)
         source = _preferred(tuple(pair for pair in provenance if pair[0] not in known), refs.corpus.repo)
@@ -82,3 +84,11 @@ class Lineages:
 def _preferred(provenance: Provenance, repo: RepoRef) -> Place | None:
     """Return the commit in `repo`; for a pipeline that once read another repo, the commit in that one."""
     return next((pair for pair in provenance if pair[0] == repo), next(iter(provenance), None))
+
+
+def mark_of_job(gateway: Gateway, train: PipelineView, job: JobInfo) -> Mark | None:
+    """Return the ownership annotation of the pipeline version that a job is of."""
+    if job.version == train.info.version:
+        return train.mark
+    versions = gateway.list_pipeline_versions(train.info.ref)
+    return next((mark_of(each.spec.annotations) for each in versions if each.version == job.version), None)

@@ -26,10 +26,9 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.observe.base import Bases, owned_repo
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.lineage import Lineages
+from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Results
-from scriptmodel_operator.observe.searches import mark_of_job, search_view
 from scriptmodel_operator.observe.snapshot import JOBS_PER_PIPELINE, Snapshot
 from scriptmodel_operator.observe.view import (
     BaseView,
@@ -43,10 +42,15 @@ from scriptmodel_operator.observe.view import (
     PipelineView,
     QueueView,
     ReposView,
+    RunsView,
     ScriptsView,
 )
 
 _LOGS_REPORTED = (JobState.FAILURE, JobState.KILLED)
+ObserveRuns = Callable[[Lineages, ScriptModel, ModelView], RunsView | None]
+"""Returns the runs of an object that was observed without them; None if its training is one run. Blocking; raises
+EngineError where a read fails.
+"""
 _IMPRECISION = timedelta(minutes=1)
 """An upper bound of the error in the estimate of pachd's clock."""
 
@@ -62,15 +66,18 @@ class Observer:
         objects: Callable[[], int] = lambda: 1,
         find: Callable[[Key], ScriptModel | None] = lambda _key: None,
         start: Callable[[ScriptModel], str] = lambda _model: "",
+        runs: ObserveRuns = lambda _lineages, _model, _view: None,
     ) -> None:
         """Return an observer; `now` returns the time on pachd's clock, `objects` how many are observed, `find` one of
-        them, and `start` the commit of its model that trainings start from, empty if it is the newest one.
+        them, `start` the commit of its model that trainings start from, empty if it is the newest one, and `runs` the
+        runs of its training.
         """
         self._gateway = gateway
         self._now = now
         self._cluster = cluster
         self.logs = LogFollower(gateway)
         self._results = Results(gateway, objects)
+        self._runs = runs
         self._bases = Bases(gateway, self._cached_corpus, self._others_pipeline, find, start)
         self._heads: tuple[float, dict[BranchRef, CorpusView]] = (0.0, {})
         """The start of a snapshot, and the corpora that were read since."""
@@ -128,16 +135,16 @@ class Observer:
             owned=replace(
                 found.owned,
                 corpus=owned,
-                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.searches else trials,
+                trials=replace(trials, head=self._head(refs.trials)) if trials and refs.selects else trials,
                 retained=tuple(
                     snapshot.repos[ref.output]
                     for ref, seen in zip(names, (train, select, generate), strict=True)
-                    if seen is None and ref.output in snapshot.repos and (refs.searches or ref != refs.select)
+                    if seen is None and ref.output in snapshot.repos and (refs.selects or ref != refs.select)
                 ),
             ),
             logs=LogsView(
                 training=self._log(reported),
-                selection=self._log(select.newest) if select and refs.searches and _is_trained(train) else None,
+                selection=self._log(select.newest) if select and refs.selects and _is_trained(train) else None,
                 generation=self._log(writer),
             ),
             models=ModelsView(
@@ -156,9 +163,9 @@ class Observer:
         if base.current:
             refs = replace(refs, base=BranchRef(refs.own_base, base.current))
         observed = replace(observed, refs=refs, base=base)
-        search = search_view(self._gateway, made, model, observed)
-        selected = (search.selection if search else ()) or (select.selection if select else ())
-        return replace(observed, search=search, refs=replace(refs, selection=selected))
+        runs = self._runs(made, model, observed)
+        selected = (runs.selection if runs else ()) or (select.selection if select else ())
+        return replace(observed, runs=runs, refs=replace(refs, selection=selected))
 
     def _trained_for(self, model: ScriptModel, found: ModelView, made: ModelCommits | None) -> int:
         """Return the generation that set up the training of a model; 0 if it is unknown, or in the status."""
@@ -204,7 +211,7 @@ class Observer:
         """Yield the jobs without those whose commit somebody has deleted, which Pachyderm keeps.
 
         Jobs older than the newest existing result do not matter, so they are not checked. A job that `selects` before
-        the end of a search has selected nothing, so it has no result.
+        all runs are over has selected nothing, so it has no result.
         """
         rest = iter(jobs)
         for job in rest:

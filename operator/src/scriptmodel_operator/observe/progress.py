@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
-
-from pydantic import ValidationError
 
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.api.status import DeviceStatus, ResumedAt, TrainingStatus
 from scriptmodel_operator.api.untrusted import device_status, number, parse_event, readable, short_text, whole
 from scriptmodel_operator.engine.values import LogLine
-from scriptmodel_operator.observe.files import TrialRecord
 
 TAIL_LINES = 12
 _LONGEST_LINE = 400
@@ -28,10 +26,11 @@ STATE_WARNINGS = frozenset({"state-unwritable", "state-locked"})
 _AWAY, _BACK = "bucket-away", "bucket-back"
 """Code of the warning that the bucket of a job does not answer, and of the one that ends it."""
 _MOST_RUNS = 2560  # another image may name any number of them
+_MOST_FIELDS = 32
 _SIGNALLED = (130, 143)
 """Exit codes of a trainer that SIGINT or SIGTERM stopped."""
 _OF_THE_JOB = ("device", "warning", "error")
-"""Events of a run of a search that are kept for the whole job, too."""
+"""Events of one of many runs that are kept for the whole job, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,8 @@ class LogDigest:
     keeps_state: bool = False
     """Whether the trainer keeps its state in a folder that outlives the worker."""
     starts: tuple[tuple[str, str], ...] = ()
-    """Run of a search, and time, of each start that no `resumed` reports; also of those in the logs of lost pods."""
+    """Run and time of each start that no `resumed` reports, also of those in the logs of lost pods; a single run has no
+    name."""
     resumed: TrainingStatus | None = None
     """The newest restart, in the fields of the status."""
     words_per_second: float | None = None
@@ -70,8 +70,9 @@ class LogDigest:
     worker_error: str = ""
     """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
     runs: Mapping[str, LogDigest] = field(default_factory=dict)
-    """The digest of each run of a search, by its folder in the repo of trials."""
-    ended: TrialRecord | None = None
+    """The digest of each of many runs, by its folder in the repo of trials."""
+    ended: Mapping[str, Any] | None = None
+    """The event at the end of a run; an image may have put anything into it."""
 
     @property
     def share(self) -> float:
@@ -196,10 +197,9 @@ def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _trial(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    try:
-        return replace(digest, ended=TrialRecord.model_validate(event))
-    except ValidationError:
-        return digest
+    cut = {key: value[: 2 * _LONGEST_MESSAGE] if isinstance(value, str) else value for key, value in event.items()}
+    plain = ((key, value) for key, value in cut.items() if isinstance(value, str | int | float))
+    return replace(digest, ended=dict(islice(plain, _MOST_FIELDS)))
 
 
 _READERS = {

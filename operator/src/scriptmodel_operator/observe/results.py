@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,15 +17,13 @@ from pydantic import BaseModel
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
-from scriptmodel_operator.desired.search import TRIAL_FILE, RunInput, RunResult
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
-from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures, TrialRecord
+from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024
-_MAX_TRIAL = 1024 * 1024
 _PER_OBJECT = 32
 """Cached values for each object, three times what one at rest needs."""
 
@@ -49,57 +46,30 @@ class Results:
 
     def __init__(self, gateway: Gateway, objects: Callable[[], int]) -> None:
         """`objects` returns the number of objects, with which the cache grows and shrinks."""
-        self._gateway = gateway
+        self.gateway = gateway
         self._objects = objects
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, RepoRef, str], Any] = OrderedDict()
 
     def metrics(self, repo: RepoRef, commit: str) -> ModelMetrics | None:
-        return self._cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
+        return self.cached("metrics", repo, commit, lambda: self._json(repo, commit, METRICS_PATH, ModelMetrics))
 
     def script(self, repo: RepoRef, commit: str) -> Script | None:
-        return self._cached("script", repo, commit, lambda: self._read_script(repo, commit))
+        return self.cached("script", repo, commit, lambda: self._read_script(repo, commit))
 
     def digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        return self._cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
-
-    def runs(self, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
-        """Return the results of a train job by the folder of the run, and their digest (`select --of`).
-
-        The job read `trials` and wrote `output`. A run without a valid record has failed.
-        """
-
-        def read() -> tuple[Mapping[str, RunResult], str]:
-            records = self._trial_files(*output)
-            results = {
-                name: _result(records.get(name, b""), given, name) for name, given in self.inputs(*trials).items()
-            }
-            return results, hashlib.sha256(b"".join(records.values())).hexdigest()
-
-        return self._cached("runs", *output, read)
-
-    def inputs(self, repo: RepoRef, commit: str) -> Mapping[str, RunInput]:
-        """Return the runs of a search in a commit, by folder; files of others are skipped."""
-
-        def read() -> Mapping[str, RunInput]:
-            found = {}
-            for name, content in self._trial_files(repo, commit).items():
-                with suppress(ValueError):
-                    found[name] = RunInput.model_validate_json(content)
-            return found
-
-        return self._cached("inputs", repo, commit, read)
+        return self.cached("digests", repo, commit, lambda: self._read_digests(repo, commit))
 
     def commit(self, repo: RepoRef, commit: str) -> CommitInfo | None:
         """Return a commit; None if it does not exist in `repo`. Cached only once it is finished."""
 
         def read() -> CommitInfo | None:
             try:
-                return self._gateway.inspect_commit(repo, commit)
+                return self.gateway.inspect_commit(repo, commit)
             except NotFoundError:
                 return None
 
-        return self._cached("commit", repo, commit, read, lambda found: found is not None and found.finished)
+        return self.cached("commit", repo, commit, read, lambda found: found is not None and found.finished)
 
     def branch(self, repo: RepoRef, commit: str, branches: Iterable[str]) -> str:
         """Return the branch of `branches` that has the commit as its head; empty if none has.
@@ -111,7 +81,7 @@ class Results:
             found = self.commit(repo, commit)
             return (found.branch or self._branch_of(found, branches)) if found else ""
 
-        return self._cached("branch", repo, commit, read, bool)
+        return self.cached("branch", repo, commit, read, bool)
 
     def has(self, repo: RepoRef, commit: str, as_of: object) -> bool:
         """Return whether the commit exists in `repo`. It is read again when `as_of` differs: somebody may delete it."""
@@ -119,11 +89,11 @@ class Results:
         def read() -> tuple[object, bool]:
             return as_of, self.commit(repo, commit) is not None
 
-        if self._cached("has", repo, commit, read)[0] != as_of:
+        if self.cached("has", repo, commit, read)[0] != as_of:
             with self._lock:
                 for kind in ("has", "commit"):
                     self._known.pop((kind, repo, commit), None)
-        return self._cached("has", repo, commit, read)[1]
+        return self.cached("has", repo, commit, read)[1]
 
     def provenance(self, repo: RepoRef, commit: str) -> Provenance:
         """Return what a commit was made from, fixed at its start; empty if the commit does not exist in `repo`."""
@@ -132,9 +102,9 @@ class Results:
             found = self.commit(repo, commit)
             return found.provenance if found else None
 
-        return self._cached("provenance", repo, commit, read, lambda found: found is not None) or ()
+        return self.cached("provenance", repo, commit, read, lambda found: found is not None) or ()
 
-    def _cached(
+    def cached(
         self, kind: str, repo: RepoRef, commit: str, read: Callable[[], T], keep: Callable[[T], bool] = lambda _: True
     ) -> T:
         """Return a value of a commit that was read, or read it; `keep` says whether it can no longer change."""
@@ -155,34 +125,29 @@ class Results:
     def _json(self, repo: RepoRef, commit: str, path: str, kind: type[F]) -> F | None:
         """Return the file, parsed; None if it is missing or does not fit its schema."""
         try:
-            return kind.model_validate_json(self._gateway.read_file(repo, commit, path, _MAX_JSON))
+            return kind.model_validate_json(self.gateway.read_file(repo, commit, path, _MAX_JSON))
         except (NotFoundError, ValueError):
             return None
 
     def _branch_of(self, commit: CommitInfo, branches: Iterable[str]) -> str:
         for name in branches:
             try:
-                head = self._gateway.branch_head(BranchRef(commit.repo, name))
+                head = self.gateway.branch_head(BranchRef(commit.repo, name))
             except NotFoundError:
                 continue
             if head is not None and head.id == commit.id:
                 return name
         return ""
 
-    def _trial_files(self, repo: RepoRef, commit: str) -> Mapping[str, bytes]:
-        """Return the trial.json of each folder, sorted by folder."""
-        found = self._gateway.read_files(repo, commit, f"/*/{TRIAL_FILE}", _MAX_TRIAL)
-        return dict(sorted((path.split("/")[1], content) for path, content in found.items()))
-
     def _read_digests(self, repo: RepoRef, commit: str) -> dict[str, str]:
-        paths = self._gateway.walk_files(repo, commit)
-        contents = ((path, self._gateway.read_file(repo, commit, path, _MAX_SCRIPT)) for path in paths)
+        paths = self.gateway.walk_files(repo, commit)
+        contents = ((path, self.gateway.read_file(repo, commit, path, _MAX_SCRIPT)) for path in paths)
         return {path: hashlib.sha256(content).hexdigest() for path, content in contents}
 
     def _read_script(self, repo: RepoRef, commit: str) -> Script | None:
         try:
-            size = self._gateway.file_size(repo, commit, SCRIPT_PATH)
-            content = self._gateway.read_file(repo, commit, SCRIPT_PATH, min(size, _MAX_SCRIPT))
+            size = self.gateway.file_size(repo, commit, SCRIPT_PATH)
+            content = self.gateway.read_file(repo, commit, SCRIPT_PATH, min(size, _MAX_SCRIPT))
         except NotFoundError:
             return None
         generation = self._json(repo, commit, GENERATION_PATH, GenerationFile)
@@ -197,14 +162,6 @@ class Results:
             score=sample.score,
         )
         return Script(status, blank=not content.strip(b"\0 \t\r\n\f\v"))
-
-
-def _result(record: bytes, given: RunInput, folder: str) -> RunResult:
-    try:
-        return RunResult(given=given, **TrialRecord.model_validate_json(record).model_dump())
-    except ValueError:
-        message = f"/{folder}/{TRIAL_FILE} has no valid record of the run; is the image a trainer's?"
-        return RunResult(given=given, state="failed", reason="error", message=message)
 
 
 def excerpt(content: bytes) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
+from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.desired.search import Plan, RunInput, RunResult
 from scriptmodel_operator.engine.values import (
     BranchRef,
     CommitInfo,
@@ -121,7 +122,7 @@ class OwnedRepo:
     readers: Mapping[PipelineRef, str] = field(default_factory=dict)
     """The pipelines that read it, with the namespaces of their owners."""
     head: CommitInfo | None = None
-    """The newest commit of a corpus by URL or from a ConfigMap, or of the runs of a search."""
+    """The newest commit of a corpus by URL or from a ConfigMap, or of the runs."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files by path, if the source is a ConfigMap; empty until the commit is finished."""
 
@@ -160,7 +161,7 @@ class ModelCommits:
 
     model: str
     repo: RepoRef
-    """The repo of the model: the output of training, or of the selection from a search."""
+    """The repo of the model: the output of training, or of the selection from many runs."""
     trained: str
     corpus: str | None = None
     corpus_repo: RepoRef | None = None
@@ -170,7 +171,7 @@ class ModelCommits:
     base: str = ""
     """The branch with the base model, if training started from one."""
     trials: str = ""
-    """The commit with the runs of a search, if training read one."""
+    """The commit with the runs, if training read one."""
 
     @property
     def corpus_open(self) -> bool:
@@ -192,30 +193,32 @@ class WrittenScript:
         return self.script is not None and not self.script.blank
 
 
-@dataclass(frozen=True, slots=True)
-class SearchView:
-    """A search: the runs in its repo, their results, and the plan that follows from both."""
+class RunsView(Protocol):
+    """The runs of a training, as the feature that plans them observes them. Texts are parts of messages."""
 
-    plan: Plan
-    of: str
-    """Identifies the spec and the corpus commit of the newest train job."""
-    results: Mapping[str, RunResult]
-    """The results of the newest job for the current spec and corpus, by the folder of the run."""
-    digest: str = ""
-    """Digest of those results."""
-    source: str = ""
-    """The commit of train's output that has them."""
-    present: Mapping[str, RunInput] = field(default_factory=dict)
-    """The runs in the newest commit of the repo, by folder."""
-    newest: ModelCommits | None = None
-    in_progress: bool = False
-    """Whether that job is training the runs in the repo."""
+    @property
+    def newest(self) -> ModelCommits | None:
+        """The commits of the newest train job."""
+
+    @property
+    def source(self) -> str:
+        """The commit of train's output that has results of the current spec and corpus; empty before the first."""
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """The words that make select copy the best model; empty unless the search is over and has not failed."""
-        over = self.plan.finished and not self.plan.failure
-        return ("--best", self.plan.winner, "--of", self.digest) if over else ()
+        """The words that make select copy the best model; empty until it is known."""
+
+    @property
+    def unfinished(self) -> Condition | None:
+        """How far training is after a job that succeeded; None if its best model is selected next."""
+
+    @property
+    def starting(self) -> str:
+        """What is said while runs are put into the repo that training reads."""
+
+    @property
+    def winner(self) -> str:
+        """Which run is the best; empty before that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,20 +279,20 @@ class ModelView:
     engine: EngineView = EngineView()
     train: PipelineView | None = None
     select: PipelineView | None = None
-    """Selects the best model of a search; it is deleted some time after the search was removed from the spec."""
+    """Selects the best model of many runs; it is deleted some time after training became one run."""
     generate: PipelineView | None = None
     corpus: CorpusView | None = None
     owned: ReposView = ReposView()
     base: BaseView = NO_BASE
-    search: SearchView | None = None
+    runs: RunsView | None = None
     logs: LogsView = LogsView()
     models: ModelsView = ModelsView()
     scripts: ScriptsView = ScriptsView()
 
     @property
     def pipelines(self) -> tuple[PipelineView, ...]:
-        """The existing pipelines, each before its readers; `select` also after its search was removed."""
-        select = self.select if self.refs.searches or (self.select and self.select.ownership.ours) else None
+        """The existing pipelines, each before its readers; `select` also after the last of many runs."""
+        select = self.select if self.refs.selects or (self.select and self.select.ownership.ours) else None
         return tuple(seen for seen in (self.train, select, self.generate) if seen is not None)
 
     @property
@@ -303,7 +306,7 @@ class ModelView:
 
     @property
     def maker(self) -> PipelineView | None:
-        return self.select if self.refs.searches else self.train
+        return self.select if self.refs.selects else self.train
 
     @property
     def waits_for_quota(self) -> bool:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
+from scriptmodel_operator.act.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
-from scriptmodel_operator.features import choose
+from scriptmodel_operator.feature import RunsProgress
+from scriptmodel_operator.features import choose, next_runs, progress
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import CorpusView, ModelView
-from scriptmodel_operator.reconcile.actions import Action, ApplyPipelines, StartPipeline, StopPipeline
 from scriptmodel_operator.reconcile.base import COPYING, base_to_copy
 from scriptmodel_operator.reconcile.blockers import corpus_stage, find_blocker, missing_project
-from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos
+from scriptmodel_operator.reconcile.corpus import own_corpus, unused_repos, unused_select
 from scriptmodel_operator.reconcile.deadlines import jobs_to_stop
 from scriptmodel_operator.reconcile.difference import difference
-from scriptmodel_operator.reconcile.rounds import runs_to_put, unused_select
-from scriptmodel_operator.reconcile.searching import Progress, search_progress
 from scriptmodel_operator.reconcile.stages import generation_stage, still_open, training_stage
 from scriptmodel_operator.reconcile.state import (
     NOT_STARTED,
@@ -81,15 +80,15 @@ def assess(observed: Observed) -> Planned:
     """Return the first state that applies once everything is observed, in the order of `_state`."""
     view = observed.view
     given = observed.given
-    search = search_progress(given.model, view, given.elapsed)
-    return Planned(view, replace(_state(observed, search), chosen=choose(given.model, view), search=search))
+    runs = progress(given.model, view, given.elapsed)
+    return Planned(view, replace(_state(observed, runs), chosen=choose(given.model, view), runs=runs))
 
 
-def _state(observed: Observed, search: Progress | None) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+def _state(observed: Observed, running: RunsProgress | None) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
     stages, owner, recorded = (
-        _stages(given, view, search),
+        _stages(given, view, running),
         desired.train.mark.owner,
         KnownSource(model.previous.download),
     )
@@ -119,8 +118,8 @@ def _state(observed: Observed, search: Progress | None) -> ModelState:  # noqa: 
     if (differs.now or view.train is None) and view.corpus is not None and not found.done:
         problem = Problem(found.reason, found.message, stalled=found.stalled)
         return blocked(stages=stages, source=source, problem=problem)
-    stages = _with_unchecked(_stages(given, view, search, creating=True) if differs.now else stages, source.unchecked)
-    runs = runs_to_put(model, owner, view)
+    stages = _with_unchecked(_stages(given, view, running, creating=True) if differs.now else stages, source.unchecked)
+    runs = next_runs(model, owner, view)
     if isinstance(runs, Problem):
         return blocked(stages=stages, source=source, problem=runs)
     if differs.now:
@@ -128,7 +127,7 @@ def _state(observed: Observed, search: Progress | None) -> ModelState:  # noqa: 
         actions = (*runs, ApplyPipelines(differs.now))
         return Applying(stages=stages, source=source, difference=differs, actions=actions)
     if runs and not view.stopped:
-        starting = f"{view.search.plan.title} is being started" if view.search else ""
+        starting = view.runs.starting if view.runs else ""
         return Ingesting(stages=stages, source=source, message=starting, actions=(*stops, *runs))
     unused = unused_select(model, view, finished=stages.first_unfinished is None)
     upkeep = _starts(model, view) or (*stops, *unused, *unused_repos(view))
@@ -148,15 +147,15 @@ def _starts(model: ScriptModel, view: ModelView) -> tuple[Action, ...]:
     return tuple(StartPipeline(seen.info.ref, seen.jobs[0].ref.id if seen.jobs else "none") for seen in view.stopped)
 
 
-def _stages(given: Given, view: ModelView, search: Progress | None, *, creating: bool = False) -> Stages:
+def _stages(given: Given, view: ModelView, running: RunsProgress | None, *, creating: bool = False) -> Stages:
     """Return the observed stages. A pipeline that does not exist is being created only if nothing prevents that."""
     previous = given.model.previous
-    searched = search.message if search else ""
+    message = running.message if running else ""
     train, select, generate = (
         seen is not None and given.model.may_write(seen.ownership) for seen in (view.train, view.select, view.generate)
     )
-    makes = train and (select or not view.refs.searches)
-    trained = training_stage(view, previous, searched) if makes or creating else NOT_STARTED
+    makes = train and (select or not view.refs.selects)
+    trained = training_stage(view, previous, message) if makes or creating else NOT_STARTED
     generated = generation_stage(view, trained, previous) if generate or creating else NOT_STARTED
     return Stages(_corpus(view, given.model.namespace), trained, generated)
 

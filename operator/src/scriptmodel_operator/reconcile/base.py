@@ -5,6 +5,8 @@ Once training has a copy, the object no longer needs the source.
 
 from __future__ import annotations
 
+from scriptmodel_operator.act.actions import Action, CreateRepo, ReplaceFiles
+from scriptmodel_operator.act.ownership import own_repo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
@@ -13,8 +15,6 @@ from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.base import copy_name
 from scriptmodel_operator.engine.values import BranchRef, Copies
 from scriptmodel_operator.observe.view import BaseSource, BaseView, ModelView
-from scriptmodel_operator.reconcile.actions import Action, CreateRepo, ReplaceFiles
-from scriptmodel_operator.reconcile.blockers import own_repo
 
 COPYING = "the base model is being copied"
 _NEEDED = ("/model.json", "/metrics.json")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from scriptmodel_operator.act.ownership import conflict
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.identity import engine_name
-from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.engine.values import RepoRef
-from scriptmodel_operator.observe.view import CorpusView, ModelView, OwnedRepo
-from scriptmodel_operator.reconcile.actions import CreateRepo
+from scriptmodel_operator.observe.view import CorpusView, ModelView
 
 _MISSING = {
     Reason.PROJECT_NOT_FOUND: "project {repo.project!r} of the corpus does not exist: create it with "
@@ -26,10 +24,10 @@ def find_blocker(model: ScriptModel, view: ModelView) -> Problem | None:
     """Return the first problem that somebody has to solve before pipelines can be written."""
     if not view.engine.has_project:
         return Problem(Reason.PROJECT_NOT_FOUND, missing_project(model, view))
-    needed = (view.train, view.select if view.refs.searches else None, view.generate)
+    needed = (view.train, view.select if view.refs.selects else None, view.generate)
     for seen in needed:
         if seen and not model.may_write(seen.ownership):
-            return _conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
+            return conflict(model, f"pipeline {seen.info.ref}", seen.ownership, seen.mark)
     if view.owned.retained:
         names = ", ".join(str(repo.ref) for repo in view.owned.retained)
         commands = "; ".join(repo.delete_command for repo in view.owned.retained)
@@ -48,34 +46,6 @@ def missing_project(model: ScriptModel, view: ModelView) -> str:
         f"{where} has no project {project!r}: create it with `pachctl create project {project}`, or with a repo in it: "
         f"`scriptmodel push DIR --repo REPO --project {project} --create -n {model.namespace}`"
     )
-
-
-def own_repo(
-    model: ScriptModel, owner: Owner, ref: RepoRef, owned: OwnedRepo | None, what: str, effect: str = ""
-) -> OwnedRepo | CreateRepo | Problem:
-    """Return a repo if it is the object's own, else what makes it so, or what prevents that.
-
-    `effect` says what taking it over does besides.
-    """
-    if owned is not None and owned.ownership.ours:
-        return owned
-    if owned is None or model.may_write(owned.ownership):
-        return CreateRepo(ref, marked(Mark(owner), owned.description if owned else ""), adopt=owned is not None)
-    return _conflict(model, f"{what} {ref}", owned.ownership, owned.mark, effect)
-
-
-def _conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None, effect: str = "") -> Problem:
-    """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
-    if found is Ownership.FOREIGN:
-        same = mark is not None and mark.owner.namespace == model.namespace
-        whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
-        text = f"{what} belongs to {whose} and is never taken over: delete it or rename this object"
-        return Problem(Reason.NAME_CONFLICT, text)
-    whose = "was not created by this operator"
-    if found is Ownership.OTHER_CLUSTER:
-        whose = f"belongs to ScriptModel {model} of another cluster"
-    text = f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
-    return Problem(Reason.NAME_CONFLICT, text + effect)
 
 
 def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from scriptmodel_operator.act.actions import CreateRepo, DeletePipeline, DeleteRepo, ReplaceFiles
+from scriptmodel_operator.act.ownership import own_repo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusDownload, CorpusHttp
 from scriptmodel_operator.api.identity import engine_fetcher
@@ -12,11 +14,10 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.desired.references import References
+from scriptmodel_operator.features import choose
 from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
 from scriptmodel_operator.ingest.values import Attempt, Download, Failure, SourceError
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
-from scriptmodel_operator.reconcile.actions import CreateRepo, DeleteRepo, ReplaceFiles
-from scriptmodel_operator.reconcile.blockers import own_repo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
 from scriptmodel_operator.reconcile.state import KnownSource
 
@@ -100,8 +101,21 @@ def unused_repos(view: ModelView) -> Iterator[DeleteRepo]:
     """Yield the deletion of each repo of the object's own that the spec no longer needs, once no pipeline reads it."""
     for owned, needed in (
         (view.owned.corpus, view.refs.own_corpus == view.refs.corpus.repo),
-        (view.owned.trials, view.refs.searches),
+        (view.owned.trials, view.refs.selects),
         (view.base.owned, view.base.current),
     ):
         if owned is not None and owned.ownership.ours and not owned.readers and not needed:
             yield DeleteRepo(owned.ref)
+
+
+def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
+    """Yield the deletion of the select pipeline once training is one run and nothing reads that pipeline.
+
+    The last model of many runs stays until another one has `finished` and is not held back.
+    """
+    select, generate = view.select, view.generate
+    if view.refs.selects or select is None or not select.ownership.ours:
+        return
+    read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
+    if finished and not (read or view.owned.readers or choose(model, view).held_back):
+        yield DeletePipeline(select.info.ref, keep_repo=False)

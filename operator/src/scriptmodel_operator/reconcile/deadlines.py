@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from scriptmodel_operator.act.actions import StopJob
 from scriptmodel_operator.api.durations import Elapsed, parse_duration
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import JobInfo, JobRef, PipelineState
 from scriptmodel_operator.observe.view import ModelView, PipelineView
-from scriptmodel_operator.reconcile.actions import StopJob
 
 PENDING_TEXT = "scriptmodel: no worker within pendingDeadline"
 REASON_FOLLOWS = ": "
@@ -25,7 +25,7 @@ def jobs_to_stop(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tuple
         return ()
     training = model.spec.training
     active, pending = training.active_deadline, training.pending_deadline
-    selecting = view.select if view.search else None
+    selecting = view.select if view.runs else None
     computing = (
         (view.train, _runs_since(view.train.running)),
         (selecting, _computes_since(selecting, view.train)),
@@ -75,10 +75,10 @@ def remaining_wait(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> tim
 def _superseded(train: PipelineView, view: ModelView) -> list[JobRef]:
     """Return the jobs that still wait for a worker although a newer commit or spec has made a newer job.
 
-    Also the running job of a search, if newer runs have been put into its repo: those of that job are of no use.
+    Also the running job, if newer runs have been put into its repo: those of that job are of no use.
     """
     unfinished = [job for job in train.current if not job.state.final]
-    newest, reported = view.search.newest if view.search else None, view.models.reported
+    newest, reported = view.runs.newest if view.runs else None, view.models.reported
     behind = train.running if newest and reported and newest.trials != reported.trials else None
     return [job.ref for job in unfinished[1:] if job.state.waiting or job == behind]
 

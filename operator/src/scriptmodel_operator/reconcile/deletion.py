@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from scriptmodel_operator.act.actions import Action, DeletePipeline, DeleteRepo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.reconcile.actions import Action, DeletePipeline, DeleteRepo
 
 
 def plan_deletion(model: ScriptModel, view: ModelView) -> tuple[Action, ...] | Problem:

@@ -8,7 +8,6 @@ from scriptmodel_operator.api.conditions import cut, timestamp
 from scriptmodel_operator.api.durations import Elapsed, format_duration
 from scriptmodel_operator.api.network import AUTO_PRESET
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.search_status import SearchStatus, best_trial
 from scriptmodel_operator.api.status import (
     GenerationStatus,
     HistoryEntry,
@@ -19,7 +18,7 @@ from scriptmodel_operator.api.status import (
 )
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.engine.values import JobInfo, JobState
-from scriptmodel_operator.feature import Chosen
+from scriptmodel_operator.feature import Chosen, RunsProgress
 from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
@@ -38,9 +37,7 @@ _PAST_MODELS = 5
 _STOPPED_BY = {"epochs": "Epochs", "budget": "Budget", "early-stopping": "EarlyStopping"}
 
 
-def training_status(
-    model: ScriptModel, view: ModelView, elapsed: Elapsed, search: SearchStatus | None
-) -> TrainingStatus:
+def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs: RunsProgress | None) -> TrainingStatus:
     """Describe the running train job, else the newest one, or the job whose result the newest one repeats.
 
     Empty before the first job.
@@ -56,7 +53,7 @@ def training_status(
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
-        gpu_seconds=search.gpu_seconds if search else _gpu_seconds(model, train, trained, elapsed),
+        gpu_seconds=runs.gpu_seconds if runs else _gpu_seconds(model, train, trained, elapsed),
         preset=preset,
         warnings=_warnings(view, log, kept),
         device=log.device or kept.device,
@@ -68,10 +65,9 @@ def training_status(
         metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
         if metrics:
             return found.model_copy(update=_finished(metrics, found))
-    if search:
-        best = Perplexity(best=best_trial(search.model_dump()).get("perplexity"))
-        known = {"progress_percent": search.progress_percent, "perplexity": best}
-        return found.model_copy(update=known | {"eta": _eta(None if job.state.final else search.eta_seconds)})
+    if runs:
+        known = {"progress_percent": runs.percent, "perplexity": Perplexity(best=runs.perplexity)}
+        return found.model_copy(update=known | {"eta": _eta(None if job.state.final else runs.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found
     if view.logs.training and not log.epochs and end and end == last.completion_time:
@@ -199,7 +195,7 @@ def history(
     view: ModelView,
     chosen: Chosen,
     elapsed: Elapsed,
-    search: SearchStatus | None,
+    runs: RunsProgress | None,
 ) -> list[HistoryEntry]:
     """Put the newest model in front of the previous history, with the generation of its first entry."""
     entries, maker, made = model.previous.history, view.maker, view.models.good
@@ -207,9 +203,9 @@ def history(
         return entries
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
-    gpu_seconds = before.gpu_seconds if view.search else _gpu_seconds(model, maker, job, elapsed)
-    if search and view.search and made and made.trained == view.search.source:
-        gpu_seconds = search.gpu_seconds
+    gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, maker, job, elapsed)
+    if runs and view.runs and made and made.trained == view.runs.source:
+        gpu_seconds = runs.gpu_seconds
     figures = {
         "generation": before.generation or view.models.trained_for or model.generation,
         "model_commit": job.ref.id,

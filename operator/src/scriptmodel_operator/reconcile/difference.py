@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.desired.commands import TRIALS_INPUT
@@ -21,7 +22,6 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
-from scriptmodel_operator.reconcile.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.reconcile.training import BUDGET_RAISED, is_continued, state_is_kept
 
 
@@ -165,9 +165,9 @@ def _must_wait(change: PipelineChange, view: ModelView) -> bool:
 def _resumes(change: PipelineChange, observed: PipelineView, view: ModelView) -> bool:
     """Return whether the worker of the updated pipeline continues where the running one is killed.
 
-    Not in a search: the runs of the round that have ended would be trained again.
+    Not with many runs: those of the round that have ended would be trained again.
     """
-    if observed is not view.train or observed.mark is None or view.search or not state_is_kept(observed, view):
+    if observed is not view.train or observed.mark is None or view.runs or not state_is_kept(observed, view):
         return False
     desired = mark_of(change.apply.spec.annotations)
     return desired is not None and desired.claim == observed.mark.claim

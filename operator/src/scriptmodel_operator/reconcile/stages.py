@@ -45,10 +45,10 @@ _STARTED = "resume the object or start its pipeline"
 """What makes another job of a pipeline that is stopped."""
 
 
-def training_stage(view: ModelView, previous: ScriptModelStatus, searched: str) -> Condition:
+def training_stage(view: ModelView, previous: ScriptModelStatus, running: str) -> Condition:
     """Return how far training is. Done means that the newest job of the current version made a model.
 
-    With a search, it means that the best model was selected; `searched` says how far its running job is.
+    With many runs, it means that the best model was selected; `running` says how far their job is.
     """
     train = view.train
     if train is None:
@@ -59,35 +59,32 @@ def training_stage(view: ModelView, previous: ScriptModelStatus, searched: str) 
     if job is None:
         waiting = Condition(Reason.TRAINING, "waiting for the train job to appear")
         return _deleted(train.lost, _TRAINING) if train.lost else waiting
-    return _training_job(view, train, job, previous.training.failure, searched)
+    return _training_job(view, train, job, previous.training.failure, running)
 
 
 def _training_job(
-    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, searched: str
+    view: ModelView, train: PipelineView, job: JobInfo, reported: JobFailure | None, running: str
 ) -> Condition:
     if view.repeats and train.last_good is not None:
         return _succeeded(train.last_good, view)
     if job.state is JobState.SUCCESS:
-        return _searched(view, job, reported) if view.search and job.data_total else _succeeded(job, view)
+        return _selected(view, job, reported) if view.runs and job.data_total else _succeeded(job, view)
     if job.state.final:
         failed = failure(job, view.logs.training, reported, generating=False)
         return _ended(job, failed, _of(train, _TRAINING), train.claim)
     if train.running is not None:
-        message = _training_message(view, train, job, searched)
+        message = _training_message(view, train, job, running)
         return _repeated(view.logs.training, message) or Condition(Reason.TRAINING, message)
     return _waiting(view, train, job)
 
 
-def _searched(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Condition:  # noqa: PLR0911 - a ladder
-    """Return the stage after a train job of a search that succeeded."""
-    plan, select = view.search.plan if view.search else None, view.select
-    if plan is None or select is None:
+def _selected(view: ModelView, job: JobInfo, reported: JobFailure | None) -> Condition:  # noqa: PLR0911 - a ladder
+    """Return the stage after a train job of many runs that succeeded."""
+    runs, select = view.runs, view.select
+    if runs is None or select is None:
         return Condition(Reason.CREATING, "the select pipeline is being created")
-    if plan.failure:
-        what = "change spec.search or spec.model, or annotate scriptmodel.dev/retrain-at"
-        return Problem(Reason.TRAINING_FAILED, f"the search failed: {plan.failure}: {what}")
-    if not plan.finished:
-        return Condition(Reason.TRAINING, f"{plan.title} is next")
+    if runs.unfinished:
+        return runs.unfinished
     if select.info.state is PipelineState.FAILURE:
         return Problem(Reason.PIPELINE_FAILED, _pipeline_failed(select))
     chosen = select.newest
@@ -112,8 +109,8 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     metrics = view.models.metrics if view.models.good and view.models.good.trained == job.ref.id else None
     known = {"validation": metrics.best, "test": metrics.perplexity.test} if metrics else {}
     figures = [f"{value:.1f} ({name})" for name, value in known.items() if value is not None]
-    winner, model = view.search.plan.winner if view.search else "", view.models.good.model if view.models.good else ""
-    text = f"trial {winner.lstrip('0')} is the best" if winner else "the model is trained"
+    model, winner = view.models.good.model if view.models.good else "", view.runs.winner if view.runs else ""
+    text = winner or "the model is trained"
     text += f": perplexity {', '.join(figures)}" if figures else ""
     if view.models.metrics is None:
         text += "; its metrics.json is missing or invalid, so its perplexity is not known"
@@ -121,8 +118,8 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
     return Condition(Reason.TRAINED, f"{text} (model {short_id(model or job.ref.id)})", ConditionStatus.TRUE)
 
 
-def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, searched: str) -> str:
-    text, log = searched or "the train job runs", view.logs.training
+def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, running: str) -> str:
+    text, log = running or "the train job runs", view.logs.training
     if log and log.epoch:
         text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
     if log and log.percent == 100:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scriptmodel_operator.act.actions import Action
 from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Problem
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
-from scriptmodel_operator.feature import NO_SCRIPT, Chosen
+from scriptmodel_operator.feature import NO_SCRIPT, Chosen, RunsProgress
 from scriptmodel_operator.ingest.values import Download
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.reconcile.actions import Action
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
-from scriptmodel_operator.reconcile.searching import Progress
 
 NOT_STARTED = Condition(Reason.NOT_STARTED, "an earlier stage comes first")
 
@@ -69,8 +68,8 @@ class _Observed:
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT
     """Decided once, by `assess`."""
-    search: Progress | None = None
-    """How far the search is, if the spec has one."""
+    runs: RunsProgress | None = None
+    """How far the runs are, if training is many."""
     actions: tuple[Action, ...] = ()
     """What is done now. After it the object is observed again."""
 

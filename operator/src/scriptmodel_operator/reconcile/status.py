@@ -29,8 +29,7 @@ def status_of(
     While a download is running, reconcile-at is not yet handled, since it requests the download too."""
     handled = model.previous.last_handled_reconcile_at if downloading else model.reconcile_at
     mark, script = view.train.mark if view.train else None, state.chosen.script
-    search = state.search.status if state.search else None
-    training = details.training_status(model, view, elapsed, search)
+    training = details.training_status(model, view, elapsed, state.runs)
     status = ScriptModelStatus(
         observed_generation=model.generation,
         last_handled_reconcile_at=handled or None,
@@ -38,15 +37,14 @@ def status_of(
         suspended=isinstance(state, Suspended) or (model.previous.suspended and bool(view.stopped)) or None,
         perplexity=details.perplexity(view, training, script),
         training=training,
-        search=search,
         generation=details.generation_status(view, model.previous.generation),
         script=script.script.status if script and script.script else None,
         lineage=details.lineage(model, view, state.chosen),
         source=_source(model, state.source),
         pipelines=details.pipeline_statuses(view),
-        history=details.history(model, view, state.chosen, elapsed, search),
+        history=details.history(model, view, state.chosen, elapsed, state.runs),
     )
-    wire = to_wire(status.model_copy(update=dict(state.chosen.status)))
+    wire = to_wire(status.model_copy(update={**(state.runs.status if state.runs else {}), **state.chosen.status}))
     wire["conditions"] = conditions_of_state(state, model.status, model.generation, now)
     return wire
 

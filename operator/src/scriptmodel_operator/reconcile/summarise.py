@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
+from scriptmodel_operator.act.actions import ChangeKind
 from scriptmodel_operator.api.conditions import (
     Condition,
     ConditionStatus,
@@ -15,7 +16,6 @@ from scriptmodel_operator.api.conditions import (
     render_conditions,
 )
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.reconcile.actions import ChangeKind
 from scriptmodel_operator.reconcile.difference import Difference
 from scriptmodel_operator.reconcile.state import Applied, Applying, Blocked, Ingesting, ModelState, Suspended
 

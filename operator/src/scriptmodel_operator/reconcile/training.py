@@ -73,7 +73,7 @@ def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     if state_is_kept(train, view):
         keeper = f"claim {claim} keeps the state" if claim else "checkpoints are kept"
         return f"at most one checkpoint interval is computed again: {keeper}"
-    what = "a run starts its round again" if view.search else "all epochs are computed again"
+    what = "a run starts its round again" if view.runs else "all epochs are computed again"
     if claim or train.info.keeps_checkpoints:
         return f"{what}: the trainer keeps no state{f' on claim {claim}' if claim else ''}"
     return f"{what}: no claim for checkpoints is set (spec.training.checkpoints)"
@@ -116,13 +116,13 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     """Return whether `spec` raises the budget that ended the training of the newest model, or has none any more.
 
     The update then computes again: the trainer continues from the state that it kept, and starts anew without one.
-    A job in progress ends first, under the budget that it started with. The runs of a search have ended for good.
+    A job in progress ends first, under the budget that it started with. Many runs have ended for good.
     """
     train, metrics = view.train, view.models.metrics
     if train is None or metrics is None or metrics.stopped_by != "budget" or train.running is not None:
         return False
     newest = train.newest
-    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.search:
+    if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.runs:
         return False
     before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

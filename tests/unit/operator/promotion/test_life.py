@@ -22,7 +22,7 @@ from scriptmodel_operator.promotion.declared import ANNOTATION
 from scriptmodel_operator.promotion.feature import Promotions
 from tests.unit.operator.promotion.worlds import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.recording import Recorder
-from tests.unit.operator.search_worlds import RANDOM, search, search_world, select
+from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from scriptmodel_operator.api.search import Search
-from scriptmodel_operator.desired.search import Plan, RunResult, State, plan, rounds, standings, trials
 from scriptmodel_operator.engine.values import LogLine, RepoRef
 from scriptmodel_operator.observe.progress import LogDigest, read_line
 from scriptmodel_operator.observe.results import Results
-from scriptmodel_operator.observe.view import SearchView
-from scriptmodel_operator.reconcile.searching import with_logs
+from scriptmodel_operator.search.declared import Search
+from scriptmodel_operator.search.observed import SearchView
+from scriptmodel_operator.search.outcomes import outcomes
+from scriptmodel_operator.search.plan import Plan, RunResult, State, plan, rounds, standings, trials
+from scriptmodel_operator.search.standings import with_logs
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}
@@ -287,6 +288,6 @@ def _read(output: dict[str, bytes]) -> RunResult:
         "/trial.json": b"",
     }
     pachyderm.files[made, "b"] = output
-    found, _ = Results(pachyderm, lambda: 1).runs((repo, "a"), (made, "b"))
+    found, _ = outcomes(Results(pachyderm, lambda: 1), (repo, "a"), (made, "b"))
     assert {folder: result.given for folder, result in found.items()} == {"0001": given}
     return found["0001"]

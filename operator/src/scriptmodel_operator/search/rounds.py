@@ -6,21 +6,21 @@ in the commits, so the operator may be killed at any call.
 
 from collections.abc import Iterator
 
+from scriptmodel_operator.act.actions import Action, CreateRepo, ReplaceFiles
+from scriptmodel_operator.act.ownership import own_repo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Owner
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.search import CHECKPOINT_FILE, TRIAL_FILE, rounds
 from scriptmodel_operator.engine.values import Copies
-from scriptmodel_operator.features import choose
-from scriptmodel_operator.observe.view import ModelView, SearchView
-from scriptmodel_operator.reconcile.actions import Action, CreateRepo, DeletePipeline, ReplaceFiles
-from scriptmodel_operator.reconcile.blockers import own_repo
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.search.observed import SearchView
+from scriptmodel_operator.search.plan import CHECKPOINT_FILE, TRIAL_FILE, rounds
 
 
 def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
     """Return the actions that start the next round, none if there is nothing to start; or what prevents it."""
-    search, spec = view.search, model.spec.search
-    if search is None or spec is None:
+    search, spec = view.runs, model.spec.search
+    if not isinstance(search, SearchView) or spec is None:
         return ()
     owned = own_repo(model, owner, view.refs.own_trials, view.owned.trials, "repo")
     if isinstance(owned, Problem):
@@ -48,16 +48,3 @@ def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
             gone=tuple(gone),
             copies=Copies(view.refs.train.output, search.source, states) if states else None,
         )
-
-
-def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
-    """Yield the deletion of the select pipeline once the spec has no search and nothing reads that pipeline.
-
-    The last model of the search stays until another one has `finished` and is not held back.
-    """
-    select, generate = view.select, view.generate
-    if view.refs.searches or select is None or not select.ownership.ours:
-        return
-    read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
-    if finished and not (read or view.owned.readers or choose(model, view).held_back):
-        yield DeletePipeline(select.info.ref, keep_repo=False)

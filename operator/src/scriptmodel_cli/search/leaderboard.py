@@ -99,7 +99,7 @@ def progress_of(search: Mapping[str, Any]) -> str:
 
 
 def best_of(search: Mapping[str, Any]) -> str:
-    from scriptmodel_operator.api.search_status import best_trial  # noqa: PLC0415 - pydantic takes time
+    from scriptmodel_operator.search.declared import best_trial  # noqa: PLC0415 - pydantic takes time
 
     best = best_trial(search)
     if not best:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.reconcile.actions import (
+from scriptmodel_operator.act.actions import (
     Action,
     ApplyPipelines,
     CreateRepo,
@@ -14,6 +13,7 @@ from scriptmodel_operator.reconcile.actions import (
     StopJob,
     StopPipeline,
 )
+from scriptmodel_operator.engine.gateway import Gateway
 
 PUT_SECONDS = 30.0
 

@@ -10,7 +10,7 @@ from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import PipelineLimitError
 from scriptmodel_operator.engine.values import JobInfo, JobState, commit_of
 from scriptmodel_operator.reconcile.failures import problem_of
-from tests.unit.operator.search_worlds import (
+from tests.unit.operator.search.worlds import (
     HALVING,
     RANDOM,
     choose,

@@ -20,8 +20,8 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.alias_generators import to_snake
 
 from scriptmodel_operator.api.fields import MAX_SEED, ApiModel
-from scriptmodel_operator.api.search import WHOLE, Parameter, Search
 from scriptmodel_operator.api.untrusted import Count, Figure, short_text
+from scriptmodel_operator.search.declared import WHOLE, Parameter, Search
 
 TRIAL_FILE = "trial.json"
 CHECKPOINT_FILE = "checkpoint.safetensors"

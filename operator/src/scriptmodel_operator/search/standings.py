@@ -9,17 +9,19 @@ from fractions import Fraction
 
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.api.search_status import TOP_TRIALS, SearchStatus, TrialStatus
-from scriptmodel_operator.desired.search import STATES, RunResult, Standing, rounds, standings
 from scriptmodel_operator.observe.progress import LogDigest
-from scriptmodel_operator.observe.view import ModelView, SearchView
+from scriptmodel_operator.observe.view import ModelView
+from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus
+from scriptmodel_operator.search.observed import SearchView
+from scriptmodel_operator.search.outcomes import ended
+from scriptmodel_operator.search.plan import STATES, RunResult, Standing, rounds, standings
 
 _LEAST_WORK = 0.02
 """Work that must be done before an estimate of the rest is worth anything."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SearchProgress:
     status: SearchStatus
     standings: tuple[Standing, ...]
     """The trials, best first."""
@@ -27,10 +29,10 @@ class Progress:
     """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
 
 
-def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Progress | None:
+def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> SearchProgress | None:
     """Return the progress, with work counted in whole trainings; None without a search."""
-    search, found = model.spec.search, view.search
-    if search is None or found is None:
+    search, found = model.spec.search, view.runs
+    if search is None or not isinstance(found, SearchView):
         return None
     train, plan = view.train, found.plan
     # Another job trains what is no longer planned.
@@ -38,11 +40,11 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
     logs = view.logs.training.runs if job and view.logs.training else {}
     todo = plan.todo(found.results)
     runs = [logs[name] for name in todo if name in logs]
-    done = max(sum(run.ended is not None for run in runs), min(job.data_processed, len(todo))) if job else 0
+    done = max(sum(ended(run) is not None for run in runs), min(job.data_processed, len(todo))) if job else 0
     rises = [*itertools.pairwise([0.0, *(float(Fraction(share)) for share in rounds(search))])]
     work = [math.ceil(search.trials / 2**n) * search.repeats * (end - start) for n, (start, end) in enumerate(rises)]
     before, now = rises[plan.round - 1]
-    shares = (max(0.0, min(now, run.share) - before) for run in runs if not run.ended)
+    shares = (max(0.0, min(now, run.share) - before) for run in runs if not ended(run))
     here = min(len(todo) * (now - before), done * (now - before) + sum(shares))
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
     spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
@@ -62,7 +64,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Pr
         eta_seconds=max(0, round(spent * left / here)) if spent and here >= _LEAST_WORK else None,
     )
     text = (f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else "") + f"{done} of {len(todo)} runs done"
-    return Progress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
+    return SearchProgress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
 
 
 def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, RunResult]:
@@ -78,6 +80,7 @@ def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, 
             "epochs": run.epoch or before.epochs,
             "epochs_total": run.epochs or before.epochs_total,
         }
-        ended = run.ended and RunResult(given=given, **run.ended.model_dump())
-        results[name] = ended or before.model_copy(update=running)
+        record = ended(run)
+        over = record and RunResult(given=given, **record.model_dump())
+        results[name] = over or before.model_copy(update=running)
     return results

@@ -1,17 +1,19 @@
-"""`spec.search`: many trainings with other hyperparameters, the best of which writes."""
+"""Declares search in the API: `spec.search`, and `status.search` with how far it is and its best trials."""
 
 import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from scriptmodel_operator.api.durations import DECIMAL_PATTERN
 from scriptmodel_operator.api.fields import AS_DECIMAL, ApiModel, Rule, decimal, rules
 from scriptmodel_operator.api.network import AUTO_PRESET, Overrides
 from scriptmodel_operator.api.schema import structural_schema
+from scriptmodel_operator.api.training import ManyRuns
 
 MAX_TRIALS = 256
+TOP_TRIALS = 10
 MAX_PARAMETERS = 10
 _MAX_VALUES = 64
 _USUAL_TRIALS = 8
@@ -71,20 +73,22 @@ _BUSY = (
     f"self.parallelTrials <= self.repeats * (has(self.numTrials) ? self.numTrials : {_USUAL_TRIALS})",
     "parallelTrials must not be more than numTrials x repeats",
 )
-SEARCH_NAMES_PRESET = (
+_NAMES_PRESET = (
     f"!has(self.search) || self.model.preset != '{AUTO_PRESET}'",
     "search needs a preset to vary: auto chooses by corpus and minutes, so name another spec.model.preset",
 )
-SEARCH_OR_OVERRIDE = (
+_OR_OVERRIDE = (
     "!has(self.search) || !has(self.model.overrides) || self.search.parameters.all(p, !({}))".format(
         " || ".join(f"p.name == '{name}' && has(self.model.overrides.{name})" for name in _SETTINGS)
     ),
     "a parameter of search must not be in model.overrides, too: remove it from one of them",
 )
-SEARCH_STARTS_AFRESH = (
+_STARTS_AFRESH = (
     "!has(self.search) || !self.training.warmStart",
     "search and training.warmStart cannot be combined: keep one of them",
 )
+SEARCH_RULES = (_NAMES_PRESET, _OR_OVERRIDE, _STARTS_AFRESH)
+"""Rules of the whole spec."""
 
 
 class Bounds(ApiModel):
@@ -131,7 +135,7 @@ class Parameter(ApiModel):
     """A list of values, each equally likely."""
 
 
-class Search(ApiModel):
+class Search(ManyRuns):
     """Many trainings with different hyperparameters, the best of which writes the script."""
 
     model_config = ConfigDict(json_schema_extra=rules(_GRID, _ENOUGH, _BUSY))
@@ -156,3 +160,62 @@ class Search(ApiModel):
         choices = (each.categorical for each in self.parameters)
         combinations = math.prod(len(each.values) if each else math.inf for each in choices)
         return int(min(self.num_trials or _USUAL_TRIALS, combinations))
+
+    @property
+    def workers(self) -> int:
+        return self.parallel_trials
+
+
+def _shown(form: str) -> BeforeValidator:
+    """Return a validator that writes numbers in a form, and leaves out empty text."""
+    return BeforeValidator(lambda value: format(value, form) if isinstance(value, int | float) else value or None)
+
+
+class TrialStatus(ApiModel):
+    """One trial."""
+
+    trial: Annotated[str | None, _shown("04")] = None
+    """Number of the trial, such as 0007: the name of its folder in Pachyderm."""
+    state: str | None = None
+    """waiting, running, paused, complete or failed."""
+    parameters: dict[str, str] | None = None
+    """The values of its parameters."""
+    perplexity: Annotated[str | None, _shown(".1f")] = None
+    """Lowest validation perplexity so far, the mean of its repeats."""
+    value: Annotated[str | None, _shown(".4f")] = None
+    """Nats per character of the validation text, which the search minimises; the mean of its repeats."""
+    epochs: int | None = None
+    """Finished epochs."""
+    reason: Annotated[str | None, _shown("")] = None
+    """Why it failed: diverged, out-of-memory, bad-input, killed or error."""
+
+
+class SearchStatus(ApiModel):
+    """The search of the present spec on the newest corpus commit."""
+
+    algorithm: str | None = None
+    """grid, random or halving."""
+    round: int | None = None
+    """Current round of halving; other algorithms have one."""
+    rounds: int | None = None
+    """Number of rounds."""
+    trials: dict[str, int] = Field(default_factory=dict)
+    """Number of trials: total, waiting, running, paused (at the end of a round of halving), complete and failed."""
+    completed: str | None = None
+    """Trials that have ended, and all trials, such as 5/16."""
+    progress_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Part of the training that is done, in percent."""
+    top: Annotated[list[TrialStatus], Field(max_length=TOP_TRIALS)] = Field(default_factory=list)
+    """The ten best trials, best first; `scriptmodel search` lists all."""
+    gpu_seconds: int | None = None
+    """GPU seconds of all trials."""
+    seconds: int | None = None
+    """Seconds of training, the sum of all trials."""
+    eta_seconds: int | None = None
+    """Estimated seconds until the search is done."""
+
+
+def best_trial(search: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first trial of status.search on the wire; empty until it has a perplexity, or if all failed."""
+    first: Mapping[str, Any] = next(iter(search.get("top") or ()), {})
+    return first if first.get("perplexity") and first["state"] != "failed" else {}

@@ -5,17 +5,17 @@ import json
 import pytest
 
 from scriptmodel_cli.changes import Preview, render
-from scriptmodel_cli.commands.search import _read
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.trial_changes import trial_changes
-from scriptmodel_cli.trials import TrialReader
-from scriptmodel_operator.desired.search import Plan, RunInput, plan
+from scriptmodel_cli.search.command import _read
+from scriptmodel_cli.search.trial_changes import trial_changes
+from scriptmodel_cli.search.trials import TrialReader
 from scriptmodel_operator.engine.errors import UnavailableError
-from tests.unit.operator.search_worlds import RANDOM, search_world
-from tests.unit.operator.search_worlds import search as search_to_its_end
+from scriptmodel_operator.search.plan import Plan, RunInput, plan
+from tests.unit.operator.search.test_plan import UNITS, halving, search, trained
+from tests.unit.operator.search.worlds import RANDOM, search_world
+from tests.unit.operator.search.worlds import search as search_to_its_end
 from tests.unit.operator.terminal import as_object, plain
 from tests.unit.operator.test_preview import planned
-from tests.unit.operator.test_search import UNITS, halving, search, trained
 
 
 def shown(found: Plan, present: Plan | None, *, again: bool = False) -> list[str]:

@@ -1,0 +1,39 @@
+"""Decides whether an object may use a repo or pipeline with a name of its own. Pure."""
+
+from __future__ import annotations
+
+from scriptmodel_operator.act.actions import CreateRepo
+from scriptmodel_operator.api.conditions import Problem
+from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked
+from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.engine.values import RepoRef
+from scriptmodel_operator.observe.view import OwnedRepo
+
+
+def own_repo(
+    model: ScriptModel, owner: Owner, ref: RepoRef, owned: OwnedRepo | None, what: str, effect: str = ""
+) -> OwnedRepo | CreateRepo | Problem:
+    """Return a repo if it is the object's own, else what makes it so, or what prevents that.
+
+    `effect` says what taking it over does besides.
+    """
+    if owned is not None and owned.ownership.ours:
+        return owned
+    if owned is None or model.may_write(owned.ownership):
+        return CreateRepo(ref, marked(Mark(owner), owned.description if owned else ""), adopt=owned is not None)
+    return conflict(model, f"{what} {ref}", owned.ownership, owned.mark, effect)
+
+
+def conflict(model: ScriptModel, what: str, found: Ownership, mark: Mark | None, effect: str = "") -> Problem:
+    """Say who owns `what` and what to do. It must not reveal names of other namespaces."""
+    if found is Ownership.FOREIGN:
+        same = mark is not None and mark.owner.namespace == model.namespace
+        whose = f"ScriptModel {mark.owner}" if mark and same else "a ScriptModel of another namespace"
+        text = f"{what} belongs to {whose} and is never taken over: delete it or rename this object"
+        return Problem(Reason.NAME_CONFLICT, text)
+    whose = "was not created by this operator"
+    if found is Ownership.OTHER_CLUSTER:
+        whose = f"belongs to ScriptModel {model} of another cluster"
+    text = f"{what} {whose}: delete it, or annotate this object with scriptmodel.dev/adopt=true to take it over"
+    return Problem(Reason.NAME_CONFLICT, text + effect)

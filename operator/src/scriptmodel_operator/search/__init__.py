@@ -1,0 +1,1 @@
+"""Search: many trainings with other hyperparameters, the best of which writes the script (spec.search)."""
