@@ -22,7 +22,6 @@ from scriptmodel_operator.controller.queue import RetryError
 from scriptmodel_operator.desired.policy import Policy
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
 from tests.unit.operator.controlling import KEY, FakeKube, controller, raw_object
-from tests.unit.operator.search import worlds as search_worlds
 from tests.unit.operator.taping import Tape, first_difference
 from tests.unit.operator.world import SPEC, World
 
@@ -90,8 +89,8 @@ class Life:
         with suppress(EngineError):  # the next reconcile reports it
             await self.found.snapshots.latest(time.monotonic())
 
-    async def end_jobs(self, title: str, outcomes: search_worlds.Outcomes | None = None) -> None:
-        search_worlds.finish(self.world, outcomes)
+    async def end_jobs(self, title: str, end: Callable[[World], None] = World.end_jobs) -> None:
+        end(self.world)
         await self.then(title)
 
     async def delete(self, title: str) -> None:

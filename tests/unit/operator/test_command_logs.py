@@ -15,13 +15,10 @@ from scriptmodel_cli.logs import (
     lines_of,
     newest_jobs,
     reported_job,
-    training_job,
 )
-from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import JobInfo, JobRef, JobState, LogLine, PipelineRef
 from tests.unit.operator.fake_pachyderm import FakeLog, FakePachyderm
-from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import event, training_world
 from tests.unit.operator.world import PLAYS, started_world, trained_world
 
@@ -36,15 +33,6 @@ def test_the_log_of_a_model_outlasts_its_pods() -> None:
     assert [*(kept_lines(world.pachyderm, job, raw=True) or ())] == [epoch]
     reported = "epoch 1 done: train 1.0, valid 2.0\n    [ JON ]: Ay."
     assert [*(kept_lines(world.pachyderm, job, raw=False) or ())] == [reported]
-
-
-def test_the_log_of_a_search_is_that_of_its_best_model() -> None:
-    world = search_world(RANDOM)
-    search(world)
-    job = training_job(world.pachyderm, references(world.model))
-    assert job is not None
-    assert job.ref.pipeline == select(world)
-    assert job.ref.id == world.model.status["lineage"]["model"].partition("@")[2]
 
 
 def test_events_of_the_trainer_are_described_and_other_lines_printed_unchanged() -> None:

@@ -19,7 +19,6 @@ from scriptmodel_operator.engine.values import BranchRef, PipelineApply, RepoRef
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
-from tests.unit.operator.search.worlds import RANDOM
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 EVERYTHING: dict[str, Any] = {
@@ -164,12 +163,12 @@ def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
     assert (spec.input_branch, spec.base_branch) == (references(scriptmodel()).corpus, None)
 
 
-@pytest.mark.parametrize("searches", [False, True])
-def test_what_somebody_crosses_with_the_inputs_is_drift(searches: bool) -> None:
-    sent = expected(RANDOM if searches else {}).train.spec
+@pytest.mark.parametrize("trials", [None, references(scriptmodel()).trials])
+def test_what_somebody_crosses_with_the_inputs_is_drift(trials: BranchRef | None) -> None:
+    sent = replace(expected({}).train.spec, trials_branch=trials)
     request = messages.create_request(PipelineApply(sent))
     assert fingerprint(messages.projection(sent.ref, request)) == fingerprint(sent)
-    own = request.input.cross if searches else [request.input]
+    own = request.input.cross if trials else [request.input]
     crossed = pps.Input(cross=[*own, pps.Input(pfs=pps.PFSInput(repo="more", name="more", glob="/"))])
     request.input.CopyFrom(crossed)
     seen = messages.projection(sent.ref, request)

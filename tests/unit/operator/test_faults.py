@@ -12,7 +12,6 @@ from scriptmodel_operator.reconcile.failures import problem_of
 from scriptmodel_operator.reconcile.status import status_of_problem
 from tests.unit.operator.conformance import check_status
 from tests.unit.operator.fake_pachyderm import FakePachyderm
-from tests.unit.operator.search.worlds import HALVING, search, search_world, trials
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 CALLS = {
@@ -31,12 +30,6 @@ CALLS = {
 }
 """How many calls of each name are broken, one in each life: those that it has, at most six."""
 CORPUS_CALLS = {"create_repo": 1, "replace_files": 1, "walk_files": 1, "read_file": 3, "branch_head": 3}
-SEARCH_WRITES = {"create_repo": 1, "replace_files": 2, "apply_pipelines": 2, "delete_pipeline": 3, "delete_repo": 1}
-SEARCH_READS = {"branch_head": 4, "read_files": 4, "inspect_commit": 4}
-SEARCH_FAULTS = [
-    *((call, count, after) for call, count in SEARCH_WRITES.items() for after in (False, True)),
-    *((call, count, False) for call, count in SEARCH_READS.items()),
-]
 ATTEMPTS = 6
 
 
@@ -166,18 +159,3 @@ def test_an_own_corpus_is_committed_once_whatever_fails(call: str, *, after: boo
         persist(world, world.delete)
         assert world.pachyderm.repos == {}
         assert world.pachyderm.fired
-
-
-@pytest.mark.parametrize(("call", "count", "after"), SEARCH_FAULTS)
-def test_each_round_of_a_search_is_put_and_trained_once_whatever_fails(call: str, count: int, *, after: bool) -> None:
-    for number in range(1, count + 1):
-        world = search_world(HALVING, Faulty())
-        assert isinstance(world.pachyderm, Faulty)
-        world.pachyderm.arm(call, number, after=after)
-        assert search(world, reconcile=lambda each=world: persist(each, each.reconcile)) == [4, 2]
-        assert world.ready == ("True", "Generated")
-        assert [len(found) for found in world.pachyderm.pipelines.values()] == [1, 2, 1], "select is updated once"
-        assert len([commit for repo, commit in world.pachyderm.commits if repo == trials(world).repo]) == 2
-        persist(world, world.delete)
-        assert world.pachyderm.fired, f"call {number} of {call}"
-        assert set(world.pachyderm.repos) == {world.corpus.repo}

@@ -17,7 +17,6 @@ from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import FakeKube, message, raw_object, reason
 from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
-from tests.unit.operator.search.worlds import HALVING, RANDOM
 from tests.unit.operator.world import PLAYS, SPEC
 
 
@@ -92,17 +91,6 @@ async def test_results_that_are_kept_are_not_computed_again(policy: str) -> None
     async with again.operator() as found:
         await again.until_ready(found)
     assert world.news() == []
-
-
-@pytest.mark.parametrize(("spec", "trained"), [(RANDOM, [3]), (HALVING, [4, 2])])
-async def test_a_search_trains_each_trial_of_a_round_once(spec: dict[str, Any], trained: list[int]) -> None:
-    life = Life(kube=FakeKube(raw_object({**SPEC, **spec})))
-    life.world.put(PLAYS_BRANCH, PLAYS)
-    async with life.operator() as found:
-        await life.until_ready(found)
-    ran = [each.partition(" ")[0] for each in life.world.ran]
-    assert ran.count("train") == sum(trained)
-    assert ran[-2:] == ["select", "generate"]
 
 
 async def test_training_starts_from_a_copy_of_a_base_model_and_follows_newer_ones() -> None:

@@ -10,14 +10,12 @@ from scriptmodel_operator.kube.errors import KubeUnavailableError
 from tests.unit.operator.base_worlds import FROM_REPO, MODEL, MODELS, following
 from tests.unit.operator.controlling import PLAYS_BRANCH
 from tests.unit.operator.living import BROKEN, UNKNOWN, check_recording, living
-from tests.unit.operator.search.worlds import HALVING, RANDOM
 from tests.unit.operator.taping import Tape
 from tests.unit.operator.world import PLAYS
 
 URL = "https://example.com/plays.txt"
 
 NO_API_SERVER = KubeUnavailableError("writing the status", 503, "injected")
-CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}
 
 
 async def train_and_generate(tape: Tape) -> None:
@@ -58,34 +56,6 @@ async def train_and_generate(tape: Tape) -> None:
         await life.delete("deletionPolicy Delete, and two calls fail")
 
 
-async def search(tape: Tape) -> None:
-    async with living(tape, {**CONFIG_MAP, **RANDOM}) as life:
-        tape.fail("replace_files", BROKEN, after=True)
-        tape.fail("create_repo", UNKNOWN)
-        await life.then("A search over a ConfigMap: created, and two calls fail")
-        await life.end_jobs("all trials but one are trained", {"0001": "diverged"})
-        await life.end_jobs("the best model is selected")
-        await life.then("without a search", CONFIG_MAP)
-        await life.end_jobs("a model is trained alone")
-        tape.fail("delete_repo", UNKNOWN)
-        await life.delete("deletionPolicy Delete, and a repo cannot be deleted at first")
-
-
-async def halve(tape: Tape) -> None:
-    async with living(tape, {**HALVING, "deletionPolicy": "Retain"}) as life:
-        spec = life.kube.raw["spec"]
-        tape.pachyderm.put(PLAYS_BRANCH, PLAYS)
-        await life.then("A search by halving: created")
-        tape.fail("engine", *[BROKEN] * 3)
-        tape.fail("replace_files", BROKEN, after=True)
-        await life.end_jobs("the first round ends while Pachyderm is down, and the answer to the second one is lost")
-        await life.then("suspended in the second round", {**spec, "suspend": True})
-        await life.then("resumed", spec)
-        await life.end_jobs("the second round ends", {"0001": 3.0})
-        await life.end_jobs("the best model is selected")
-        await life.delete("deletionPolicy Retain")
-
-
 async def start_from_a_base(tape: Tape) -> None:
     async with living(tape, following(FROM_REPO)) as life:
         tape.pachyderm.put(PLAYS_BRANCH, PLAYS)
@@ -118,4 +88,4 @@ async def download(tape: Tape) -> None:
 
 async def test_lives_with_faults_are_as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = Path(__file__).with_name("recorded_life.txt")
-    await check_recording(recording, monkeypatch, train_and_generate, search, halve, start_from_a_base, download)
+    await check_recording(recording, monkeypatch, train_and_generate, start_from_a_base, download)

@@ -21,7 +21,6 @@ from scriptmodel_operator.api.identity import PLURAL, VERSION
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import commit_of
 from tests.unit.operator.browsing import HOSTILE, MODEL, SECONDS, browsing
-from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import as_object, event, training_world
 from tests.unit.operator.world import trained_world
 
@@ -314,34 +313,6 @@ async def test_two_models_of_one_history_are_compared_with_their_whole_scripts()
         both = await (await browser.get(f"/compare?a=ml/thrones@{old}&b=ml/thrones@{new}")).text()
         assert both.count('<option value="ml/thrones@') == 4
         assert f"thrones ({old[:8]}), validation, epoch 1: 8" in page
-
-
-async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column() -> None:
-    world = search_world(RANDOM)
-    search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
-    best = world.model.status["lineage"]["model"].partition("@")[2]
-    metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
-    files = world.pachyderm.files[select(world).output, best]
-    files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}
-    async with browsing(world) as browser:
-        page = await browser.page(MODEL, "random: 2 complete, 1 failed")
-        assert re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page) == [
-            ("3", "complete"),
-            ("2", "complete"),
-            ("1", "failed"),
-        ]
-        assert 'href="?sort=dropout#search"' in page
-        assert "The report of the best model" in page
-        await browser.page(MODEL, "validation, epoch 1: 8")  # the curve of the best one
-        page = await browser.page(f"{MODEL}?sort=-trial", "random: 2 complete, 1 failed")
-        assert [number for number, _ in re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page)] == [
-            "3",
-            "2",
-            "1",
-        ]
-        world.pachyderm.read_files = away  # type: ignore[method-assign]  # fails from now on
-        browser.reads._kept.clear()
-        assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
 
 
 def test_long_curves_are_thinned() -> None:

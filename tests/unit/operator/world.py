@@ -143,6 +143,12 @@ class World:
         self.model = replace(self.model, status=status)
         return state
 
+    def end_jobs(self) -> None:
+        """End all jobs, each pipeline's before those that read its output."""
+        for ref in (self.train, references(self.model).select, self.generate):
+            while any(job.ref.pipeline == ref and not job.state.final for job in self.pachyderm.jobs.values()):
+                self.pachyderm.succeed(ref)
+
     def delete(self) -> Problem | None:
         """Until nothing is left to delete; returns what blocks that."""
         for _ in range(6):

@@ -22,7 +22,6 @@ from scriptmodel_operator.promotion.declared import ANNOTATION
 from scriptmodel_operator.promotion.feature import Promotions
 from tests.unit.operator.promotion.worlds import GATE, commits, gated_world, measured, retrained
 from tests.unit.operator.recording import Recorder
-from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.terminal import CREATED, as_object, plain
 from tests.unit.operator.world import CLUSTER, IMAGE, PLAYS, World, scriptmodel
 
@@ -421,23 +420,6 @@ def test_a_script_without_text_does_not_replace_the_last_one(spec: dict[str, Any
     retrained(world)
     assert world.ready == ("True", "HeldBack" if spec else "Generated")
     assert (commits(world) == before) == bool(spec), "it is compared with the last model whose script has text"
-
-
-def test_a_search_whose_best_model_does_not_improve_is_held_back() -> None:
-    gated = {**RANDOM, "promotion": {"minImprovement": "0.5"}}
-    world = search_world(gated)
-    search(world)
-    script = world.model.status["lineage"]["script"]
-    world.pachyderm.put(world.corpus, {**PLAYS, "/lear.txt": b"LEAR: Nothing will come of nothing.\n"})
-    search(world, {"0001": 0.9})
-    assert world.ready == ("True", "HeldBack")
-    assert world.model.status["lineage"]["script"] == script
-    assert world.model.status["promotion"]["figure"] == "0.9000"
-    world.want({"promotion": {"minImprovement": "0.5"}})
-    world.pachyderm.metrics["validation"] = {"digest": "one text", "nats_per_character": 0.8}
-    search(world)
-    assert world.ready == ("True", "HeldBack")
-    assert select(world) in world.pachyderm.pipelines, "its model is that of the script"
 
 
 @pytest.mark.parametrize(("status", "value"), [({}, None), ("HeldBack", 1.0), ("Promoted", 0.0)])

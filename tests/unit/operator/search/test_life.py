@@ -401,3 +401,11 @@ def test_values_that_a_search_varies_are_in_no_pipeline() -> None:
     world.reconcile()
     assert world.pachyderm.reprocessed[world.train] is False
     assert world.written()[1:] == [f"update {world.train.name}"]
+
+
+def test_pipelines_of_a_search_are_connected_in_one_transaction() -> None:
+    world = trained_world()
+    world.want(RANDOM)
+    state, _ = world.assess()
+    refs = references(world.model)
+    assert [change.ref for change in state.difference.now] == [refs.train, refs.select, refs.generate]

@@ -9,6 +9,7 @@ from scriptmodel_operator.desired.commands import SELECT
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.job_worlds import trained_trial
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 PARAMETERS = [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}]
@@ -129,26 +130,3 @@ def _base(world: World, job: JobInfo) -> JobInfo | None:
     found = earlier[-1] if earlier else None
     again = found and found.version != job.version and world.pachyderm.reprocessed[world.train]
     return None if again else found
-
-
-def trained_trial(name: str, inputs: dict[str, bytes], outcome: float | str) -> dict[str, bytes]:
-    given = json.loads(inputs[f"/{name}/trial.json"])
-    record: dict[str, Any] = {**given, "schema": 1, "epochs": 3, "seconds": 10.0, "gpu_seconds": 8.0}
-    folder: dict[str, bytes] = {}
-    early, outcome = outcome == "early", float(name[:4]) if outcome == "early" else outcome
-    if isinstance(outcome, str):
-        record |= {"state": "failed", "reason": outcome, "message": f"training {outcome} in epoch 3"}
-    else:
-        whole = early or given["share"] == "1"
-        record |= {"state": "complete" if whole else "paused", "value": outcome, "perplexity": 10 * outcome}
-        metrics = {
-            "schema": 1,
-            "epochs": [],
-            "perplexity": {"valid": 10 * outcome, "test": 10 * outcome + 1},
-            "validation": {"digest": "one text", "nats_per_character": outcome},
-        }
-        folder = {"checkpoint.safetensors": f"{name} {given}".encode()}
-        if whole:
-            folder = {"model.json": name.encode(), "metrics.json": json.dumps(metrics).encode()}
-    folder["trial.json"] = json.dumps(record).encode()
-    return {f"/{name}/{file}": text for file, text in folder.items()}

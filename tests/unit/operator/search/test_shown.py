@@ -1,0 +1,50 @@
+"""What pages and logs show of a search."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from scriptmodel_cli.logs import training_job
+from scriptmodel_operator.desired.references import references
+from tests.unit.operator.browsing import MODEL, browsing
+from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
+from tests.unit.operator.terminal import event
+from tests.unit.operator.test_ui import away
+
+
+def test_the_log_of_a_search_is_that_of_its_best_model() -> None:
+    world = search_world(RANDOM)
+    search(world)
+    job = training_job(world.pachyderm, references(world.model))
+    assert job is not None
+    assert job.ref.pipeline == select(world)
+    assert job.ref.id == world.model.status["lineage"]["model"].partition("@")[2]
+
+
+async def test_the_trials_of_a_search_are_a_table_that_is_sorted_by_any_column() -> None:
+    world = search_world(RANDOM)
+    search(world, {"0001": "diverged", "0002": 1.5, "0003": 1.25})
+    best = world.model.status["lineage"]["model"].partition("@")[2]
+    metrics = {"epochs": [{"epoch": 1, "train_perplexity": 9, "valid_perplexity": 8}]}
+    files = world.pachyderm.files[select(world).output, best]
+    files |= {"/metrics.json": json.dumps(metrics).encode(), "/train.log.jsonl": event(event="start").encode()}
+    async with browsing(world) as browser:
+        page = await browser.page(MODEL, "random: 2 complete, 1 failed")
+        assert re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page) == [
+            ("3", "complete"),
+            ("2", "complete"),
+            ("1", "failed"),
+        ]
+        assert 'href="?sort=dropout#search"' in page
+        assert "The report of the best model" in page
+        await browser.page(MODEL, "validation, epoch 1: 8")  # the curve of the best one
+        page = await browser.page(f"{MODEL}?sort=-trial", "random: 2 complete, 1 failed")
+        assert [number for number, _ in re.findall(r"<tr><th scope=.row.>(\d)</th><td>([a-z]+)</td>", page)] == [
+            "3",
+            "2",
+            "1",
+        ]
+        world.pachyderm.read_files = away  # type: ignore[method-assign]  # fails from now on
+        browser.reads._kept.clear()
+        assert "<td>diverged</td>" in await browser.page(MODEL, "Only the ten best are shown: ")
