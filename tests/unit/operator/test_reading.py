@@ -39,7 +39,7 @@ def test_the_end_of_an_epoch_has_the_validation_perplexity() -> None:
         event(event="progress", epoch=1, epochs=2, fraction=0.9, perplexity=300, words_per_second=10, eta_seconds=5),
         event(event="epoch", epoch=1, train_perplexity=290.5, valid_perplexity=310.25, best=310.25),
     )
-    assert (digest.epoch, digest.percent, digest.valid_perplexity) == (1, 50, 310.25)
+    assert (digest.progress.epoch, digest.progress.percent, digest.progress.valid_perplexity) == (1, 50, 310.25)
 
 
 def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_resume() -> None:
@@ -47,9 +47,10 @@ def test_the_best_perplexity_is_the_lowest_validation_perplexity_and_survives_a_
         event(event="epoch", epoch=n, train_perplexity=9, valid_perplexity=v) for n, v in ((1, 80), (2, 60.5), (3, 70))
     ]
     digest = read(event(event="start", epochs=4), *epochs)
-    assert (digest.best_perplexity, digest.valid_perplexity) == (60.5, 70)
-    assert reduce(read_line, [LogLine(event(event="start", epochs=4, resumed_from=3))], digest).best_perplexity == 60.5
-    assert reduce(read_line, [LogLine(event(event="start", epochs=4))], digest).best_perplexity is None
+    assert (digest.progress.best_perplexity, digest.progress.valid_perplexity) == (60.5, 70)
+    resumed = read_line(digest, LogLine(event(event="start", epochs=4, resumed_from=3)))
+    assert resumed.progress.best_perplexity == 60.5
+    assert read_line(digest, LogLine(event(event="start", epochs=4))).progress.best_perplexity is None
 
 
 def test_the_newest_warning_of_each_code_is_kept_and_a_gpu_ends_the_missing_gpu_warning() -> None:
@@ -73,11 +74,11 @@ def test_a_bucket_that_answers_again_ends_the_warning_that_it_is_away() -> None:
 
 
 def test_an_epochs_sample_is_one_bounded_line() -> None:
-    assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).sample.startswith(
+    assert read(event(event="epoch", epoch=1, sample="[ JON ]:\x1b[1m\nno " + 999 * "x")).progress.sample.startswith(
         "[ JON ]: no x"
     )
-    assert len(read(event(event="epoch", epoch=1, sample=9999 * "x")).sample) == 200
-    assert read(event(event="epoch", epoch=1, sample=["x"])).sample == ""
+    assert len(read(event(event="epoch", epoch=1, sample=9999 * "x")).progress.sample) == 200
+    assert read(event(event="epoch", epoch=1, sample=["x"])).progress.sample == ""
 
 
 def test_another_attempt_starts_from_the_beginning() -> None:
@@ -87,24 +88,26 @@ def test_another_attempt_starts_from_the_beginning() -> None:
         event(event="error", code="diverged", message="NaN", hint="lower the learning rate"),
         event(event="start", epochs=2),
     )
-    assert digest == LogDigest(lines=4, first=digest.first, epochs=2, starts=digest.starts)
+    assert digest == LogDigest(lines=4, first=digest.first, starts=digest.starts).at(epochs=2)
 
 
 def test_an_error_event_is_the_trainers_own_words() -> None:
-    assert read(event(event="error", code="x", message="no words", hint="add some")).error == "no words (add some)"
-    assert read(event(event="error", code="x", message="no words", hint=None)).error == "no words"
+    assert (
+        read(event(event="error", code="x", message="no words", hint="add some")).failure.error == "no words (add some)"
+    )
+    assert read(event(event="error", code="x", message="no words", hint=None)).failure.error == "no words"
 
 
 def test_the_tail_keeps_the_last_lines_that_are_not_events() -> None:
     digest = read(*(f"line {number}" for number in range(100)), event(event="done", seconds=1), "")
-    assert digest.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
+    assert digest.failure.tail == tuple(f"line {number}" for number in range(100 - TAIL_LINES, 100))
 
 
 def test_control_sequences_are_dropped_and_equal_errors_of_attempts_are_reported_once() -> None:
     line = "\x1b[31mRuntimeError\x1b[0m: no\x07 \x1b]memory\r\n"
-    assert read(line, line).tail == ("RuntimeError: no memory",)
-    assert read(" 10% |#   |\r100% |####|").tail == ("100% |####|",)
-    assert read(event(event="error", code="x", message="\x1b[1mno\ud800 words\x1b[0m")).error == "no words"
+    assert read(line, line).failure.tail == ("RuntimeError: no memory",)
+    assert read(" 10% |#   |\r100% |####|").failure.tail == ("100% |####|",)
+    assert read(event(event="error", code="x", message="\x1b[1mno\ud800 words\x1b[0m")).failure.error == "no words"
 
 
 @given(
@@ -131,7 +134,7 @@ def test_control_sequences_are_dropped_and_equal_errors_of_attempts_are_reported
 def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
     digest = read(*lines)
     assert digest.lines == len(lines)
-    assert digest.percent is None or 0 <= digest.percent <= 100
+    assert digest.progress.percent is None or 0 <= digest.progress.percent <= 100
     reported = _from_log(digest, running=True)
     check_fields(to_wire(TrainingStatus.model_validate(reported)))
 
@@ -145,7 +148,7 @@ def check_fields(reported: dict[str, Any]) -> None:
 
 def test_a_line_of_json_that_has_no_bottom_is_a_line() -> None:
     deep = '{"event":' + "[" * 100_000
-    assert read(deep).tail == (deep[:400],)
+    assert read(deep).failure.tail == (deep[:400],)
 
 
 def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_pods() -> None:
@@ -154,8 +157,8 @@ def test_a_running_job_is_followed_in_the_background_and_its_log_survives_its_po
     pachyderm.log_source = lambda _job, follow: log if follow else OpenLog([], cut=True)
     follower = LogFollower(pachyderm)
     eventually(lambda: follower.running(JOB).lines == 3)
-    assert follower.running(JOB).percent == 12
-    assert follower.ended(JOB).tail == ("boom",)
+    assert follower.running(JOB).progress.percent == 12
+    assert follower.ended(JOB).failure.tail == ("boom",)
     assert log.cancelled.is_set()
 
 
@@ -195,7 +198,7 @@ def test_a_limited_number_of_logs_is_followed_and_others_are_read_once_until_the
     follower = LogFollower(pachyderm, limit=1)
     follower.running(JOB)
     other = JobRef(JOB.pipeline, "2")
-    assert [follower.running(other).tail for _ in range(3)] == 3 * [("x", "y")]
+    assert [follower.running(other).failure.tail for _ in range(3)] == 3 * [("x", "y")]
     eventually(lambda: opened == Counter([True, False]))
     follower.keep_only(lambda job: job == other)
     follower.running(other)
@@ -339,7 +342,7 @@ def test_neither_an_excerpt_nor_a_sample_of_another_image_controls_a_terminal(le
     found = excerpt(HOSTILE.replace("\n", "\r\n").encode() * length)
     assert found.startswith("JON:\n\tno words\n")
     assert set(found) == set("JON:\n\tno words")
-    assert read(event(event="epoch", epoch=1, sample=HOSTILE)).sample == "JON: no words"
+    assert read(event(event="epoch", epoch=1, sample=HOSTILE)).progress.sample == "JON: no words"
 
 
 def test_durations_in_words() -> None:

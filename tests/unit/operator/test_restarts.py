@@ -77,7 +77,7 @@ def shown(world: World) -> dict[str, Any]:
 def test_a_restart_continues_the_progress_in_the_log() -> None:
     found = digest(START, RESUMED)
     assert found.resumed == resumed(3, "0.42", 2)
-    assert (found.epoch, found.percent, found.keeps_state) == (3, 6, True)
+    assert (found.progress.epoch, found.progress.percent, found.keeps_state) == (3, 6, True)
     again = {**START, "resumed_from": 3}
     assert digest(START, RESUMED, again).resumed == found.resumed, "an attempt that has just started"
     assert digest(START, RESUMED, START).resumed is None, "an attempt from the first epoch"
@@ -159,7 +159,7 @@ def test_in_a_search_a_run_that_starts_again_counts_and_ends_the_message() -> No
     assert restarts_in_log(digest(*runs[:2], STOPPED), TrainingStatus())["restarts"] is None
     found = digest(*runs[:2], STOPPED, runs[2])
     assert restarts_in_log(found, TrainingStatus())["restarts"] == 1
-    assert (found.error, found.stopped) == ("", False)
+    assert (found.failure.error, found.failure.stopped) == ("", False)
 
 
 def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_line() -> None:
@@ -174,14 +174,14 @@ def test_the_log_of_the_next_pod_replaces_that_of_the_lost_one_from_its_first_li
 
     first, second = {**START, "time": 1}, {**START, "time": 2, "resumed_from": 3}
     progress = [{"event": "epoch", "epoch": epoch, "valid_perplexity": 90 + epoch} for epoch in range(1, 6)]
-    assert read(first, *progress).epoch == 5
-    assert read(first, *progress[:2]).epoch == 5, "the same log, read again"
-    assert read().epoch == 5, "no pod yet"
+    assert read(first, *progress).progress.epoch == 5
+    assert read(first, *progress[:2]).progress.epoch == 5, "the same log, read again"
+    assert read().progress.epoch == 5, "no pod yet"
     found = read(second, RESUMED)
-    assert (found.epoch, found.resumed) == (3, resumed(3, "0.42", 2))
-    assert read(second, RESUMED, progress[3]).epoch == 4
-    assert read(second, RESUMED, progress[3]).best_perplexity == 91, "the best of the training, not of the pod"
-    assert read({**START, "time": 3}).best_perplexity is None, "from the first epoch again"
+    assert (found.progress.epoch, found.resumed) == (3, resumed(3, "0.42", 2))
+    assert read(second, RESUMED, progress[3]).progress.epoch == 4
+    assert read(second, RESUMED, progress[3]).progress.best_perplexity == 91, "the best of the training, not of the pod"
+    assert read({**START, "time": 3}).progress.best_perplexity is None, "from the first epoch again"
 
 
 def test_an_operator_that_starts_again_keeps_what_the_log_no_longer_has() -> None:

@@ -115,7 +115,7 @@ class LogFollower:
         """Return what an attempt that resumes another one does not log again."""
         with self._lock:
             known = self._digests.get(job, LogDigest())
-        return LogDigest(best_perplexity=known.best_perplexity, starts=known.starts)
+        return LogDigest(starts=known.starts).at(best_perplexity=known.progress.best_perplexity)
 
     def _publish(self, job: JobRef, digest: LogDigest) -> LogDigest:
         """Keep the longer of two digests of one log, since a stream that was opened again starts from the first line,

@@ -34,10 +34,9 @@ _OF_THE_JOB = ("device", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class LogDigest:
-    lines: int = 0
-    first: tuple[str, datetime | None] | None = None
-    """Text and time of its first line: those of another pod's log differ."""
+class Progress:
+    """How far the newest attempt at a training is."""
+
     preset: str = ""
     epoch: int = 0
     epochs: int = 0
@@ -48,31 +47,8 @@ class LogDigest:
     best_perplexity: float | None = None
     sample: str = ""
     """A line of script that the model wrote after the newest epoch."""
-    warnings: tuple[tuple[str, str], ...] = ()
-    device: DeviceStatus | None = None
-    keeps_state: bool = False
-    """Whether the trainer keeps its state in a folder that outlives the worker."""
-    starts: tuple[tuple[str, str], ...] = ()
-    """Run and time of each start that no `resumed` reports, also of those in the logs of lost pods; a single run has no
-    name."""
-    resumed: TrainingStatus | None = None
-    """The newest restart, in the fields of the status."""
     words_per_second: float | None = None
     eta_seconds: float | None = None
-    error: str = ""
-    """The message of the trainer's `error` event, with its hint."""
-    stopped: bool = False
-    """Whether `error` is a signal that stopped the trainer, as when its pod is lost."""
-    tail: tuple[str, ...] = ()
-    """Last lines that are not events, for a failure that has no `error` event."""
-    verdict: str = ""
-    """How the process ended, as the worker reports it."""
-    worker_error: str = ""
-    """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
-    runs: Mapping[str, LogDigest] = field(default_factory=dict)
-    """The digest of each of many runs, by its folder in the repo of trials."""
-    ended: Mapping[str, Any] | None = None
-    """The event at the end of a run; an image may have put anything into it."""
 
     @property
     def share(self) -> float:
@@ -86,20 +62,66 @@ class LogDigest:
         return int(100 * self.share) if self.epochs and self.epoch else None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is known of why a job fails."""
+
+    error: str = ""
+    """The message of the trainer's `error` event, with its hint."""
+    stopped: bool = False
+    """Whether `error` is a signal that stopped the trainer, as when its pod is lost."""
+    tail: tuple[str, ...] = ()
+    """Last lines that are not events, for a failure that has no `error` event."""
+    verdict: str = ""
+    """How the process ended, as the worker reports it."""
+    worker_error: str = ""
+    """Why the worker repeats the whole job, in its words; kept over the attempts that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogDigest:
+    lines: int = 0
+    first: tuple[str, datetime | None] | None = None
+    """Text and time of its first line: those of another pod's log differ."""
+    progress: Progress = Progress()
+    failure: Failure = Failure()
+    warnings: tuple[tuple[str, str], ...] = ()
+    device: DeviceStatus | None = None
+    keeps_state: bool = False
+    """Whether the trainer keeps its state in a folder that outlives the worker."""
+    starts: tuple[tuple[str, str], ...] = ()
+    """Run and time of each start that no `resumed` reports, also of those in the logs of lost pods; a single run has no
+    name."""
+    resumed: TrainingStatus | None = None
+    """The newest restart, in the fields of the status."""
+    runs: Mapping[str, LogDigest] = field(default_factory=dict)
+    """The digest of each of many runs, by its folder in the repo of trials."""
+    ended: Mapping[str, Any] | None = None
+    """The event at the end of a run; an image may have put anything into it."""
+
+    def at(self, **progress: Any) -> LogDigest:
+        """Return the digest with some figures of the progress changed."""
+        return replace(self, progress=replace(self.progress, **progress))
+
+    def failing(self, **failure: Any) -> LogDigest:
+        return replace(self, failure=replace(self.failure, **failure))
+
+
 def read_line(digest: LogDigest, line: LogLine) -> LogDigest:
     """Return the digest after one more line. Lines that are not events form the tail; unknown events are skipped."""
     counted = replace(digest, lines=digest.lines + 1, first=digest.first or (line.text[:_LONGEST_LINE], line.time))
     text = line.text
     if line.verdict:
-        return replace(counted, verdict=readable(text)[:_LONGEST_LINE])
+        return counted.failing(verdict=readable(text)[:_LONGEST_LINE])
     if line.worker_error:
-        return replace(counted, worker_error=short_text(text, _LONGEST_LINE))
+        return counted.failing(worker_error=short_text(text, _LONGEST_LINE))
     event = parse_event(text)
     if event is None:
         shown = readable(text)[:_LONGEST_LINE]
-        if not shown.strip() or counted.tail[-1:] == (shown,):  # each attempt of a job repeats it
+        tail = counted.failure.tail
+        if not shown.strip() or tail[-1:] == (shown,):  # each attempt of a job repeats it
             return counted
-        return replace(counted, tail=(*counted.tail, shown)[-TAIL_LINES:])
+        return counted.failing(tail=(*tail, shown)[-TAIL_LINES:])
     name, run = str(event.get("event")), short_text(event.get("trial"), _LONGEST_WORD)
     reader = _READERS.get(name)
     if name == "start" and (run or not event.get("resumed_from")):
@@ -113,25 +135,25 @@ def _counted(digest: LogDigest, run: str, event: dict[str, Any]) -> LogDigest:
     """Count a start, once however often its log is read; that of a run ends the error that stopped the worker."""
     start = run, timestamp(datetime.fromtimestamp(number(event.get("time")) or 0.0, UTC))
     starts = digest.starts if start in digest.starts else (*digest.starts, start)[-_MOST_RUNS:]
-    return replace(digest, starts=starts, error="", stopped=False)
+    return replace(digest, starts=starts).failing(error="", stopped=False)
 
 
 def _start(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     """Start a new attempt, which drops the progress and the error of the one before unless it resumes that one."""
-    best = digest.best_perplexity if event.get("resumed_from") else None
-    epochs = whole(event.get("epochs")) or 0
-    return LogDigest(
-        lines=digest.lines,
-        first=digest.first,
+    resumes = bool(event.get("resumed_from"))
+    progress = Progress(
         preset=short_text(event.get("preset"), _LONGEST_WORD),
-        epochs=epochs,
-        best_perplexity=best,
-        warnings=digest.warnings,
-        device=digest.device,
+        epochs=whole(event.get("epochs")) or 0,
+        best_perplexity=digest.progress.best_perplexity if resumes else None,
+    )
+    return replace(
+        digest,
+        progress=progress,
+        failure=Failure(worker_error=digest.failure.worker_error),
         keeps_state=event.get("state") is True,
-        starts=digest.starts,
-        resumed=digest.resumed if event.get("resumed_from") else None,
-        worker_error=digest.worker_error,
+        resumed=digest.resumed if resumes else None,
+        runs={},
+        ended=None,
     )
 
 
@@ -142,14 +164,13 @@ def _resumed(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
         return digest
     share = min(1.0, max(0.0, number(event.get("share")) or 0.0))
     resumed = TrainingStatus(restarts=restarts, resumed_at=ResumedAt(epoch=epoch, share=f"{share:.2f}"))
-    return replace(digest, resumed=resumed, epoch=epoch, fraction=share)
+    return replace(digest, resumed=resumed).at(epoch=epoch, fraction=share)
 
 
 def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    return replace(
-        digest,
-        epoch=whole(event.get("epoch")) or digest.epoch,
-        epochs=whole(event.get("epochs")) or digest.epochs,
+    return digest.at(
+        epoch=whole(event.get("epoch")) or digest.progress.epoch,
+        epochs=whole(event.get("epochs")) or digest.progress.epochs,
         fraction=number(event.get("fraction")) or 0.0,
         running_perplexity=number(event.get("perplexity")),
         words_per_second=number(event.get("words_per_second")),
@@ -158,15 +179,14 @@ def _progress(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
 
 
 def _epoch(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
-    valid = number(event.get("valid_perplexity"))
-    return replace(
-        digest,
-        epoch=whole(event.get("epoch")) or digest.epoch,
+    valid, known = number(event.get("valid_perplexity")), digest.progress
+    return digest.at(
+        epoch=whole(event.get("epoch")) or known.epoch,
         fraction=1.0,
         train_perplexity=number(event.get("train_perplexity")),
         running_perplexity=None,
         valid_perplexity=valid,
-        best_perplexity=min((each for each in (digest.best_perplexity, valid) if each is not None), default=None),
+        best_perplexity=min((each for each in (known.best_perplexity, valid) if each is not None), default=None),
         sample=short_text(event.get("sample"), _LONGEST_SAMPLE),
     )
 
@@ -193,7 +213,7 @@ def _error(digest: LogDigest, event: dict[str, Any]) -> LogDigest:
     message, hint = (short_text(event.get(key), _LONGEST_MESSAGE) for key in ("message", "hint"))
     message = message or "the trainer gave no message"
     stopped = event.get("code") in _SIGNALLED  # its hint is for a person with a terminal
-    return replace(digest, error=f"{message} ({hint})" if hint and not stopped else message, stopped=stopped)
+    return digest.failing(error=f"{message} ({hint})" if hint and not stopped else message, stopped=stopped)
 
 
 def _trial(digest: LogDigest, event: dict[str, Any]) -> LogDigest:

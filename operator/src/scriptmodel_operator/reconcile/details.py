@@ -20,7 +20,7 @@ from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.feature import Chosen, RunsProgress
 from scriptmodel_operator.observe.files import ModelMetrics
-from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.progress import LogDigest, Progress
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,
@@ -49,7 +49,7 @@ def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs:
     trained, last, log = train.computed(job), model.previous.training, view.logs.training or LogDigest()
     start, end = _time(trained.started), _time(trained.finished)
     kept = last if start and start == last.start_time else TrainingStatus()
-    preset = log.preset or kept.preset if model.spec.model.preset == AUTO_PRESET else None
+    preset = log.progress.preset or kept.preset if model.spec.model.preset == AUTO_PRESET else None
     found = TrainingStatus(
         start_time=start,
         completion_time=end,
@@ -70,9 +70,9 @@ def training_status(model: ScriptModel, view: ModelView, elapsed: Elapsed, runs:
         return found.model_copy(update=known | {"eta": _eta(None if job.state.final else runs.eta_seconds)})
     if job.state is JobState.SUCCESS:
         return found
-    if view.logs.training and not log.epochs and end and end == last.completion_time:
+    if view.logs.training and not log.progress.epochs and end and end == last.completion_time:
         return last.model_copy(update={"failure": found.failure})  # the log is gone
-    return found.model_copy(update=_from_log(log, running=not job.state.final))
+    return found.model_copy(update=_from_log(log.progress, running=not job.state.final))
 
 
 def perplexity(view: ModelView, training: TrainingStatus, script: WrittenScript | None) -> str | None:
@@ -111,7 +111,7 @@ def _finished(metrics: ModelMetrics, known: TrainingStatus) -> dict[str, object]
     }
 
 
-def _from_log(log: LogDigest, *, running: bool) -> dict[str, object]:
+def _from_log(log: Progress, *, running: bool) -> dict[str, object]:
     if not log.epochs:
         return {}
     perplexity = {"train": log.train_perplexity, "valid": log.valid_perplexity, "best": log.best_perplexity}

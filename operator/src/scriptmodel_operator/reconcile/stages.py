@@ -10,7 +10,7 @@ from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.commands import SCRIPT_PATH
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
-from scriptmodel_operator.observe.progress import LogDigest
+from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView
 from scriptmodel_operator.reconcile.deadlines import ACTIVE_TEXT, PENDING_TEXT, REASON_FOLLOWS
 from scriptmodel_operator.reconcile.training import (
@@ -120,17 +120,18 @@ def _succeeded(job: JobInfo, view: ModelView) -> Condition:
 
 def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, running: str) -> str:
     text, log = running or "the train job runs", view.logs.training
-    if log and log.epoch:
-        text = f"epoch {log.epoch} of {log.epochs}" if log.epochs else f"epoch {log.epoch}"
-    if log and log.percent == 100:
-        text = f"all {log.epochs} epochs are done, and the model is being tested and written"
-    if log and log.stopped:
+    at, failing = (log.progress, log.failure) if log else (Progress(), Failure())
+    if at.epoch:
+        text = f"epoch {at.epoch} of {at.epochs}" if at.epochs else f"epoch {at.epoch}"
+    if at.percent == 100:
+        text = f"all {at.epochs} epochs are done, and the model is being tested and written"
+    if failing.stopped:
         cost = if_worker_is_lost(train, view) or "nothing was trained yet"
         why = train.info.reason.removeprefix("waits ")
         waits = f"waits ({cannot_start(why, train.claim)})" if why else "starts"
-        text = f"the worker {log.error}, and another one {waits}: {cost}"
-    elif log and log.error:
-        text = f"attempt failed, retrying: {in_terms_of_the_object(log.error, generating=False)}"
+        text = f"the worker {failing.error}, and another one {waits}: {cost}"
+    elif failing.error:
+        text = f"attempt failed, retrying: {in_terms_of_the_object(failing.error, generating=False)}"
     text += restart_as_text(log.resumed if log else None)
     if train.running and train.running.ref != newest.ref:
         text += "; a newer corpus commit or spec is next"
@@ -139,9 +140,9 @@ def _training_message(view: ModelView, train: PipelineView, newest: JobInfo, run
 
 def _repeated(log: LogDigest | None, message: str) -> Condition | None:
     """Return the stage of a job that the worker repeats because of an error of its own; None for any other job."""
-    if log is None or not log.worker_error:
+    if log is None or not log.failure.worker_error:
         return None
-    text = f"the worker repeats the job, because it failed outside the trainer: {log.worker_error}"
+    text = f"the worker repeats the job, because it failed outside the trainer: {log.failure.worker_error}"
     return Condition(Reason.WORKER_ERROR, f"{text}; check the engine's storage ({message})")
 
 

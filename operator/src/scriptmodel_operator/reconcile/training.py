@@ -67,7 +67,7 @@ def state_is_kept(train: PipelineView, view: ModelView) -> bool:
 def if_worker_is_lost(train: PipelineView, view: ModelView) -> str | None:
     """Return what is computed again if the worker is lost; None unless a training is in progress."""
     log = view.logs.training
-    if train.running is None or log is None or not (log.epochs or log.runs):
+    if train.running is None or log is None or not (log.progress.epochs or log.runs):
         return None
     claim = train.claim
     if state_is_kept(train, view):

@@ -53,17 +53,18 @@ def _cause(log: LogDigest | None, *, generating: bool) -> str:
     """Return why a job failed as far as its log says, in one line with the cause itself first; nothing if unknown."""
     if log is None:
         return ""
-    names_a_cause = bool(log.verdict) and not log.verdict.startswith(_BARE)
-    if log.error and not (log.stopped and names_a_cause):
-        return in_terms_of_the_object(log.error, generating=generating)
-    if log.verdict == "signal: killed":
-        return _OUT_OF_MEMORY + _last_lines(log.tail)
+    failed = log.failure
+    names_a_cause = bool(failed.verdict) and not failed.verdict.startswith(_BARE)
+    if failed.error and not (failed.stopped and names_a_cause):
+        return in_terms_of_the_object(failed.error, generating=generating)
+    if failed.verdict == "signal: killed":
+        return _OUT_OF_MEMORY + _last_lines(failed.tail)
     if names_a_cause:
-        return log.verdict + _last_lines(log.tail)
-    if not log.tail:
-        return f"the process ended with `{log.verdict}` and printed nothing" if log.verdict else ""
-    ended = f" (the process ended with `{log.verdict}`)" if log.verdict else ""
-    return log.tail[-1].strip() + ended + _last_lines(log.tail[:-1])
+        return failed.verdict + _last_lines(failed.tail)
+    if not failed.tail:
+        return f"the process ended with `{failed.verdict}` and printed nothing" if failed.verdict else ""
+    ended = f" (the process ended with `{failed.verdict}`)" if failed.verdict else ""
+    return failed.tail[-1].strip() + ended + _last_lines(failed.tail[:-1])
 
 
 def failure(job: JobInfo, log: LogDigest | None, reported: JobFailure | None, *, generating: bool) -> JobFailure | None:

@@ -44,7 +44,7 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Se
     rises = [*itertools.pairwise([0.0, *(float(Fraction(share)) for share in rounds(search))])]
     work = [math.ceil(search.trials / 2**n) * search.repeats * (end - start) for n, (start, end) in enumerate(rises)]
     before, now = rises[plan.round - 1]
-    shares = (max(0.0, min(now, run.share) - before) for run in runs if not ended(run))
+    shares = (max(0.0, min(now, run.progress.share) - before) for run in runs if not ended(run))
     here = min(len(todo) * (now - before), done * (now - before) + sum(shares))
     left = len(todo) * (now - before) - here + sum(work[plan.round :])
     spent = elapsed(job.started).total_seconds() if job and job.started else 0.0
@@ -76,9 +76,9 @@ def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, 
         running = {
             "given": given,
             "state": "running",
-            "perplexity": run.best_perplexity or before.perplexity,
-            "epochs": run.epoch or before.epochs,
-            "epochs_total": run.epochs or before.epochs_total,
+            "perplexity": run.progress.best_perplexity or before.perplexity,
+            "epochs": run.progress.epoch or before.epochs,
+            "epochs_total": run.progress.epochs or before.epochs_total,
         }
         record = ended(run)
         over = record and RunResult(given=given, **record.model_dump())

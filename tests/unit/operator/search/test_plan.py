@@ -275,7 +275,7 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         (3, "running", 90.0, 6, 8),
         (1, "failed", None, None, None),
     ]
-    assert (log.epoch, log.epochs) == (0, 0)
+    assert (log.progress.epoch, log.progress.epochs) == (0, 0)
 
 
 def _read(output: dict[str, bytes]) -> RunResult:
