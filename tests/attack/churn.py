@@ -29,6 +29,7 @@ from scriptmodel_operator.engine.values import (
     BranchRef,
     PipelineApply,
     PipelineInfo,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     RepoInfo,
@@ -269,7 +270,7 @@ class Churn:
         """Edit a pipeline of the object as another user would."""
         refs = [ref for name in self._ours(key) if (ref := PipelineRef("default", name)) in self.fake.pipelines]
         if refs:
-            self.pachyderm.edit(self.chance.choice(refs), datum_tries=self.chance.randrange(4, 9))
+            self.pachyderm.edit(self.chance.choice(refs), tries=self.chance.randrange(4, 9))
 
     def _all_told(self) -> bool:
         """Check that the status of each object's newest spec is Ready or has a reason."""
@@ -294,7 +295,7 @@ class Churn:
         mark = Mark(Owner("cluster-1", "elsewhere", "secret", "1"))
         found = {"persons-own": {}, victim["train"]: mark.annotations(), unmarked["generate"]: {}}
         for name, marked in found.items():
-            spec = PipelineSpec(PipelineRef("default", name), "theirs:1", ("true",), "in", PLAYS, "/", 1)
+            spec = PipelineSpec(PipelineRef("default", name), "theirs:1", ("true",), PipelineInput("in", PLAYS, "/"))
             self.pachyderm.apply_pipelines([PipelineApply(replace(spec, annotations=marked))])
         self.pachyderm.create_repo(RepoRef("default", victim["corpus"]), mark.to_json())
         return {*found, victim["corpus"], "plays"}

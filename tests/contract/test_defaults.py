@@ -8,7 +8,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -24,7 +23,7 @@ from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.messages import create_v2_request
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
-from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 
 ADDRESS = os.environ.get("PACHD_ADDRESS", "")
 MARK = {"scriptmodel.dev/mark": "{}"}
@@ -73,15 +72,15 @@ def test_a_pipeline_runs_as_it_was_sent_whatever_the_defaults_say(
     gateway: PachydermGateway, plays: RepoRef, channel: grpc.Channel
 ) -> None:
     source = BranchRef(plays, "master")
-    plain = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-plain"), input_branch=source)
-    full = replace(
+    plain = changed(PLAIN, ref=PipelineRef("default", f"{plays.name}-plain"), branch=source)
+    full = changed(
         FULL,
         ref=PipelineRef("default", f"{plays.name}-full"),
-        input_branch=source,
-        base_branch=BranchRef(base_of(plays), "master"),
-        trials_branch=BranchRef(base_of(plays), "master"),
+        branch=source,
+        base=BranchRef(base_of(plays), "master"),
+        trials=BranchRef(base_of(plays), "master"),
     )
-    older = replace(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), input_branch=source)
+    older = changed(PLAIN, ref=PipelineRef("default", f"{plays.name}-older"), branch=source)
     set_defaults(channel, {name: value for name, value in DEFAULTS.items() if name != "podPatch"})
     gateway.apply_pipelines([PipelineApply(plain), PipelineApply(full)])
     pps_grpc.APIStub(channel).CreatePipeline(messages.create_request(PipelineApply(older)), timeout=60)
@@ -101,7 +100,7 @@ def test_an_abandoned_transaction_shows_whose_it_is(
 ) -> None:
     opened = transaction_grpc.APIStub(channel).StartTransaction(transaction.StartTransactionRequest(), timeout=60)
     ref = PipelineRef("default", f"{plays.name}-train")
-    spec = replace(PLAIN, ref=ref, input_branch=BranchRef(plays, "master"), annotations=MARK)
+    spec = changed(PLAIN, ref=ref, branch=BranchRef(plays, "master"), annotations=MARK)
     request = create_v2_request(PipelineApply(spec))
     create = channel.unary_unary("/pps_v2.API/CreatePipelineV2", bytes, bytes)
     create(request, metadata=[("pach-transaction", opened.id)], timeout=60)

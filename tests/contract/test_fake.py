@@ -17,6 +17,7 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobState,
     PipelineApply,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     PipelineState,
@@ -27,6 +28,7 @@ from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.contract.serving import serving
 from tests.unit.operator.fake_pachyderm import FakePachyderm
+from tests.unit.operator.pipeline_specs import changed
 
 PLAYS = BranchRef(RepoRef("default", "plays"), "master")
 COPIES = BranchRef(RepoRef("default", "copies"), "master")
@@ -42,7 +44,7 @@ ACTIVE = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.STANDBY)
 
 def spec(ref: PipelineRef, name: str, branch: BranchRef, script: str, **changes: Any) -> PipelineSpec:
     command = ("/bin/sh", "-c", script)
-    return replace(PipelineSpec(ref, "shell:1", command, name, branch, "/"), **changes)
+    return changed(PipelineSpec(ref, "shell:1", command, PipelineInput(name, branch, "/")), **changes)
 
 
 TRAINS = spec(TRAIN, "corpus", PLAYS, TRAINING, annotations={"a": "b"}, labels=(("c", "d"),))
@@ -133,8 +135,8 @@ def steps(gateway: Gateway, settle: Callable[[], None]) -> Iterator[tuple[str, C
     settle()
     yield from observed()
     yield "create again", lambda: gateway.apply_pipelines([PipelineApply(TRAINS)])
-    changed = PipelineApply(replace(GENERATES, datum_tries=2), update=True, reprocess=True)
-    yield "update", lambda: gateway.apply_pipelines([changed])
+    update = PipelineApply(changed(GENERATES, tries=2), update=True, reprocess=True)
+    yield "update", lambda: gateway.apply_pipelines([update])
     settle()
     yield from observed()
     yield "versions", lambda: gateway.list_pipeline_versions(GENERATE)

@@ -24,8 +24,10 @@ from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import LogStream
 from scriptmodel_operator.engine.values import (
     BranchRef,
+    Datums,
     JobRef,
     PipelineApply,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     RepoRef,
@@ -34,6 +36,7 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from scriptmodel_operator.pachyderm.protocol import pfs, pfs_grpc, pps, pps_grpc
+from tests.unit.operator.pipeline_specs import changed
 
 FOLDER = Path(__file__).parent
 BASE = "2.7.8"
@@ -57,7 +60,7 @@ def versions() -> list[str]:
 
 def _spec(ref: PipelineRef, source: RepoRef) -> PipelineSpec:
     branch = BranchRef(source, "master")
-    return PipelineSpec(ref, "none:1", ("true",), "corpus", branch, "/", autoscaling=False)
+    return PipelineSpec(ref, "none:1", ("true",), PipelineInput("corpus", branch, "/"), Datums(autoscaling=False))
 
 
 def _calls(gateway: PachydermGateway) -> dict[str, Call]:
@@ -79,13 +82,9 @@ def _calls(gateway: PachydermGateway) -> dict[str, Call]:
         "a repo in a project that does not exist": lambda: gateway.create_repo(RepoRef("rec-never", "a"), ""),
         "a pipeline that exists": apply(train),
         "a pipeline of the name of a repo": apply(replace(train, ref=PipelineRef("default", PLAYS.name))),
-        "a pipeline whose input does not exist": apply(
-            replace(train, input_branch=BranchRef(NEVER, "master")), update=True
-        ),
-        "a pipeline that reads itself": apply(
-            replace(train, input_branch=BranchRef(TRAIN.output, "master")), update=True
-        ),
-        "a pod patch that is no JSON": apply(replace(train, pod_patch="{"), update=True),
+        "a pipeline whose input does not exist": apply(changed(train, branch=BranchRef(NEVER, "master")), update=True),
+        "a pipeline that reads itself": apply(changed(train, branch=BranchRef(TRAIN.output, "master")), update=True),
+        "a pod patch that is no JSON": apply(changed(train, patch="{"), update=True),
         "files for a repo that does not exist": put(NEVER),
         "a repo that a pipeline reads": lambda: gateway.delete_repo(PLAYS),
         "a pipeline that another one reads": lambda: gateway.delete_pipeline(TRAIN, keep_repo=False),

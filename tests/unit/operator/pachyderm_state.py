@@ -35,6 +35,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.pachyderm.messages import create_request
 from scriptmodel_operator.pachyderm.pipeline_json import request_json
+from tests.unit.operator.pipeline_specs import changed
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 METRICS = {
@@ -165,13 +166,13 @@ class PachydermState:
     def edit(self, ref: PipelineRef, **changes: object) -> None:
         """Update a pipeline as another user would; the annotations stay, as with `pachctl edit pipeline`."""
         info = self.pipelines[ref][-1]
-        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+        self._write(PipelineApply(changed(info.spec, **changes), update=True))
 
     def inherit(self, ref: PipelineRef, **changes: object) -> None:
         """The administrator changes defaults and has pipelines made anew: what was submitted stays (2.8 and later)."""
         info = self.pipelines[ref][-1]
         submitted = info.submitted or request_json(create_request(PipelineApply(info.spec)))
-        self._write(PipelineApply(replace(info.spec, **changes), update=True))  # type: ignore[arg-type]  # by name
+        self._write(PipelineApply(changed(info.spec, **changes), update=True))
         self._change(ref, submitted=submitted)
 
     def advance(self, seconds: float) -> None:
@@ -195,7 +196,7 @@ class PachydermState:
         return f"{next(self._ids):08x}{0:024x}"  # as of real ids, eight digits tell them apart
 
     def _check(self, applied: PipelineApply, together: set[PipelineRef]) -> None:
-        ref, source = applied.spec.ref, applied.spec.input_branch.repo
+        ref, source = applied.spec.ref, applied.spec.input.branch.repo
         if not applied.update and ref in self.pipelines:
             raise EngineError("creating", f"pipeline {ref} already exists", "ALREADY_EXISTS")
         if ref not in self.pipelines and ref.output in self.repos:
@@ -216,7 +217,7 @@ class PachydermState:
             reason="",
             stopped=stopped,
             spec=spec,
-            inputs=tuple(filter(None, (spec.input_branch, spec.base_branch, spec.trials_branch))),
+            inputs=tuple(branch for _name, branch in spec.input.branches),
             created=self.now,
         )
         self.pipelines[spec.ref] = [*versions, info]  # whoever reads meanwhile sees no pipeline without a version
@@ -307,7 +308,7 @@ class PachydermState:
         for below in list(self.jobs.values()):
             output = self.commits[below.ref.pipeline.output, below.ref.id]
             versions = self.pipelines.get(below.ref.pipeline)
-            name = versions[-1].spec.input_name if versions else ""
+            name = versions[-1].spec.input.name if versions else ""
             reason = f"unrunnable because the following upstream pipelines failed: {name}"
             if (failed.pipeline.output, failed.id) in output.provenance and not below.state.final:
                 self._end(below, JobState.UNRUNNABLE, reason, {}, total=0)

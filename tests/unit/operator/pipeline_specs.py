@@ -1,10 +1,11 @@
 """Pipelines with few and with all fields, and defaults that a server merges into them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from scriptmodel_operator.engine.values import (
     BranchRef,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     PodToleration,
@@ -17,28 +18,37 @@ PLAIN = PipelineSpec(
     ref=PipelineRef("drama", "thrones-train"),
     image="trainer:1",
     command=("scriptmodel-trainer", "train"),
-    input_name="corpus",
-    input_branch=BranchRef(RepoRef("drama", "plays"), "master"),
-    glob="/",
+    input=PipelineInput("corpus", BranchRef(RepoRef("drama", "plays"), "master"), "/"),
 )
-FULL = replace(
+
+
+def changed(spec: PipelineSpec, **changes: Any) -> PipelineSpec:
+    """Return a pipeline with other values of its fields, or of those of its parts."""
+    for part in ("input", "datums", "pods"):
+        before = getattr(spec, part)
+        inner = {each.name: changes.pop(each.name) for each in fields(before) if each.name in changes}
+        spec = replace(spec, **{part: replace(before, **inner)})
+    return replace(spec, **changes)
+
+
+FULL = changed(
     PLAIN,
-    datum_tries=3,
+    tries=3,
     autoscaling=False,
     requests=ResourceAmounts(cpu=as_float32(0.1), memory="1Gi"),
     limits=ResourceAmounts(cpu=as_float32(1.5), memory="2Gi", gpu_type="nvidia.com/gpu", gpu_count=1),
     node_selector=(("disk", "ssd"), ("zone", "a")),
     tolerations=(PodToleration("gpu", "Exists"), PodToleration("k", "Equal", "v", "NoExecute", 30)),
     priority_class="high",
-    pod_patch='[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]',
+    patch='[{"op": "add", "path": "/runtimeClassName", "value": "nvidia"}]',
     image_pull_secrets=("registry",),
     description="Trains a model",
     annotations={"scriptmodel.dev/mark": "{}"},
     labels=(("kueue.x-k8s.io/queue-name", "gpus"),),
-    base_branch=BranchRef(RepoRef("drama", "thrones-base"), "5f-12345678"),
-    trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"),
-    parallelism=3,
-    datums_per_task=1,
+    base=BranchRef(RepoRef("drama", "thrones-base"), "5f-12345678"),
+    trials=BranchRef(RepoRef("drama", "thrones-trials"), "master"),
+    workers=3,
+    per_task=1,
 )
 DEFAULTS: dict[str, Any] = {
     "transform": {"image": "ubuntu:20.04", "datumBatching": True, "workingDir": "/tmp", "errCmd": ["true"]},

@@ -18,6 +18,7 @@ from scriptmodel_operator.engine.values import (
     BranchRef,
     JobRef,
     PipelineApply,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     RepoRef,
@@ -146,7 +147,9 @@ def pachd() -> Iterator[tuple[PachydermGateway, Pfs, Transactions]]:
 
 def pipeline(name: str) -> PipelineApply:
     branch = BranchRef(REPO, "master")
-    return PipelineApply(PipelineSpec(PipelineRef("default", name), "image:1", ("true",), "corpus", branch, "/", 1))
+    return PipelineApply(
+        PipelineSpec(PipelineRef("default", name), "image:1", ("true",), PipelineInput("corpus", branch, "/"))
+    )
 
 
 def test_a_refusal_in_a_transaction_drops_the_whole_transaction() -> None:

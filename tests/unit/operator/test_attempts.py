@@ -31,7 +31,7 @@ from tests.unit.operator.job_objects import (
     terminated,
     waiting,
 )
-from tests.unit.operator.pipeline_specs import PLAIN
+from tests.unit.operator.pipeline_specs import PLAIN, changed
 
 RECORD = RunRecord("/", HASH, attempt=1)
 LOG_KEY = f"v1/drama/runs/{HASH}/1/log.jsonl"
@@ -198,7 +198,7 @@ def test_a_first_attempt_lists_nothing_in_the_bucket(world: World) -> None:
 
 def test_the_manifest_of_a_folder_is_stored_before_it_is_read(world: World) -> None:
     trial = Input("trial", PLAYS, "/acts")
-    spec = replace(PLAIN, trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
+    spec = changed(PLAIN, trials=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
     world.attempts.start(replace(RUN, spec=spec, inputs=(trial,)), 1, OWNER)
     assert world.bucket.objects[f"v1/drama/manifests/{trial.part.id}.json"] == trial.part.encode()
 

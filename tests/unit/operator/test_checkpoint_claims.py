@@ -21,7 +21,7 @@ def expected(spec: dict[str, Any] | None = None, claim: str = "") -> Desired:
 
 
 def patch(pipelines: Desired) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(pipelines.train.spec.pod_patch)
+    found: list[dict[str, Any]] = json.loads(pipelines.train.spec.pods.patch)
     return found
 
 
@@ -73,7 +73,7 @@ def test_runtime_class_pull_secrets_and_claim_go_together() -> None:
     both = expected({"training": training})
     assert values(both)["/runtimeClassName"] == "nvidia"
     assert values(both)["/volumes/-"]["persistentVolumeClaim"] == {"claimName": "team-a"}
-    assert both.train.spec.image_pull_secrets == ("registry",)
+    assert both.train.spec.pods.image_pull_secrets == ("registry",)
 
 
 def test_no_other_pipeline_sees_the_folder() -> None:
@@ -108,7 +108,7 @@ def test_a_newly_configured_claim_is_applied_without_training_again() -> None:
     world.claim = "shared"
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"], "no reprocessing, and not the generate pipeline"
-    assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pod_patch
+    assert "scriptmodel-state" in world.pachyderm.pipelines[world.train][-1].spec.pods.patch
     world.finish(skipped=True)
     assert world.ready == ("True", "Generated")
     assert world.written() == []

@@ -29,7 +29,7 @@ async def test_a_gated_pod_waits_for_quota_however_long_and_then_for_a_worker() 
         assert reason(kube) == "WaitingForQuota"
         assert message(kube).startswith("the train job waits for quota in queue gpus (job ")
         (train,) = [ref for ref in pachyderm.pipelines if ref.name.endswith("-train")]
-        assert pachyderm.pipelines[train][-1].spec.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
+        assert pachyderm.pipelines[train][-1].spec.pods.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
         selector = f"pipelineProject=default,pipelineName={train.name},pipelineVersion=1"
         assert set(kube.listed) == {f"pachyderm {selector}"}
         assert await later(found, pachyderm, 3600) == found.reconciler.config.poll_interval

@@ -19,6 +19,7 @@ from scriptmodel_operator.engine.values import BranchRef, PipelineApply, RepoRef
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
+from tests.unit.operator.pipeline_specs import changed
 from tests.unit.operator.world import IMAGE, scriptmodel
 
 EVERYTHING: dict[str, Any] = {
@@ -57,20 +58,20 @@ def test_the_train_command_is_the_contracts() -> None:
 def test_early_stopping_is_an_option_and_a_budget_a_variable_of_the_train_command() -> None:
     assert "--set patience=3 --seed" in " ".join(train_command("auto", Model(), 3))
     train = expected({"training": {"budget": {"duration": "1h30m"}, "runtimeClassName": "nvidia"}}).train.spec
-    assert variables_of(train.pod_patch) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
+    assert variables_of(train.pods.patch) == {"SCRIPTMODEL_BUDGET_SECONDS": "5400"}
     assert train.command == expected().train.spec.command
 
 
 def test_the_request_is_a_variable_of_the_training_that_changes_nothing_else_of_it() -> None:
     opening = {"speaker": "HAMLET", "cast": ["HAMLET", "OPHELIA"], "prompt": "The lamp", "scene": "INT. HALL"}
     train = expected({"generation": {**opening, "words": 200}}).train
-    (request,) = variables_of(train.spec.pod_patch).values()
+    (request,) = variables_of(train.spec.pods.patch).values()
     assert json.loads(request) == {"words": 200, "opening": opening}
     assert train.mark == expected().train.mark
-    (secret,) = variables_of(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pod_patch).values()
+    (secret,) = variables_of(expected({"generation": {"prompt": "$(PASSWORD)"}}).train.spec.pods.patch).values()
     assert ("$" in secret, json.loads(secret)["opening"]) == (False, {"prompt": "$(PASSWORD)"})
-    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pod_patch
-    assert "SCRIPTMODEL_REQUEST" in variables_of(expected({"generation": {"words": 3}}).train.spec.pod_patch)
+    assert not expected({"generation": {"cast": ["any"], "words": 200}}).train.spec.pods.patch
+    assert "SCRIPTMODEL_REQUEST" in variables_of(expected({"generation": {"words": 3}}).train.spec.pods.patch)
 
 
 def test_the_generate_command_is_the_contracts() -> None:
@@ -133,13 +134,13 @@ def test_gpus_resources_and_placement_reach_the_pipelines() -> None:
     train, generate = both.train.spec, both.generate.spec
     assert (train.limits.gpu_type, train.limits.gpu_count, train.limits.memory) == ("nvidia.com/gpu", 1, "8Gi")
     assert (train.requests.cpu, train.requests.memory, train.requests.gpu_count) == (0.5, "4Gi", 0)
-    assert json.loads(train.pod_patch)[0] == {"op": "add", "path": "/runtimeClassName", "value": "nvidia"}
-    assert variables_of(train.pod_patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
-    assert (train.datum_tries, train.parallelism, train.autoscaling) == (5, 1, True)
+    assert json.loads(train.pods.patch)[0] == {"op": "add", "path": "/runtimeClassName", "value": "nvidia"}
+    assert variables_of(train.pods.patch) == {"SCRIPTMODEL_GPU_REQUESTED": "1", "SCRIPTMODEL_GPU_REQUIRED": "1"}
+    assert (train.datums.tries, train.datums.workers, train.datums.autoscaling) == (5, 1, True)
     assert generate.limits == ResourceAmounts()
-    assert generate.pod_patch == ""
-    assert generate.node_selector == train.node_selector == (("disk", "ssd"),)
-    assert generate.tolerations == train.tolerations
+    assert generate.pods.patch == ""
+    assert generate.pods.node_selector == train.pods.node_selector == (("disk", "ssd"),)
+    assert generate.pods.tolerations == train.pods.tolerations
 
 
 def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent() -> None:
@@ -149,7 +150,7 @@ def test_a_base_is_a_second_input_of_train_alone_and_comes_back_as_it_was_sent()
     found = desired(model, replace(refs, base=base), model.owner("cluster-1"), None, image=IMAGE)
     seen = observed(PipelineApply(found.train.as_version(1)))
     assert seen.spec == found.train.as_version(1)
-    assert (seen.spec.base_branch, seen.spec.input_branch) == (base, refs.corpus)
+    assert (seen.spec.input.base, seen.spec.input.branch) == (base, refs.corpus)
     assert seen.inputs == (refs.corpus, base)
     assert found.generate.spec == expected().generate.spec
     assert found.train.mark.compute != expected().train.mark.compute
@@ -160,19 +161,19 @@ def test_a_cross_input_of_somebody_else_is_read_as_far_as_it_goes() -> None:
     own = sent.input.pfs
     details = pps.PipelineInfo.Details(input=pps.Input(cross=[pps.Input(pfs=own), pps.Input(union=[pps.Input()])]))
     spec = messages.projection(references(scriptmodel()).train, details)
-    assert (spec.input_branch, spec.base_branch) == (references(scriptmodel()).corpus, None)
+    assert (spec.input.branch, spec.input.base) == (references(scriptmodel()).corpus, None)
 
 
 @pytest.mark.parametrize("trials", [None, references(scriptmodel()).trials])
 def test_what_somebody_crosses_with_the_inputs_is_drift(trials: BranchRef | None) -> None:
-    sent = replace(expected({}).train.spec, trials_branch=trials)
+    sent = changed(expected({}).train.spec, trials=trials)
     request = messages.create_request(PipelineApply(sent))
     assert fingerprint(messages.projection(sent.ref, request)) == fingerprint(sent)
     own = request.input.cross if trials else [request.input]
     crossed = pps.Input(cross=[*own, pps.Input(pfs=pps.PFSInput(repo="more", name="more", glob="/"))])
     request.input.CopyFrom(crossed)
     seen = messages.projection(sent.ref, request)
-    assert (seen.input_branch, seen.trials_branch) == (sent.input_branch, sent.trials_branch)
+    assert (seen.input.branch, seen.input.trials) == (sent.input.branch, sent.input.trials)
     assert fingerprint(seen) != fingerprint(sent)
 
 

@@ -126,7 +126,7 @@ def test_a_creation_that_pachyderm_may_refuse_is_recorded_as_requested() -> None
 
 def test_an_update_is_recorded_with_its_cause() -> None:
     world = trained_world()
-    world.pachyderm.edit(world.generate, datum_tries=7)
+    world.pachyderm.edit(world.generate, tries=7)
     state, _view = world.assess()
     recorder = Recorder()
     record_actions(cast(EventRecorder, recorder), world.model, state.actions)

@@ -18,6 +18,7 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobState,
     PipelineApply,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     RepoRef,
@@ -31,9 +32,13 @@ COPIES = BranchRef(RepoRef("default", "copies"), "a-copy")
 TRAIN, GENERATE = PipelineRef("default", "thrones-train"), PipelineRef("default", "thrones-generate")
 MODEL = BranchRef(TRAIN.output, "master")
 TRAINS = PipelineSpec(
-    TRAIN, "trainer:1", ("scriptmodel-trainer", "train"), "corpus", PLAYS, "/", annotations={"a": "1"}
+    TRAIN,
+    "trainer:1",
+    ("scriptmodel-trainer", "train"),
+    PipelineInput("corpus", PLAYS, "/"),
+    annotations={"a": "1"},
 )
-GENERATES = PipelineSpec(GENERATE, "trainer:1", generate_command(Generation()), "model", MODEL, "/")
+GENERATES = PipelineSpec(GENERATE, "trainer:1", generate_command(Generation()), PipelineInput("model", MODEL, "/"))
 
 
 @dataclass

@@ -8,9 +8,15 @@ import pytest
 from tests.unit.operator.controlling import message, reason
 from tests.unit.operator.job_lives import NEVER, Joined, Killed, Life, arm
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
-from tests.unit.operator.search_worlds import RANDOM
 from tests.unit.operator.world import PLAYS
 
+RANDOM: dict[str, Any] = {
+    "search": {
+        "parameters": [{"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}],
+        "numTrials": 3,
+        "parallelTrials": 2,
+    }
+}
 EACH = (pytest.mark.slow, pytest.mark.timeout(3600))
 """Marks of a test of each call; others test some."""
 STEPS: list[tuple[dict[str, Any], str]] = [

@@ -15,7 +15,7 @@ from scriptmodel_operator.jobs.manifest import Manifest, Pack
 from scriptmodel_operator.jobs.runs import Input, Run, run_hash
 from tests.unit.operator.fake_bucket import FakeBucket
 from tests.unit.operator.job_objects import HASH, PLAYS, RUN
-from tests.unit.operator.pipeline_specs import PLAIN
+from tests.unit.operator.pipeline_specs import PLAIN, changed
 
 EXAMPLE = Path("tests/contract/job.json")
 EXPIRES = datetime(2026, 12, 2, 3, 4, 5, tzinfo=UTC)
@@ -36,13 +36,13 @@ def packs(count: int) -> Manifest:
 
 def test_the_document_is_the_example_that_the_trainer_reads() -> None:
     base = Input("base", PLAYS)
-    spec = replace(PLAIN, base_branch=BranchRef(RepoRef("library", "verse"), "master"))
+    spec = changed(PLAIN, base=BranchRef(RepoRef("library", "verse"), "master"))
     run = replace(RUN, spec=spec, inputs=(*RUN.inputs, base))
     assert document(run) == json.loads(EXAMPLE.read_text())
 
 
 def test_of_a_folder_only_its_packs_are_signed() -> None:
-    spec = replace(PLAIN, trials_branch=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
+    spec = changed(PLAIN, trials=BranchRef(RepoRef("drama", "thrones-trials"), "master"))
     trial = Input("trial", PLAYS, "/acts")
     (read,) = document(replace(RUN, spec=spec, inputs=(trial,)))["inputs"]
     assert read["packs"] == [f"https://s3.example/v1/drama/uploads/one/pack-0001{GET}"]
@@ -81,6 +81,6 @@ def test_another_command_image_input_or_request_is_another_run(changed: dict[str
 
 def test_where_a_run_is_computed_and_where_its_bytes_lie_is_no_part_of_it() -> None:
     elsewhere = replace(PLAYS, packs=tuple(replace(each, key=f"{each.key[:-4]}9999") for each in PLAYS.packs[:1]))
-    spec = replace(PLAIN, node_selector=(("disk", "ssd"),), datum_tries=5)
+    spec = changed(PLAIN, node_selector=(("disk", "ssd"),), tries=5)
     assert run_hash(spec, (Input("corpus", elsewhere),), "") == run_hash(PLAIN, RUN.inputs, "")
     assert len(run_hash(spec, (), "")) == 56

@@ -14,6 +14,7 @@ from scriptmodel_operator.engine.values import (
     JobInfo,
     JobState,
     PipelineApply,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     PipelineState,
@@ -21,6 +22,7 @@ from scriptmodel_operator.engine.values import (
 )
 from scriptmodel_operator.jobs.gateway import JobsGateway
 from tests.unit.operator.job_worlds import PLAYS_BRANCH, JobWorld
+from tests.unit.operator.pipeline_specs import changed
 from tests.unit.operator.world import PLAYS
 
 TRAIN = PipelineRef("ml", "thrones-train")
@@ -29,16 +31,13 @@ TRAINING = PipelineSpec(
     ref=TRAIN,
     image="trainer:1",
     command=("scriptmodel-trainer", "train"),
-    input_name="corpus",
-    input_branch=PLAYS_BRANCH,
-    glob="/",
+    input=PipelineInput("corpus", PLAYS_BRANCH, "/"),
 )
 WRITING = replace(
     TRAINING,
     ref=GENERATE,
     command=generate_command(Generation()),
-    input_name="model",
-    input_branch=BranchRef(TRAIN.output, "master"),
+    input=PipelineInput("model", BranchRef(TRAIN.output, "master"), "/"),
 )
 
 TRIALS = BranchRef(RepoRef("ml", "thrones-trials"), "master")
@@ -116,7 +115,7 @@ def test_attempts_are_counted_as_they_start_and_end() -> None:
 
 def test_a_failed_attempt_is_repeated_as_often_as_the_spec_says() -> None:
     world = JobWorld()
-    gateway = applied(world, replace(TRAINING, datum_tries=2))
+    gateway = applied(world, changed(TRAINING, tries=2))
     for number in ("1", "2"):
         assert numbers(world) == [number]
         world.end(job_of(world), 1, "disk is full")
@@ -129,7 +128,7 @@ def test_a_failed_attempt_is_repeated_as_often_as_the_spec_says() -> None:
 
 def test_bad_input_is_not_tried_again() -> None:
     world = JobWorld()
-    gateway = applied(world, replace(TRAINING, datum_tries=3))
+    gateway = applied(world, changed(TRAINING, tries=3))
     world.end(job_of(world), 2, "unknown speaker")
     polled(world, gateway)
     assert states(gateway) == ["FAILURE"]
@@ -202,7 +201,7 @@ def test_why_the_next_attempt_waits_after_a_drain_is_the_reason_of_a_pipeline_th
 
 def test_a_job_that_a_queue_holds_back_waits_for_quota() -> None:
     world = JobWorld()
-    gateway = applied(world, replace(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
+    gateway = applied(world, changed(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
     gateway.settle(["ml"])
     assert (jobs(gateway)[0].queued, jobs(gateway)[0].released) == (True, None)
     assert gateway.settle(["ml"]).list_pipelines(["ml"])[0].state is PipelineState.RUNNING
@@ -214,7 +213,7 @@ def test_a_job_that_a_queue_holds_back_waits_for_quota() -> None:
 
 def test_a_job_that_a_queue_stops_while_it_runs_says_what_it_waits_for() -> None:
     world = JobWorld()
-    gateway = applied(world, replace(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
+    gateway = applied(world, changed(TRAINING, labels=(("kueue.x-k8s.io/queue-name", "gpus"),)))
     gateway.settle(["ml"])
     name = job_of(world)["metadata"]["name"]
     world.cluster.set("jobs", "ml", name, spec={**job_of(world)["spec"], "suspend": False})
@@ -249,7 +248,7 @@ def test_an_update_kills_the_running_job_and_reuses_results() -> None:
     update(gateway, replace(TRAINING, image="trainer:2"))
     assert states(gateway) == ["STARTING", "KILLED"]
     polled(world, gateway)
-    update(gateway, replace(TRAINING, image="trainer:2", datum_tries=5), reprocess=False)
+    update(gateway, changed(TRAINING, image="trainer:2", tries=5), reprocess=False)
     polled(world, gateway)
     assert [(job.state.name, job.version, job.data_skipped) for job in jobs(gateway)] == [
         ("SUCCESS", 3, 1),
@@ -263,7 +262,7 @@ def test_what_is_to_be_computed_again_is_although_it_has_a_result() -> None:
     world = JobWorld()
     gateway = applied(world)
     polled(world, gateway)
-    update(gateway, replace(TRAINING, pod_patch=PATCH), reprocess=True)
+    update(gateway, changed(TRAINING, patch=PATCH), reprocess=True)
     polled(world, gateway)
     assert world.ran == ["train 1", "train 2"]
     world.put(PLAYS_BRANCH, {"/a.txt": b"other"})
@@ -287,7 +286,7 @@ def test_a_stopped_job_stays_stopped_until_something_changes() -> None:
     assert [(job.state, job.reason) for job in jobs(gateway)] == [(JobState.KILLED, "too long")]
     assert not world.cluster.of("jobs")
     assert not world.cluster.of("secrets")
-    update(gateway, replace(TRAINING, datum_tries=2))
+    update(gateway, changed(TRAINING, tries=2))
     assert states(gateway) == ["STARTING", "KILLED"]
 
 
@@ -407,7 +406,7 @@ def test_a_namespace_reads_of_others_what_it_may_whoever_edits_its_records() -> 
     world = JobWorld()
     theirs = BranchRef(RepoRef("films", "plays"), "master")
     world.put(theirs, PLAYS)
-    gateway = applied(world, replace(TRAINING, input_branch=theirs))
+    gateway = applied(world, changed(TRAINING, branch=theirs))
     (info,) = gateway.settle(["ml"]).list_pipelines(["ml"])
     assert "namespace 'ml' may not: have the operator run with --allow-repo ml=films/plays" in info.reason
     assert not world.unfinished
@@ -419,7 +418,7 @@ def test_a_namespace_reads_of_others_what_it_may_whoever_edits_its_records() -> 
 def test_a_record_that_makes_no_sense_stops_no_other() -> None:
     world = JobWorld()
     other = replace(TRAINING, ref=PipelineRef("ml", "a"), image="trainer:2")
-    gateway = applied(world, replace(TRAINING, pod_patch="[1]"), other)
+    gateway = applied(world, changed(TRAINING, patch="[1]"), other)
     known = {info.ref: info.reason for info in gateway.settle(["ml"]).list_pipelines(["ml"])}
     assert known[TRAIN].startswith("its record makes no sense")
     assert known[other.ref] == ""
@@ -431,7 +430,7 @@ def test_a_job_of_an_operator_that_was_held_up_is_stopped_once_the_record_is_of_
     late = job_of(world)
     gateway.stop_job(jobs(gateway)[0].ref, "stopped")
     gateway.settle(["ml"])
-    update(gateway, replace(TRAINING, datum_tries=2))
+    update(gateway, changed(TRAINING, tries=2))
     metadata = {key: late["metadata"][key] for key in ("name", "namespace", "labels", "ownerReferences")}
     world.cluster.request("POST", "/apis/batch/v1/namespaces/ml/jobs", "creating", {**late, "metadata": metadata})
     assert sorted(numbers(world)) == ["1", "2"]
@@ -442,7 +441,7 @@ def test_a_job_of_an_operator_that_was_held_up_is_stopped_once_the_record_is_of_
 def test_the_logs_of_runs_are_followed_together_until_one_ends() -> None:
     world = JobWorld()
     world.put(TRIALS, {f"/{number:04}-0/trial.json": b'{"share": "1"}' for number in range(1, 4)})
-    gateway = applied(world, replace(TRAINING, command=("trial",), trials_branch=TRIALS, parallelism=3))
+    gateway = applied(world, changed(TRAINING, command=("trial",), trials=TRIALS, workers=3))
     world.start()
     gateway.settle(["ml"])
     for pod in world.cluster.of("pods"):
@@ -458,7 +457,7 @@ def test_what_is_to_be_computed_again_still_is_after_its_first_job_was_stopped()
     world = JobWorld()
     gateway = applied(world)
     polled(world, gateway)
-    update(gateway, replace(TRAINING, pod_patch=PATCH), reprocess=True)
+    update(gateway, changed(TRAINING, patch=PATCH), reprocess=True)
     gateway.stop_pipeline(TRAIN)
     gateway.settle(["ml"])
     gateway.start_pipeline(TRAIN)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from typing import Any
 
 import pytest
 

@@ -15,7 +15,7 @@ from scriptmodel_operator.engine.values import PipelineRef, PipelineSpec, Resour
 from scriptmodel_operator.jobs.job_manifest import job_manifest, job_name, passed_on, secret_manifest
 from scriptmodel_operator.jobs.runs import JobSettings
 from tests.unit.operator.job_objects import HASH, NAME, OWNER, RUN
-from tests.unit.operator.pipeline_specs import FULL, PLAIN
+from tests.unit.operator.pipeline_specs import FULL, PLAIN, changed
 
 DEFAULTS = JobSettings(requests=ResourceAmounts(cpu=0.5, memory="1Gi"))
 
@@ -141,7 +141,7 @@ def test_a_default_request_is_used_where_the_spec_has_nothing(
 def test_the_patch_of_the_pod_is_applied_without_a_claim_for_checkpoints() -> None:
     training = Training.model_validate({"runtimeClassName": "nvidia", "budget": {"duration": "1h"}})
     generation = Generation.model_validate({"prompt": "$(HOME)"})
-    spec = replace(PLAIN, pod_patch=pod_patch(training, generation, "claim", PLAIN.ref))
+    spec = changed(PLAIN, patch=pod_patch(training, generation, "claim", PLAIN.ref))
     found, variables = pod(spec), {each["name"]: each["value"] for each in container(spec)["env"]}
     assert found["runtimeClassName"] == "nvidia"
     assert variables["SCRIPTMODEL_STATE_DIR"] == "/state"
@@ -152,7 +152,7 @@ def test_the_patch_of_the_pod_is_applied_without_a_claim_for_checkpoints() -> No
 
 def test_kubernetes_expands_nothing_in_a_value() -> None:
     value = json.dumps([{"op": "add", "path": "/containers/0/env/-", "value": {"name": "A", "value": "$(B)"}}])
-    assert {"name": "A", "value": "$$(B)"} in container(replace(PLAIN, pod_patch=value))["env"]
+    assert {"name": "A", "value": "$$(B)"} in container(changed(PLAIN, patch=value))["env"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.unit.operator.job_objects import (
     terminated,
     waiting,
 )
-from tests.unit.operator.pipeline_specs import PLAIN
+from tests.unit.operator.pipeline_specs import PLAIN, changed
 
 WAITING, RUNNING, SUCCEEDED = AttemptState.WAITING, AttemptState.RUNNING, AttemptState.SUCCEEDED
 FAILED, REFUSED, LOST = AttemptState.FAILED, AttemptState.REFUSED, AttemptState.LOST
@@ -34,7 +34,7 @@ BEFORE_GRACE, BEYOND_GRACE = "2026-01-01T11:59:30Z", "2026-01-01T11:58:30Z"
 
 QUEUED = job(
     condition("Suspended", "JobSuspended", "Job suspended"),
-    run=replace(RUN, spec=replace(PLAIN, labels=(("kueue.x-k8s.io/queue-name", "gpus"),))),
+    run=replace(RUN, spec=changed(PLAIN, labels=(("kueue.x-k8s.io/queue-name", "gpus"),))),
 )
 LIMITED = job(run=replace(RUN, spec=replace(PLAIN, limits=ResourceAmounts(memory="4Gi"))))
 GENERATE = job(run=replace(RUN, spec=replace(PLAIN, ref=PipelineRef("drama", "thrones-generate"))))

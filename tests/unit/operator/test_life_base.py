@@ -23,7 +23,7 @@ def own_base(world: World) -> RepoRef:
 
 def read_base(world: World) -> str:
     """The commit that the base of the newest version of train is a copy of; empty without a base."""
-    branch = world.pachyderm.pipelines[world.train][-1].spec.base_branch
+    branch = world.pachyderm.pipelines[world.train][-1].spec.input.base
     return branch.name.partition("-")[0] if branch else ""
 
 
@@ -39,9 +39,9 @@ def test_a_model_in_a_repo_is_copied_into_a_repo_of_the_object_and_read_beside_t
         f"create {world.generate.name}",
     ]
     spec = world.pachyderm.pipelines[world.train][-1].spec
-    assert spec.base_branch is not None
-    assert spec.base_branch.repo == base
-    assert world.pachyderm.files[base, world.pachyderm.heads[spec.base_branch]] == MODEL
+    assert spec.input.base is not None
+    assert spec.input.base.repo == base
+    assert world.pachyderm.files[base, world.pachyderm.heads[spec.input.base]] == MODEL
     assert "--from /pfs/base" in " ".join(spec.command)
     assert read_base(world) == commit
     finish(world)
@@ -324,4 +324,4 @@ def test_a_copy_whose_answer_was_lost_is_not_made_again() -> None:
     world.written()
     world.reconcile()
     assert world.written() == [f"create {world.train.name}", f"create {world.generate.name}"]
-    assert replace(view.refs, base=action.branch).base == world.pachyderm.pipelines[world.train][-1].spec.base_branch
+    assert replace(view.refs, base=action.branch).base == world.pachyderm.pipelines[world.train][-1].spec.input.base

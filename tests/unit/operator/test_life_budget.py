@@ -51,7 +51,7 @@ def test_raising_or_removing_the_budget_that_ended_training_continues_it(more: s
     world.apply(budget(more))
     assert (world.written(), reprocessed(world)) == ([f"update {world.train.name}"], True)
     assert world.ready == ("False", "WaitingForWorker")
-    variables = variables_of(world.pachyderm.pipelines[world.train][-1].spec.pod_patch)
+    variables = variables_of(world.pachyderm.pipelines[world.train][-1].spec.pods.patch)
     assert variables.get("SCRIPTMODEL_BUDGET_SECONDS", "") == seconds
 
 

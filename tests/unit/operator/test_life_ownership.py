@@ -24,10 +24,10 @@ def test_drift_is_corrected() -> None:
 def test_a_pipeline_whose_whole_spec_somebody_replaced_is_still_ours() -> None:
     """The mark went with the spec; an earlier version has it."""
     world = trained_world()
-    world.pachyderm.edit(world.train, annotations={}, datum_tries=9)
+    world.pachyderm.edit(world.train, annotations={}, tries=9)
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
-    assert world.pachyderm.pipelines[world.train][-1].spec.datum_tries == 3
+    assert world.pachyderm.pipelines[world.train][-1].spec.datums.tries == 3
 
 
 def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:

@@ -29,5 +29,5 @@ def test_a_training_that_failed_is_repeated_with_another_name() -> None:
     world.apply(speaker("HAMLET"))
     assert f"update {world.train.name}" in world.written()
     assert world.pachyderm.reprocessed[world.train]
-    patch = world.pachyderm.pipelines[world.train][-1].spec.pod_patch
+    patch = world.pachyderm.pipelines[world.train][-1].spec.pods.patch
     assert json.loads(variables_of(patch)["SCRIPTMODEL_REQUEST"])["opening"] == {"speaker": "HAMLET"}

@@ -275,8 +275,8 @@ def test_a_deadline_counts_from_the_release_of_the_pods_by_their_queue() -> None
 
 def test_a_queue_is_a_label_of_the_pods_that_the_server_shows_as_it_was_sent_and_corrects_when_it_is_gone() -> None:
     world = trained_world({"training": {"queueName": "gpus"}})
-    assert world.pachyderm.pipelines[world.generate][-1].spec.labels == ()
+    assert world.pachyderm.pipelines[world.generate][-1].spec.pods.labels == ()
     world.pachyderm.edit(world.train, labels=())
     world.reconcile()
     assert world.written() == [f"update {world.train.name}"]
-    assert world.pachyderm.pipelines[world.train][-1].spec.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)
+    assert world.pachyderm.pipelines[world.train][-1].spec.pods.labels == (("kueue.x-k8s.io/queue-name", "gpus"),)

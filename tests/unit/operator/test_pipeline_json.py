@@ -21,7 +21,7 @@ from scriptmodel_operator.pachyderm.messages import create_v2_request
 from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
-from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN
+from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 
 
 def sent(spec: PipelineSpec) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_names_in_snake_case_enums_by_number_and_fields_of_newer_servers_are_rea
             "fieldOfANewerServer": {"image": "other"},
         }
     )
-    expected = replace(
+    expected = changed(
         PLAIN,
         limits=ResourceAmounts(gpu_type="nvidia.com/gpu", gpu_count=1),
         tolerations=(PodToleration("gpu", "Exists", "", "NoExecute", 30),),

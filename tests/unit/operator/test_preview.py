@@ -122,7 +122,7 @@ def test_a_config_map_is_committed_first_and_the_following_changes_are_shown() -
 
 def test_drift_is_corrected() -> None:
     world = trained_world()
-    world.pachyderm.edit(world.train, datum_tries=9)
+    world.pachyderm.edit(world.train, tries=9)
     (train,) = planned(world).changes
     assert (train.why, fields(train)) == ("somebody else changed it", [FieldChange("tries", "9", "3")])
 

@@ -10,7 +10,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from scriptmodel_operator.engine.errors import EngineError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    PipelineApply,
+    PipelineInput,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 from scriptmodel_operator.observe import snapshot as snapshot_module
 from scriptmodel_operator.observe import source as source_module
 from scriptmodel_operator.observe.source import SnapshotSource
@@ -200,10 +207,7 @@ async def test_few_objects_with_many_pipelines_do_not_advance_a_poll(clock: Cloc
             ref=PipelineRef("default", f"p{number}"),
             image="trainer:1",
             command=("train",),
-            input_name="corpus",
-            input_branch=BranchRef(RepoRef("default", "plays"), "master"),
-            glob="/",
-            datum_tries=1,
+            input=PipelineInput("corpus", BranchRef(RepoRef("default", "plays"), "master"), "/"),
         )
         pachyderm.apply_pipelines([PipelineApply(spec)])
     clock.let_polls_take(took, pachyderm)

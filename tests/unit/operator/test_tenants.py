@@ -12,7 +12,14 @@ import yaml
 from scriptmodel_operator.api.marks import Mark, Owner, marked, naming, parse_mark
 from scriptmodel_operator.api.objects import parse_object
 from scriptmodel_operator.desired.policy import Policy, refusal
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    PipelineApply,
+    PipelineInput,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 from tests.unit.operator.controlling import PLAYS_BRANCH, controller, later, message, raw_object, reason, settled
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.world import PLAYS, SPEC
@@ -34,7 +41,7 @@ def another_teams(pachyderm: FakePachyderm, repo: RepoRef, description: str = ""
 def made_by(pachyderm: FakePachyderm, owner: Owner, repo: RepoRef) -> None:
     """Let `repo` be the output of a pipeline of a ScriptModel, as a model or a script is."""
     ref, mark = PipelineRef(repo.project, repo.name), Mark(owner).annotations()
-    spec = PipelineSpec(ref, "trainer:1", ("true",), "in", PLAYS_BRANCH, "/", annotations=mark)
+    spec = PipelineSpec(ref, "trainer:1", ("true",), PipelineInput("in", PLAYS_BRANCH, "/"), annotations=mark)
     pachyderm.apply_pipelines([PipelineApply(spec)])
 
 

@@ -80,7 +80,7 @@ async def test_only_an_object_whose_pipelines_or_jobs_changed_is_requeued() -> N
     async with ticking(pachyderm, "thrones", "empire") as witness:
         await witness.ticks(2)
         assert await witness.ticks(2) == []
-        pachyderm.edit(thrones.generate, datum_tries=9)
+        pachyderm.edit(thrones.generate, tries=9)
         assert await witness.ticks(3) == ["thrones"]
 
 

@@ -12,7 +12,14 @@ from google.protobuf import wrappers_pb2
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.app import version_reporter
 from scriptmodel_operator.engine.errors import EngineError, RefusedError, UnavailableError
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, PipelineRef, PipelineSpec, RepoRef
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    PipelineApply,
+    PipelineInput,
+    PipelineRef,
+    PipelineSpec,
+    RepoRef,
+)
 from scriptmodel_operator.installation.check import check_pachyderm
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
@@ -31,9 +38,7 @@ SPEC = PipelineSpec(
     PipelineRef("default", "train"),
     "image:1",
     ("true",),
-    "corpus",
-    BranchRef(RepoRef("default", "plays"), "master"),
-    "/",
+    PipelineInput("corpus", BranchRef(RepoRef("default", "plays"), "master"), "/"),
 )
 APPLY = PipelineApply(SPEC, update=True)
 

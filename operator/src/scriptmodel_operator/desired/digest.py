@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,9 +11,19 @@ from scriptmodel_operator.engine.values import PipelineSpec
 
 _DIGITS = 32
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=plain).encode
-_EXCLUDED = ("annotations", "description")
-_DEFAULTS = {each.name: each.default for each in fields(PipelineSpec) if each.name not in _EXCLUDED}
-"""At its default a field is left out, so that a field which a later version adds changes no fingerprint."""
+_EXCLUDED = ("annotations", "description", "input", "datums", "pods")
+_FORM = {
+    "name": "input_name",
+    "branch": "input_branch",
+    "base": "base_branch",
+    "trials": "trials_branch",
+    "others": "other_inputs",
+    "tries": "datum_tries",
+    "workers": "parallelism",
+    "per_task": "datums_per_task",
+    "patch": "pod_patch",
+}
+"""Names of fields in a fingerprint, where these are others."""
 
 
 def digest(value: Any) -> str:
@@ -23,8 +33,15 @@ def digest(value: Any) -> str:
 
 def fingerprint(spec: PipelineSpec) -> str:
     """Return `p1:` and a hash of all that affects the pipeline; it is the same for a spec as sent and as observed."""
-    content = {name: value for name, default in _DEFAULTS.items() if (value := getattr(spec, name)) != default}
-    return f"p1:{_hash(content)}"
+    return f"p1:{_hash(dict(field for part in (spec, spec.input, spec.datums, spec.pods) for field in _set(part)))}"
+
+
+def _set(part: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields without their defaults, so that a field which a later version adds changes no fingerprint."""
+    for each in fields(part):
+        value = getattr(part, each.name)
+        if value != each.default and each.name not in _EXCLUDED:
+            yield _FORM.get(each.name, each.name), value
 
 
 def specified(part: Any, **selection: Any) -> Mapping[str, Any]:

@@ -16,7 +16,10 @@ from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
     BranchRef,
+    Datums,
+    PipelineInput,
     PipelineSpec,
+    PodSpec,
     PodToleration,
     ResourceAmounts,
     as_float32,
@@ -131,22 +134,22 @@ def _train(
             from_base=bool(refs.base),
             many=refs.selects,
         ),
-        input_name=commands.CORPUS_INPUT,
-        input_branch=refs.corpus,
-        glob=WHOLE_REPO,
+        input=PipelineInput(
+            commands.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if runs else None
+        ),
+        datums=_datums(training, workers=runs.workers if runs else 1, per_task=1 if runs else 0),
         requests=_amounts(training.resources.requests),
         limits=_limits(training),
-        labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
-        pod_patch=pod_patch(training, model.spec.generation, claim, refs.train),
-        base_branch=refs.base,
-        trials_branch=refs.trials if runs else None,
-        parallelism=runs.workers if runs else 1,
-        datums_per_task=1 if runs else 0,
+        pods=_pods(
+            training,
+            labels=((QUEUE_LABEL, training.queue_name),) if training.queue_name else (),
+            patch=pod_patch(training, model.spec.generation, claim, refs.train),
+        ),
         description=f"Trains the model of ScriptModel {model}",
     )
     retrain, generation = retraining(model, mark), model.generation
     mark = Mark(owner, whole, compute, image=image, retrain_at=retrain, generation=generation, claim=claim)
-    return DesiredPipeline(_placed(spec, training), mark)
+    return DesiredPipeline(spec, mark)
 
 
 def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> DesiredPipeline:
@@ -159,12 +162,12 @@ def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> D
         ref=refs.select,
         image=image,
         command=(*commands.SELECT, *refs.selection),
-        input_name=commands.TRIALS_INPUT,
-        input_branch=BranchRef(refs.train.output, "master"),
-        glob=WHOLE_REPO,
+        input=PipelineInput(commands.TRIALS_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
+        datums=_datums(training),
+        pods=_pods(training),
         description=f"Selects the best model of ScriptModel {model}",
     )
-    return DesiredPipeline(_placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
+    return DesiredPipeline(spec, Mark(owner, digest=whole, compute=compute, image=image))
 
 
 def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, continued: str) -> DesiredPipeline:
@@ -180,17 +183,20 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
         ref=refs.generate,
         image=image,
         command=commands.generate_command(generation, continued),
-        input_name=commands.MODEL_INPUT,
-        input_branch=refs.model,
-        glob=WHOLE_REPO,
+        input=PipelineInput(commands.MODEL_INPUT, refs.model, WHOLE_REPO),
+        datums=_datums(training),
+        pods=_pods(training),
         description=f"Writes the script of ScriptModel {model}",
     )
-    return DesiredPipeline(_placed(spec, training), Mark(owner, digest=whole, compute=compute, image=image))
+    return DesiredPipeline(spec, Mark(owner, digest=whole, compute=compute, image=image))
 
 
-def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
-    return replace(
-        spec,
+def _datums(training: Training, *, workers: int = 1, per_task: int = 0) -> Datums:
+    return Datums(training.backoff_limit + 1, workers, per_task=per_task)
+
+
+def _pods(training: Training, *, labels: tuple[tuple[str, str], ...] = (), patch: str = "") -> PodSpec:
+    return PodSpec(
         node_selector=tuple(sorted(training.node_selector.items())),
         tolerations=tuple(
             PodToleration(each.key, each.operator, each.value, each.effect or "", each.toleration_seconds)
@@ -198,7 +204,8 @@ def _placed(spec: PipelineSpec, training: Training) -> PipelineSpec:
         ),
         priority_class=training.priority_class_name,
         image_pull_secrets=tuple(each.name for each in training.image_pull_secrets),
-        datum_tries=training.backoff_limit + 1,
+        labels=labels,
+        patch=patch,
     )
 
 

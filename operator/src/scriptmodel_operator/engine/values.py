@@ -148,34 +148,61 @@ class PodToleration:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineInput:
+    """What a pipeline reads; several branches are crossed, so that each datum has something of each."""
+
+    name: str
+    branch: BranchRef
+    glob: str
+    base: BranchRef | None = None
+    trials: BranchRef | None = None
+    """Another input, one datum for each of its folders."""
+    others: int = 0
+    """Number of inputs that somebody else has added."""
+
+    @property
+    def branches(self) -> tuple[tuple[str, BranchRef], ...]:
+        """The names and branches of the inputs."""
+        found = ((self.name, self.branch), (BASE_INPUT, self.base), (TRIAL_INPUT, self.trials))
+        return tuple((name, branch) for name, branch in found if branch)
+
+
+@dataclass(frozen=True, slots=True)
+class Datums:
+    """How the data of a job is divided among workers."""
+
+    tries: int = 1
+    workers: int = 1
+    autoscaling: bool = True
+    per_task: int = 0
+    """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpec:
+    """The pods of a pipeline, besides their container."""
+
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[PodToleration, ...] = ()
+    priority_class: str = ""
+    patch: str = ""
+    image_pull_secrets: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels of its pods, besides Pachyderm's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineSpec:
     """Exactly the fields of a pipeline that the operator sets; `projection` of what is observed has the same type."""
 
     ref: PipelineRef
     image: str
     command: tuple[str, ...]
-    input_name: str
-    input_branch: BranchRef
-    glob: str
-    datum_tries: int = 1
-    parallelism: int = 1
-    autoscaling: bool = True
+    input: PipelineInput
+    datums: Datums = Datums()
     requests: ResourceAmounts = ResourceAmounts()
     limits: ResourceAmounts = ResourceAmounts()
-    node_selector: tuple[tuple[str, str], ...] = ()
-    tolerations: tuple[PodToleration, ...] = ()
-    priority_class: str = ""
-    pod_patch: str = ""
-    image_pull_secrets: tuple[str, ...] = ()
-    labels: tuple[tuple[str, str], ...] = ()
-    """Labels of its pods, besides Pachyderm's own."""
-    base_branch: BranchRef | None = None
-    trials_branch: BranchRef | None = None
-    """Another input, one datum for each of its folders: the runs of a search."""
-    other_inputs: int = 0
-    """Number of inputs that somebody else has added."""
-    datums_per_task: int = 0
-    """How many datums a worker takes, and loses, at a time; 0 for as many as Pachyderm chooses."""
+    pods: PodSpec = PodSpec()
     description: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
 

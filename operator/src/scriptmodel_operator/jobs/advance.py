@@ -148,7 +148,7 @@ class Advance:
                 kept = self._versions.keep_result(record.ref.project, run.hash, run.attempt, manifest)
                 return replace(run, state=RunState.DONE, manifest=kept)
         tries = run.tries + 1
-        over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datum_tries
+        over = attempt.state is AttemptState.REFUSED or tries >= record.spec.datums.tries
         return replace(run, state=RunState.FAILED if over else RunState.PENDING, tries=tries, reason=attempt.reason)
 
     def _is_to_start(self, record: PipelineRecord, run: RunRecord) -> bool:
@@ -163,7 +163,7 @@ class Advance:
         namespace, active = record.ref.project, sum(run.state.active for run in runs)
         found = []
         for run in runs:
-            if run.state is not RunState.PENDING or active >= max(1, record.spec.parallelism):
+            if run.state is not RunState.PENDING or active >= max(1, record.spec.datums.workers):
                 found.append(run)
             elif (result := self._versions.result(namespace, run.hash)) and result.attempt > run.after:
                 done = replace(run, state=RunState.DONE, reused=not run.attempt)

@@ -8,7 +8,6 @@ from typing import Any
 
 from scriptmodel_operator.api.conditions import timestamp
 from scriptmodel_operator.engine.errors import RefusedError
-from scriptmodel_operator.engine.values import BASE_INPUT, TRIAL_INPUT
 from scriptmodel_operator.jobs.runs import Input, Run
 
 KEY = "job.json"
@@ -66,8 +65,7 @@ def attempt_prefix(namespace: str, run_hash: str, number: int) -> str:
 
 def manifest_key(run: Run, read: Input) -> str:
     """Return where the manifest of what is read lies: with the repo, or that of one folder with the run."""
-    branches = {BASE_INPUT: run.spec.base_branch, TRIAL_INPUT: run.spec.trials_branch}
-    branch = branches.get(read.name) or run.spec.input_branch
+    branch = dict(run.spec.input.branches).get(read.name, run.spec.input.branch)
     return f"v1/{run.namespace if read.of_folder else branch.repo.project}/manifests/{read.part.id}.json"
 
 

@@ -34,7 +34,7 @@ from scriptmodel_operator.jobs.logs import RunLogs
 from scriptmodel_operator.jobs.manifest import Manifest, replaced
 from scriptmodel_operator.jobs.planning import STOPPED, MayRead
 from scriptmodel_operator.jobs.ports import Bucket
-from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version, branches_of
+from scriptmodel_operator.jobs.records import PipelineRecord, RepoRecord, Version
 from scriptmodel_operator.jobs.store import Versions, engine_id
 
 
@@ -261,7 +261,7 @@ class JobsGateway:
             raise EngineError(what, "it already exists", "ALREADY_EXISTS")
         if found is None and self._records.repo(ref.output) is not None:
             raise RefusedError(what, "a repo with the same name already exists", "ALREADY_EXISTS")
-        for _name, branch in branches_of(applied.spec):
+        for _name, branch in applied.spec.input.branches:
             if branch.repo not in together and not (self._pipeline_of(branch.repo) or self._records.repo(branch.repo)):
                 raise NotFoundError(what, f"repo {branch.repo} not found", "NOT_FOUND")
         return found
@@ -313,5 +313,5 @@ class JobsGateway:
 
     def _check_readers(self, repo: RepoRef, what: str) -> None:
         for ref, stored in sorted(self._records.listed().pipelines.items()):
-            if any(branch.repo == repo for _name, branch in branches_of(stored.record.spec)):
+            if any(branch.repo == repo for _name, branch in stored.record.spec.input.branches):
                 raise RefusedError(what, f"pipeline {ref} reads it", "FAILED_PRECONDITION")

@@ -181,7 +181,7 @@ def _metadata(run: Run, number: int, labels: Mapping[str, str], owners: Sequence
     return {
         "name": job_name(run, number),
         "namespace": run.namespace,
-        "labels": {**labels, **dict(run.spec.labels), **own},
+        "labels": {**labels, **dict(run.spec.pods.labels), **own},
         "ownerReferences": list(owners),
     }
 
@@ -191,15 +191,15 @@ def label(value: str) -> str:
 
 
 def _pod(spec: PipelineSpec, secret: str, settings: JobSettings) -> Object:
-    changes = _changes(spec.pod_patch)
+    changes = _changes(spec.pods.patch)
     pod = restricted_pod(_container(spec, changes.pop(_ENV), settings), secret, _FOLDERS) | {
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "nodeSelector": dict(spec.node_selector),
-        "tolerations": [_toleration(each) for each in spec.tolerations],
-        "imagePullSecrets": [{"name": name} for name in spec.image_pull_secrets],
+        "nodeSelector": dict(spec.pods.node_selector),
+        "tolerations": [_toleration(each) for each in spec.pods.tolerations],
+        "imagePullSecrets": [{"name": name} for name in spec.pods.image_pull_secrets],
     }
-    if spec.priority_class:
-        pod["priorityClassName"] = spec.priority_class
+    if spec.pods.priority_class:
+        pod["priorityClassName"] = spec.pods.priority_class
     return pod | changes
 
 

@@ -88,7 +88,7 @@ def pipeline_info(record: PipelineRecord) -> PipelineInfo:
         reason="",
         stopped=record.stopped,
         spec=spec,
-        inputs=tuple(each for each in (spec.input_branch, spec.base_branch, spec.trials_branch) if each),
+        inputs=tuple(branch for _name, branch in spec.input.branches),
         created=record.updated,
         keeps_checkpoints=True,
     )

@@ -9,7 +9,7 @@ from scriptmodel_operator.api.marks import mark_of, naming
 from scriptmodel_operator.engine.errors import RefusedError
 from scriptmodel_operator.engine.values import TRIAL_INPUT, BranchRef, JobState, PipelineRef, PipelineSpec, RepoRef
 from scriptmodel_operator.jobs.config_maps import Listing
-from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, Version, branches_of
+from scriptmodel_operator.jobs.records import InputRecord, JobRecord, PipelineRecord, RunRecord, Version
 from scriptmodel_operator.jobs.runs import Attempt, Input, run_hash
 from scriptmodel_operator.jobs.store import Versions
 
@@ -62,7 +62,7 @@ class Planning:
             if job.version != record.version:
                 record = record.killed(UPDATED, at, job.id)
         inputs = tuple(self._inputs(record.spec, now))
-        versions = [now.newest(branch) for _name, branch in branches_of(record.spec)]
+        versions = [now.newest(branch) for _name, branch in record.spec.input.branches]
         newest = next(iter(record.jobs), None)
         known = newest and (newest.version, newest.inputs) == (record.version, inputs) and newest.reason != STOPPED
         if known or not all(versions):
@@ -77,7 +77,7 @@ class Planning:
         return record.with_job(replace(job, runs=runs, total=len(runs)))
 
     def _inputs(self, spec: PipelineSpec, now: Round) -> Iterator[InputRecord]:
-        for name, branch in branches_of(spec):
+        for name, branch in spec.input.branches:
             if version := now.newest(branch):
                 self._check_readable(spec.ref.project, branch.repo, now)
                 yield InputRecord(name, branch.repo, version.id, version.manifest)

@@ -12,9 +12,6 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from scriptmodel_operator.api.marks import mark_of
 from scriptmodel_operator.engine.values import (
-    BASE_INPUT,
-    TRIAL_INPUT,
-    BranchRef,
     JobRef,
     JobState,
     PipelineApply,
@@ -179,7 +176,7 @@ class PipelineRecord:
 
     def next_version(self, applied: PipelineApply, at: datetime) -> PipelineRecord:
         """Return the next version. What has the same hash as before is computed again only if that is requested."""
-        older = {**self.older, self.version: replace(self.spec, command=(), pod_patch="")}
+        older = {**self.older, self.version: replace(self.spec, command=(), pods=replace(self.spec.pods, patch=""))}
         again = applied.reprocess and _computed(self.spec) == _computed(applied.spec)
         return replace(self, spec=applied.spec, version=self.version + 1, updated=at, again=again, older=older)
 
@@ -192,13 +189,7 @@ class PipelineRecord:
         return record
 
 
-def branches_of(spec: PipelineSpec) -> list[tuple[str, BranchRef]]:
-    """Return the inputs of a pipeline: their names and branches."""
-    pairs = ((spec.input_name, spec.input_branch), (BASE_INPUT, spec.base_branch), (TRIAL_INPUT, spec.trials_branch))
-    return [(name, branch) for name, branch in pairs if branch is not None]
-
-
 def _computed(spec: PipelineSpec) -> object:
     """Return what decides the hashes of the runs, besides the contents of inputs."""
     mark = mark_of(spec.annotations)
-    return spec.image, spec.command, branches_of(spec), mark.retrain_at if mark else ""
+    return spec.image, spec.command, spec.input.branches, mark.retrain_at if mark else ""

@@ -56,7 +56,7 @@ class Bases:
             return BaseView("", owned) if owned else NO_BASE
         branches = snapshot.repos[owned.ref].branches if owned and owned.ownership.ours else ()
         copies = tuple(sorted(name for name in branches if is_copy_of(name, origin)))
-        read = train.info.spec.base_branch if train else None
+        read = train.info.spec.input.base if train else None
         current = read.name if read and read.name in copies else ""
         if model.spec.training.warm_start:
             now = replace(refs, base=BranchRef(refs.own_base, current) if current else None)
@@ -146,7 +146,7 @@ class Bases:
             versions = self.gateway.list_pipeline_versions(train.info.ref)
             before = next((each.spec for each in versions if each.version == job.version), None)
             mark = mark_of(before.annotations) if before else None
-            refs = replace(refs, base=before.base_branch if before else None)
+            refs = replace(refs, base=before.input.base if before else None)
         return mark is not None and mark.compute == train_compute(model, refs)
 
     def _in_repo(self, repo: ModelRepo, snapshot: Snapshot) -> BaseSource:
@@ -176,7 +176,7 @@ def _train_of(name: str, model: ScriptModel, owner: Owner, snapshot: Snapshot) -
     ours = mark is not None and mark.owner == replace(owner, name=name, uid=mark.owner.uid)
     if info is None or not ours:
         return None
-    return PipelineRef(project, names["select"]) if info.spec.trials_branch else info.ref
+    return PipelineRef(project, names["select"]) if info.spec.input.trials else info.ref
 
 
 def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, snapshot: Snapshot) -> bool:
@@ -190,10 +190,10 @@ def _is_circular(model: ScriptModel, source: RepoRef | None, refs: References, s
     if source is None:
         return False
     info = snapshot.pipelines.get(PipelineRef(source.project, source.name))
-    if info and info.spec.input_name == TRIALS_INPUT:  # its models are those of a train pipeline
-        made = info.spec.input_branch.repo
+    if info and info.spec.input.name == TRIALS_INPUT:  # its models are those of a train pipeline
+        made = info.spec.input.branch.repo
         info = snapshot.pipelines.get(PipelineRef(made.project, made.name))
-    mark, read = (mark_of(info.spec.annotations), info.spec.base_branch) if info else (None, None)
+    mark, read = (mark_of(info.spec.annotations), info.spec.input.base) if info else (None, None)
     if mark is None or read is None:
         return False
     by_name = mark.owner.namespace == model.namespace and is_copy_of(read.name, origin_of_object(model.name))

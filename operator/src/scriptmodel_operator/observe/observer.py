@@ -198,7 +198,7 @@ class Observer:
         ref, jobs = seen.info.ref, seen.jobs
         complete = ref.project in snapshot.complete_projects
         listed = complete or any(job.version == seen.info.version for job in jobs)
-        selects = seen.info.spec.input_name == TRIALS_INPUT
+        selects = seen.info.spec.input.name == TRIALS_INPUT
         if not complete and (selects or not any(job.good for job in jobs)):  # the list may lack the last good one
             jobs = tuple(self._gateway.list_pipeline_jobs(ref, JOBS_PER_PIPELINE))
         self.logs.leave(job.ref for job in jobs if job.state.final)
@@ -235,7 +235,7 @@ class Observer:
     def _corpus(
         self, branch: BranchRef, train: PipelineView | None, owned: OwnedRepo | None, snapshot: Snapshot
     ) -> CorpusView | None:
-        reader = train.info if train is not None and train.info.spec.input_branch == branch else None
+        reader = train.info if train is not None and train.info.spec.input.branch == branch else None
         if reader is not None and _is_started(reader, snapshot, self._now()):
             return None
         if owned is not None and owned.ref == branch.repo:
@@ -298,7 +298,7 @@ def _is_started(train: PipelineInfo, snapshot: Snapshot, now: datetime) -> bool:
 
     A pipeline is created or updated only while its input repos exist, so a younger repo is a new one.
     """
-    inputs = (train.spec.input_branch, train.spec.trials_branch)
+    inputs = (train.spec.input.branch, train.spec.input.trials)
     return all(_is_older(snapshot.repos.get(branch.repo), train, now) for branch in inputs if branch)
 
 
@@ -316,7 +316,7 @@ def _is_trained(maker: PipelineView | None) -> bool:
 
 def _queue(train: PipelineView) -> QueueView | None:
     """Return the queue of a train job that no worker has taken, as far as the engine knows."""
-    name = dict(train.info.spec.labels).get(QUEUE_LABEL, "")
+    name = dict(train.info.spec.pods.labels).get(QUEUE_LABEL, "")
     if not name or train.newest is None or not train.newest.state.waiting or train.running:
         return None
     return QueueView(name, train.newest.queued, train.newest.released)

@@ -15,6 +15,7 @@ from scriptmodel_operator.engine.values import (
     WHOLE_REPO,
     BranchRef,
     CommitInfo,
+    Datums,
     JobInfo,
     JobRef,
     JobState,
@@ -22,9 +23,11 @@ from scriptmodel_operator.engine.values import (
     OpenTransaction,
     PipelineApply,
     PipelineInfo,
+    PipelineInput,
     PipelineRef,
     PipelineSpec,
     PipelineState,
+    PodSpec,
     PodToleration,
     RepoInfo,
     RepoRef,
@@ -80,22 +83,22 @@ def create_request(pipeline: PipelineApply) -> Any:
     return pps.CreatePipelineRequest(
         pipeline=pipeline_message(spec.ref),
         transform=pps.Transform(
-            image=spec.image, cmd=list(spec.command), image_pull_secrets=list(spec.image_pull_secrets)
+            image=spec.image, cmd=list(spec.command), image_pull_secrets=list(spec.pods.image_pull_secrets)
         ),
-        parallelism_spec=pps.ParallelismSpec(constant=spec.parallelism),
+        parallelism_spec=pps.ParallelismSpec(constant=spec.datums.workers),
         input=_input(spec),
         output_branch="master",
-        datum_tries=spec.datum_tries,
+        datum_tries=spec.datums.tries,
         reprocess_spec=REPROCESS_SPEC,
-        autoscaling=spec.autoscaling,
-        datum_set_spec=pps.DatumSetSpec(number=spec.datums_per_task) if spec.datums_per_task else None,
+        autoscaling=spec.datums.autoscaling,
+        datum_set_spec=pps.DatumSetSpec(number=spec.datums.per_task) if spec.datums.per_task else None,
         resource_requests=_resources(spec.requests),
         resource_limits=_resources(spec.limits),
         scheduling_spec=_scheduling(spec),
-        tolerations=[_toleration(item) for item in spec.tolerations],
-        pod_patch=spec.pod_patch,
+        tolerations=[_toleration(item) for item in spec.pods.tolerations],
+        pod_patch=spec.pods.patch,
         description=spec.description,
-        metadata=pps.Metadata(annotations=dict(spec.annotations), labels=dict(spec.labels)),
+        metadata=pps.Metadata(annotations=dict(spec.annotations), labels=dict(spec.pods.labels)),
         update=pipeline.update,
         reprocess=pipeline.reprocess,
     )
@@ -103,11 +106,8 @@ def create_request(pipeline: PipelineApply) -> Any:
 
 def _input(spec: PipelineSpec) -> Any:
     """Return the input; several branches are crossed, so that each datum has something of each."""
-    found = [_branch_input(spec.input_branch, spec.input_name, spec.glob)]
-    if spec.base_branch is not None:
-        found.append(_branch_input(spec.base_branch, BASE_INPUT, WHOLE_REPO))
-    if spec.trials_branch is not None:
-        found.append(_branch_input(spec.trials_branch, TRIAL_INPUT, EACH_ENTRY))
+    globs = {BASE_INPUT: WHOLE_REPO, TRIAL_INPUT: EACH_ENTRY, spec.input.name: spec.input.glob}
+    found = [_branch_input(branch, name, globs[name]) for name, branch in spec.input.branches]
     return pps.Input(cross=found) if len(found) > 1 else found[0]
 
 
@@ -137,9 +137,10 @@ def _resources(amounts: ResourceAmounts) -> Any:
 
 
 def _scheduling(spec: PipelineSpec) -> Any:
-    if not spec.node_selector and not spec.priority_class:
+    pods = spec.pods
+    if not pods.node_selector and not pods.priority_class:
         return None
-    return pps.SchedulingSpec(node_selector=dict(spec.node_selector), priority_class_name=spec.priority_class)
+    return pps.SchedulingSpec(node_selector=dict(pods.node_selector), priority_class_name=pods.priority_class)
 
 
 def _toleration(item: PodToleration) -> Any:
@@ -188,24 +189,30 @@ def projection(ref: PipelineRef, details: Any) -> PipelineSpec:
         ref=ref,
         image=sys.intern(details.transform.image),
         command=tuple(map(sys.intern, details.transform.cmd[:])),  # most words stand in every pipeline's
-        input_name=source.name or branch.repo.name,
-        input_branch=branch,
-        glob=source.glob,
-        datum_tries=int(details.datum_tries),
-        parallelism=int(details.parallelism_spec.constant) or 1,
-        autoscaling=bool(details.autoscaling),
+        input=PipelineInput(
+            name=source.name or branch.repo.name,
+            branch=branch,
+            glob=source.glob,
+            base=_branch_of(base, ref) if base else None,
+            trials=_branch_of(trials, ref) if trials else None,
+            others=max(len(details.input.cross) - known, 0),
+        ),
+        datums=Datums(
+            tries=int(details.datum_tries),
+            workers=int(details.parallelism_spec.constant) or 1,
+            autoscaling=bool(details.autoscaling),
+            per_task=int(details.datum_set_spec.number),
+        ),
         requests=_amounts(details, "resource_requests"),
         limits=_amounts(details, "resource_limits"),
-        node_selector=tuple(sorted(scheduling.node_selector.items())) if scheduling else (),
-        tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
-        priority_class=scheduling.priority_class_name if scheduling else "",
-        pod_patch=details.pod_patch,
-        image_pull_secrets=tuple(details.transform.image_pull_secrets),
-        labels=tuple(sorted(details.metadata.labels.items())),
-        base_branch=_branch_of(base, ref) if base else None,
-        trials_branch=_branch_of(trials, ref) if trials else None,
-        other_inputs=max(len(details.input.cross) - known, 0),
-        datums_per_task=int(details.datum_set_spec.number),
+        pods=PodSpec(
+            node_selector=tuple(sorted(scheduling.node_selector.items())) if scheduling else (),
+            tolerations=tuple(_pod_toleration(item) for item in details.tolerations),
+            priority_class=scheduling.priority_class_name if scheduling else "",
+            patch=details.pod_patch,
+            image_pull_secrets=tuple(details.transform.image_pull_secrets),
+            labels=tuple(sorted(details.metadata.labels.items())),
+        ),
         description=details.description,
         annotations=dict(details.metadata.annotations),
     )

@@ -116,6 +116,6 @@ def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Ite
     select, generate = view.select, view.generate
     if view.refs.selects or select is None or not select.ownership.ours:
         return
-    read = generate is not None and generate.info.spec.input_branch.repo == view.refs.select.output
+    read = generate is not None and generate.info.spec.input.branch.repo == view.refs.select.output
     if finished and not (read or view.owned.readers or choose(model, view).held_back):
         yield DeletePipeline(select.info.ref, keep_repo=False)

@@ -69,7 +69,7 @@ def _together(changes: list[PipelineChange], view: ModelView) -> tuple[PipelineC
 
 
 def _inputs(spec: PipelineSpec) -> list[BranchRef]:
-    return [each for each in (spec.input_branch, spec.base_branch, spec.trials_branch) if each]
+    return [branch for _name, branch in spec.input.branches]
 
 
 def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[PipelineChange]:
@@ -80,7 +80,7 @@ def _changes(model: ScriptModel, desired: Desired, view: ModelView) -> Iterator[
         why = "a repo that it reads was deleted and created again"
         train = _write(ChangeKind.RECOMPUTE, desired.train, view.train, why, reprocess=True)
     failed = view.train if train is None and _training_failed(view) else None
-    if failed and requests_differ(failed.info.spec.pod_patch, desired.train.spec.pod_patch):
+    if failed and requests_differ(failed.info.spec.pods.patch, desired.train.spec.pods.patch):
         train = _write(ChangeKind.RECOMPUTE, desired.train, failed, "another script is requested", reprocess=True)
     if train is not None:
         yield train
@@ -115,7 +115,7 @@ def _requested(
     model: ScriptModel, desired: DesiredPipeline, observed: PipelineView, mark: Mark
 ) -> PipelineChange | None:
     if mark.compute != desired.mark.compute:
-        over = desired.spec.input_name == TRIALS_INPUT and mark.image == desired.mark.image
+        over = desired.spec.input.name == TRIALS_INPUT and mark.image == desired.mark.image
         why = "the search is over" if over else "the spec changed"
         return _write(ChangeKind.RECOMPUTE, desired, observed, why, reprocess=True)
     if desired.mark.retrain_at and retraining_requested(model, mark):
@@ -125,7 +125,7 @@ def _requested(
             return None
         return _write(ChangeKind.RESHAPE, desired, observed, "the operator's checkpoint claim changed")
     # Another corpus is trained on anyway, so the job on the old one need not end first.
-    moved = observed.info.spec.input_branch != desired.spec.input_branch
+    moved = observed.info.spec.input.branch != desired.spec.input.branch
     kind = ChangeKind.RECOMPUTE if moved else ChangeKind.RESHAPE
     return _write(kind, desired, observed, "the spec changed")
 

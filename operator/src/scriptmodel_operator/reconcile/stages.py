@@ -166,7 +166,7 @@ def _queued(queue: QueueView, job: JobInfo) -> str:
 
 
 def still_open(train: PipelineView, commits: ModelCommits) -> str:
-    finish = train.info.spec.input_branch.finish_command
+    finish = train.info.spec.input.branch.finish_command
     commit = short_id(commits.corpus or "")
     return f"a commit of the corpus is still open: `{finish}`, unless a pipeline is writing it (commit {commit})"
 

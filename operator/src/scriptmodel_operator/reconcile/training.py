@@ -124,5 +124,5 @@ def is_continued(view: ModelView, spec: PipelineSpec) -> bool:
     newest = train.newest
     if newest is None or view.models.good is None or newest.ref.id != view.models.good.trained or view.runs:
         return False
-    before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pod_patch, spec.pod_patch))
+    before, after = (variables_of(patch).get(BUDGET, "") for patch in (train.info.spec.pods.patch, spec.pods.patch))
     return before.isdigit() and (not after or (after.isdigit() and int(after) > int(before)))

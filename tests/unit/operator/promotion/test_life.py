@@ -355,7 +355,7 @@ def test_a_warm_start_is_from_the_promoted_model() -> None:
         measured(world, figure)
         retrained(world)
         assert world.ready == ("True", "HeldBack")
-        branch = world.pachyderm.pipelines[world.train][-1].spec.base_branch
+        branch = world.pachyderm.pipelines[world.train][-1].spec.input.base
         assert branch is not None
         assert branch.name.startswith(first)
 
@@ -369,7 +369,7 @@ def test_a_warm_start_is_never_from_a_promoted_model_of_another_network() -> Non
     world.reconcile()
     assert world.ready == ("True", "HeldBack")
     retrained(world)
-    assert world.pachyderm.pipelines[world.train][-1].spec.base_branch is None
+    assert world.pachyderm.pipelines[world.train][-1].spec.input.base is None
 
 
 def test_perplexity_is_that_of_the_training_in_progress_else_of_the_script_that_is_shown() -> None:

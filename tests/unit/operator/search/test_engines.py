@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.operator.controlling import FakeKube, raw_object
+from tests.unit.operator.job_lives import Life
 from tests.unit.operator.job_worlds import PLAYS_BRANCH
 from tests.unit.operator.search.worlds import HALVING, RANDOM, search, search_world, trials
 from tests.unit.operator.test_faults import Faulty, persist
-from tests.unit.operator.job_lives import Life
 from tests.unit.operator.world import PLAYS, SPEC
 
 WRITES = {"create_repo": 1, "replace_files": 2, "apply_pipelines": 2, "delete_pipeline": 3, "delete_repo": 1}

@@ -53,7 +53,7 @@ def test_runs_are_put_before_three_pipelines_are_created_and_the_best_model_writ
         f"create {names.generate.name}",
     ]
     spec = world.pachyderm.pipelines[world.train][-1].spec
-    assert (spec.trials_branch, spec.parallelism, spec.datums_per_task) == (trials(world), 2, 1)
+    assert (spec.input.trials, spec.datums.workers, spec.datums.per_task) == (trials(world), 2, 1)
     assert spec.command[:4] == ("scriptmodel-trainer", "trial", "--trial", "/pfs/trial")
     assert {**put(world)["0001"], "parameters": ""} == {"parameters": "", "seed": 0, "share": "1", "state": False}
     assert search(world, {"0001": "diverged", "0002": 7.0, "0003": 6.0}) == [3]

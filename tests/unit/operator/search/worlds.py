@@ -86,7 +86,7 @@ def finish(world: World, outcomes: Outcomes | None = None) -> None:
     steps = {world.train: lambda: train(world, outcomes), select(world): lambda: choose(world)}
     for ref in (world.train, select(world), world.generate):
         while any(job.ref.pipeline == ref and not job.state.final for job in pachyderm.jobs.values()):
-            searches = pachyderm.pipelines[world.train][-1].spec.trials_branch is not None
+            searches = pachyderm.pipelines[world.train][-1].spec.input.trials is not None
             step = steps.get(ref) if searches else None
             if step:
                 step()
