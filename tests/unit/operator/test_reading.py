@@ -135,7 +135,7 @@ def test_no_line_can_upset_the_reader(lines: list[str]) -> None:
     digest = read(*lines)
     assert digest.lines == len(lines)
     assert digest.progress.percent is None or 0 <= digest.progress.percent <= 100
-    reported = _from_log(digest, running=True)
+    reported = _from_log(digest.progress, running=True)
     check_fields(to_wire(TrainingStatus.model_validate(reported)))
 
 

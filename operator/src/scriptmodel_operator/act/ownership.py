@@ -1,7 +1,5 @@
 """Decides whether an object may use a repo or pipeline with a name of its own. Pure."""
 
-from __future__ import annotations
-
 from scriptmodel_operator.act.actions import CreateRepo
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.marks import Mark, Owner, Ownership, marked

@@ -1,7 +1,5 @@
 """What a search adds to a reconcile."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """Observes a search: its runs, the results of the newest job for the current spec and corpus, and the plan."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

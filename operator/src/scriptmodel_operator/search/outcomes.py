@@ -1,7 +1,5 @@
 """Reads what the runs of a search train, and what they have come to. A run without a valid record has failed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress

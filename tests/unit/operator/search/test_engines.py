@@ -1,7 +1,5 @@
 """A search on each engine, and with each call to it broken once."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

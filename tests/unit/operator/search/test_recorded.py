@@ -1,7 +1,5 @@
 """The operator's calls, statuses and events over lives with a search are those of a recording."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What pages and logs show of a search."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Search and promotion together."""
 
-from __future__ import annotations
-
 from tests.unit.operator.search.worlds import RANDOM, search, search_world, select
 from tests.unit.operator.world import PLAYS
 
