@@ -1,15 +1,57 @@
-"""A web server on loopback for tests: its answers can be changed, and it records its requests."""
+"""Servers on loopback for tests: one whose answers can be changed and whose requests are recorded, and its base."""
 
 import ssl
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 Answer = Callable[["Handler"], None]
+
+
+class Loopback:
+    """A server whose requests `answer` answers, each in a thread, whatever their method."""
+
+    def __init__(
+        self, answer: Callable[[BaseHTTPRequestHandler], object], host: str = "127.0.0.1", protocol: str = "HTTP/1.1"
+    ) -> None:
+        def answered(request: BaseHTTPRequestHandler) -> None:
+            try:
+                answer(request)
+            except (BrokenPipeError, ConnectionResetError):
+                request.close_connection = True
+
+        methods = {f"do_{method}": answered for method in ("GET", "HEAD", "POST", "PUT", "DELETE")}
+        parts = {**methods, "protocol_version": protocol, "log_message": lambda *_: None}
+        self.host, self.stopping = host, threading.Event()
+        self._server = ThreadingHTTPServer((host, 0), type("RequestHandler", (BaseHTTPRequestHandler,), parts))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def url(self, path: str, host: str = "") -> str:
+        return f"http://{host or self.host}:{self.port}{path}"
+
+    def encrypt(self, certificate: Path, key: Path) -> None:
+        """Answer by TLS."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=5)
 
 
 @dataclass
@@ -31,67 +73,16 @@ class Handler:
         self.http.wfile.flush()
 
 
-@dataclass
-class WebServer:
+class WebServer(Loopback):
     """`requested` has the paths of all requests, in order; a path without an answer is 404."""
 
-    answers: dict[str, Answer] = field(default_factory=dict)
-    requested: list[str] = field(default_factory=list)
-    host: str = "127.0.0.1"
+    def __init__(self, answers: Mapping[str, Answer] = {}, host: str = "127.0.0.1") -> None:
+        self.answers, self.requested = dict(answers), list[str]()
+        super().__init__(self._answer, host, "HTTP/1.0")
 
-    def __post_init__(self) -> None:
-        answers, requested, stopping = self.answers, self.requested, threading.Event()
-
-        class RequestHandler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                requested.append(self.path)
-                answer = answers.get(self.path.partition("?")[0], status(404))
-                try:
-                    answer(Handler(self, stopping))
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
-
-            def do_POST(self) -> None:
-                self.do_GET()
-
-            def do_PUT(self) -> None:
-                self.do_GET()
-
-            def do_DELETE(self) -> None:
-                self.do_GET()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the standard library
-                """Logs nothing."""
-
-        self._stopping = stopping
-        self._server = ThreadingHTTPServer((self.host, 0), RequestHandler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def url(self, path: str, host: str = "") -> str:
-        return f"http://{host or self.host}:{self.port}{path}"
-
-    def encrypt(self, certificate: Path, key: Path) -> None:
-        """Answer by TLS."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=5)
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.requested.append(request.path)
+        self.answers.get(request.path.partition("?")[0], status(404))(Handler(request, self.stopping))
 
 
 def status(number: int, headers: Mapping[str, str] = {}) -> Answer:

@@ -1,38 +1,19 @@
 """What the demo sends to this machine does not go to a proxy."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
 
 from dev.demo.__main__ import bypass_proxies
 from dev.processes import free_port
 from dev.stack.apiserver import ApiServer
+from tests.web import WebServer, content
 
 
-class Ready(BaseHTTPRequestHandler):
-    """Answers {} at every path."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Ready) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-
-
-def test_the_api_server_is_reached_without_the_proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_server_is_reached_without_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert ApiServer(server).get("/readyz") == {}
+    with WebServer({"/readyz": content(b"{}")}) as server:
+        assert ApiServer(server.url("")).get("/readyz") == {}
 
 
 @pytest.mark.parametrize(

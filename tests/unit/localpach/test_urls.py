@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from localpach.errors import PachError
 from localpach.pfs.urls import read_url
 from tests.unit.localpach.client import Client, upload
+from tests.web import Handler, WebServer
 
 PIECE = b"to be or not to be\n"
 PAUSE_SECONDS = 0.05
@@ -26,36 +26,26 @@ def serving(
     """
     started, closed = threading.Event(), threading.Event()
 
-    class Text(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if silent:
-                started.set()
-                if not self.rfile.read(1):
-                    closed.set()
-                return
-            self.send_response(status)
-            for key, value in (headers or {}).items():
-                self.send_header(key, value)
-            self.end_headers()
-            sent = 0
-            try:
-                while pieces is None or sent < pieces:
-                    self.wfile.write(PIECE)
-                    sent += 1
-                    started.set()
-                    if pieces is None and ended.wait(PAUSE_SECONDS):
-                        return
-            except OSError:
+    def text(handler: Handler) -> None:
+        if silent:
+            started.set()
+            if not handler.http.rfile.read(1):
                 closed.set()
-
-    ended = threading.Event()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Text) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+            return
+        handler.start(status, headers or {})
+        sent = 0
         try:
-            yield f"http://127.0.0.1:{server.server_port}/text", started, closed
-        finally:
-            ended.set()
-            server.shutdown()
+            while pieces is None or sent < pieces:
+                handler.write(PIECE)
+                sent += 1
+                started.set()
+                if pieces is None and handler.stopping.wait(PAUSE_SECONDS):
+                    return
+        except OSError:
+            closed.set()
+
+    with WebServer({"/text": text}) as server:
+        yield server.url("/text"), started, closed
 
 
 def test_the_content_of_a_url_becomes_a_file(client: Client, name: Callable[[str], str]) -> None:

@@ -38,8 +38,8 @@ def version(session: Session) -> None:
 class Cluster(WebServer):
     """An API server that has nothing but the ConfigMaps in kube-public."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self) -> None:
+        super().__init__()
         self.config_maps: list[dict[str, Any]] = []
         self.status = 200
         self.answers["/api/v1/namespaces/kube-public/configmaps"] = self._list

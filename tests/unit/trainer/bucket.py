@@ -1,23 +1,22 @@
 """A bucket on loopback that answers presigned URLs as S3 does, with faults on demand, and the jobs that use it."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Literal
+
+from tests.web import Loopback
 
 Fault = int | Literal["cut", "drop", "whole"] | None
 """A status to answer with; or the connection is cut in the middle of an answer, or dropped before it; or no range."""
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 
-class Bucket:
+class Bucket(Loopback):
     """Objects in a folder. `fault` decides for each request, by method and key, whether it fails."""
 
     def __init__(self, folder: Path) -> None:
@@ -27,20 +26,10 @@ class Bucket:
         self.fault: Callable[[str, str], Fault] = lambda *_: None
         self.stored: Callable[[str], object] = lambda _: None
         self.epoch = 0  # URLs of an earlier one have expired
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"bucket": self}))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        super().__init__(self._answer)
 
-    def __enter__(self) -> Bucket:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def url(self, method: str, key: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/{key}?X-Amz-Signature={self.signature(method, key)}"
+    def signed(self, method: str, key: str) -> str:
+        return self.url(f"/{key}?X-Amz-Signature={self.signature(method, key)}")
 
     def signature(self, method: str, key: str) -> str:
         return hashlib.sha256(f"{self.epoch} {method} {key}".encode()).hexdigest()
@@ -63,86 +52,75 @@ class Bucket:
         """Return the keys of what was put, in order."""
         return [key for method, key in self.requests if method == "PUT"]
 
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        path, _, query = request.path.partition("?")
+        method, key = request.command, path[1:]
+        self.requests.append((method, key))
+        fault = self.fault(method, key)
+        if fault == "drop":
+            request.close_connection = True
+        elif isinstance(fault, int):
+            _refuse(request, fault, "SlowDown")
+        elif query != f"X-Amz-Signature={self.signature(method, key)}":
+            _refuse(request, 403, "AccessDenied")
+        elif method == "PUT":
+            self._take(request, key)
+        else:
+            self._send(request, key, fault)
 
-class _Handler(BaseHTTPRequestHandler):
-    bucket: Bucket
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        if (key := self._accepted()) is None:
-            return
-        path = self.bucket.folder / key
+    def _send(self, request: BaseHTTPRequestHandler, key: str, fault: Fault) -> None:
+        path = self.folder / key
         if not path.is_file():
-            self._refuse(404, "NoSuchKey")
+            _refuse(request, 404, "NoSuchKey")
             return
-        size, match = path.stat().st_size, _RANGE.fullmatch(self.headers.get("Range", ""))
-        match = None if self._fault == "whole" else match
+        size, match = path.stat().st_size, _RANGE.fullmatch(request.headers.get("Range", ""))
+        match = None if fault == "whole" else match
         start, end = (int(match[1]), min(int(match[2]) + 1, size)) if match else (0, size)
         if start >= size:
-            self._refuse(416, "InvalidRange")
+            _refuse(request, 416, "InvalidRange")
             return
-        self.send_response(206 if match else 200)
-        self.send_header("Content-Length", str(end - start))
+        request.send_response(206 if match else 200)
+        request.send_header("Content-Length", str(end - start))
         if match:
-            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
-        self.end_headers()
-        left = (end - start) // 2 if self._fault == "cut" else end - start
+            request.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+        request.end_headers()
+        left = (end - start) // 2 if fault == "cut" else end - start
         with path.open("rb") as file:
             file.seek(start)
             while left:
                 chunk = file.read(min(left, 1 << 16))
-                self.wfile.write(chunk)
-                self.bucket.sent += len(chunk)
+                request.wfile.write(chunk)
+                self.sent += len(chunk)
                 left -= len(chunk)
-        self.close_connection = self._fault == "cut"
+        request.close_connection = fault == "cut"
 
-    def do_PUT(self) -> None:
-        if (key := self._accepted()) is None:
-            return
-        path, left = self.bucket.folder / key, int(self.headers["Content-Length"])
+    def _take(self, request: BaseHTTPRequestHandler, key: str) -> None:
+        path, left = self.folder / key, int(request.headers["Content-Length"])
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         with part.open("wb") as file:
-            while left and (chunk := self.rfile.read(min(left, 1 << 16))):
+            while left and (chunk := request.rfile.read(min(left, 1 << 16))):
                 file.write(chunk)
                 left -= len(chunk)
         if left:
             part.unlink()
             return
         part.replace(path)
-        self.bucket.stored(key)
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        self.stored(key)
+        request.send_response(200)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
 
-    def _accepted(self) -> str | None:
-        """Return the key of a request that is answered; else it was refused."""
-        path, _, query = self.path.partition("?")
-        key = path[1:]
-        self.bucket.requests.append((self.command, key))
-        self._fault = self.bucket.fault(self.command, key)
-        if self._fault == "drop":
-            self.close_connection = True
-        elif isinstance(self._fault, int):
-            self._refuse(self._fault, "SlowDown")
-        elif query != f"X-Amz-Signature={self.bucket.signature(self.command, key)}":
-            self._refuse(403, "AccessDenied")
-        else:
-            return key
-        return None
-
-    def _refuse(self, status: int, code: str) -> None:
-        body = f"<Error><Code>{code}</Code></Error>".encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
-        self.send_header("Location", self.path)
-        self.end_headers()
-        self.wfile.write(body)
-        self.close_connection = True
+def _refuse(request: BaseHTTPRequestHandler, status: int, code: str) -> None:
+    body = f"<Error><Code>{code}</Code></Error>".encode()
+    request.send_response(status)
+    request.send_header("Content-Length", str(len(body)))
+    request.send_header("Connection", "close")
+    request.send_header("Location", request.path)
+    request.end_headers()
+    request.wfile.write(body)
+    request.close_connection = True
 
 
 class Job:
@@ -171,7 +149,7 @@ class Job:
         return f"runs/{self.attempt}/{name}"
 
     def document(self) -> dict[str, Any]:
-        get, put = (lambda key, method=method: self.bucket.url(method, key) for method in ("GET", "PUT"))
+        get, put = (lambda key, method=method: self.bucket.signed(method, key) for method in ("GET", "PUT"))
         inputs = [
             {
                 "name": each["name"],
