@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from scriptmodel_operator.api.identity import ADOPT, GROUP, RECONCILE_AT, RETRAIN_AT, engine_of
+from scriptmodel_operator.api.identity import ADOPT, ENGINE, GROUP, RECONCILE_AT, RETRAIN_AT
 from scriptmodel_operator.api.marks import Owner, Ownership
 from scriptmodel_operator.api.names import DEFAULT_PROJECT, Key
 from scriptmodel_operator.api.spec import ScriptModelSpec
@@ -32,8 +32,6 @@ class ScriptModel:
     reconcile_at: str = ""
     retrain_at: str = ""
     adopt: bool = False
-    engine: str = ""
-    """The Pachyderm or localpach that its pipelines are made on (`api/identity.py`); empty before it is recorded."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Those of the API's group."""
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +45,11 @@ class ScriptModel:
         """The last written status; pydantic's ValidationError for an invalid one."""
         # The server-side apply of another writer may leave null of an object that had fields before.
         return ScriptModelStatus.model_validate({key: value for key, value in self.status.items() if value})
+
+    @property
+    def engine(self) -> str:
+        """The engine that its pipelines are made on (`api/identity.py`); empty before it is recorded."""
+        return self.annotations.get(ENGINE, "")
 
     @property
     def reconcile_requested(self) -> bool:
@@ -85,7 +88,6 @@ def parse_object(raw: Mapping[str, Any]) -> ScriptModel:
         reconcile_at=str(annotations.get(RECONCILE_AT, "")),
         retrain_at=str(annotations.get(RETRAIN_AT, "")),
         adopt=annotations.get(ADOPT) == "true",
-        engine=engine_of(raw),
         annotations={key: str(text) for key, text in annotations.items() if key.startswith(f"{GROUP}/")},
         status=raw.get("status") or {},
     )

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.engine.errors import EngineError
@@ -22,6 +22,17 @@ share the next poll wait for it, and they are many in proportion to the pipeline
 _PIPELINES_PER_OBJECT = 100
 _LONGEST_DELAY_SECONDS, _LONGEST_AFTER_FAILURE = 20.0, 5.0
 _STEP_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """The newest poll, and the newest snapshot, which is that of an earlier one if the poll failed."""
+
+    started: float = -math.inf
+    ended: float = 0.0
+    duration: float = 0.0
+    snapshot: Snapshot | None = None
+    error: EngineError | None = None
 
 
 class SnapshotSource:
@@ -54,10 +65,7 @@ class SnapshotSource:
         self._serving: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._callers = 0
-        self._snapshot: Snapshot | None = None
-        self._error: tuple[float, EngineError] | None = None
-        self._ended = 0.0
-        self._duration = 0.0
+        self._last = _Poll()
 
     async def latest(self, after: float) -> Snapshot:
         """Return a snapshot. Raises the EngineError of the newest poll, if that was started after `after`.
@@ -80,24 +88,18 @@ class SnapshotSource:
     @property
     def pace(self) -> float:
         """Seconds from the start of one poll to the end of the next under load."""
-        return 2 * self._duration + self._longest_delay
-
-    @property
-    def _newest(self) -> float:
-        if self._error is not None:
-            return self._error[0]
-        return -math.inf if self._snapshot is None else self._snapshot.started
+        return 2 * self._last.duration + self._longest_delay
 
     def _current(self, after: float) -> Snapshot | None:
-        if self._newest < after:
+        if self._last.started < after:
             return None
-        if self._error is not None:
-            raise self._error[1]
-        return self._snapshot
+        if self._last.error is not None:
+            raise self._last.error
+        return self._last.snapshot
 
     def wait(self, key: Key, after: float) -> None:
         """Requeue `key` once a poll that was started at or after `after` has ended, even if it failed."""
-        if self._newest >= after:
+        if self._last.started >= after:
             self._requeue(key)
             return
         self._waiting[key] = after
@@ -121,16 +123,16 @@ class SnapshotSource:
 
     async def _poll(self) -> Snapshot:
         await self._delay()
-        started = time.monotonic()
+        started, last = time.monotonic(), self._last
         try:
             found = await self._thread.run(self._settled, tuple(self._projects()))
-            self._snapshot, self._error, started = found, None, found.started
+            started, last = found.started, _Poll(found.started, snapshot=found)
         except EngineError as error:
-            self._error = (started, error)
+            last = replace(last, started=started, error=error)
             raise
         finally:
-            self._ended = time.monotonic()
-            self._duration = self._ended - started
+            ended = time.monotonic()
+            self._last = replace(last, ended=ended, duration=ended - started)
             for key in [key for key, after in self._waiting.items() if after <= started]:
                 del self._waiting[key]
                 self._requeue(key)
@@ -143,11 +145,11 @@ class SnapshotSource:
 
     @property
     def _longest_delay(self) -> float:
-        return min(_LONGEST_AFTER_FAILURE if self._error else _LONGEST_DELAY_SECONDS, _DELAY * self._duration)
+        return min(_LONGEST_AFTER_FAILURE if self._last.error else _LONGEST_DELAY_SECONDS, _DELAY * self._last.duration)
 
     async def _delay(self) -> None:
-        least, longest = min(_LEAST_DELAY * self._duration, self._longest_delay), self._longest_delay
-        while (waited := time.monotonic() - self._ended) < longest:
+        least, longest = min(_LEAST_DELAY * self._last.duration, self._longest_delay), self._longest_delay
+        while (waited := time.monotonic() - self._last.ended) < longest:
             if waited >= least and self._enough_wait:
                 return
             await asyncio.sleep(min(_STEP_SECONDS, longest - waited))
@@ -157,5 +159,5 @@ class SnapshotSource:
         """Return whether enough objects wait for a poll, and no other object is being reconciled."""
         at_work = self._at_work()
         wait = at_work + len(self._waiting)
-        pipelines = len(self._snapshot.pipelines) if self._snapshot else 0
+        pipelines = len(self._last.snapshot.pipelines) if self._last.snapshot else 0
         return at_work <= self._callers and wait > 0 and wait * _PIPELINES_PER_OBJECT >= pipelines
