@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from dev.paths import TRAINER_ENV
 from scriptmodel_operator.search.declared import Search
-from scriptmodel_operator.search.plan import RunInput, RunResult, plan
+from scriptmodel_operator.search.trials import RunInput, RunResult, plan
 
 PARAMETERS: list[dict[str, Any]] = [
     {"name": "dropout", "uniform": {"min": "0", "max": "0.6"}},

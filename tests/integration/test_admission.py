@@ -9,7 +9,7 @@ import pytest
 
 from dev.paths import ROOT
 from dev.stack import ControlPlane
-from scriptmodel_cli.local.objects import checked
+from scriptmodel_cli.local.object_file import checked
 from scriptmodel_operator.api.spec import ScriptModelSpec
 from tests.integration.cluster import Cluster, manifest
 from tests.integration.specs import REFUSED, REPO, TAKEN

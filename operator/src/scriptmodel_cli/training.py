@@ -11,7 +11,7 @@ from scriptmodel_cli.session import parsed
 from scriptmodel_cli.text import Object
 from scriptmodel_cli.web.training import Curve, Epoch, curve_of, epoch_of
 from scriptmodel_operator.api.untrusted import parse_event
-from scriptmodel_operator.desired.commands import METRICS_PATH
+from scriptmodel_operator.desired.command_lines import METRICS_PATH
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway

@@ -41,15 +41,15 @@ from scriptmodel_operator.kube.gateway import KubeGateway
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
-from scriptmodel_operator.kube.kopf_patches.session import watch_session
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.kopf_patches.watch_session import watch_session
 from scriptmodel_operator.kube.leader import Leader
 from scriptmodel_operator.kube.login import LoginFailedError, login, own_namespace
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.leadership import UNLIMITED, Leadership
 from scriptmodel_operator.metrics import Metrics
 from scriptmodel_operator.observe.observer import Observer
-from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 
@@ -95,7 +95,7 @@ class Parts:
     """What runs beside the watch, or is closed at the end."""
 
     reconciler: Reconciler
-    snapshots: SnapshotSource
+    snapshots: SnapshotPoller
     ticker: Ticker
     observer: Observer
     events: EventRecorder
@@ -327,7 +327,7 @@ def compose(
         return None
 
     observer = Observer(gateway, cluster, clock.now, lambda: len(store), find, features.start, features.observe_runs)
-    snapshots = SnapshotSource(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
+    snapshots = SnapshotPoller(gateway, store.projects, queue.add, lambda: queue.active, health.beat)
     ticker = Ticker(store, snapshots, queue, observer.logs, config.poll_interval, health.beat)
     events = EventRecorder(kube, metrics.events_left_out.inc)
     downloads = Downloads(gateway, config.download_timeout, queue.add)

@@ -57,11 +57,12 @@ def run(
 def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.disable()
     # Only this command imports kopf, so that `--help` stays fast.
-    from scriptmodel_operator import app, logs  # noqa: PLC0415 - see above
+    from scriptmodel_operator import app  # noqa: PLC0415 - see above
     from scriptmodel_operator.health import ListenError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.errors import KubeError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.leader import LeadershipLostError  # noqa: PLC0415 - see above
     from scriptmodel_operator.kube.login import LoginFailedError  # noqa: PLC0415 - see above
+    from scriptmodel_operator.log_format import set_up  # noqa: PLC0415 - see above
 
     # The garbage collector skips the objects that exist by now, and seldom scans the long lists of values that follow.
     # A thread that reads such a list yields to others after a millisecond instead of five.
@@ -69,7 +70,7 @@ def _run(config: OperatorConfig, log_format: str, log_level: str) -> None:
     gc.enable()
     gc.set_threshold(*gc.get_threshold()[:2], 50)
     sys.setswitchinterval(0.001)
-    logs.set_up(log_format, log_level)
+    set_up(log_format, log_level)
     reported: list[Exception] = []
     try:
         asyncio.run(app.run(config))

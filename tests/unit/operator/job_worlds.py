@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scriptmodel_operator.api.urls import file_name
-from scriptmodel_operator.desired.commands import SELECT
+from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
 from scriptmodel_operator.jobs.attempts import Attempts
 from scriptmodel_operator.jobs.config_maps import Records

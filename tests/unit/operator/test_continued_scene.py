@@ -8,7 +8,7 @@ from scriptmodel_cli.preview import preview
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.commands import generate_command
+from scriptmodel_operator.desired.command_lines import generate_command
 from scriptmodel_operator.ingest.source import LONGEST_TEXT, continued_text
 from scriptmodel_operator.kube.errors import KubeNotFoundError
 from scriptmodel_operator.reconcile.wording import in_terms_of_the_object

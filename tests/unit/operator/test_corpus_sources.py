@@ -7,9 +7,9 @@ import pytest
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.corpus import CorpusHttp
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.download_state import DownloadState
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.source import corpus_source, next_check
-from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.world import scriptmodel
@@ -38,8 +38,8 @@ class Background:
     def __init__(self) -> None:
         self.forgotten: list[str] = []
 
-    def attempt(self, _uid: str, _request: CorpusHttp) -> Attempt:
-        return Attempt(failures=3)
+    def attempt(self, _uid: str, _request: CorpusHttp) -> DownloadState:
+        return DownloadState(failures=3)
 
     def due_in(self, _uid: str) -> float:
         return 7.0
@@ -56,7 +56,7 @@ async def test_each_kind_of_source_is_read_where_it_is_and_again_in_its_own_time
     }
     assert client.read == [("ml", "plays")]
     assert next_check(downloads, scriptmodel(CONFIG_MAP), 60.0) == 60.0
-    assert await corpus_source(client.get_config_map, downloads, scriptmodel(BY_URL)) == Attempt(failures=3)
+    assert await corpus_source(client.get_config_map, downloads, scriptmodel(BY_URL)) == DownloadState(failures=3)
     assert next_check(downloads, scriptmodel(BY_URL), 60.0) == 7.0
     assert await corpus_source(client.get_config_map, downloads, scriptmodel()) is None
     assert next_check(downloads, scriptmodel(), 60.0) is None

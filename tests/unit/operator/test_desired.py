@@ -9,7 +9,7 @@ import pytest
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of, ownership, parse_mark
 from scriptmodel_operator.api.network import Model
-from scriptmodel_operator.desired.commands import generate_command, train_command
+from scriptmodel_operator.desired.command_lines import generate_command, train_command
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of

@@ -26,8 +26,8 @@ from scriptmodel_operator.engine.errors import (
 )
 from scriptmodel_operator.engine.values import BranchRef, RepoInfo, RepoRef
 from scriptmodel_operator.ingest import downloads as module
+from scriptmodel_operator.ingest.download_state import Download, DownloadState, SourceError
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.values import Attempt, Download, SourceError
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.odd_text import HOSTILE, SHOWN
 
@@ -58,7 +58,7 @@ class World:
             UID, Download(KEY, self.request, BRANCH, self.known, requested, self.pachyderm.engine_id, attempt)
         )
 
-    async def attempt(self, requested: str = "") -> Attempt:
+    async def attempt(self, requested: str = "") -> DownloadState:
         """Start an attempt and wait until it has ended."""
         self.start(requested)
         async with asyncio.timeout(DEADLINE):
@@ -332,7 +332,7 @@ async def test_other_urls_are_fetched_immediately_and_do_not_report_the_previous
         made.pachyderm.web[LEAR] = MISSING
         await made.attempt()
         made.request = CorpusHttp(urls=[HAMLET], interval="1h")
-        assert made.downloads.attempt(UID, made.request) == Attempt()
+        assert made.downloads.attempt(UID, made.request) == DownloadState()
         assert (await made.attempt()).failure is None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from scriptmodel_operator.api.generation import Generation
-from scriptmodel_operator.desired.commands import generate_command
+from scriptmodel_operator.desired.command_lines import generate_command
 from scriptmodel_operator.engine.errors import EngineError, NotFoundError, RefusedError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import (

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from scriptmodel_cli.documents import read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.objects import checked
+from scriptmodel_cli.local.object_file import checked
 from scriptmodel_cli.main import main
 
 UNCOMMENTED = ("# overrides:", "# samples:", "# speaker:", "# prompt:")

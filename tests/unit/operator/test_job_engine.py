@@ -7,7 +7,7 @@ import pytest
 
 from scriptmodel_operator.api.generation import Generation
 from scriptmodel_operator.api.marks import naming
-from scriptmodel_operator.desired.commands import generate_command
+from scriptmodel_operator.desired.command_lines import generate_command
 from scriptmodel_operator.engine.errors import AccessError, NotFoundError, UnavailableError
 from scriptmodel_operator.engine.values import (
     BranchRef,

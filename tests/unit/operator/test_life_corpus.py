@@ -13,8 +13,8 @@ from scriptmodel_operator.engine.values import (
     PipelineRef,
     RepoRef,
 )
+from scriptmodel_operator.ingest.download_state import SourceError
 from scriptmodel_operator.ingest.source import from_config_map
-from scriptmodel_operator.ingest.values import SourceError
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
 
 CONFIG_MAP = {"corpus": {"configMap": {"name": "plays"}}}

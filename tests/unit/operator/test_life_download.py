@@ -6,7 +6,7 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import UnavailableError
 from scriptmodel_operator.engine.values import BranchRef, RepoRef
-from scriptmodel_operator.ingest.values import Attempt, SourceError
+from scriptmodel_operator.ingest.download_state import DownloadState, SourceError
 from tests.unit.operator.world import PLAYS, World, scriptmodel
 
 URL = "https://example.com/plays.tar.gz"
@@ -19,7 +19,7 @@ def by_url(**http: Any) -> dict[str, Any]:
 
 
 def new_world(**http: Any) -> World:
-    return World(model=scriptmodel(by_url(**http)), source=Attempt())
+    return World(model=scriptmodel(by_url(**http)), source=DownloadState())
 
 
 def record_of(world: World, commit: str) -> SourceStatus:
@@ -30,7 +30,7 @@ def record_of(world: World, commit: str) -> SourceStatus:
 
 def delivered(world: World) -> None:
     """Finish the download that the object requested, with a commit."""
-    world.source = Attempt(record=record_of(world, world.pachyderm.put(world.corpus, PLAYS)))
+    world.source = DownloadState(record=record_of(world, world.pachyderm.put(world.corpus, PLAYS)))
 
 
 def trained() -> World:
@@ -70,7 +70,7 @@ def test_the_repo_precedes_the_download_and_the_pipelines() -> None:
 def test_a_restarted_operator_knows_the_commit_from_the_status_and_only_checks() -> None:
     world = trained()
     status = world.model.status
-    world.source = Attempt()
+    world.source = DownloadState()
     state = world.reconcile()
     assert state.source.download is not None
     assert state.source.download.known == record_of(world, status["source"]["commit"])
@@ -84,7 +84,7 @@ def test_a_commit_missing_in_the_status_after_a_kill_is_inspected_without_an_eve
     world.pachyderm.put(world.corpus, {"/hamlet.txt": b"HAMLET: To be no more."})
     world.pachyderm.succeed(world.train)
     world.pachyderm.succeed(world.generate)
-    world.source = Attempt()
+    world.source = DownloadState()
     state = world.reconcile()
     assert state.source.download is not None
     assert state.source.download.known is None, "all of it is fetched and compared"
@@ -95,7 +95,7 @@ def test_a_commit_missing_in_the_status_after_a_kill_is_inspected_without_an_eve
 def test_without_status_the_download_is_made_again_and_nothing_else_happens() -> None:
     world = trained()
     world.model = scriptmodel(by_url())
-    world.source = Attempt()
+    world.source = DownloadState()
     state = world.reconcile()
     assert state.source.download is not None
     assert state.source.download.known is None
@@ -106,7 +106,7 @@ def test_without_status_the_download_is_made_again_and_nothing_else_happens() ->
 def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> None:
     world = trained()
     source = world.model.status["source"]
-    world.source = Attempt(MISSING, failures=9, record=world.source.record)  # type: ignore[union-attr]  # an attempt
+    world.source = DownloadState(MISSING, failures=9, record=world.source.record)  # type: ignore[union-attr]  # an attempt
     world.reconcile()
     assert world.ready == ("True", "Generated")
     assert f"newer corpus is not known: could not fetch {URL}" in world.condition("Ready")["message"]
@@ -122,14 +122,14 @@ def test_a_server_that_fails_later_is_reported_and_the_model_stays_ready() -> No
 
 def test_a_server_that_was_never_reached_is_stalled_and_its_urls_are_listed() -> None:
     world = new_world()
-    world.source = Attempt(MISSING, 1)
+    world.source = DownloadState(MISSING, 1)
     state = world.reconcile()
     assert world.ready == ("False", "DownloadFailed")
     assert world.condition("Stalled")["status"] == "True"
     assert world.condition("CorpusReady")["reason"] == "DownloadFailed"
     assert world.model.status["source"] == {"errors": [{"url": URL, "message": "404"}]}
     assert state.source.download is not None, "it is tried again"
-    world.source = Attempt(UnavailableError("putting files", "gone"), 1)
+    world.source = DownloadState(UnavailableError("putting files", "gone"), 1)
     world.reconcile()
     assert world.ready == ("False", "EngineUnavailable")
     assert "source" not in world.model.status
@@ -138,11 +138,11 @@ def test_a_server_that_was_never_reached_is_stalled_and_its_urls_are_listed() ->
 def test_a_changed_address_waits_for_its_download_and_keeps_the_previous_corpus() -> None:
     world = trained()
     world.want({"corpus": {"http": {"urls": ["https://example.com/other/plays.tar.gz"]}}})
-    world.source = Attempt()
+    world.source = DownloadState()
     world.reconcile()
     assert world.ready == ("False", "Ingesting")
     assert "script" in world.model.status
-    world.source = Attempt(MISSING, 1)
+    world.source = DownloadState(MISSING, 1)
     world.reconcile()
     assert world.ready == ("False", "DownloadFailed")
     assert world.written() == []
@@ -157,7 +157,7 @@ def test_a_changed_address_waits_for_its_download_and_keeps_the_previous_corpus(
 def test_the_interval_is_not_part_of_the_request() -> None:
     world = trained()
     world.want(by_url(interval="30m"))
-    world.source = Attempt()
+    world.source = DownloadState()
     world.reconcile()
     assert world.ready == ("True", "Generated")
 
@@ -179,7 +179,7 @@ def test_a_repo_that_pipelines_read_is_kept_until_they_read_the_new_one() -> Non
     world.reconcile()
     world.written()
     world.want(by_url())
-    world.source = Attempt()
+    world.source = DownloadState()
     world.reconcile()
     own = world.corpus.repo
     assert world.written() == [f"create repo {own.name}"]

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from scriptmodel_cli.documents import Documents, read_documents
 from scriptmodel_cli.errors import InputError
-from scriptmodel_cli.local.objects import Objects, checked
+from scriptmodel_cli.local.object_file import Objects, checked
 from scriptmodel_cli.local.programs import find_trainer, localpach
 from scriptmodel_cli.local.run import everything
 from scriptmodel_cli.main import main

@@ -12,7 +12,7 @@ from scriptmodel_operator.api.text import without_controls
 from scriptmodel_operator.controller.queue import RetryError, WorkQueue
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
-from scriptmodel_operator.logs import JsonFormatter, TextFormatter
+from scriptmodel_operator.log_format import JsonFormatter, TextFormatter
 from scriptmodel_operator.metrics import Metrics
 from tests.unit.operator.controlling import KEY, PLAYS_BRANCH, controller, raw_object, settled
 from tests.unit.operator.odd_text import HOSTILE

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scriptmodel_operator.api.durations import format_duration
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus, to_wire
 from scriptmodel_operator.engine.values import CommitInfo, JobRef, LogLine, PipelineRef, RepoRef
-from scriptmodel_operator.observe.files import SplitFigures
 from scriptmodel_operator.observe.follow import LogFollower
 from scriptmodel_operator.observe.progress import TAIL_LINES, LogDigest, read_line
 from scriptmodel_operator.observe.results import Results, excerpt
+from scriptmodel_operator.observe.trainer_files import SplitFigures
 from scriptmodel_operator.reconcile.details import _from_log
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.open_logs import OpenLog, eventually

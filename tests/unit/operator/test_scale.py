@@ -20,7 +20,7 @@ from scriptmodel_operator.engine.gateway import Calls, Gateway
 from scriptmodel_operator.engine.values import BranchRef, JobRef, PipelineRef, RepoRef
 from scriptmodel_operator.kube.events import BURST
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.fake_kube import UnexpectedKube, merged
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -86,7 +86,7 @@ class Bench:
         return sum(self.calls[call] for call in LISTS)
 
     @asynccontextmanager
-    async def operator(self) -> AsyncIterator[tuple[Process, SnapshotSource]]:
+    async def operator(self) -> AsyncIterator[tuple[Process, SnapshotPoller]]:
         """Start a new process, as far as these objects can notice."""
         policy = Policy(namespaced=self.jobs is not None)
         calls, process = Calls(4), Process.create(namespaced=policy.namespaced)
@@ -113,7 +113,7 @@ class Bench:
                 arrived(process.store, process.queue, raw)
             await _idle(process, snapshots)
 
-    async def poll(self, process: Process, snapshots: SnapshotSource) -> None:
+    async def poll(self, process: Process, snapshots: SnapshotPoller) -> None:
         """Have a poll, and handle all objects as of it."""
         await snapshots.latest(time.monotonic())
         for raw in list(self.kube.objects.values()):
@@ -127,7 +127,7 @@ class Bench:
         return {each["reason"] for each in conditions if each["type"] == "Ready"}
 
 
-async def _idle(process: Process, snapshots: SnapshotSource) -> None:
+async def _idle(process: Process, snapshots: SnapshotPoller) -> None:
     async with asyncio.timeout(DEADLINE):
         while snapshots._waiting or process.queue.active:
             await asyncio.sleep(0.01)

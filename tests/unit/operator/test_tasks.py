@@ -25,7 +25,7 @@ from scriptmodel_operator.kube.kopf_patches.endings import quiet_endings
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
 from scriptmodel_operator.kube.leader import LeadershipLostError
 from scriptmodel_operator.leadership import UNLIMITED
-from scriptmodel_operator.observe import source
+from scriptmodel_operator.observe import polling
 from scriptmodel_operator.pachyderm.channel import PachdAddress
 from tests.unit.operator.fake_kube import UnexpectedKube
 from tests.unit.operator.fake_pachyderm import FakePachyderm
@@ -94,7 +94,7 @@ async def test_a_poll_that_ends_unexpectedly_ends_the_others(
     def bug(*_: Any) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr(source, "take_snapshot", bug)
+    monkeypatch.setattr(polling, "take_snapshot", bug)
     compose = app.compose
 
     made: list[Parts] = []

@@ -19,7 +19,7 @@ from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe import snapshot
 from scriptmodel_operator.observe.follow import LogFollower
-from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 from tests.unit.operator.open_logs import OpenLog, eventually
 from tests.unit.operator.world import PLAYS, World, scriptmodel, trained_world
@@ -63,7 +63,7 @@ async def ticking(pachyderm: FakePachyderm, *names: str) -> AsyncIterator[Witnes
     for name in names:
         metadata: dict[str, Any] = {"namespace": "ml", "name": name, "uid": name, "resourceVersion": "1"}
         store.put({"metadata": metadata, "spec": {}})
-    snapshots = SnapshotSource(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
+    snapshots = SnapshotPoller(pachyderm, store.projects, witness.add, lambda: math.inf, lambda: None)
     ticker = Ticker(store, snapshots, cast(WorkQueue, witness), cast(LogFollower, witness), 0.02, lambda: None)
     task = asyncio.create_task(ticker.run())
     try:

@@ -13,8 +13,8 @@ from dev.processes import free_port
 from scriptmodel_operator.health import WATCH_SILENCE_SECONDS, Health
 from scriptmodel_operator.kube.heartbeat import WatchHeartbeat
 from scriptmodel_operator.kube.kopf_patches.echo_filter import EchoFilter
-from scriptmodel_operator.kube.kopf_patches.session import watch_session
 from scriptmodel_operator.kube.kopf_patches.slim_import import kopf
+from scriptmodel_operator.kube.kopf_patches.watch_session import watch_session
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.metrics import Metrics
 

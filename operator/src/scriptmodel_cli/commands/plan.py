@@ -21,8 +21,8 @@ from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.identity import GROUP, PLURAL, VERSION
 from scriptmodel_operator.api.names import DEFAULT_PROJECT
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.ingest.download_state import DownloadState
 from scriptmodel_operator.ingest.source import Sourced, continued_text, corpus_files
-from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeForbiddenError
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _sources(session: Session, model: ScriptModel, documents: Documents | None) 
             except KubeForbiddenError as error:  # the user may not read it; whether the operator may is not known
                 raise click.ClickException(str(error)) from error
 
-        files = Attempt() if model.spec.corpus.download else await corpus_files(config_map, model)
+        files = DownloadState() if model.spec.corpus.download else await corpus_files(config_map, model)
         return files, await continued_text(config_map, model)
 
     return session.call(read)

@@ -16,9 +16,9 @@ from scriptmodel_cli.corpus import CorpusFile
 from scriptmodel_cli.documents import Documents
 from scriptmodel_cli.errors import InputError, SuspendedError
 from scriptmodel_cli.live import Live
-from scriptmodel_cli.local.objects import Objects
+from scriptmodel_cli.local.copies import copy_results
+from scriptmodel_cli.local.object_file import Objects
 from scriptmodel_cli.local.programs import find_trainer, localpach
-from scriptmodel_cli.local.results import copy_results
 from scriptmodel_cli.options import now
 from scriptmodel_cli.output import note
 from scriptmodel_cli.program import INTERRUPTED

@@ -9,7 +9,7 @@ from scriptmodel_operator.act.actions import ReplaceFiles
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.state import ModelState
 from scriptmodel_operator.search.observed import SearchView
-from scriptmodel_operator.search.plan import Plan, RunInput
+from scriptmodel_operator.search.trials import Plan, RunInput
 
 _MOST_SHOWN = 20
 

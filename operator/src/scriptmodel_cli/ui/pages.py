@@ -26,7 +26,7 @@ from scriptmodel_cli.web.training import Curve
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import RepoRef
-from scriptmodel_operator.observe.files import SampleFigures
+from scriptmodel_operator.observe.trainer_files import SampleFigures
 
 READS = web.AppKey("reads", Reads)
 _LIVE_SECONDS, _SLOW_SECONDS = 1.0, 5.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from scriptmodel_cli.scripts import TEXT, samples_of
 from scriptmodel_cli.ui.model import Place
 from scriptmodel_cli.web.scripts import Part, speech
-from scriptmodel_operator.desired.commands import GENERATION_PATH
+from scriptmodel_operator.desired.command_lines import GENERATION_PATH
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
-from scriptmodel_operator.observe.files import GenerationFile, SampleFigures
+from scriptmodel_operator.observe.trainer_files import GenerationFile, SampleFigures
 
 MAX_BYTES = 8 << 20
 _SPEECH = re.compile(r"\[ ([^\[\]]+) \]:(?: (.*))?")

@@ -19,14 +19,14 @@ from scriptmodel_operator.desired.pipelines import desired
 from scriptmodel_operator.desired.policy import read_refusal, refusal
 from scriptmodel_operator.engine.clock import EngineClock
 from scriptmodel_operator.engine.errors import EngineError
+from scriptmodel_operator.ingest.download_state import DownloadState
 from scriptmodel_operator.ingest.downloads import Downloads
 from scriptmodel_operator.ingest.source import continued_text, corpus_source
-from scriptmodel_operator.ingest.values import Attempt
 from scriptmodel_operator.kube.errors import KubeNotFoundError
 from scriptmodel_operator.kube.gateway import KubeGateway, claim
 from scriptmodel_operator.observe.observer import Observer
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.observe.snapshot import Snapshot
-from scriptmodel_operator.observe.source import SnapshotSource
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.assess import Given, Observed, assess, refuse, stop
 from scriptmodel_operator.reconcile.state import Blocked, Early, Planned, Refused
@@ -38,7 +38,7 @@ class Observing:
     cluster: str
     kube: KubeGateway
     engines: RecordedEngines
-    snapshots: SnapshotSource
+    snapshots: SnapshotPoller
     ticker: Ticker
     observer: Observer
     downloads: Downloads
@@ -77,7 +77,7 @@ class Observing:
         if model.reconcile_requested:
             after = max(after, requested)
         source = await corpus_source(self.kube.get_config_map, self.downloads, model)
-        if isinstance(source, Attempt):
+        if isinstance(source, DownloadState):
             after = max(after, source.committed)
         given = Given(model, self.clock.elapsed, source, await continued_text(self.kube.get_config_map, model))
         snapshot, found = await self._observe_since(given, after)

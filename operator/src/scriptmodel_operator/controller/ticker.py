@@ -11,8 +11,8 @@ from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.values import PipelineRef, RepoRef
 from scriptmodel_operator.kube.store import Store
 from scriptmodel_operator.observe.follow import LogFollower
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from scriptmodel_operator.observe.snapshot import Snapshot
-from scriptmodel_operator.observe.source import SnapshotSource
 
 _BATCH = 100
 """Number of objects compared before other tasks of the event loop run."""
@@ -26,7 +26,7 @@ class Ticker:
     def __init__(
         self,
         store: Store,
-        snapshots: SnapshotSource,
+        snapshots: SnapshotPoller,
         queue: WorkQueue,
         logs: LogFollower,
         interval: float,

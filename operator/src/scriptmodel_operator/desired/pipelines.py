@@ -9,7 +9,7 @@ from scriptmodel_operator.api.durations import parse_quantity
 from scriptmodel_operator.api.marks import Mark, Owner
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.training import ResourceList, Training
-from scriptmodel_operator.desired import commands
+from scriptmodel_operator.desired import command_lines
 from scriptmodel_operator.desired.digest import digest, fingerprint, specified
 from scriptmodel_operator.desired.pod_patch import pod_patch
 from scriptmodel_operator.desired.references import References
@@ -127,7 +127,7 @@ def _train(
     spec = PipelineSpec(
         ref=refs.train,
         image=image,
-        command=commands.train_command(
+        command=command_lines.train_command(
             model.spec.corpus.layout,
             model.spec.model,
             training.early_stopping.patience,
@@ -135,7 +135,7 @@ def _train(
             many=refs.selects,
         ),
         input=PipelineInput(
-            commands.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if runs else None
+            command_lines.CORPUS_INPUT, refs.corpus, WHOLE_REPO, base=refs.base, trials=refs.trials if runs else None
         ),
         datums=_datums(training, workers=runs.workers if runs else 1, per_task=1 if runs else 0),
         requests=_amounts(training.resources.requests),
@@ -161,8 +161,8 @@ def _select(model: ScriptModel, refs: References, owner: Owner, image: str) -> D
     spec = PipelineSpec(
         ref=refs.select,
         image=image,
-        command=(*commands.SELECT, *refs.selection),
-        input=PipelineInput(commands.TRIALS_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
+        command=(*command_lines.SELECT, *refs.selection),
+        input=PipelineInput(command_lines.TRIALS_INPUT, BranchRef(refs.train.output, "master"), WHOLE_REPO),
         datums=_datums(training),
         pods=_pods(training),
         description=f"Selects the best model of ScriptModel {model}",
@@ -182,8 +182,8 @@ def _generate(model: ScriptModel, refs: References, owner: Owner, image: str, co
     spec = PipelineSpec(
         ref=refs.generate,
         image=image,
-        command=commands.generate_command(generation, continued),
-        input=PipelineInput(commands.MODEL_INPUT, refs.model, WHOLE_REPO),
+        command=command_lines.generate_command(generation, continued),
+        input=PipelineInput(command_lines.MODEL_INPUT, refs.model, WHOLE_REPO),
         datums=_datums(training),
         pods=_pods(training),
         description=f"Writes the script of ScriptModel {model}",

@@ -23,8 +23,14 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.engine.errors import EngineError
 from scriptmodel_operator.engine.gateway import Gateway
+from scriptmodel_operator.ingest.download_state import (
+    CancelledDownloadError,
+    Download,
+    DownloadState,
+    Failure,
+    SourceError,
+)
 from scriptmodel_operator.ingest.fetch import Fetch
-from scriptmodel_operator.ingest.values import Attempt, CancelledDownloadError, Download, Failure, SourceError
 
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 600.0
@@ -42,7 +48,7 @@ class _Entry:
     cancelled: threading.Event = field(default_factory=threading.Event)
     next_at: float = 0.0
     """When the next attempt is due (monotonic seconds)."""
-    attempt: Attempt = field(default_factory=Attempt)
+    attempt: DownloadState = field(default_factory=DownloadState)
 
 
 class Downloads:
@@ -56,13 +62,13 @@ class Downloads:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="download")
         self._entries: dict[str, _Entry] = {}
 
-    def attempt(self, uid: str, request: CorpusDownload) -> Attempt:
+    def attempt(self, uid: str, request: CorpusDownload) -> DownloadState:
         """Return the state of this request; other URLs discard that of the previous one."""
         entry = self._entries.get(uid)
         if entry is not None and entry.request.digest != request.digest:
             self.forget(uid)
             entry = None
-        return entry.attempt if entry else Attempt()
+        return entry.attempt if entry else DownloadState()
 
     def start(self, uid: str, download: Download) -> None:
         """Start an attempt if none is in progress and one is due, requested, or needed to replace a foreign commit."""
@@ -129,7 +135,9 @@ class Downloads:
                 changed = timestamp(head.finished_at) if head.finished_at else None
                 made = {"commit": head.id, "request": download.request.digest, "listing": taken.listing or None}
                 record = record.model_copy(update={**made, "last_change_time": changed})
-            entry.attempt = Attempt(record=record, committed=time.monotonic() if taken.new else entry.attempt.committed)
+            entry.attempt = DownloadState(
+                record=record, committed=time.monotonic() if taken.new else entry.attempt.committed
+            )
             entry.next_at = time.monotonic() + entry.request.seconds
         finally:
             entry.task = None

@@ -25,7 +25,7 @@ from scriptmodel_operator.engine.values import (
     StoredFile,
     UserBucket,
 )
-from scriptmodel_operator.ingest.values import CancelledDownloadError, SourceError
+from scriptmodel_operator.ingest.download_state import CancelledDownloadError, SourceError
 
 COMMIT_SECONDS = 120.0
 _POLL_SECONDS = 0.5

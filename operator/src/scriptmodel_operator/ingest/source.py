@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from scriptmodel_operator.api.conditions import Problem
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
+from scriptmodel_operator.ingest.download_state import DownloadState, SourceError
 from scriptmodel_operator.ingest.downloads import Downloads
-from scriptmodel_operator.ingest.values import Attempt, SourceError
 from scriptmodel_operator.kube.errors import KubeForbiddenError, KubeNotFoundError
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ Read = Callable[[str, str], Awaitable[Mapping[str, Any]]]
 """Returns the ConfigMap of a namespace and a name. Raises KubeError."""
 Files = Mapping[str, bytes]
 """Contents by path; small, because a ConfigMap has at most 1 MiB."""
-Sourced = Files | Attempt | Problem | None
+Sourced = Files | DownloadState | Problem | None
 """The files of a ConfigMap, the attempt at a download, or the problem with either; None if the corpus is a repo."""
 
 LONGEST_TEXT = 64 * 1024

@@ -19,7 +19,7 @@ from scriptmodel_operator.desired.base import (
     origin_of_branch,
     origin_of_object,
 )
-from scriptmodel_operator.desired.commands import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
 from scriptmodel_operator.desired.pipelines import train_compute
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.gateway import Gateway

@@ -31,8 +31,8 @@ class Lineages:
         made = self.read_by(job) if job else None
         if made is None or made.corpus is None or made.corpus_repo is None:
             return made
-        info, maker = self.results.commit(made.corpus_repo, made.corpus), self.snapshot.maker(made.corpus_repo)
-        return replace(made, corpus_info=info, corpus_maker=maker)
+        info, upstream = self.results.commit(made.corpus_repo, made.corpus), self.snapshot.upstream(made.corpus_repo)
+        return replace(made, corpus_info=info, corpus_upstream=upstream)
 
     def of_model(self, place: Place) -> ModelCommits:
         """Return the commits that a model was made from: corpus, and base model or runs, if any."""

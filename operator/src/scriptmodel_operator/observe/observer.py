@@ -10,7 +10,7 @@ from scriptmodel_operator.api.marks import Mark, Owner, mark_of, ownership
 from scriptmodel_operator.api.names import Key
 from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.commands import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
 from scriptmodel_operator.desired.pipelines import QUEUE_LABEL
 from scriptmodel_operator.desired.references import References, references
 from scriptmodel_operator.engine.errors import NotFoundError
@@ -262,7 +262,7 @@ class Observer:
             head = self._gateway.branch_head(branch)
         except NotFoundError:
             return CorpusView(branch, Reason.CORPUS_BRANCH_NOT_FOUND)
-        return CorpusView(branch, head=head, maker=snapshot.maker(branch.repo))
+        return CorpusView(branch, head=head, upstream=snapshot.upstream(branch.repo))
 
     def _owned_corpus(self, model: ScriptModel, refs: References, found: OwnedRepo | None) -> OwnedRepo | None:
         if found is None or model.spec.corpus.repo is not None:

@@ -16,11 +16,11 @@ from pydantic import BaseModel
 
 from scriptmodel_operator.api.status import MAX_EXCERPT, ScriptStatus
 from scriptmodel_operator.api.text import without_controls
-from scriptmodel_operator.desired.commands import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
+from scriptmodel_operator.desired.command_lines import GENERATION_PATH, METRICS_PATH, SCRIPT_PATH
 from scriptmodel_operator.engine.errors import NotFoundError
 from scriptmodel_operator.engine.gateway import Gateway
 from scriptmodel_operator.engine.values import BranchRef, CommitInfo, RepoRef
-from scriptmodel_operator.observe.files import GenerationFile, ModelMetrics, SampleFigures
+from scriptmodel_operator.observe.trainer_files import GenerationFile, ModelMetrics, SampleFigures
 
 _MAX_JSON = 4 * 1024 * 1024
 _MAX_SCRIPT = 8 * 1024 * 1024

@@ -33,16 +33,16 @@ class Snapshot:
         """Return the pipelines that read any branch of `repo`, with the namespaces of their owners; empty for none."""
         return self._readers.get(repo, {})
 
-    def maker(self, repo: RepoRef) -> PipelineRef | None:
+    def upstream(self, repo: RepoRef) -> PipelineRef | None:
         pipeline = PipelineRef(repo.project, repo.name)
         return pipeline if pipeline in self.pipelines else None
 
     def foreign(self, repo: RepoRef, owner: Owner) -> RepoInfo | None:
         """Return a repo that exists, but is not in the owner's namespace, was not made by it, and does not name it."""
-        found, maker = self.repos.get(repo), self.pipelines.get(PipelineRef(repo.project, repo.name))
+        found, upstream = self.repos.get(repo), self.pipelines.get(PipelineRef(repo.project, repo.name))
         if found is None or found.namespace == owner.namespace or naming(owner.namespace) in found.description:
             return None
-        mark = mark_of(maker.spec.annotations) if maker else parse_mark(found.description)
+        mark = mark_of(upstream.spec.annotations) if upstream else parse_mark(found.description)
         made = mark is not None and (mark.owner.cluster, mark.owner.namespace) == (owner.cluster, owner.namespace)
         return None if made else found
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark, Ownership
 from scriptmodel_operator.api.reasons import Reason
-from scriptmodel_operator.desired.commands import SELECT
+from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.engine.values import (
     BranchRef,
@@ -23,9 +23,9 @@ from scriptmodel_operator.engine.values import (
     RepoRef,
     running_job,
 )
-from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Script
+from scriptmodel_operator.observe.trainer_files import ModelMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class CorpusView:
     missing: Reason | None = None
     """The reason if its project, its repo or the branch itself does not exist."""
     head: CommitInfo | None = None
-    maker: PipelineRef | None = None
+    upstream: PipelineRef | None = None
     """The pipeline that writes it, if any; most corpora are put by people."""
     untied: bool = False
     """Whether an input repo of the train pipeline was deleted, so that Pachyderm no longer starts the pipeline."""
@@ -167,7 +167,7 @@ class ModelCommits:
     corpus_repo: RepoRef | None = None
     """Its repo; the spec may name another one since."""
     corpus_info: CommitInfo | None = None
-    corpus_maker: PipelineRef | None = None
+    corpus_upstream: PipelineRef | None = None
     base: str = ""
     """The branch with the base model, if training started from one."""
     trials: str = ""

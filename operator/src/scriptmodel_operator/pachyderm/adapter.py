@@ -45,8 +45,8 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.access import access_error
 from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.connection import Connection, Stubs
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
+from scriptmodel_operator.pachyderm.stubs import Connection, Stubs
 from scriptmodel_operator.pachyderm.transactions import sweep
 from scriptmodel_operator.pachyderm.versions import ServerVersion, Support
 

@@ -27,8 +27,8 @@ from scriptmodel_operator.reconcile.state import (
     Applied,
     Applying,
     Blocked,
+    CorpusSource,
     Ingesting,
-    KnownSource,
     ModelState,
     Planned,
     Refused,
@@ -90,7 +90,7 @@ def _state(observed: Observed, running: RunsProgress | None) -> ModelState:  # n
     stages, owner, recorded = (
         _stages(given, view, running),
         desired.train.mark.owner,
-        KnownSource(model.previous.download),
+        CorpusSource(model.previous.download),
     )
     if model.spec.suspend:
         return Suspended(stages=stages, source=recorded)
@@ -169,7 +169,7 @@ def _corpus(view: ModelView, namespace: str) -> Condition:
     if view.train is not None and commits.corpus_open:
         return Condition(Reason.WAITING_FOR_CORPUS_COMMIT, still_open(view.train, commits))
     if commits.corpus_info is not None and commits.corpus_info.error:
-        failed = CorpusView(view.refs.corpus, head=commits.corpus_info, maker=commits.corpus_maker)
+        failed = CorpusView(view.refs.corpus, head=commits.corpus_info, upstream=commits.corpus_upstream)
         return corpus_stage(failed, namespace)
     message = f"training reads the newest commit of the corpus (commit {short_id(commits.corpus)})"
     return Condition(Reason.CORPUS_FOUND, message, ConditionStatus.TRUE)

@@ -55,8 +55,8 @@ def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:
     put = f"put scripts into it with `{push}`"
     if corpus.missing is not None:
         return Problem(corpus.missing, _MISSING[corpus.missing].format(repo=repo, branch=branch, push=push, put=put))
-    if corpus.maker is not None:
-        put = f"check pipeline {corpus.maker}, which writes it"
+    if corpus.upstream is not None:
+        put = f"check pipeline {corpus.upstream}, which writes it"
     if head is not None and head.finishing:
         return Condition(
             Reason.WAITING_FOR_CORPUS_COMMIT,
@@ -64,7 +64,9 @@ def corpus_stage(corpus: CorpusView, namespace: str) -> Condition:
         )
     if head is not None and head.open:
         until = (
-            f"pipeline {corpus.maker} is writing it" if corpus.maker else f"finish it with `{branch.finish_command}`"
+            f"pipeline {corpus.upstream} is writing it"
+            if corpus.upstream
+            else f"finish it with `{branch.finish_command}`"
         )
         return Condition(
             Reason.WAITING_FOR_CORPUS_COMMIT,

@@ -15,56 +15,56 @@ from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.desired.references import References
 from scriptmodel_operator.features import choose
+from scriptmodel_operator.ingest.download_state import Download, DownloadState, Failure, SourceError
 from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
-from scriptmodel_operator.ingest.values import Attempt, Download, Failure, SourceError
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
 from scriptmodel_operator.reconcile.failures import FAILURES_UNTIL_STALLED, problem_of
-from scriptmodel_operator.reconcile.state import KnownSource
+from scriptmodel_operator.reconcile.state import CorpusSource
 
 _PUTTING = "the corpus is being put into its repo"
 
 
-def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> KnownSource:
+def own_corpus(model: ScriptModel, owner: Owner, source: Sourced, view: ModelView) -> CorpusSource:
     """Compare the source with the repo: first a problem, then the repo, then its contents.
 
     Equal data is never committed again.
     """
     match source:
         case None:
-            return KnownSource()
+            return CorpusSource()
         case Problem():
-            return KnownSource(problem=source)
+            return CorpusSource(problem=source)
         case Mapping() if not any(source.values()):
             text = "the source of the corpus has no bytes: put scripts into it"
-            return KnownSource(problem=Problem(Reason.CORPUS_EMPTY, text))
+            return CorpusSource(problem=Problem(Reason.CORPUS_EMPTY, text))
         case _:
             return _in_repo(model, owner, source, view)
 
 
-def _in_repo(model: ScriptModel, owner: Owner, source: Files | Attempt, view: ModelView) -> KnownSource:
+def _in_repo(model: ScriptModel, owner: Owner, source: Files | DownloadState, view: ModelView) -> CorpusSource:
     effect = " and replace its files"
     owned = own_repo(model, owner, view.refs.own_corpus, view.owned.corpus, "corpus repo", effect)
     if isinstance(owned, Problem):
-        return KnownSource(problem=owned)
+        return CorpusSource(problem=owned)
     if isinstance(owned, CreateRepo):
-        return KnownSource(waits_for=_PUTTING, actions=(owned,))
+        return CorpusSource(waits_for=_PUTTING, actions=(owned,))
     request = model.spec.corpus.download
-    if not isinstance(source, Attempt):
+    if not isinstance(source, DownloadState):
         return _from_config_map(view.refs, source, owned)
-    return _downloaded(model, view, request, source, owned) if request else KnownSource()
+    return _downloaded(model, view, request, source, owned) if request else CorpusSource()
 
 
-def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> KnownSource:
+def _from_config_map(refs: References, files: Files, owned: OwnedRepo) -> CorpusSource:
     unfinished = owned.head is not None and not owned.head.finished
     if unfinished or dict(owned.digests) == digests_of(files):
-        return KnownSource()
+        return CorpusSource()
     gone = tuple(sorted(set(owned.digests) - set(files)))
-    return KnownSource(waits_for=_PUTTING, actions=(ReplaceFiles(refs.own_branch, files, gone),))
+    return CorpusSource(waits_for=_PUTTING, actions=(ReplaceFiles(refs.own_branch, files, gone),))
 
 
 def _downloaded(
-    model: ScriptModel, view: ModelView, request: CorpusDownload, attempt: Attempt, owned: OwnedRepo
-) -> KnownSource:
+    model: ScriptModel, view: ModelView, request: CorpusDownload, attempt: DownloadState, owned: OwnedRepo
+) -> CorpusSource:
     """Check in the background for newer data where pipelines can read older data; else wait for the download."""
     record = _record(model, attempt, owned)
     requested = model.reconcile_at if model.reconcile_requested else ""
@@ -74,16 +74,16 @@ def _downloaded(
     # An operator that was killed may have made the newest commit without recording it; its predecessor is known.
     known = record or (model.previous.download if attempt.record is None else None)
     if known is not None and known.request == request.digest:
-        return KnownSource(known, download, unchecked=failure.message if failure else "", errors=errors)
+        return CorpusSource(known, download, unchecked=failure.message if failure else "", errors=errors)
     if failure is not None:
-        return KnownSource(record, download, problem=failure, errors=errors)
+        return CorpusSource(record, download, problem=failure, errors=errors)
     where = ", ".join(request.hosts) if isinstance(request, CorpusHttp) else request.url
-    return KnownSource(
+    return CorpusSource(
         record, download, waits_for=f"{engine_fetcher(view.engine.id)} is fetching the corpus from {where}"
     )
 
 
-def _record(model: ScriptModel, attempt: Attempt, owned: OwnedRepo) -> SourceStatus | None:
+def _record(model: ScriptModel, attempt: DownloadState, owned: OwnedRepo) -> SourceStatus | None:
     """Return what the newest commit was made from, as this process found out or an earlier one put into the status."""
     known = (attempt.record, model.previous.download)
     head = owned.head.id if owned.head is not None else ""

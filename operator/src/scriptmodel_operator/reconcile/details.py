@@ -19,8 +19,8 @@ from scriptmodel_operator.api.status import (
 from scriptmodel_operator.desired.base import copied_commit, is_copy_of
 from scriptmodel_operator.engine.values import JobInfo, JobState
 from scriptmodel_operator.feature import Chosen, RunsProgress
-from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import LogDigest, Progress
+from scriptmodel_operator.observe.trainer_files import ModelMetrics
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, WrittenScript
 from scriptmodel_operator.reconcile.training import (
     if_worker_is_lost,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scriptmodel_operator.act.actions import ChangeKind, PipelineChange
 from scriptmodel_operator.api.marks import Mark, Ownership, mark_of
 from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.desired.commands import TRIALS_INPUT
+from scriptmodel_operator.desired.command_lines import TRIALS_INPUT
 from scriptmodel_operator.desired.digest import fingerprint
 from scriptmodel_operator.desired.pipelines import Desired, DesiredPipeline, retraining_requested
 from scriptmodel_operator.desired.pod_patch import requests_differ

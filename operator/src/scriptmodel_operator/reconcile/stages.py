@@ -8,7 +8,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Prob
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import JobFailure, ScriptModelStatus
 from scriptmodel_operator.api.text import short_id
-from scriptmodel_operator.desired.commands import SCRIPT_PATH
+from scriptmodel_operator.desired.command_lines import SCRIPT_PATH
 from scriptmodel_operator.engine.values import JobInfo, JobState, PipelineState
 from scriptmodel_operator.observe.progress import Failure, LogDigest, Progress
 from scriptmodel_operator.observe.view import ModelCommits, ModelView, PipelineView, QueueView

@@ -10,7 +10,7 @@ from scriptmodel_operator.api.conditions import Condition, ConditionStatus, Prob
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.feature import NO_SCRIPT, Chosen, RunsProgress
-from scriptmodel_operator.ingest.values import Download
+from scriptmodel_operator.ingest.download_state import Download
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile.difference import NO_DIFFERENCE, Difference
 
@@ -39,7 +39,7 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSource:
+class CorpusSource:
     """What is known of the source of the object's own corpus, and whether pipelines can read what is in its repo.
 
     They can unless there is a problem or something to wait for. Empty if the corpus is a repo of somebody else.
@@ -63,7 +63,7 @@ class KnownSource:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed:
     stages: Stages
-    source: KnownSource
+    source: CorpusSource
     difference: Difference = NO_DIFFERENCE
     """Between the desired and the observed pipelines, as far as the two were compared."""
     chosen: Chosen = NO_SCRIPT

@@ -11,7 +11,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.status import ScriptModelStatus, SourceStatus, UrlError, to_wire
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.reconcile import details
-from scriptmodel_operator.reconcile.state import KnownSource, ModelState, Suspended
+from scriptmodel_operator.reconcile.state import CorpusSource, ModelState, Suspended
 from scriptmodel_operator.reconcile.summarise import conditions_of_problem, conditions_of_state
 
 
@@ -49,7 +49,7 @@ def status_of(
     return wire
 
 
-def _source(model: ScriptModel, known: KnownSource) -> SourceStatus | None:
+def _source(model: ScriptModel, known: CorpusSource) -> SourceStatus | None:
     """Return what is known of a corpus that is fetched; None while the corpus has another source."""
     if model.spec.corpus.download is None:
         return None

@@ -8,8 +8,8 @@ from typing import Any
 from scriptmodel_operator.api.status import DeviceStatus, TrainingStatus
 from scriptmodel_operator.desired.pod_patch import BUDGET, variables_of
 from scriptmodel_operator.engine.values import PipelineSpec
-from scriptmodel_operator.observe.files import ModelMetrics
 from scriptmodel_operator.observe.progress import NO_GPU, LogDigest
+from scriptmodel_operator.observe.trainer_files import ModelMetrics
 from scriptmodel_operator.observe.view import ModelView, PipelineView
 
 BUDGET_RAISED = "the budget that ended training was raised"

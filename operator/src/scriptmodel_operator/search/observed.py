@@ -11,7 +11,7 @@ from scriptmodel_operator.desired.pipelines import retraining, train_compute
 from scriptmodel_operator.observe.lineage import Lineages, mark_of_job
 from scriptmodel_operator.observe.view import ModelCommits, ModelView
 from scriptmodel_operator.search.outcomes import inputs, outcomes
-from scriptmodel_operator.search.plan import Plan, RunInput, RunResult, plan
+from scriptmodel_operator.search.trials import Plan, RunInput, RunResult, plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from scriptmodel_operator.engine.values import RepoRef
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.results import Place, Results
-from scriptmodel_operator.search.plan import TRIAL_FILE, Figures, RunInput, RunResult
+from scriptmodel_operator.search.trials import TRIAL_FILE, Figures, RunInput, RunResult
 
 _MAX_TRIAL = 1024 * 1024
 _LEAST = {"value": 1e-9, "perplexity": 1.0}

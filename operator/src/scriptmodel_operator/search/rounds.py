@@ -14,7 +14,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.engine.values import Copies
 from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.search.observed import SearchView
-from scriptmodel_operator.search.plan import CHECKPOINT_FILE, TRIAL_FILE, rounds
+from scriptmodel_operator.search.trials import CHECKPOINT_FILE, TRIAL_FILE, rounds
 
 
 def runs_to_put(model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:

@@ -14,7 +14,7 @@ from scriptmodel_operator.observe.view import ModelView
 from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus
 from scriptmodel_operator.search.observed import SearchView
 from scriptmodel_operator.search.outcomes import ended
-from scriptmodel_operator.search.plan import STATES, RunResult, Standing, rounds, standings
+from scriptmodel_operator.search.trials import STATES, RunResult, Standing, rounds, standings
 
 _LEAST_WORK = 0.02
 """Work that must be done before an estimate of the rest is worth anything."""

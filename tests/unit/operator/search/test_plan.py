@@ -13,8 +13,8 @@ from scriptmodel_operator.observe.results import Results
 from scriptmodel_operator.search.declared import Search
 from scriptmodel_operator.search.observed import SearchView
 from scriptmodel_operator.search.outcomes import outcomes
-from scriptmodel_operator.search.plan import Plan, RunResult, State, plan, rounds, standings, trials
 from scriptmodel_operator.search.standings import with_logs
+from scriptmodel_operator.search.trials import Plan, RunResult, State, plan, rounds, standings, trials
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 DROPOUT = {"name": "dropout", "uniform": {"min": "0.2", "max": "0.6"}}

@@ -10,7 +10,7 @@ from scriptmodel_cli.search.command import _read
 from scriptmodel_cli.search.trial_changes import trial_changes
 from scriptmodel_cli.search.trials import TrialReader
 from scriptmodel_operator.engine.errors import UnavailableError
-from scriptmodel_operator.search.plan import Plan, RunInput, plan
+from scriptmodel_operator.search.trials import Plan, RunInput, plan
 from tests.unit.operator.search.test_plan import UNITS, halving, search, trained
 from tests.unit.operator.search.worlds import RANDOM, search_world
 from tests.unit.operator.search.worlds import search as search_to_its_end

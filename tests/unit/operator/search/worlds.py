@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scriptmodel_operator.desired.commands import SELECT
+from scriptmodel_operator.desired.command_lines import SELECT
 from scriptmodel_operator.desired.references import references
 from scriptmodel_operator.engine.values import BranchRef, JobInfo, JobState, PipelineRef, RepoRef
 from tests.unit.operator.fake_pachyderm import FakePachyderm

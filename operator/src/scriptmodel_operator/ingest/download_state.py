@@ -34,7 +34,7 @@ Failure = SourceError | EngineError
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DownloadState:
     """The state of an object's download in this process. A failure stays, beside an older record, until a success."""
 
     failure: Failure | None = None
@@ -57,5 +57,5 @@ class Download:
     """The reconcile-at that is not handled yet: a new value checks the URLs immediately."""
     engine: str = ""
     """What fetches it (`api/identity.py`)."""
-    attempt: Attempt = Attempt()
+    attempt: DownloadState = DownloadState()
     """The state of the object's download that `known` was compared with."""

@@ -18,9 +18,9 @@ from scriptmodel_operator.engine.values import (
     PipelineSpec,
     RepoRef,
 )
+from scriptmodel_operator.observe import polling as polling_module
 from scriptmodel_operator.observe import snapshot as snapshot_module
-from scriptmodel_operator.observe import source as source_module
-from scriptmodel_operator.observe.source import SnapshotSource
+from scriptmodel_operator.observe.polling import SnapshotPoller
 from tests.unit.operator.fake_pachyderm import FakePachyderm
 
 SECONDS = 30
@@ -47,9 +47,9 @@ class Requeued:
 
 
 @asynccontextmanager
-async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotSource, Requeued]]:
+async def polling(pachyderm: FakePachyderm) -> AsyncIterator[tuple[SnapshotPoller, Requeued]]:
     requeued = Requeued()
-    source = SnapshotSource(pachyderm, lambda: {"default"}, requeued.add, lambda: requeued.at_work, lambda: None)
+    source = SnapshotPoller(pachyderm, lambda: {"default"}, requeued.add, lambda: requeued.at_work, lambda: None)
     try:
         yield source, requeued
     finally:
@@ -154,9 +154,9 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        for module in (source_module, snapshot_module):
+        for module in (polling_module, snapshot_module):
             monkeypatch.setattr(module, "time", self)
-        monkeypatch.setattr(source_module, "_STEP_SECONDS", 0.0)
+        monkeypatch.setattr(polling_module, "_STEP_SECONDS", 0.0)
 
     def monotonic(self) -> float:
         self.now += 0.01

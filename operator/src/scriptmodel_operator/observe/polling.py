@@ -35,7 +35,7 @@ class _Poll:
     error: EngineError | None = None
 
 
-class SnapshotSource:
+class SnapshotPoller:
     """Polls on demand. `latest(after)` returns a snapshot that was started at or after `after` (monotonic seconds).
 
     `wait` requeues an object once there is one; thousands of objects may wait, which hold nothing meanwhile. Polls run
