@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from scriptmodel_trainer.artifacts import model_directory
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.storage.files import converted, parse_json
 from scriptmodel_trainer.storage.records import Card
 

@@ -32,7 +32,7 @@ from scriptmodel_trainer.judging.reference import Reference, stored_figures
 from scriptmodel_trainer.model import presets
 from scriptmodel_trainer.model.trigrams import count
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.storage.files import arrays_bytes, converted, read_bounded
 from scriptmodel_trainer.storage.records import CorpusFacts, Metrics
 from tests.attack.runner import FindingError, main

@@ -14,9 +14,9 @@ import numpy as np
 from scriptmodel_trainer.artifacts.model_directory import COPIED, Origin, TrainedModel
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.model.presets import Preset
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.trigrams import count

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from scriptmodel_trainer.corpus import tokens
-from scriptmodel_trainer.generation.rendering import count_pieces
+from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats

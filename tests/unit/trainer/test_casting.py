@@ -15,10 +15,10 @@ from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation import writer as writing
 from scriptmodel_trainer.generation.casting import ANY, Play
-from scriptmodel_trainer.generation.lines import Lines
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.subwords import LETTERS

@@ -13,10 +13,10 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.evaluation.nats_per_character import CODES, END, Speller, nats_per_character, validation_of
-from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 
 WORDS = ("the", "lamp", "Anna", "na", "a", "an")
 LETTERS = "".join(sorted(set("".join(WORDS))))

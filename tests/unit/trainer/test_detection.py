@@ -6,7 +6,7 @@ import pytest
 from samples import ALONE, BEGINNING, Read
 
 from scriptmodel_trainer.corpus.events import EventKind
-from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect, drafts
+from scriptmodel_trainer.corpus.layouts import LAYOUTS, detect, screenplays
 
 SAID = ["Is it early?", "The tide is, not the gull.", "Early or not, it is so.", "So it is.", "Not even the gull."]
 
@@ -61,7 +61,7 @@ def test_of_two_layouts_that_explain_all_of_a_text_the_one_with_more_names_is_re
 def test_text_split_by_many_blank_lines_is_read_in_linear_time(
     apart: str, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "_LONGEST", 1000)
+    monkeypatch.setattr(screenplays, "_LONGEST", 1000)
     anna = f"{' ' * 25}ANNA\n          Is it early, or has nobody told\n          the lamp that it is night"
     talk = f"{anna}?\n\n{' ' * 25}BEN\n          It is early, and cold.\n\n" * 3
 

@@ -22,7 +22,7 @@ from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 
 SMALL = ["--preset", "demo", "--epochs", "2", "--set", "hidden_units=24", "steps=5", "vocabulary_size=200"]
 

@@ -13,7 +13,7 @@ from samples import BEGINNING
 from scriptmodel_trainer.corpus import layouts, reading
 from scriptmodel_trainer.corpus.events import EventKind
 from scriptmodel_trainer.corpus.explaining import explained
-from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage
+from scriptmodel_trainer.corpus.layouts import fountain, markdown, stage_plays
 from scriptmodel_trainer.corpus.layouts.cast import cast_of
 from scriptmodel_trainer.corpus.layouts.cues import Cue
 from scriptmodel_trainer.corpus.layouts.decisions import PARAGRAPHS
@@ -55,7 +55,7 @@ def test_an_unexpected_error_of_a_reader_names_its_file(
     read: Callable[[reading.Source], object], play: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (source,) = reading.find_sources([play], lambda _: None)
-    monkeypatch.setattr(stage, "begins", lambda *_: ""[0])
+    monkeypatch.setattr(stage_plays, "begins", lambda *_: ""[0])
     with pytest.raises(ReaderError, match=r"^play\.txt cannot be read: IndexError: .*\(test_explain\.py:\d+\)$"):
         read(source)
 
@@ -142,7 +142,7 @@ def test_the_cue_of_a_paragraph_is_found_once_while_no_name_becomes_known(monkey
         line for number in range(600) for line in (f"{number}", "", "And on.", "")
     ]
     colon = STYLES["caps-colon"]
-    list(stage.parse(colon, lines, lines))
+    list(stage_plays.parse(colon, lines, lines))
     assert found["599"] > 0
     assert max(found[str(number)] for number in range(600)) <= 3
 

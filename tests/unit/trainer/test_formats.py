@@ -10,7 +10,7 @@ from samples import play
 from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES, formats_for
 

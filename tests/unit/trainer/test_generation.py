@@ -11,9 +11,9 @@ from random_models import PLAIN, SCRIPT, WORDS, faults, network, weights_of
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.detokenizing import count_pieces, render
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.generation.writers import sample_line

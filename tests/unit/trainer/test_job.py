@@ -18,7 +18,7 @@ from bucket import Bucket, Fault, Job, every, first, manifest, version
 
 from scriptmodel_trainer.cli import main, program
 from scriptmodel_trainer.errors import BadInputError, DivergedError
-from scriptmodel_trainer.job import capture, checkpoints, inputs, running, transfers
+from scriptmodel_trainer.job import capture, checkpoint_storing, inputs, running, transfers
 from scriptmodel_trainer.job import manifest as manifests
 from scriptmodel_trainer.job.document import read_document
 from scriptmodel_trainer.progress.events import Failed
@@ -45,7 +45,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SCRIPTMODEL_TERMINATION_LOG", str(tmp_path / "termination"))
     monkeypatch.setattr(transfers, "_FIRST_WAIT", 0.001)
     monkeypatch.setattr(transfers, "_LONGEST_WAIT", 0.01)
-    monkeypatch.setattr(checkpoints, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(checkpoint_storing, "_POLL_SECONDS", 0.001)
     return tmp_path
 
 

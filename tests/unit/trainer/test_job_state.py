@@ -15,7 +15,7 @@ from bucket import Bucket, Fault, Job
 from running import COMMAND, spawn_trainer
 
 from scriptmodel_trainer.cli import main, program
-from scriptmodel_trainer.job import checkpoints, running, transfers
+from scriptmodel_trainer.job import checkpoint_storing, running, transfers
 
 NAME = "checkpoint-{:015}.safetensors"
 DEADLINE = 60
@@ -53,7 +53,7 @@ class Pod:
             patched.setattr(program, "main", lambda *_: run())
             patched.setattr(transfers, "_FIRST_WAIT", 0.001)
             patched.setattr(transfers, "_LONGEST_WAIT", 0.01)
-            patched.setattr(checkpoints, "_POLL_SECONDS", 0.001)
+            patched.setattr(checkpoint_storing, "_POLL_SECONDS", 0.001)
             return main(["job", str(self.job.write())])
 
     def save(self, number: int, content: bytes, folder: str = ".", log: bytes = b"") -> None:

@@ -21,12 +21,12 @@ from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.corpus.tokens import is_word
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
+from scriptmodel_trainer.judging.elements import lines_of
 from scriptmodel_trainer.judging.figures import Figures
-from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
     SIZES,
@@ -44,7 +44,7 @@ from scriptmodel_trainer.judging.reference import (
 from scriptmodel_trainer.judging.sense import Sense, sense_of
 from scriptmodel_trainer.judging.verdict import judge
 from scriptmodel_trainer.model.network_numpy import Network
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.samples import TEMPERATURES
 from scriptmodel_trainer.runs import temperature
 from scriptmodel_trainer.runs.temperature import best_temperature, commonest, rare_words

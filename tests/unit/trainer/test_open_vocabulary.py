@@ -25,9 +25,9 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_who
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation.nats_per_character import nats_per_character
 from scriptmodel_trainer.evaluation.perplexity import CLASSES, token_classes
+from scriptmodel_trainer.generation.detokenizing import count_pieces, render
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import count_pieces, render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.network_numpy import Network

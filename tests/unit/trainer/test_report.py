@@ -14,7 +14,7 @@ from running import run_trainer
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.model.presets import Preset
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.templating import render
 from scriptmodel_trainer.reporting.training_section import circumstances, overfitting, training_section
 from scriptmodel_trainer.storage.records import Choice, Device, EpochRecord, Metrics, SplitPerplexity

@@ -15,7 +15,7 @@ from test_report import Page
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.artifacts.trials import Run, TrialRecord, read_runs, write_records
 from scriptmodel_trainer.errors import ExitCode
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.scatter import Scatter
 from scriptmodel_trainer.web.charts import Series
 

@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events
 from scriptmodel_trainer.corpus.tokens import MARKERS
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.model.vocabulary import build_vocabulary
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.storage.records import FILES
 
 

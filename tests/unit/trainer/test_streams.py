@@ -12,8 +12,8 @@ from running import run_trainer
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
 from scriptmodel_trainer.generation.writer import Writer

@@ -11,14 +11,14 @@ from random_models import SCRIPT, WORDS, faults, network
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.generation.grammar import Grammar, Kind
-from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.page import Page
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.takes import Take, best_take
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import Writer
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.trigrams import count

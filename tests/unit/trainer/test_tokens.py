@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import ENDERS, MARKERS, PAIRS, event_tokens, name_token
 from scriptmodel_trainer.corpus.words import split_words
-from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.detokenizing import render
 
 
 def speech(text: str, speaker: str = "ANNA") -> str:

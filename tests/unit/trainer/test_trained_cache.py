@@ -26,8 +26,8 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
+from scriptmodel_trainer.generation.detokenizing import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
-from scriptmodel_trainer.generation.rendering import render  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
 from scriptmodel_trainer.generation.writer import Writer  # noqa: E402  # as above

@@ -23,7 +23,7 @@ from serving import TOKEN, Server, started
 
 from scriptmodel_trainer.corpus.real_lines import LINES, RealLine, StoredLines
 from scriptmodel_trainer.serving import pages
-from scriptmodel_trainer.serving.folders import Folder
+from scriptmodel_trainer.serving.model_folders import Folder
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.web.site import Site
 

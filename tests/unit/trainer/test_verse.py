@@ -8,13 +8,13 @@ from samples import BEGINNING, CAST, TALK
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.given import given_events
-from scriptmodel_trainer.corpus.lines import line_starts
+from scriptmodel_trainer.corpus.plays import line_starts
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import events_of, read_corpus
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.lines import lines_of
-from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.verse import lines_of
 
 VERSE = '[Aside] The water rose,\nAnd \'tis not told\n"Of those who watched\nIt rise."'
 PROSE = (

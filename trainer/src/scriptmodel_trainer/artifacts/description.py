@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from scriptmodel_trainer.corpus.exact import BYTES, NEWLINE, PARAGRAPH
 from scriptmodel_trainer.corpus.tokens import EOS, PAIRS, UNKNOWN
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.lines import Lines
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.storage.records import SCHEMA, Base, Card, CorpusFacts, Count, Metrics, Name, Text
 
 MOST_JSON = 1 << 27  # bytes of one JSON file

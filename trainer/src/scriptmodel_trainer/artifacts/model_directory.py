@@ -21,9 +21,9 @@ import scriptmodel_trainer
 from scriptmodel_trainer.artifacts.description import MOST_JSON, Description
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
-from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.replies import Replies
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import BaseWriter
 from scriptmodel_trainer.generation.writers import writer_of
 from scriptmodel_trainer.judging.reference import LARGEST, Reference, arrays_of, reference_from

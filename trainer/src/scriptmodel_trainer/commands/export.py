@@ -11,7 +11,7 @@ from scriptmodel_trainer.artifacts.trials import read_runs
 from scriptmodel_trainer.corpus.given import given_text
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.standalone import Cover, page_of
 from scriptmodel_trainer.storage.files import arrays_bytes, write_file
 

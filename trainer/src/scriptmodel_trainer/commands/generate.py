@@ -18,8 +18,8 @@ from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.corpus.given import GivenText
 from scriptmodel_trainer.corpus.tokens import OPEN_EXPOSITION, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
+from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.requests import note_unknown, require_limits
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import BaseWriter, Script

@@ -12,7 +12,7 @@ from scriptmodel_trainer.artifacts.model_directory import LOG, REPORT
 from scriptmodel_trainer.artifacts.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, write_records
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.storage.files import converted, locked, parse_json, prepare_folder, read_bounded, write_file
 
 _MOST_LOG = 1 << 24

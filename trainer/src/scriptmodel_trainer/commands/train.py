@@ -15,7 +15,7 @@ from scriptmodel_trainer.errors import BadInputError, StoppedError, TrainerError
 from scriptmodel_trainer.progress.events import Done, Failed, ModelStored
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.progress.log import BoundedLog, LoggedProgress
-from scriptmodel_trainer.reporting.page import render_report
+from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.runs.assess import assess
 from scriptmodel_trainer.runs.fit import Attempt, fit
 from scriptmodel_trainer.runs.options import TrainOptions

@@ -12,7 +12,7 @@ import numpy as np
 from scriptmodel_trainer.corpus import exact, layouts, reading, understood
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.layouts import Layout
-from scriptmodel_trainer.corpus.lines import PlayCounts, PlayFacts, line_starts
+from scriptmodel_trainer.corpus.plays import PlayCounts, PlayFacts, line_starts
 from scriptmodel_trainer.corpus.reading import Source
 from scriptmodel_trainer.corpus.splits import SHARES, SPLITS, split_events, split_of_name
 from scriptmodel_trainer.corpus.tokens import MARKERS, UNKNOWN, event_tokens

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scriptmodel_trainer.corpus.exact import exact_text
-from scriptmodel_trainer.generation.rendering import render
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.records import Validation
 

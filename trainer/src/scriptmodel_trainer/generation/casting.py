@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from scriptmodel_trainer.corpus.given import renamed
-from scriptmodel_trainer.corpus.lines import PlayFacts
+from scriptmodel_trainer.corpus.plays import PlayFacts
 from scriptmodel_trainer.corpus.tokens import name_token
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.grammar import Kind, kind_of

@@ -13,15 +13,15 @@ from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
+from scriptmodel_trainer.generation.detokenizing import render
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
-from scriptmodel_trainer.generation.lines import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
-from scriptmodel_trainer.generation.rendering import render
 from scriptmodel_trainer.generation.sampling import Sampling, choose
 from scriptmodel_trainer.generation.stage import Stage
 from scriptmodel_trainer.generation.streams import Stream, run_alone, run_together
 from scriptmodel_trainer.generation.takes import Take, best_take, run_takes
+from scriptmodel_trainer.generation.verse import PRONOUNS, Lines, is_small
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.model.vocabulary import Vocabulary

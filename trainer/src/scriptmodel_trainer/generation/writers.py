@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Play
 from scriptmodel_trainer.generation.exact_writer import ExactWriter
-from scriptmodel_trainer.generation.lines import Lines
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
+from scriptmodel_trainer.generation.verse import Lines
 from scriptmodel_trainer.generation.writer import BaseWriter, Writer
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scriptmodel_trainer.errors import Reported, StoppedError, TrainerError, WriteError, one_line
 from scriptmodel_trainer.job.capture import CapturedOutput
-from scriptmodel_trainer.job.checkpoints import Checkpoints
+from scriptmodel_trainer.job.checkpoint_storing import Checkpoints
 from scriptmodel_trainer.job.document import read_document
 from scriptmodel_trainer.job.inputs import fetch
 from scriptmodel_trainer.job.outputs import store_packs

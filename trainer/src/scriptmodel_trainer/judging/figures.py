@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
-from scriptmodel_trainer.judging.lines import lines_of
+from scriptmodel_trainer.judging.elements import lines_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
 from scriptmodel_trainer.storage.records import Amount, Count, Share
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from scriptmodel_trainer.judging.elements import lines_of
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
-from scriptmodel_trainer.judging.lines import lines_of
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
     SIZES,

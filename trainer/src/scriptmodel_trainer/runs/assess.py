@@ -11,7 +11,7 @@ from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.evaluation.nats_per_character import per_character, validation_of
 from scriptmodel_trainer.evaluation.perplexity import Scored, score_of, scored
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.lines import lines_of
+from scriptmodel_trainer.generation.verse import lines_of
 from scriptmodel_trainer.judging.reference import Reference, held_out_tokens, reference_of, stored_figures
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.trigrams import count as count_trigrams

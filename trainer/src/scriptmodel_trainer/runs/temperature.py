@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.judging.lines import lines_of
+from scriptmodel_trainer.judging.elements import lines_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress

@@ -19,8 +19,8 @@ from aiohttp import web
 
 from scriptmodel_trainer.artifacts.model_directory import COPIED, TrainedModel
 from scriptmodel_trainer.errors import BadInputError, TrainerError
+from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.generation.openings import Opening
-from scriptmodel_trainer.generation.rendering import count_pieces
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Draft
 from scriptmodel_trainer.model.readers import Reader

@@ -12,11 +12,11 @@ from aiohttp import web
 
 from scriptmodel_trainer.artifacts.model_directory import REPORT
 from scriptmodel_trainer.errors import TrainerError
-from scriptmodel_trainer.generation.rendering import count_pieces
+from scriptmodel_trainer.generation.detokenizing import count_pieces
 from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage, parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
 from scriptmodel_trainer.reporting.templating import templates
-from scriptmodel_trainer.serving.folders import Folder
+from scriptmodel_trainer.serving.model_folders import Folder
 from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.serving.runs import read_run
 from scriptmodel_trainer.storage.files import converted, parse_json, read_bounded

@@ -8,7 +8,7 @@ from functools import partial
 
 from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts import fdx, fountain, frames, markdown, markup, stage, tei, verbatim
+from scriptmodel_trainer.corpus.layouts import fdx, fountain, frames, markdown, markup, stage_plays, tei, verbatim
 from scriptmodel_trainer.corpus.layouts.paragraphs import short_lines
 from scriptmodel_trainer.corpus.layouts.rules import Explain, Parse, silent
 from scriptmodel_trainer.corpus.layouts.survey import STYLES
@@ -60,7 +60,10 @@ LAYOUTS: dict[str, Layout] = {
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
         *(Layout(name, parse, read=markup.lines_of) for name, parse in IN_XML.items()),
-        *(_of_script(name, partial(stage.parse, each), partial(stage.score, each)) for name, each in STYLES.items()),
+        *(
+            _of_script(name, partial(stage_plays.parse, each), partial(stage_plays.score, each))
+            for name, each in STYLES.items()
+        ),
     )
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, is_scene
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates
-from scriptmodel_trainer.corpus.layouts.letters import Letters
+from scriptmodel_trainer.corpus.layouts.initials import Letters
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from scriptmodel_trainer.corpus.layouts.draft_lines import (
+from scriptmodel_trainer.corpus.layouts.marks import is_furniture
+from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
+from scriptmodel_trainer.corpus.layouts.screenplay_lines import (
     SENTENCE_ENDS,
     captions,
     cut_at,
@@ -24,8 +26,6 @@ from scriptmodel_trainer.corpus.layouts.draft_lines import (
     page_heads,
     word_lines,
 )
-from scriptmodel_trainer.corpus.layouts.marks import is_furniture
-from scriptmodel_trainer.corpus.layouts.paragraphs import Paragraph
 
 _ASIDE = re.compile(r"\s*\((?=[^()]*[^\W\d_])[^()]*\)\s*")
 _OPENED = re.compile(r"\s*\([^()]*")  # an aside that continues
