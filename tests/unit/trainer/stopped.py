@@ -3,7 +3,7 @@
 import io
 
 from scriptmodel_trainer.errors import ExitCode
-from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.progress.listeners import TextProgress
 from scriptmodel_trainer.training.stopping import StopSignals
 
@@ -15,7 +15,7 @@ class StoppedInEpochTwo(TextProgress):
         super().__init__(io.StringIO())
         self._signals = signals
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         super().report(event)
         if isinstance(event, Progressed) and event.epoch == 2 and event.fraction > 0.4:
             self._signals.requested = ExitCode.TERMINATED

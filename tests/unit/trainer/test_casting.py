@@ -15,7 +15,7 @@ from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation import writer as writing
 from scriptmodel_trainer.generation.casting import ANY, Play
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.verse import Lines
@@ -64,7 +64,7 @@ def test_a_name_of_the_cast_is_that_of_the_text_whatever_its_capitals(vocabulary
     script = writer(vocabulary).write(60, Sampling(), (1,), opening)
     assert script.cast.names == ("ZOË", "VIVIE", "ANNA")
     spoken = writer(vocabulary).write(60, Sampling(), (1,), Opening("vivie", text=opening.text))
-    assert speakers(render(spoken.tokens))[2] == "VIVIE"
+    assert speakers(detokenize(spoken.tokens))[2] == "VIVIE"
     with pytest.raises(BadInputError, match=r'unknown speaker "VIVVIE" \(did you mean VIVIE\?\)'):
         writer(vocabulary).write(60, Sampling(), (1,), Opening("VIVVIE", text=opening.text))
 
@@ -76,7 +76,7 @@ def test_nobody_else_speaks(vocabulary: Vocabulary, cast: tuple[str, ...], monke
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
     heard: list[str] = []
     for seed in range(1000):
-        heard += speakers(render(writer(vocabulary).write(LONG, Sampling(0), (seed,), Opening(cast=cast)).tokens))
+        heard += speakers(detokenize(writer(vocabulary).write(LONG, Sampling(0), (seed,), Opening(cast=cast)).tokens))
         if len(heard) > SPEECHES:
             break
     assert len(heard) > SPEECHES
@@ -140,12 +140,12 @@ def test_a_script_keeps_to_the_speakers_of_one_play() -> None:
     for seed in range(20):
         script = writer(CLOSED).write(LONG, Sampling(1.5), (seed, 0), Opening())
         play = next(play for play in PLAYS if play.name == script.cast.play)
-        assert set(speakers(render(script.tokens))) <= {name.replace("_", " ") for name in play.speakers}
+        assert set(speakers(detokenize(script.tokens))) <= {name.replace("_", " ") for name in play.speakers}
         casts.add(play.name)
     assert casts == {"one.txt", "two.txt"}
     everyone = writer(CLOSED).write(2000, Sampling(1.5), (1,), Opening(cast=ANY))
     assert everyone.cast.names == ANY
-    assert len(set(speakers(render(everyone.tokens)))) == len(NAMES)
+    assert len(set(speakers(detokenize(everyone.tokens)))) == len(NAMES)
 
 
 def test_a_name_of_many_plays_speaks_as_often_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_name_of_many_plays_speaks_as_often_as_in_one(monkeypatch: pytest.Monk
     network = AnyNetwork(CLOSED, {tokens.OPEN_NAME: 20, tokens.EOS: 20, **often})
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
     page = Writer(Network(weights_of(CLOSED, 1)), CLOSED, plays=plays)
-    heard = speakers(render(page.write(6000, Sampling(0), (1,), Opening("ANNA")).tokens))
+    heard = speakers(detokenize(page.write(6000, Sampling(0), (1,), Opening("ANNA")).tokens))
     assert heard.count("ANNA") / len(heard) == pytest.approx(1 / 3, abs=0.05)
 
 
@@ -166,7 +166,7 @@ def test_who_speaks_first_chooses_the_play(opening: Opening) -> None:
     for seed in range(5):
         script = writer(CLOSED).write(60, Sampling(), (seed,), opening)
         assert script.cast.play == "two.txt"
-        assert speakers(render(script.tokens))[0].casefold() == "mira"
+        assert speakers(detokenize(script.tokens))[0].casefold() == "mira"
 
 
 def test_a_name_without_letters_is_no_name() -> None:
@@ -181,17 +181,17 @@ SCENE = "HEDDA: The lamp waits.\n\n(He turns.)\n\nTESMAN: The zeppelin waits"
 def test_a_scene_of_other_people_is_continued_by_them(vocabulary: Vocabulary) -> None:
     for seed in range(20):
         script = writer(vocabulary, seed).write(60, Sampling(1.5), (seed,), Opening(text=SCENE))
-        text = render(script.tokens)
+        text = detokenize(script.tokens)
         assert text.startswith("[ HEDDA ]: The lamp waits.\n{{ He turns. }}\n[ TESMAN ]: The zeppelin waits")
         assert set(speakers(text)) == {"HEDDA", "TESMAN"}
-        only_new = render(script.tokens[script.given :])
+        only_new = detokenize(script.tokens[script.given :])
         assert text.replace(" ", "").replace("\n", "").endswith(only_new.replace(" ", "").replace("\n", ""))
         assert len(only_new.split()) <= 60
 
 
 def test_who_is_to_speak_next_and_a_new_scene_follow_the_text() -> None:
     opening = Opening("ANNA", "the lamp", "INT. KITCHEN", "BEN: The lamp waits", cast=("ANNA", "BEN"))
-    text = render(writer(CLOSED).write(60, Sampling(), (1,), opening).tokens)
+    text = detokenize(writer(CLOSED).write(60, Sampling(), (1,), opening).tokens)
     assert text.startswith("[ BEN ]: The lamp waits.\n{{ INT. KITCHEN. }}\n[ ANNA ]: the lamp")
 
 
@@ -201,16 +201,16 @@ def test_a_name_at_the_end_of_the_text_speaks_unless_another_is_asked_for(
     vocabulary: Vocabulary, speaker: str, speaks: str
 ) -> None:
     opening = Opening(speaker, text="ANNA: Is the lamp here?\n\nBEN:")
-    text = render(writer(vocabulary).write(60, Sampling(), (1,), opening).tokens)
+    text = detokenize(writer(vocabulary).write(60, Sampling(), (1,), opening).tokens)
     assert text.startswith(f"[ ANNA ]: Is the lamp here?\n{speaks}")
 
 
 def test_a_long_text_is_kept_whole_and_costs_no_words() -> None:
     text = "\n".join(f"{name}: the lamp waits." for name in ("ANNA", "BEN") * 1000)
     script = writer(CLOSED).write(30, Sampling(), (1,), Opening(text=text))
-    rendered = render(script.tokens)
+    rendered = detokenize(script.tokens)
     assert rendered.count("[ ANNA ]: the lamp waits.\n[ BEN ]: the lamp waits.\n") >= 1000
-    assert not [fault for fault in faults(render(script.tokens[script.given :]), 30) if "words" in fault]
+    assert not [fault for fault in faults(detokenize(script.tokens[script.given :]), 30) if "words" in fault]
 
 
 def test_a_scene_in_a_file_is_continued(model: Path, tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_no_direction_or_quote_is_endless_and_whoever_has_a_speech_says_somethin
     )
     monkeypatch.setattr(writing, "Reader", lambda *_: network)
     page = Writer(Network(weights_of(CLOSED, 1)), CLOSED)
-    text = render(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
+    text = detokenize(page.write(4000, Sampling(0), (1,), Opening(cast=())).tokens)
     assert 20 < max(len(direction.split()) for direction in re.findall(r"\{\{ (.*) \}\}", text)) < 80
     assert 30 < max(len(quote.split()) for quote in re.findall(r'"([^"]+)"', text)) < 80
     speeches = re.findall(r"^\[ [^]]+ \]:(.*)", text, re.MULTILINE)

@@ -13,7 +13,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import read_corpus, read_whole
 from scriptmodel_trainer.evaluation.nats_per_character import CODES, END, Speller, nats_per_character, validation_of
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.model.network_numpy import Network
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.reporting.report import render_report
@@ -66,7 +66,7 @@ def test_evaluate_and_report_show_nats_per_character(model: Path, tmp_path: Path
     speller = Speller(word for word in vocabulary.words if not word.startswith("<"))
     spelling = sum(speller.nats(token) for token in tokens if token not in vocabulary)
     assert spelling > 18 * 10
-    assert found["nats_per_character"] == pytest.approx((losses.sum() + spelling) / len(render(tokens)), rel=1e-6)
+    assert found["nats_per_character"] == pytest.approx((losses.sum() + spelling) / len(detokenize(tokens)), rel=1e-6)
     assert nats_per_character(float(losses.sum()), tokens, vocabulary) == pytest.approx(
         found["nats_per_character"], rel=1e-6
     )

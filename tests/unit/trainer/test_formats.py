@@ -10,7 +10,7 @@ from samples import play
 from scriptmodel_trainer.corpus import reading, stream
 from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.reporting.formats import FORMATS, TitlePage
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES, formats_for
 
@@ -32,7 +32,7 @@ def tokens_of(path: Path) -> list[str]:
 @pytest.mark.parametrize("form", ["fountain", "fdx"])
 def test_the_corpus_reader_reads_the_same_tokens_again(form: str, tmp_path: Path) -> None:
     (tmp_path / "play.md").write_text(play(150), "utf-8")
-    for number, text in enumerate((SCRIPT + VERSE, render(tokens_of(tmp_path / "play.md")))):
+    for number, text in enumerate((SCRIPT + VERSE, detokenize(tokens_of(tmp_path / "play.md")))):
         out = tmp_path / f"{number}{SUFFIXES[form]}"
         out.write_text(FORMATS[form](text, PAGE), "utf-8")
         assert tokens_of(out) == list(rendered_tokens(text.splitlines()))

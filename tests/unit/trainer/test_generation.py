@@ -11,7 +11,7 @@ from random_models import PLAIN, SCRIPT, WORDS, faults, network, weights_of
 
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.detokenizing import count_pieces, render
+from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, cost, kind_of
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling, choose
@@ -36,12 +36,12 @@ def scripts() -> dict[int, tuple[int, Sequence[str]]]:
 
 def test_scripts_of_random_networks_are_all_well_formed(scripts: dict[int, tuple[int, Sequence[str]]]) -> None:
     for number, (words, script) in scripts.items():
-        assert not faults(render(script), words), number
+        assert not faults(detokenize(script), words), number
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_corpus_without_speakers_gives_sentences(seed: int) -> None:
-    text = render(Writer(network(PLAIN, seed), PLAIN).write(25, Sampling(), (seed,), Opening()).tokens)
+    text = detokenize(Writer(network(PLAIN, seed), PLAIN).write(25, Sampling(), (seed,), Opening()).tokens)
     assert re.fullmatch(r"[^<>]+\.\n", text)
     assert count_pieces(text) <= 25
 
@@ -50,7 +50,7 @@ def test_a_corpus_without_speakers_gives_sentences(seed: int) -> None:
 def test_words_of_plain_text_add_no_brackets_and_no_second_full_stop(seed: int) -> None:
     words = ("the", "(lamp", "waits.", "]:", "{{", ".", "?", '"', "[Enter", "“so", "“", "Mr.]", "%", "<eos>", "<unk>")
     vocabulary = Vocabulary(words)
-    text = render(Writer(network(vocabulary, seed), vocabulary).write(25, Sampling(), (seed,), Opening()).tokens)
+    text = detokenize(Writer(network(vocabulary, seed), vocabulary).write(25, Sampling(), (seed,), Opening()).tokens)
     assert set(text.split()) <= {
         word + end for word in ("the", "lamp", "waits", "waits.", "Enter", "so", "Mr", "Mr.", "%") for end in ("", ".")
     } - {"waits..", "Mr.."}
@@ -61,7 +61,7 @@ def test_a_mark_is_no_speaker() -> None:
     vocabulary = Vocabulary((*WORDS, "]"), SCRIPT.speakers | {len(WORDS)})
     for seed in range(50):
         script = Writer(network(vocabulary, seed), vocabulary).write(40, Sampling(3.0), (seed,), Opening()).tokens
-        assert not faults(render(script), 40)
+        assert not faults(detokenize(script), 40)
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_a_mark_is_no_speaker() -> None:
 def test_an_opening_of_any_form_still_gives_a_whole_script(prompt: str, speaker: str) -> None:
     for seed in range(50):
         script = Writer(network(SCRIPT, seed), SCRIPT).write(40, Sampling(), (seed,), Opening(speaker, prompt)).tokens
-        assert not faults(render(script), 40)
-        assert not speaker or render(script).startswith(f"[ {speaker.upper()} ]:")
+        assert not faults(detokenize(script), 40)
+        assert not speaker or detokenize(script).startswith(f"[ {speaker.upper()} ]:")
 
 
 def test_words_of_the_prompt_stay_even_if_the_model_does_not_know_them() -> None:
     script = Writer(network(SCRIPT, 1), SCRIPT).write(30, Sampling(), (1,), Opening("", "the zeppelin waits")).tokens
-    assert "the zeppelin waits" in render(script)
+    assert "the zeppelin waits" in detokenize(script)
 
 
 @pytest.mark.parametrize("prompt", ['"the lamp" waits', "“the lamp” waits", "«the lamp» waits"])
 def test_quotation_marks_of_any_kind_in_a_prompt_open_and_close(prompt: str) -> None:
     for seed in range(20):
         script = Writer(network(SCRIPT, seed), SCRIPT).write(30, Sampling(), (1,), Opening("BEN", prompt)).tokens
-        assert render(script).startswith('[ BEN ]: "the lamp" waits')
-        assert not faults(render(script), 30)
+        assert detokenize(script).startswith('[ BEN ]: "the lamp" waits')
+        assert not faults(detokenize(script), 30)
 
 
 def test_a_speaker_is_known_in_large_and_small_letters() -> None:
@@ -98,7 +98,7 @@ def test_a_speaker_is_known_in_large_and_small_letters() -> None:
         ("Ben", "BEN"),
     ):
         script = Writer(network(vocabulary, 1), vocabulary).write(30, Sampling(), (1,), Opening(given_name, "")).tokens
-        assert render(script).startswith(f"[ {name} ]:")
+        assert detokenize(script).startswith(f"[ {name} ]:")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_speaker_is_known_in_large_and_small_letters() -> None:
 )
 def test_a_name_and_a_colon_before_the_prompt_set_the_speaker(speaker: str, prompt: str, begins: str) -> None:
     writer = Writer(network(SCRIPT, 1), SCRIPT)
-    assert render(writer.write(30, Sampling(), (1,), Opening(speaker, prompt)).tokens).startswith(begins)
+    assert detokenize(writer.write(30, Sampling(), (1,), Opening(speaker, prompt)).tokens).startswith(begins)
 
 
 def test_unknown_words_of_the_prompt_are_named_once() -> None:
@@ -190,7 +190,7 @@ def test_counted_words_are_never_less_than_those_on_the_page(scripts: dict[int, 
         for token in script:
             kind = Kind.NAME if name else kind_of(token)
             used, at, name = used + cost(at, kind), grammar.advance(at, kind), token == tokens.OPEN_NAME
-        assert count_pieces(render(script)) <= used <= words, number
+        assert count_pieces(detokenize(script)) <= used <= words, number
 
 
 def test_rendering() -> None:
@@ -199,7 +199,7 @@ def test_rendering() -> None:
         "<boquote> Go <exclamation> <eoquote> <open-brack> aside <close-brack> 'Tis late -- too late <question> "
         "<boname> ANNA <eoname> And so -- <eos>"
     )
-    assert render(script.split()) == (
+    assert detokenize(script.split()) == (
         "{{ Enter ANNA. }}\n"
         "[ OLD BEN ]: I don't know, Anna's gone... \"Go!\" [aside] 'Tis late--too late?\n"
         "[ ANNA ]: And so--\n"

@@ -21,11 +21,11 @@ from scriptmodel_trainer.corpus.given import rendered_tokens
 from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus
 from scriptmodel_trainer.corpus.tokens import is_word
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.writer import Writer
-from scriptmodel_trainer.judging.elements import lines_of
+from scriptmodel_trainer.judging.elements import elements_of
 from scriptmodel_trainer.judging.figures import Figures
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
@@ -211,15 +211,15 @@ def test_ngrams_are_the_same_whatever_is_read_at_once(monkeypatch: pytest.Monkey
 def test_a_script_is_read_back_as_the_tokens_that_it_was_written_from(writer: Writer) -> None:
     for seed in range(20):
         tokens = writer.write(120, Sampling(), (seed, 0), Opening()).tokens
-        again = list(rendered_tokens(render(tokens).splitlines()))
-        assert [line.words for line in lines_of(again)] == [line.words for line in lines_of(tokens)]
-        assert [line.speaker for line in lines_of(again)] == [line.speaker for line in lines_of(tokens)]
+        again = list(rendered_tokens(detokenize(tokens).splitlines()))
+        assert [line.words for line in elements_of(again)] == [line.words for line in elements_of(tokens)]
+        assert [line.speaker for line in elements_of(again)] == [line.speaker for line in elements_of(tokens)]
 
 
 def test_the_command_judges_a_script_and_a_model(learned: tuple[Path, Path], writer: Writer, tmp_path: Path) -> None:
     corpus, model = learned
     script = tmp_path / "script.txt"
-    script.write_text(render(writer.write(400, Sampling(), (0, 0), Opening()).tokens), "utf-8")
+    script.write_text(detokenize(writer.write(400, Sampling(), (0, 0), Opening()).tokens), "utf-8")
     judged = json.loads(run_trainer(["judge", script, "--data", corpus, "--json"]).stdout)
     assert judged["form"] in SCALE
     assert judged["sense"] in {*SCALE, "poor", ""}

@@ -25,7 +25,7 @@ from scriptmodel_trainer.corpus.stream import TokenStream, read_corpus, read_who
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.evaluation.nats_per_character import nats_per_character
 from scriptmodel_trainer.evaluation.perplexity import CLASSES, token_classes
-from scriptmodel_trainer.generation.detokenizing import count_pieces, render
+from scriptmodel_trainer.generation.detokenizing import count_pieces, detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Place, kind_of_piece
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
@@ -137,7 +137,7 @@ def test_each_next_token_has_a_proper_distribution_and_the_text_is_charged_in_fu
     losses = negative_log_likelihoods(network, numbers, vocabulary.first)
     assert found["oov"] == 0
     assert found["tokens"] == len(numbers)
-    assert found["nats_per_character"] == pytest.approx(losses.sum() / len(render(text)), rel=1e-6)
+    assert found["nats_per_character"] == pytest.approx(losses.sum() / len(detokenize(text)), rel=1e-6)
     assert nats_per_character(float(losses.sum()), text, vocabulary) == pytest.approx(found["nats_per_character"])
     for place in (0, 40):
         mass = 0.0

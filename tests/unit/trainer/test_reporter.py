@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scriptmodel_trainer.model.presets import PRESETS
-from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.training.batches import cut_for_training
 from scriptmodel_trainer.training.reporter import Reporter
@@ -22,7 +22,7 @@ class Recording(Progress):
     def __init__(self) -> None:
         self.progressed: list[Progressed] = []
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         assert isinstance(event, Progressed)
         self.progressed.append(event)
 

@@ -13,7 +13,7 @@ from running import run_trainer
 from test_report import Page
 
 from scriptmodel_trainer.artifacts.model_directory import load_model
-from scriptmodel_trainer.artifacts.trials import Run, TrialRecord, read_runs, write_records
+from scriptmodel_trainer.artifacts.trials import TrialRecord, TrialRun, read_runs, write_records
 from scriptmodel_trainer.errors import ExitCode
 from scriptmodel_trainer.reporting.report import render_report
 from scriptmodel_trainer.reporting.scatter import Scatter
@@ -141,7 +141,7 @@ def test_a_best_run_without_a_usable_model_is_an_error(model: Path, runs: Path, 
 
 
 def test_a_hostile_table_is_text_in_the_report_and_an_empty_one_no_chart(model: Path, tmp_path: Path) -> None:
-    run = Run(
+    run = TrialRun(
         state="failed",
         trial=1,
         parameters={"<script>": "<b>"},
@@ -149,11 +149,11 @@ def test_a_hostile_table_is_text_in_the_report_and_an_empty_one_no_chart(model: 
         curve=((1, 1e300), (2, -1.0)),
     )
     text = render_report(
-        load_model(model), runs=[run, Run(state="failed", trial=2, perplexity=1e9, parameters={"<script>": "nan"})]
+        load_model(model), runs=[run, TrialRun(state="failed", trial=2, perplexity=1e9, parameters={"<script>": "nan"})]
     )
     assert "<script>" not in text
     assert "<svg" in render_report(
-        load_model(model), runs=[Run(state="failed", trial=1, parameters={"dropout": "0.1"})]
+        load_model(model), runs=[TrialRun(state="failed", trial=1, parameters={"dropout": "0.1"})]
     )
     (tmp_path / "trials.jsonl").write_bytes(b"[1]\n")
     assert read_runs(tmp_path) == ()

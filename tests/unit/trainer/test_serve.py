@@ -23,7 +23,7 @@ from scriptmodel_trainer.generation.writer import Draft, Writer
 from scriptmodel_trainer.model.readers import Reader
 from scriptmodel_trainer.serving import batch as batch_module
 from scriptmodel_trainer.serving.batch import Batch, Job
-from scriptmodel_trainer.serving.completions import Asked, Completions
+from scriptmodel_trainer.serving.completions import CompletionRequest, Completions
 from scriptmodel_trainer.serving.connections import CLIENTS
 from scriptmodel_trainer.serving.drafts import Continuation
 
@@ -83,7 +83,7 @@ def test_a_script_that_ends_between_two_looks_is_returned_whole() -> None:
 
     async def pieces() -> str:
         completions: Any = SimpleNamespace(_writer=writer)
-        found = Completions._pieces(completions, Asked(), [cast("Job", Ending())], asyncio.Event())
+        found = Completions._pieces(completions, CompletionRequest(), [cast("Job", Ending())], asyncio.Event())
         return "".join([piece async for _, piece, _ in found])
 
     assert asyncio.run(pieces()) == Continuation(writer, "").rest(written) != ""
@@ -277,7 +277,7 @@ def test_long_scripts_of_one_request_hold_no_other() -> None:
 
 @pytest.mark.parametrize(("most", "words"), [(100, 100), (2000, 200)])
 def test_a_request_that_names_no_length_is_within_the_limit(most: int, words: int) -> None:
-    assert Asked().words(most) == words
+    assert CompletionRequest().words(most) == words
 
 
 def test_scripts_that_are_unfinished_when_the_model_is_replaced_end_with_an_error() -> None:

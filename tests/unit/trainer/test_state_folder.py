@@ -20,7 +20,7 @@ from running import largest_file, run_trainer
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.cli.arguments import parser
-from scriptmodel_trainer.progress.events import Event
+from scriptmodel_trainer.progress.events import ProgressEvent
 from scriptmodel_trainer.progress.listeners import JsonProgress, TextProgress
 from scriptmodel_trainer.runs.options import options_from
 from scriptmodel_trainer.training.checkpoints import Checkpoint
@@ -215,7 +215,7 @@ def test_of_two_runs_on_one_folder_the_second_waits_and_continues_what_the_first
     run, output = "this run", io.StringIO()
 
     class Waiting(JsonProgress):
-        def report(self, event: Event) -> None:
+        def report(self, event: ProgressEvent) -> None:
             super().report(event)
             first.close()  # the first ends once the second waits
 

@@ -12,7 +12,7 @@ from running import run_trainer
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.cli import main
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.sampling import Sampling
 from scriptmodel_trainer.generation.streams import ROWS
@@ -41,7 +41,7 @@ def test_scripts_written_together_are_those_written_alone_but_for_rounding(model
     assert same >= len(SEEDS) - 2
     for words in (4, 9, 30):
         scripts = Writer(network(SCRIPT, 2), SCRIPT).write_together(words, Sampling(), SEEDS, Opening())
-        assert not [fault for script in scripts for fault in faults(render(script.tokens), words)]
+        assert not [fault for script in scripts for fault in faults(detokenize(script.tokens), words)]
 
 
 def test_rows_of_the_network_are_what_it_predicts_alone() -> None:
@@ -72,7 +72,7 @@ def test_the_option_writes_all_samples(model: Path, tmp_path: Path) -> None:
 def test_the_scripts_of_fixed_weights_and_seeds_do_not_change() -> None:
     """Frozen: the scripts of fixed weights, as they are now."""
     written = "".join(
-        render(
+        detokenize(
             Writer(network(SCRIPT, seed, 1.0), SCRIPT)
             .write(60, Sampling(), (seed, 0), Opening("BEN", "the lamp"))
             .tokens

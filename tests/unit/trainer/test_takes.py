@@ -11,7 +11,7 @@ from random_models import SCRIPT, WORDS, faults, network
 from scriptmodel_trainer.artifacts.model_directory import load_model
 from scriptmodel_trainer.corpus import tokens
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind
 from scriptmodel_trainer.generation.openings import Opening
 from scriptmodel_trainer.generation.page import Page
@@ -35,7 +35,7 @@ def test_scripts_of_takes_are_well_formed_and_depend_on_their_seed_alone(model: 
         scripts = [writer.write(60, sampling, seed, Opening("ANNA", "the lamp")) for seed in SEEDS]
         assert writer.write_together(60, sampling, SEEDS[:2], Opening("ANNA", "the lamp")) == scripts[:2]
         assert len({tuple(script.tokens) for script in scripts}) == len(SEEDS)
-    assert not [fault for script in scripts for fault in faults(render(script.tokens), 60)]
+    assert not [fault for script in scripts for fault in faults(detokenize(script.tokens), 60)]
 
 
 def test_the_first_sentence_answers_nothing_so_it_is_not_chosen(model: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scriptmodel_trainer.corpus.events import Event, EventKind
 from scriptmodel_trainer.corpus.tokens import ENDERS, MARKERS, PAIRS, event_tokens, name_token
 from scriptmodel_trainer.corpus.words import split_words
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 
 
 def speech(text: str, speaker: str = "ANNA") -> str:
@@ -123,4 +123,4 @@ def test_tokens_hold_no_space(text: str) -> None:
 )
 def test_a_shortened_word_stands_apart_or_together_as_it_was(text: str, words: list[str]) -> None:
     assert split_words(text) == words
-    assert render(["<boname>", "ANNA", "<eoname>", *words]) == f"[ ANNA ]: {text.replace('’', chr(39))}\n"
+    assert detokenize(["<boname>", "ANNA", "<eoname>", *words]) == f"[ ANNA ]: {text.replace('’', chr(39))}\n"

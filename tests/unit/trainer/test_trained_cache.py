@@ -26,7 +26,7 @@ from scriptmodel_trainer.corpus.tokens import (  # noqa: E402  # as above
     OPEN_NAME,
     OPEN_QUOTE,
 )
-from scriptmodel_trainer.generation.detokenizing import render  # noqa: E402  # as above
+from scriptmodel_trainer.generation.detokenizing import detokenize  # noqa: E402  # as above
 from scriptmodel_trainer.generation.openings import Opening  # noqa: E402  # as above
 from scriptmodel_trainer.generation.sampling import Sampling  # noqa: E402  # as above
 from scriptmodel_trainer.generation.streams import ROWS  # noqa: E402  # as above
@@ -210,7 +210,9 @@ def cached_network(vocabulary: Vocabulary, seed: int) -> Network:
 def test_a_speaker_follows_himself_only_after_a_direction() -> None:
     again = 0
     for seed in range(20):
-        text = render(Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()).tokens)
+        text = detokenize(
+            Writer(cached_network(SCRIPT, seed), SCRIPT).write(120, Sampling(1.0), (1,), Opening()).tokens
+        )
         assert not faults(text, 120)
         starts = [line.split(":")[0] if line.startswith("[") else "direction" for line in text.splitlines()]
         assert not [now for then, now in itertools.pairwise(starts) if now == then != "direction"]

@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.reading import find_sources
 from scriptmodel_trainer.corpus.stream import events_of, read_corpus
 from scriptmodel_trainer.corpus.tokens import event_tokens
 from scriptmodel_trainer.generation.casting import plays_of
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.verse import lines_of
 
 VERSE = '[Aside] The water rose,\nAnd \'tis not told\n"Of those who watched\nIt rise."'
@@ -74,7 +74,7 @@ def test_lines_are_found_again_by_their_capitals(tmp_path: Path) -> None:
     assert {"And", "As", "The"} <= lines.openings
     assert {"<eos>", "<eoname>"} <= lines.capitals
     for event in (Event(EventKind.SPEECH, SONG, "BEN"), Event(EventKind.SPEECH, "Wait and see.", "ANNA")):
-        text = render(lines.broken(event_tokens(event)))
+        text = detokenize(lines.broken(event_tokens(event)))
         assert text == f"[ {event.speaker} ]: {event.text}\n".replace("\n", "\n    ").rstrip(" ")
         tokens = event_tokens(event)
         for end in range(len(tokens)):  # a script is shown while it is written

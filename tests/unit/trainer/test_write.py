@@ -19,7 +19,7 @@ from scriptmodel_trainer.artifacts.model_directory import load_model, save_model
 from scriptmodel_trainer.commands.write import _next_script, _Quiet
 from scriptmodel_trainer.corpus.real_lines import LINES
 from scriptmodel_trainer.errors import ExitCode
-from scriptmodel_trainer.progress.events import Event, Progressed
+from scriptmodel_trainer.progress.events import Progressed, ProgressEvent
 from scriptmodel_trainer.training import auto
 from scriptmodel_trainer.voices.speeches import SPEECHES
 
@@ -200,7 +200,7 @@ def test_bad_input_ends_before_the_training(words: list[str], message: str, play
 def test_the_same_command_continues_a_training_that_was_stopped_on_a_slower_machine(
     plays: Path, tmp_path: Path
 ) -> None:
-    def stop(_: object, event: Event) -> None:
+    def stop(_: object, event: ProgressEvent) -> None:
         if isinstance(event, Progressed) and event.epoch == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 

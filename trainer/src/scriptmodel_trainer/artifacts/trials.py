@@ -59,7 +59,7 @@ class TrialRecord(TrialSpec, frozen=True, kw_only=True):
     gpu_seconds: Amount = 0.0
 
 
-class Run(TrialRecord, frozen=True, kw_only=True):
+class TrialRun(TrialRecord, frozen=True, kw_only=True):
     """A line of trials.jsonl: what came of a run, with the number of its trial and of its repeat."""
 
     trial: Count
@@ -80,11 +80,11 @@ def read(folder: Path, kind: type[T]) -> T:
         raise BadInputError(f"{folder / TRIAL} does not describe a trial: {error}", example) from error
 
 
-def read_runs(folder: Path) -> tuple[Run, ...]:
+def read_runs(folder: Path) -> tuple[TrialRun, ...]:
     """Read the runs of the search that a model is of; none without a trials.jsonl, or if it cannot be used."""
     try:
         lines = read_bounded(folder / TRIALS, MOST_TRIALS).splitlines()
-        return tuple(converted(parse_json(line), Run) for line in lines)
+        return tuple(converted(parse_json(line), TrialRun) for line in lines)
     except (OSError, ValueError, BadInputError):
         return ()
 

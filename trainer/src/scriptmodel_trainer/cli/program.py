@@ -140,10 +140,10 @@ def _run(options: argparse.Namespace, words: Sequence[str], signals: StopSignals
 
 
 def _run_job(options: argparse.Namespace, words: Sequence[str], signals: StopSignals) -> int:
-    from scriptmodel_trainer.job.running import Attempt  # noqa: PLC0415  # it loads NumPy
+    from scriptmodel_trainer.job.running import JobAttempt  # noqa: PLC0415  # it loads NumPy
 
     leave_messages()
-    return Attempt(options.document, main, partial(_ended, words=words)).work(signals)
+    return JobAttempt(options.document, main, partial(_ended, words=words)).work(signals)
 
 
 def _module(command: str) -> Any:

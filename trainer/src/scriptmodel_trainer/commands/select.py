@@ -9,7 +9,7 @@ import msgspec
 
 from scriptmodel_trainer.artifacts import model_directory
 from scriptmodel_trainer.artifacts.model_directory import LOG, REPORT
-from scriptmodel_trainer.artifacts.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, Run, TrialRecord, write_records
+from scriptmodel_trainer.artifacts.trials import MOST_TRIAL, NAME, TRIAL, TRIALS, TrialRecord, TrialRun, write_records
 from scriptmodel_trainer.errors import BadInputError, one_line
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.report import render_report
@@ -50,7 +50,7 @@ def select(folder: Path, name: str, digest: str, out: Path, progress: Progress) 
     )
 
 
-def _run(folder: Path, progress: Progress) -> tuple[bytes, Run]:
+def _run(folder: Path, progress: Progress) -> tuple[bytes, TrialRun]:
     """Return the record of a run, and what came of it; one whose record cannot be used has failed."""
     content = b""
     try:
@@ -61,4 +61,4 @@ def _run(folder: Path, progress: Progress) -> tuple[bytes, Run]:
         progress.note(f"{folder}: {message}; the run counts as failed")
         record = TrialRecord(state="failed", reason="error", message=message)
     trial, _, repeat = folder.name.partition(".")
-    return content, Run(**msgspec.structs.asdict(record), trial=int(trial), repeat=int(repeat or 1))
+    return content, TrialRun(**msgspec.structs.asdict(record), trial=int(trial), repeat=int(repeat or 1))

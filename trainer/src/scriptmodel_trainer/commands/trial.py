@@ -27,7 +27,7 @@ from scriptmodel_trainer.artifacts.model_directory import CHECKPOINT, LOG, Train
 from scriptmodel_trainer.artifacts.trials import TRIAL, Reason, State, TrialRecord, TrialSpec, read, write_records
 from scriptmodel_trainer.commands.train import train
 from scriptmodel_trainer.errors import BadInputError, DivergedError, ExitCode, WriteError, one_line
-from scriptmodel_trainer.progress.events import EpochEnded, Event, TrialEnded
+from scriptmodel_trainer.progress.events import EpochEnded, ProgressEvent, TrialEnded
 from scriptmodel_trainer.progress.listeners import Progress, progress_for
 from scriptmodel_trainer.runs.assess import validation_value
 from scriptmodel_trainer.runs.options import TrainOptions, options_from
@@ -73,7 +73,7 @@ class _Worker(Progress):
         """Show a note."""
         self._progress.note(text)
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         """Show an event, and record an epoch."""
         self._progress.report(event)
         if isinstance(event, EpochEnded):

@@ -21,7 +21,7 @@ from scriptmodel_trainer.corpus import reading
 from scriptmodel_trainer.corpus.stream import TokenStream
 from scriptmodel_trainer.errors import BadInputError, printable
 from scriptmodel_trainer.generation.requests import Request
-from scriptmodel_trainer.progress.events import Event, FileWritten, ModelStored, Progressed, Started
+from scriptmodel_trainer.progress.events import FileWritten, ModelStored, Progressed, ProgressEvent, Started
 from scriptmodel_trainer.progress.listeners import Progress
 from scriptmodel_trainer.reporting.formats import parts_of
 from scriptmodel_trainer.reporting.suffixes import SUFFIXES
@@ -137,7 +137,7 @@ class _Quiet(Progress):
     def note(self, text: str) -> None:
         self._progress.note(text)
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         if isinstance(event, Progressed) and self.minutes is not None:
             left, announced, self.minutes = event.eta_seconds / 60, self.minutes, None
             if left > _FAR * announced:

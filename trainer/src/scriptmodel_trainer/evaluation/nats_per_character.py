@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scriptmodel_trainer.corpus.exact import exact_text
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.records import Validation
 
@@ -87,7 +87,7 @@ def nats_per_character(nats: float, tokens: Sequence[str], vocabulary: Vocabular
     """
     if vocabulary.exact:
         return nats / max(1, len(exact_text(tokens)))
-    return (nats + _spelling(tokens, vocabulary)) / max(1, len(render(tokens)))
+    return (nats + _spelling(tokens, vocabulary)) / max(1, len(detokenize(tokens)))
 
 
 def _spelling(tokens: Sequence[str], vocabulary: Vocabulary) -> float:

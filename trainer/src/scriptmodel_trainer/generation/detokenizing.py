@@ -16,7 +16,7 @@ _SET_IN = "    "
 _ALONE = frozenset((tokens.OPEN_NAME, tokens.CLOSE_NAME, tokens.OPEN_EXPOSITION))  # nothing attaches to these
 
 
-def render(script: Iterable[str]) -> str:
+def detokenize(script: Iterable[str]) -> str:
     """Return the text of a script, ending with a newline: one speech or exposition a line, verse on more, set in."""
     lines: list[str] = []
     line = ""

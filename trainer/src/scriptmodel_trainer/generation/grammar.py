@@ -120,7 +120,7 @@ class Last(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class GrammarState:
     """A state of the automaton.
 
     `groups` are the open brackets and quotes, outermost first, each bracket with whether a sentence was open around it;
@@ -157,19 +157,19 @@ class Grammar:
     """The automaton for a vocabulary: `kinds` are those that it can produce (a script needs names to have speeches)."""
 
     kinds: frozenset[Kind]
-    _allowed: dict[Position, frozenset[Kind]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _distances: dict[Position, tuple[int, int]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _allowed: dict[GrammarState, frozenset[Kind]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _distances: dict[GrammarState, tuple[int, int]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
-    def start(self) -> Position:
+    def start(self) -> GrammarState:
         """Before the first token; a corpus without speakers is one long speech."""
-        return Position(Place.OUTSIDE if self.has_names else Place.SPEECH)
+        return GrammarState(Place.OUTSIDE if self.has_names else Place.SPEECH)
 
     @property
     def has_names(self) -> bool:
         return {Kind.OPEN_NAME, Kind.NAME, Kind.CLOSE_NAME} <= self.kinds
 
-    def allowed(self, at: Position) -> frozenset[Kind]:
+    def allowed(self, at: GrammarState) -> frozenset[Kind]:
         known = self._allowed.get(at)
         if known is None:
             kinds = self.kinds - {Kind.UNWRITTEN}
@@ -177,25 +177,25 @@ class Grammar:
             self._allowed[at] = known
         return known
 
-    def advance(self, at: Position, kind: Kind) -> Position:
+    def advance(self, at: GrammarState, kind: Kind) -> GrammarState:
         """Return the state after a token of that kind, which must be allowed."""
         after = _MOVES[kind](at)
         if kind is Kind.CLOSE_EXPOSITION and not self.has_names:
             return replace(after, place=Place.SPEECH)
         return after
 
-    def to_end(self, at: Position) -> tuple[int, int]:
+    def to_end(self, at: GrammarState) -> tuple[int, int]:
         """Return what completes the script from here: pieces of text (see `cost`), and tokens to write them."""
         known = self._distances.get(at)
         if known is None:
             known = self._distances[at] = self._shortest(at)
         return known
 
-    def _shortest(self, start: Position) -> tuple[int, int]:
+    def _shortest(self, start: GrammarState) -> tuple[int, int]:
         """Dijkstra's shortest path to a final position, fewest pieces first, then fewest tokens."""
         order = itertools.count()  # positions cannot be compared
         queue = [(0, 0, next(order), start)]
-        seen: set[Position] = set()
+        seen: set[GrammarState] = set()
         while queue:
             pieces, steps, _, at = heapq.heappop(queue)
             if at.final:
@@ -209,7 +209,7 @@ class Grammar:
         raise AssertionError(f"no way to end a script from {at}")
 
 
-def cost(at: Position, kind: Kind) -> int:
+def cost(at: GrammarState, kind: Kind) -> int:
     """Return pieces of rendered text (as `wc -w` counts) that a token begins at most.
 
     A word after a dash attaches to it and yet counts, so that no endless script is free of cost. A clitic that is
@@ -226,7 +226,7 @@ ATTACHED = frozenset((Kind.CLITIC, Kind.COMMA, Kind.DASH, Kind.ENDER, Kind.CLOSE
 """Kinds of tokens that are printed without a space before them."""
 
 
-def _may_follow(at: Position, kind: Kind, has_names: bool) -> bool:
+def _may_follow(at: GrammarState, kind: Kind, has_names: bool) -> bool:
     if at.place is Place.NAME:
         return kind is Kind.NAME
     if at.place is Place.NAMED:
@@ -241,20 +241,20 @@ def _may_follow(at: Position, kind: Kind, has_names: bool) -> bool:
     return rule is not None and rule(at)
 
 
-def _spoken(at: Position) -> bool:
+def _spoken(at: GrammarState) -> bool:
     return at.last in (Last.WORD, Last.CLITIC, Last.CLOSER)
 
 
-def _opens_group(at: Position, kind: Kind) -> bool:
+def _opens_group(at: GrammarState, kind: Kind) -> bool:
     return at.last is not Last.OPENER and all(group is not kind for group, _ in at.groups)
 
 
-def _innermost(at: Position) -> Kind | None:
+def _innermost(at: GrammarState) -> Kind | None:
     return at.groups[-1][0] if at.groups else None
 
 
 # Within a speech or an exposition: whether a token of the kind may follow.
-_RULES: dict[Kind, Callable[[Position], bool]] = {
+_RULES: dict[Kind, Callable[[GrammarState], bool]] = {
     Kind.WORD: lambda _: True,
     Kind.CLITIC: lambda at: at.last is Last.WORD,
     Kind.CONTINUATION: lambda at: at.last in (Last.WORD, Last.CLITIC),
@@ -269,7 +269,7 @@ _RULES: dict[Kind, Callable[[Position], bool]] = {
 }
 
 # Where a token of the kind leads.
-_MOVES: dict[Kind, Callable[[Position], Position]] = {
+_MOVES: dict[Kind, Callable[[GrammarState], GrammarState]] = {
     Kind.WORD: lambda at: replace(at, last=Last.WORD, sentence=True, ended=False),
     Kind.CLITIC: lambda at: replace(at, last=Last.CLITIC, sentence=True, ended=False),
     Kind.CONTINUATION: lambda at: at if at.place is Place.NAMED else replace(at, last=Last.WORD),
@@ -290,9 +290,9 @@ _MOVES: dict[Kind, Callable[[Position], Position]] = {
     # What stands in brackets is no part of the sentence around it; what is quoted is.
     Kind.CLOSE_BRACKET: lambda at: replace(at, last=Last.CLOSER, sentence=at.groups[-1][1], groups=at.groups[:-1]),
     Kind.CLOSE_QUOTE: lambda at: replace(at, last=Last.CLOSER, groups=at.groups[:-1]),
-    Kind.OPEN_NAME: lambda _: Position(Place.NAME),
-    Kind.NAME: lambda _: Position(Place.NAMED),
-    Kind.CLOSE_NAME: lambda _: Position(Place.SPEECH),
-    Kind.OPEN_EXPOSITION: lambda _: Position(Place.EXPOSITION),
-    Kind.CLOSE_EXPOSITION: lambda at: Position(Place.OUTSIDE, Last.CLOSER, ended=at.ended),
+    Kind.OPEN_NAME: lambda _: GrammarState(Place.NAME),
+    Kind.NAME: lambda _: GrammarState(Place.NAMED),
+    Kind.CLOSE_NAME: lambda _: GrammarState(Place.SPEECH),
+    Kind.OPEN_EXPOSITION: lambda _: GrammarState(Place.EXPOSITION),
+    Kind.CLOSE_EXPOSITION: lambda at: GrammarState(Place.OUTSIDE, Last.CLOSER, ended=at.ended),
 }

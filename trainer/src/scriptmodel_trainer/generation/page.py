@@ -8,7 +8,7 @@ import numpy as np
 
 from scriptmodel_trainer.corpus.tokens import CLOSE_BRACKET, MARKERS, OPEN_BRACKET
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost
-from scriptmodel_trainer.generation.verse import Lines, Start, width_of
+from scriptmodel_trainer.generation.verse import Lines, LineStart, width_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.storage.arrays import Floats
 
@@ -62,7 +62,7 @@ class Page:
     def begins_line(self) -> bool:
         """True where a word with a capital may begin another line of verse."""
         speaks = self.position.place is Place.SPEECH and not self.bracketed
-        return speaks and self._lines.end_at(self.width, Start.OPENING)
+        return speaks and self._lines.end_at(self.width, LineStart.OPENING)
 
     @property
     def needs_capital(self) -> bool:

@@ -42,7 +42,7 @@ PRONOUNS = {"he": ("She", "she"), "she": ("He", "he")}
 """How a direction begins that is of somebody else than who speaks."""
 
 
-class Start(IntEnum):
+class LineStart(IntEnum):
     """What may begin a line: a sentence, a word that always has a capital, one that has it nowhere else."""
 
     SENTENCE = 0
@@ -55,7 +55,7 @@ class Lines:
     """How the corpus sets verse and capitals.
 
     `openings` are the words that have a capital only where a sentence or a line begins, `widths` the characters after
-    which the corpus ends a line rather than not, before each kind of Start; empty for a corpus without verse. After
+    which the corpus ends a line rather than not, before each LineStart; empty for a corpus without verse. After
     `capitals` a word has a capital: these are markers before a sentence, and titles, as `Mrs.`.
     `pronouns` are those, he or she, with which directions within the speeches of a speaker begin.
     """
@@ -77,7 +77,7 @@ class Lines:
         for token in script:
             start = self.start_of(before, token) if spoken and not bracketed else None
             if start is not None and self.end_at(width, start):
-                verse, width = verse or start is Start.OPENING, 0
+                verse, width = verse or start is LineStart.OPENING, 0
                 found += [LINE] * verse
             found.append(token)
             width += width_of(token)
@@ -88,17 +88,17 @@ class Lines:
             before = token
         return found
 
-    def end_at(self, width: int, start: Start) -> bool:
+    def end_at(self, width: int, start: LineStart) -> bool:
         """Return whether a line of that many characters ends before what may begin another."""
         return bool(self.widths) and width >= self.widths[start]
 
-    def start_of(self, before: str, token: str) -> Start | None:
+    def start_of(self, before: str, token: str) -> LineStart | None:
         """Return what a line would begin with at a token; None where none can begin."""
         if before in ENDERS and (token not in MARKERS or token == OPEN_BRACKET):
-            return Start.SENTENCE
+            return LineStart.SENTENCE
         if before in MARKERS or token in MARKERS or not token.lstrip("'")[:1].isupper():
             return None
-        return Start.OPENING if token in self.openings else Start.NAME
+        return LineStart.OPENING if token in self.openings else LineStart.NAME
 
 
 def width_of(token: str) -> int:
@@ -162,9 +162,9 @@ def _capitals(train: Ids, lexicon: Sequence[str]) -> frozenset[str]:
 
 
 def _widths(train: Ids, starts: Flags, lexicon: Sequence[str], openings: frozenset[str]) -> tuple[int, ...]:
-    """Return for each kind of Start the width at which lines end rather than not, in the speeches that have lines."""
+    """Return for each LineStart the width at which lines end rather than not, in the speeches that have lines."""
     lines = Lines(openings)
-    ends, continues = np.zeros((2, len(Start), _WIDEST + 1), np.int64)
+    ends, continues = np.zeros((2, len(LineStart), _WIDEST + 1), np.int64)
     edges = np.flatnonzero(np.isin(train, [lexicon.index(mark) for mark in _EDGES if mark in lexicon]))
     for first, end in itertools.pairwise([*edges.tolist(), len(train)]):
         if not starts[first:end].any():

@@ -13,7 +13,7 @@ from scriptmodel_trainer.corpus.given import renamed
 from scriptmodel_trainer.corpus.tokens import CLOSE_NAME, OPEN_NAME
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.generation.casting import Cast, Casting, Play, name_parts, one_form
-from scriptmodel_trainer.generation.detokenizing import render
+from scriptmodel_trainer.generation.detokenizing import detokenize
 from scriptmodel_trainer.generation.grammar import Grammar, Kind, Last, Place, cost, kind_of, kind_of_piece
 from scriptmodel_trainer.generation.openings import Opening, Openings
 from scriptmodel_trainer.generation.page import Names, Page
@@ -262,7 +262,7 @@ class Writer(BaseWriter):
         return Script(draft.cast.printed(tokens), draft.given or 0, draft.cast)
 
     def text(self, script: Sequence[str]) -> str:
-        return render(self._lines.broken(script))
+        return detokenize(self._lines.broken(script))
 
     def unknown(self, opening: Opening) -> tuple[list[str], list[str]]:
         return self._starts.unknown(opening)

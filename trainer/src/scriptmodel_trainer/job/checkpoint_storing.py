@@ -49,7 +49,7 @@ class _Header(Struct, frozen=True):
     files: Annotated[tuple[_Kept, ...], Meta(min_length=1, max_length=2)]
 
 
-class Checkpoints:
+class StoredCheckpoints:
     """As a context manager, stores each new state in a thread, with the log of the job; a failure only warns."""
 
     def __init__(self, folder: Path, transfers: Transfers, progress: Progress, log: Callable[[], bytes]) -> None:
@@ -91,7 +91,7 @@ class Checkpoints:
                 self._progress.report(Warned("state-unwritable", f"{reason}; a restart loses what was not saved"))
             self._failed = True
 
-    def __enter__(self) -> Checkpoints:
+    def __enter__(self) -> StoredCheckpoints:
         self._thread.start()
         return self
 

@@ -22,7 +22,7 @@ Words = Annotated[tuple[str, ...], Meta(min_length=2)]
 Pair = tuple[Url, Url]
 
 
-class Source(Struct, frozen=True, forbid_unknown_fields=True):
+class ManifestUrl(Struct, frozen=True, forbid_unknown_fields=True):
     """The manifest of an input."""
 
     url: Url
@@ -36,7 +36,7 @@ class Input(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,62}\Z")]
     folder: str
     packs: Annotated[tuple[Url, ...], Meta(max_length=MOST_PACKS)]
-    manifest: Source
+    manifest: ManifestUrl
 
     def __post_init__(self) -> None:
         if self.name == "out":
@@ -53,7 +53,7 @@ class Output(Struct, frozen=True, forbid_unknown_fields=True):
     log: Url
 
 
-class Checkpoints(Struct, frozen=True, forbid_unknown_fields=True):
+class CheckpointUrls(Struct, frozen=True, forbid_unknown_fields=True):
     """`read` has those of this attempt, whose pod may be a second one, and of earlier ones, newest first."""
 
     read: tuple[Pair, ...]
@@ -67,7 +67,7 @@ class Document(Struct, frozen=True, forbid_unknown_fields=True):
     command: Words
     inputs: tuple[Input, ...]
     output: Output
-    checkpoints: Checkpoints
+    checkpoints: CheckpointUrls
     expires: datetime
 
     def __post_init__(self) -> None:

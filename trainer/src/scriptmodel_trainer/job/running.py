@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scriptmodel_trainer.errors import Reported, StoppedError, TrainerError, WriteError, one_line
 from scriptmodel_trainer.job.capture import CapturedOutput
-from scriptmodel_trainer.job.checkpoint_storing import Checkpoints
+from scriptmodel_trainer.job.checkpoint_storing import StoredCheckpoints
 from scriptmodel_trainer.job.document import read_document
 from scriptmodel_trainer.job.inputs import fetch
 from scriptmodel_trainer.job.outputs import store_packs
@@ -24,7 +24,7 @@ _GRACE_SECONDS = 45.0  # of the 60 that a pod has to end
 _FAILED = 1
 
 
-class Attempt:
+class JobAttempt:
     """An attempt at the run that a job document describes.
 
     `run` runs a command and returns its exit code, `report` reports an error and returns the code that it stands for.
@@ -61,7 +61,7 @@ class Attempt:
     def _captured(self, output: CapturedOutput, signals: StopSignals) -> int:
         """Fetch the inputs, run the command and store its outputs, all of it logged. Returns the exit code."""
         state = Path(os.environ.setdefault("SCRIPTMODEL_STATE_DIR", "/state"))
-        checkpoints = Checkpoints(state, self._transfers, self._progress, output.content)
+        checkpoints = StoredCheckpoints(state, self._transfers, self._progress, output.content)
         try:
             code = self._attempted(checkpoints, signals)
         except (TrainerError, StoppedError, MemoryError, OSError) as error:
@@ -75,7 +75,7 @@ class Attempt:
             checkpoints.store()
         return code
 
-    def _attempted(self, checkpoints: Checkpoints, signals: StopSignals) -> int:
+    def _attempted(self, checkpoints: StoredCheckpoints, signals: StopSignals) -> int:
         fetch(self._document, self._root, self._transfers)
         checkpoints.restore(self._document)
         (self._root / "out").mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from scriptmodel_trainer.corpus.tokens import (
 
 
 @dataclass(slots=True)
-class Line:
+class Element:
     """A speech or a direction: its speaker (empty for none), and the words of each sentence."""
 
     speaker: str = ""
@@ -28,14 +28,14 @@ class Line:
         return sum(map(len, self.sentences))
 
 
-def lines_of(tokens: Sequence[str]) -> list[Line]:
+def elements_of(tokens: Sequence[str]) -> list[Element]:
     """Return the speeches and directions of a token sequence; text outside of both is a speech of nobody."""
-    lines: list[Line] = []
-    current, before = Line(), ""
+    lines: list[Element] = []
+    current, before = Element(), ""
     for token in tokens:
         if token in (OPEN_NAME, OPEN_EXPOSITION, CLOSE_EXPOSITION):
             lines.append(current)
-            current = Line(direction=token == OPEN_EXPOSITION)
+            current = Element(direction=token == OPEN_EXPOSITION)
         elif before == OPEN_NAME:
             current.speaker = token
         elif token in ENDERS:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
-from scriptmodel_trainer.judging.elements import lines_of
+from scriptmodel_trainer.judging.elements import elements_of
 from scriptmodel_trainer.judging.ngrams import Hashes, KnownNgrams, hashes_of, longest_copy
 from scriptmodel_trainer.storage.records import Amount, Count, Share
 
@@ -54,7 +54,7 @@ MEANING: dict[str, str] = {
 
 def figures_of(tokens: Sequence[str], known: KnownNgrams, training: Hashes | None = None) -> Figures:
     """Return the figures of a text; `training` holds the words of the training text, for the longest copy."""
-    lines = lines_of(tokens)
+    lines = elements_of(tokens)
     sentences = [[word.casefold() for word in sentence] for line in lines for sentence in line.sentences]
     words = list(itertools.chain.from_iterable(sentences))
     hashes = hashes_of(words)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from scriptmodel_trainer.judging.elements import lines_of
+from scriptmodel_trainer.judging.elements import elements_of
 from scriptmodel_trainer.judging.figures import Figures, figures_of, mean_figures
 from scriptmodel_trainer.judging.ngrams import (
     MOST,
@@ -90,7 +90,7 @@ def reference_of(corpus: TokenStream, base: Reference | None = None) -> Referenc
         return None
     training = spoken_hashes(corpus.splits["train"], corpus.lexicon)
     known = known_ngrams(training)
-    counts = Counter(word_hash(word) for line in lines_of(held_out) for each in line.sentences for word in each)
+    counts = Counter(word_hash(word) for line in elements_of(held_out) for each in line.sentences for word in each)
     usual = tuple(gain for gain, _ in Sense(counts).gains(*stretches(held_out)))
     return Reference(figures_of(held_out, known), known.with_runs_of(base.known) if base else known, counts, usual)
 

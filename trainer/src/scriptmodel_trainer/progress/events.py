@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from scriptmodel_trainer.errors import Reported
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class ProgressEvent(Struct, frozen=True, kw_only=True):
     """Something that happened while a command ran; `time` is when, in seconds since 1970.
 
     A class's tag is its name in the JSON log; one without is shown to people only. All fields go into the JSON object.
@@ -26,14 +26,14 @@ class Event(Struct, frozen=True, kw_only=True):
         yield from ()
 
 
-class Warned(Event, frozen=True, tag="warning"):
+class Warned(ProgressEvent, frozen=True, tag="warning"):
     """A warning: `code` is stable, for programs; `message` is one line, cause first."""
 
     code: str
     message: str
 
 
-class Started(Event, frozen=True, tag="start"):
+class Started(ProgressEvent, frozen=True, tag="start"):
     """Training starts. `parameters` is the number of weights, `resumed_from` the epoch that a resumed run continues;
     `state` is true if a folder that outlives this process keeps the run's state."""
 
@@ -54,7 +54,7 @@ class Started(Event, frozen=True, tag="start"):
         )
 
 
-class DeviceUsed(Event, frozen=True, tag="device"):
+class DeviceUsed(ProgressEvent, frozen=True, tag="device"):
     """What computes: `device` is `gpu` or `cpu`; `memory_bytes` is that of a GPU, None if it is not known."""
 
     device: str
@@ -68,7 +68,7 @@ class DeviceUsed(Event, frozen=True, tag="device"):
         yield f"Device: {self.name} ({self.device}){memory}, {self.precision}"
 
 
-class Resumed(Event, frozen=True, tag="resumed"):
+class Resumed(ProgressEvent, frozen=True, tag="resumed"):
     """A run continues after `share` (0 to 1) of an epoch; restarts and recomputed seconds are over all attempts."""
 
     epoch: int
@@ -83,7 +83,7 @@ class Resumed(Event, frozen=True, tag="resumed"):
         )
 
 
-class EpochStarted(Event, frozen=True):
+class EpochStarted(ProgressEvent, frozen=True):
     """A pass over the training text starts with this learning rate."""
 
     epoch: int
@@ -93,7 +93,7 @@ class EpochStarted(Event, frozen=True):
         yield f"Epoch: {self.epoch} Learning rate: {self.learning_rate:.3f}"
 
 
-class Progressed(Event, frozen=True, tag="progress"):
+class Progressed(ProgressEvent, frozen=True, tag="progress"):
     """Part of an epoch is done: its `fraction`, its running perplexity, and the seconds until the end of training."""
 
     epoch: int
@@ -104,7 +104,7 @@ class Progressed(Event, frozen=True, tag="progress"):
     eta_seconds: float
 
 
-class Measured(Event, frozen=True):
+class Measured(ProgressEvent, frozen=True):
     """Part of a text is scored: its `fraction`, and the seconds until the end."""
 
     fraction: float
@@ -112,7 +112,7 @@ class Measured(Event, frozen=True):
     eta_seconds: float
 
 
-class EpochEnded(Event, frozen=True, tag="epoch"):
+class EpochEnded(ProgressEvent, frozen=True, tag="epoch"):
     """A pass over the training text is done and validated; `best` if no earlier epoch validated better.
 
     `sample` is a line of script written by the weights of this epoch; empty if they cannot write one.
@@ -131,7 +131,7 @@ class EpochEnded(Event, frozen=True, tag="epoch"):
             yield f"Epoch: {self.epoch} Sample: {self.sample}"
 
 
-class TrigramsMixed(Event, frozen=True, tag="trigrams"):
+class TrigramsMixed(ProgressEvent, frozen=True, tag="trigrams"):
     """Trigrams get this `share` of the prediction; validation perplexity of the mixture, and of the network alone."""
 
     share: float
@@ -143,7 +143,7 @@ class TrigramsMixed(Event, frozen=True, tag="trigrams"):
         yield f"Valid Perplexity: {valid:.3f} with trigrams ({self.share:.0%}), {network:.3f} without"
 
 
-class TemperatureChosen(Event, frozen=True, tag="temperature"):
+class TemperatureChosen(ProgressEvent, frozen=True, tag="temperature"):
     """The judge chose the temperature of the model's scripts; `scores` has the score of each that it tried."""
 
     temperature: float
@@ -156,7 +156,7 @@ class TemperatureChosen(Event, frozen=True, tag="temperature"):
         yield f"{word} ({self.temperature:g}) chosen{f'; {higher} scored higher' if higher else ''}."
 
 
-class Done(Event, frozen=True, tag="done"):
+class Done(ProgressEvent, frozen=True, tag="done"):
     """Training is complete; `perplexity` is that of the test split."""
 
     perplexity: float
@@ -166,7 +166,7 @@ class Done(Event, frozen=True, tag="done"):
         yield f"Test Perplexity: {self.perplexity:.3f}"
 
 
-class ModelStored(Event, frozen=True):
+class ModelStored(ProgressEvent, frozen=True):
     folder: Path
     report: Path
 
@@ -176,7 +176,7 @@ class ModelStored(Event, frozen=True):
         yield f"Next: scriptmodel-trainer generate {shlex.quote(str(self.folder))} --words 300"
 
 
-class TrialEnded(Event, frozen=True, tag="trial"):
+class TrialEnded(ProgressEvent, frozen=True, tag="trial"):
     """A run of a search ended, or paused; `figures` are the fields of its `trial.json`."""
 
     trial: str
@@ -188,7 +188,7 @@ class TrialEnded(Event, frozen=True, tag="trial"):
         yield f"Trial {self.trial}: " + f"{{state}} {why}".format_map(self.figures)
 
 
-class FileWritten(Event, frozen=True, tag="written"):
+class FileWritten(ProgressEvent, frozen=True, tag="written"):
     """A file is complete; `words` counts the words of a script and is None for any other file."""
 
     file: Path
@@ -198,5 +198,5 @@ class FileWritten(Event, frozen=True, tag="written"):
         yield f"Wrote {self.file}" if self.words is None else f"Wrote {self.file} ({self.words:,} words)"
 
 
-class Failed(Event, frozen=True, tag="error"):
+class Failed(ProgressEvent, frozen=True, tag="error"):
     error: Reported

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scriptmodel_trainer.errors import one_line, printable
-from scriptmodel_trainer.progress.events import Event, Failed, Measured, Progressed, TrialEnded, Warned
+from scriptmodel_trainer.progress.events import Failed, Measured, Progressed, ProgressEvent, TrialEnded, Warned
 from scriptmodel_trainer.storage.controls import json_text
 
 _DIGITS = {
@@ -29,7 +29,7 @@ class Progress(abc.ABC):
         _print_aside("note", text)
 
     @abc.abstractmethod
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         """Show an event."""
 
 
@@ -50,7 +50,7 @@ class JsonProgress(Progress):
         self._write = write
         self._more = more
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         if (kind := event.__struct_config__.tag) is None:
             return
         fields = {name: _plain(name, value) for name, value in _fields(event).items()}
@@ -58,7 +58,7 @@ class JsonProgress(Progress):
         self._write(json_text(record) + "\n")
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: ProgressEvent) -> dict[str, Any]:
     """Return the fields of an event's JSON object, its kind and time apart."""
     if isinstance(event, Failed):
         error = event.error
@@ -85,7 +85,7 @@ class TextProgress(Progress):
         self._place = (0, 0.0)  # epoch and part of it in the last line on a training
         self._measured = 0.0  # when the last line on a text that is scored was due
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         match event:
             case Warned():
                 _print_aside("warning", event.message)
@@ -128,7 +128,7 @@ class BarProgress(TextProgress):
         self._clear()
         super().note(text)
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         if isinstance(event, Warned | Failed):  # these go to standard error: the same terminal
             self._clear()
         super().report(event)

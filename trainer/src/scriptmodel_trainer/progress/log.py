@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scriptmodel_trainer.progress.events import Event, Failed
+from scriptmodel_trainer.progress.events import Failed, ProgressEvent
 from scriptmodel_trainer.progress.listeners import JsonProgress, Progress
 
 _LIMIT = 1 << 20  # bytes
@@ -78,7 +78,7 @@ class LoggedProgress(Progress):
     def note(self, text: str) -> None:
         self._shown.note(text)
 
-    def report(self, event: Event) -> None:
+    def report(self, event: ProgressEvent) -> None:
         """Keep an event and show it; an error is only kept, because the command line shows it."""
         self._kept.report(event)
         if not isinstance(event, Failed):

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
-from scriptmodel_trainer.artifacts.trials import Run
+from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.corpus.given import rendered_event
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.judging.figures import MEANING, shown
@@ -30,7 +30,7 @@ _CLASSES = {
 }
 
 
-def render_report(model: TrainedModel, runs: Sequence[Run] = ()) -> str:
+def render_report(model: TrainedModel, runs: Sequence[TrialRun] = ()) -> str:
     """Return the page as HTML; `runs` are those of the search that the model is the best of."""
     metrics, origin = model.metrics, model.origin
     page = render(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from scriptmodel_trainer.artifacts.trials import Run
+from scriptmodel_trainer.artifacts.trials import TrialRun
 from scriptmodel_trainer.reporting.scatter import Scatter
 from scriptmodel_trainer.reporting.templating import number
 from scriptmodel_trainer.web.charts import BACKGROUND, Chart, Series
@@ -19,7 +19,7 @@ _FAR = 10.0  # times the others' highest perplexity: what a failed run reached b
 _STATES = {"complete": 0, "paused": 1, "failed": 2}
 
 
-def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
+def search_section(runs: Sequence[TrialRun]) -> dict[str, Any] | None:
     """Return the values of `search.html`; None for a model that is not of a search."""
     if not runs:
         return None
@@ -30,7 +30,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     ranked = sorted(runs, key=lambda run: (not run.winner, _STATES[run.state], -run.epochs, run.value, run.perplexity))
     drawn = ranked[::-1]  # the winner last, so that it is drawn above the others
 
-    def line(run: Run, name: str, *values: float | None) -> Series:
+    def line(run: TrialRun, name: str, *values: float | None) -> Series:
         style = _BEST if run.winner else _FAILED if run.state == "failed" else BACKGROUND
         title = f"trial {run.trial}{f', seed {run.seed}' if run.repeat > 1 else ''}{name}"
         near = [math.inf if value is None or value > most else value for value in values]
@@ -52,7 +52,7 @@ def search_section(runs: Sequence[Run]) -> dict[str, Any] | None:
     }
 
 
-def _summary(runs: Sequence[Run]) -> str:
+def _summary(runs: Sequence[TrialRun]) -> str:
     """Return a sentence on how many there were and which is the best."""
     states = Counter[str](run.state for run in runs)
     counted = ", ".join(f"{states[state]} {state}" for state in _STATES if states[state])
@@ -63,7 +63,7 @@ def _summary(runs: Sequence[Run]) -> str:
     return f"{trials} trials{repeated}: {counted}.{best}{paused}"
 
 
-def _row(run: Run, names: Sequence[str]) -> list[str]:
+def _row(run: TrialRun, names: Sequence[str]) -> list[str]:
     return [
         f"{run.trial}.{run.repeat}" if run.repeat > 1 else str(run.trial),
         "best" if run.winner else run.state,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from scriptmodel_trainer.artifacts.model_directory import TrainedModel
 from scriptmodel_trainer.corpus.tokens import is_word
 from scriptmodel_trainer.errors import BadInputError
-from scriptmodel_trainer.judging.elements import lines_of
+from scriptmodel_trainer.judging.elements import elements_of
 from scriptmodel_trainer.model.vocabulary import Vocabulary
 from scriptmodel_trainer.progress.events import TemperatureChosen
 from scriptmodel_trainer.progress.listeners import Progress
@@ -62,5 +62,5 @@ def commonest(vocabulary: Vocabulary) -> frozenset[str]:
 
 def rare_words(texts: Sequence[Sequence[str]], common: Collection[str]) -> float:
     """Return the share of the words of some texts that are not among the common ones."""
-    said = [word for text in texts for line in lines_of(text) for each in line.sentences for word in each]
+    said = [word for text in texts for line in elements_of(text) for each in line.sentences for word in each]
     return sum(word.casefold() not in common for word in said) / max(1, len(said))

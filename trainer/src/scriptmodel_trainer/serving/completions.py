@@ -52,7 +52,7 @@ class Limits:
     scripts: int = 64
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class CompletionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request; other keys are ignored. `cast`, `speaker` and `scene` are ours."""
 
     model: str = ""
@@ -121,7 +121,7 @@ class Completions:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Write what follows a prompt, at once or as server-sent events."""
         try:
-            asked = converted(parse_json(await request.read()), Asked)
+            asked = converted(parse_json(await request.read()), CompletionRequest)
         except UNREADABLE as error:
             raise Refused(400, f"the request is not valid: {error}") from error
         head = {
@@ -142,7 +142,7 @@ class Completions:
         return web.json_response({**head, "choices": choices, "usage": _usage(asked, texts)})
 
     @contextlib.asynccontextmanager
-    async def _written(self, asked: Asked) -> AsyncIterator[Pieces]:
+    async def _written(self, asked: CompletionRequest) -> AsyncIterator[Pieces]:
         """Write the scripts of a request; a client that leaves ends them. Raises Refused if too many are written."""
         self._check(asked)
         if self._scripts + asked.n > self._limits.scripts:
@@ -159,7 +159,7 @@ class Completions:
             for job in jobs:
                 job.left = True
 
-    def _check(self, asked: Asked) -> None:
+    def _check(self, asked: CompletionRequest) -> None:
         limits = self._limits
         for name, value, most in (
             ("max_tokens", asked.words(limits.words), limits.words),
@@ -174,7 +174,7 @@ class Completions:
         if asked.model not in ("", self._name):
             raise Refused(404, f'no model "{asked.model}": this is "{self._name}"', parameter="model")
 
-    async def _jobs(self, asked: Asked, ended: asyncio.Event) -> list[Job]:
+    async def _jobs(self, asked: CompletionRequest, ended: asyncio.Event) -> list[Job]:
         """Return a job for each script, the given text read in a thread."""
         loop = asyncio.get_running_loop()
         seed = secrets.randbelow(1 << 31) if asked.seed is None else asked.seed
@@ -195,7 +195,7 @@ class Completions:
         except TrainerError as error:
             raise _refused(error) from error
 
-    async def _pieces(self, asked: Asked, jobs: Sequence[Job], ended: asyncio.Event) -> Pieces:
+    async def _pieces(self, asked: CompletionRequest, jobs: Sequence[Job], ended: asyncio.Event) -> Pieces:
         """Yield the number of a script, a piece of its text, and at its end why it ends."""
         texts = {number: Continuation(self._writer, asked.given, asked.stops) for number in range(len(jobs))}
         while texts:
@@ -222,7 +222,7 @@ def _refused(error: TrainerError) -> Refused:
     return Refused(status, error.line().replace("--words", "max_tokens"), parameter=name)
 
 
-async def _whole(asked: Asked, pieces: Pieces) -> tuple[list[str], list[str]]:
+async def _whole(asked: CompletionRequest, pieces: Pieces) -> tuple[list[str], list[str]]:
     """Return the text of each choice, and why it ends."""
     texts, reasons = [""] * asked.n, [""] * asked.n
     async for number, text, reason in pieces:
@@ -231,7 +231,9 @@ async def _whole(asked: Asked, pieces: Pieces) -> tuple[list[str], list[str]]:
     return texts, reasons
 
 
-async def _streamed(request: web.Request, asked: Asked, head: dict[str, Any], pieces: Pieces) -> web.StreamResponse:
+async def _streamed(
+    request: web.Request, asked: CompletionRequest, head: dict[str, Any], pieces: Pieces
+) -> web.StreamResponse:
     """Send each piece as an event, and `[DONE]` at the end."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
@@ -258,6 +260,6 @@ def _choice(number: int, text: str, reason: str | None) -> dict[str, Any]:
     return {"index": number, "text": text, "logprobs": None, "finish_reason": reason}
 
 
-def _usage(asked: Asked, texts: Sequence[str]) -> dict[str, int]:
+def _usage(asked: CompletionRequest, texts: Sequence[str]) -> dict[str, int]:
     given, written = count_pieces(asked.given), sum(map(count_pieces, texts))
     return {"prompt_tokens": given, "completion_tokens": written, "total_tokens": given + written}

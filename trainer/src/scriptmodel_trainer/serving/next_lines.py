@@ -21,7 +21,7 @@ from scriptmodel_trainer.serving.refusals import UNREADABLE, Refused
 from scriptmodel_trainer.storage.files import converted, parse_json
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class LinesRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request: a scene, how many lines of how many words, who may speak and who does, and which lines."""
 
     prompt: Annotated[str, msgspec.Meta(max_length=64 * 1024)]
@@ -45,7 +45,7 @@ class NextLines:
 
     async def answer(self, request: web.Request) -> web.Response:
         try:
-            asked = converted(parse_json(await request.read()), Asked)
+            asked = converted(parse_json(await request.read()), LinesRequest)
         except UNREADABLE as error:
             raise Refused(400, f"the request is not valid: {error}") from error
         async with self._working:
@@ -54,7 +54,7 @@ class NextLines:
             except TrainerError as error:
                 raise Refused(400, error.line(), parameter=error.parameter) from error
 
-    def _found(self, asked: Asked) -> dict[str, Any]:
+    def _found(self, asked: LinesRequest) -> dict[str, Any]:
         """Return replies, of two kinds in turn; the cue of each begins with what is between it and the scene."""
         seed = secrets.randbelow(1 << 31)
         cast = None if asked.cast is None else () if asked.cast == ["any"] else tuple(asked.cast)

@@ -22,7 +22,7 @@ _SILENT_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WatchedTraining:
     """A training; `state` is training, silent (no event for three minutes), failed or done."""
 
     state: str
@@ -32,7 +32,7 @@ class Run:
     epochs: int
 
 
-def read_run(folder: Path) -> Run | None:
+def read_run(folder: Path) -> WatchedTraining | None:
     """Return the newest training of a model directory; None if it has no log that can be read."""
     try:
         content = read_bounded(folder / LOG, _MOST_BYTES)
@@ -46,7 +46,7 @@ def read_run(folder: Path) -> Run | None:
     return _run(events) if events else None
 
 
-def _run(events: Sequence[Mapping[str, Any]]) -> Run:
+def _run(events: Sequence[Mapping[str, Any]]) -> WatchedTraining:
     start = max((at for at, event in enumerate(events) if event.get("event") == "start"), default=0)
     newest = {event.get("event"): event for event in events[start:]}
     running, done, failed = (newest.get(kind, {}) for kind in ("progress", "done", "error"))
@@ -64,7 +64,7 @@ def _run(events: Sequence[Mapping[str, Any]]) -> Run:
         state, summary = "failed", f"The training ended in epoch {epoch} of {total}: {failed.get('message')}"
     elif silent > _SILENT_SECONDS:
         state, summary = "silent", f"{summary}. Its log is silent for {timedelta(seconds=round(silent))}"
-    return Run(state, f"{summary}.", round(100 * min(1.0, share)), curve, total)
+    return WatchedTraining(state, f"{summary}.", round(100 * min(1.0, share)), curve, total)
 
 
 def _number(event: Mapping[str, Any], key: str) -> float:

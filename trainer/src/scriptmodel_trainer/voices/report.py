@@ -9,7 +9,7 @@ from typing import Any
 from scriptmodel_trainer.errors import BadInputError
 from scriptmodel_trainer.voices.habits import Habits
 from scriptmodel_trainer.voices.speeches import Masked, Speech
-from scriptmodel_trainer.voices.voices import Heard, Likeness, Voices, likeness
+from scriptmodel_trainer.voices.voices import Comparison, Likeness, Voices, likeness
 
 Report = dict[str, Any]
 """Lists of dictionaries: `characters`, `tics` and `speeches`, as `voice --json` prints them."""
@@ -44,7 +44,7 @@ class VoiceCheck:
         return self._built
 
 
-def _person(name: str, own: Sequence[Speech], voices: Voices, heard: Heard) -> dict[str, Any]:
+def _person(name: str, own: Sequence[Speech], voices: Voices, heard: Comparison) -> dict[str, Any]:
     """Return whom all speeches of a character of the draft sound like, together."""
     here = [number for number, each in enumerate(own) if each.speaker == name]
     return {
@@ -57,7 +57,7 @@ def _person(name: str, own: Sequence[Speech], voices: Voices, heard: Heard) -> d
     }
 
 
-def _speech(number: int, speech: Speech, voices: Voices, heard: Heard, habits: Habits) -> dict[str, Any]:
+def _speech(number: int, speech: Speech, voices: Voices, heard: Comparison, habits: Habits) -> dict[str, Any]:
     return {
         "line": speech.line,
         "speaker": speech.speaker,

@@ -40,7 +40,7 @@ class Likeness:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Comparison:
     """What is found of some speeches: log probabilities by character and by author, (speeches, voices) each."""
 
     characters: Doubles
@@ -79,7 +79,7 @@ class Voices:
         self._characters = [LetterModel(_evenly(each, _LETTERS_OF_A_CHARACTER)) for each in known.values()]
         self._authors = [LetterModel(_evenly(by_author[name], _LETTERS_OF_AN_AUTHOR)) for name in self.authors]
 
-    def hear(self, speeches: Sequence[str]) -> Heard:
+    def hear(self, speeches: Sequence[str]) -> Comparison:
         """Return what each speech is like."""
         encoded = [self._alphabet.encode(self._masked(each)) for each in speeches]
         all_of_it = np.concatenate(encoded)
@@ -96,7 +96,7 @@ class Voices:
 
         letters = -_summed(np.log(common), encoded) / np.array([len(each) - ORDER + 1 for each in encoded])
         usual = tuple(self._usual(len(code), cost) for code, cost in zip(encoded, letters, strict=True))
-        return Heard(scored(self._characters), scored(self._authors), letters, usual)
+        return Comparison(scored(self._characters), scored(self._authors), letters, usual)
 
     def _usual(self, length: int, cost: float) -> str:
         very, rather = self._bounds[_class_of(length)]

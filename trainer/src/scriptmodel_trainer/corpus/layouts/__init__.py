@@ -59,7 +59,7 @@ LAYOUTS: dict[str, Layout] = {
         Layout(EXACT, verbatim.parse_exact, read=reading.read_exactly),
         _of_script("markdown", markdown.parse, markdown.score),
         _of_script("fountain", fountain.parse, fountain.score),
-        *(Layout(name, parse, read=markup.lines_of) for name, parse in IN_XML.items()),
+        *(Layout(name, parse, read=markup.checked_lines) for name, parse in IN_XML.items()),
         *(
             _of_script(name, partial(stage_plays.parse, each), partial(stage_plays.score, each))
             for name, each in STYLES.items()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from scriptmodel_trainer.corpus.events import Event, EventKind
-from scriptmodel_trainer.corpus.layouts.cues import Cue, Kind
+from scriptmodel_trainer.corpus.layouts.cues import Cue, CueKind
 from scriptmodel_trainer.corpus.layouts.directions import (
     closes_at,
     ends_open,
@@ -92,7 +92,7 @@ class Body:
         words = text[cue.end : end]
         if cue.direction and "--" in words[:4]:
             words = words.lstrip(" .,-")
-        elif cue.kind is Kind.DASH:
+        elif cue.kind is CueKind.DASH:
             words = _DASH_AFTER.sub(r"\1 ", _ITALIC_AFTER.sub(r"(\1) ", words, count=1), count=1)
         if words.strip():
             yield from self.lines(words, line, lead=cue.end - text.rfind("\n", 0, cue.end) - 1)

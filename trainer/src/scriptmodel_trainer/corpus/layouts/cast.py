@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from scriptmodel_trainer.corpus.layouts.cues import Kind
+from scriptmodel_trainer.corpus.layouts.cues import CueKind
 from scriptmodel_trainer.corpus.layouts.names import is_doubtful, times_required
 from scriptmodel_trainer.corpus.layouts.survey import Form, Style, Survey, survey
 
-STRONG = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE, Kind.PHRASE))
+STRONG = frozenset((CueKind.PERIOD, CueKind.COLON, CueKind.DASH, CueKind.ASIDE, CueKind.PHRASE))
 GROUP_WORDS = frozenset(("The", "All", "Both", "Several", "Some", "Another", "Other", "First", "Second", "Third"))
 _OFTEN = 4
 _MANY = 20  # paragraphs
@@ -20,7 +20,7 @@ _QUOTED = 0.25  # of its paragraphs
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class CastForms:
     """Who speaks in a file and how that is printed, as its survey shows."""
 
     names: frozenset[str]  # of those who speak more than once
@@ -33,7 +33,7 @@ class Cast:
     lower: frozenset[str]  # words that the file also writes small
     width: int  # characters of a full line
     plain_directions: bool  # directions are not always in brackets
-    kinds: tuple[tuple[bool, frozenset[Kind]], ...]  # of cue to search for, with names in capitals and with others
+    kinds: tuple[tuple[bool, frozenset[CueKind]], ...]  # of cue to search for, with names in capitals and with others
     full_stops: bool  # between name and words
     colons: bool
     round_brackets: bool  # hold directions, not only asides of a sentence
@@ -43,7 +43,7 @@ class Cast:
     prefaces: frozenset[str]  # headings of those that quote a play before it begins
 
 
-def cast_of(sample: Sequence[str], style: Style) -> Cast:
+def cast_of(sample: Sequence[str], style: Style) -> CastForms:
     """Learn a file's conventions from a sample of its lines; `style` is that of its layout."""
     found = survey(tuple(sample))
     names = _repeated(found, style)
@@ -59,27 +59,28 @@ def cast_of(sample: Sequence[str], style: Style) -> Cast:
     lines = sum(count for counts in inside for name, count in counts if name in names)  # that begin with a cue
     dense = lines > 0.2 * sum(found.first[form].total() for form in main if form in found.first)
     plain = _directions_are_plain(found, forms, names)
-    return Cast(
+    return CastForms(
         names=names,
         alone=frozenset(
             name
-            for name, count in found.first.get((True, Kind.ALONE), Counter()).items()
+            for name, count in found.first.get((True, CueKind.ALONE), Counter()).items()
             if count - found.places[name] >= _OFTEN
         ),
         forms=frozenset(forms),
-        main=frozenset(main - {(True, Kind.SPACE)}),
+        main=frozenset(main - {(True, CueKind.SPACE)}),
         dense=dense,
-        lined=totals[True, Kind.COLON] + totals[False, Kind.COLON] > _MOSTLY * sum(map(bool, map(str.strip, sample))),
-        spaced=dense and totals[True, Kind.SPACE] > 0.5 * total,
+        lined=totals[True, CueKind.COLON] + totals[False, CueKind.COLON]
+        > _MOSTLY * sum(map(bool, map(str.strip, sample))),
+        spaced=dense and totals[True, CueKind.SPACE] > 0.5 * total,
         lower=frozenset(found.lower),
         width=found.width,
         plain_directions=plain,
         kinds=_searched_kinds(forms),
-        full_stops=(True, Kind.PERIOD) in main or (False, Kind.PERIOD) in main,
-        colons=(True, Kind.COLON) in main or (False, Kind.COLON) in main,
+        full_stops=(True, CueKind.PERIOD) in main or (False, CueKind.PERIOD) in main,
+        colons=(True, CueKind.COLON) in main or (False, CueKind.COLON) in main,
         round_brackets=found.square < 10 or found.round > 0.1 * found.square,
         attached=found.attached,
-        words_below=(True, Kind.ALONE) in main and (found.attached or not found.detached),
+        words_below=(True, CueKind.ALONE) in main and (found.attached or not found.detached),
         italic=found.italic.total() > 0.5 * totals.total(),
         prefaces=_quoting(found, names),
     )
@@ -105,8 +106,8 @@ def _repeated(found: Survey, style: Style) -> frozenset[str]:
     )
 
 
-def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[Kind]], ...]:
-    besides = STRONG | {Kind.ALONE} | ({Kind.SPACE} if (True, Kind.COLUMN) in forms else set())
+def _searched_kinds(forms: Set[Form]) -> tuple[tuple[bool, frozenset[CueKind]], ...]:
+    besides = STRONG | {CueKind.ALONE} | ({CueKind.SPACE} if (True, CueKind.COLUMN) in forms else set())
     return tuple(
         (caps, frozenset({kind for case, kind in forms if case is caps} | besides))
         for caps in sorted({caps for caps, _ in forms})
@@ -130,13 +131,13 @@ def _directions_are_plain(found: Survey, forms: Set[Form], names: Set[str]) -> b
         for cues in found.cues
     ]
     narrated = spoken = 0
-    alone = any(kind is Kind.ALONE for _, kind in forms)
+    alone = any(kind is CueKind.ALONE for _, kind in forms)
     below = alone and (found.attached or not found.detached)  # words stand right below the names
     for index in range(2, len(begins) - 2):
         before, after = begins[index - 2 : index], begins[index + 1 : index + 3]
         if begins[index] is not None or found.narrations[index] is None or not any(before) or not any(after):
             continue
-        if before[1] is not None and before[1].kind is Kind.ALONE and not below:
+        if before[1] is not None and before[1].kind is CueKind.ALONE and not below:
             continue  # the words of the name before it
         narrated += bool(found.narrations[index])
         spoken += not found.narrations[index]

@@ -18,7 +18,7 @@ from scriptmodel_trainer.corpus.layouts.names import (
 )
 
 
-class Kind(enum.Enum):
+class CueKind(enum.Enum):
     """What is between the name and the words; `caps` names in capitals, `title` others."""
 
     PERIOD = "period"
@@ -38,7 +38,7 @@ class Cue:
     """A speaker's name in a paragraph: from `start` to `end`, with the direction beside the name, if any."""
 
     name: str
-    kind: Kind
+    kind: CueKind
     caps: bool
     direction: str
     start: int
@@ -71,7 +71,11 @@ _ITALIC = re.compile(
 _JOINED = re.compile(r"(?<=[^\W_])_(?=[^\W_])")  # `Anna_Gull`
 _INITIAL = re.compile(r"(?:\A|\s)[^\W\d_a-z]\.\Z")
 _MIDDLE = " " * 16
-_KINDS = {**{kind.value: kind for kind in Kind}, "comma": Kind.ALONE, "pipe": Kind.COLON}  # a pipe parts voices
+_KINDS = {
+    **{kind.value: kind for kind in CueKind},
+    "comma": CueKind.ALONE,
+    "pipe": CueKind.COLON,
+}  # a pipe parts voices
 # A name within a line, where a line break was lost: alone between two sentences, or with a direction.
 _LOST = re.compile(
     r"(?<=[.!?\"”)\]—-])(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!MR\.)(?<!MRS\.)(?<!DR\.)(?<!Miss)[ ]{0,2}"
@@ -84,11 +88,11 @@ _PHRASED = re.compile(
 _PHRASED_ABOVE = re.compile(
     rf"[ \t]*(?P<name>{CAPS_NAME}), (?P<phrase>[{LOWER}][^\n.:!?“”\"()\[\]]{{2,160}})[.:][ \t]*\n(?=\s*\S)"
 )
-_MARKED = frozenset((Kind.PERIOD, Kind.COLON, Kind.DASH, Kind.ASIDE))
+_MARKED = frozenset((CueKind.PERIOD, CueKind.COLON, CueKind.DASH, CueKind.ASIDE))
 SCENE = 8  # lines; a scene may be a single paragraph
 _TURNS = 4  # names that recur in such a scene
 _SPARSE = 10  # lines for each of them, at most
-_TITLE_KINDS = _MARKED | {Kind.ALONE, Kind.ABOVE}
+_TITLE_KINDS = _MARKED | {CueKind.ALONE, CueKind.ABOVE}
 
 
 def is_scene(text: str, cues: Sequence[Cue]) -> bool:
@@ -105,14 +109,14 @@ def lost_cues(text: str, marks: str) -> Iterator[Cue]:
             continue
         name, direction = match["name"], (match["direction"] or "").strip()
         if direction or text[match.start() : match.start() + 1] == " ":
-            yield Cue(name, Kind.LOST, name.isupper(), direction, match.start(), match.end())
+            yield Cue(name, CueKind.LOST, name.isupper(), direction, match.start(), match.end())
 
 
 def phrased_cues(text: str) -> Iterator[Cue]:
     """`Anna, turning round: words`: accepted for known names only, where colons are between name and words."""
     for match in _PHRASED.finditer(text):
         name, phrase = match["name"], " ".join(match["phrase"].split())
-        yield Cue(name, Kind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
+        yield Cue(name, CueKind.PHRASE, name.isupper(), f"({phrase})", match.start(), match.end())
 
 
 def phrased_cue_above(text: str) -> Cue | None:
@@ -121,10 +125,10 @@ def phrased_cue_above(text: str) -> Cue | None:
     if match is None or not match["name"].isupper():
         return None
     phrase = " ".join(match["phrase"].split())
-    return Cue(match["name"], Kind.PHRASE, True, f"({phrase})", 0, match.end())
+    return Cue(match["name"], CueKind.PHRASE, True, f"({phrase})", 0, match.end())
 
 
-def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Iterator[Cue]:
+def candidates(text: str, caps: bool, kinds: Set[CueKind] = frozenset(CueKind)) -> Iterator[Cue]:
     """Yield whatever is in the place of a name at the beginning of each line of a paragraph; of those `kinds` only."""
     italics = _italic_cues(text, caps, kinds)
     yield from italics.values()
@@ -137,7 +141,7 @@ def candidates(text: str, caps: bool, kinds: Set[Kind] = frozenset(Kind)) -> Ite
                 yield cue
 
 
-def _italic_cues(text: str, caps: bool, kinds: Set[Kind]) -> dict[int, Cue]:
+def _italic_cues(text: str, caps: bool, kinds: Set[CueKind]) -> dict[int, Cue]:
     """Names in italics with a full stop at the beginning of lines, by where they start."""
     if not any(end in text for end in ("._", "_.", "_:", ":_")):
         return {}
@@ -149,7 +153,7 @@ def _italic_cue(match: re.Match[str], caps: bool) -> Cue | None:
     name = match["name"] or match["called"]
     if name.isupper() is not caps or not (is_letter(name) or could_be_name(name)):
         return None
-    kind, manner = Kind.PERIOD if match["name"] else Kind.COLON, (match["manner"] or "").strip()
+    kind, manner = CueKind.PERIOD if match["name"] else CueKind.COLON, (match["manner"] or "").strip()
     return Cue(name, kind, caps, manner, match.start(), match.end(), italic=True)
 
 
@@ -161,17 +165,17 @@ def candidate_at_start(text: str, caps: bool) -> Cue | None:
     return _cue(match, caps) if match else None
 
 
-def _kind(match: re.Match[str]) -> Kind:
+def _kind(match: re.Match[str]) -> CueKind:
     """Return what is after the name; the full stop of an initial is one."""
     kind = _KINDS[match.lastgroup or "space"]
-    if kind is Kind.ASIDE and not match["direction"] and _INITIAL.search(match.group().lstrip()):
-        return Kind.PERIOD
+    if kind is CueKind.ASIDE and not match["direction"] and _INITIAL.search(match.group().lstrip()):
+        return CueKind.PERIOD
     return kind
 
 
-def _stopped(match: re.Match[str], kind: Kind) -> bool:
+def _stopped(match: re.Match[str], kind: CueKind) -> bool:
     """Return whether more than a gap is after the name."""
-    return kind in _MARKED or (kind is Kind.ALONE and match.group().rstrip()[-1:] in ".:")
+    return kind in _MARKED or (kind is CueKind.ALONE and match.group().rstrip()[-1:] in ".:")
 
 
 def _continues_in_italics(match: re.Match[str]) -> bool:
@@ -188,22 +192,22 @@ def _cue(match: re.Match[str], caps: bool) -> Cue | None:
     kind = _kind(match)
     if not caps and match["name"].partition("\n")[0].rstrip().isupper():
         return None  # a name in capitals alone on its line, and the first word spoken
-    if kind is Kind.PERIOD and _continues_in_italics(match):
+    if kind is CueKind.PERIOD and _continues_in_italics(match):
         return None  # the first words of a direction
     direction = (match["direction"] or "").strip(" ,.;\n_")
-    if kind is Kind.ALONE and direction:
-        kind = Kind.ASIDE
+    if kind is CueKind.ALONE and direction:
+        kind = CueKind.ASIDE
     centred = match.group() == match.string and match.string.startswith(_MIDDLE)  # a paragraph of its own
-    if kind is Kind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not centred:
+    if kind is CueKind.ALONE and not caps and match.group().rstrip()[-1:] not in ".:" and not centred:
         if match.start() or not match.string[match.end() :].strip():
             return None  # a short line
-        kind = Kind.ABOVE
-    sounds = kind is Kind.COLON and caps and name.upper() in EFFECTS
+        kind = CueKind.ABOVE
+    sounds = kind is CueKind.COLON and caps and name.upper() in EFFECTS
     within = match.lastgroup == "comma" and (not caps or match.start() > 0)
-    common = is_common(name) and kind in _MARKED - {Kind.COLON}
+    common = is_common(name) and kind in _MARKED - {CueKind.COLON}
     named = could_be_name(name) or common or (is_letter(name) and _stopped(match, kind))
     if sounds or within or not named or (not caps and (name.isupper() or kind not in _TITLE_KINDS)):
         return None
-    if kind is Kind.ASIDE and not direction:
+    if kind is CueKind.ASIDE and not direction:
         return None
     return Cue(name, kind, caps, direction, match.start(), match.end())

@@ -18,7 +18,7 @@ _OUT = frozenset(("TitlePage", "ScriptNote", "SceneProperties", "Summary", "Head
 _CONTENT = "Content"
 
 
-class _Reader(markup.Reader):
+class _Reader(markup.MarkupReader):
     """Joins the paragraphs of a speech; a paragraph may hold others, side by side."""
 
     def __init__(self, explain: Explain) -> None:

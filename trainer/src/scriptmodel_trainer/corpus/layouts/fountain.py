@@ -67,7 +67,7 @@ def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent
 class _Pages:
     """The parts of a screenplay's pages that are dropped: a title page, heads, the record of a site."""
 
-    def __init__(self, draft: screenplays.Draft, *, slugs: bool) -> None:
+    def __init__(self, draft: screenplays.ScreenplayStyle, *, slugs: bool) -> None:
         self.draft = draft
         self._slugs = slugs
         self._begun = False
@@ -88,7 +88,7 @@ class _Pages:
 
 
 @functools.lru_cache(maxsize=1)
-def _draft(sample: tuple[str, ...]) -> screenplays.Draft:
+def _draft(sample: tuple[str, ...]) -> screenplays.ScreenplayStyle:
     """Return how the lines of a sample are printed; the last result is cached, because it is used three times."""
     return screenplays.learn(_paragraphs(sample), lambda text: dialogue(text) is not None, _stands_alone)
 
@@ -103,7 +103,7 @@ def _without_star(line: str) -> str:
     return words if words.endswith("  ") else line
 
 
-def _is_title(paragraph: Paragraph, draft: screenplays.Draft) -> bool:
+def _is_title(paragraph: Paragraph, draft: screenplays.ScreenplayStyle) -> bool:
     """Return whether this belongs to a printed title page: nobody speaks, no scene begins."""
     first, *rest = paragraph.text.split("\n")
     set_in = paragraph.indent >= _CENTRED or (draft.centred and not paragraph.text.endswith((".", "?", "!")))

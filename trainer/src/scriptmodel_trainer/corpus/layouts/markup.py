@@ -19,7 +19,7 @@ _DEEPEST = 500  # elements within each other
 _TAG = re.compile(r"<[^<>]*>")
 
 
-class Reader:
+class MarkupReader:
     """Target of the parser: collects events. This class yields no events and checks the nesting."""
 
     def __init__(self, explain: Explain) -> None:
@@ -63,17 +63,17 @@ def without_tags(text: str) -> str:
     return _TAG.sub(" ", text)
 
 
-def lines_of(source: Source) -> Iterator[str]:
+def checked_lines(source: Source) -> Iterator[str]:
     """Yield the lines of a file; BadInputError, which names it, unless it is XML that can be read."""
     try:
-        for _ in _events(reading.read_lines(source), Reader(silent)):
+        for _ in _events(reading.read_lines(source), MarkupReader(silent)):
             pass
     except ValueError as error:
         raise BadInputError(f"{source.name}: {error}", "save it again, or leave it out") from error
     yield from reading.read_lines(source)
 
 
-def parse_with(reader: Callable[[Explain], Reader]) -> Parse:
+def parse_with(reader: Callable[[Explain], MarkupReader]) -> Parse:
     """Return the parser of a layout, given what reads its elements."""
 
     def parse(lines: Iterable[str], sample: Sequence[str], explain: Explain = silent) -> Iterator[Event]:
@@ -86,7 +86,7 @@ def parse_with(reader: Callable[[Explain], Reader]) -> Parse:
     return parse
 
 
-def _events(lines: Iterable[str], reader: Reader) -> Iterator[Event]:
+def _events(lines: Iterable[str], reader: MarkupReader) -> Iterator[Event]:
     """Yield what the reader gives; ValueError if the lines are no XML that can be read."""
     parser = DefusedXMLParser(target=reader)
     size = 0

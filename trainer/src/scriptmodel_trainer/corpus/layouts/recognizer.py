@@ -10,11 +10,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, Cast
+from scriptmodel_trainer.corpus.layouts.cast import GROUP_WORDS, STRONG, CastForms
 from scriptmodel_trainer.corpus.layouts.cues import (
     SCENE,
     Cue,
-    Kind,
+    CueKind,
     candidates,
     is_scene,
     lost_cues,
@@ -39,7 +39,7 @@ _MOST_KEPT = 200  # paragraphs whose first cue is kept, more than any test looks
 class Recognizer:
     """Finds the cues of paragraphs. `cast` never changes; `speakers` grows by `meet` alone."""
 
-    def __init__(self, cast: Cast) -> None:
+    def __init__(self, cast: CastForms) -> None:
         self.cast = cast
         self.speakers = set(cast.names)
         self._firsts: dict[Evidence, Cue | None] = {}  # cached: each paragraph is ahead of many others
@@ -52,7 +52,7 @@ class Recognizer:
         for cue in self._candidates(paragraph):
             if cue.start < last or not self._accepted(cue, text):
                 continue
-            again = cue.name == speaker and not (self.cast.dense and cue.kind is Kind.COLON)
+            again = cue.name == speaker and not (self.cast.dense and cue.kind is CueKind.COLON)
             if again and "[" not in text[last : cue.start]:
                 continue  # names oneself, unless a direction is between
             speaker, last = cue.name, cue.end
@@ -77,9 +77,9 @@ class Recognizer:
         if first is None or not sure:
             return first is not None
         known = first.name in self.speakers
-        if first.kind in (Kind.ALONE, Kind.ABOVE, Kind.SPACE):
+        if first.kind in (CueKind.ALONE, CueKind.ABOVE, CueKind.SPACE):
             return known
-        return (first.kind is Kind.ASIDE and known) or (first.caps, first.kind) in self.cast.main
+        return (first.kind is CueKind.ASIDE and known) or (first.caps, first.kind) in self.cast.main
 
     def scene_inside(self, paragraph: Evidence) -> int:
         """Return the start of the first cue of a known speaker in a scene that begins with other text, or -1."""
@@ -89,7 +89,7 @@ class Recognizer:
         found = [
             cue
             for cue in self._candidates(paragraph)
-            if cue.kind is not Kind.LOST and cue.name in self.speakers and self._accepted(cue, text)
+            if cue.kind is not CueKind.LOST and cue.name in self.speakers and self._accepted(cue, text)
         ]
         return found[0].start if is_scene(text, found) else -1
 
@@ -105,7 +105,7 @@ class Recognizer:
     def may_be_title(self, paragraph: Evidence) -> bool:
         """Return True if the paragraph is a name alone that is rarely set alone: it may be a title."""
         first = self._first(paragraph)
-        alone = first is not None and first.kind is Kind.ALONE and not paragraph.text[first.end :].strip()
+        alone = first is not None and first.kind is CueKind.ALONE and not paragraph.text[first.end :].strip()
         return alone and self.first_name(paragraph) not in self.cast.alone
 
     def _first(self, paragraph: Evidence) -> Cue | None:
@@ -122,7 +122,7 @@ class Recognizer:
         for caps, _ in reversed(self.cast.kinds):
             cue = paragraph.caps_cue if caps else paragraph.title_cue
             if cue is not None and self._opens_paragraph(cue, text):
-                columns = "  " in text and (True, Kind.COLUMN) not in self.cast.forms and has_columns(text)
+                columns = "  " in text and (True, CueKind.COLUMN) not in self.cast.forms and has_columns(text)
                 return None if columns else cue
         phrased = self._phrased(text)
         return next((cue for cue in phrased if cue.start == 0 and cue.name in self.speakers), None)
@@ -146,7 +146,7 @@ class Recognizer:
         if cue.start == 0:
             return self._opens_paragraph(cue, text)
         known = cue.name in self.speakers or (self.cast.italic and cue.italic)
-        known = known or (self.cast.lined and cue.kind is Kind.COLON and self._opens_paragraph(cue, text))
+        known = known or (self.cast.lined and cue.kind is CueKind.COLON and self._opens_paragraph(cue, text))
         return known and self._opens_line(cue, text)
 
     def _opens_paragraph(self, cue: Cue, text: str) -> bool:
@@ -154,34 +154,34 @@ class Recognizer:
         words = text[cue.end :].strip()
         ends = (".", ":") if cue.caps else (":",)
         stopped = (
-            cue.caps and cue.kind is Kind.ALONE and self.cast.full_stops and text[: cue.end].rstrip().endswith(".")
+            cue.caps and cue.kind is CueKind.ALONE and self.cast.full_stops and text[: cue.end].rstrip().endswith(".")
         )
         ended = not words and text.endswith(ends)
         if (stopped and cue.name in self.speakers) or (
             ended and (cue.name in self.speakers or cue.name in self.cast.alone)
         ):
             return True
-        title = self.cast.attached and cue.kind is Kind.ALONE and not words and cue.name not in self.speakers
+        title = self.cast.attached and cue.kind is CueKind.ALONE and not words and cue.name not in self.speakers
         if title or self._heads(cue, words):
             return False
         if cue.name in self.speakers:
-            columns = cue.kind is Kind.SPACE and (True, Kind.COLUMN) in self.cast.forms
+            columns = cue.kind is CueKind.SPACE and (True, CueKind.COLUMN) in self.cast.forms
             # `Anna--a small woman--enters.`
-            described = cue.kind is Kind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
-            alone = (True, Kind.ALONE) in self.cast.main
+            described = cue.kind is CueKind.DASH and not cue.caps and not text[: cue.end].rstrip(" -—–").endswith(".")
+            alone = (True, CueKind.ALONE) in self.cast.main
             return (form in self.cast.forms or cue.kind in STRONG or columns) and not (
                 described and (alone or form not in self.cast.forms)
             )
         both = words and " AND " in cue.name
-        seen = "," in cue.name and (cue.kind is Kind.ALONE or not words) and not both  # who is on the stage
-        if cue.kind is Kind.COLUMN or seen:
+        seen = "," in cue.name and (cue.kind is CueKind.ALONE or not words) and not both  # who is on the stage
+        if cue.kind is CueKind.COLUMN or seen:
             return form in self.cast.forms and not seen
         joined = set(_JOINED.split(cue.name))
         several = not (cue.caps or cue.italic) and _SEVERAL_JOINED.search(cue.name)
         strangers = several and not self.speakers.issuperset(joined)
         named = not strangers and (
             cue.caps
-            or (self.cast.lined and cue.kind is Kind.COLON)
+            or (self.cast.lined and cue.kind is CueKind.COLON)
             or self._new_name(cue)
             or not self.speakers.isdisjoint(joined)
             or (self.cast.italic and cue.italic and bool(words) and not reads_like_direction(words))
@@ -190,7 +190,7 @@ class Recognizer:
 
     def _heads(self, cue: Cue, words: str) -> bool:
         """Return True for a heading that looks like a speech: MOSCOW. THE HOUSE OF A MERCHANT."""
-        if cue.kind is not Kind.PERIOD or len(words) <= _SHOUT or not words.isupper():
+        if cue.kind is not CueKind.PERIOD or len(words) <= _SHOUT or not words.isupper():
             return False
         if "!" in words or "?" in words or is_quoted(words):
             return False
@@ -199,10 +199,10 @@ class Recognizer:
     def _opens_line(self, cue: Cue, text: str) -> bool:
         """Return whether a known name inside a paragraph is a cue: after a sentence, not within a direction."""
         form = (cue.caps, cue.kind)
-        if cue.kind is not Kind.LOST:
-            if cue.kind is Kind.SPACE and self.cast.spaced:
+        if cue.kind is not CueKind.LOST:
+            if cue.kind is CueKind.SPACE and self.cast.spaced:
                 return _ENDS_SENTENCE.search(text[: cue.start]) is not None
-            if form not in (self.cast.main if cue.kind in (Kind.SPACE, Kind.ALONE) else self.cast.forms):
+            if form not in (self.cast.main if cue.kind in (CueKind.SPACE, CueKind.ALONE) else self.cast.forms):
                 return False
             if not self.cast.dense and not (cue.caps and _ENDS_SENTENCE.search(text[: cue.start])):
                 return False

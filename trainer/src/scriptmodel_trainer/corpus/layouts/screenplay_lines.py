@@ -25,7 +25,7 @@ def is_right(lines: Sequence[str]) -> bool:
     return indent_of(lines[0]) > indent_of(lines[1])
 
 
-def lines_of(paragraph: Paragraph) -> list[str]:
+def printed_lines(paragraph: Paragraph) -> list[str]:
     return paragraph.text.split("\n")
 
 

@@ -20,10 +20,10 @@ from scriptmodel_trainer.corpus.layouts.screenplay_lines import (
     is_number,
     is_right,
     joined_with,
-    lines_of,
     name_of,
     outdents,
     page_heads,
+    printed_lines,
     word_lines,
 )
 
@@ -46,7 +46,7 @@ _LONGEST = 10_000  # characters that continue after a blank line; each continuat
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ScreenplayStyle:
     """How a file prints a screenplay, learned from a sample.
 
     `speaks` is true for a name above words, `alone` for a line that is a paragraph of its own: a slugline, `CUT TO:`.
@@ -200,19 +200,19 @@ class Draft:
                 yield index
 
 
-def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool], alone: Callable[[str], bool]) -> Draft:
+def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool], alone: Callable[[str], bool]) -> ScreenplayStyle:
     """How a sample of a screenplay is printed."""
     found = list(sample)
     lined = _is_lined(found, speaks)
     detached = not lined and _are_detached(found, speaks)
-    found = list(Draft(speaks, alone, detached=detached)._attached(found))
-    joined = Draft(speaks, alone, centred=True, joined=True)
-    inner = sum(joined._is_named(lines, at) for lines in map(lines_of, found) for at in range(1, len(lines)))
+    found = list(ScreenplayStyle(speaks, alone, detached=detached)._attached(found))
+    joined = ScreenplayStyle(speaks, alone, centred=True, joined=True)
+    inner = sum(joined._is_named(lines, at) for lines in map(printed_lines, found) for at in range(1, len(lines)))
     if lined or inner >= _MANY:
         found = list(replace(joined, lined=lined)._parted(found))
-    above = [lines for lines in map(lines_of, found) if speaks("\n".join(lines))]
+    above = [lines for lines in map(printed_lines, found) if speaks("\n".join(lines))]
     centred = sum(indent_of(lines[0]) >= _MIDDLE for lines in above) > len(above) // 2
-    draft = Draft(
+    draft = ScreenplayStyle(
         speaks, alone, centred, inner >= _MANY, detached, lined, names=_names(found, above), heads=page_heads(found)
     )
     spoken = [lines for lines in above if draft.says(lines)]
@@ -226,7 +226,7 @@ def learn(sample: Iterable[Paragraph], speaks: Callable[[str], bool], alone: Cal
 
 def _is_lined(found: Iterable[Paragraph], speaks: Callable[[str], bool]) -> bool:
     """Return whether paragraphs hold many names above words, and lines longer than any that is set."""
-    lines = [lines_of(paragraph) for paragraph in found]
+    lines = [printed_lines(paragraph) for paragraph in found]
     named = sum(_is_above(each, at, speaks) for each in lines for at in range(1, len(each)))
     long = sum(len(line) > _SET for each in lines for line in each)
     return named >= _MANY and long > _SOME * sum(map(len, lines))
@@ -267,7 +267,7 @@ def _width(spoken: Sequence[Sequence[str]]) -> int:
 
 def _names(found: Iterable[Paragraph], above: Iterable[Sequence[str]]) -> frozenset[str]:
     """Return names that are in the middle of the line more than once, alone or above words, or often above words."""
-    alone = (lines for lines in map(lines_of, found) if len(lines) == 1 and indent_of(lines[0]) >= _MIDDLE)
+    alone = (lines for lines in map(printed_lines, found) if len(lines) == 1 and indent_of(lines[0]) >= _MIDDLE)
     middle = Counter(name_of(lines[0]) for lines in (*alone, *filter(is_right, above)))
     anywhere = Counter(name_of(lines[0]) for lines in above)
     return frozenset(name for name in middle | anywhere if middle[name] > 1 or anywhere[name] >= _OFTEN)

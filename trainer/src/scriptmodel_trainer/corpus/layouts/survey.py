@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, Kind, candidates, is_scene
+from scriptmodel_trainer.corpus.layouts.cues import SCENE, Cue, CueKind, candidates, is_scene
 from scriptmodel_trainer.corpus.layouts.directions import is_bracketed, is_verse, narrates
 from scriptmodel_trainer.corpus.layouts.initials import Letters
 from scriptmodel_trainer.corpus.layouts.marks import announces_play, is_furniture, is_heading, is_preface
 from scriptmodel_trainer.corpus.layouts.paragraphs import paragraphs
 
-Form = tuple[bool, Kind]  # names in capitals or not, and what follows the name
+Form = tuple[bool, CueKind]  # names in capitals or not, and what follows the name
 
 _MANY = 20  # cues
 _ABOVE = 5  # times as many names right above the words as names alone in their paragraphs
@@ -23,13 +23,13 @@ _LOWER = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_]+")
 Style = frozenset[Form]
 """The forms of cue that make up a layout of printed plays."""
 STYLES: Mapping[str, Style] = {
-    "caps-period": frozenset(((True, Kind.PERIOD), (True, Kind.ASIDE))),
-    "title-period": frozenset(((False, Kind.PERIOD), (False, Kind.ASIDE))),
-    "caps-colon": frozenset(((True, Kind.COLON),)),
-    "title-colon": frozenset(((False, Kind.COLON),)),
-    "dash": frozenset(((True, Kind.DASH), (False, Kind.DASH))),
-    "column": frozenset(((True, Kind.COLUMN), (True, Kind.SPACE))),
-    "name-alone": frozenset(((True, Kind.ALONE), (False, Kind.ALONE), (False, Kind.ABOVE))),
+    "caps-period": frozenset(((True, CueKind.PERIOD), (True, CueKind.ASIDE))),
+    "title-period": frozenset(((False, CueKind.PERIOD), (False, CueKind.ASIDE))),
+    "caps-colon": frozenset(((True, CueKind.COLON),)),
+    "title-colon": frozenset(((False, CueKind.COLON),)),
+    "dash": frozenset(((True, CueKind.DASH), (False, CueKind.DASH))),
+    "column": frozenset(((True, CueKind.COLUMN), (True, CueKind.SPACE))),
+    "name-alone": frozenset(((True, CueKind.ALONE), (False, CueKind.ALONE), (False, CueKind.ABOVE))),
 }
 
 
@@ -99,9 +99,9 @@ class Survey:
 
     def join_detached(self) -> None:
         """Count names alone in their paragraphs as cues, unless names stand right above the words: then as titles."""
-        caps = sum(counted.get((True, Kind.ALONE), Counter()).total() for counted in (self.first, self.detached))
+        caps = sum(counted.get((True, CueKind.ALONE), Counter()).total() for counted in (self.first, self.detached))
         if self.softly.total() > caps:
-            self.first[False, Kind.PERIOD] = self.first.get((False, Kind.PERIOD), Counter()) + self.softly
+            self.first[False, CueKind.PERIOD] = self.first.get((False, CueKind.PERIOD), Counter()) + self.softly
         for form, counts in self.detached.items():
             above = self.first.get(form, Counter()).total()
             self.attached = self.attached or above > max(_MANY, _ABOVE * counts.total())
@@ -115,7 +115,7 @@ class Survey:
         return frozenset(
             name
             for name, count in counts.items()
-            if count >= (2 if name.isupper() or any(kind in (Kind.COLON, Kind.DASH) for _, kind in forms) else 3)
+            if count >= (2 if name.isupper() or any(kind in (CueKind.COLON, CueKind.DASH) for _, kind in forms) else 3)
         )
 
 
@@ -153,7 +153,7 @@ def survey(sample: tuple[str, ...]) -> Survey:
             headed = heading
             continue
         alone = len(cues) == 1 and not text[cues[0].end :].strip()
-        detached = alone and cues[0].kind is Kind.ALONE
+        detached = alone and cues[0].kind is CueKind.ALONE
         softly = alone and cues[0].italic and not cues[0].caps
         result.cues.append(cues)
         letters.read(text, cues)

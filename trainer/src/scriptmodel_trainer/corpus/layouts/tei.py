@@ -23,7 +23,7 @@ _BESIDE = re.compile(r"(?P<name>[^,]+),\s+(?P<how>(?=[^\W\d_])[^A-ZÀ-Ý].*)")  
 _LINE = "\x1e"  # the edge of a line of verse; no character of XML
 
 
-class _Reader(markup.Reader):
+class _Reader(markup.MarkupReader):
     """Holds the words of the speech so far. The text of a name, direction or heading is apart until its end."""
 
     def __init__(self, explain: Explain) -> None:

@@ -19,7 +19,7 @@ _CENTRED = " " * 24
 
 
 @dataclass(frozen=True)
-class Place:
+class Context:
     """A paragraph in its context: the play so far, and the paragraphs that follow."""
 
     body: Body
@@ -43,33 +43,33 @@ class Place:
         return self.body.lines(self.text, self.paragraph.line)
 
 
-def _nobody_speaks(place: Place, _: Any) -> Iterator[Event]:
+def _nobody_speaks(place: Context, _: Any) -> Iterator[Event]:
     return place.exposition(doubtful=not (place.paragraph.addresses_nobody or place.paragraph.reads_like_direction))
 
 
-def _begins_with_aside(place: Place) -> bool:
+def _begins_with_aside(place: Context) -> bool:
     """Return whether a direction in brackets begins words that continue."""
     seen = place.paragraph
     return place.text.strip().startswith(("[", "(")) and not (seen.reads_like_direction and seen.addresses_nobody)
 
 
-def _is_stage_action(place: Place) -> bool:
+def _is_stage_action(place: Context) -> bool:
     seen = place.paragraph
     return (seen.reads_like_direction or seen.is_curtain) and len(place.text) < 400 and seen.addresses_nobody
 
 
-def _is_in_capitals(place: Place) -> bool:
+def _is_in_capitals(place: Context) -> bool:
     """`TABLEAU`, `ACT DROP`, `FLASHBACK`."""
     shown = place.text.strip()
     return shown.isupper() and len(shown) < 80 and not (shown.endswith(("!", "?")) or is_quoted(shown))
 
 
-def _is_centred(place: Place) -> bool:
+def _is_centred(place: Context) -> bool:
     stripped = place.text.strip()
     return place.text.startswith(_CENTRED) and len(stripped) < 40 and stripped[-1].isalnum()
 
 
-def _is_narration(place: Place) -> bool:
+def _is_narration(place: Context) -> bool:
     """Return whether prose describes an action, in a play whose directions are not always in brackets."""
     text, body = place.text, place.body
     if not body.cast.plain_directions or body.singing:
@@ -77,30 +77,30 @@ def _is_narration(place: Place) -> bool:
     return narrates(text.rstrip(":;") + ".") if text[0] == " " else place.paragraph.narrates  # `ANNA sings:`
 
 
-def _names_someone(place: Place) -> bool:
+def _names_someone(place: Context) -> bool:
     """`HELENA goes out. A pause.`: a capital name that does not speak here, in a short paragraph."""
     words = plain(place.text[:200]).split()
     named = bool(words) and words[0].strip(".,") in place.body.speakers
     return named and words[0].isupper() and len(place.text) < 240 and place.paragraph.addresses_nobody
 
 
-def _direction(place: Place, _: Any) -> Iterator[Event]:
+def _direction(place: Context, _: Any) -> Iterator[Event]:
     """Give a direction without brackets; after the curtain nobody speaks."""
     yield from place.exposition()
     if "CURTAIN" in place.text:
         place.body.speaker = ""
 
 
-UNNAMED: tuple[Rule[Place], ...] = (
+UNNAMED: tuple[Rule[Context], ...] = (
     Rule("nobody-speaks", "exposition", lambda place: not place.body.speaker, _nobody_speaks),
-    Rule("first-words", "speech", lambda place: place.body.silent, Place.words),
-    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, Place.words),
-    Rule("begins-with-aside", "speech", _begins_with_aside, Place.words),
+    Rule("first-words", "speech", lambda place: place.body.silent, Context.words),
+    Rule("sentence-continues", "speech", lambda at: at.body.breaks_off and not at.paragraph.is_curtain, Context.words),
+    Rule("begins-with-aside", "speech", _begins_with_aside, Context.words),
     Rule("stage-action", "exposition", _is_stage_action, _direction),
     Rule("capitals", "exposition", _is_in_capitals, _direction),
     Rule("centred", "exposition", _is_centred, _direction),
     Rule("narration", "exposition", _is_narration, _direction),
     Rule("names-someone", "exposition", _names_someone, _direction),
-    Rule("speech-continues", "speech", lambda _: True, Place.words),
+    Rule("speech-continues", "speech", lambda _: True, Context.words),
 )
 """Rules for words without a name before them."""
