@@ -41,30 +41,24 @@ class Feature(Protocol):
 
     def facts(self, status: Object) -> Iterable[tuple[str, str]]:
         """Return labels and texts for the screen of an object."""
-        del status
         return ()
 
     def lines(self, status: Object) -> Sequence[str]:
         """Return further lines for the screen of an object."""
-        del status
         return ()
 
     def changes(self, state: ModelState, view: ModelView) -> Iterable[Change]:
         """Return what a plan changes besides pipelines and repos."""
-        del state, view
         return ()
 
     def has_card(self, spec: Object) -> bool:
         """Return whether the page of an object has a card of this feature."""
-        del spec
         return False
 
     def read(self, gateway: Gateway, found: Object) -> Object:
         """Return what the card shows besides the status. Blocking; raises EngineError."""
-        del gateway, found
         return {}
 
     def card(self, status: Object, read: Object, error: str, sort: str) -> Card:
         """Return the card; `read` is empty until it was read, or as `error` says why it was not."""
-        del status, read, error, sort
         return Card("", "")

@@ -58,12 +58,10 @@ class Feature(Protocol):
 
     def choose(self, model: ScriptModel, view: ModelView, chosen: Chosen) -> Chosen:
         """Return the script to report, given the choice of the features before."""
-        del model, view
         return chosen
 
     def start(self, model: ScriptModel) -> str:
         """Return the commit of the model that other trainings start from; empty if it is the newest one."""
-        del model
         return ""
 
     def observe_runs(self, lineages: Lineages, model: ScriptModel, view: ModelView) -> RunsView | None:
@@ -71,20 +69,16 @@ class Feature(Protocol):
 
         Blocking; raises EngineError where a read fails.
         """
-        del lineages, model, view
         return None
 
     def next_runs(self, model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
         """Return the actions that start the next runs, none if there is nothing to start; or what prevents it."""
-        del model, owner, view
         return ()
 
     def progress(self, model: ScriptModel, view: ModelView, elapsed: Elapsed) -> RunsProgress | None:
         """Return how far the runs of this feature are."""
-        del model, view, elapsed
         return None
 
     def measure(self, status: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
         """Return the values of `gauges` for the status of an object, as it is on the wire."""
-        del status
         return ()

@@ -36,4 +36,4 @@ class TrialReader:
         if progress is None:
             return {}
         top = (each.model_dump(by_alias=True, exclude={"runs"}) for each in progress.standings)
-        return {**to_wire(progress.status), "top": [{"trial": 0, **each} for each in top]}  # its number first
+        return {**to_wire(progress.status["search"]), "top": [{"trial": 0, **each} for each in top]}  # its number first

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from scriptmodel_operator.api.conditions import Condition
 from scriptmodel_operator.api.marks import Mark, Ownership
@@ -193,32 +192,22 @@ class WrittenScript:
         return self.script is not None and not self.script.blank
 
 
-class RunsView(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsView:
     """The runs of a training, as the feature that plans them observes them. Texts are parts of messages."""
 
-    @property
-    def newest(self) -> ModelCommits | None:
-        """The commits of the newest train job."""
-
-    @property
-    def source(self) -> str:
-        """The commit of train's output that has results of the current spec and corpus; empty before the first."""
-
-    @property
-    def selection(self) -> tuple[str, ...]:
-        """The words that make select copy the best model; empty until it is known."""
-
-    @property
-    def unfinished(self) -> Condition | None:
-        """How far training is after a job that succeeded; None if its best model is selected next."""
-
-    @property
-    def starting(self) -> str:
-        """What is said while runs are put into the repo that training reads."""
-
-    @property
-    def winner(self) -> str:
-        """Which run is the best; empty before that is known."""
+    newest: ModelCommits | None = None
+    """The commits of the newest train job."""
+    commit: str = ""
+    """The commit of train's output that has results of the current spec and corpus; empty before the first."""
+    selection: tuple[str, ...] = ()
+    """The words that make select copy the best model; empty until it is known."""
+    unfinished: Condition | None = None
+    """How far training is after a job that succeeded; None if its best model is selected next."""
+    starting: str
+    """What is said while runs are put into the repo that training reads."""
+    winner: str = ""
+    """Which run is the best; empty before that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.text import short_id
 from scriptmodel_operator.desired.pipelines import Desired
-from scriptmodel_operator.feature import RunsProgress
+from scriptmodel_operator.feature import Chosen, RunsProgress
 from scriptmodel_operator.features import choose, next_runs, progress
 from scriptmodel_operator.ingest.source import Sourced
 from scriptmodel_operator.observe.view import CorpusView, ModelView
@@ -81,10 +81,11 @@ def assess(observed: Observed) -> Planned:
     view = observed.view
     given = observed.given
     runs = progress(given.model, view, given.elapsed)
-    return Planned(view, replace(_state(observed, runs), chosen=choose(given.model, view), runs=runs))
+    chosen = choose(given.model, view)
+    return Planned(view, replace(_state(observed, runs, chosen), chosen=chosen, runs=runs))
 
 
-def _state(observed: Observed, running: RunsProgress | None) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
+def _state(observed: Observed, running: RunsProgress | None, chosen: Chosen) -> ModelState:  # noqa: C901, PLR0911 - a ladder, with a state on each rung
     given, view, desired = observed.given, observed.view, observed.desired
     model = given.model
     stages, owner, recorded = (
@@ -129,7 +130,7 @@ def _state(observed: Observed, running: RunsProgress | None) -> ModelState:  # n
     if runs and not view.stopped:
         starting = view.runs.starting if view.runs else ""
         return Ingesting(stages=stages, source=source, message=starting, actions=(*stops, *runs))
-    unused = unused_select(model, view, finished=stages.first_unfinished is None)
+    unused = unused_select(view, finished=stages.first_unfinished is None and not chosen.held_back)
     upkeep = _starts(model, view) or (*stops, *unused, *unused_repos(view))
     return Applied(stages=stages, source=source, difference=differs, actions=upkeep)
 

@@ -14,7 +14,6 @@ from scriptmodel_operator.api.objects import ScriptModel
 from scriptmodel_operator.api.reasons import Reason
 from scriptmodel_operator.api.status import SourceStatus
 from scriptmodel_operator.desired.references import References
-from scriptmodel_operator.features import choose
 from scriptmodel_operator.ingest.download_state import Download, DownloadState, Failure, SourceError
 from scriptmodel_operator.ingest.source import Files, Sourced, digests_of
 from scriptmodel_operator.observe.view import ModelView, OwnedRepo
@@ -108,14 +107,14 @@ def unused_repos(view: ModelView) -> Iterator[DeleteRepo]:
             yield DeleteRepo(owned.ref)
 
 
-def unused_select(model: ScriptModel, view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
+def unused_select(view: ModelView, *, finished: bool) -> Iterator[DeletePipeline]:
     """Yield the deletion of the select pipeline once training is one run and nothing reads that pipeline.
 
-    The last model of many runs stays until another one has `finished` and is not held back.
+    The last model of many runs stays until another one has `finished`, and is not held back.
     """
     select, generate = view.select, view.generate
     if view.refs.selects or select is None or not select.ownership.ours:
         return
     read = generate is not None and generate.info.spec.input.branch.repo == view.refs.select.output
-    if finished and not (read or view.owned.readers or choose(model, view).held_back):
+    if finished and not (read or view.owned.readers):
         yield DeletePipeline(select.info.ref, keep_repo=False)

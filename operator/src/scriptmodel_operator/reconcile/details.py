@@ -204,7 +204,7 @@ def history(
     job = maker.computed(maker.last_good)
     before = model.previous.history_of(job.ref.id)
     gpu_seconds = before.gpu_seconds if view.runs else _gpu_seconds(model, maker, job, elapsed)
-    if runs and view.runs and made and made.trained == view.runs.source:
+    if runs and view.runs and made and made.trained == view.runs.commit:
         gpu_seconds = runs.gpu_seconds
     figures = {
         "generation": before.generation or view.models.trained_for or model.generation,

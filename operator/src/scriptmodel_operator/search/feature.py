@@ -3,14 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from scriptmodel_operator.act.actions import Action
-from scriptmodel_operator.api.conditions import Problem
-from scriptmodel_operator.api.durations import Elapsed
-from scriptmodel_operator.api.marks import Owner
-from scriptmodel_operator.api.objects import ScriptModel
-from scriptmodel_operator.feature import Feature, RunsProgress
-from scriptmodel_operator.observe.lineage import Lineages
-from scriptmodel_operator.observe.view import ModelView, RunsView
+from scriptmodel_operator.feature import Feature
 from scriptmodel_operator.search.declared import best_trial
 from scriptmodel_operator.search.observed import search_view
 from scriptmodel_operator.search.rounds import runs_to_put
@@ -31,25 +24,9 @@ class Searches(Feature):
         _BEST: "Perplexity of the best trial in status.search.top of the ScriptModel",
     }
 
-    def observe_runs(self, lineages: Lineages, model: ScriptModel, view: ModelView) -> RunsView | None:
-        return search_view(lineages, model, view)
-
-    def next_runs(self, model: ScriptModel, owner: Owner, view: ModelView) -> tuple[Action, ...] | Problem:
-        return runs_to_put(model, owner, view)
-
-    def progress(self, model: ScriptModel, view: ModelView, elapsed: Elapsed) -> RunsProgress | None:
-        found = search_progress(model, view, elapsed)
-        if found is None:
-            return None
-        status = found.status
-        return RunsProgress(
-            message=found.message,
-            status={"search": status},
-            percent=status.progress_percent,
-            perplexity=best_trial(status.model_dump()).get("perplexity"),
-            eta_seconds=status.eta_seconds,
-            gpu_seconds=status.gpu_seconds,
-        )
+    observe_runs = staticmethod(search_view)
+    next_runs = staticmethod(runs_to_put)
+    progress = staticmethod(search_progress)
 
     def measure(self, status: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
         search = status.get("search") or {}

@@ -55,13 +55,13 @@ def inputs(results: Results, repo: RepoRef, commit: str) -> Mapping[str, RunInpu
     return results.cached("inputs", repo, commit, read)
 
 
-def outcomes(results: Results, trials: Place, output: Place) -> tuple[Mapping[str, RunResult], str]:
+def outcomes(results: Results, trials: Place, output: Place) -> tuple[dict[str, RunResult], str]:
     """Return the results of a train job by the folder of the run, and their digest (`select --of`).
 
     The job read `trials` and wrote `output`.
     """
 
-    def read() -> tuple[Mapping[str, RunResult], str]:
+    def read() -> tuple[dict[str, RunResult], str]:
         records = _trial_files(results, *output)
         found = {name: _result(records.get(name, b""), given, name) for name, given in inputs(results, *trials).items()}
         return found, hashlib.sha256(b"".join(records.values())).hexdigest()

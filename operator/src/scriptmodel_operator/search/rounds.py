@@ -46,5 +46,5 @@ def _put(view: ModelView, search: SearchView) -> Iterator[ReplaceFiles]:
             branch=view.refs.trials,
             files={f"/{name}/{TRIAL_FILE}": given.text() for name, given in changed.items()},
             gone=tuple(gone),
-            copies=Copies(view.refs.train.output, search.source, states) if states else None,
+            copies=Copies(view.refs.train.output, search.commit, states) if states else None,
         )

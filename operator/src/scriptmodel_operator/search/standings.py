@@ -9,9 +9,10 @@ from fractions import Fraction
 
 from scriptmodel_operator.api.durations import Elapsed
 from scriptmodel_operator.api.objects import ScriptModel
+from scriptmodel_operator.feature import RunsProgress
 from scriptmodel_operator.observe.progress import LogDigest
 from scriptmodel_operator.observe.view import ModelView
-from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus
+from scriptmodel_operator.search.declared import TOP_TRIALS, SearchStatus, TrialStatus, best_trial
 from scriptmodel_operator.search.observed import SearchView
 from scriptmodel_operator.search.outcomes import ended
 from scriptmodel_operator.search.trials import STATES, RunResult, Standing, rounds, standings
@@ -21,12 +22,9 @@ _LEAST_WORK = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class SearchProgress:
-    status: SearchStatus
-    standings: tuple[Standing, ...]
+class SearchProgress(RunsProgress):
+    standings: tuple[Standing, ...] = ()
     """The trials, best first."""
-    message: str
-    """What the running job has done, such as `3 of 8 runs done, best 88.1 (trial 7)`."""
 
 
 def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> SearchProgress | None:
@@ -64,7 +62,15 @@ def search_progress(model: ScriptModel, view: ModelView, elapsed: Elapsed) -> Se
         eta_seconds=max(0, round(spent * left / here)) if spent and here >= _LEAST_WORK else None,
     )
     text = (f"round {plan.round} of {plan.rounds}: " if plan.rounds > 1 else "") + f"{done} of {len(todo)} runs done"
-    return SearchProgress(status, trials, text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""))
+    return SearchProgress(
+        message=text + (f", best {best.perplexity:.1f} (trial {best.trial})" if best else ""),
+        status={"search": status},
+        percent=status.progress_percent,
+        perplexity=best_trial(status.model_dump()).get("perplexity"),
+        eta_seconds=status.eta_seconds,
+        gpu_seconds=status.gpu_seconds,
+        standings=trials,
+    )
 
 
 def with_logs(found: SearchView, logs: Mapping[str, LogDigest]) -> Mapping[str, RunResult]:

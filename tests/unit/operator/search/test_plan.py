@@ -267,7 +267,7 @@ def test_a_leaderboard_shows_the_runs_of_the_log() -> None:
         {"event": "trial", "trial": "9" * 99, "state": "complete"},
     ):
         log = read_line(log, LogLine(json.dumps(event)))
-    logged = with_logs(SearchView(planned(spec, 0, results), "d1:a", results), log.runs)
+    logged = with_logs(SearchView(plan=planned(spec, 0, results), of="d1:a", results=results, starting=""), log.runs)
     shown = standings(spec, 0, logged, "d1:a")
     assert [(each.trial, each.state, each.perplexity, each.epochs, each.epochs_total) for each in shown] == [
         (4, "complete", 80.0, 8, None),
