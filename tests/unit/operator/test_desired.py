@@ -1,7 +1,7 @@
 """From a spec to commands, pipelines and digests."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,16 @@ from scriptmodel_operator.desired.pipelines import Desired, desired
 from scriptmodel_operator.desired.pod_patch import variables_of
 from scriptmodel_operator.desired.policy import Policy, refusal
 from scriptmodel_operator.desired.references import references
-from scriptmodel_operator.engine.values import BranchRef, PipelineApply, RepoRef, ResourceAmounts
+from scriptmodel_operator.engine.values import (
+    BranchRef,
+    Datums,
+    PipelineApply,
+    PipelineInput,
+    PipelineSpec,
+    PodSpec,
+    RepoRef,
+    ResourceAmounts,
+)
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
@@ -175,6 +184,11 @@ def test_what_somebody_crosses_with_the_inputs_is_drift(trials: BranchRef | None
     seen = messages.projection(sent.ref, request)
     assert (seen.input.branch, seen.input.trials) == (sent.input.branch, sent.input.trials)
     assert fingerprint(seen) != fingerprint(sent)
+
+
+def test_each_field_of_a_pipeline_has_a_name_of_its_own_in_the_fingerprint() -> None:
+    names = [each.name for part in (PipelineSpec, PipelineInput, Datums, PodSpec) for each in fields(part)]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_a_pipeline_read_back_has_the_fingerprint_of_the_one_sent() -> None:
