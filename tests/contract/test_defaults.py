@@ -20,8 +20,7 @@ from scriptmodel_operator.leadership import UNLIMITED
 from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.adapter import PachydermGateway
 from scriptmodel_operator.pachyderm.channel import PachdAddress
-from scriptmodel_operator.pachyderm.messages import create_v2_request
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps_grpc, transaction, transaction_grpc
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed
 

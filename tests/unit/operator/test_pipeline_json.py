@@ -17,8 +17,7 @@ from scriptmodel_operator.engine.values import (
     ResourceAmounts,
 )
 from scriptmodel_operator.pachyderm import messages
-from scriptmodel_operator.pachyderm.messages import create_v2_request
-from scriptmodel_operator.pachyderm.pipeline_json import submitted_spec
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request, submitted_spec
 from scriptmodel_operator.pachyderm.protocol import pps
 from tests.unit.operator.messages import observed
 from tests.unit.operator.pipeline_specs import DEFAULTS, FULL, PLAIN, changed

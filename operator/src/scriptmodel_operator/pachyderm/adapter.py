@@ -45,6 +45,7 @@ from scriptmodel_operator.pachyderm import messages
 from scriptmodel_operator.pachyderm.access import access_error
 from scriptmodel_operator.pachyderm.calls import answer, fetch_requests, send, stream, translate, upload_requests
 from scriptmodel_operator.pachyderm.channel import PachdAddress
+from scriptmodel_operator.pachyderm.pipeline_json import create_v2_request
 from scriptmodel_operator.pachyderm.protocol import admin, pfs, pps, transaction
 from scriptmodel_operator.pachyderm.stubs import Connection, Stubs
 from scriptmodel_operator.pachyderm.transactions import sweep
@@ -377,7 +378,7 @@ class PachydermGateway:
         what = f"{verb} {names}"
         create, create_request = self._stubs.pps.CreatePipeline, messages.create_request
         if self._server(what).merges_defaults:
-            create, create_request = self._stubs.create_pipeline_v2, messages.create_v2_request
+            create, create_request = self._stubs.create_pipeline_v2, create_v2_request
         opened = self._call(
             what, self._stubs.transactions.StartTransaction, transaction.StartTransactionRequest(), WRITE_SECONDS
         )

@@ -34,7 +34,6 @@ from scriptmodel_operator.engine.values import (
     ResourceAmounts,
     as_float32,
 )
-from scriptmodel_operator.pachyderm.pipeline_json import request_json
 from scriptmodel_operator.pachyderm.protocol import pfs, pps
 
 USER_REPO = "user"
@@ -121,12 +120,6 @@ def _branch_input(branch: BranchRef, name: str, glob: str) -> Any:
         glob=glob,
     )
     return pps.Input(pfs=source)
-
-
-def create_v2_request(pipeline: PipelineApply) -> bytes:
-    """Return a CreatePipelineV2Request, which python-pachyderm lacks: 2.8 and later merge nothing into its JSON."""
-    content = wrappers_pb2.StringValue(value=request_json(create_request(pipeline)))  # the JSON is field 1, too
-    return content.SerializeToString() + b"\x18\x01" * pipeline.update + b"\x20\x01" * pipeline.reprocess
 
 
 def _resources(amounts: ResourceAmounts) -> Any:

@@ -11,9 +11,9 @@ drift is looked for in the JSON that was submitted.
 import json
 from typing import Any
 
-from google.protobuf import json_format
+from google.protobuf import json_format, wrappers_pb2
 
-from scriptmodel_operator.engine.values import PipelineInfo, PipelineSpec
+from scriptmodel_operator.engine.values import PipelineApply, PipelineInfo, PipelineSpec
 
 _NOT_OF_THE_PIPELINE = frozenset({"detailsJson", "dryRun", "update", "reprocess", "specCommit", "salt"})
 """Fields about the request, which the server ignores or fills in. The first is no longer known to 2.8."""
@@ -31,6 +31,14 @@ def submitted_spec(info: PipelineInfo) -> PipelineSpec:
     except (json_format.ParseError, TypeError, RecursionError):
         return info.spec  # empty, as before 2.8, or not the JSON of a pipeline
     return projection(info.ref, request)
+
+
+def create_v2_request(pipeline: PipelineApply) -> bytes:
+    """Return a CreatePipelineV2Request, which python-pachyderm lacks: 2.8 and later merge nothing into its JSON."""
+    from scriptmodel_operator.pachyderm.messages import create_request  # noqa: PLC0415 - as above
+
+    content = wrappers_pb2.StringValue(value=request_json(create_request(pipeline)))  # the JSON is field 1, too
+    return content.SerializeToString() + b"\x18\x01" * pipeline.update + b"\x20\x01" * pipeline.reprocess
 
 
 def request_json(request: Any) -> str:

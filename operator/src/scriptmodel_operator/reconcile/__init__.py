@@ -1,1 +1,1 @@
-"""Decides what to do about an object (pure), carries it out, and summarises it; and the queue that drives this."""
+"""Decides what to do about an object, and summarises it. Pure."""
