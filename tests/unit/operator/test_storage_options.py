@@ -88,3 +88,10 @@ def test_a_bucket_that_is_away_fails_the_check(monkeypatch: pytest.MonkeyPatch) 
     (found,) = check_bucket(StorageConfig(storage="s3://plays", storage_endpoint="http://127.0.0.1:1"))
     assert found.line.startswith("FAILED  reading v1/engine.json in s3://plays: ")
     assert "check --storage" in found.line
+
+
+@pytest.mark.parametrize("value", ["{}", "[", "[1]", "[{}]"])
+def test_peers_are_a_list_of_objects(value: str) -> None:
+    said = refusal(BUCKET, f"--storage-egress={value}")
+    assert said.endswith(f"{value!r} is not a list of NetworkPolicyPeers as JSON")
+    assert accepted(BUCKET, '--storage-egress=[{"ipBlock": {"cidr": "10.0.0.0/8"}}]')
