@@ -48,7 +48,8 @@ def test_the_operator_and_the_command_are_whole_without_a_feature(feature: str, 
         shutil.rmtree(folder)
     for each in LISTS:
         lines = (tmp_path / each).read_text().splitlines(keepends=True)
-        kept = [line for line in lines if not re.search(rf"\b{feature}", line, re.IGNORECASE)]
+        named = re.compile(rf"(?!\s*\"\"\").*\b{feature}", re.IGNORECASE)  # docstrings of other fields may name it
+        kept = [line for line in lines if not named.match(line)]
         assert len(kept) < len(lines)
         (tmp_path / each).write_text("".join(kept))
 

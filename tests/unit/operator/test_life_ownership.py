@@ -10,6 +10,7 @@ from scriptmodel_operator.engine.values import (
     PipelineRef,
     ResourceAmounts,
 )
+from tests.unit.operator.pipeline_specs import changed
 from tests.unit.operator.world import CLUSTER, PLAYS, World, scriptmodel, trained_world
 
 
@@ -34,7 +35,7 @@ def test_what_the_server_makes_of_a_spec_is_no_drift() -> None:
     """Otherwise a server that normalises a quantity would be corrected forever."""
     world = trained_world()
     info = world.pachyderm.pipelines[world.train][-1]
-    world.pachyderm.pipelines[world.train][-1] = replace(info, spec=replace(info.spec, glob="/."))
+    world.pachyderm.pipelines[world.train][-1] = replace(info, spec=changed(info.spec, glob="/."))
     world.reconcile()
     assert world.written() == []
 
